@@ -1,0 +1,1 @@
+//! Helpers for end-to-end tests: start the shipped binaries, wait for conditions.
