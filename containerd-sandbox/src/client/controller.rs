@@ -1,0 +1,74 @@
+//! The gRPC door: the Controller service.
+
+use std::path::Path;
+
+use containerd_client::services::v1::sandbox as api;
+use containerd_client::services::v1::sandbox::controller_client::ControllerClient;
+use tonic::Request;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Channel, Endpoint};
+
+use crate::error::{Error, Result};
+use crate::namespace::GRPC_NAMESPACE;
+
+/// A client of `containerd.services.sandbox.v1.Controller`. Clones share the
+/// connection.
+#[derive(Clone)]
+pub struct Controller {
+    client: ControllerClient<Channel>,
+    namespace: MetadataValue<Ascii>,
+}
+
+impl Controller {
+    /// Connects to a Unix socket, for calls in one containerd namespace.
+    ///
+    /// # Errors
+    /// `Unavailable`, naming the socket; `InvalidArgument` for a namespace that
+    /// no header can carry.
+    pub async fn connect(socket: &Path, namespace: &str) -> Result<Self> {
+        let namespace = namespace
+            .parse()
+            .map_err(|e| Error::invalid_argument(format!("namespace {namespace:?}: {e}")))?;
+        let channel = Endpoint::from_shared(format!("unix://{}", socket.display()))
+            .map_err(|e| Error::invalid_argument(format!("socket {}: {e}", socket.display())))?
+            .connect()
+            .await
+            .map_err(|e| Error::unavailable(format!("connect {}: {e}", socket.display())))?;
+        Ok(Self {
+            client: ControllerClient::new(channel),
+            namespace,
+        })
+    }
+}
+
+macro_rules! calls {
+    ($($method:ident($request:ident) -> $response:ident;)*) => {
+        impl Controller {
+            $(
+                #[doc = concat!("The `", stringify!($method), "` RPC.")]
+                ///
+                /// # Errors
+                /// What the server answers; `Unavailable` when the connection is lost.
+                pub async fn $method(&self, request: api::$request) -> Result<api::$response> {
+                    let mut request = Request::new(request);
+                    request
+                        .metadata_mut()
+                        .insert(GRPC_NAMESPACE, self.namespace.clone());
+                    Ok(self.client.clone().$method(request).await?.into_inner())
+                }
+            )*
+        }
+    };
+}
+
+calls! {
+    create(ControllerCreateRequest) -> ControllerCreateResponse;
+    start(ControllerStartRequest) -> ControllerStartResponse;
+    platform(ControllerPlatformRequest) -> ControllerPlatformResponse;
+    stop(ControllerStopRequest) -> ControllerStopResponse;
+    wait(ControllerWaitRequest) -> ControllerWaitResponse;
+    status(ControllerStatusRequest) -> ControllerStatusResponse;
+    shutdown(ControllerShutdownRequest) -> ControllerShutdownResponse;
+    metrics(ControllerMetricsRequest) -> ControllerMetricsResponse;
+    update(ControllerUpdateRequest) -> ControllerUpdateResponse;
+}

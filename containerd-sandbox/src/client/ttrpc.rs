@@ -1,0 +1,114 @@
+//! The ttrpc door: Sandbox and Task services on one connection.
+
+use std::path::Path;
+use std::time::Duration;
+
+use containerd_shim_protos::api as task;
+use containerd_shim_protos::sandbox_api as sandbox;
+use containerd_shim_protos::sandbox_async::SandboxClient;
+use containerd_shim_protos::shim_async::TaskClient;
+use protobuf::well_known_types::empty::Empty;
+use ttrpc::context::Context;
+
+use crate::error::{Error, Result};
+use crate::namespace::TTRPC_NAMESPACE;
+
+/// A client of `containerd.runtime.sandbox.v1.Sandbox` and
+/// `containerd.task.v3.Task`. Clones share the connection, on which calls are
+/// multiplexed: a blocked `wait` does not hold up others.
+#[derive(Clone)]
+pub struct Ttrpc {
+    sandbox: SandboxClient,
+    task: TaskClient,
+    context: Context,
+}
+
+impl Ttrpc {
+    /// Connects to a Unix socket, for calls in one containerd namespace.
+    ///
+    /// # Errors
+    /// `Unavailable`, naming the socket.
+    pub async fn connect(socket: &Path, namespace: &str) -> Result<Self> {
+        let stream = tokio::net::UnixStream::connect(socket)
+            .await
+            .map_err(|e| Error::unavailable(format!("connect {}: {e}", socket.display())))?;
+        let client =
+            ttrpc::asynchronous::Client::new(ttrpc::asynchronous::transport::Socket::new(stream));
+        let mut context = Context::default();
+        context.add(TTRPC_NAMESPACE.to_owned(), namespace.to_owned());
+        Ok(Self {
+            sandbox: SandboxClient::new(client.clone()),
+            task: TaskClient::new(client),
+            context,
+        })
+    }
+
+    /// Gives every later call this long; the server is told, too. Zero: no limit.
+    #[must_use]
+    pub fn with_timeout(mut self, per_call: Duration) -> Self {
+        self.context.timeout_nano = i64::try_from(per_call.as_nanos()).unwrap_or(i64::MAX);
+        self
+    }
+}
+
+macro_rules! calls {
+    ($service:ident: $($method:ident($request:ty) -> $response:ty;)*) => {
+        #[doc = concat!("The calls of the ", stringify!($service), " service.")]
+        impl Ttrpc {
+            $(
+                #[doc = concat!("The `", stringify!($method), "` RPC of the ", stringify!($service), " service.")]
+                ///
+                /// # Errors
+                /// What the server answers; `Unavailable` when the connection is lost;
+                /// `DeadlineExceeded` after the time set by [`Ttrpc::with_timeout`].
+                pub async fn $method(&self, request: &$request) -> Result<$response> {
+                    Ok(self.$service.$method(self.context.clone(), request).await?)
+                }
+            )*
+        }
+    };
+}
+
+calls! { sandbox:
+    create_sandbox(sandbox::CreateSandboxRequest) -> sandbox::CreateSandboxResponse;
+    start_sandbox(sandbox::StartSandboxRequest) -> sandbox::StartSandboxResponse;
+    platform(sandbox::PlatformRequest) -> sandbox::PlatformResponse;
+    stop_sandbox(sandbox::StopSandboxRequest) -> sandbox::StopSandboxResponse;
+    wait_sandbox(sandbox::WaitSandboxRequest) -> sandbox::WaitSandboxResponse;
+    sandbox_status(sandbox::SandboxStatusRequest) -> sandbox::SandboxStatusResponse;
+    ping_sandbox(sandbox::PingRequest) -> sandbox::PingResponse;
+    shutdown_sandbox(sandbox::ShutdownSandboxRequest) -> sandbox::ShutdownSandboxResponse;
+    sandbox_metrics(sandbox::SandboxMetricsRequest) -> sandbox::SandboxMetricsResponse;
+}
+
+impl Ttrpc {
+    /// The `Connect` RPC of the task service (`connect` opens the connection here).
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn connect_task(
+        &self,
+        request: &task::ConnectRequest,
+    ) -> Result<task::ConnectResponse> {
+        Ok(self.task.connect(self.context.clone(), request).await?)
+    }
+}
+
+calls! { task:
+    create(task::CreateTaskRequest) -> task::CreateTaskResponse;
+    start(task::StartRequest) -> task::StartResponse;
+    state(task::StateRequest) -> task::StateResponse;
+    wait(task::WaitRequest) -> task::WaitResponse;
+    kill(task::KillRequest) -> Empty;
+    delete(task::DeleteRequest) -> task::DeleteResponse;
+    exec(task::ExecProcessRequest) -> Empty;
+    pids(task::PidsRequest) -> task::PidsResponse;
+    pause(task::PauseRequest) -> Empty;
+    resume(task::ResumeRequest) -> Empty;
+    checkpoint(task::CheckpointTaskRequest) -> Empty;
+    resize_pty(task::ResizePtyRequest) -> Empty;
+    close_io(task::CloseIORequest) -> Empty;
+    update(task::UpdateTaskRequest) -> Empty;
+    stats(task::StatsRequest) -> task::StatsResponse;
+    shutdown(task::ShutdownRequest) -> Empty;
+}

@@ -1,0 +1,163 @@
+//! Identifiers and the namespaced key that every object is found by.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+
+/// The longest identifier, in bytes: containerd's own limit (`pkg/identifiers`).
+pub const MAX_ID_LEN: usize = 76;
+
+/// The namespace of a call that names none: the one that CRI uses.
+pub const DEFAULT_NAMESPACE: &str = "k8s.io";
+
+/// Names one object: ids are unique within a containerd namespace only.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    namespace: Box<str>,
+    id: Box<str>,
+}
+
+impl Key {
+    /// A key whose parts both follow containerd's identifier rule.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, naming the part, its value and the rule.
+    pub fn new(namespace: &str, id: &str) -> Result<Self> {
+        check_id("namespace", namespace)?;
+        check_id("id", id)?;
+        Ok(Self {
+            namespace: namespace.into(),
+            id: id.into(),
+        })
+    }
+
+    /// Another object of the same namespace.
+    ///
+    /// # Errors
+    /// As [`Key::new`].
+    pub fn sibling(&self, id: &str) -> Result<Self> {
+        check_id("id", id)?;
+        Ok(Self {
+            namespace: self.namespace.clone(),
+            id: id.into(),
+        })
+    }
+
+    /// containerd's namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The id within the namespace.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if &*self.namespace == DEFAULT_NAMESPACE {
+            f.write_str(&self.id)
+        } else {
+            write!(f, "{}/{}", self.namespace, self.id)
+        }
+    }
+}
+
+/// Checks containerd's identifier rule: ASCII letters and digits, in groups
+/// joined by single `.`, `_` or `-`, at most [`MAX_ID_LEN`] bytes. What passes
+/// is safe as a file name.
+///
+/// # Errors
+/// `InvalidArgument`, naming `field`, the value and the rule.
+pub fn check_id(field: &str, value: &str) -> Result<()> {
+    let reason = if value.is_empty() {
+        "it is empty".to_owned()
+    } else if value.len() > MAX_ID_LEN {
+        format!("it is {} bytes long, over {MAX_ID_LEN}", value.len())
+    } else if !value
+        .split(['.', '_', '-'])
+        .all(|group| !group.is_empty() && group.bytes().all(|b| b.is_ascii_alphanumeric()))
+    {
+        "only ASCII letters and digits, joined by single '.', '_' or '-', are allowed".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::invalid_argument(format!(
+        "{field} {}: {reason}",
+        quoted(value)
+    )))
+}
+
+/// A value as an error message may carry it: escaped, and cut to a sane length.
+pub fn quoted(value: &str) -> String {
+    const SHOWN: usize = 80;
+    let mut shown: String = value.chars().take(SHOWN).collect();
+    if shown.len() < value.len() {
+        shown.push('…');
+    }
+    format!("{shown:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_containerd_accepts_is_accepted() {
+        for id in [
+            "a",
+            "Abc09",
+            "test-sandbox",
+            "k8s.io",
+            "a_b-c.d",
+            &"f".repeat(64),
+            &"x".repeat(MAX_ID_LEN),
+        ] {
+            assert_eq!(check_id("id", id), Ok(()), "{id}");
+        }
+    }
+
+    #[test]
+    fn what_containerd_refuses_is_refused_with_field_and_value() {
+        for id in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/b",
+            "/a",
+            "a\0b",
+            "-a",
+            "a-",
+            "a--b",
+            "a..b",
+            "a b",
+            "ä",
+            &"x".repeat(MAX_ID_LEN + 1),
+        ] {
+            let error = check_id("sandbox_id", id).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument);
+            assert!(error.to_string().starts_with("sandbox_id \""), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_huge_id_gives_a_short_message() {
+        let error = check_id("id", &"\u{1}".repeat(1 << 20)).unwrap_err();
+        assert!(error.to_string().len() < 1000);
+    }
+
+    proptest! {
+        #[test]
+        fn an_accepted_id_is_one_harmless_path_component(id in "\\PC{0,90}") {
+            if check_id("id", &id).is_ok() {
+                let path = std::path::Path::new(&id);
+                prop_assert_eq!(path.components().count(), 1);
+                prop_assert_eq!(path.file_name().and_then(|n| n.to_str()), Some(id.as_str()));
+            }
+        }
+    }
+}

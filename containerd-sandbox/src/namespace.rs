@@ -1,0 +1,28 @@
+//! Which containerd namespace a call is for, on each wire.
+
+use tonic::metadata::MetadataMap;
+use ttrpc::asynchronous::TtrpcContext;
+
+use crate::id::DEFAULT_NAMESPACE;
+
+/// The gRPC metadata key (containerd `pkg/namespaces/grpc.go`).
+pub const GRPC_NAMESPACE: &str = "containerd-namespace";
+/// The ttrpc metadata key (containerd `pkg/namespaces/ttrpc.go`).
+pub const TTRPC_NAMESPACE: &str = "containerd-namespace-ttrpc";
+
+/// The namespace of a gRPC call; [`DEFAULT_NAMESPACE`] when it names none.
+pub(crate) fn of_grpc(metadata: &MetadataMap) -> &str {
+    metadata
+        .get(GRPC_NAMESPACE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or(DEFAULT_NAMESPACE)
+}
+
+/// The namespace of a ttrpc call; [`DEFAULT_NAMESPACE`] when it names none.
+pub(crate) fn of_ttrpc(context: &TtrpcContext) -> &str {
+    context
+        .metadata
+        .get(TTRPC_NAMESPACE)
+        .and_then(|values| values.first())
+        .map_or(DEFAULT_NAMESPACE, String::as_str)
+}
