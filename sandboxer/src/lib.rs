@@ -1,1 +1,5 @@
 //! The ResourceSlot sandboxer.
+
+pub mod resource;
+pub mod slot;
+pub mod time;

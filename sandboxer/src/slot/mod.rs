@@ -1,0 +1,9 @@
+//! Slots: the state machines and what they carry.
+
+mod change;
+mod machine;
+mod state;
+
+pub use change::{Change, Life, NewContainer, NewProcess, NewSandbox, Pod, ProcessId, Stdio};
+pub use machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};
+pub use state::{Container, Exit, KILLED, Process, Refusal, Slot};
