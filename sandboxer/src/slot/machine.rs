@@ -71,8 +71,8 @@ impl SandboxState {
         match (self, event) {
             (Created, E::Start) => Some(Next::State(Ready)),
             (Created | Ready, E::Stop) => Some(Next::State(NotReady)),
-            (Created | NotReady, E::Delete) => Some(Next::Gone),
-            (Ready | NotReady, E::Start) | (NotReady, E::Stop) | (Ready, E::Delete) => None,
+            (NotReady, E::Delete) => Some(Next::Gone),
+            (Ready | NotReady, E::Start) | (NotReady, E::Stop) | (Created | Ready, E::Delete) => None,
         }
     }
 }
@@ -86,12 +86,12 @@ impl ProcessState {
             (Created, E::Start) | (Paused, E::Resume) => Some(Next::State(Running)),
             (Running, E::Pause) => Some(Next::State(Paused)),
             (Created | Running | Paused, E::Exit) => Some(Next::State(Stopped)),
-            (Created | Stopped, E::Delete) => Some(Next::Gone),
+            (Stopped, E::Delete) => Some(Next::Gone),
             (Running | Paused | Stopped, E::Start)
             | (Created | Paused | Stopped, E::Pause)
             | (Created | Running | Stopped, E::Resume)
             | (Stopped, E::Exit)
-            | (Running | Paused, E::Delete) => None,
+            | (Created | Running | Paused, E::Delete) => None,
         }
     }
 }
@@ -107,7 +107,7 @@ mod tests {
         let rows = [
             (S::Created, E::Start, Some(Next::State(S::Ready))),
             (S::Created, E::Stop, Some(Next::State(S::NotReady))),
-            (S::Created, E::Delete, Some(Next::Gone)),
+            (S::Created, E::Delete, None),
             (S::Ready, E::Start, None),
             (S::Ready, E::Stop, Some(Next::State(S::NotReady))),
             (S::Ready, E::Delete, None),
@@ -127,7 +127,6 @@ mod tests {
         let legal = [
             (S::Created, E::Start, Next::State(S::Running)),
             (S::Created, E::Exit, Next::State(S::Stopped)),
-            (S::Created, E::Delete, Next::Gone),
             (S::Running, E::Pause, Next::State(S::Paused)),
             (S::Running, E::Exit, Next::State(S::Stopped)),
             (S::Paused, E::Resume, Next::State(S::Running)),

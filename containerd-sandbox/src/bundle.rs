@@ -1,0 +1,243 @@
+//! The OCI bundle that the task service is handed: its `config.json`.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::Path;
+
+use oci_spec::runtime::LinuxResources;
+use rustix::fs::{FileType, Mode, OFlags};
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+/// The largest `config.json` that is read, in bytes: containerd's gRPC message
+/// limit (16 MiB), which no spec that came through it can exceed.
+pub const MAX_CONFIG_BYTES: u64 = 16 << 20;
+
+/// From this size on, reading and parsing is moved off the runtime's threads.
+const LARGE_CONFIG_BYTES: u64 = 256 << 10;
+
+/// Names the sandbox in the spec of a container that CRI made.
+pub const SANDBOX_ID_ANNOTATION: &str = "io.kubernetes.cri.sandbox-id";
+
+/// The parts of an OCI runtime spec that a runtime without processes can use.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Spec {
+    /// The container's annotations.
+    pub annotations: HashMap<String, String>,
+    /// The process to run.
+    pub process: Option<Process>,
+    /// Linux settings.
+    pub linux: Option<Linux>,
+}
+
+/// The process of a container, or the one an exec adds.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Process {
+    /// The command and its arguments.
+    pub args: Vec<String>,
+    /// Whether it has a terminal.
+    pub terminal: bool,
+}
+
+/// The Linux part of a spec.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Linux {
+    /// What a kernel would enforce.
+    pub resources: Option<LinuxResources>,
+}
+
+impl Spec {
+    /// The `linux.resources` section.
+    pub fn resources(&self) -> Option<&LinuxResources> {
+        self.linux.as_ref()?.resources.as_ref()
+    }
+}
+
+/// What a bundle directory says.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// Its `config.json`.
+    pub spec: Spec,
+    /// The sandbox the container is for.
+    pub sandbox_id: String,
+}
+
+/// Reads the bundle at `path`. The sandbox is named by the spec's
+/// [`SANDBOX_ID_ANNOTATION`], else by the file `sandbox` that containerd
+/// writes beside it.
+///
+/// # Errors
+/// `InvalidArgument` if the path is not absolute, or `config.json` is missing,
+/// no regular file, over [`MAX_CONFIG_BYTES`], not an OCI spec, or names no
+/// sandbox; `Unavailable` if it cannot be read.
+pub async fn read(path: &str) -> Result<Bundle> {
+    if !path.starts_with('/') {
+        return Err(Error::invalid_argument(format!(
+            "bundle {}: an absolute path is needed",
+            crate::quoted(path)
+        )));
+    }
+    let bundle = Path::new(path).to_owned();
+    let config = bundle.join("config.json");
+    let (file, size) = open(&config)?;
+    let load = move || load(&bundle, &config, file, size);
+    if size < LARGE_CONFIG_BYTES {
+        load()
+    } else {
+        tokio::task::spawn_blocking(load)
+            .await
+            .map_err(|e| Error::internal(format!("read bundle: {e}")))?
+    }
+}
+
+/// Opens without ever blocking, as a FIFO in the file's place could make it.
+fn open(path: &Path) -> Result<(std::fs::File, u64)> {
+    let invalid = |reason: String| Error::invalid_argument(format!("{}: {reason}", path.display()));
+    let fd = rustix::fs::open(
+        path,
+        OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .map_err(|e| match e {
+        rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => {
+            invalid("not found; the bundle must hold an OCI spec".to_owned())
+        }
+        rustix::io::Errno::MFILE | rustix::io::Errno::NFILE => {
+            Error::resource_exhausted(format!("{}: {e}", path.display()))
+        }
+        _ => Error::unavailable(format!("{}: {e}", path.display())),
+    })?;
+    let stat = rustix::fs::fstat(&fd)
+        .map_err(|e| Error::unavailable(format!("{}: {e}", path.display())))?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(invalid("not a regular file".to_owned()));
+    }
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    if size > MAX_CONFIG_BYTES {
+        return Err(invalid(format!(
+            "{size} bytes, over the limit of {MAX_CONFIG_BYTES}"
+        )));
+    }
+    Ok((fd.into(), size))
+}
+
+fn load(bundle: &Path, config: &Path, file: std::fs::File, size: u64) -> Result<Bundle> {
+    let mut text = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+    file.take(MAX_CONFIG_BYTES)
+        .read_to_end(&mut text)
+        .map_err(|e| Error::unavailable(format!("{}: {e}", config.display())))?;
+    let spec: Spec = serde_json::from_slice(&text).map_err(|e| {
+        Error::invalid_argument(format!("{}: not an OCI spec: {e}", config.display()))
+    })?;
+    let sandbox_id = match spec.annotations.get(SANDBOX_ID_ANNOTATION) {
+        Some(id) => id.clone(),
+        None => sandbox_file(bundle)?,
+    };
+    crate::check_id("sandbox id of the bundle", &sandbox_id)?;
+    Ok(Bundle { spec, sandbox_id })
+}
+
+fn sandbox_file(bundle: &Path) -> Result<String> {
+    let path = bundle.join("sandbox");
+    let none = || {
+        Error::invalid_argument(format!(
+            "{}: names no sandbox: neither the annotation {SANDBOX_ID_ANNOTATION} nor the file \
+             {} does",
+            bundle.display(),
+            path.display()
+        ))
+    };
+    let (file, _) = open(&path).map_err(|_| none())?;
+    let mut id = String::new();
+    file.take(crate::MAX_ID_LEN as u64 + 2)
+        .read_to_string(&mut id)
+        .map_err(|_| none())?;
+    Ok(id.trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+    use std::fs;
+
+    fn bundle(config: &str) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("config.json"), config).unwrap();
+        dir
+    }
+
+    async fn read_dir(dir: &tempfile::TempDir) -> Result<Bundle> {
+        read(dir.path().to_str().unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn the_annotation_names_the_sandbox() {
+        let dir = bundle(r#"{"annotations":{"io.kubernetes.cri.sandbox-id":"pod1"}}"#);
+        assert_eq!(read_dir(&dir).await.unwrap().sandbox_id, "pod1");
+    }
+
+    #[tokio::test]
+    async fn without_it_the_sandbox_file_does() {
+        let dir = bundle(r#"{"linux":{"resources":{"pids":{"limit":5}}},"unknown":{"x":1}}"#);
+        assert_eq!(
+            read_dir(&dir).await.unwrap_err().code(),
+            Code::InvalidArgument
+        );
+        fs::write(dir.path().join("sandbox"), "pod2\n").unwrap();
+        let bundle = read_dir(&dir).await.unwrap();
+        assert_eq!(bundle.sandbox_id, "pod2");
+        assert!(bundle.spec.resources().unwrap().pids().is_some());
+    }
+
+    #[tokio::test]
+    async fn bad_bundles_are_invalid_and_named() {
+        let missing = tempfile::tempdir().unwrap();
+        let garbage = bundle("{\"linux\":");
+        let wrong = bundle(r#"{"annotations":{"io.kubernetes.cri.sandbox-id":"../etc"}}"#);
+        let huge = bundle("{}");
+        fs::File::options()
+            .write(true)
+            .open(huge.path().join("config.json"))
+            .unwrap()
+            .set_len(50 << 20)
+            .unwrap();
+        let fifo = tempfile::tempdir().unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            fifo.path().join("config.json"),
+            FileType::Fifo,
+            Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+        for (dir, word) in [
+            (&missing, "not found"),
+            (&garbage, "not an OCI spec"),
+            (&wrong, "sandbox id"),
+            (&huge, "over the limit"),
+            (&fifo, "not a regular file"),
+        ] {
+            let error = read_dir(dir).await.unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument, "{error}");
+            assert!(error.to_string().contains(word), "{error}");
+        }
+        assert_eq!(
+            read("relative").await.unwrap_err().code(),
+            Code::InvalidArgument
+        );
+    }
+
+    #[tokio::test]
+    async fn a_large_spec_is_read_all_the_same() {
+        let filler = "x".repeat(usize::try_from(LARGE_CONFIG_BYTES).unwrap());
+        let dir = bundle(&format!(
+            r#"{{"annotations":{{"io.kubernetes.cri.sandbox-id":"p","f":"{filler}"}}}}"#
+        ));
+        assert_eq!(read_dir(&dir).await.unwrap().sandbox_id, "p");
+    }
+}

@@ -1,0 +1,234 @@
+//! One Unix socket for every door.
+//!
+//! A connection's first byte tells its protocol: HTTP/2, and so gRPC, opens
+//! with `PRI * HTTP/2.0` (RFC 9113, section 3.4); a ttrpc frame opens with its
+//! length, whose first byte is zero up to 16 MiB.
+
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use containerd_shim_protos::sandbox_async::create_sandbox;
+use containerd_shim_protos::shim_async::{Task, create_task};
+use rustix::fs::Mode;
+use rustix::net::RecvFlags;
+use tokio::io::Interest;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+
+use super::Service;
+use super::controller::ControllerServer;
+use super::frame::Guarded;
+use crate::api::Sandboxer;
+
+/// The longest message taken or sent over gRPC, in bytes: containerd's own limit.
+const MAX_GRPC_MESSAGE: usize = 16 << 20;
+
+/// Binds a Unix socket that only this user can connect to (mode 0600). A stale
+/// socket file, one that nobody accepts on, is replaced.
+///
+/// # Errors
+/// `AddrInUse` if somebody accepts on it, `AlreadyExists` if the path is
+/// something else than a socket, and whatever `bind` says.
+pub async fn bind(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if !meta.file_type().is_socket() => {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "the path exists and is no socket",
+            ));
+        }
+        Ok(_) => match UnixStream::connect(path).await {
+            Ok(_) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::AddrInUse,
+                    "another process accepts connections on it",
+                ));
+            }
+            Err(_) => std::fs::remove_file(path)?,
+        },
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e),
+    }
+    // Bound under a mask, so that there is no moment in which others could connect.
+    let mask = rustix::process::umask(Mode::from_raw_mode(0o177));
+    let listener = UnixListener::bind(path);
+    rustix::process::umask(mask);
+    listener
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Protocol {
+    Grpc,
+    Ttrpc,
+    Unknown(u8),
+}
+
+impl Protocol {
+    fn of(first: u8) -> Self {
+        match first {
+            b'P' => Self::Grpc,
+            0 => Self::Ttrpc,
+            other => Self::Unknown(other),
+        }
+    }
+}
+
+/// The first byte, left unread; `None` if the peer closed before sending one.
+async fn first_byte(stream: &UnixStream) -> io::Result<Option<u8>> {
+    let mut first = [0];
+    loop {
+        stream.readable().await?;
+        let peeked = stream.try_io(Interest::READABLE, || {
+            let (count, _) = rustix::net::recv(stream, &mut first, RecvFlags::PEEK)?;
+            Ok(count)
+        });
+        match peeked {
+            Ok(0) => return Ok(None),
+            Ok(_) => return Ok(Some(first[0])),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Serves `sandboxer` on `listener` through every door until `stop` is done.
+/// `address` is what containerd is told to dial for tasks, such as
+/// `ttrpc+unix:///run/resource-slot-sandboxer.sock`.
+///
+/// # Errors
+/// If the gRPC or ttrpc server cannot be started.
+pub async fn serve<S: Sandboxer>(
+    listener: UnixListener,
+    sandboxer: Arc<S>,
+    address: &str,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let service = Service::new(sandboxer, address);
+    let (grpc, grpc_connections) = mpsc::channel(64);
+    let (ttrpc, ttrpc_connections) = mpsc::channel(64);
+
+    // hyper's default cap is 200 streams, and every running pod holds one.
+    let grpc_server = tonic::transport::Server::builder()
+        .max_concurrent_streams(None)
+        .add_service(
+            ControllerServer::new(service.clone())
+                .max_decoding_message_size(MAX_GRPC_MESSAGE)
+                .max_encoding_message_size(MAX_GRPC_MESSAGE),
+        )
+        .serve_with_incoming(stream(grpc_connections));
+    let mut ttrpc_server = ttrpc::asynchronous::Server::new()
+        .add_listener(ttrpc::asynchronous::transport::Listener::new(stream(
+            ttrpc_connections,
+        )))
+        .register_service(create_sandbox(Arc::new(service.clone())))
+        .register_service(task_services(service));
+    ttrpc_server.start().await.map_err(io::Error::other)?;
+
+    tokio::select! {
+        () = accept(listener, grpc, ttrpc) => Ok(()),
+        served = grpc_server => served.map_err(io::Error::other),
+        () = stop => Ok(()),
+    }
+}
+
+/// The task service under its present name and under the one that containerd
+/// 1.x calls: the messages are the same.
+fn task_services<S: Sandboxer>(
+    service: Service<S>,
+) -> std::collections::HashMap<String, ttrpc::asynchronous::Service> {
+    let task: Arc<dyn Task + Send + Sync> = Arc::new(service);
+    let mut services = create_task(Arc::clone(&task));
+    services.extend(
+        create_task(task)
+            .into_values()
+            .map(|service| ("containerd.task.v2.Task".to_owned(), service)),
+    );
+    services
+}
+
+fn stream<T>(mut receiver: mpsc::Receiver<T>) -> impl futures::Stream<Item = io::Result<T>> + Send
+where
+    T: Send + 'static,
+{
+    futures::stream::poll_fn(move |cx| receiver.poll_recv(cx).map(|item| item.map(Ok)))
+}
+
+async fn accept(
+    listener: UnixListener,
+    grpc: mpsc::Sender<UnixStream>,
+    ttrpc: mpsc::Sender<Guarded<UnixStream>>,
+) {
+    let mut failing = false;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                failing = false;
+                tokio::spawn(route(stream, grpc.clone(), ttrpc.clone()));
+            }
+            Err(e) => {
+                // Out of descriptors, most likely: the backlog holds callers until some are free.
+                if !failing {
+                    warn!("cannot accept connections: {e}");
+                }
+                failing = true;
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn route(
+    stream: UnixStream,
+    grpc: mpsc::Sender<UnixStream>,
+    ttrpc: mpsc::Sender<Guarded<UnixStream>>,
+) {
+    match first_byte(&stream).await.map(|b| b.map(Protocol::of)) {
+        Ok(Some(Protocol::Grpc)) => drop(grpc.send(stream).await),
+        Ok(Some(Protocol::Ttrpc)) => drop(ttrpc.send(Guarded::new(stream)).await),
+        Ok(Some(Protocol::Unknown(byte))) => warn!(
+            "closed a connection: its first byte, {byte:#04x}, opens neither gRPC (HTTP/2) nor ttrpc"
+        ),
+        Ok(None) => debug!("a connection was closed before it said anything"),
+        Err(e) => debug!("a connection failed before it said anything: {e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn the_first_byte_tells_the_protocol() {
+        assert_eq!(Protocol::of(b'P'), Protocol::Grpc);
+        assert_eq!(Protocol::of(0), Protocol::Ttrpc);
+        assert_eq!(Protocol::of(b'G'), Protocol::Unknown(b'G'));
+        assert_eq!(Protocol::of(0xff), Protocol::Unknown(0xff));
+    }
+
+    #[tokio::test]
+    async fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.sock");
+        drop(bind(&path).await.unwrap());
+        let listener = bind(&path).await.unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let error = bind(&path).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        drop(listener);
+    }
+
+    #[tokio::test]
+    async fn a_file_in_the_sockets_place_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("precious");
+        std::fs::write(&path, "x").unwrap();
+        let error = bind(&path).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "x");
+    }
+}

@@ -1,0 +1,74 @@
+//! Servers for every door, generic over a [`Sandboxer`](crate::Sandboxer).
+//!
+//! Each RPC is one line over an inner function that takes the namespace and the
+//! request, so that it can be tested without a socket.
+// One shape for every RPC, whether or not it has something to wait for.
+#![allow(clippy::unused_async)]
+
+mod controller;
+mod frame;
+mod listener;
+mod sandbox;
+mod task;
+
+use std::sync::Arc;
+
+pub use listener::{bind, serve};
+
+use crate::error::Result;
+use crate::id::Key;
+
+/// One sandboxer as all doors share it.
+pub(crate) struct Service<S> {
+    sandboxer: Arc<S>,
+    /// Where the task service of every sandbox answers, as containerd dials it.
+    address: Arc<str>,
+}
+
+impl<S> Clone for Service<S> {
+    fn clone(&self) -> Self {
+        Self {
+            sandboxer: Arc::clone(&self.sandboxer),
+            address: Arc::clone(&self.address),
+        }
+    }
+}
+
+impl<S> Service<S> {
+    pub(crate) fn new(sandboxer: Arc<S>, address: &str) -> Self {
+        Self {
+            sandboxer,
+            address: address.into(),
+        }
+    }
+}
+
+/// The version of the task API at the address: `containerd.task.v3`.
+pub(crate) const TASK_API_VERSION: u32 = 3;
+
+/// CRI's words for a sandbox's state, which containerd passes on verbatim.
+pub(crate) fn state_name(ready: bool) -> &'static str {
+    if ready {
+        "SANDBOX_READY"
+    } else {
+        "SANDBOX_NOTREADY"
+    }
+}
+
+/// The platform containers would run on: Linux, and this machine's architecture
+/// by Go's name, as containerd compares it.
+pub(crate) fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "x86" => "386",
+        "aarch64" => "arm64",
+        "powerpc64" => "ppc64le",
+        other => other,
+    }
+}
+
+/// The key of a sandbox or container that a request names in `field`.
+pub(crate) fn key(namespace: &str, field: &str, id: &str) -> Result<Key> {
+    crate::check_id(field, id)?;
+    Key::new(namespace, id)
+}
