@@ -62,9 +62,9 @@ pub struct NewSandbox {
     /// The pod it is for, if its creator said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<Pod>,
-    /// The runtime handler, as containerd names it.
+    /// The runtime that containerd records for it, such as `io.containerd.resource-slot.v1`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub runtime_handler: String,
+    pub runtime: String,
     /// The network namespace it was given; empty for the host's.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub netns: String,

@@ -72,7 +72,9 @@ impl SandboxState {
             (Created, E::Start) => Some(Next::State(Ready)),
             (Created | Ready, E::Stop) => Some(Next::State(NotReady)),
             (NotReady, E::Delete) => Some(Next::Gone),
-            (Ready | NotReady, E::Start) | (NotReady, E::Stop) | (Created | Ready, E::Delete) => None,
+            (Ready | NotReady, E::Start) | (NotReady, E::Stop) | (Created | Ready, E::Delete) => {
+                None
+            }
         }
     }
 }

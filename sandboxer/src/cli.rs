@@ -1,0 +1,259 @@
+//! The command line: flags, environment, and a configuration file below both.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use sandboxer::inspect::InspectArgs;
+use sandboxer::resource::OnInvalid;
+use sandboxer::store::{Sync, ViewMode};
+use tracing::Level;
+
+/// A containerd sandboxer that allocates nothing: it starts no process, mounts nothing and
+/// isolates nothing, but tracks what every pod and container asks for.
+///
+/// It answers gRPC (containerd.services.sandbox.v1.Controller) and ttrpc
+/// (containerd.runtime.sandbox.v1.Sandbox, containerd.task.v3.Task) on one Unix socket,
+/// and writes DIR/SANDBOX/resource_info.json for every sandbox.
+#[derive(Debug, Parser)]
+#[command(
+    name = "resource-slot-sandboxer",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Every option can also be set by the environment variable shown, or in the file of \
+                  --config as `name = value` (TOML). A flag wins over the environment, that over the file."
+)]
+pub(crate) struct Cli {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// How to serve.
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the sandboxes that a directory holds, from its journal; no daemon is needed.
+    Inspect(InspectArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The Unix socket to listen on; created with mode 0600.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_LISTEN",
+        value_name = "PATH",
+        default_value = "/run/resource-slot-sandboxer.sock"
+    )]
+    pub(crate) listen: PathBuf,
+    /// The directory of the journal and the resource_info.json files; created with mode 0700.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_DIR",
+        value_name = "DIR",
+        default_value = "/var/lib/kuasar-resource-slot"
+    )]
+    pub(crate) dir: PathBuf,
+    /// What to log: error, warn, info, debug or trace.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_LOG_LEVEL",
+        value_name = "LEVEL",
+        default_value = "info"
+    )]
+    pub(crate) log_level: Level,
+    /// How to log, to standard error.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub(crate) log_format: LogFormat,
+    /// What a power cut may lose: everything since the kernel last wrote (none), the last
+    /// interval (interval=10ms), or nothing acknowledged (always). A crash of the daemon
+    /// loses nothing in any mode.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_SYNC",
+        value_name = "MODE",
+        default_value = "none"
+    )]
+    pub(crate) sync: Sync,
+    /// When resource_info.json files are written: before the reply (write-through), within
+    /// 100 ms (write-behind), or never (off).
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_VIEWS",
+        value_name = "MODE",
+        default_value = "write-through"
+    )]
+    pub(crate) views: ViewMode,
+    /// Keep the journal's old segments when a snapshot has replaced them.
+    #[arg(long, env = "RESOURCE_SLOT_HISTORY", action = ArgAction::SetTrue)]
+    pub(crate) history: bool,
+    /// Start in spite of a corrupt journal: drop what cannot be read, and say what that was.
+    #[arg(long, env = "RESOURCE_SLOT_RECOVER", action = ArgAction::SetTrue)]
+    pub(crate) recover: bool,
+    /// What to do with a resource value that cannot be read: refuse the request (reject), or
+    /// log it and go on without the value (warn).
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_ON_INVALID",
+        value_name = "ACTION",
+        default_value = "reject"
+    )]
+    pub(crate) on_invalid: OnInvalid,
+    /// How long after a signal a process is seen to end. containerd needs the reply to Kill
+    /// before the one to Wait.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_EXIT_DELAY",
+        value_name = "DURATION",
+        default_value = "1ms",
+        value_parser = humantime::parse_duration
+    )]
+    pub(crate) exit_delay: Duration,
+    /// Threads that serve requests.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_THREADS",
+        value_name = "N",
+        default_value_t = 2,
+        value_parser = clap::value_parser!(u16).range(1..=1024)
+    )]
+    pub(crate) threads: u16,
+    /// A TOML file that sets any of these options.
+    #[arg(long, env = "RESOURCE_SLOT_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// One line of text an event.
+    Text,
+    /// One JSON object an event.
+    Json,
+}
+
+/// Parses the command line, with the configuration file's values as defaults.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = Cli::try_parse_from(&args)?;
+    let Some(file) = &cli.serve.config else {
+        return Ok(cli);
+    };
+    let mut command = Cli::command();
+    for (name, value) in read_config(file).map_err(|e| invalid_config(file, &e))? {
+        let id = name.replace('-', "_");
+        let known = command
+            .get_arguments()
+            .any(|arg| arg.get_id().as_str() == id && arg.get_long() == Some(&name));
+        if !known || name == "config" {
+            let reason = format!("unknown option {name:?}; --help lists them");
+            return Err(invalid_config(file, &reason));
+        }
+        command = command.mut_arg(id, |arg| arg.default_value(value));
+    }
+    let matches = command
+        .try_get_matches_from(&args)
+        .map_err(|e| invalid_config(file, &e.to_string()))?;
+    Cli::from_arg_matches(&matches)
+}
+
+fn invalid_config(file: &Path, reason: &str) -> clap::Error {
+    Cli::command().error(
+        clap::error::ErrorKind::InvalidValue,
+        format!("configuration file {}: {reason}", file.display()),
+    )
+}
+
+fn read_config(file: &Path) -> Result<Vec<(String, String)>, String> {
+    let text = std::fs::read_to_string(file).map_err(|e| e.to_string())?;
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| e.to_string())?;
+    table
+        .into_iter()
+        .map(|(name, value)| match value {
+            toml::Value::String(text) => Ok((name, text)),
+            toml::Value::Integer(number) => Ok((name, number.to_string())),
+            toml::Value::Boolean(flag) => Ok((name, flag.to_string())),
+            other => Err(format!(
+                "{name}: a string, an integer or a boolean is needed, not {}",
+                other.type_str()
+            )),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(args: &[&str]) -> Result<Cli, clap::Error> {
+        let program = std::iter::once("resource-slot-sandboxer");
+        parse(program.chain(args.iter().copied()).map(OsString::from))
+    }
+
+    fn config(text: &str) -> (tempfile::TempDir, String) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.toml");
+        std::fs::write(&path, text).unwrap();
+        let path = path.to_str().unwrap().to_owned();
+        (dir, path)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_command_line_of_the_documentation_works() {
+        let cli = parsed(&[
+            "--listen",
+            "/run/resource-slot-sandboxer.sock",
+            "--dir",
+            "/var/lib/kuasar-resource-slot",
+            "--log-level",
+            "info",
+        ])
+        .unwrap();
+        assert_eq!(cli.serve.log_level, Level::INFO);
+        assert_eq!(cli.serve.views, ViewMode::WriteThrough);
+    }
+
+    #[test]
+    fn a_file_sets_what_no_flag_does() {
+        let (_dir, path) =
+            config("views = \"off\"\nhistory = true\nthreads = 3\nlog-level = 'debug'");
+        let cli = parsed(&["--config", &path, "--threads", "4"]).unwrap();
+        assert_eq!(cli.serve.views, ViewMode::Off);
+        assert!(cli.serve.history);
+        assert_eq!(cli.serve.threads, 4);
+        assert_eq!(cli.serve.log_level, Level::DEBUG);
+    }
+
+    #[test]
+    fn a_bad_file_is_named_with_what_is_wrong() {
+        for (text, word) in [
+            ("speed = 3", "speed"),
+            ("config = 'x'", "config"),
+            ("views = 'sideways'", "sideways"),
+            ("views = [1]", "array"),
+            ("views", "TOML"),
+        ] {
+            let (_dir, path) = config(text);
+            let error = parsed(&["--config", &path]).unwrap_err().to_string();
+            assert!(error.contains(&path), "{error}");
+            assert!(error.contains(word) || word == "TOML", "{error}");
+        }
+    }
+}

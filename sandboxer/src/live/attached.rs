@@ -1,0 +1,55 @@
+//! What the living hang on a process: waiters and open streams.
+
+use std::sync::Arc;
+
+use containerd_sandbox::ExitSignal;
+
+use crate::simulate::stdio;
+
+/// What is attached to one process.
+#[derive(Debug, Default)]
+pub(super) struct Attached {
+    /// Those who wait for its end.
+    signal: Option<Arc<ExitSignal>>,
+    /// Its open streams.
+    streams: Option<stdio::Open>,
+}
+
+/// The attachments of a sandbox's processes, by process id. Most processes have
+/// none, and few sandboxes have many processes.
+#[derive(Debug, Default)]
+pub(super) struct Attachments(Vec<(u32, Attached)>);
+
+impl Attachments {
+    fn entry(&mut self, pid: u32) -> &mut Attached {
+        let at = match self.0.iter().position(|(p, _)| *p == pid) {
+            Some(at) => at,
+            None => {
+                self.0.push((pid, Attached::default()));
+                self.0.len() - 1
+            }
+        };
+        &mut self.0[at].1
+    }
+
+    /// Whether anything is attached to the process.
+    pub(super) fn has(&self, pid: u32) -> bool {
+        self.0.iter().any(|(p, _)| *p == pid)
+    }
+
+    /// The signal of the process's end.
+    pub(super) fn signal(&mut self, pid: u32) -> Arc<ExitSignal> {
+        Arc::clone(self.entry(pid).signal.get_or_insert_default())
+    }
+
+    /// Keeps the process's streams open.
+    pub(super) fn hold(&mut self, pid: u32, streams: stdio::Open) {
+        self.entry(pid).streams = Some(streams);
+    }
+
+    /// Closes the process's streams and hands over the signal to fire.
+    pub(super) fn release(&mut self, pid: u32) -> Option<Arc<ExitSignal>> {
+        let at = self.0.iter().position(|(p, _)| *p == pid)?;
+        self.0.swap_remove(at).1.signal
+    }
+}

@@ -1,0 +1,213 @@
+//! One container: processes come and go.
+
+use std::sync::Arc;
+
+use containerd_sandbox::{
+    Any, Container, Deleted, Error, ExecOptions, Exit, ProcessStatus, Result,
+};
+use oci_spec::runtime::LinuxResources;
+use tracing::{debug, info};
+
+use super::core::{Core, LiveSlot};
+use super::process;
+use crate::simulate::signal::{Effect, effect};
+use crate::simulate::{life, stdio, usage};
+use crate::slot::{Change, NewProcess, Process, ProcessId, ProcessState};
+use crate::store::ViewOp;
+use crate::time::Timestamp;
+
+/// A handle on one container.
+pub struct ResourceSlotContainer {
+    pub(super) core: Arc<Core>,
+    pub(super) live: Arc<LiveSlot>,
+    /// Its first process.
+    pub(super) id: ProcessId,
+}
+
+impl ResourceSlotContainer {
+    fn process_id(&self, exec: Option<&str>) -> ProcessId {
+        ProcessId {
+            container: self.id.container.clone(),
+            exec: exec.map(str::to_owned),
+        }
+    }
+
+    async fn change(&self, change: Change) -> Result<()> {
+        let committed = {
+            let mut inner = self.live.lock()?;
+            self.core.commit(&self.live, &mut inner, change)?
+        };
+        self.core.settled(committed).await
+    }
+}
+
+/// Kill finds nothing to signal: containerd takes this for "already gone".
+fn finished(id: &ProcessId) -> Error {
+    Error::not_found(format!("{id}: process already finished"))
+}
+
+impl Container for ResourceSlotContainer {
+    async fn start(&self, exec: Option<&str>) -> Result<u32> {
+        let id = self.process_id(exec);
+        let (committed, pid) = {
+            let mut inner = self.live.lock()?;
+            let change = Change::StartProcess(id.clone());
+            let committed = self.core.commit(&self.live, &mut inner, change)?;
+            let pid = process::resume(&self.core, &self.live, &mut inner, &id)?;
+            (committed, pid)
+        };
+        self.core.settled(committed).await?;
+        if exec.is_none() {
+            info!("Started {id} in sandbox {}", self.live.key);
+        }
+        Ok(pid)
+    }
+
+    async fn exec(&self, exec: &str, options: ExecOptions) -> Result<()> {
+        let stdio = options.stdio.into();
+        stdio::check(&stdio)?;
+        let process = NewProcess {
+            pid: self.core.pids.next(),
+            life: life::of_exec(&options.process, !stdio.stdin.is_empty()),
+            stdio,
+        };
+        self.change(Change::CreateExec {
+            container: self.id.container.clone(),
+            exec: exec.to_owned(),
+            process,
+        })
+        .await
+    }
+
+    async fn kill(&self, exec: Option<&str>, signal: u32, all: bool) -> Result<()> {
+        let effect = effect(signal)?;
+        let id = self.process_id(exec);
+        let committed = {
+            let mut inner = self.live.lock()?;
+            if inner.slot.process(&id)?.state == ProcessState::Stopped {
+                return Err(finished(&id));
+            }
+            let Effect::Exit(code) = effect else {
+                return Ok(());
+            };
+            // The end of the first process is the end of all.
+            let target = if all { self.id.clone() } else { id.clone() };
+            self.core
+                .commit(&self.live, &mut inner, Change::Exit(target, code))?
+        };
+        self.core.settled(committed).await?;
+        debug!("Signal {signal} ended {id} in sandbox {}", self.live.key);
+        Ok(())
+    }
+
+    async fn wait(&self, exec: Option<&str>) -> Result<Exit> {
+        let signal = {
+            let mut inner = self.live.lock()?;
+            let process = inner.slot.process(&self.process_id(exec))?;
+            let (pid, exit) = (process.spec.pid, process.exit);
+            match exit {
+                Some(exit) if !inner.attachments.has(pid) => return Ok(exit.into()),
+                _ => inner.attachments.signal(pid),
+            }
+        };
+        Ok(signal.wait().await)
+    }
+
+    fn state(&self, exec: Option<&str>) -> Result<ProcessStatus> {
+        let inner = self.live.lock()?;
+        let container = inner.slot.container(&self.id.container)?;
+        let process: &Process = inner.slot.process(&self.process_id(exec))?;
+        Ok(ProcessStatus {
+            bundle: container.bundle.clone(),
+            pid: process.spec.pid,
+            state: process.state.into(),
+            stdio: process.spec.stdio.clone().into(),
+            exit: process.exit.map(Into::into),
+        })
+    }
+
+    fn pids(&self) -> Result<Vec<u32>> {
+        let inner = self.live.lock()?;
+        let container = inner.slot.container(&self.id.container)?;
+        let execs = container.execs.iter().map(|(_, process)| process);
+        Ok(std::iter::once(&container.init)
+            .chain(execs)
+            .map(|process| process.spec.pid)
+            .collect())
+    }
+
+    fn stats(&self) -> Result<Any> {
+        let inner = self.live.lock()?;
+        usage::of_container(inner.slot.container(&self.id.container)?, Timestamp::now())
+    }
+
+    async fn pause(&self) -> Result<()> {
+        self.change(Change::Pause(self.id.container.clone())).await
+    }
+
+    async fn resume(&self) -> Result<()> {
+        self.change(Change::Resume(self.id.container.clone())).await
+    }
+
+    async fn update(&self, resources: &LinuxResources) -> Result<()> {
+        let container = &self.id.container;
+        let (committed, view) = {
+            let mut inner = self.live.lock()?;
+            let info = inner
+                .slot
+                .container(container)?
+                .info
+                .updated_by(resources)?;
+            let change = Change::UpdateContainer {
+                container: container.clone(),
+                info,
+            };
+            let committed = self.core.commit(&self.live, &mut inner, change)?;
+            let view = self.core.views.submit(ViewOp::Put {
+                key: self.live.key.clone(),
+                container: Some(container.clone()),
+                info,
+            });
+            debug!("Updated container {container}: {info:?}");
+            (committed, view)
+        };
+        self.core.settled(committed.and(view)).await
+    }
+
+    async fn delete(&self, exec: Option<&str>) -> Result<Deleted> {
+        let id = self.process_id(exec);
+        let (committed, deleted) = {
+            let mut inner = self.live.lock()?;
+            process::delete(&self.core, &self.live, &mut inner, id)?
+        };
+        self.core.settled(committed).await?;
+        if exec.is_none() {
+            info!(
+                "Deleted container {} of sandbox {}",
+                self.id.container, self.live.key
+            );
+        }
+        Ok(deleted)
+    }
+
+    fn resize_pty(&self, exec: Option<&str>, _width: u32, _height: u32) -> Result<()> {
+        let inner = self.live.lock()?;
+        inner.slot.process(&self.process_id(exec))?;
+        Ok(())
+    }
+
+    async fn close_stdin(&self, exec: Option<&str>) -> Result<()> {
+        let id = self.process_id(exec);
+        let committed = {
+            let mut inner = self.live.lock()?;
+            let process = inner.slot.process(&id)?;
+            let reads_it = !process.spec.stdio.stdin.is_empty();
+            if !reads_it || process.state != ProcessState::Running {
+                return Ok(());
+            }
+            self.core
+                .commit(&self.live, &mut inner, Change::Exit(id, 0))?
+        };
+        self.core.settled(committed).await
+    }
+}

@@ -1,0 +1,141 @@
+//! Requests decoded at the edge: from what a door hands over to what a slot holds.
+
+use containerd_sandbox::{
+    ContainerOptions, Error, ProcessState as ApiState, Result, SandboxOptions, SandboxRecord,
+};
+use k8s_cri::v1::PodSandboxConfig;
+use prost::Message;
+use tracing::warn;
+
+use crate::resource::{ContainerData, Extraction, OnInvalid, ResourceInfo, SandboxData};
+use crate::slot::{Exit, NewSandbox, Pod, ProcessState, Stdio};
+
+/// The type of the options that CRI creates a sandbox with.
+const POD_SANDBOX_CONFIG: &str = "runtime.v1.PodSandboxConfig";
+/// The record's extension that CRI keeps its own metadata in.
+const METADATA_EXTENSION: &str = "metadata";
+
+fn warned(id: &str, extraction: Extraction) -> ResourceInfo {
+    for warning in extraction.warnings {
+        warn!("{id}: ignored: {warning}");
+    }
+    extraction.info
+}
+
+/// What a sandbox is created with; the process id is filled in later.
+pub(super) fn sandbox(
+    id: &str,
+    options: SandboxOptions,
+    on_invalid: OnInvalid,
+) -> Result<NewSandbox> {
+    let config = match &options.options {
+        Some(any) if any.is(POD_SANDBOX_CONFIG) => {
+            Some(PodSandboxConfig::decode(any.value.as_slice()).map_err(|e| {
+                Error::invalid_argument(format!("options: not a {POD_SANDBOX_CONFIG}: {e}"))
+            })?)
+        }
+        _ => None,
+    };
+    let data = SandboxData {
+        config: config.as_ref(),
+        annotations: &options.annotations,
+        record_labels: &options.record.labels,
+        record_metadata: metadata(&options.record),
+    };
+    let info = warned(id, ResourceInfo::from_sandbox_data(&data, on_invalid)?);
+    let pod = config.and_then(|config| config.metadata).map(|pod| Pod {
+        name: pod.name,
+        namespace: pod.namespace,
+        uid: pod.uid,
+        attempt: pod.attempt,
+    });
+    Ok(NewSandbox {
+        pid: 0,
+        info,
+        pod,
+        runtime: options.record.runtime,
+        netns: options.netns_path,
+    })
+}
+
+/// What a sandbox's changed record states.
+pub(super) fn record(
+    id: &str,
+    record: &SandboxRecord,
+    on_invalid: OnInvalid,
+) -> Result<ResourceInfo> {
+    let none = std::collections::HashMap::new();
+    let data = SandboxData {
+        config: None,
+        annotations: &none,
+        record_labels: &record.labels,
+        record_metadata: metadata(record),
+    };
+    Ok(warned(
+        id,
+        ResourceInfo::from_sandbox_data(&data, on_invalid)?,
+    ))
+}
+
+fn metadata(record: &SandboxRecord) -> Option<&[u8]> {
+    let any = record.extensions.get(METADATA_EXTENSION)?;
+    Some(&any.value)
+}
+
+/// What a container asks for.
+pub(super) fn container(
+    id: &str,
+    options: &ContainerOptions,
+    on_invalid: OnInvalid,
+) -> Result<ResourceInfo> {
+    let data = ContainerData {
+        resources: options.spec.resources(),
+        annotations: &options.spec.annotations,
+    };
+    Ok(warned(
+        id,
+        ResourceInfo::from_container_data(&data, on_invalid)?,
+    ))
+}
+
+impl From<containerd_sandbox::Stdio> for Stdio {
+    fn from(stdio: containerd_sandbox::Stdio) -> Self {
+        Self {
+            stdin: stdio.stdin,
+            stdout: stdio.stdout,
+            stderr: stdio.stderr,
+            terminal: stdio.terminal,
+        }
+    }
+}
+
+impl From<Stdio> for containerd_sandbox::Stdio {
+    fn from(stdio: Stdio) -> Self {
+        Self {
+            stdin: stdio.stdin,
+            stdout: stdio.stdout,
+            stderr: stdio.stderr,
+            terminal: stdio.terminal,
+        }
+    }
+}
+
+impl From<ProcessState> for ApiState {
+    fn from(state: ProcessState) -> Self {
+        match state {
+            ProcessState::Created => Self::Created,
+            ProcessState::Running => Self::Running,
+            ProcessState::Paused => Self::Paused,
+            ProcessState::Stopped => Self::Stopped,
+        }
+    }
+}
+
+impl From<Exit> for containerd_sandbox::Exit {
+    fn from(exit: Exit) -> Self {
+        Self {
+            code: exit.code,
+            at: exit.at.into(),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The live sandboxer: requests move slots, slots move the journal and the views.
+//!
+//! A sandbox and everything in it is under one lock, which is held for the
+//! microseconds of one change and never across an await. Two tables find it,
+//! by sandbox and by container id; their shards are locked for a look-up only.
+
+mod attached;
+mod container;
+mod core;
+mod decode;
+mod process;
+mod sandbox;
+mod sandboxer;
+mod table;
+
+pub use container::ResourceSlotContainer;
+pub use core::Settings;
+pub use sandbox::ResourceSlotSandbox;
+pub use sandboxer::ResourceSlotSandboxer;

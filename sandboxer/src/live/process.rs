@@ -1,0 +1,165 @@
+//! What goes on behind a running fake process, and its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use containerd_sandbox::{Deleted, Result};
+use tracing::{debug, warn};
+
+use super::core::{Committed, Core, Inner, LiveSlot};
+use crate::simulate::stdio;
+use crate::slot::{Change, KILLED, NewProcess, ProcessId, ProcessState};
+use crate::store::ViewOp;
+use crate::time::Timestamp;
+
+/// Takes up every running process of a recovered slot.
+pub(super) fn resume_all(core: &Arc<Core>, live: &Arc<LiveSlot>) {
+    let Ok(mut inner) = live.lock() else { return };
+    let running: Vec<ProcessId> = inner
+        .slot
+        .containers
+        .iter()
+        .flat_map(|container| {
+            let execs = container
+                .execs
+                .iter()
+                .map(|(exec, process)| (ProcessId::exec(&container.id, exec), process));
+            std::iter::once((ProcessId::init(&container.id), &container.init)).chain(execs)
+        })
+        .filter(|(_, process)| {
+            matches!(process.state, ProcessState::Running | ProcessState::Paused)
+        })
+        .map(|(id, _)| id)
+        .collect();
+    for id in running {
+        if let Err(e) = resume(core, live, &mut inner, &id) {
+            warn!("{id} in sandbox {}: {e}", live.key);
+        }
+    }
+}
+
+/// Opens the streams of a process that has just been started or recovered, and
+/// sees to it that it ends when its life is over. Returns its process id.
+pub(super) fn resume(
+    core: &Arc<Core>,
+    live: &Arc<LiveSlot>,
+    inner: &mut Inner,
+    id: &ProcessId,
+) -> Result<u32> {
+    let process = inner.slot.process(id)?;
+    let spec = process.spec.clone();
+    let pid = spec.pid;
+    let left = spec
+        .life
+        .ends_after
+        .map(|after| after.saturating_sub(Duration::from_nanos(process.ran_ns(Timestamp::now()))));
+    if id.exec.is_none() && !spec.stdio.is_unset() {
+        let streams = stdio::hold(&spec.stdio);
+        if !streams.is_empty() {
+            inner.attachments.hold(pid, streams);
+        }
+    }
+    let has_background = id.exec.is_some() || left.is_some() || !spec.stdio.stdin.is_empty();
+    if has_background {
+        let (core, live, id) = (Arc::clone(core), Arc::clone(live), id.clone());
+        tokio::spawn(run(core, live, id, spec, left));
+    }
+    Ok(pid)
+}
+
+/// What a process does until it ends by itself. If it is ended meanwhile, what
+/// is left of this does no harm.
+async fn run(
+    core: Arc<Core>,
+    live: Arc<LiveSlot>,
+    id: ProcessId,
+    spec: NewProcess,
+    left: Option<Duration>,
+) {
+    if id.exec.is_some() && !spec.stdio.is_unset() {
+        let streams = stdio::open_for_writing(&spec.stdio).await;
+        match live.lock() {
+            Ok(mut inner) if is_running(&inner, &id, spec.pid) => {
+                inner.attachments.hold(spec.pid, streams);
+            }
+            // Ended before its reader came: dropping the streams is all there is to do.
+            _ => return,
+        }
+    }
+    let code = tokio::select! {
+        () = sleep(left) => spec.life.exit_code,
+        () = stdio::stdin_ended(&spec.stdio.stdin) => 0,
+    };
+    end(&core, &live, &id, spec.pid, code).await;
+}
+
+fn is_running(inner: &Inner, id: &ProcessId, pid: u32) -> bool {
+    inner.slot.process(id).is_ok_and(|process| {
+        process.spec.pid == pid
+            && matches!(process.state, ProcessState::Running | ProcessState::Paused)
+    })
+}
+
+async fn sleep(left: Option<Duration>) {
+    match left {
+        Some(left) => tokio::time::sleep(left).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Ends a process that has come to its end by itself. The journal may be out of
+/// space just then: the end is recorded as soon as it can be.
+async fn end(core: &Arc<Core>, live: &Arc<LiveSlot>, id: &ProcessId, pid: u32, code: u32) {
+    const RETRY: Duration = Duration::from_millis(200);
+    loop {
+        let ended = match live.lock() {
+            Ok(mut inner) if is_running(&inner, id, pid) => {
+                core.commit(live, &mut inner, Change::Exit(id.clone(), code))
+            }
+            _ => return,
+        };
+        match ended {
+            Ok(_) => return debug!("{id} in sandbox {} ended with {code}", live.key),
+            Err(e) => debug!("{id} in sandbox {} cannot end yet: {e}", live.key),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Forgets a process; one that was never started is ended first, so that nobody
+/// waits for it in vain.
+///
+/// # Errors
+/// If it runs, or the journal fails.
+pub(super) fn delete(
+    core: &Arc<Core>,
+    live: &Arc<LiveSlot>,
+    inner: &mut Inner,
+    id: ProcessId,
+) -> Result<(Committed, Deleted)> {
+    let process = inner.slot.process(&id)?;
+    let pid = process.spec.pid;
+    if process.state == ProcessState::Created {
+        // The delete that follows settles it as well.
+        let _ = core.commit(live, inner, Change::Exit(id.clone(), KILLED))?;
+    }
+    let exit = inner.slot.process(&id)?.exit;
+    let committed = core.commit(live, inner, Change::DeleteProcess(id.clone()))?;
+    let deleted = Deleted {
+        pid,
+        exit: exit.map(Into::into),
+    };
+    if id.exec.is_some() {
+        return Ok((committed, deleted));
+    }
+    let key = live.key.sibling(&id.container);
+    // Before the id is free, or this would remove the view of its next owner.
+    let view = core.views.submit(ViewOp::Remove {
+        key: live.key.clone(),
+        container: Some(id.container),
+    });
+    if let Ok(key) = key {
+        core.containers.remove(&key);
+    }
+    Ok((committed.and(view), deleted))
+}

@@ -1,0 +1,215 @@
+//! One sandbox: containers come and go.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use containerd_sandbox::{
+    Any, Container as _, ContainerOptions, Deleted, Error, ExitSignal, Key, Result, Sandbox,
+    SandboxStatus,
+};
+use oci_spec::runtime::LinuxResources;
+use serde::Serialize;
+use tracing::{debug, info, warn};
+
+use super::container::ResourceSlotContainer;
+use super::core::{Core, LiveSlot};
+use super::decode;
+use super::process;
+use crate::resource::ResourceInfo;
+use crate::simulate::{life, stdio, usage};
+use crate::slot::{
+    Change, NewContainer, NewProcess, Pod, ProcessId, ProcessState, SandboxState, Slot,
+};
+use crate::store::ViewOp;
+use crate::time::Timestamp;
+
+/// A handle on one sandbox.
+#[derive(Clone)]
+pub struct ResourceSlotSandbox {
+    pub(super) core: Arc<Core>,
+    pub(super) live: Arc<LiveSlot>,
+}
+
+/// What a verbose status shows as JSON under `info`.
+#[derive(Serialize)]
+struct VerboseInfo<'a> {
+    sandbox_id: &'a str,
+    namespace: &'a str,
+    state: SandboxState,
+    pod: Option<&'a Pod>,
+    resource_info: ResourceInfo,
+    containers: Vec<ContainerInfo<'a>>,
+}
+
+#[derive(Serialize)]
+struct ContainerInfo<'a> {
+    id: &'a str,
+    state: ProcessState,
+    pid: u32,
+    resource_info: ResourceInfo,
+}
+
+fn verbose(key: &Key, slot: &Slot) -> Result<HashMap<String, String>> {
+    let info = VerboseInfo {
+        sandbox_id: key.id(),
+        namespace: key.namespace(),
+        state: slot.state,
+        pod: slot.sandbox.pod.as_ref(),
+        resource_info: slot.resource_info(),
+        containers: slot
+            .containers
+            .iter()
+            .map(|container| ContainerInfo {
+                id: &container.id,
+                state: container.init.state,
+                pid: container.init.spec.pid,
+                resource_info: container.info,
+            })
+            .collect(),
+    };
+    let json = serde_json::to_string(&info)
+        .map_err(|e| Error::internal(format!("encode sandbox info: {e}")))?;
+    Ok(HashMap::from([("info".to_owned(), json)]))
+}
+
+/// Takes a container back whose creation failed half-way or was abandoned.
+struct Undo<'a> {
+    sandbox: &'a ResourceSlotSandbox,
+    key: &'a Key,
+    armed: bool,
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        let ResourceSlotSandbox { core, live } = self.sandbox;
+        debug!("taking back container {}", self.key);
+        let removed = match live.lock() {
+            Ok(mut inner) if inner.slot.container(self.key.id()).is_ok() => {
+                process::delete(core, live, &mut inner, ProcessId::init(self.key.id())).map(drop)
+            }
+            Ok(_) => {
+                // Nobody waits for the removal: the writer goes on by itself.
+                let _ = core.views.submit(ViewOp::Remove {
+                    key: live.key.clone(),
+                    container: Some(self.key.id().to_owned()),
+                });
+                core.containers.remove(self.key);
+                Ok(())
+            }
+            Err(_) => {
+                // The sandbox went meanwhile; our view may have brought its directory back.
+                let _ = core.views.submit(ViewOp::Remove {
+                    key: live.key.clone(),
+                    container: None,
+                });
+                core.containers.remove(self.key);
+                Ok(())
+            }
+        };
+        if let Err(e) = removed {
+            warn!("cannot take back container {}: {e}", self.key);
+        }
+    }
+}
+
+impl Sandbox for ResourceSlotSandbox {
+    type Container = ResourceSlotContainer;
+
+    fn status(&self, details: bool) -> Result<SandboxStatus> {
+        let inner = self.live.lock()?;
+        let slot = &inner.slot;
+        Ok(SandboxStatus {
+            pid: slot.sandbox.pid,
+            ready: slot.state == SandboxState::Ready,
+            created_at: slot.created_at.into(),
+            exit: slot.exit.map(Into::into),
+            info: if details {
+                verbose(&self.live.key, slot)?
+            } else {
+                HashMap::new()
+            },
+        })
+    }
+
+    fn ping(&self) -> Result<()> {
+        self.live.lock().map(drop)
+    }
+
+    fn container(&self, id: &str) -> Result<ResourceSlotContainer> {
+        self.live.lock()?.slot.container(id)?;
+        Ok(ResourceSlotContainer {
+            core: Arc::clone(&self.core),
+            live: Arc::clone(&self.live),
+            id: ProcessId::init(id),
+        })
+    }
+
+    async fn append_container(&self, id: &str, options: ContainerOptions) -> Result<u32> {
+        let key = self.live.key.sibling(id)?;
+        let info = decode::container(id, &options, self.core.settings.on_invalid)?;
+        let new = NewContainer {
+            id: id.to_owned(),
+            bundle: options.bundle,
+            info,
+            process: NewProcess {
+                pid: self.core.pids.next(),
+                stdio: options.stdio.into(),
+                life: life::of_init(),
+            },
+        };
+        stdio::check(&new.process.stdio)?;
+        debug!("Extracted resource info: {info:?}");
+        let pid = new.process.pid;
+        let change = Change::CreateContainer(new);
+        if !self.core.containers.reserve(&key) {
+            return Err(Error::already_exists(format!(
+                "container {key} already exists"
+            )));
+        }
+        let mut undo = Undo {
+            sandbox: self,
+            key: &key,
+            armed: true,
+        };
+        self.live.lock()?.slot.check(&change)?;
+        // The view first: if there is no room for it, nothing has happened yet.
+        self.core
+            .views
+            .submit(ViewOp::Put {
+                key: self.live.key.clone(),
+                container: Some(id.to_owned()),
+                info,
+            })
+            .done()
+            .await?;
+        let committed = {
+            let mut inner = self.live.lock()?;
+            let committed = self.core.commit(&self.live, &mut inner, change)?;
+            self.core.containers.publish(&key, Arc::clone(&self.live));
+            committed
+        };
+        self.core.settled(committed).await?;
+        undo.armed = false;
+        info!("Created container {id} in sandbox {}", self.live.key);
+        Ok(pid)
+    }
+
+    async fn update_container(&self, id: &str, resources: &LinuxResources) -> Result<()> {
+        self.container(id)?.update(resources).await
+    }
+
+    async fn remove_container(&self, id: &str) -> Result<Deleted> {
+        self.container(id)?.delete(None).await
+    }
+
+    fn exit_signal(&self) -> Result<Arc<ExitSignal>> {
+        Ok(self.live.lock()?.exit_signal())
+    }
+
+    fn stats(&self) -> Result<Any> {
+        usage::of_sandbox(&self.live.lock()?.slot, Timestamp::now())
+    }
+}

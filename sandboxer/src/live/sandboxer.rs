@@ -1,0 +1,247 @@
+//! The sandboxer: sandboxes come and go.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use containerd_sandbox::{Error, Key, Result, SandboxOptions, SandboxUpdate, Sandboxer};
+use tracing::{debug, info};
+
+use super::container::ResourceSlotContainer;
+use super::core::{Committed, Core, LiveSlot, Settings, populate, sandbox_not_found};
+use super::decode;
+use super::process;
+use super::sandbox::ResourceSlotSandbox;
+use super::table::Table;
+use crate::simulate::pids::Pids;
+use crate::slot::{Change, KILLED, ProcessId, SandboxState, Slot};
+use crate::store::{Journal, ViewOp, Views};
+use crate::time::Timestamp;
+
+/// A sandboxer that allocates nothing, and tracks what every pod asks for.
+pub struct ResourceSlotSandboxer {
+    core: Arc<Core>,
+}
+
+impl ResourceSlotSandboxer {
+    /// A sandboxer over recovered slots. Processes that were running go on: their
+    /// streams are opened again and their ends are still to come.
+    ///
+    /// Call it within a tokio runtime.
+    pub fn new(
+        journal: Journal,
+        views: Views,
+        slots: HashMap<Key, Slot>,
+        settings: Settings,
+    ) -> Self {
+        let last_pid = slots
+            .values()
+            .flat_map(|slot| {
+                let processes = slot
+                    .containers
+                    .iter()
+                    .flat_map(|c| std::iter::once(&c.init).chain(c.execs.iter().map(|(_, p)| p)))
+                    .map(|process| process.spec.pid);
+                processes.chain(std::iter::once(slot.sandbox.pid))
+            })
+            .max();
+        let core = Arc::new(Core {
+            sandboxes: Table::default(),
+            containers: Table::default(),
+            journal,
+            views,
+            pids: Pids::after(last_pid),
+            settings,
+        });
+        for live in populate(&core, slots) {
+            process::resume_all(&core, &live);
+        }
+        Self { core }
+    }
+
+    /// How many sandboxes there are.
+    pub fn len(&self) -> usize {
+        self.core.len()
+    }
+
+    /// Whether there is no sandbox.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes what is still on its way to the disk. From now on every change is refused.
+    ///
+    /// # Errors
+    /// If the last sync failed.
+    pub fn close(&self) -> Result<()> {
+        let journal = self.core.journal.close();
+        self.core.views.flush_and_stop();
+        Ok(journal?)
+    }
+}
+
+/// Takes a sandbox back whose creation or start failed half-way or was abandoned
+/// by its caller, who will never hear of it.
+struct Undo<'a> {
+    core: &'a Arc<Core>,
+    key: &'a Key,
+    armed: bool,
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        debug!("taking back sandbox {}", self.key);
+        match self.core.sandboxes.get(self.key) {
+            Some(live) => {
+                if let Err(e) = delete(self.core, &live) {
+                    tracing::warn!("cannot take back sandbox {}: {e}", self.key);
+                }
+            }
+            None => {
+                // Nobody waits for the removal: the writer goes on by itself.
+                let _ = self.core.views.submit(ViewOp::Remove {
+                    key: self.key.clone(),
+                    container: None,
+                });
+                self.core.sandboxes.remove(self.key);
+            }
+        }
+    }
+}
+
+/// Ends whatever runs and forgets the sandbox.
+fn delete(core: &Arc<Core>, live: &Arc<LiveSlot>) -> Result<Committed> {
+    let mut inner = live.lock()?;
+    if inner.slot.state != SandboxState::NotReady {
+        // The delete that follows settles it as well.
+        let _ = core.commit(live, &mut inner, Change::Stop(KILLED))?;
+    }
+    core.commit(live, &mut inner, Change::Delete)
+}
+
+impl Sandboxer for ResourceSlotSandboxer {
+    type Sandbox = ResourceSlotSandbox;
+
+    async fn create(&self, id: &Key, options: SandboxOptions) -> Result<()> {
+        info!("Creating ResourceSlot sandbox: {id}");
+        let core = &self.core;
+        let mut new = decode::sandbox(id.id(), options, core.settings.on_invalid)?;
+        debug!("Extracted resource info: {:?}", new.info);
+        if !core.sandboxes.reserve(id) {
+            return Err(Error::already_exists(format!(
+                "sandbox {id} already exists"
+            )));
+        }
+        let mut undo = Undo {
+            core,
+            key: id,
+            armed: true,
+        };
+        // The view first: if there is no room for it, nothing has happened yet.
+        core.views
+            .submit(ViewOp::Put {
+                key: id.clone(),
+                container: None,
+                info: new.info,
+            })
+            .done()
+            .await?;
+        new.pid = core.pids.next();
+        let at = Timestamp::now();
+        let seq = core.journal.append(id, at, &Change::Create(new.clone()))?;
+        let live = LiveSlot::new(id.clone(), Slot::new(new, at));
+        core.sandboxes.publish(id, Arc::new(live));
+        core.journal.durable(seq).await?;
+        undo.armed = false;
+        info!("ResourceSlot sandbox {id} created successfully");
+        Ok(())
+    }
+
+    async fn start(&self, id: &Key) -> Result<()> {
+        let live = self.core.slot(id)?;
+        let committed = {
+            let mut inner = live.lock()?;
+            self.core.commit(&live, &mut inner, Change::Start)?
+        };
+        let mut undo = Undo {
+            core: &self.core,
+            key: id,
+            armed: true,
+        };
+        self.core.settled(committed).await?;
+        undo.armed = false;
+        info!("ResourceSlot sandbox {id} started");
+        Ok(())
+    }
+
+    async fn stop(&self, id: &Key, force: bool) -> Result<()> {
+        let live = self.core.slot(id)?;
+        let committed = {
+            let mut inner = live.lock()?;
+            if inner.slot.state == SandboxState::NotReady {
+                return Ok(());
+            }
+            let code = if force { KILLED } else { 0 };
+            self.core.commit(&live, &mut inner, Change::Stop(code))?
+        };
+        self.core.settled(committed).await?;
+        info!("ResourceSlot sandbox {id} stopped");
+        Ok(())
+    }
+
+    async fn delete(&self, id: &Key) -> Result<()> {
+        let live = self.core.slot(id)?;
+        let committed = delete(&self.core, &live)?;
+        self.core.settled(committed).await?;
+        info!("ResourceSlot sandbox {id} deleted");
+        Ok(())
+    }
+
+    async fn update(&self, id: &Key, update: SandboxUpdate) -> Result<()> {
+        let live = self.core.slot(id)?;
+        let concerns_resources = update.fields.is_empty()
+            || update
+                .fields
+                .iter()
+                .any(|field| field.starts_with("extensions") || field.starts_with("labels"));
+        if !concerns_resources {
+            return live.lock().map(drop);
+        }
+        let stated = decode::record(id.id(), &update.record, self.core.settings.on_invalid)?;
+        let committed = {
+            let mut inner = live.lock()?;
+            let info = stated.or(inner.slot.sandbox.info);
+            self.core.commit(&live, &mut inner, Change::Update(info))?
+        };
+        self.core.settled(committed).await?;
+        debug!("ResourceSlot sandbox {id} updated: {stated:?}");
+        Ok(())
+    }
+
+    fn sandbox(&self, id: &Key) -> Result<ResourceSlotSandbox> {
+        let live = self
+            .core
+            .sandboxes
+            .get(id)
+            .ok_or_else(|| sandbox_not_found(id))?;
+        Ok(ResourceSlotSandbox {
+            core: Arc::clone(&self.core),
+            live,
+        })
+    }
+
+    fn container(&self, id: &Key) -> Result<ResourceSlotContainer> {
+        let live = self
+            .core
+            .containers
+            .get(id)
+            .ok_or_else(|| Error::not_found(format!("container {id} not found")))?;
+        Ok(ResourceSlotContainer {
+            core: Arc::clone(&self.core),
+            live,
+            id: ProcessId::init(id.id()),
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! A sharded table of live objects, whose ids can be reserved before the object exists.
+
+use std::collections::HashMap;
+use std::collections::hash_map::{Entry as MapEntry, RandomState};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use containerd_sandbox::Key;
+use parking_lot::RwLock;
+
+/// Enough that two cores seldom meet on one.
+const SHARDS: usize = 64;
+
+enum Entry<V> {
+    /// Somebody is creating it.
+    Reserved,
+    Live(Arc<V>),
+}
+
+/// Objects by key. A shard's lock is held for the look-up alone.
+pub(crate) struct Table<V> {
+    hasher: RandomState,
+    shards: Vec<RwLock<HashMap<Key, Entry<V>>>>,
+}
+
+impl<V> Default for Table<V> {
+    fn default() -> Self {
+        Self {
+            hasher: RandomState::new(),
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+        }
+    }
+}
+
+impl<V> Table<V> {
+    fn shard(&self, key: &Key) -> &RwLock<HashMap<Key, Entry<V>>> {
+        let hash = self.hasher.hash_one(key);
+        // The remainder is below SHARDS, so it fits any usize.
+        &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or(0)]
+    }
+
+    /// The live object of this key.
+    pub(crate) fn get(&self, key: &Key) -> Option<Arc<V>> {
+        match self.shard(key).read().get(key) {
+            Some(Entry::Live(value)) => Some(Arc::clone(value)),
+            Some(Entry::Reserved) | None => None,
+        }
+    }
+
+    /// Takes the key for an object to come; `false` if it is taken.
+    pub(crate) fn reserve(&self, key: &Key) -> bool {
+        match self.shard(key).write().entry(key.clone()) {
+            MapEntry::Occupied(_) => false,
+            MapEntry::Vacant(vacant) => {
+                vacant.insert(Entry::Reserved);
+                true
+            }
+        }
+    }
+
+    /// Makes the object found under its key.
+    pub(crate) fn publish(&self, key: &Key, value: Arc<V>) {
+        self.shard(key)
+            .write()
+            .insert(key.clone(), Entry::Live(value));
+    }
+
+    /// Frees the key.
+    pub(crate) fn remove(&self, key: &Key) {
+        self.shard(key).write().remove(key);
+    }
+
+    /// How many objects are live.
+    pub(crate) fn len(&self) -> usize {
+        let live = |shard: &RwLock<HashMap<Key, Entry<V>>>| {
+            let shard = shard.read();
+            shard
+                .values()
+                .filter(|entry| matches!(entry, Entry::Live(_)))
+                .count()
+        };
+        self.shards.iter().map(live).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: &str) -> Key {
+        Key::new("k8s.io", id).unwrap()
+    }
+
+    #[test]
+    fn a_reserved_key_is_taken_but_not_found() {
+        let table = Table::<u32>::default();
+        assert!(table.reserve(&key("a")));
+        assert!(!table.reserve(&key("a")));
+        assert!(table.get(&key("a")).is_none());
+        table.publish(&key("a"), Arc::new(7));
+        assert_eq!(table.get(&key("a")).as_deref(), Some(&7));
+        assert!(!table.reserve(&key("a")));
+        assert_eq!(table.len(), 1);
+        table.remove(&key("a"));
+        assert!(table.reserve(&key("a")));
+        assert_eq!(table.len(), 0);
+    }
+
+    #[test]
+    fn one_id_in_two_namespaces_is_two_objects() {
+        let table = Table::<u32>::default();
+        assert!(table.reserve(&key("a")));
+        assert!(table.reserve(&Key::new("default", "a").unwrap()));
+    }
+
+    #[test]
+    fn only_one_of_many_gets_a_key() {
+        let table = Arc::new(Table::<u32>::default());
+        let wins: usize = (0..8)
+            .map(|_| {
+                let table = Arc::clone(&table);
+                std::thread::spawn(move || {
+                    (0..500)
+                        .filter(|i| table.reserve(&key(&format!("k{i}"))))
+                        .count()
+                })
+            })
+            .collect::<Vec<_>>()
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum();
+        assert_eq!(wins, 500);
+    }
+}

@@ -1,0 +1,85 @@
+//! Log lines of a fixed shape:
+//! `[2024-01-01T10:00:00Z INFO  resource_slot_sandboxer] Creating ResourceSlot sandbox: test-sandbox`.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::cli::LogFormat;
+
+/// The name all of our own events go by.
+const TARGET: &str = "resource_slot_sandboxer";
+/// The crates whose events are our own.
+const OWN: [&str; 3] = ["sandboxer", "containerd_sandbox", TARGET];
+
+struct Line;
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let metadata = event.metadata();
+        let time = humantime::format_rfc3339_seconds(SystemTime::now());
+        let name = target(metadata.target());
+        write!(writer, "[{time} {:<5} {name}] ", metadata.level())?;
+        context
+            .field_format()
+            .format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
+}
+
+fn target(target: &str) -> &str {
+    let name = target.split("::").next().unwrap_or(target);
+    if OWN.contains(&name) { TARGET } else { target }
+}
+
+/// Starts logging to standard error.
+pub(crate) fn start(level: Level, format: LogFormat) {
+    let others = if level == Level::TRACE {
+        Level::TRACE
+    } else {
+        Level::WARN
+    };
+    let mut filter = Targets::new().with_default(others);
+    for own in OWN {
+        filter = filter.with_target(own, level);
+    }
+    if level != Level::TRACE {
+        // It logs a line a frame or call on what a peer does wrong; our own checks log once.
+        filter = filter.with_target("ttrpc", LevelFilter::OFF);
+    }
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false);
+    match format {
+        LogFormat::Text => registry.with(layer.event_format(Line)).init(),
+        LogFormat::Json => registry.with(layer.json().flatten_event(true)).init(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_crates_go_by_one_name() {
+        assert_eq!(target("sandboxer::live::core"), TARGET);
+        assert_eq!(target("containerd_sandbox::server"), TARGET);
+        assert_eq!(target("h2::proto"), "h2::proto");
+    }
+}

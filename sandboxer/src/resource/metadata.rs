@@ -1,0 +1,88 @@
+//! Source 3: the record that containerd keeps of a sandbox and sends along.
+//!
+//! Its extension `metadata` is JSON, `{"Version":"v1","Metadata":{…,"Config":
+//! {…}}}`, where `Config` is the pod's configuration with the field names of
+//! the CRI definition and without fields that are zero.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use super::Origin;
+use super::error::InvalidResource;
+use super::linux::Linux;
+
+/// The part of a pod's configuration that states resources.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Config {
+    #[serde(default)]
+    pub(super) annotations: Option<HashMap<String, String>>,
+    #[serde(default)]
+    pub(super) linux: Option<PodLinux>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PodLinux {
+    #[serde(default)]
+    pub(super) resources: Option<Resources>,
+    #[serde(default)]
+    pub(super) overhead: Option<Resources>,
+}
+
+/// CRI's `LinuxContainerResources`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Resources {
+    cpu_period: i64,
+    cpu_quota: i64,
+    cpu_shares: i64,
+    memory_limit_in_bytes: i64,
+    unified: Option<HashMap<String, String>>,
+}
+
+impl<'a> From<&'a Resources> for Linux<'a> {
+    fn from(resources: &'a Resources) -> Self {
+        Self {
+            quota: resources.cpu_quota,
+            period: resources.cpu_period,
+            shares: resources.cpu_shares,
+            memory_limit: resources.memory_limit_in_bytes,
+            memory_reservation: 0,
+            pids: 0,
+            unified: resources.unified.as_ref(),
+        }
+    }
+}
+
+/// The pod's configuration in the extension `json`; an empty one if the record
+/// has none.
+pub(super) fn config(json: &[u8]) -> Result<Config, InvalidResource> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Record {
+        version: Option<String>,
+        metadata: Option<Metadata>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Metadata {
+        config: Option<Config>,
+    }
+
+    let invalid = |expected| {
+        let start = String::from_utf8_lossy(&json[..json.len().min(1024)]);
+        InvalidResource::new(Origin::Record, "metadata", &start, expected)
+    };
+    if json.is_empty() {
+        return Ok(Config::default());
+    }
+    let record: Record =
+        serde_json::from_slice(json).map_err(|_| invalid("containerd's JSON record"))?;
+    if record.version.is_some_and(|version| version != "v1") {
+        return Err(invalid("a record of version v1"));
+    }
+    Ok(record
+        .metadata
+        .and_then(|metadata| metadata.config)
+        .unwrap_or_default())
+}

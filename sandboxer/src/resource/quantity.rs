@@ -1,0 +1,413 @@
+//! Kubernetes quantities: `500m`, `1.5`, `2Gi`, `1e3`.
+//!
+//! The grammar is that of `k8s.io/apimachinery/pkg/api/resource`:
+//!
+//! ```text
+//! quantity = [ "+" | "-" ] number suffix
+//! number   = digits [ "." [ digits ] ] | "." digits
+//! suffix   = "" | n u m k M G T P E | Ki Mi Gi Ti Pi Ei | (e | E) [ "+" | "-" ] digits
+//! ```
+//!
+//! `1E` is one exa, `1E3` and `1e3` are a thousand, `1Ei` is 2^60. A value is
+//! kept exactly in steps of a nano; anything finer rounds up, as there.
+//!
+//! On purpose narrower than there: a number needs a digit (apimachinery reads
+//! `Ki` as 0), negative amounts of a resource are refused, and so is what
+//! exceeds an `int64`, which apimachinery caps or wraps in silence.
+
+use std::str::FromStr;
+
+/// The longest text read, in bytes; also what keeps hostile input cheap.
+const MAX_LEN: usize = 128;
+
+const NANO: u128 = 1_000_000_000;
+
+/// The largest value: Kubernetes hands amounts around as an `int64`.
+const MAX_NANOS: u128 = i64::MAX as u128 * NANO;
+
+/// A non-negative amount, exact to 1e-9, at most 2^63 - 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Quantity {
+    nanos: u128,
+}
+
+/// Why a text is no [`Quantity`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum QuantityError {
+    /// It does not follow the grammar.
+    #[error("not a quantity such as 500m, 1.5, 2Gi or 1e3")]
+    Malformed,
+    /// It is below zero.
+    #[error("below zero")]
+    Negative,
+    /// It exceeds 2^63 - 1, or has more digits than 128 bits hold.
+    #[error("above 9223372036854775807 or too many digits")]
+    OutOfRange,
+    /// It has more than 128 characters.
+    #[error("longer than 128 characters")]
+    TooLong,
+}
+
+impl Quantity {
+    /// The amount in billionths.
+    pub fn nanos(self) -> u128 {
+        self.nanos
+    }
+
+    /// The amount as a whole number, a fraction rounded up.
+    pub fn whole(self) -> u64 {
+        u64::try_from(self.nanos.div_ceil(NANO)).unwrap_or(u64::MAX)
+    }
+}
+
+impl FromStr for Quantity {
+    type Err = QuantityError;
+
+    fn from_str(text: &str) -> Result<Self, QuantityError> {
+        if text.len() > MAX_LEN {
+            return Err(QuantityError::TooLong);
+        }
+        let (negative, unsigned) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let (integer, rest) = split_digits(unsigned);
+        let (fraction, suffix) = match rest.strip_prefix('.') {
+            Some(rest) => split_digits(rest),
+            None => ("", rest),
+        };
+        if integer.is_empty() && fraction.is_empty() {
+            return Err(QuantityError::Malformed);
+        }
+        let scale = Scale::of(suffix).ok_or(QuantityError::Malformed)?;
+        let nanos = nanos(integer, fraction, scale).ok_or(QuantityError::OutOfRange)?;
+        match nanos {
+            1.. if negative => Err(QuantityError::Negative),
+            nanos if nanos > MAX_NANOS => Err(QuantityError::OutOfRange),
+            nanos => Ok(Self { nanos }),
+        }
+    }
+}
+
+fn split_digits(text: &str) -> (&str, &str) {
+    let end = text
+        .bytes()
+        .position(|byte| !byte.is_ascii_digit())
+        .unwrap_or(text.len());
+    text.split_at(end)
+}
+
+/// `integer.fraction` times `scale` in nanos, rounded up; `None` if 128 bits
+/// do not hold it.
+fn nanos(integer: &str, fraction: &str, scale: Scale) -> Option<u128> {
+    let mut mantissa: u128 = 0;
+    // Zeros count once a digit follows, so that neither leading nor trailing
+    // ones use up the 128 bits.
+    let mut zeros: u32 = 0;
+    for digit in integer.bytes().chain(fraction.bytes()) {
+        match digit - b'0' {
+            0 if mantissa == 0 => {}
+            0 => zeros += 1,
+            digit => {
+                mantissa = mantissa
+                    .checked_mul(10_u128.checked_pow(zeros + 1)?)?
+                    .checked_add(u128::from(digit))?;
+                zeros = 0;
+            }
+        }
+    }
+    if mantissa == 0 {
+        return Some(0);
+    }
+    let scaled = mantissa.checked_mul(1 << scale.two)?;
+    // Both are bounded by MAX_LEN.
+    let exponent =
+        scale.ten + 9 + i32::try_from(zeros).ok()? - i32::try_from(fraction.len()).ok()?;
+    let power = 10_u128.checked_pow(exponent.unsigned_abs());
+    match (exponent >= 0, power) {
+        (true, power) => scaled.checked_mul(power?),
+        (false, Some(power)) => Some(scaled.div_ceil(power)),
+        // Smaller than any nano, but not nothing.
+        (false, None) => Some(1),
+    }
+}
+
+/// A suffix: a factor of `10^ten * 2^two`.
+#[derive(Clone, Copy)]
+struct Scale {
+    ten: i32,
+    two: u32,
+}
+
+impl Scale {
+    fn of(suffix: &str) -> Option<Self> {
+        let (ten, two) = match suffix {
+            "" => (0, 0),
+            "n" => (-9, 0),
+            "u" => (-6, 0),
+            "m" => (-3, 0),
+            "k" => (3, 0),
+            "M" => (6, 0),
+            "G" => (9, 0),
+            "T" => (12, 0),
+            "P" => (15, 0),
+            "E" => (18, 0),
+            "Ki" => (0, 10),
+            "Mi" => (0, 20),
+            "Gi" => (0, 30),
+            "Ti" => (0, 40),
+            "Pi" => (0, 50),
+            "Ei" => (0, 60),
+            _ => (exponent(suffix)?, 0),
+        };
+        Some(Self { ten, two })
+    }
+}
+
+/// The number behind `e` or `E`. Far beyond what can matter it stops growing.
+fn exponent(suffix: &str) -> Option<i32> {
+    const ENOUGH: i32 = 1_000;
+    let signed = suffix.strip_prefix(['e', 'E'])?;
+    let (sign, digits) = match signed.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, signed.strip_prefix('+').unwrap_or(signed)),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let magnitude = digits.bytes().fold(0, |number, digit| {
+        (number * 10 + i32::from(digit - b'0')).min(ENOUGH)
+    });
+    Some(sign * magnitude)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<Quantity, QuantityError> {
+        text.parse()
+    }
+
+    /// What apimachinery makes of the same texts, in units of 10^exponent.
+    const KNOWN: &[(&str, u128, i32)] = &[
+        ("0", 0, 0),
+        ("0n", 0, 0),
+        ("0Ki", 0, 0),
+        ("-0", 0, 0),
+        ("-0.000Gi", 0, 0),
+        ("0e999999999", 0, 0),
+        ("1", 1, 0),
+        ("+1", 1, 0),
+        ("007", 7, 0),
+        ("1Ki", 1 << 10, 0),
+        ("7Mi", 7 << 20, 0),
+        ("6Gi", 6 << 30, 0),
+        ("5Ti", 5 << 40, 0),
+        ("4Pi", 4 << 50, 0),
+        ("3Ei", 3 << 60, 0),
+        ("100Ti", 100 << 40, 0),
+        ("5n", 5, -9),
+        ("4u", 4, -6),
+        ("3m", 3, -3),
+        ("500m", 5, -1),
+        ("8k", 8, 3),
+        ("129M", 129, 6),
+        ("6G", 6, 9),
+        ("300T", 300, 12),
+        ("2P", 2, 15),
+        ("1E", 1, 18),
+        ("9E", 9, 18),
+        ("128974848", 128_974_848, 0),
+        ("128974848000m", 128_974_848, 0),
+        ("123Mi", 123 << 20, 0),
+        ("1E-3", 1, -3),
+        ("1e3", 1, 3),
+        ("1E3", 1, 3),
+        ("1E18", 1, 18),
+        ("1.3E+6", 13, 5),
+        ("1.7E18", 17, 17),
+        ("0.5e-2", 5, -3),
+        ("1e-0", 1, 0),
+        ("1e0000000000000003", 1, 3),
+        ("0.001", 1, -3),
+        ("0.0005k", 5, -1),
+        ("0.05000", 5, -2),
+        ("100.035k", 100_035, 0),
+        ("6.987654321G", 6_987_654_321, 0),
+        ("1.01E", 101, 16),
+        ("100.035Ki", 10_243_584, -2),
+        ("0.5Mi", 1 << 19, 0),
+        ("0.05Gi", 536_870_912, -1),
+        ("0.025Ti", 274_877_906_944, -1),
+        ("1.5Gi", 1536 << 20, 0),
+        (".001", 1, -3),
+        (".0001k", 1, -1),
+        ("1.", 1, 0),
+        ("1.G", 1, 9),
+        // Finer than a nano rounds up.
+        ("3.001n", 4, -9),
+        ("1.1E-9", 2, -9),
+        ("0.0000000001", 1, -9),
+        ("0.9n", 1, -9),
+        ("0.00000012345", 124, -9),
+        ("0.000000000001Ki", 2, -9),
+        ("1e-999999999", 1, -9),
+        ("9223372036854775807", 9_223_372_036_854_775_807, 0),
+        ("7.999Ei", 9_222_219_115_350_168_961_024, -3),
+    ];
+
+    #[test]
+    fn quantities_have_the_values_that_apimachinery_gives_them() {
+        for &(text, value, exponent) in KNOWN {
+            let nanos = match exponent + 9 {
+                up @ 0.. => value * 10_u128.pow(up.unsigned_abs()),
+                down => value.div_ceil(10_u128.pow(down.unsigned_abs())),
+            };
+            assert_eq!(parse(text), Ok(Quantity { nanos }), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_apimachinery_cannot_read_is_malformed() {
+        for text in [
+            "", "1.1.M", "1+1.0M", "0.1mi", "0.1am", "aoeu", ".5i", "1i", "3.01e-", " 1", "1 ",
+            "1\n", "1K", "1ki", "1KB", "1Gib", "1e", "1e+", "1e1.5", "1e3Ki", "1ee3", "1Ee3",
+            "1eE3", "--1", "+-1", "-", "+", "0x10", "1_000", "1,5", "inf", "NaN", "\0", "1\0", "١",
+            "1²", "½", "1µ", "five",
+        ] {
+            assert_eq!(parse(text), Err(QuantityError::Malformed), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_needs_a_digit() {
+        for text in [".", "-.", "Ki", "m", "E", "e3", "E3", "+.k"] {
+            assert_eq!(parse(text), Err(QuantityError::Malformed), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn less_than_nothing_is_negative() {
+        for text in ["-1", "-1Gi", "-0.1n", "-1e-99", "-99E"] {
+            assert_eq!(parse(text), Err(QuantityError::Negative), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn more_than_an_int64_is_out_of_range() {
+        for text in [
+            "9223372036854775808",
+            "9223372036854775807.1",
+            "8Ei",
+            "9Ei",
+            "12E",
+            "10E",
+            "1e19",
+            "1e999999999",
+            "1e99999999999999999999999999",
+            "9223372036854775807Ki",
+            "340282366920938463463374607431768211456",
+            "99999999999999999999999999999999999999999999999999",
+            "-1e999999999",
+        ] {
+            assert_eq!(parse(text), Err(QuantityError::OutOfRange), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_significant_digits_use_up_the_range() {
+        let one = format!("{}1{}e-50", "0".repeat(20), "0".repeat(50));
+        assert_eq!(parse(&one), parse("1"));
+        let tiny = format!("0.{}1e60", "0".repeat(59));
+        assert_eq!(parse(&tiny), parse("1"));
+    }
+
+    #[test]
+    fn megabytes_are_refused_unread() {
+        for byte in ["1", "0", "-", "e", "\u{0}", "🦀"] {
+            let text = byte.repeat(1 << 20);
+            assert_eq!(parse(&text), Err(QuantityError::TooLong));
+        }
+        assert_eq!(parse(&"0".repeat(128)), Ok(Quantity { nanos: 0 }));
+    }
+
+    #[test]
+    fn a_fraction_of_a_unit_rounds_up() {
+        for (text, whole) in [
+            ("1n", 1),
+            ("1500m", 2),
+            ("1.000000001", 2),
+            ("100.035Ki", 102_436),
+        ] {
+            assert_eq!(parse(text).map(Quantity::whole), Ok(whole), "{text}");
+        }
+        let most = parse("9223372036854775807").unwrap();
+        assert_eq!(most.whole(), i64::MAX.unsigned_abs());
+    }
+
+    const SUFFIXES: [(&str, i32, u32); 16] = [
+        ("", 0, 0),
+        ("n", -9, 0),
+        ("u", -6, 0),
+        ("m", -3, 0),
+        ("k", 3, 0),
+        ("M", 6, 0),
+        ("G", 9, 0),
+        ("T", 12, 0),
+        ("P", 15, 0),
+        ("E", 18, 0),
+        ("Ki", 0, 10),
+        ("Mi", 0, 20),
+        ("Gi", 0, 30),
+        ("Ti", 0, 40),
+        ("Pi", 0, 50),
+        ("Ei", 0, 60),
+    ];
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in any::<String>()) {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn text_that_looks_like_a_quantity_is_read_or_refused(
+            text in "[+-]?[0-9]{0,45}\\.?[0-9]{0,45}([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{0,12})?"
+        ) {
+            if let Ok(quantity) = parse(&text) {
+                prop_assert!(quantity.nanos <= MAX_NANOS);
+            }
+        }
+
+        #[test]
+        fn whole_numbers_come_back(number in 0..=i64::MAX) {
+            prop_assert_eq!(parse(&number.to_string()).map(Quantity::whole), Ok(number.unsigned_abs()));
+        }
+
+        #[test]
+        fn decimals_come_back_to_the_nano(nanos in 0..=MAX_NANOS) {
+            let text = format!("{}.{:09}", nanos / NANO, nanos % NANO);
+            prop_assert_eq!(parse(&text), Ok(Quantity { nanos }));
+            let text = format!("{nanos}n");
+            prop_assert_eq!(parse(&text), Ok(Quantity { nanos }));
+            let text = format!("{nanos}e-9");
+            prop_assert_eq!(parse(&text), Ok(Quantity { nanos }));
+        }
+
+        #[test]
+        fn a_suffix_multiplies(number in 0..1000_u128, (suffix, ten, two) in proptest::sample::select(&SUFFIXES)) {
+            let exact = number * (1_u128 << two) * 10_u128.pow((ten + 9).unsigned_abs());
+            let expected = if exact > MAX_NANOS { Err(QuantityError::OutOfRange) } else { Ok(Quantity { nanos: exact }) };
+            prop_assert_eq!(parse(&format!("{number}{suffix}")), expected);
+        }
+
+        #[test]
+        fn order_of_numbers_is_order_of_quantities(a in 0..u64::MAX >> 1, b in 0..u64::MAX >> 1) {
+            let (x, y) = (parse(&format!("{a}n")), parse(&format!("{b}n")));
+            prop_assert_eq!(x.unwrap().cmp(&y.unwrap()), a.cmp(&b));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The daemon's life: open the store, serve, close the store.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sandboxer::live::{ResourceSlotSandboxer, Settings};
+use sandboxer::store::{DirLock, Journal, Options, Views};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info, warn};
+
+use crate::cli::ServeArgs;
+use crate::logging;
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) fn run(args: &ServeArgs) -> Result<()> {
+    logging::start(args.log_level, args.log_format);
+    let mut runtime = match args.threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    runtime
+        .worker_threads(usize::from(args.threads))
+        .enable_all()
+        .build()
+        .context("start the runtime")?
+        .block_on(serve(args))
+}
+
+async fn serve(args: &ServeArgs) -> Result<()> {
+    raise_descriptor_limit();
+    let dir = &args.dir;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("create directory {}", dir.display()))?;
+    let _lock = DirLock::acquire(dir)?;
+    let options = Options {
+        sync: args.sync,
+        history: args.history,
+        recover: args.recover,
+        ..Options::default()
+    };
+    let (journal, recovered) = Journal::open(dir, options)?;
+    info!("Recovered {}: {}", dir.display(), recovered.report);
+    let views = Views::start(dir, args.views)?;
+    let repaired = views.repair(&recovered.slots)?;
+    info!("Views of {}: {repaired}", dir.display());
+
+    let listen = absolute(&args.listen)?;
+    let listener = containerd_sandbox::server::bind(&listen)
+        .await
+        .with_context(|| format!("listen on {}", listen.display()))?;
+    let settings = Settings {
+        on_invalid: args.on_invalid,
+        exit_delay: args.exit_delay,
+    };
+    let sandboxer = Arc::new(ResourceSlotSandboxer::new(
+        journal,
+        views,
+        recovered.slots,
+        settings,
+    ));
+    let address = format!("ttrpc+unix://{}", listen.display());
+    info!(
+        "Serving {} sandboxes on {}",
+        sandboxer.len(),
+        listen.display()
+    );
+    let served = containerd_sandbox::server::serve(
+        listener,
+        Arc::clone(&sandboxer),
+        &address,
+        stop_signal()?,
+    )
+    .await
+    .context("serve");
+
+    if let Err(e) = std::fs::remove_file(&listen) {
+        warn!("cannot remove {}: {e}", listen.display());
+    }
+    let closed = sandboxer.close().context("close the journal");
+    match (&served, &closed) {
+        (Ok(()), Ok(())) => info!("Stopped with {} sandboxes kept", sandboxer.len()),
+        _ => error!("Stopped, not cleanly"),
+    }
+    served.and(closed)
+}
+
+/// Done on the first SIGTERM or SIGINT.
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    Ok(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        info!("Stopping on {name}");
+    })
+}
+
+/// containerd needs an absolute path to dial.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("socket path {}", path.display()))
+}
+
+/// Every connection and every held FIFO is a descriptor: take all that are allowed.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(e) = setrlimit(Resource::Nofile, raised) {
+        warn!("cannot raise the limit of open files: {e}");
+    }
+}

@@ -1,0 +1,70 @@
+//! What a signal does to a fake process.
+
+use containerd_sandbox::{Error, Result};
+
+use crate::slot::KILLED;
+
+/// The highest signal number of Linux (`SIGRTMAX`).
+const LAST: u32 = 64;
+
+/// What becomes of a process that a signal reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It goes on.
+    None,
+    /// It ends with this exit code.
+    Exit(u32),
+}
+
+/// The effect of a signal by its Linux number (`signal(7)`): KILL and TERM end
+/// a process with 128 + signal, the other ending ones as a clean stop would,
+/// with 0; what a process ignores by default, and stops and continues, which
+/// the fake has no use for, do nothing. Signal 0 only asks whether it is there.
+///
+/// # Errors
+/// `InvalidArgument` for a number that is no signal.
+pub(crate) fn effect(signal: u32) -> Result<Effect> {
+    const TERM: u32 = 15;
+    match signal {
+        0 => Ok(Effect::None),
+        9 => Ok(Effect::Exit(KILLED)),
+        TERM => Ok(Effect::Exit(128 + TERM)),
+        // CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH
+        17..=23 | 28 => Ok(Effect::None),
+        1..=LAST => Ok(Effect::Exit(0)),
+        _ => Err(Error::invalid_argument(format!(
+            "signal {signal}: a number from 0 to {LAST} is needed"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kill_and_term_leave_their_mark_in_the_exit_code() {
+        assert_eq!(effect(9), Ok(Effect::Exit(137)));
+        assert_eq!(effect(15), Ok(Effect::Exit(143)));
+    }
+
+    #[test]
+    fn other_ending_signals_are_a_clean_stop() {
+        for signal in [1, 2, 3, 10, 34, 64] {
+            assert_eq!(effect(signal), Ok(Effect::Exit(0)), "{signal}");
+        }
+    }
+
+    #[test]
+    fn what_is_ignored_by_default_does_nothing() {
+        for signal in [0, 17, 18, 19, 23, 28] {
+            assert_eq!(effect(signal), Ok(Effect::None), "{signal}");
+        }
+    }
+
+    #[test]
+    fn a_number_beyond_the_last_signal_is_refused() {
+        assert!(effect(65).is_err());
+        assert!(effect(u32::MAX).is_err());
+    }
+}

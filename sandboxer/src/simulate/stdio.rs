@@ -1,0 +1,233 @@
+//! The FIFOs a process is given: opened and closed as a real one's would be,
+//! without ever blocking.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use containerd_sandbox::{Error, Result, quoted};
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use tokio::net::unix::pipe;
+
+use crate::slot::Stdio;
+
+/// How long a reader may take to open its end of an exec's FIFO. containerd
+/// opens it before or right after Start; after this long it is not coming.
+const READER_PATIENCE: Duration = Duration::from_secs(10);
+/// How often that is looked at.
+const READER_POLL: Duration = Duration::from_millis(1);
+
+/// Checks the paths of a request: empty, absolute, or a URI that somebody else serves.
+///
+/// # Errors
+/// `InvalidArgument`, naming the stream.
+pub(crate) fn check(stdio: &Stdio) -> Result<()> {
+    for (name, path) in [
+        ("stdin", &stdio.stdin),
+        ("stdout", &stdio.stdout),
+        ("stderr", &stdio.stderr),
+    ] {
+        let sound = path.is_empty() || path.starts_with('/') || path.contains("://");
+        if !sound || path.contains('\0') {
+            return Err(Error::invalid_argument(format!(
+                "{name} {}: an absolute path or a URI is needed",
+                quoted(path)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Opens a path if it is a FIFO; anything else is nobody's stream to hold.
+fn open_fifo(path: &str, flags: OFlags) -> Result<Option<OwnedFd>, Errno> {
+    if !path.starts_with('/') {
+        return Ok(None);
+    }
+    let is_fifo = match rustix::fs::stat(path) {
+        Ok(stat) => FileType::from_raw_mode(stat.st_mode) == FileType::Fifo,
+        Err(Errno::NOENT | Errno::NOTDIR) => false,
+        Err(e) => return Err(e),
+    };
+    if !is_fifo {
+        return Ok(None);
+    }
+    let flags = flags | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).map(Some)
+}
+
+/// Open streams; dropping them is what a reader sees as the end.
+#[derive(Debug, Default)]
+pub(crate) struct Open {
+    streams: Vec<OwnedFd>,
+}
+
+impl Open {
+    /// Whether no stream is open.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.streams.is_empty()
+    }
+}
+
+/// A container's own output: both ends are held, so that a reader may go and
+/// come back, as over a restart of containerd, without the writer's end breaking.
+pub(crate) fn hold(stdio: &Stdio) -> Open {
+    let streams = [&stdio.stdout, &stdio.stderr]
+        .into_iter()
+        .filter_map(|path| match open_fifo(path, OFlags::RDWR) {
+            Ok(stream) => stream,
+            Err(e) => {
+                tracing::warn!("cannot open {path}: {e}");
+                None
+            }
+        })
+        .collect();
+    Open { streams }
+}
+
+/// An exec's output: for writing only, as a reader of our own would keep
+/// containerd from seeing the end. Waits a bounded time for the reader.
+pub(crate) async fn open_for_writing(stdio: &Stdio) -> Open {
+    let mut streams = Vec::new();
+    let deadline = tokio::time::Instant::now() + READER_PATIENCE;
+    for path in [&stdio.stdout, &stdio.stderr] {
+        loop {
+            match open_fifo(path, OFlags::WRONLY) {
+                Ok(stream) => streams.extend(stream),
+                // No reader yet.
+                Err(Errno::NXIO) if tokio::time::Instant::now() < deadline => {
+                    tokio::time::sleep(READER_POLL).await;
+                    continue;
+                }
+                Err(e) => tracing::warn!("cannot open {path}: {e}"),
+            }
+            break;
+        }
+    }
+    Open { streams }
+}
+
+/// Reads standard input to its end and throws it away. Never returns if there is none.
+pub(crate) async fn stdin_ended(path: &str) {
+    match read_to_end(path).await {
+        Ok(true) => return,
+        Ok(false) => {}
+        Err(e) => tracing::warn!("cannot read {path}: {e}"),
+    }
+    std::future::pending::<()>().await;
+}
+
+async fn read_to_end(path: &str) -> std::io::Result<bool> {
+    if !path.starts_with('/') || !Path::new(path).exists() {
+        return Ok(false);
+    }
+    let stream = pipe::OpenOptions::new().open_receiver(path)?;
+    let mut scratch = vec![0; 4096];
+    loop {
+        stream.readable().await?;
+        match stream.try_read(&mut scratch) {
+            Ok(0) => return Ok(true),
+            Ok(_) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    fn fifo(dir: &tempfile::TempDir, name: &str) -> String {
+        let path = dir.path().join(name);
+        let mode = Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::Fifo, mode, 0).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn reader(path: &str) -> std::fs::File {
+        std::fs::File::options()
+            .read(true)
+            .custom_flags(i32::try_from(OFlags::NONBLOCK.bits()).unwrap())
+            .open(path)
+            .unwrap()
+    }
+
+    fn stdout(path: &str) -> Stdio {
+        Stdio {
+            stdout: path.to_owned(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn an_output_without_a_reader_is_held_and_read_as_ended_when_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = fifo(&dir, "out");
+        let held = hold(&stdout(&path));
+        let mut reader = reader(&path);
+        let would_block = reader.read(&mut [0]).unwrap_err();
+        assert_eq!(would_block.kind(), std::io::ErrorKind::WouldBlock);
+        drop(held);
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_exec_waits_for_its_reader_and_gives_up_on_one_that_never_comes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = fifo(&dir, "out");
+        let opened = open_for_writing(&stdout(&path)).await;
+        assert!(opened.is_empty());
+        let _reader = reader(&path);
+        assert_eq!(open_for_writing(&stdout(&path)).await.streams.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_fifo_is_not_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let missing = dir.path().join("missing");
+        for path in [
+            file.to_str().unwrap(),
+            missing.to_str().unwrap(),
+            "file:///x",
+            "",
+        ] {
+            assert!(hold(&stdout(path)).is_empty(), "{path}");
+            assert!(open_for_writing(&stdout(path)).await.is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn standard_input_ends_when_its_writer_goes_not_before_one_came() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = fifo(&dir, "in");
+        let ended = tokio::spawn({
+            let path = path.clone();
+            async move { stdin_ended(&path).await }
+        });
+        // The writer's open succeeds once the reader is there.
+        let writer = loop {
+            match pipe::OpenOptions::new().open_sender(&path) {
+                Ok(writer) => break writer,
+                Err(e) => assert_eq!(e.raw_os_error(), Some(Errno::NXIO.raw_os_error())),
+            }
+            tokio::task::yield_now().await;
+        };
+        writer.writable().await.unwrap();
+        writer.try_write(b"hello").unwrap();
+        assert!(!ended.is_finished());
+        drop(writer);
+        ended.await.unwrap();
+    }
+
+    #[test]
+    fn a_relative_path_is_refused_by_name() {
+        let error = check(&stdout("out")).unwrap_err();
+        assert!(error.to_string().starts_with("stdout \"out\""), "{error}");
+        assert!(check(&stdout("binary:///bin/logger?id=1")).is_ok());
+    }
+}

@@ -1,0 +1,182 @@
+//! What a fake container is seen to use, as containerd's cgroup v2 metrics.
+
+use containerd_sandbox::{Any, Error, Result};
+use containerd_shim_protos::cgroups_v2::metrics::{CPUStat, MemoryStat, Metrics, PidsStat};
+use protobuf::{Message, MessageField};
+
+use crate::resource::ResourceInfo;
+use crate::slot::{Container, ProcessState, Slot};
+use crate::time::Timestamp;
+
+/// The share of its CPU request that a running container is seen to use.
+const CPU_SHARE: f64 = 0.1;
+/// The CPU request assumed where none is stated, in cores.
+const CPU_UNSTATED: f64 = 0.1;
+/// The memory request assumed where none is stated, in bytes.
+const MEMORY_UNSTATED: u64 = 64 << 20;
+
+/// Usage at one moment.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Usage {
+    cpu_usec: u64,
+    memory: u64,
+    /// `None`: no limit.
+    memory_limit: Option<u64>,
+    pids: u64,
+    pids_limit: Option<u64>,
+}
+
+fn usage(container: &Container, now: Timestamp) -> Usage {
+    let ResourceInfo {
+        cpu_limit,
+        cpu_request,
+        memory_limit,
+        memory_request,
+        pid_limit,
+        ..
+    } = container.info;
+    let cores = cpu_request.or(cpu_limit).unwrap_or(CPU_UNSTATED) * CPU_SHARE;
+    let ran_usec = container.init.ran_ns(now) / 1000;
+    let running = matches!(
+        container.init.state,
+        ProcessState::Running | ProcessState::Paused
+    );
+    let execs = container
+        .execs
+        .iter()
+        .filter(|(_, process)| process.state == ProcessState::Running)
+        .count() as u64;
+    // Half of the request, so that neither an eviction nor an OOM would follow.
+    let memory = memory_request.or(memory_limit).unwrap_or(MEMORY_UNSTATED) / 2;
+    Usage {
+        // Shares and run times are far below 2^52, and never negative.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        cpu_usec: (ran_usec as f64 * cores) as u64,
+        memory: if running { memory } else { 0 },
+        memory_limit,
+        pids: if running { 1 + execs } else { 0 },
+        pids_limit: pid_limit,
+    }
+}
+
+fn metrics(usage: Usage) -> Result<Any> {
+    // An unset limit must not read as "nothing is allowed": consumers subtract.
+    let unlimited = u64::MAX;
+    let metrics = Metrics {
+        pids: MessageField::some(PidsStat {
+            current: usage.pids,
+            limit: usage.pids_limit.unwrap_or(0),
+            ..Default::default()
+        }),
+        cpu: MessageField::some(CPUStat {
+            usage_usec: usage.cpu_usec,
+            user_usec: usage.cpu_usec,
+            ..Default::default()
+        }),
+        memory: MessageField::some(MemoryStat {
+            usage: usage.memory,
+            anon: usage.memory,
+            usage_limit: usage.memory_limit.unwrap_or(unlimited),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let value = metrics
+        .write_to_bytes()
+        .map_err(|e| Error::internal(format!("encode metrics: {e}")))?;
+    Ok(Any {
+        type_url: "io.containerd.cgroups.v2.Metrics".to_owned(),
+        value,
+    })
+}
+
+/// A container's usage at `now`.
+///
+/// # Errors
+/// `Internal` if it cannot be encoded.
+pub(crate) fn of_container(container: &Container, now: Timestamp) -> Result<Any> {
+    metrics(usage(container, now))
+}
+
+/// The usage of all of a sandbox's containers at `now`.
+///
+/// # Errors
+/// `Internal` if it cannot be encoded.
+pub(crate) fn of_sandbox(slot: &Slot, now: Timestamp) -> Result<Any> {
+    let info = slot.resource_info();
+    let sum = slot
+        .containers
+        .iter()
+        .map(|container| usage(container, now))
+        .fold(Usage::default(), |sum, one| Usage {
+            cpu_usec: sum.cpu_usec.saturating_add(one.cpu_usec),
+            memory: sum.memory.saturating_add(one.memory),
+            pids: sum.pids + one.pids,
+            memory_limit: info.memory_limit,
+            pids_limit: info.pid_limit,
+        });
+    metrics(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slot::{Change, NewContainer, NewProcess, NewSandbox, ProcessId};
+
+    fn seconds(s: u64) -> Timestamp {
+        Timestamp::from_nanos(s * 1_000_000_000)
+    }
+
+    fn slot(info: ResourceInfo) -> Slot {
+        let mut slot = Slot::new(NewSandbox::default(), seconds(0));
+        let container = NewContainer {
+            id: "c".to_owned(),
+            bundle: "/b".to_owned(),
+            info,
+            process: NewProcess::default(),
+        };
+        for change in [
+            Change::Start,
+            Change::CreateContainer(container),
+            Change::StartProcess(ProcessId::init("c")),
+        ] {
+            slot.apply(change, seconds(0)).unwrap();
+        }
+        slot
+    }
+
+    fn decoded(any: &Any) -> Metrics {
+        assert_eq!(any.type_url, "io.containerd.cgroups.v2.Metrics");
+        Metrics::parse_from_bytes(&any.value).unwrap()
+    }
+
+    #[test]
+    fn usage_is_a_share_of_the_request_and_grows_with_running_time() {
+        let info = ResourceInfo {
+            cpu_request: Some(2.0),
+            memory_request: Some(1 << 30),
+            ..Default::default()
+        };
+        let mut slot = slot(info);
+        let at = |slot: &Slot, s| {
+            decoded(&of_container(slot.container("c").unwrap(), seconds(s)).unwrap())
+        };
+        assert_eq!(at(&slot, 10).cpu.usage_usec, 2_000_000);
+        assert_eq!(at(&slot, 10).memory.usage, 1 << 29);
+        assert_eq!(at(&slot, 10).pids.current, 1);
+        slot.apply(Change::Pause("c".to_owned()), seconds(10))
+            .unwrap();
+        assert_eq!(at(&slot, 60).cpu.usage_usec, 2_000_000);
+        slot.apply(Change::Exit(ProcessId::init("c"), 0), seconds(60))
+            .unwrap();
+        assert_eq!(at(&slot, 70).memory.usage, 0);
+    }
+
+    #[test]
+    fn no_limit_reads_as_the_largest_one() {
+        let slot = slot(ResourceInfo::default());
+        let metrics = decoded(&of_sandbox(&slot, seconds(1)).unwrap());
+        assert_eq!(metrics.memory.usage_limit, u64::MAX);
+        assert!(metrics.memory.usage <= metrics.memory.usage_limit);
+    }
+}
