@@ -3,6 +3,8 @@
 mod change;
 mod machine;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use change::{Change, Life, NewContainer, NewProcess, NewSandbox, Pod, ProcessId, Stdio};
 pub use machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};
