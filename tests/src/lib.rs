@@ -1,1 +1,431 @@
-//! Helpers for end-to-end tests: start the shipped binaries, wait for conditions.
+//! Helpers for end-to-end tests: start the shipped binaries, talk to them, wait
+//! for conditions with a deadline.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use containerd_sandbox::client::{Controller, Ttrpc};
+use containerd_shim_protos::api;
+use containerd_shim_protos::sandbox_api;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Long enough for anything that is going to happen on a loaded machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A binary of this workspace, as `cargo build --workspace` left it beside the tests.
+///
+/// # Panics
+/// If it was not built.
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let profile = test
+        .ancestors()
+        .nth(2)
+        .expect("a test lies in the profile's deps directory");
+    let binary = profile.join(name);
+    assert!(
+        binary.exists(),
+        "{} is missing: run `cargo build --workspace --bins` first",
+        binary.display()
+    );
+    binary
+}
+
+/// Waits until `condition` gives something.
+///
+/// # Panics
+/// After [`PATIENCE`], naming what was waited for.
+pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited too long for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A sandboxer process. Dropping it kills the process.
+pub struct Daemon {
+    /// Where everything of it lies; outlives restarts.
+    home: Home,
+    child: Child,
+}
+
+/// The files of a sandboxer: its socket, its directory, its log.
+pub struct Home {
+    root: TempDir,
+    args: Vec<String>,
+}
+
+impl Home {
+    /// A fresh one, for a daemon with these arguments besides `--listen` and `--dir`.
+    ///
+    /// # Panics
+    /// If there is no room for a directory.
+    pub fn new(args: &[&str]) -> Self {
+        Self {
+            root: tempfile::tempdir().expect("a temporary directory"),
+            args: args.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// The directory that all of it lies in.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// The socket.
+    pub fn socket(&self) -> PathBuf {
+        self.root.path().join("s.sock")
+    }
+
+    /// The `--dir`.
+    pub fn dir(&self) -> PathBuf {
+        self.root.path().join("dir")
+    }
+
+    /// What the daemons logged here so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.root.path().join("log")).unwrap_or_default()
+    }
+
+    /// A command for the daemon, ready to be spawned.
+    ///
+    /// # Panics
+    /// If the log cannot be opened.
+    pub fn command(&self) -> Command {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.root.path().join("log"))
+            .expect("a log file");
+        let mut command = Command::new(binary("resource-slot-sandboxer"));
+        command
+            .arg("--listen")
+            .arg(self.socket())
+            .arg("--dir")
+            .arg(self.dir())
+            .args(&self.args)
+            .stdin(Stdio::null())
+            .stderr(log);
+        command
+    }
+
+    /// Starts a daemon and waits until it accepts connections.
+    ///
+    /// # Panics
+    /// If it ends instead; the log is shown.
+    pub fn start(self) -> Daemon {
+        let mut child = self.command().spawn().expect("the sandboxer starts");
+        eventually("the sandboxer to accept connections", || {
+            if let Some(status) = child.try_wait().expect("a child can be waited for") {
+                panic!("the sandboxer ended with {status}:\n{}", self.log());
+            }
+            std::os::unix::net::UnixStream::connect(self.socket()).ok()
+        });
+        Daemon { home: self, child }
+    }
+
+    /// Runs `inspect --json` on the directory.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn inspect(&self) -> Value {
+        let out = Command::new(binary("resource-slot-sandboxer"))
+            .args(["inspect", "--json", "--dir"])
+            .arg(self.dir())
+            .output()
+            .expect("inspect runs");
+        assert!(
+            out.status.success(),
+            "{}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+        serde_json::from_slice(&out.stdout).expect("inspect prints JSON")
+    }
+}
+
+impl Daemon {
+    /// A daemon in a fresh home.
+    pub fn start(args: &[&str]) -> Self {
+        Home::new(args).start()
+    }
+
+    /// Its files.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a child has a pid"), signal).expect("a child can be signalled");
+    }
+
+    /// SIGKILL: no chance to do anything. The home stays.
+    ///
+    /// # Panics
+    /// If it cannot be waited for.
+    pub fn kill9(mut self) -> Home {
+        self.signal(Signal::KILL);
+        self.child.wait().expect("a child can be waited for");
+        self.into_home()
+    }
+
+    /// SIGTERM, and its exit status.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub fn terminate(mut self) -> (Home, ExitStatus) {
+        self.signal(Signal::TERM);
+        let status = eventually("the sandboxer to stop", || {
+            self.child.try_wait().expect("a child can be waited for")
+        });
+        (self.into_home(), status)
+    }
+
+    fn into_home(mut self) -> Home {
+        let empty = Home {
+            root: tempfile::tempdir().expect("a temporary directory"),
+            args: Vec::new(),
+        };
+        std::mem::replace(&mut self.home, empty)
+    }
+
+    /// A ttrpc client in namespace `k8s.io`.
+    ///
+    /// # Panics
+    /// If it cannot connect.
+    pub async fn ttrpc(&self) -> Ttrpc {
+        Ttrpc::connect(&self.home.socket(), "k8s.io")
+            .await
+            .expect("the sandboxer accepts ttrpc")
+            .with_timeout(PATIENCE)
+    }
+
+    /// A gRPC client in namespace `k8s.io`.
+    ///
+    /// # Panics
+    /// If it cannot connect.
+    pub async fn controller(&self) -> Controller {
+        Controller::connect(&self.home.socket(), "k8s.io")
+            .await
+            .expect("the sandboxer accepts gRPC")
+    }
+
+    /// The file that shows what a sandbox asks for.
+    pub fn view(&self, sandbox: &str) -> PathBuf {
+        self.home.dir().join(sandbox).join("resource_info.json")
+    }
+
+    /// The file that shows what a container asks for.
+    pub fn container_view(&self, sandbox: &str, container: &str) -> PathBuf {
+        self.home
+            .dir()
+            .join(sandbox)
+            .join("containers")
+            .join(container)
+            .join("resource_info.json")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of the sandboxer ---\n{}", self.home.log());
+        }
+    }
+}
+
+/// Reads a JSON file.
+///
+/// # Panics
+/// If it is missing or no JSON.
+pub fn read_json(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// An OCI spec of a container in `sandbox`, with these `linux.resources`.
+pub fn spec(sandbox: &str, resources: &Value) -> Value {
+    json!({
+        "ociVersion": "1.2.1",
+        "process": { "args": ["sleep", "3600"], "cwd": "/" },
+        "root": { "path": "rootfs" },
+        "annotations": {
+            "io.kubernetes.cri.container-type": "container",
+            "io.kubernetes.cri.sandbox-id": sandbox,
+        },
+        "linux": { "resources": resources },
+    })
+}
+
+/// Writes a bundle and returns its path.
+///
+/// # Panics
+/// If there is no room.
+pub fn bundle(parent: &Path, id: &str, spec: &Value) -> String {
+    let path = parent.join("bundles").join(id);
+    std::fs::create_dir_all(&path).expect("a bundle directory");
+    std::fs::write(path.join("config.json"), spec.to_string()).expect("a config.json");
+    path.to_str().expect("temporary paths are UTF-8").to_owned()
+}
+
+/// 250 millicores of half a core, 64 MiB, 32 processes.
+pub fn small() -> Value {
+    json!({
+        "cpu": { "shares": 256, "quota": 50_000, "period": 100_000 },
+        "memory": { "limit": 64 << 20 },
+        "pids": { "limit": 32 },
+    })
+}
+
+/// Requests, spelled short.
+pub mod request {
+    use super::{api, sandbox_api};
+
+    /// `CreateSandbox`, with nothing stated.
+    pub fn create_sandbox(id: &str) -> sandbox_api::CreateSandboxRequest {
+        sandbox_api::CreateSandboxRequest {
+            sandbox_id: id.to_owned(),
+            ..Default::default()
+        }
+    }
+
+    macro_rules! by_sandbox {
+        ($($(#[$doc:meta])* $name:ident => $type:ident;)*) => {
+            $($(#[$doc])* pub fn $name(id: &str) -> sandbox_api::$type {
+                sandbox_api::$type { sandbox_id: id.to_owned(), ..Default::default() }
+            })*
+        };
+    }
+
+    by_sandbox! {
+        /// `StartSandbox`.
+        start_sandbox => StartSandboxRequest;
+        /// `StopSandbox`.
+        stop_sandbox => StopSandboxRequest;
+        /// `WaitSandbox`.
+        wait_sandbox => WaitSandboxRequest;
+        /// `ShutdownSandbox`.
+        shutdown_sandbox => ShutdownSandboxRequest;
+        /// `PingSandbox`.
+        ping_sandbox => PingRequest;
+    }
+
+    /// `SandboxStatus`, verbose.
+    pub fn sandbox_status(id: &str) -> sandbox_api::SandboxStatusRequest {
+        sandbox_api::SandboxStatusRequest {
+            sandbox_id: id.to_owned(),
+            verbose: true,
+            ..Default::default()
+        }
+    }
+
+    /// `Create` of a task.
+    pub fn create(id: &str, bundle: &str) -> api::CreateTaskRequest {
+        api::CreateTaskRequest {
+            id: id.to_owned(),
+            bundle: bundle.to_owned(),
+            ..Default::default()
+        }
+    }
+
+    macro_rules! by_process {
+        ($($(#[$doc:meta])* $name:ident => $type:ident;)*) => {
+            $($(#[$doc])* pub fn $name(id: &str, exec: &str) -> api::$type {
+                api::$type { id: id.to_owned(), exec_id: exec.to_owned(), ..Default::default() }
+            })*
+        };
+    }
+
+    by_process! {
+        /// `Start`; an empty exec id means the container's first process.
+        start => StartRequest;
+        /// `State`.
+        state => StateRequest;
+        /// `Wait`.
+        wait => WaitRequest;
+        /// `Delete`.
+        delete => DeleteRequest;
+        /// `CloseIO`; `stdin` is still to be set.
+        close_io => CloseIORequest;
+        /// `ResizePty`.
+        resize_pty => ResizePtyRequest;
+    }
+
+    /// `Kill`.
+    pub fn kill(id: &str, exec: &str, signal: u32) -> api::KillRequest {
+        api::KillRequest {
+            id: id.to_owned(),
+            exec_id: exec.to_owned(),
+            signal,
+            ..Default::default()
+        }
+    }
+
+    /// `Exec` of a command.
+    pub fn exec(id: &str, exec: &str, args: &[&str]) -> api::ExecProcessRequest {
+        let process = serde_json::json!({ "args": args, "cwd": "/" });
+        let mut request = api::ExecProcessRequest {
+            id: id.to_owned(),
+            exec_id: exec.to_owned(),
+            ..Default::default()
+        };
+        let spec = request.spec.mut_or_insert_default();
+        spec.type_url = "types.containerd.io/opencontainers/runtime-spec/1/Process".to_owned();
+        spec.value = process.to_string().into_bytes();
+        request
+    }
+}
+
+/// Creates and starts a sandbox.
+///
+/// # Panics
+/// If the sandboxer refuses.
+pub async fn ready_sandbox(client: &Ttrpc, id: &str) {
+    client
+        .create_sandbox(&request::create_sandbox(id))
+        .await
+        .expect("create");
+    client
+        .start_sandbox(&request::start_sandbox(id))
+        .await
+        .expect("start");
+}
+
+/// Creates and starts a [`small`] container in a ready sandbox.
+///
+/// # Panics
+/// If the sandboxer refuses.
+pub async fn running_container(daemon: &Daemon, client: &Ttrpc, sandbox: &str, id: &str) {
+    let bundle = bundle(daemon.home().root(), id, &spec(sandbox, &small()));
+    client
+        .create(&request::create(id, &bundle))
+        .await
+        .expect("create");
+    client.start(&request::start(id, "")).await.expect("start");
+}
+
+/// Runs a binary of the workspace to its end.
+///
+/// # Panics
+/// If it cannot be started.
+pub fn run(name: &str, args: &[&str]) -> Output {
+    Command::new(binary(name))
+        .args(args)
+        .output()
+        .expect("the binary runs")
+}

@@ -1,0 +1,48 @@
+# Every target installs what it needs, or says what to install.
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+BIN = $(DESTDIR)$(PREFIX)/bin
+# Where cargo puts its output: $CARGO_TARGET_DIR if it is set.
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: run test lint docs bench resource-slot install uninstall setup clean
+
+## run: 2,000 pods through a sandboxer of its own; ARGS are passed to `loadgen run`
+run: resource-slot
+	$(TARGET)/release/loadgen run $(ARGS)
+
+## test: formatting, lints, docs, benches compile, every test
+test: setup lint docs
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace --no-fail-fast
+	$(CARGO) bench --workspace --no-run
+
+lint: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+docs: setup
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+
+## bench: every Criterion group, each beside its floor
+bench: setup
+	$(CARGO) bench --workspace
+
+## resource-slot: the two binaries, optimised
+resource-slot: setup
+	$(CARGO) build --release -p sandboxer -p loadgen
+
+## install: both binaries to $(PREFIX)/bin
+install: resource-slot
+	install -D -m 0755 $(TARGET)/release/resource-slot-sandboxer $(BIN)/resource-slot-sandboxer
+	install -D -m 0755 $(TARGET)/release/loadgen $(BIN)/loadgen
+
+uninstall:
+	rm -f $(BIN)/resource-slot-sandboxer $(BIN)/loadgen
+
+setup:
+	@scripts/setup
+
+clean:
+	$(CARGO) clean
