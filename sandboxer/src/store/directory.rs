@@ -1,0 +1,186 @@
+//! The journal's directory: names, listing, and making names durable.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::error::StoreError;
+use super::record::MAX_SEQ;
+
+/// The directory's name within the sandboxer's.
+pub(super) const JOURNAL: &str = "journal";
+/// Owner only: a journal tells what others run.
+const DIR_MODE: u32 = 0o700;
+/// Owner only.
+pub(super) const FILE_MODE: u32 = 0o600;
+
+const SEGMENT: &str = ".jsonl";
+const SNAPSHOT: &str = ".snapshot.jsonl";
+const TEMPORARY: &str = ".snapshot.jsonl.tmp";
+/// As many digits as the largest 64-bit number has, so that names sort.
+const DIGITS: usize = 20;
+
+/// Where the journal's files are.
+#[derive(Debug, Clone)]
+pub(super) struct Directory {
+    path: PathBuf,
+}
+
+/// What is in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Listing {
+    /// The first sequence number of each segment, ascending.
+    pub(super) segments: Vec<u64>,
+    /// The last sequence number in each snapshot, ascending.
+    pub(super) snapshots: Vec<u64>,
+    /// Snapshots that were not finished.
+    pub(super) temporary: Vec<OsString>,
+    /// What the journal did not put there.
+    pub(super) foreign: Vec<OsString>,
+}
+
+enum Name {
+    Segment(u64),
+    Snapshot(u64),
+    Temporary,
+    Foreign,
+}
+
+/// Makes a directory, and what is missing above it, with mode 0700.
+pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(DIR_MODE)
+        .create(path)
+        .map_err(StoreError::of("create directory", path))
+}
+
+/// Makes a directory's entries durable.
+pub(super) fn sync_dir(path: &Path) -> Result<(), StoreError> {
+    File::open(path)
+        .and_then(|dir| dir.sync_all())
+        .map_err(StoreError::of("sync directory", path))
+}
+
+impl Directory {
+    /// The journal's directory in `dir`.
+    pub(super) fn of(dir: &Path) -> Self {
+        Self {
+            path: dir.join(JOURNAL),
+        }
+    }
+
+    /// Makes it, durably.
+    pub(super) fn create(&self) -> Result<(), StoreError> {
+        create_private(&self.path)?;
+        self.path.parent().map_or(Ok(()), sync_dir)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The segment whose first record is `first`.
+    pub(super) fn segment(&self, first: u64) -> PathBuf {
+        self.path.join(format!("{first:0DIGITS$}{SEGMENT}"))
+    }
+
+    /// The state after the record `last`.
+    pub(super) fn snapshot(&self, last: u64) -> PathBuf {
+        self.path.join(format!("{last:0DIGITS$}{SNAPSHOT}"))
+    }
+
+    /// Where that snapshot is written before it is whole.
+    pub(super) fn temporary(&self, last: u64) -> PathBuf {
+        self.path.join(format!("{last:0DIGITS$}{TEMPORARY}"))
+    }
+
+    /// Makes its entries durable.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        sync_dir(&self.path)
+    }
+
+    /// Removes a file; that it is gone already is no error.
+    pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+        match fs::remove_file(path).map_err(StoreError::of("remove", path)) {
+            Err(e) if e.is_not_found() => Ok(()),
+            done => done,
+        }
+    }
+
+    pub(super) fn list(&self) -> Result<Listing, StoreError> {
+        let failed = || StoreError::of("list", &self.path);
+        let mut listing = Listing::default();
+        for entry in fs::read_dir(&self.path).map_err(failed())? {
+            let entry = entry.map_err(failed())?;
+            let name = entry.file_name();
+            let is_file = entry.file_type().map_err(failed())?.is_file();
+            match parse(&name).filter(|_| is_file) {
+                Some(Name::Segment(first)) => listing.segments.push(first),
+                Some(Name::Snapshot(last)) => listing.snapshots.push(last),
+                Some(Name::Temporary) => listing.temporary.push(name),
+                Some(Name::Foreign) | None => listing.foreign.push(name),
+            }
+        }
+        listing.segments.sort_unstable();
+        listing.snapshots.sort_unstable();
+        Ok(listing)
+    }
+}
+
+fn parse(name: &OsString) -> Option<Name> {
+    let (digits, suffix) = name.to_str()?.split_at_checked(DIGITS)?;
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let seq = digits.parse().ok().filter(|n| (1..=MAX_SEQ).contains(n))?;
+    Some(match suffix {
+        SEGMENT => Name::Segment(seq),
+        SNAPSHOT => Name::Snapshot(seq),
+        TEMPORARY => Name::Temporary,
+        _ => Name::Foreign,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn files_are_told_by_name_and_kind() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Directory::of(dir.path());
+        journal.create().unwrap();
+        for path in [
+            journal.segment(12),
+            journal.segment(3),
+            journal.snapshot(11),
+            journal.temporary(13),
+            journal.path().join("notes.txt"),
+            journal.path().join("00000000000000000000.jsonl"),
+            journal.path().join("99999999999999999999.jsonl"),
+            journal.path().join("+0000000000000000012.jsonl"),
+        ] {
+            fs::write(path, "").unwrap();
+        }
+        fs::create_dir(journal.segment(20)).unwrap();
+        symlink("/etc/passwd", journal.segment(21)).unwrap();
+        let listing = journal.list().unwrap();
+        assert_eq!(listing.segments, [3, 12]);
+        assert_eq!(listing.snapshots, [11]);
+        assert_eq!(listing.temporary, ["00000000000000000013.snapshot.jsonl.tmp"]);
+        assert_eq!(listing.foreign.len(), 6);
+    }
+
+    #[test]
+    fn a_new_directory_is_its_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Directory::of(&dir.path().join("a/b"));
+        journal.create().unwrap();
+        journal.create().unwrap();
+        let mode = fs::metadata(journal.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+}

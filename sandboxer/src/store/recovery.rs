@@ -1,0 +1,130 @@
+//! From the journal's files to the state they hold. Reads only.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use containerd_sandbox::Key;
+
+use super::damage::Dropped;
+use super::directory::{Directory, Listing};
+use super::error::StoreError;
+use super::replay::{Replay, SegmentEnd};
+use super::report::{Report, TornTail};
+use super::snapshot;
+use crate::slot::Slot;
+
+/// What the files hold.
+#[derive(Debug)]
+pub(super) struct Replayed {
+    pub(super) slots: HashMap<Key, Slot>,
+    /// `dropped` is what stands in the way of using it.
+    pub(super) report: Report,
+    /// The last segment, by its first record, and how it ended.
+    pub(super) last: Option<(u64, SegmentEnd)>,
+}
+
+/// Reads the newest snapshot and the segments after it: all of them, or those
+/// with the records up to `through`.
+pub(super) fn replay(
+    directory: &Directory,
+    listing: &Listing,
+    through: Option<u64>,
+) -> Result<Replayed, StoreError> {
+    let upto = through.unwrap_or(u64::MAX);
+    let start = start(directory, listing, upto)?;
+    let mut replay = Replay::new(start.base, start.slots);
+    replay.dropped = start.dropped;
+
+    let segments: Vec<u64> = segments_from(&listing.segments, start.base + 1)
+        .iter()
+        .copied()
+        .filter(|first| *first <= upto)
+        .collect();
+    let mut last = None;
+    for (i, first) in segments.iter().copied().enumerate() {
+        let limit = segments.get(i + 1).copied().or(through.map(|t| t + 1));
+        let path = directory.segment(first);
+        last = Some((first, replay.segment(&path, first, limit)?));
+    }
+    let torn = last.as_ref().and_then(|(first, end)| {
+        end.torn.as_ref().map(|torn| TornTail {
+            file: directory.segment(*first),
+            line: torn.line,
+            bytes: torn.bytes,
+        })
+    });
+    let in_directory = |name| directory.path().join(name);
+    let report = Report {
+        sandboxes: replay.slots.len(),
+        last_seq: replay.next - 1,
+        snapshot: (start.base > 0).then_some(start.base),
+        segments: segments.len(),
+        records: replay.records,
+        torn,
+        dropped: replay.dropped,
+        damaged_snapshots: start.passed_over,
+        foreign: listing.foreign.iter().map(in_directory).collect(),
+        took: std::time::Duration::ZERO,
+    };
+    Ok(Replayed {
+        slots: replay.slots,
+        report,
+        last,
+    })
+}
+
+/// Where reading starts.
+#[derive(Default)]
+struct Start {
+    base: u64,
+    slots: HashMap<Key, Slot>,
+    dropped: Vec<Dropped>,
+    passed_over: Vec<PathBuf>,
+}
+
+/// The newest whole snapshot that the segments continue; with none, the
+/// beginning if it is still there; else what can be read of the newest.
+fn start(directory: &Directory, listing: &Listing, upto: u64) -> Result<Start, StoreError> {
+    let mut passed_over = Vec::new();
+    let mut damaged: Option<Start> = None;
+    for seq in listing.snapshots.iter().rev().copied().filter(|s| *s <= upto) {
+        if damaged.is_some() && !continued(&listing.segments, seq) {
+            break;
+        }
+        let path = directory.snapshot(seq);
+        let read = snapshot::read(&path, seq)?;
+        if read.dropped.is_empty() {
+            return Ok(Start {
+                base: seq,
+                slots: read.slots,
+                dropped: Vec::new(),
+                passed_over,
+            });
+        }
+        passed_over.push(path);
+        damaged.get_or_insert(Start {
+            base: seq,
+            slots: read.slots,
+            dropped: read.dropped,
+            passed_over: Vec::new(),
+        });
+    }
+    match damaged {
+        Some(damaged) if !continued(&listing.segments, 0) => Ok(damaged),
+        _ => Ok(Start {
+            passed_over,
+            ..Start::default()
+        }),
+    }
+}
+
+/// Whether the segments hold what came right after record `seq`.
+fn continued(segments: &[u64], seq: u64) -> bool {
+    segments.first().is_some_and(|first| *first <= seq + 1)
+}
+
+/// The segments from the one that holds record `seq` on.
+fn segments_from(segments: &[u64], seq: u64) -> &[u64] {
+    let older = segments.partition_point(|first| *first <= seq);
+    &segments[older.saturating_sub(1)..]
+}

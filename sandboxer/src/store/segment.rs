@@ -1,0 +1,109 @@
+//! A segment: a file that lines are appended to, whole or not at all.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::directory::FILE_MODE;
+use super::error::StoreError;
+
+/// A segment open for appending.
+#[derive(Debug)]
+pub(super) struct Segment {
+    /// Shared with whoever makes it durable.
+    file: Arc<File>,
+    path: PathBuf,
+    /// Up to where it holds whole lines, in bytes.
+    len: u64,
+}
+
+/// Why a line is not in a segment.
+#[derive(Debug)]
+pub(super) struct AppendError {
+    pub(super) error: StoreError,
+    /// Whether the segment is as it was before. If not, part of the line or
+    /// all of it may be there, and nothing must follow it.
+    pub(super) undone: bool,
+}
+
+impl Segment {
+    /// Opens a segment with its first `len` bytes; the rest is cut off.
+    pub(super) fn open(path: PathBuf, len: u64) -> Result<Self, StoreError> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(FILE_MODE)
+            .open(&path)
+            .map_err(StoreError::of("open", &path))?;
+        let present = file.metadata().map(|m| m.len());
+        let present = present.map_err(StoreError::of("examine", &path))?;
+        if present > len {
+            file.set_len(len)
+                .map_err(StoreError::of("truncate", &path))?;
+        }
+        Ok(Self {
+            file: Arc::new(file),
+            path,
+            len: len.min(present),
+        })
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(super) fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+
+    /// Appends a line by one `write(2)`, or more if the kernel takes it in
+    /// parts. If that fails, what was written is cut off again.
+    pub(super) fn append(&mut self, line: &[u8]) -> Result<(), AppendError> {
+        match (&*self.file).write_all(line) {
+            Ok(()) => {
+                self.len += line.len() as u64;
+                Ok(())
+            }
+            Err(source) => Err(AppendError {
+                error: StoreError::io("append to", &self.path, source),
+                undone: self.file.set_len(self.len).is_ok(),
+            }),
+        }
+    }
+
+    /// Lets every write fail, and every attempt to undo one.
+    #[cfg(test)]
+    pub(super) fn break_down(&mut self) {
+        self.file = Arc::new(File::open(&self.path).unwrap());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn opening_cuts_off_what_lies_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        fs::write(&path, "one\ntw").unwrap();
+        let mut segment = Segment::open(path.clone(), 4).unwrap();
+        segment.append(b"two\n").unwrap();
+        assert_eq!(segment.len(), 8);
+        assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
+    }
+
+    #[test]
+    fn a_failure_that_cannot_be_undone_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut segment = Segment::open(dir.path().join("s"), 0).unwrap();
+        segment.break_down();
+        let failed = segment.append(b"x\n").unwrap_err();
+        assert!(!failed.undone);
+        assert!(failed.error.to_string().starts_with("cannot append to"));
+        assert_eq!(segment.len(), 0);
+    }
+}

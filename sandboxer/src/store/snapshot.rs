@@ -1,0 +1,244 @@
+//! A snapshot: the state after a record, one sandbox a line.
+//!
+//! A header line says after which record, a last line that nothing is missing;
+//! every line is sealed. It is written beside its place, made durable, and
+//! only then renamed: under its name it is whole.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use containerd_sandbox::Key;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use super::damage::Dropped;
+use super::directory::{Directory, FILE_MODE};
+use super::error::StoreError;
+use super::line;
+use super::record;
+use crate::slot::Slot;
+
+/// The format of snapshots, and of the segments beside them.
+const FORMAT: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    snapshot: u64,
+    format: u32,
+    #[serde(rename = "crc", skip_serializing)]
+    _crc: Option<IgnoredAny>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    ns: &'a str,
+    sandbox: &'a str,
+    slot: &'a Slot,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntryLine<'a> {
+    ns: &'a str,
+    sandbox: &'a str,
+    slot: Slot,
+    #[serde(rename = "crc")]
+    _crc: IgnoredAny,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct End {
+    end: u64,
+    sandboxes: u64,
+    #[serde(rename = "crc", skip_serializing)]
+    _crc: Option<IgnoredAny>,
+}
+
+/// A snapshot as far as it can be read.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) slots: HashMap<Key, Slot>,
+    /// What cannot be; empty for a whole snapshot.
+    pub(super) dropped: Vec<Dropped>,
+}
+
+/// Writes the state after record `seq`, durably, and gives its size in bytes.
+pub(super) fn write(
+    directory: &Directory,
+    seq: u64,
+    slots: &HashMap<Key, Slot>,
+) -> Result<u64, StoreError> {
+    let temporary = directory.temporary(seq);
+    let written = write_file(&temporary, seq, slots).and_then(|bytes| {
+        let path = directory.snapshot(seq);
+        fs::rename(&temporary, &path).map_err(StoreError::of("rename to", &path))?;
+        directory.sync()?;
+        Ok(bytes)
+    });
+    if written.is_err() {
+        // It takes the space that may be what is missing; failing that, the next start removes it.
+        let _ = Directory::remove(&temporary);
+    }
+    written
+}
+
+fn write_file(path: &Path, seq: u64, slots: &HashMap<Key, Slot>) -> Result<u64, StoreError> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(FILE_MODE)
+        .open(path)
+        .map_err(StoreError::of("create", path))?;
+    let mut lines = LineWriter {
+        out: BufWriter::new(&file),
+        path,
+        line: Vec::new(),
+        bytes: 0,
+    };
+    lines.write(&Header {
+        snapshot: seq,
+        format: FORMAT,
+        _crc: None,
+    })?;
+    let mut sorted: Vec<_> = slots.iter().collect();
+    sorted.sort_unstable_by_key(|(key, _)| *key);
+    for (key, slot) in sorted {
+        lines.write(&Entry {
+            ns: key.namespace(),
+            sandbox: key.id(),
+            slot,
+        })?;
+    }
+    lines.write(&End {
+        end: seq,
+        sandboxes: slots.len() as u64,
+        _crc: None,
+    })?;
+    lines
+        .out
+        .flush()
+        .map_err(StoreError::of("write to", path))?;
+    let bytes = lines.bytes;
+    drop(lines);
+    file.sync_all().map_err(StoreError::of("sync", path))?;
+    Ok(bytes)
+}
+
+struct LineWriter<'a> {
+    out: BufWriter<&'a File>,
+    path: &'a Path,
+    line: Vec<u8>,
+    bytes: u64,
+}
+
+impl LineWriter<'_> {
+    fn write<T: Serialize>(&mut self, object: &T) -> Result<(), StoreError> {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, object).map_err(StoreError::Encode)?;
+        // The seal closes the object.
+        self.line.pop();
+        line::seal(&mut self.line);
+        self.bytes += self.line.len() as u64;
+        self.out
+            .write_all(&self.line)
+            .map_err(StoreError::of("write to", self.path))
+    }
+}
+
+/// Reads the snapshot that is named for record `seq`, as far as it can be read.
+pub(super) fn read(path: &Path, seq: u64) -> Result<Snapshot, StoreError> {
+    let failed = || StoreError::of("read", path);
+    let mut file = BufReader::with_capacity(1 << 18, File::open(path).map_err(failed())?);
+    let mut snapshot = Snapshot {
+        slots: HashMap::new(),
+        dropped: Vec::new(),
+    };
+    let mut raw = Vec::new();
+    let mut line = 0;
+    let mut ended = false;
+    loop {
+        raw.clear();
+        if file.read_until(b'\n', &mut raw).map_err(failed())? == 0 {
+            break;
+        }
+        line += 1;
+        let understood = match line::unseal(&raw) {
+            Err(e) => Err(e.to_string()),
+            Ok(_) if ended => Err("there is more after the last line".to_owned()),
+            Ok(object) if line == 1 => header(path, object, seq)?,
+            Ok(object) => match serde_json::from_slice::<End>(object) {
+                Ok(end) => {
+                    ended = true;
+                    check_end(&end, seq, snapshot.slots.len())
+                }
+                Err(_) => entry(object, &mut snapshot.slots),
+            },
+        };
+        if let Err(reason) = understood {
+            snapshot.dropped.push(Dropped {
+                file: path.to_owned(),
+                line,
+                reason,
+                records: u64::from(line > 1 && !ended),
+                sandboxes: record::guess_key(&raw).into_iter().collect(),
+            });
+        }
+    }
+    if !ended {
+        snapshot.dropped.push(Dropped {
+            file: path.to_owned(),
+            line: line + 1,
+            reason: "the last line is missing".to_owned(),
+            records: 0,
+            sandboxes: BTreeSet::new(),
+        });
+    }
+    Ok(snapshot)
+}
+
+/// What is wrong with a line that is sealed.
+type Understood = Result<(), String>;
+
+fn header(path: &Path, object: &[u8], seq: u64) -> Result<Understood, StoreError> {
+    Ok(match serde_json::from_slice::<Header>(object) {
+        Err(e) => Err(format!("not a header: {e}")),
+        Ok(header) if header.format != FORMAT => {
+            return Err(StoreError::Format {
+                path: path.to_owned(),
+                format: header.format,
+                known: FORMAT,
+            });
+        }
+        Ok(header) if header.snapshot != seq => Err(format!(
+            "it is the state after record {}, not {seq}",
+            header.snapshot
+        )),
+        Ok(_) => Ok(()),
+    })
+}
+
+fn check_end(end: &End, seq: u64, sandboxes: usize) -> Understood {
+    if (end.end, end.sandboxes) == (seq, sandboxes as u64) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{} sandboxes after record {} were written, {sandboxes} after {seq} are here",
+            end.sandboxes, end.end
+        ))
+    }
+}
+
+fn entry(object: &[u8], slots: &mut HashMap<Key, Slot>) -> Understood {
+    let entry: EntryLine<'_> =
+        serde_json::from_slice(object).map_err(|e| format!("not a sandbox: {e}"))?;
+    let key = Key::new(entry.ns, entry.sandbox).map_err(|e| format!("not a sandbox: {e}"))?;
+    match slots.insert(key, entry.slot) {
+        None => Ok(()),
+        Some(_) => Err(format!("sandbox {} is there twice", entry.sandbox)),
+    }
+}
