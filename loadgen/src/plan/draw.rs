@@ -1,0 +1,126 @@
+//! Random draws that give the same values on every machine.
+//!
+//! Integers only: the last bit of a logarithm is not the same in every
+//! mathematical library, and a plan must be.
+
+use std::ops::RangeInclusive;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// The random numbers of one pod.
+#[derive(Debug)]
+pub(super) struct Draw(ChaCha8Rng);
+
+impl Draw {
+    /// The numbers that belong to `index` under `seed`, whoever asks and when.
+    pub(super) fn new(seed: u64, index: u64) -> Self {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        key[8..16].copy_from_slice(&index.to_le_bytes());
+        Self(ChaCha8Rng::from_seed(key))
+    }
+
+    /// Uniform in `0..bound`, by multiplication; the bias is below `bound / 2^64`.
+    fn below(&mut self, bound: u64) -> u64 {
+        let wide = u128::from(self.0.next_u64()) * u128::from(bound);
+        // The upper half of a 128-bit product fits.
+        u64::try_from(wide >> 64).unwrap_or(u64::MAX)
+    }
+
+    /// Uniform in `range`.
+    pub(super) fn uniform(&mut self, range: &RangeInclusive<u64>) -> u64 {
+        let width = range.end().saturating_sub(*range.start());
+        range.start() + self.below(width.saturating_add(1))
+    }
+
+    /// About log-uniform in `range`: every power of two that it touches is
+    /// equally likely, and so is every value within one.
+    pub(super) fn log_uniform(&mut self, range: &RangeInclusive<u64>) -> u64 {
+        let (low, high) = (*range.start(), *range.end());
+        let (first, last) = (low.max(1).ilog2(), high.max(1).ilog2());
+        let octave = self.uniform(&(u64::from(first)..=u64::from(last)));
+        let start = 1_u64 << octave;
+        let end = start + (start - 1);
+        self.uniform(&(start.max(low)..=end.min(high)))
+    }
+
+    /// One of `choices`, each equally likely.
+    pub(super) fn pick<T: Copy, const N: usize>(&mut self, choices: [T; N]) -> T {
+        const { assert!(N > 0) };
+        let place = usize::try_from(self.below(N as u64)).unwrap_or(0);
+        choices[place]
+    }
+
+    /// True once in `n` times.
+    pub(super) fn once_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    /// 64 hexadecimal digits, as containerd's ids are.
+    pub(super) fn hex_id(&mut self) -> String {
+        use std::fmt::Write;
+        let mut id = String::with_capacity(64);
+        for _ in 0..4 {
+            // Writing to a string cannot fail.
+            let _ = write!(id, "{:016x}", self.0.next_u64());
+        }
+        id
+    }
+
+    /// A random UUID (RFC 9562, version 4), as pod uids are.
+    pub(super) fn uuid(&mut self) -> String {
+        let (high, low) = (self.0.next_u64(), self.0.next_u64());
+        format!(
+            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+            high >> 32,
+            (high >> 16) & 0xffff,
+            high & 0xfff,
+            (low >> 48) & 0x3fff | 0x8000,
+            low & 0xffff_ffff_ffff
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn seed_and_index_each_change_the_numbers() {
+        let first = |seed, index| Draw::new(seed, index).hex_id();
+        assert_eq!(first(1, 2), first(1, 2));
+        assert_ne!(first(1, 2), first(2, 1));
+        assert_ne!(first(1, 2), first(1, 3));
+    }
+
+    #[test]
+    fn every_octave_is_about_equally_likely() {
+        let mut draw = Draw::new(1, 1);
+        let mut seen = [0_u32; 4];
+        for _ in 0..4000 {
+            seen[draw.log_uniform(&(1..=15)).ilog2() as usize] += 1;
+        }
+        assert!(seen.iter().all(|n| (850..1150).contains(n)), "{seen:?}");
+    }
+
+    #[test]
+    fn a_uuid_has_its_version_and_variant() {
+        let uuid = Draw::new(5, 5).uuid();
+        assert_eq!(uuid.len(), 36);
+        assert_eq!(&uuid[14..15], "4");
+        assert!("89ab".contains(&uuid[19..20]), "{uuid}");
+    }
+
+    proptest! {
+        #[test]
+        fn draws_stay_in_range(seed: u64, low in 0..1_u64 << 40, width in 0..1_u64 << 40) {
+            let range = low..=low + width;
+            let mut draw = Draw::new(seed, 0);
+            prop_assert!(range.contains(&draw.uniform(&range)));
+            prop_assert!(range.contains(&draw.log_uniform(&(low.max(1)..=low + width + 1))) || low + width + 1 > *range.end());
+            prop_assert!([3, 5].contains(&draw.pick([3, 5])));
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The plan: every request of a run, as a pure function of seed and index.
+//!
+//! Nothing in it depends on time, threads or paths, so that a run can be
+//! repeated and two runs can be compared. Its hash stands in every result.
+
+mod draw;
+mod request;
+mod sandbox_config;
+mod spec;
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use k8s_cri::v1::PodSandboxConfig;
+use sha2::{Digest, Sha256};
+
+use crate::resources::ResourceInfo;
+use draw::Draw;
+pub use request::Resources;
+pub use sandbox_config::TYPE_URL as SANDBOX_CONFIG_TYPE_URL;
+
+/// The applications that pods belong to, and the images of their containers.
+const APPS: [&str; 6] = ["api", "batch", "cache", "ingest", "queue", "web"];
+const IMAGES: [&str; 4] = [
+    "registry.k8s.io/pause:3.10",
+    "docker.io/library/busybox:1.37",
+    "docker.io/library/nginx:1.29",
+    "docker.io/library/redis:8.2",
+];
+
+/// The signals that containers are ended with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SignalChoice {
+    /// SIGKILL for every container.
+    Kill,
+    /// SIGTERM for every container.
+    Term,
+    /// One or the other, by the plan.
+    Mix,
+}
+
+/// A signal that ends a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGKILL.
+    Kill,
+    /// SIGTERM.
+    Term,
+}
+
+impl Signal {
+    /// Its number on Linux.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Kill => 9,
+            Self::Term => 15,
+        }
+    }
+
+    /// The exit status of a process that it ended: 128 and the number, as shells have it.
+    pub fn exit_status(self) -> u32 {
+        128 + self.number()
+    }
+}
+
+/// What is asked for; pods are computed when they are needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Everything random comes from it.
+    pub seed: u64,
+    /// How many containers a pod has.
+    pub containers: RangeInclusive<u32>,
+    /// How they are ended.
+    pub signal: SignalChoice,
+}
+
+/// One pod of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pod {
+    /// Its place in the plan.
+    pub index: u64,
+    /// The sandbox's id.
+    pub sandbox_id: String,
+    /// The pod's name.
+    pub name: String,
+    /// The pod's uid.
+    pub uid: String,
+    /// The Kubernetes namespace.
+    pub namespace: &'static str,
+    /// The value of its `app` label.
+    pub app: &'static str,
+    /// Its containers, in the order they are started in.
+    pub containers: Vec<Container>,
+}
+
+/// One container of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// The task's id.
+    pub id: String,
+    /// The container's name in the pod.
+    pub name: String,
+    /// Its image.
+    pub image: &'static str,
+    /// What its spec asks for.
+    pub resources: Resources,
+    /// How it is ended.
+    pub signal: Signal,
+}
+
+impl Plan {
+    /// The pod at `index`.
+    pub fn pod(&self, index: u64) -> Pod {
+        let mut draw = Draw::new(self.seed, index);
+        let sandbox_id = draw.hex_id();
+        let uid = draw.uuid();
+        let app = draw.pick(APPS);
+        let range = u64::from(*self.containers.start())..=u64::from(*self.containers.end());
+        let containers = (0..draw.uniform(&range))
+            .map(|number| self.container(&mut draw, number))
+            .collect();
+        Pod {
+            index,
+            sandbox_id,
+            name: format!("{app}-{index}"),
+            uid,
+            namespace: "default",
+            app,
+            containers,
+        }
+    }
+
+    fn container(&self, draw: &mut Draw, number: u64) -> Container {
+        let id = draw.hex_id();
+        let image = draw.pick(IMAGES);
+        let resources = Resources::draw(draw);
+        // Drawn in any case, so that the choice changes nothing else.
+        let mixed = draw.pick([Signal::Kill, Signal::Term]);
+        Container {
+            id,
+            name: format!("c{number}"),
+            image,
+            resources,
+            signal: match self.signal {
+                SignalChoice::Kill => Signal::Kill,
+                SignalChoice::Term => Signal::Term,
+                SignalChoice::Mix => mixed,
+            },
+        }
+    }
+}
+
+impl Pod {
+    /// The encoded `PodSandboxConfig` of its Create.
+    pub fn sandbox_config(&self) -> Vec<u8> {
+        sandbox_config::encode(self)
+    }
+
+    /// The same, decoded.
+    pub fn sandbox_config_message(&self) -> PodSandboxConfig {
+        sandbox_config::message(self)
+    }
+
+    /// The bytes of a container's `config.json`.
+    ///
+    /// # Errors
+    /// None that is known: every field is a string or a number.
+    pub fn config_json(&self, container: &Container) -> serde_json::Result<Vec<u8>> {
+        spec::config_json(self, container)
+    }
+
+    /// What the sandbox must show: the sum of its containers.
+    pub fn resources(&self) -> ResourceInfo {
+        self.containers
+            .iter()
+            .map(|container| container.resources.info())
+            .fold(ResourceInfo::NONE, ResourceInfo::plus)
+    }
+}
+
+/// The SHA-256 of a plan's requests, pod by pod in order.
+#[derive(Debug, Clone, Default)]
+pub struct PlanHasher(Sha256);
+
+impl PlanHasher {
+    /// Takes in the next pod, with the `config.json` of its containers in order.
+    pub fn pod<'a>(&mut self, pod: &Pod, configs: impl IntoIterator<Item = &'a Vec<u8>>) {
+        self.field(pod.sandbox_id.as_bytes());
+        self.field(&pod.sandbox_config());
+        self.field(&(pod.containers.len() as u64).to_le_bytes());
+        for (container, config) in pod.containers.iter().zip(configs) {
+            self.field(container.id.as_bytes());
+            self.field(config);
+            self.field(&container.signal.number().to_le_bytes());
+        }
+    }
+
+    /// The hash of what was taken in so far.
+    pub fn finish(self) -> PlanHash {
+        PlanHash(self.0.finalize().into())
+    }
+
+    fn field(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+}
+
+/// A plan's hash; shown as 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanHash([u8; 32]);
+
+impl fmt::Display for PlanHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The hash of a plan's first `pods` pods.
+///
+/// # Errors
+/// As [`Pod::config_json`].
+pub fn hash(plan: &Plan, pods: u64) -> serde_json::Result<PlanHash> {
+    let mut hasher = PlanHasher::default();
+    for index in 0..pods {
+        let pod = plan.pod(index);
+        let configs = pod
+            .containers
+            .iter()
+            .map(|container| pod.config_json(container))
+            .collect::<Result<Vec<_>, _>>()?;
+        hasher.pod(&pod, &configs);
+    }
+    Ok(hasher.finish())
+}
+
+#[cfg(test)]
+mod tests;

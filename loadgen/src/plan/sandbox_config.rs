@@ -1,0 +1,71 @@
+//! A pod's CRI `PodSandboxConfig`, as the options of Create carry it.
+
+use std::collections::HashMap;
+
+use k8s_cri::v1::{
+    LinuxPodSandboxConfig, LinuxSandboxSecurityContext, NamespaceOption, PodSandboxConfig,
+    PodSandboxMetadata,
+};
+use prost::Message;
+
+use super::Pod;
+
+/// The type URL that containerd sends the message under.
+pub const TYPE_URL: &str = "runtime.v1.PodSandboxConfig";
+
+fn labels(pod: &Pod) -> [(&'static str, &str); 4] {
+    [
+        ("app", pod.app),
+        ("io.kubernetes.pod.name", &pod.name),
+        ("io.kubernetes.pod.namespace", pod.namespace),
+        ("io.kubernetes.pod.uid", &pod.uid),
+    ]
+}
+
+fn config(pod: &Pod, labels: HashMap<String, String>) -> PodSandboxConfig {
+    PodSandboxConfig {
+        metadata: Some(PodSandboxMetadata {
+            name: pod.name.clone(),
+            uid: pod.uid.clone(),
+            namespace: pod.namespace.to_owned(),
+            attempt: 0,
+        }),
+        hostname: pod.name.clone(),
+        log_directory: format!("/var/log/pods/{}_{}_{}", pod.namespace, pod.name, pod.uid),
+        labels,
+        // No resources: the sandbox states none itself, so that it shows the
+        // sum of its containers.
+        linux: Some(LinuxPodSandboxConfig {
+            cgroup_parent: format!("/kubepods/burstable/pod{}", pod.uid),
+            security_context: Some(LinuxSandboxSecurityContext {
+                namespace_options: Some(NamespaceOption::default()),
+                ..LinuxSandboxSecurityContext::default()
+            }),
+            ..LinuxPodSandboxConfig::default()
+        }),
+        ..PodSandboxConfig::default()
+    }
+}
+
+/// The message, for people to look at.
+pub(super) fn message(pod: &Pod) -> PodSandboxConfig {
+    let labels = labels(pod).map(|(key, value)| (key.to_owned(), value.to_owned()));
+    config(pod, HashMap::from(labels))
+}
+
+/// The encoded message, the same bytes every time.
+///
+/// A protobuf map has no order and a `HashMap` gives it a random one. Encoded
+/// messages that follow each other merge, though, so the labels are appended
+/// one by one.
+pub(super) fn encode(pod: &Pod) -> Vec<u8> {
+    let mut bytes = config(pod, HashMap::new()).encode_to_vec();
+    for (key, value) in labels(pod) {
+        let label = PodSandboxConfig {
+            labels: HashMap::from([(key.to_owned(), value.to_owned())]),
+            ..PodSandboxConfig::default()
+        };
+        bytes.extend(label.encode_to_vec());
+    }
+    bytes
+}

@@ -1,0 +1,130 @@
+use std::collections::HashSet;
+
+use prost::Message;
+
+use super::*;
+
+fn plan(seed: u64) -> Plan {
+    Plan {
+        seed,
+        containers: 1..=4,
+        signal: SignalChoice::Mix,
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_in_any_order() {
+    let forward: Vec<_> = (0..50).map(|i| plan(7).pod(i)).collect();
+    let mut backward: Vec<_> = (0..50).rev().map(|i| plan(7).pod(i)).collect();
+    backward.reverse();
+    assert_eq!(forward, backward);
+    for pod in &forward {
+        assert_eq!(pod.sandbox_config(), pod.sandbox_config());
+    }
+    assert_eq!(hash(&plan(7), 50).unwrap(), hash(&plan(7), 50).unwrap());
+}
+
+#[test]
+fn another_seed_length_range_or_signal_is_another_hash() {
+    let base = hash(&plan(7), 20).unwrap();
+    assert_ne!(base, hash(&plan(8), 20).unwrap());
+    assert_ne!(base, hash(&plan(7), 21).unwrap());
+    let narrow = Plan {
+        containers: 1..=3,
+        ..plan(7)
+    };
+    assert_ne!(base, hash(&narrow, 20).unwrap());
+    let kill = Plan {
+        signal: SignalChoice::Kill,
+        ..plan(7)
+    };
+    assert_ne!(base, hash(&kill, 20).unwrap());
+}
+
+#[test]
+fn the_hash_of_a_small_plan_is_known() {
+    // A change here means that results are no longer comparable with older ones.
+    assert_eq!(
+        hash(&plan(42), 10).unwrap().to_string(),
+        "GOLDEN"
+    );
+}
+
+#[test]
+fn ids_are_64_hexadecimal_digits_and_unique() {
+    let mut seen = HashSet::new();
+    for index in 0..500 {
+        let pod = plan(1).pod(index);
+        let tasks = pod.containers.iter().map(|c| c.id.clone());
+        for id in tasks.chain([pod.sandbox_id.clone()]) {
+            assert_eq!(id.len(), 64);
+            assert!(id.bytes().all(|b| b.is_ascii_hexdigit()));
+            assert!(seen.insert(id));
+        }
+    }
+}
+
+#[test]
+fn every_number_of_containers_in_the_range_occurs_and_no_other() {
+    let seen: HashSet<_> = (0..200).map(|i| plan(3).pod(i).containers.len()).collect();
+    assert_eq!(seen, HashSet::from([1, 2, 3, 4]));
+}
+
+#[test]
+fn the_choice_of_signal_changes_nothing_else() {
+    let only = |signal| Plan { signal, ..plan(3) }.pod(5);
+    let (kill, mut term) = (only(SignalChoice::Kill), only(SignalChoice::Term));
+    assert!(kill.containers.iter().all(|c| c.signal == Signal::Kill));
+    for container in &mut term.containers {
+        assert_eq!(container.signal.exit_status(), 143);
+        container.signal = Signal::Kill;
+    }
+    assert_eq!(kill, term);
+}
+
+#[test]
+fn a_config_json_looks_like_containerds() {
+    let pod = plan(42).pod(3);
+    for container in &pod.containers {
+        let bytes = pod.config_json(container).unwrap();
+        assert!((2000..4096).contains(&bytes.len()), "{}", bytes.len());
+        let spec: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let annotations = &spec["annotations"];
+        assert_eq!(annotations["io.kubernetes.cri.container-type"], "container");
+        assert_eq!(annotations["io.kubernetes.cri.sandbox-id"], pod.sandbox_id);
+        let resources = &spec["linux"]["resources"];
+        assert_eq!(resources["cpu"]["shares"], container.resources.shares);
+        assert_eq!(resources["cpu"]["period"], 100_000);
+        assert_eq!(resources["pids"]["limit"], container.resources.pids);
+        assert_eq!(
+            resources["memory"].get("limit").and_then(serde_json::Value::as_u64),
+            container.resources.memory_limit
+        );
+        assert_eq!(
+            resources["cpu"].get("quota").and_then(serde_json::Value::as_u64),
+            container.resources.quota_us
+        );
+    }
+}
+
+#[test]
+fn the_sandbox_config_decodes_to_the_pod_and_states_no_resources() {
+    let pod = plan(42).pod(3);
+    let config = PodSandboxConfig::decode(&*pod.sandbox_config()).unwrap();
+    assert_eq!(config, pod.sandbox_config_message());
+    let metadata = config.metadata.unwrap();
+    assert_eq!((metadata.name, metadata.uid), (pod.name, pod.uid));
+    assert_eq!(config.labels.len(), 4);
+    let linux = config.linux.unwrap();
+    assert!(linux.resources.is_none() && linux.overhead.is_none());
+}
+
+#[test]
+fn a_pod_shows_the_sum_of_its_containers() {
+    let pod = (0..).map(|i| plan(1).pod(i)).find(|p| p.containers.len() == 3);
+    let pod = pod.unwrap();
+    let pids: u64 = pod.containers.iter().map(|c| c.resources.pids).sum();
+    assert_eq!(pod.resources().pid_limit, Some(pids));
+    let shares: u64 = pod.containers.iter().map(|c| c.resources.shares).sum();
+    assert!(pod.resources().cpu_request.unwrap() * 1024.0 <= shares as f64);
+}
