@@ -1,1 +1,95 @@
-//! The load harness.
+//! Loads a containerd sandboxer with seeded pods, checks every reply, and
+//! measures.
+//!
+//! ```text
+//! cli -> run -> plan -> bundle            what is asked for, before the clock starts
+//!            -> server (embedded, endpoint)
+//!            -> engine -> lifecycle -> target    one pod after the other, on each worker
+//!                            |-> check           is the reply what the plan demands?
+//!                            '-> recorder        histograms and errors, per thread
+//!            -> result -> save (hdr_log), table
+//! ```
+//!
+//! A [`plan`] is a pure function of seed and index. A [`lifecycle`] runs one pod
+//! of it over any [`target::Target`]. The [`engine`] keeps many under way; a
+//! [`progress`] reporter looks on. All the rest is before or after.
+
+pub mod bundle;
+pub mod check;
+pub mod cli;
+pub mod embedded;
+pub mod endpoint;
+pub mod engine;
+pub mod environment;
+pub mod error;
+pub mod exit;
+pub mod failure;
+pub mod hdr_log;
+pub mod human;
+pub mod lifecycle;
+pub mod operation;
+pub mod plan;
+pub mod process;
+pub mod progress;
+pub mod recorder;
+pub mod resources;
+pub mod result;
+pub mod run;
+pub mod save;
+pub mod server;
+pub mod show;
+pub mod stop;
+pub mod table;
+pub mod target;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use clap::{CommandFactory, Parser};
+
+use cli::{Cli, Command};
+use exit::Verdict;
+
+/// The program: parses a command line, program first, and does what it says.
+pub fn main(args: Vec<OsString>) -> Verdict {
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A reader that has gone needs no message.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Verdict::Environment
+            } else {
+                Verdict::Good
+            };
+        }
+    };
+    let done = match cli.command {
+        Command::Run(run) => {
+            let words = args.iter().map(|arg| arg.to_string_lossy().into_owned());
+            run::run(&run, words.collect()).map_err(anyhow::Error::from)
+        }
+        Command::Plan(command) => to_stdout(|out| show::plan(&command, out)),
+        Command::Completions { shell } => to_stdout(|out| {
+            clap_complete::generate(shell, &mut Cli::command(), "loadgen", out);
+            Ok(())
+        }),
+    };
+    done.unwrap_or_else(|error| {
+        let _ = writeln!(io::stderr(), "error: {error:#}");
+        match error.downcast_ref::<error::RunError>() {
+            Some(error) if error.is_interruption() => Verdict::Incomplete,
+            _ => Verdict::Environment,
+        }
+    })
+}
+
+/// Writes all at once: a reader that closes early, as `head` does, is no error.
+fn to_stdout(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<Verdict, anyhow::Error> {
+    let mut text = Vec::new();
+    write(&mut text)?;
+    match io::stdout().write_all(&text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(Verdict::Good),
+    }
+}

@@ -105,10 +105,7 @@ mod tests {
     fn names_come_back() {
         for operation in Operation::ALL {
             let json = serde_json::to_string(&operation).unwrap();
-            assert_eq!(
-                serde_json::from_str::<Operation>(&json).unwrap(),
-                operation
-            );
+            assert_eq!(serde_json::from_str::<Operation>(&json).unwrap(), operation);
         }
         assert!(serde_json::from_str::<Operation>("\"task_dance\"").is_err());
     }

@@ -57,9 +57,7 @@ impl Resources {
     /// What a sandboxer must make of them.
     pub fn info(&self) -> ResourceInfo {
         ResourceInfo {
-            cpu_limit: self
-                .quota_us
-                .map(|quota| quota as f64 / PERIOD_US as f64),
+            cpu_limit: self.quota_us.map(|quota| quota as f64 / PERIOD_US as f64),
             cpu_request: (self.shares != NO_REQUEST_SHARES)
                 .then_some(self.shares as f64 / SHARES_PER_CORE as f64),
             memory_limit: self.memory_limit,

@@ -153,7 +153,12 @@ const MOUNTS: &[Mount] = &[
         "shm",
         &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"],
     ),
-    mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
+    mount(
+        "/sys",
+        "sysfs",
+        "sysfs",
+        &["nosuid", "noexec", "nodev", "ro"],
+    ),
     mount(
         "/sys/fs/cgroup",
         "cgroup",

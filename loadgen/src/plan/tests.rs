@@ -44,10 +44,7 @@ fn another_seed_length_range_or_signal_is_another_hash() {
 #[test]
 fn the_hash_of_a_small_plan_is_known() {
     // A change here means that results are no longer comparable with older ones.
-    assert_eq!(
-        hash(&plan(42), 10).unwrap().to_string(),
-        "GOLDEN"
-    );
+    assert_eq!(hash(&plan(42), 10).unwrap().to_string(), "GOLDEN");
 }
 
 #[test]
@@ -97,11 +94,15 @@ fn a_config_json_looks_like_containerds() {
         assert_eq!(resources["cpu"]["period"], 100_000);
         assert_eq!(resources["pids"]["limit"], container.resources.pids);
         assert_eq!(
-            resources["memory"].get("limit").and_then(serde_json::Value::as_u64),
+            resources["memory"]
+                .get("limit")
+                .and_then(serde_json::Value::as_u64),
             container.resources.memory_limit
         );
         assert_eq!(
-            resources["cpu"].get("quota").and_then(serde_json::Value::as_u64),
+            resources["cpu"]
+                .get("quota")
+                .and_then(serde_json::Value::as_u64),
             container.resources.quota_us
         );
     }
@@ -121,7 +122,9 @@ fn the_sandbox_config_decodes_to_the_pod_and_states_no_resources() {
 
 #[test]
 fn a_pod_shows_the_sum_of_its_containers() {
-    let pod = (0..).map(|i| plan(1).pod(i)).find(|p| p.containers.len() == 3);
+    let pod = (0..)
+        .map(|i| plan(1).pod(i))
+        .find(|p| p.containers.len() == 3);
     let pod = pod.unwrap();
     let pids: u64 = pod.containers.iter().map(|c| c.resources.pids).sum();
     assert_eq!(pod.resources().pid_limit, Some(pids));

@@ -24,7 +24,8 @@ pub(super) fn compact(
     let listing = directory.list()?;
     let replayed = recovery::replay(directory, &listing, Some(through))?;
     if let Some(damage) = Damage::of(replayed.report.dropped) {
-        return Err(StoreError::Damaged(Box::new(damage)));
+        let damage = Box::new(damage);
+        return Err(StoreError::Damaged { damage });
     }
     let bytes = snapshot::write(directory, through, &replayed.slots)?;
     remove_replaced(directory, &listing, through, history);

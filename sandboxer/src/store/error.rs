@@ -40,8 +40,11 @@ pub enum StoreError {
         pid: Option<u32>,
     },
     /// The journal cannot be read without a loss.
-    #[error("{0}; --recover would drop {}", .0.loss())]
-    Damaged(Box<Damage>),
+    #[error("{damage}; --recover would drop {}", damage.loss())]
+    Damaged {
+        /// Where and what.
+        damage: Box<Damage>,
+    },
     /// The journal was written by another version.
     #[error("{} has format {format}, this version reads format {known}", path.display())]
     Format {
@@ -110,7 +113,7 @@ impl From<StoreError> for Error {
             StoreError::Name(error) => error,
             StoreError::Io { .. }
             | StoreError::Locked { .. }
-            | StoreError::Damaged(_)
+            | StoreError::Damaged { .. }
             | StoreError::Format { .. }
             | StoreError::NoJournal(_)
             | StoreError::NotDurable { .. }

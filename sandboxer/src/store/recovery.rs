@@ -46,6 +46,9 @@ pub(super) fn replay(
         let path = directory.segment(first);
         last = Some((first, replay.segment(&path, first, limit)?));
     }
+    if let Some(seq) = start.damaged.filter(|seq| *seq >= replay.next) {
+        replay.lost_before(&directory.snapshot(seq), 1, seq + 1);
+    }
     let torn = last.as_ref().and_then(|(first, end)| {
         end.torn.as_ref().map(|torn| TornTail {
             file: directory.segment(*first),
@@ -80,6 +83,8 @@ struct Start {
     slots: HashMap<Key, Slot>,
     dropped: Vec<Dropped>,
     passed_over: Vec<PathBuf>,
+    /// The newest snapshot, if another one or none is used in its place.
+    damaged: Option<u64>,
 }
 
 /// The newest whole snapshot that the segments continue; with none, the
@@ -99,6 +104,7 @@ fn start(directory: &Directory, listing: &Listing, upto: u64) -> Result<Start, S
                 slots: read.slots,
                 dropped: Vec::new(),
                 passed_over,
+                damaged: damaged.map(|newest| newest.base),
             });
         }
         passed_over.push(path);
@@ -106,13 +112,14 @@ fn start(directory: &Directory, listing: &Listing, upto: u64) -> Result<Start, S
             base: seq,
             slots: read.slots,
             dropped: read.dropped,
-            passed_over: Vec::new(),
+            ..Start::default()
         });
     }
     match damaged {
         Some(damaged) if !continued(&listing.segments, 0) => Ok(damaged),
-        _ => Ok(Start {
+        damaged => Ok(Start {
             passed_over,
+            damaged: damaged.map(|newest| newest.base),
             ..Start::default()
         }),
     }

@@ -215,7 +215,7 @@ impl Replay {
     }
 
     /// Notes that the records from the expected one up to `seq` are missing.
-    fn lost_before(&mut self, path: &Path, line: u64, seq: u64) {
+    pub(super) fn lost_before(&mut self, path: &Path, line: u64, seq: u64) {
         let reason = if seq - self.next == 1 {
             format!("record {} is missing", self.next)
         } else {

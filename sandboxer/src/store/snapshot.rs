@@ -171,13 +171,11 @@ pub(super) fn read(path: &Path, seq: u64) -> Result<Snapshot, StoreError> {
             Err(e) => Err(e.to_string()),
             Ok(_) if ended => Err("there is more after the last line".to_owned()),
             Ok(object) if line == 1 => header(path, object, seq)?,
-            Ok(object) => match serde_json::from_slice::<End>(object) {
-                Ok(end) => {
-                    ended = true;
-                    check_end(&end, seq, snapshot.slots.len())
-                }
-                Err(_) => entry(object, &mut snapshot.slots),
-            },
+            Ok(object) if object.starts_with(b"{\"end\":") => {
+                ended = true;
+                end(object, seq, snapshot.slots.len())
+            }
+            Ok(object) => entry(object, &mut snapshot.slots),
         };
         if let Err(reason) = understood {
             snapshot.dropped.push(Dropped {
@@ -222,7 +220,8 @@ fn header(path: &Path, object: &[u8], seq: u64) -> Result<Understood, StoreError
     })
 }
 
-fn check_end(end: &End, seq: u64, sandboxes: usize) -> Understood {
+fn end(object: &[u8], seq: u64, sandboxes: usize) -> Understood {
+    let end: End = serde_json::from_slice(object).map_err(|e| format!("not an end: {e}"))?;
     if (end.end, end.sandboxes) == (seq, sandboxes as u64) {
         Ok(())
     } else {

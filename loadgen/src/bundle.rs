@@ -1,0 +1,162 @@
+//! The OCI bundles of a plan, written before the clock starts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::error::BundleError;
+use crate::plan::{Container, Plan, PlanHash, PlanHasher};
+use crate::stop::Stop;
+
+/// Where Linux has a file system in memory.
+const TMPFS: &str = "/dev/shm";
+
+/// Room that one bundle takes on tmpfs: a page for `config.json`, and generously
+/// two more for the inodes and entries of file and directory.
+const BYTES_PER_BUNDLE: u64 = 3 * 4096;
+
+/// A directory of bundles, `DIR/<container id>/config.json`, removed when dropped.
+#[derive(Debug)]
+pub struct Bundles {
+    dir: TempDir,
+    hash: PlanHash,
+    containers: u64,
+}
+
+impl Bundles {
+    /// Writes the bundles of a plan's first `pods` pods and hashes the plan on
+    /// the way. `progress` is told the number of pods done, after each.
+    ///
+    /// # Errors
+    /// [`BundleError::Interrupted`] when a stop was asked for meanwhile, and
+    /// whatever the file system says.
+    pub fn write(
+        plan: &Plan,
+        pods: u64,
+        stop: &Stop,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Self, BundleError> {
+        let dir = directory(u64::from(*plan.containers.end()).saturating_mul(pods))?;
+        let mut hasher = PlanHasher::default();
+        let mut containers = 0;
+        for index in 0..pods {
+            if stop.requested() {
+                return Err(BundleError::Interrupted);
+            }
+            let pod = plan.pod(index);
+            let mut configs = Vec::with_capacity(pod.containers.len());
+            for container in &pod.containers {
+                let config = pod.config_json(container).map_err(BundleError::Encode)?;
+                write(&dir.path().join(&container.id), &config)?;
+                configs.push(config);
+            }
+            hasher.pod(&pod, &configs);
+            containers += configs.len() as u64;
+            progress(index + 1);
+        }
+        Ok(Self {
+            dir,
+            hash: hasher.finish(),
+            containers,
+        })
+    }
+
+    /// A container's bundle.
+    pub fn path(&self, container: &Container) -> PathBuf {
+        self.dir.path().join(&container.id)
+    }
+
+    /// The hash of the plan they belong to.
+    pub fn plan_hash(&self) -> PlanHash {
+        self.hash
+    }
+
+    /// How many there are.
+    pub fn containers(&self) -> u64 {
+        self.containers
+    }
+}
+
+fn write(bundle: &Path, config: &[u8]) -> Result<(), BundleError> {
+    let path = bundle.join("config.json");
+    fs::create_dir(bundle)
+        .and_then(|()| fs::write(&path, config))
+        .map_err(|source| BundleError::Write { path, source })
+}
+
+/// In memory if there is room, so that a disk has no part in the figures.
+fn directory(bundles: u64) -> Result<TempDir, BundleError> {
+    let builder = || {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("loadgen-bundles-");
+        builder
+    };
+    if has_room(Path::new(TMPFS), bundles)
+        && let Ok(dir) = builder().tempdir_in(TMPFS)
+    {
+        return Ok(dir);
+    }
+    builder().tempdir().map_err(|source| BundleError::Write {
+        path: std::env::temp_dir(),
+        source,
+    })
+}
+
+fn has_room(dir: &Path, bundles: u64) -> bool {
+    rustix::fs::statvfs(dir).is_ok_and(|stat| {
+        let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+        // A tmpfs without a limit of inodes shows none at all.
+        let inodes = stat.f_files == 0 || stat.f_favail / 2 > bundles;
+        free / BYTES_PER_BUNDLE > bundles && inodes
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{self, SignalChoice};
+
+    const PLAN: Plan = Plan {
+        seed: 5,
+        containers: 1..=3,
+        signal: SignalChoice::Mix,
+    };
+
+    #[test]
+    fn every_container_has_its_bundle_until_they_are_dropped() {
+        let mut told = Vec::new();
+        let bundles = Bundles::write(&PLAN, 4, &Stop::new(), |done| told.push(done)).unwrap();
+        assert_eq!(told, [1, 2, 3, 4]);
+        assert_eq!(bundles.plan_hash(), plan::hash(&PLAN, 4).unwrap());
+        let mut seen = 0;
+        for pod in (0..4).map(|i| PLAN.pod(i)) {
+            for container in &pod.containers {
+                let written = fs::read(bundles.path(container).join("config.json")).unwrap();
+                assert_eq!(written, pod.config_json(container).unwrap());
+                seen += 1;
+            }
+        }
+        assert_eq!(bundles.containers(), seen);
+        let dir = bundles.dir.path().to_owned();
+        drop(bundles);
+        assert!(!dir.exists());
+    }
+
+    #[test]
+    fn a_stop_ends_the_writing_and_leaves_nothing() {
+        let stop = Stop::new();
+        let error = Bundles::write(&PLAN, 1000, &stop, |done| {
+            if done == 2 {
+                stop.request();
+            }
+        });
+        assert!(matches!(error, Err(BundleError::Interrupted)));
+    }
+
+    #[test]
+    fn a_file_system_of_any_size_has_no_room_for_everything() {
+        assert!(!has_room(Path::new("/"), u64::MAX));
+        assert!(!has_room(Path::new("/nowhere/at/all"), 1));
+    }
+}

@@ -1,0 +1,311 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::endpoint::Endpoint;
+use crate::plan::{Plan, SignalChoice};
+
+/// The most containers a pod may have: far above what a node allows.
+const MAX_CONTAINERS: u32 = 1000;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 good; 1 wrong usage, or something is missing; 2 errors or wrong answers;
+4 interrupted, and what was measured until then saved as partial.";
+
+/// Loads a containerd sandboxer with seeded pods, checks every reply, and measures.
+///
+/// A pod goes through its whole life: its sandbox is created and started, its containers are
+/// created from OCI bundles with random CPU, memory and process limits, started, looked at,
+/// killed and deleted, and the sandbox is stopped and removed. The same seed gives the same
+/// requests, byte for byte.
+#[derive(Debug, Parser)]
+#[command(name = "loadgen", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run pods through a sandboxer and report latencies, rates and errors.
+    ///
+    /// Without any option it starts a resource-slot-sandboxer of its own on a private socket and
+    /// directory, runs 2,000 pods through it, stops it, prints a table, and saves
+    /// results/run-TIME-SEED/ with result.json, latencies.hlog (HdrHistogram log format) and
+    /// sandboxer.log.
+    ///
+    /// Ctrl-C begins no more pods, lets those under way end, and saves a partial result. A second
+    /// Ctrl-C drops everything.
+    #[command(after_help = EXIT_CODES)]
+    #[command(after_long_help = concat!(
+        "Examples:\n",
+        "  loadgen run\n",
+        "  loadgen run --pods 20000 --seed 7 --containers 2-2\n",
+        "  loadgen run --endpoint /run/resource-slot-sandboxer.sock --concurrency 8\n",
+        "  loadgen run --sandboxer-arg=--sync --sandboxer-arg=always\n",
+        "  loadgen run --quiet --json | jq .totals\n\n",
+        "Exit codes: 0 good; 1 wrong usage, or something is missing; 2 errors or wrong answers;\n",
+        "4 interrupted, and what was measured until then saved as partial."
+    ))]
+    Run(Box<RunArgs>),
+    /// Show the hash of a plan, or one of its pods.
+    Plan(PlanCommand),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What a plan is made of.
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
+    /// How many pods.
+    #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 2000,
+          value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub pods: u64,
+    /// How many containers a pod has: MIN-MAX, or one number.
+    #[arg(
+        long,
+        env = "LOADGEN_CONTAINERS",
+        value_name = "MIN-MAX",
+        default_value = "1-4"
+    )]
+    pub containers: ContainerRange,
+    /// Where everything random comes from.
+    #[arg(long, env = "LOADGEN_SEED", value_name = "S", default_value_t = 42)]
+    pub seed: u64,
+    /// The signal that ends a container.
+    #[arg(
+        long,
+        env = "LOADGEN_SIGNAL",
+        value_name = "SIGNAL",
+        default_value = "mix"
+    )]
+    pub signal: SignalChoice,
+}
+
+impl PlanArgs {
+    /// The plan.
+    pub fn plan(&self) -> Plan {
+        Plan {
+            seed: self.seed,
+            containers: self.containers.0.clone(),
+            signal: self.signal,
+        }
+    }
+}
+
+/// `loadgen run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// What is run.
+    #[command(flatten)]
+    pub plan: PlanArgs,
+    /// How many pods are under way at once.
+    #[arg(long, env = "LOADGEN_CONCURRENCY", value_name = "N", default_value_t = 64,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub concurrency: u32,
+    /// How many connections they share; at most one each.
+    #[arg(long, env = "LOADGEN_CONNECTIONS", value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub connections: u32,
+    /// How many threads drive the connections; at most one each.
+    #[arg(long, env = "LOADGEN_THREADS", value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub threads: u32,
+    /// How long a call may take.
+    #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "DURATION", default_value = "30s",
+          value_parser = timeout)]
+    pub timeout: Duration,
+    /// containerd's namespace for the pods.
+    #[arg(
+        long,
+        env = "LOADGEN_NAMESPACE",
+        value_name = "NAME",
+        default_value = "k8s.io",
+        value_parser = namespace
+    )]
+    pub namespace: String,
+    /// Load the sandboxer that listens here, unix:///PATH or PATH, instead of starting one. It
+    /// must be able to read the bundles that this program writes.
+    #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET",
+          conflicts_with_all = ["sandboxer", "sandboxer_args"])]
+    pub endpoint: Option<Endpoint>,
+    /// The sandboxer to start [default: resource-slot-sandboxer beside this program, else on PATH].
+    #[arg(long, env = "LOADGEN_SANDBOXER", value_name = "PATH")]
+    pub sandboxer: Option<PathBuf>,
+    /// An argument for the sandboxer that is started; may be repeated.
+    #[arg(
+        long = "sandboxer-arg",
+        env = "LOADGEN_SANDBOXER_ARG",
+        value_name = "ARG",
+        allow_hyphen_values = true
+    )]
+    pub sandboxer_args: Vec<OsString>,
+    /// The directory under which the result is saved.
+    #[arg(
+        long,
+        env = "LOADGEN_RESULTS",
+        value_name = "DIR",
+        default_value = "results"
+    )]
+    pub results: PathBuf,
+    /// Print result.json to standard output; the table goes to standard error.
+    #[arg(long, env = "LOADGEN_JSON")]
+    pub json: bool,
+    /// Show no progress.
+    #[arg(long, env = "LOADGEN_NO_PROGRESS")]
+    pub no_progress: bool,
+    /// Show neither progress nor table, only what goes wrong.
+    #[arg(long, short, env = "LOADGEN_QUIET")]
+    pub quiet: bool,
+}
+
+/// `loadgen plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanCommand {
+    /// Which plan.
+    #[command(flatten)]
+    pub plan: PlanArgs,
+    /// Show the requests of the pod at this index, as JSON, instead of the hash.
+    #[arg(long, env = "LOADGEN_SHOW", value_name = "INDEX")]
+    pub show: Option<u64>,
+}
+
+/// How many containers a pod has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerRange(pub RangeInclusive<u32>);
+
+impl FromStr for ContainerRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| {
+            text.trim()
+                .parse::<u32>()
+                .map_err(|e| format!("{text:?} is not a number: {e}"))
+        };
+        let (min, max) = match text.split_once('-') {
+            Some((min, max)) => (number(min)?, number(max)?),
+            None => (number(text)?, number(text)?),
+        };
+        if min > max {
+            Err(format!("the minimum {min} is above the maximum {max}"))
+        } else if max > MAX_CONTAINERS {
+            Err(format!("at most {MAX_CONTAINERS} containers per pod"))
+        } else {
+            Ok(Self(min..=max))
+        }
+    }
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("a call must have some time".to_owned()),
+        Ok(limit) => Ok(limit),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    containerd_sandbox::check_id("namespace", text)
+        .map(|()| text.to_owned())
+        .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+    use proptest::prelude::*;
+
+    fn run(args: &[&str]) -> Result<RunArgs, clap::Error> {
+        let cli = Cli::try_parse_from(["loadgen", "run"].iter().chain(args))?;
+        match cli.command {
+            Command::Run(args) => Ok(*args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_has_its_environment_variable() {
+        for command in Cli::command().get_subcommands() {
+            for arg in command
+                .get_arguments()
+                .filter(|arg| arg.get_long().is_some())
+            {
+                let name = arg.get_long().unwrap();
+                if name == "help" {
+                    continue;
+                }
+                let variable = format!("LOADGEN_{}", name.to_uppercase().replace('-', "_"));
+                assert_eq!(arg.get_env().unwrap(), &*variable);
+            }
+        }
+    }
+
+    #[test]
+    fn without_options_it_is_the_documented_run() {
+        let args = run(&[]).unwrap();
+        assert_eq!((args.plan.pods, args.plan.seed), (2000, 42));
+        assert_eq!(args.plan.containers, ContainerRange(1..=4));
+        assert_eq!((args.concurrency, args.connections), (64, 4));
+        assert_eq!(args.timeout, Duration::from_secs(30));
+        assert_eq!(args.endpoint, None);
+    }
+
+    #[test]
+    fn a_range_of_containers_is_two_numbers_or_one() {
+        assert_eq!("2-3".parse(), Ok(ContainerRange(2..=3)));
+        assert_eq!("5".parse(), Ok(ContainerRange(5..=5)));
+        assert_eq!("0-1".parse(), Ok(ContainerRange(0..=1)));
+        for text in ["", "-", "3-2", "1-", "a", "1-2-3", "1001", "4294967296"] {
+            assert!(text.parse::<ContainerRange>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_passed_through_with_their_hyphens() {
+        let args = run(&["--sandboxer-arg=--sync", "--sandboxer-arg", "--views=off"]).unwrap();
+        assert_eq!(args.sandboxer_args, ["--sync", "--views=off"]);
+    }
+
+    #[test]
+    fn what_contradicts_itself_or_is_out_of_range_is_refused() {
+        for args in [
+            &["--endpoint", "/a", "--sandboxer", "/b"][..],
+            &["--endpoint", "tcp://a"],
+            &["--pods", "0"],
+            &["--concurrency", "0"],
+            &["--timeout", "0s"],
+            &["--timeout", "soon"],
+            &["--namespace", "a/b"],
+            &["--signal", "hup"],
+        ] {
+            assert!(run(args).is_err(), "{args:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_parsed_range_is_never_empty(text in "[0-9]{0,5}-?[0-9]{0,5}") {
+            if let Ok(ContainerRange(range)) = text.parse() {
+                prop_assert!(!range.is_empty() && *range.end() <= MAX_CONTAINERS);
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The machine that a result was measured on.
+
+use std::fs;
+
+use serde::{Deserialize, Serialize};
+
+/// What may explain a figure on another machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// The kernel's name and release.
+    pub kernel: String,
+    /// The architecture this program was built for.
+    pub architecture: String,
+    /// The CPU's model, if the kernel tells.
+    pub cpu_model: Option<String>,
+    /// How many CPUs this process may use.
+    pub cores: usize,
+    /// The machine's memory, in bytes.
+    pub memory_bytes: Option<u64>,
+}
+
+impl Environment {
+    /// This machine.
+    pub fn of_this_machine() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let name = read("/proc/sys/kernel/ostype");
+        let release = read("/proc/sys/kernel/osrelease");
+        Self {
+            kernel: format!("{} {}", name.trim(), release.trim()),
+            architecture: std::env::consts::ARCH.to_owned(),
+            cpu_model: value(&read("/proc/cpuinfo"), "model name").map(str::to_owned),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            memory_bytes: value(&read("/proc/meminfo"), "MemTotal").and_then(kibibytes),
+        }
+    }
+}
+
+/// The value of the first line `name : value`.
+fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then(|| value.trim())
+    })
+}
+
+fn kibibytes(value: &str) -> Option<u64> {
+    let number: u64 = value.strip_suffix("kB")?.trim().parse().ok()?;
+    number.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_found_by_name() {
+        let text = "processor\t: 0\nmodel name\t: Some CPU @ 2.0 GHz\nMemTotal:       2048 kB\n";
+        assert_eq!(value(text, "model name"), Some("Some CPU @ 2.0 GHz"));
+        assert_eq!(value(text, "MemTotal").and_then(kibibytes), Some(2 << 20));
+        assert_eq!(value(text, "model"), None);
+        assert_eq!(kibibytes("12 MB"), None);
+    }
+
+    #[test]
+    fn this_machine_has_a_kernel_and_a_core() {
+        let environment = Environment::of_this_machine();
+        assert!(environment.kernel.starts_with("Linux "));
+        assert!(environment.cores >= 1);
+    }
+}

@@ -1,0 +1,352 @@
+//! The result of a run, as `result.json` holds it.
+//!
+//! A reader checks `schema` and `schema_version` first. A field is added
+//! without a new version; what changes its meaning or goes gets one.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::environment::Environment;
+use crate::operation::Operation;
+use crate::process::ProcessUsage;
+use crate::recorder::Recorder;
+
+/// What the document is.
+pub const SCHEMA: &str = "resource-slot.loadgen.result";
+
+/// The version of the document's form.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// One run: what was asked for, what happened, and whether to believe it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunResult {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// [`SCHEMA_VERSION`] of the writer.
+    pub schema_version: u32,
+    /// This program's version.
+    pub tool_version: String,
+    /// The command line, program first.
+    pub command_line: Vec<String>,
+    /// When the load began (RFC 3339, UTC).
+    pub started_at: String,
+    /// From the first request to the last reply, in seconds.
+    pub wall_s: f64,
+    /// Whether every pod of the plan was begun and came to its end.
+    pub complete: bool,
+    /// Whether the figures stand for the whole plan without any error.
+    pub valid: bool,
+    /// Why not, in words; empty if they do.
+    pub reasons: Vec<String>,
+    /// What was asked for.
+    pub scenario: Scenario,
+    /// SHA-256 over the plan's requests, in hexadecimal.
+    pub plan_hash: String,
+    /// Sums over the run.
+    pub totals: Totals,
+    /// The figures of every operation, in the order of a lifecycle.
+    pub operations: Vec<OperationResult>,
+    /// Failures by operation, code and class of message.
+    pub errors: Vec<ErrorResult>,
+    /// The machine.
+    pub environment: Environment,
+    /// What the processes used meanwhile.
+    pub processes: Vec<ProcessResult>,
+}
+
+/// The parameters of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// The door: `ttrpc`.
+    pub target: String,
+    /// The socket that was loaded; absent for a sandboxer of the run's own.
+    pub endpoint: Option<String>,
+    /// The program that was started, for a sandboxer of the run's own.
+    pub sandboxer: Option<String>,
+    /// The arguments passed through to it.
+    pub sandboxer_args: Vec<String>,
+    /// containerd's namespace.
+    pub namespace: String,
+    /// Everything random comes from it.
+    pub seed: u64,
+    /// Pods of the plan.
+    pub pods: u64,
+    /// The fewest containers a pod has.
+    pub containers_min: u32,
+    /// The most containers a pod has.
+    pub containers_max: u32,
+    /// How containers are ended: `kill`, `term` or `mix`.
+    pub signal: String,
+    /// Pods under way at once.
+    pub concurrency: usize,
+    /// Connections that they shared.
+    pub connections: usize,
+    /// Threads that they shared.
+    pub threads: usize,
+    /// How long a call could take, in seconds.
+    pub timeout_s: f64,
+}
+
+/// Sums over a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Pods that came to their end as the plan wants.
+    pub pods: u64,
+    /// Pods that did not.
+    pub pods_failed: u64,
+    /// Failed pods that could not be removed.
+    pub pods_left_behind: u64,
+    /// RPCs that were answered as the plan wants.
+    pub rpcs: u64,
+    /// Calls that were not.
+    pub errors: u64,
+    /// Good pods per second of wall time.
+    pub pods_per_s: f64,
+    /// Good RPCs per second of wall time.
+    pub rpcs_per_s: f64,
+}
+
+/// Latencies of one operation's successes, in nanoseconds, to three digits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OperationResult {
+    /// Which.
+    pub operation: Operation,
+    /// Successes, which the figures are about.
+    pub count: u64,
+    /// Failures, which they are not.
+    pub errors: u64,
+    /// The mean.
+    pub mean_ns: f64,
+    /// The smallest.
+    pub min_ns: u64,
+    /// The median.
+    pub p50_ns: u64,
+    /// The 90th percentile.
+    pub p90_ns: u64,
+    /// The 99th percentile.
+    pub p99_ns: u64,
+    /// The 99.9th percentile.
+    pub p999_ns: u64,
+    /// The largest.
+    pub max_ns: u64,
+}
+
+/// Failures that are one and the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorResult {
+    /// The call.
+    pub operation: Operation,
+    /// A status code's name, or `WrongAnswer`.
+    pub code: String,
+    /// The message, ids as `*` and numbers as `#`.
+    pub class: String,
+    /// One message in full.
+    pub example: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// What a process used during the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProcessResult {
+    /// `sandboxer` or `loadgen`.
+    pub role: String,
+    /// Its figures.
+    #[serde(flatten)]
+    pub usage: ProcessUsage,
+}
+
+/// The figures of every operation.
+pub fn operations(recorder: &Recorder) -> Vec<OperationResult> {
+    let of = |operation| {
+        let histogram = recorder.histogram(operation);
+        OperationResult {
+            operation,
+            count: histogram.len(),
+            errors: recorder.error_count(operation),
+            mean_ns: histogram.mean(),
+            min_ns: histogram.min(),
+            p50_ns: histogram.value_at_quantile(0.5),
+            p90_ns: histogram.value_at_quantile(0.9),
+            p99_ns: histogram.value_at_quantile(0.99),
+            p999_ns: histogram.value_at_quantile(0.999),
+            max_ns: histogram.max(),
+        }
+    };
+    Operation::ALL.map(of).to_vec()
+}
+
+/// The failures, the most frequent first.
+pub fn errors(recorder: &Recorder) -> Vec<ErrorResult> {
+    let mut errors: Vec<_> = recorder
+        .errors()
+        .iter()
+        .map(|((operation, code, class), seen)| ErrorResult {
+            operation: *operation,
+            code: code.to_string(),
+            class: class.clone(),
+            example: seen.example.clone(),
+            count: seen.count,
+        })
+        .collect();
+    errors.sort_by_key(|error| std::cmp::Reverse(error.count));
+    errors
+}
+
+/// The sums of a run in which `ended` pods came to their end.
+pub fn totals(recorder: &Recorder, ended: u64, wall: Duration) -> Totals {
+    let count = |operation| recorder.histogram(operation).len();
+    let pods = count(Operation::Pod);
+    let rpcs = Operation::ALL
+        .into_iter()
+        .filter(|operation| operation.is_rpc())
+        .map(count)
+        .sum();
+    let per_second = |number: u64| {
+        if wall.is_zero() {
+            0.0
+        } else {
+            number as f64 / wall.as_secs_f64()
+        }
+    };
+    Totals {
+        pods,
+        pods_failed: ended.saturating_sub(pods),
+        pods_left_behind: recorder.left_behind(),
+        rpcs,
+        errors: Operation::ALL
+            .into_iter()
+            .map(|operation| recorder.error_count(operation))
+            .sum(),
+        pods_per_s: per_second(pods),
+        rpcs_per_s: per_second(rpcs),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::failure::Failure;
+
+    pub(crate) fn example() -> RunResult {
+        let mut recorder = Recorder::new(Arc::default());
+        for n in 1..=1000 {
+            recorder.success(Operation::TaskCreate, Duration::from_micros(n));
+        }
+        recorder.success(Operation::Pod, Duration::from_millis(12));
+        for _ in 0..2 {
+            recorder.failure(&Failure::wrong(
+                Operation::TaskState,
+                "pid is 2, Start said 3",
+            ));
+        }
+        recorder.failure(&Failure::wrong(
+            Operation::TaskWait,
+            "exit status 0, not 137",
+        ));
+        RunResult {
+            schema: SCHEMA.to_owned(),
+            schema_version: SCHEMA_VERSION,
+            tool_version: "0.1.0".to_owned(),
+            command_line: vec!["loadgen".to_owned(), "run".to_owned()],
+            started_at: "2026-01-02T03:04:05Z".to_owned(),
+            wall_s: 2.5,
+            complete: true,
+            valid: false,
+            reasons: vec!["3 errors".to_owned()],
+            scenario: Scenario {
+                target: "ttrpc".to_owned(),
+                endpoint: None,
+                sandboxer: Some("resource-slot-sandboxer".to_owned()),
+                sandboxer_args: Vec::new(),
+                namespace: "k8s.io".to_owned(),
+                seed: 42,
+                pods: 4,
+                containers_min: 1,
+                containers_max: 4,
+                signal: "mix".to_owned(),
+                concurrency: 64,
+                connections: 4,
+                threads: 1,
+                timeout_s: 30.0,
+            },
+            plan_hash: "ab".repeat(32),
+            totals: totals(&recorder, 4, Duration::from_millis(2500)),
+            operations: operations(&recorder),
+            errors: errors(&recorder),
+            environment: Environment {
+                kernel: "Linux 6.1".to_owned(),
+                architecture: "x86_64".to_owned(),
+                cpu_model: Some("Some CPU".to_owned()),
+                cores: 2,
+                memory_bytes: Some(8 << 30),
+            },
+            processes: vec![ProcessResult {
+                role: "sandboxer".to_owned(),
+                usage: ProcessUsage {
+                    cpu_user_s: 0.5,
+                    cpu_system_s: 0.25,
+                    max_rss_bytes: 20 << 20,
+                    voluntary_ctx_switches: 10,
+                    involuntary_ctx_switches: 2,
+                },
+            }],
+        }
+    }
+
+    #[test]
+    fn a_result_survives_json() {
+        let result = example();
+        let json = serde_json::to_string_pretty(&result).unwrap();
+        assert_eq!(serde_json::from_str::<RunResult>(&json).unwrap(), result);
+    }
+
+    #[test]
+    fn the_document_begins_with_its_schema() {
+        let json = serde_json::to_string(&example()).unwrap();
+        let begin = r#"{"schema":"resource-slot.loadgen.result","schema_version":1,"#;
+        assert!(json.starts_with(begin), "{json}");
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_samples() {
+        let operations = example().operations;
+        let create = &operations[Operation::TaskCreate as usize];
+        let close = |found: u64, micros: u64| {
+            let expected = micros * 1000;
+            assert!(
+                found.abs_diff(expected) <= expected / 1000,
+                "{found} {expected}"
+            );
+        };
+        assert_eq!(create.count, 1000);
+        close(create.min_ns, 1);
+        close(create.p50_ns, 500);
+        close(create.p90_ns, 900);
+        close(create.p99_ns, 990);
+        close(create.p999_ns, 999);
+        close(create.max_ns, 1000);
+        assert!((create.mean_ns - 500_500.0).abs() < 500.0);
+    }
+
+    #[test]
+    fn totals_add_up() {
+        let totals = example().totals;
+        assert_eq!((totals.pods, totals.pods_failed), (1, 3));
+        assert_eq!((totals.rpcs, totals.errors), (1000, 3));
+        assert!((totals.rpcs_per_s - 400.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_most_frequent_error_comes_first() {
+        let errors = example().errors;
+        assert_eq!(
+            (errors[0].count, &*errors[0].class),
+            (2, "pid is #, Start said #")
+        );
+        assert_eq!(errors[1].code, "WrongAnswer");
+    }
+}

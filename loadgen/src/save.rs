@@ -1,0 +1,150 @@
+//! The directory of a result.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::error::SaveError;
+use crate::hdr_log;
+use crate::recorder::Recorder;
+use crate::result::RunResult;
+
+/// How many runs of one second and seed can be saved.
+const MAX_ATTEMPTS: u32 = 1000;
+
+/// The files that a result's directory holds.
+pub const RESULT_FILE: &str = "result.json";
+/// See [`hdr_log`].
+pub const HISTOGRAM_FILE: &str = "latencies.hlog";
+/// What an embedded sandboxer said.
+pub const LOG_FILE: &str = "sandboxer.log";
+
+/// What is saved.
+#[derive(Debug)]
+pub struct Saved<'a> {
+    /// The document.
+    pub result: &'a RunResult,
+    /// The histograms behind it.
+    pub recorder: &'a Recorder,
+    /// When the load began.
+    pub started: SystemTime,
+    /// How long it took.
+    pub wall: Duration,
+    /// The embedded sandboxer's log, to be copied.
+    pub log: Option<&'a Path>,
+}
+
+/// Makes the directory that results are saved under, so that a run does not find
+/// out at its end that it cannot.
+///
+/// # Errors
+/// [`SaveError`], naming the directory.
+pub fn check(results: &Path) -> Result<(), SaveError> {
+    let made = fs::create_dir_all(results).and_then(|()| {
+        // Writable? Nothing but trying tells for every file system.
+        tempfile::Builder::new()
+            .prefix(".loadgen-")
+            .tempfile_in(results)
+            .map(drop)
+    });
+    made.map_err(|source| SaveError {
+        path: results.to_owned(),
+        source,
+    })
+}
+
+impl Saved<'_> {
+    /// Saves as `results/run-TIME-SEED` (or `…-2` and so on); that directory.
+    ///
+    /// # Errors
+    /// [`SaveError`], naming the file.
+    pub fn under(&self, results: &Path) -> Result<PathBuf, SaveError> {
+        let dir = self.directory(results)?;
+        file(&dir, RESULT_FILE, |out| {
+            serde_json::to_writer_pretty(&mut *out, self.result)?;
+            writeln!(out)
+        })?;
+        file(&dir, HISTOGRAM_FILE, |out| {
+            hdr_log::write(out, self.recorder, self.started, self.wall)
+        })?;
+        if let Some(log) = self.log {
+            let path = dir.join(LOG_FILE);
+            fs::copy(log, &path).map_err(|source| SaveError { path, source })?;
+        }
+        Ok(dir)
+    }
+
+    fn directory(&self, results: &Path) -> Result<PathBuf, SaveError> {
+        let time = self.result.started_at.replace([':', '-'], "");
+        let name = format!("run-{time}-{}", self.result.scenario.seed);
+        let mut path = results.join(&name);
+        for attempt in 2..=MAX_ATTEMPTS {
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(path),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                    path = results.join(format!("{name}-{attempt}"));
+                }
+                Err(source) => return Err(SaveError { path, source }),
+            }
+        }
+        let source = io::ErrorKind::AlreadyExists.into();
+        Err(SaveError { path, source })
+    }
+}
+
+fn file(
+    dir: &Path,
+    name: &str,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), SaveError> {
+    let path = dir.join(name);
+    File::create(&path)
+        .and_then(|file| {
+            let mut out = BufWriter::new(file);
+            write(&mut out)?;
+            out.flush()
+        })
+        .map_err(|source| SaveError { path, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::result::tests::example;
+
+    #[test]
+    fn runs_of_the_same_second_get_directories_of_their_own() {
+        let results = tempfile::tempdir().unwrap();
+        let log = results.path().join("some.log");
+        fs::write(&log, "hello").unwrap();
+        let (result, recorder) = (example(), Recorder::new(Arc::default()));
+        let saved = Saved {
+            result: &result,
+            recorder: &recorder,
+            started: SystemTime::now(),
+            wall: Duration::from_secs(1),
+            log: Some(&log),
+        };
+        let first = saved.under(results.path()).unwrap();
+        assert_eq!(first, results.path().join("run-20260102T030405Z-42"));
+        let second = saved.under(results.path()).unwrap();
+        assert_eq!(second, results.path().join("run-20260102T030405Z-42-2"));
+        let json = fs::read(second.join(RESULT_FILE)).unwrap();
+        assert_eq!(serde_json::from_slice::<RunResult>(&json).unwrap(), result);
+        assert_eq!(fs::read_to_string(second.join(LOG_FILE)).unwrap(), "hello");
+        assert!(second.join(HISTOGRAM_FILE).exists());
+    }
+
+    #[test]
+    fn a_place_that_cannot_hold_results_is_noticed_before() {
+        let results = tempfile::tempdir().unwrap();
+        let file = results.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = check(&file.join("below")).unwrap_err();
+        assert!(error.to_string().contains("below"), "{error}");
+        assert!(check(&results.path().join("a/b")).is_ok());
+    }
+}

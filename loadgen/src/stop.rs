@@ -1,0 +1,110 @@
+//! Being asked to stop: once to finish cleanly, twice to drop everything.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Wish {
+    GoOn,
+    Finish,
+    Abort,
+}
+
+/// Whether somebody asked to stop; clones share the answer.
+#[derive(Debug, Clone)]
+pub struct Stop(Arc<watch::Sender<Wish>>);
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Stop {
+    /// Nobody has asked yet.
+    pub fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(Wish::GoOn)))
+    }
+
+    /// Asks to stop on SIGINT and SIGTERM, from now on.
+    ///
+    /// # Errors
+    /// If the signals cannot be listened for.
+    pub fn on_signals() -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
+        let (mut interrupt, mut terminate) = {
+            let _context = runtime.enter();
+            (
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+            )
+        };
+        let stop = Self::new();
+        let told = stop.clone();
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    loop {
+                        tokio::select! {
+                            _ = interrupt.recv() => {}
+                            _ = terminate.recv() => {}
+                        }
+                        told.request();
+                    }
+                });
+            })?;
+        Ok(stop)
+    }
+
+    /// Asks to stop: the first time to finish what is begun, then to drop it.
+    pub fn request(&self) {
+        self.0.send_modify(|wish| {
+            *wish = match wish {
+                Wish::GoOn => Wish::Finish,
+                Wish::Finish | Wish::Abort => Wish::Abort,
+            }
+        });
+    }
+
+    /// Whether nothing new is to be begun.
+    pub fn requested(&self) -> bool {
+        *self.0.borrow() >= Wish::Finish
+    }
+
+    /// Whether everything is to be dropped.
+    pub fn aborted(&self) -> bool {
+        *self.0.borrow() == Wish::Abort
+    }
+
+    /// Returns once everything is to be dropped.
+    pub async fn abort(&self) {
+        // It cannot fail: `self` keeps the sender alive.
+        let _ = self
+            .0
+            .subscribe()
+            .wait_for(|wish| *wish == Wish::Abort)
+            .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_request_finishes_and_the_second_aborts() {
+        let stop = Stop::new();
+        assert!(!stop.requested());
+        stop.request();
+        assert!(stop.requested() && !stop.aborted());
+        stop.clone().request();
+        assert!(stop.aborted());
+        stop.abort().await;
+    }
+}

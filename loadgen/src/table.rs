@@ -1,0 +1,206 @@
+//! The result of a run for people to read.
+
+use std::fmt::{self, Write};
+
+use crate::human;
+use crate::result::{OperationResult, RunResult};
+
+/// How many classes of errors are shown; the rest are in `result.json`.
+const SHOWN_ERRORS: usize = 10;
+
+const HEAD: [&str; 8] = [
+    "operation",
+    "count",
+    "mean",
+    "p50",
+    "p90",
+    "p99",
+    "p99.9",
+    "max",
+];
+
+/// Latencies, totals, errors, and what speaks against the figures.
+pub fn render(result: &RunResult) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(&mut text, result);
+    text
+}
+
+fn write(out: &mut String, result: &RunResult) -> fmt::Result {
+    latencies(out, &result.operations)?;
+    totals(out, result)?;
+    errors(out, result)?;
+    if !result.complete {
+        writeln!(out, "\nPARTIAL: not every pod of the plan was run")?;
+    }
+    for reason in &result.reasons {
+        writeln!(out, "not valid: {reason}")?;
+    }
+    Ok(())
+}
+
+fn row(operation: &OperationResult) -> [String; 8] {
+    let name = operation.operation.name().replace('_', " ");
+    let count = human::count(operation.count);
+    if operation.count == 0 {
+        let none = || "-".to_owned();
+        return [name, count, none(), none(), none(), none(), none(), none()];
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a mean of unsigned numbers, at most an hour"
+    )]
+    let mean = operation.mean_ns.round() as u64;
+    [
+        name,
+        count,
+        human::nanoseconds(mean),
+        human::nanoseconds(operation.p50_ns),
+        human::nanoseconds(operation.p90_ns),
+        human::nanoseconds(operation.p99_ns),
+        human::nanoseconds(operation.p999_ns),
+        human::nanoseconds(operation.max_ns),
+    ]
+}
+
+fn latencies(out: &mut String, operations: &[OperationResult]) -> fmt::Result {
+    let mut rows = vec![HEAD.map(str::to_owned)];
+    rows.extend(operations.iter().map(row));
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    let widths: [usize; HEAD.len()] = std::array::from_fn(width);
+    for row in &rows {
+        write!(out, "{:<width$}", row[0], width = widths[0])?;
+        for (cell, width) in row.iter().zip(widths).skip(1) {
+            write!(out, "  {cell:>width$}")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn totals(out: &mut String, result: &RunResult) -> fmt::Result {
+    let totals = &result.totals;
+    writeln!(
+        out,
+        "\n{} pods ({}), {} RPCs ({}) in {:.2} s; {} errors",
+        human::count(totals.pods),
+        human::rate(totals.pods_per_s),
+        human::count(totals.rpcs),
+        human::rate(totals.rpcs_per_s),
+        result.wall_s,
+        human::count(totals.errors),
+    )?;
+    if totals.pods_failed > 0 {
+        writeln!(
+            out,
+            "{} pods failed, {} of them could not be removed",
+            human::count(totals.pods_failed),
+            human::count(totals.pods_left_behind),
+        )?;
+    }
+    for process in &result.processes {
+        let usage = &process.usage;
+        writeln!(
+            out,
+            "{:<9}  {:.2} s CPU ({:.2} user, {:.2} system), peak {} resident",
+            process.role,
+            usage.cpu_user_s + usage.cpu_system_s,
+            usage.cpu_user_s,
+            usage.cpu_system_s,
+            human::bytes(usage.max_rss_bytes),
+        )?;
+    }
+    writeln!(
+        out,
+        "plan       {} (seed {})",
+        result.plan_hash, result.scenario.seed
+    )
+}
+
+fn errors(out: &mut String, result: &RunResult) -> fmt::Result {
+    if result.errors.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nerrors")?;
+    for error in result.errors.iter().take(SHOWN_ERRORS) {
+        writeln!(
+            out,
+            "{:>9}  {}: {}: {}",
+            human::count(error.count),
+            error.operation.name().replace('_', " "),
+            error.code,
+            error.example,
+        )?;
+    }
+    match result.errors.len().saturating_sub(SHOWN_ERRORS) {
+        0 => Ok(()),
+        more => writeln!(out, "           and {more} more kinds, see result.json"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::tests::example;
+
+    #[test]
+    fn columns_are_aligned_and_in_human_units() {
+        let text = render(&example());
+        let lines: Vec<_> = text.lines().take(13).collect();
+        let widths: Vec<_> = lines.iter().map(|line| line.chars().count()).collect();
+        assert!(widths.iter().all(|width| *width == widths[0]), "{text}");
+        let create = lines.iter().find(|l| l.starts_with("task create")).unwrap();
+        let cells: Vec<_> = create.split_whitespace().skip(2).collect();
+        assert_eq!(
+            cells,
+            [
+                "1,000", "501µs", "500µs", "900µs", "990µs", "999µs", "1.00ms"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_operation_without_successes_has_no_figures() {
+        let text = render(&example());
+        let line = text.lines().find(|l| l.starts_with("task kill")).unwrap();
+        assert_eq!(
+            line.split_whitespace().filter(|cell| *cell == "-").count(),
+            6
+        );
+    }
+
+    #[test]
+    fn totals_errors_and_reasons_are_shown() {
+        let text = render(&example());
+        for part in [
+            "1 pods (0.40/s), 1,000 RPCs (400/s) in 2.50 s; 3 errors",
+            "3 pods failed, 0 of them",
+            "sandboxer  0.75 s CPU (0.50 user, 0.25 system), peak 20.0 MiB resident",
+            "(seed 42)",
+            "2  task state: WrongAnswer: pid is 2, Start said 3",
+            "not valid: 3 errors",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in\n{text}");
+        }
+        assert!(!text.contains("PARTIAL"));
+    }
+
+    #[test]
+    fn a_partial_result_says_so() {
+        let mut result = example();
+        result.complete = false;
+        assert!(render(&result).contains("PARTIAL"));
+    }
+
+    #[test]
+    fn a_long_list_of_errors_is_cut() {
+        let mut result = example();
+        result.errors = vec![result.errors[0].clone(); 25];
+        assert!(render(&result).contains("and 15 more kinds"));
+    }
+}

@@ -1,0 +1,1 @@
+//! Changes and states for the store's tests.

@@ -1,0 +1,200 @@
+//! Views: `resource_info.json` files, derived from the journal's state.
+//!
+//! One thread does all of their I/O, in the order in which it was asked for,
+//! so a view is never older than the one before it. Being derived, views are
+//! never synced: a start [repairs](Views::repair) what a power cut did to them.
+
+mod backlog;
+mod disk;
+mod queue;
+mod repair;
+mod worker;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use containerd_sandbox::{DEFAULT_NAMESPACE, Key};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::directory::JOURNAL;
+use super::error::StoreError;
+use super::lock::LOCK;
+use crate::resource::ResourceInfo;
+use crate::slot::Slot;
+
+pub use repair::Repaired;
+
+use disk::Root;
+use queue::Queue;
+use repair::Expected;
+use worker::{Message, Worker};
+
+/// When views are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ViewMode {
+    /// Before the change is acknowledged.
+    WriteThrough,
+    /// Within 100 ms; what is gone by then never touches the disk.
+    WriteBehind,
+    /// Never; what an earlier run wrote is removed at the start.
+    Off,
+}
+
+/// How long write-behind gathers changes: half of what it promises, so that
+/// writing them has the other half.
+const WINDOW: Duration = Duration::from_millis(50);
+
+/// What is to become of a view.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ViewOp {
+    /// It shall show this.
+    Put {
+        /// The sandbox.
+        key: Key,
+        /// The container in it; `None` for the sandbox itself.
+        container: Option<String>,
+        /// What to show.
+        info: ResourceInfo,
+    },
+    /// It shall be gone; a sandbox's goes with those of its containers.
+    Remove {
+        /// The sandbox.
+        key: Key,
+        /// The container in it; `None` for the sandbox itself.
+        container: Option<String>,
+    },
+}
+
+/// Names a view. In order, a sandbox comes right before its containers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct ViewId {
+    key: Key,
+    container: Option<String>,
+}
+
+/// The directory of a sandbox's views: its id, which is all that CRI's
+/// namespace needs. Another namespace is added behind an `@`, which no id
+/// contains, and so it is where the id is a name that the store uses itself.
+fn view_dir(key: &Key) -> String {
+    let own = [LOCK, JOURNAL].contains(&key.id());
+    if key.namespace() == DEFAULT_NAMESPACE && !own {
+        key.id().to_owned()
+    } else {
+        format!("{}@{}", key.id(), key.namespace())
+    }
+}
+
+/// The views of one directory, and the thread that writes them. Stopped when dropped.
+pub struct Views {
+    mode: ViewMode,
+    queue: Arc<Queue<Message>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Tells when what was asked for is done. May be dropped: it is done all the same.
+pub struct Ack(Option<oneshot::Receiver<Result<(), StoreError>>>);
+
+impl Ack {
+    /// Waits until the file is in place or gone; with write-behind and off, returns at once.
+    ///
+    /// # Errors
+    /// Why it could not be done. It is tried again every second until it
+    /// succeeds or something else is asked for the same view.
+    pub async fn done(self) -> Result<(), StoreError> {
+        match self.0 {
+            None => Ok(()),
+            Some(done) => done.await.unwrap_or(Err(StoreError::Closed)),
+        }
+    }
+}
+
+impl fmt::Debug for Ack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ack").finish_non_exhaustive()
+    }
+}
+
+impl Views {
+    /// Starts writing views into `dir`, which must exist.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or no thread be started.
+    pub fn start(dir: &Path, mode: ViewMode) -> Result<Self, StoreError> {
+        Self::start_with(dir, mode, WINDOW)
+    }
+
+    fn start_with(dir: &Path, mode: ViewMode, window: Duration) -> Result<Self, StoreError> {
+        let worker = Worker::new(Root::open(dir)?, mode, window);
+        let queue = Arc::new(Queue::default());
+        let fed = Arc::clone(&queue);
+        let thread = thread::Builder::new()
+            .name("views".to_owned())
+            .spawn(move || worker.run(&fed))
+            .map_err(StoreError::of("start a thread for", dir))?;
+        Ok(Self {
+            mode,
+            queue,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Asks for a change of a view. Never blocks.
+    pub fn submit(&self, op: ViewOp) -> Ack {
+        match self.mode {
+            ViewMode::Off => Ack(None),
+            ViewMode::WriteBehind => {
+                // Refused only when stopped: then the next start repairs it.
+                let _ = self.queue.push(Message::Op(op, None));
+                Ack(None)
+            }
+            ViewMode::WriteThrough => {
+                let (done, ack) = oneshot::channel();
+                // Refused, the message drops `done`, and the Ack tells.
+                let _ = self.queue.push(Message::Op(op, Some(done)));
+                Ack(Some(ack))
+            }
+        }
+    }
+
+    /// Makes the directory agree with `slots`: missing and stale files are
+    /// written, directories of unknown sandboxes that hold nothing but views
+    /// are removed. What does not look like a view is left alone.
+    ///
+    /// # Errors
+    /// If the directory cannot be listed. A view that cannot be written is
+    /// counted, and tried again every second.
+    pub fn repair(&self, slots: &HashMap<Key, Slot>) -> Result<Repaired, StoreError> {
+        let expected = match self.mode {
+            ViewMode::Off => Expected::default(),
+            ViewMode::WriteThrough | ViewMode::WriteBehind => Expected::of(slots),
+        };
+        let (done, repaired) = std::sync::mpsc::sync_channel(1);
+        let _ = self.queue.push_urgent(Message::Repair(expected, done));
+        repaired.recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Writes what is still to be written, and stops. A second call does
+    /// nothing; what is asked for from now on is not done.
+    pub fn flush_and_stop(&self) {
+        self.queue.close();
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the views' thread panicked");
+        }
+    }
+}
+
+impl Drop for Views {
+    fn drop(&mut self) {
+        self.flush_and_stop();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Views, from asking to the disk.
