@@ -29,6 +29,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
+/// The log of a run stands beside its result.
+const SEE_LOG: &str = "; see sandboxer.log";
+
 /// How much of its log an error message shows, in bytes.
 const LOG_TAIL: u64 = 2048;
 
@@ -146,10 +149,9 @@ impl Embedded {
         let mut complaints = Vec::new();
         match self.terminate(stop) {
             Ok(status) if status.success() => {}
-            Ok(status) => {
-                let log = self.log_tail();
-                complaints.push(format!("the sandboxer ended with {status}{log}"));
-            }
+            Ok(status) => complaints.push(format!(
+                "the sandboxer ended with {status} after SIGTERM{SEE_LOG}"
+            )),
             Err(complaint) => complaints.push(complaint),
         }
         if emptied && let Some(left) = leftover(&data(&self.dir)) {
@@ -194,8 +196,9 @@ impl Embedded {
     /// Its status at the end, or what is wrong.
     fn terminate(&mut self, stop: &Stop) -> Result<ExitStatus, String> {
         if let Ok(Some(status)) = self.child.0.try_wait() {
-            let log = self.log_tail();
-            return Err(format!("the sandboxer ended by itself with {status}{log}"));
+            return Err(format!(
+                "the sandboxer ended by itself with {status}{SEE_LOG}"
+            ));
         }
         let pid = Pid::from_child(&self.child.0);
         kill_process(pid, Signal::TERM)
@@ -211,9 +214,8 @@ impl Embedded {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         let waited = begun.elapsed().as_secs();
-        let log = self.log_tail();
         Err(format!(
-            "the sandboxer still ran {waited} s after SIGTERM and was killed{log}"
+            "the sandboxer still ran {waited} s after SIGTERM and was killed{SEE_LOG}"
         ))
     }
 

@@ -51,8 +51,8 @@ use cli::{Cli, Command};
 use exit::Verdict;
 
 /// The program: parses a command line, program first, and does what it says.
-pub fn main(args: Vec<OsString>) -> Verdict {
-    let cli = match Cli::try_parse_from(&args) {
+pub fn main(args: &[OsString]) -> Verdict {
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
             // A reader that has gone needs no message.

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    loadgen::main(std::env::args_os().collect()).into()
+    let args: Vec<_> = std::env::args_os().collect();
+    loadgen::main(&args).into()
 }

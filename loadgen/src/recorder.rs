@@ -100,6 +100,9 @@ impl Recorder {
     }
 
     /// Takes in what another thread measured.
+    ///
+    /// # Panics
+    /// Never: all recorders' histograms have the same bounds.
     pub fn merge(&mut self, other: Self) {
         for (mine, theirs) in self.histograms.iter_mut().zip(&other.histograms) {
             mine.add(theirs)

@@ -30,7 +30,12 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
     let style = Style::of_stderr(!args.no_progress && !args.quiet);
     let source = Source::of(args)?;
     save::check(&args.results)?;
-    let stop = Stop::on_signals().map_err(RunError::Signals)?;
+    let stop = Stop::on_signals(move |stop| {
+        if !stop.aborted() {
+            style.say("Interrupted: letting what is under way end; once more to drop it");
+        }
+    })
+    .map_err(RunError::Signals)?;
     let bundles = Arc::new(prepare(args, &stop, style)?);
     style.say(&format!(
         "Running {} pods with {} containers, plan {}",
@@ -47,9 +52,6 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
     let measured = measure(&load, &bundles, &stop, style)?;
     let using = (server.usage(), own_usage());
 
-    if stop.requested() {
-        style.say("Interrupted: what was under way has ended");
-    }
     let emptied = !measured.lost && measured.recorder.left_behind() == 0;
     let stopped = server.close(&stop, emptied);
     let complaints = stopped.as_ref().map_or(&[][..], |s| &s.complaints);
@@ -222,7 +224,7 @@ fn print(args: &RunArgs, result: &RunResult, dir: Option<&Path>) {
     if !args.quiet {
         let mut text = table::render(result);
         if let Some(dir) = dir {
-            text.push_str(&format!("result     {}\n", dir.display()));
+            text.extend(["result     ", &dir.display().to_string(), "\n"]);
         }
         let _ = if args.json {
             io::stderr().write_all(text.as_bytes())

@@ -29,11 +29,12 @@ impl Stop {
         Self(Arc::new(watch::Sender::new(Wish::GoOn)))
     }
 
-    /// Asks to stop on SIGINT and SIGTERM, from now on.
+    /// Asks to stop on SIGINT and SIGTERM, from now on, and calls `told` after
+    /// each, on a thread of its own.
     ///
     /// # Errors
     /// If the signals cannot be listened for.
-    pub fn on_signals() -> io::Result<Self> {
+    pub fn on_signals(told: impl Fn(&Self) + Send + 'static) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .build()?;
@@ -45,7 +46,7 @@ impl Stop {
             )
         };
         let stop = Self::new();
-        let told = stop.clone();
+        let asked = stop.clone();
         std::thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
@@ -55,7 +56,8 @@ impl Stop {
                             _ = interrupt.recv() => {}
                             _ = terminate.recv() => {}
                         }
-                        told.request();
+                        asked.request();
+                        told(&asked);
                     }
                 });
             })?;

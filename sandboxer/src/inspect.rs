@@ -12,6 +12,8 @@ use crate::time::Timestamp;
 
 mod json;
 mod table;
+#[cfg(test)]
+mod tests;
 mod totals;
 
 pub use totals::{Totals, TotalsByState};

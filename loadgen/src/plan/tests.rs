@@ -44,7 +44,10 @@ fn another_seed_length_range_or_signal_is_another_hash() {
 #[test]
 fn the_hash_of_a_small_plan_is_known() {
     // A change here means that results are no longer comparable with older ones.
-    assert_eq!(hash(&plan(42), 10).unwrap().to_string(), "GOLDEN");
+    assert_eq!(
+        hash(&plan(42), 10).unwrap().to_string(),
+        "8a089106c6ba99cfe69ce53182b70e2d30fa07808b491e8cb142d442f8cc468f"
+    );
 }
 
 #[test]
@@ -122,7 +125,7 @@ fn the_sandbox_config_decodes_to_the_pod_and_states_no_resources() {
 
 #[test]
 fn a_pod_shows_the_sum_of_its_containers() {
-    let pod = (0..)
+    let pod = (0..100)
         .map(|i| plan(1).pod(i))
         .find(|p| p.containers.len() == 3);
     let pod = pod.unwrap();

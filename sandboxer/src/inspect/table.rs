@@ -69,7 +69,9 @@ pub(super) fn write(
 fn slot_row(key: &Key, slot: &Slot, args: &InspectArgs, now: Timestamp) -> Row {
     let pod = slot.sandbox.pod.as_ref();
     let pod = pod.map_or_else(|| "-".to_owned(), |p| format!("{}/{}", p.namespace, p.name));
-    let exit = slot.exit.map_or_else(String::new, |exit| format!(" ({})", exit.code));
+    let exit = slot
+        .exit
+        .map_or_else(String::new, |exit| format!(" ({})", exit.code));
     let name = [
         key.namespace().to_owned(),
         shown_id(key.id(), args),
@@ -83,7 +85,9 @@ fn slot_row(key: &Key, slot: &Slot, args: &InspectArgs, now: Timestamp) -> Row {
 
 fn container_row(container: &Container, args: &InspectArgs) -> Row {
     let init = &container.init;
-    let exit = init.exit.map_or_else(String::new, |exit| format!(" ({})", exit.code));
+    let exit = init
+        .exit
+        .map_or_else(String::new, |exit| format!(" ({})", exit.code));
     let name = [
         String::new(),
         format!("+ {}", shown_id(&container.id, args)),
@@ -188,7 +192,9 @@ fn print(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
     }
     for row in rows {
         let cells = row.iter().zip(widths);
-        let line: Vec<String> = cells.map(|(cell, width)| format!("{cell:width$}")).collect();
+        let line: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         writeln!(out, "{}", line.join(GAP).trim_end())?;
     }
     Ok(())

@@ -76,12 +76,13 @@ impl Damage {
         } else {
             " of sandboxes "
         });
-        let named: Vec<String> = sandboxes.iter().take(NAMED).map(|k| k.to_string()).collect();
-        text.push_str(&named.join(", "));
-        if sandboxes.len() > NAMED {
-            text.push_str(&format!(" and {} more", sandboxes.len() - NAMED));
+        let mut names: Vec<String> = sandboxes.iter().map(ToString::to_string).collect();
+        let unnamed = names.split_off(names.len().min(NAMED)).len();
+        text.push_str(&names.join(", "));
+        match unnamed {
+            0 => text,
+            more => format!("{text} and {more} more"),
         }
-        text
     }
 }
 
@@ -106,7 +107,10 @@ mod tests {
             line,
             reason: "why".to_owned(),
             records,
-            sandboxes: ids.iter().map(|id| Key::new("k8s.io", id).unwrap()).collect(),
+            sandboxes: ids
+                .iter()
+                .map(|id| Key::new("k8s.io", id).unwrap())
+                .collect(),
         }
     }
 
@@ -117,8 +121,14 @@ mod tests {
         assert_eq!(one.loss(), "1 record of sandbox a");
         let ids: Vec<String> = (10..22).map(|i| format!("s{i}")).collect();
         let many = Damage::of(vec![place(3, 1, &ids[..6]), place(9, u64::MAX, &ids[6..])]).unwrap();
-        assert_eq!(many.to_string(), "/j/1.jsonl, line 3: why, and another place");
-        assert!(many.loss().starts_with("18446744073709551615 records of sandboxes s10, s11,"));
+        assert_eq!(
+            many.to_string(),
+            "/j/1.jsonl, line 3: why, and another place"
+        );
+        assert!(
+            many.loss()
+                .starts_with("18446744073709551615 records of sandboxes s10, s11,")
+        );
         assert!(many.loss().ends_with("s19 and 2 more"));
     }
 

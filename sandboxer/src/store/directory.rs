@@ -170,7 +170,10 @@ mod tests {
         let listing = journal.list().unwrap();
         assert_eq!(listing.segments, [3, 12]);
         assert_eq!(listing.snapshots, [11]);
-        assert_eq!(listing.temporary, ["00000000000000000013.snapshot.jsonl.tmp"]);
+        assert_eq!(
+            listing.temporary,
+            ["00000000000000000013.snapshot.jsonl.tmp"]
+        );
         assert_eq!(listing.foreign.len(), 6);
     }
 

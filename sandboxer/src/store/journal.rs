@@ -65,7 +65,7 @@ pub struct Recovered {
 
 /// The journal, open for appending. Closed when dropped.
 pub struct Journal {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -153,7 +153,10 @@ impl Journal {
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(run)
-            .map_err(StoreError::of("start a thread for", self.shared.directory.path()))?;
+            .map_err(StoreError::of(
+                "start a thread for",
+                self.shared.directory.path(),
+            ))?;
         self.threads.lock().push(thread);
         Ok(())
     }
@@ -267,7 +270,11 @@ fn older_segments(
 ) -> Result<Vec<(u64, Arc<File>)>, StoreError> {
     let listing = directory.list()?;
     let newest = listing.snapshots.last().copied();
-    let segments: Vec<u64> = listing.segments.into_iter().filter(|s| Some(*s) > newest).collect();
+    let segments: Vec<u64> = listing
+        .segments
+        .into_iter()
+        .filter(|s| Some(*s) > newest)
+        .collect();
     let mut older = Vec::new();
     for pair in segments.windows(2) {
         let path = directory.segment(pair[0]);

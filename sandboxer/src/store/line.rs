@@ -38,7 +38,11 @@ pub(super) fn unseal(line: &[u8]) -> Result<&[u8], LineError> {
 fn seal_of(content: &[u8]) -> [u8; SEAL_LEN] {
     let mut seal = [0; SEAL_LEN];
     // The text is as long as the array, whatever the number.
-    let _ = write!(&mut seal[..], ",\"crc\":\"{:08x}\"}}", crc32fast::hash(content));
+    let _ = write!(
+        &mut seal[..],
+        ",\"crc\":\"{:08x}\"}}",
+        crc32fast::hash(content)
+    );
     seal
 }
 

@@ -92,7 +92,13 @@ struct Start {
 fn start(directory: &Directory, listing: &Listing, upto: u64) -> Result<Start, StoreError> {
     let mut passed_over = Vec::new();
     let mut damaged: Option<Start> = None;
-    for seq in listing.snapshots.iter().rev().copied().filter(|s| *s <= upto) {
+    for seq in listing
+        .snapshots
+        .iter()
+        .rev()
+        .copied()
+        .filter(|s| *s <= upto)
+    {
         if damaged.is_some() && !continued(&listing.segments, seq) {
             break;
         }

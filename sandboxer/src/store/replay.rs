@@ -107,7 +107,7 @@ impl Replay {
             let (reason, key, is_superseded) = match record::decode(&raw) {
                 Ok(record) if !superseded(record.seq) => {
                     if let Some(suspect) = suspect.take() {
-                        self.judge(path, suspect, record.seq);
+                        self.judge(path, &suspect, record.seq);
                     }
                     end.next = record.seq + 1;
                     end.valid_len = offset;
@@ -185,10 +185,10 @@ impl Replay {
     }
 
     /// Judges useless lines that record `seq` follows.
-    fn judge(&mut self, path: &Path, suspect: Suspect, seq: u64) {
+    fn judge(&mut self, path: &Path, suspect: &Suspect, seq: u64) {
         // Before the snapshot nothing can be missed.
         if seq > self.base {
-            self.drop_suspect(path, &suspect, seq);
+            self.drop_suspect(path, suspect, seq);
         }
     }
 

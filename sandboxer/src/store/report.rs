@@ -56,7 +56,8 @@ impl Report {
             ));
         }
         for dropped in &self.dropped {
-            let sandboxes: Vec<String> = dropped.sandboxes.iter().map(ToString::to_string).collect();
+            let sandboxes: Vec<String> =
+                dropped.sandboxes.iter().map(ToString::to_string).collect();
             let of = if sandboxes.is_empty() {
                 String::new()
             } else {

@@ -26,7 +26,8 @@ const FORMAT: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
 struct Header {
-    snapshot: u64,
+    #[serde(rename = "snapshot")]
+    seq: u64,
     format: u32,
     #[serde(rename = "crc", skip_serializing)]
     _crc: Option<IgnoredAny>,
@@ -52,7 +53,8 @@ struct EntryLine<'a> {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct End {
-    end: u64,
+    #[serde(rename = "end")]
+    seq: u64,
     sandboxes: u64,
     #[serde(rename = "crc", skip_serializing)]
     _crc: Option<IgnoredAny>,
@@ -101,7 +103,7 @@ fn write_file(path: &Path, seq: u64, slots: &HashMap<Key, Slot>) -> Result<u64, 
         bytes: 0,
     };
     lines.write(&Header {
-        snapshot: seq,
+        seq,
         format: FORMAT,
         _crc: None,
     })?;
@@ -115,7 +117,7 @@ fn write_file(path: &Path, seq: u64, slots: &HashMap<Key, Slot>) -> Result<u64, 
         })?;
     }
     lines.write(&End {
-        end: seq,
+        seq,
         sandboxes: slots.len() as u64,
         _crc: None,
     })?;
@@ -212,9 +214,9 @@ fn header(path: &Path, object: &[u8], seq: u64) -> Result<Understood, StoreError
                 known: FORMAT,
             });
         }
-        Ok(header) if header.snapshot != seq => Err(format!(
+        Ok(header) if header.seq != seq => Err(format!(
             "it is the state after record {}, not {seq}",
-            header.snapshot
+            header.seq
         )),
         Ok(_) => Ok(()),
     })
@@ -222,12 +224,12 @@ fn header(path: &Path, object: &[u8], seq: u64) -> Result<Understood, StoreError
 
 fn end(object: &[u8], seq: u64, sandboxes: usize) -> Understood {
     let end: End = serde_json::from_slice(object).map_err(|e| format!("not an end: {e}"))?;
-    if (end.end, end.sandboxes) == (seq, sandboxes as u64) {
+    if (end.seq, end.sandboxes) == (seq, sandboxes as u64) {
         Ok(())
     } else {
         Err(format!(
             "{} sandboxes after record {} were written, {sandboxes} after {seq} are here",
-            end.sandboxes, end.end
+            end.sandboxes, end.seq
         ))
     }
 }

@@ -61,7 +61,13 @@ mod tests {
 
     #[test]
     fn every_mode_is_read_as_it_is_written() {
-        for text in ["none", "always", "interval=10ms", "interval=1m", "interval=1ms"] {
+        for text in [
+            "none",
+            "always",
+            "interval=10ms",
+            "interval=1m",
+            "interval=1ms",
+        ] {
             assert_eq!(text.parse::<Sync>().unwrap().to_string(), text);
         }
         assert_eq!(
@@ -73,8 +79,17 @@ mod tests {
     #[test]
     fn what_is_no_mode_is_refused_with_the_modes() {
         for text in [
-            "", "None", "interval", "interval=", "interval=0ms", "interval=10", "interval=61s",
-            "interval=-1s", "none=1", "always=10ms", "interval=999us",
+            "",
+            "None",
+            "interval",
+            "interval=",
+            "interval=0ms",
+            "interval=10",
+            "interval=61s",
+            "interval=-1s",
+            "none=1",
+            "always=10ms",
+            "interval=999us",
         ] {
             let error = text.parse::<Sync>().unwrap_err().to_string();
             assert!(error.contains("interval=TIME"), "{text}: {error}");

@@ -1,1 +1,8 @@
+//! The journal as a whole, on real files.
 
+mod compaction;
+mod damage;
+mod durability;
+mod full_disk;
+mod reopening;
+mod torn;

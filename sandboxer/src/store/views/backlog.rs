@@ -98,7 +98,11 @@ mod tests {
             [&mut fresh, &mut failed][i % 2].insert(id, want);
         }
         let name = |id: ViewId| format!("{}/{}", id.key, id.container.unwrap_or_default());
-        let mut all: Vec<_> = fresh.take().chain(failed.take()).map(|(id, w)| (name(id), w)).collect();
+        let mut all: Vec<_> = fresh
+            .take()
+            .chain(failed.take())
+            .map(|(id, w)| (name(id), w))
+            .collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
     }
@@ -122,16 +126,39 @@ mod tests {
             put("b", Some("c")),
             remove("a", None),
         ];
-        let gone = Want { sweep: true, info: None };
-        let shown = Want { sweep: false, info: SHOWN };
-        assert_eq!(after(ops), [("a/".to_owned(), gone), ("b/c".to_owned(), shown)]);
+        let gone = Want {
+            sweep: true,
+            info: None,
+        };
+        let shown = Want {
+            sweep: false,
+            info: SHOWN,
+        };
+        assert_eq!(
+            after(ops),
+            [("a/".to_owned(), gone), ("b/c".to_owned(), shown)]
+        );
     }
 
     #[test]
     fn what_comes_again_is_swept_first() {
-        let ops = [remove("a", None), put("a", None), put("a", None), put("a", Some("c"))];
-        let again = Want { sweep: true, info: SHOWN };
-        let shown = Want { sweep: false, info: SHOWN };
-        assert_eq!(after(ops), [("a/".to_owned(), again), ("a/c".to_owned(), shown)]);
+        let ops = [
+            remove("a", None),
+            put("a", None),
+            put("a", None),
+            put("a", Some("c")),
+        ];
+        let again = Want {
+            sweep: true,
+            info: SHOWN,
+        };
+        let shown = Want {
+            sweep: false,
+            info: SHOWN,
+        };
+        assert_eq!(
+            after(ops),
+            [("a/".to_owned(), again), ("a/c".to_owned(), shown)]
+        );
     }
 }

@@ -247,7 +247,9 @@ fn only_containers(dir: &OwnedFd) -> Result<bool, Errno> {
         };
         let files = names(&container)?;
         if check_id("container", &id).is_err()
-            || !files.iter().all(|name| [INFO, TEMPORARY].contains(&&**name))
+            || !files
+                .iter()
+                .all(|name| [INFO, TEMPORARY].contains(&&**name))
         {
             return Ok(false);
         }

@@ -154,8 +154,7 @@ impl Worker {
 
     fn postpone(&mut self, id: ViewId, want: Want) {
         self.failed.insert(id, want);
-        self.retry_at
-            .get_or_insert_with(|| Instant::now() + RETRY);
+        self.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
     }
 
     fn retry(&mut self) {

@@ -1,0 +1,140 @@
+//! A disk that is really full: a small tmpfs, where the tests may mount one.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use containerd_sandbox::{Code, Error};
+
+use crate::resource::ResourceInfo;
+use crate::store::testing::{Entry, append_all, create, creates, fold, key, open};
+use crate::store::{Journal, Options, StoreError, ViewMode, ViewOp, Views};
+use crate::time::Timestamp;
+
+/// A file system of 1 MiB; unmounted when dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// `None`, said loudly, where it cannot be had.
+    fn mount() -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=1m", "none"])
+            .arg(dir.path())
+            .output();
+        match mount {
+            Ok(done) if done.status.success() => Some(Self(dir)),
+            other => {
+                eprintln!("SKIPPED: a full disk is NOT tested, no tmpfs can be mounted: {other:?}");
+                None
+            }
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Takes all space that is left.
+    fn fill(&self) {
+        let mut file = fs::File::create(self.path().join("filler")).unwrap();
+        while std::io::Write::write(&mut file, &[0; 4096]).is_ok() {}
+    }
+
+    fn free(&self) {
+        fs::remove_file(self.path().join("filler")).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.path()).status();
+    }
+}
+
+/// Appends until the disk is full, and gives what was acknowledged.
+fn append_until_full(journal: &Journal, entries: &[Entry]) -> usize {
+    for (i, (key, at, change)) in entries.iter().enumerate() {
+        if let Err(e) = journal.append(key, *at, change) {
+            assert!(matches!(e, StoreError::NoSpace { .. }), "{e}");
+            assert_eq!(Error::from(e).code(), Code::ResourceExhausted);
+            return i;
+        }
+    }
+    panic!("the disk did not get full");
+}
+
+fn survives_a_full_disk(compact_min_bytes: u64) {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let options = Options {
+        compact_min_bytes,
+        ..Options::default()
+    };
+    let entries = creates(8_000);
+    let (journal, _) = Journal::open(disk.path(), options).unwrap();
+    let (first, rest) = entries.split_at(500);
+    append_all(&journal, first);
+    disk.fill();
+    let mut acknowledged = first.to_vec();
+    let more = append_until_full(&journal, rest);
+    acknowledged.extend_from_slice(&rest[..more]);
+    // It stays full, and that does no further harm.
+    for (key, at, change) in &rest[more..more + 50] {
+        journal.append(key, *at, change).unwrap_err();
+    }
+    assert_eq!(
+        crate::store::read(disk.path()).unwrap().slots,
+        fold(&acknowledged)
+    );
+
+    disk.free();
+    let last = (key("last"), Timestamp::default(), create(1));
+    let seq = journal.append(&last.0, last.1, &last.2).unwrap();
+    acknowledged.push(last);
+    assert_eq!(seq, acknowledged.len() as u64);
+    journal.close().unwrap();
+    let (_journal, recovered) = open(disk.path());
+    assert_eq!(recovered.slots, fold(&acknowledged));
+    assert_eq!(recovered.report.warnings(), Vec::<String>::new());
+}
+
+#[test]
+fn a_full_disk_refuses_appends_until_there_is_space() {
+    survives_a_full_disk(1 << 24);
+}
+
+#[test]
+fn a_full_disk_refuses_snapshots_until_there_is_space() {
+    survives_a_full_disk(20_000);
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_views_until_there_is_space() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let views = Views::start(disk.path(), ViewMode::WriteThrough).unwrap();
+    let put = |id: &str| ViewOp::Put {
+        key: key(id),
+        container: None,
+        info: ResourceInfo::default(),
+    };
+    views.submit(put("a")).done().await.unwrap();
+    disk.fill();
+    let refused = views.submit(put("b")).done().await.unwrap_err();
+    assert_eq!(Error::from(refused).code(), Code::ResourceExhausted);
+    let remove = |id: &str| ViewOp::Remove {
+        key: key(id),
+        container: None,
+    };
+    views.submit(remove("b")).done().await.unwrap();
+    views.submit(put("c")).done().await.unwrap_err();
+    disk.free();
+    // The last attempt at what failed is made on the way out.
+    views.flush_and_stop();
+    let shown = |id: &str| disk.path().join(id).join("resource_info.json").exists();
+    assert_eq!([shown("a"), shown("b"), shown("c")], [true, false, true]);
+    assert!(!disk.path().join("b").exists());
+}
