@@ -58,6 +58,8 @@ struct Suspect {
     offset: u64,
     reason: String,
     sandboxes: BTreeSet<Key>,
+    /// How many of them end.
+    terminated: u64,
     /// How many of them are records that the next segment has taken the number of.
     superseded: u64,
 }
@@ -125,9 +127,11 @@ impl Replay {
                 offset: start,
                 reason,
                 sandboxes: BTreeSet::new(),
+                terminated: 0,
                 superseded: 0,
             });
             suspect.sandboxes.extend(key);
+            suspect.terminated += u64::from(raw.ends_with(b"\n"));
             suspect.superseded += u64::from(is_superseded);
         }
         self.end(path, line, limit, suspect.as_ref(), offset, &mut end);
@@ -144,10 +148,17 @@ impl Replay {
         end: &mut SegmentEnd,
     ) {
         let Some(limit) = limit else {
-            end.torn = suspect.map(|suspect| Torn {
-                line: suspect.line,
-                bytes: len - suspect.offset,
-            });
+            match suspect {
+                // An append that was cut short wrote no newline.
+                Some(suspect) if suspect.terminated == 0 => {
+                    end.torn = Some(Torn {
+                        line: suspect.line,
+                        bytes: len - suspect.offset,
+                    });
+                }
+                Some(suspect) => self.drop_suspect(path, suspect, self.next + suspect.terminated),
+                None => {}
+            }
             return;
         };
         match suspect {

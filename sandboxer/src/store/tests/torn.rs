@@ -5,7 +5,7 @@ use std::io::Write;
 
 use crate::store::directory::Directory;
 use crate::store::testing::{append_all, create, creates, fold, key, open, write_journal};
-use crate::store::{Options, read, record};
+use crate::store::{Journal, Options, read, record};
 use crate::time::Timestamp;
 
 #[test]
@@ -48,19 +48,31 @@ fn a_torn_last_line_is_cut_off_wherever_it_tore() {
 }
 
 #[test]
-fn garbage_of_several_lines_at_the_end_is_one_torn_tail() {
-    let dir = tempfile::tempdir().unwrap();
+fn only_a_line_that_does_not_end_is_a_torn_tail() {
     let entries = creates(3);
-    write_journal(dir.path(), Options::default(), &entries);
-    let path = Directory::of(dir.path()).segment(1);
-    let whole = fs::read(&path).unwrap();
-    let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
-    let garbage = b"\0\0\0\n\n{}\n\0\0";
-    file.write_all(garbage).unwrap();
-    let (_journal, recovered) = open(dir.path());
-    assert_eq!(recovered.slots, fold(&entries));
-    assert_eq!(recovered.report.torn.unwrap().bytes, garbage.len() as u64);
-    assert_eq!(fs::read(&path).unwrap(), whole);
+    for (garbage, torn) in [
+        (&b"\0\0\0"[..], true),
+        (b"{\"seq\":4", true),
+        (b"{}\n", false),
+        (b"\0\n\n{}\n\0", false),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        write_journal(dir.path(), Options::default(), &entries);
+        let path = Directory::of(dir.path()).segment(1);
+        let whole = fs::read(&path).unwrap();
+        let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(garbage).unwrap();
+        if torn {
+            let (_journal, recovered) = open(dir.path());
+            assert_eq!(recovered.slots, fold(&entries));
+            assert_eq!(recovered.report.torn.unwrap().bytes, garbage.len() as u64);
+            assert_eq!(fs::read(&path).unwrap(), whole);
+        } else {
+            let refused = Journal::open(dir.path(), Options::default()).map(drop);
+            let refused = refused.unwrap_err().to_string();
+            assert!(refused.contains("line 4: "), "{refused}");
+        }
+    }
 }
 
 /// Part of a line, all of it, or all of it behind garbage: whatever a failed
