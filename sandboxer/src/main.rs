@@ -4,9 +4,10 @@ mod cli;
 mod logging;
 mod serve;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, Result};
 use clap::CommandFactory;
 
 use cli::{Cli, Command};
@@ -22,11 +23,13 @@ fn main() -> ExitCode {
     };
     let done = match &cli.command {
         None => serve::run(&cli.serve),
-        Some(Command::Inspect(args)) => inspect(args),
-        Some(Command::Completions { shell }) => {
-            completions(*shell);
-            Ok(())
+        Some(Command::Inspect(args)) => {
+            to_stdout(|out| sandboxer::inspect::run(args, out).context("inspect"))
         }
+        Some(Command::Completions { shell }) => to_stdout(|out| {
+            clap_complete::generate(*shell, &mut Cli::command(), "resource-slot-sandboxer", out);
+            Ok(())
+        }),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -37,17 +40,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn inspect(args: &sandboxer::inspect::InspectArgs) -> anyhow::Result<()> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    sandboxer::inspect::run(args, &mut out).context("inspect")
-}
-
-fn completions(shell: clap_complete::Shell) {
-    let mut command = Cli::command();
-    clap_complete::generate(
-        shell,
-        &mut command,
-        "resource-slot-sandboxer",
-        &mut std::io::stdout(),
-    );
+/// Writes all at once: a reader that closes early, as `head` does, is no error.
+fn to_stdout(write: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
+    let mut text = Vec::new();
+    write(&mut text)?;
+    match io::stdout().write_all(&text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }

@@ -377,6 +377,18 @@ async fn a_container_goes_through_every_state() {
     );
     assert_eq!(code(client.pause(&pause).await), Code::FailedPrecondition);
     client.resume(&resume).await.unwrap();
+    client.kill(&request::kill("c1", "", 15)).await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap().exit_status, 143);
+}
+
+#[tokio::test]
+async fn a_running_container_can_be_looked_at() {
+    let daemon = Daemon::start(&[]);
+    let client = daemon.ttrpc().await;
+    ready_sandbox(&client, "p1").await;
+    let path = bundle(daemon.home().root(), "c1", &spec("p1", &small()));
+    let created = client.create(&request::create("c1", &path)).await.unwrap();
+    client.start(&request::start("c1", "")).await.unwrap();
 
     let pids = api::PidsRequest {
         id: "c1".to_owned(),
@@ -412,6 +424,20 @@ async fn a_container_goes_through_every_state() {
         .resize_pty(&request::resize_pty("c1", ""))
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_container_ends_once_and_its_id_is_free_again() {
+    let daemon = Daemon::start(&[]);
+    let client = daemon.ttrpc().await;
+    ready_sandbox(&client, "p1").await;
+    let path = bundle(daemon.home().root(), "c1", &spec("p1", &small()));
+    let created = client.create(&request::create("c1", &path)).await.unwrap();
+    client.start(&request::start("c1", "")).await.unwrap();
+    let waiting = tokio::spawn({
+        let client = client.clone();
+        async move { client.wait(&request::wait("c1", "")).await }
+    });
 
     // Signals that a process ignores by default leave it running.
     client.kill(&request::kill("c1", "", 28)).await.unwrap();
@@ -451,7 +477,7 @@ async fn a_container_goes_through_every_state() {
         .await
         .unwrap();
 
-    // The id is free again, and a container that never ran can be deleted.
+    // A container that never ran can be deleted.
     client.create(&request::create("c1", &path)).await.unwrap();
     let waiting = tokio::spawn({
         let client = client.clone();
