@@ -126,7 +126,7 @@ fn extraction(c: &mut Criterion) {
     for (name, bytes) in [("v1", spec_v1()), ("v2", spec_v2())] {
         let parsed: Spec = serde_json::from_slice(&bytes).expect("the bench's spec is sound");
         group.bench_function(format!("oci/{name}"), |b| {
-            b.iter(|| of_container(black_box(&parsed)))
+            b.iter(|| of_container(black_box(&parsed)));
         });
     }
     let bytes = spec_v1();
