@@ -12,6 +12,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub mod ledger;
+
 /// Long enough for anything that is going to happen on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -72,6 +74,13 @@ impl Home {
             root: tempfile::tempdir().expect("a temporary directory"),
             args: args.iter().map(ToString::to_string).collect(),
         }
+    }
+
+    /// The same files, for daemons with other arguments.
+    #[must_use]
+    pub fn with(mut self, args: &[&str]) -> Self {
+        self.args = args.iter().map(ToString::to_string).collect();
+        self
     }
 
     /// The directory that all of it lies in.
@@ -294,6 +303,8 @@ pub fn small() -> Value {
 
 /// Requests, spelled short.
 pub mod request {
+    use serde_json::Value;
+
     use super::{api, sandbox_api};
 
     /// `CreateSandbox`, with nothing stated.
@@ -366,6 +377,35 @@ pub mod request {
         resize_pty => ResizePtyRequest;
     }
 
+    /// `Pause`.
+    pub fn pause(id: &str) -> api::PauseRequest {
+        api::PauseRequest {
+            id: id.to_owned(),
+            ..Default::default()
+        }
+    }
+
+    /// `Resume`.
+    pub fn resume(id: &str) -> api::ResumeRequest {
+        api::ResumeRequest {
+            id: id.to_owned(),
+            ..Default::default()
+        }
+    }
+
+    /// `Update` to these OCI `LinuxResources`.
+    pub fn update(id: &str, resources: &Value) -> api::UpdateTaskRequest {
+        let mut request = api::UpdateTaskRequest {
+            id: id.to_owned(),
+            ..Default::default()
+        };
+        let any = request.resources.mut_or_insert_default();
+        any.type_url =
+            "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources".to_owned();
+        any.value = resources.to_string().into_bytes();
+        request
+    }
+
     /// `Kill`.
     pub fn kill(id: &str, exec: &str, signal: u32) -> api::KillRequest {
         api::KillRequest {
@@ -378,7 +418,7 @@ pub mod request {
 
     /// `Exec` of a command.
     pub fn exec(id: &str, exec: &str, args: &[&str]) -> api::ExecProcessRequest {
-        let process = serde_json::json!({ "args": args, "cwd": "/" });
+        let process = super::json!({ "args": args, "cwd": "/" });
         let mut request = api::ExecProcessRequest {
             id: id.to_owned(),
             exec_id: exec.to_owned(),
