@@ -1,6 +1,6 @@
 //! One Unix socket for every door.
 //!
-//! A connection's first byte tells its protocol: HTTP/2, and so gRPC, opens
+//! A connection's first bytes tell its protocol: HTTP/2, and so gRPC, opens
 //! with `PRI * HTTP/2.0` (RFC 9113, section 3.4); a ttrpc frame opens with its
 //! length, whose first byte is zero up to 16 MiB.
 
@@ -59,26 +59,34 @@ pub async fn bind(path: &Path) -> io::Result<UnixListener> {
     listener
 }
 
+/// How an HTTP/2 connection opens: its first line of 14 bytes.
+const HTTP2: &[u8] = b"PRI * HTTP/2.0";
+
 #[derive(Debug, PartialEq, Eq)]
 enum Protocol {
     Grpc,
     Ttrpc,
-    Unknown(u8),
+    Unknown,
 }
 
 impl Protocol {
-    fn of(first: u8) -> Self {
-        match first {
-            b'P' => Self::Grpc,
-            0 => Self::Ttrpc,
-            other => Self::Unknown(other),
+    /// The protocol of a connection that opens with these bytes; there may be
+    /// more to come.
+    fn of(opening: &[u8]) -> Self {
+        if HTTP2.starts_with(opening) {
+            Self::Grpc
+        } else if opening.first() == Some(&0) {
+            Self::Ttrpc
+        } else {
+            Self::Unknown
         }
     }
 }
 
-/// The first byte, left unread; `None` if the peer closed before sending one.
-async fn first_byte(stream: &UnixStream) -> io::Result<Option<u8>> {
-    let mut first = [0];
+/// The first bytes, left unread: those that came together, one at least. `None`
+/// if the peer closed before sending any.
+async fn opening(stream: &UnixStream) -> io::Result<Option<Vec<u8>>> {
+    let mut first = [0; HTTP2.len()];
     loop {
         stream.readable().await?;
         let peeked = stream.try_io(Interest::READABLE, || {
@@ -87,7 +95,7 @@ async fn first_byte(stream: &UnixStream) -> io::Result<Option<u8>> {
         });
         match peeked {
             Ok(0) => return Ok(None),
-            Ok(_) => return Ok(Some(first[0])),
+            Ok(count) => return Ok(Some(first[..count].to_vec())),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
             Err(e) => return Err(e),
         }
@@ -185,12 +193,15 @@ async fn route(
     grpc: mpsc::Sender<UnixStream>,
     ttrpc: mpsc::Sender<Guarded<UnixStream>>,
 ) {
-    match first_byte(&stream).await.map(|b| b.map(Protocol::of)) {
-        Ok(Some(Protocol::Grpc)) => drop(grpc.send(stream).await),
-        Ok(Some(Protocol::Ttrpc)) => drop(ttrpc.send(Guarded::new(stream)).await),
-        Ok(Some(Protocol::Unknown(byte))) => warn!(
-            "closed a connection: its first byte, {byte:#04x}, opens neither gRPC (HTTP/2) nor ttrpc"
-        ),
+    match opening(&stream).await {
+        Ok(Some(opening)) => match Protocol::of(&opening) {
+            Protocol::Grpc => drop(grpc.send(stream).await),
+            Protocol::Ttrpc => drop(ttrpc.send(Guarded::new(stream)).await),
+            Protocol::Unknown => warn!(
+                "closed a connection: \"{}\" opens neither gRPC (HTTP/2) nor ttrpc",
+                opening.escape_ascii()
+            ),
+        },
         Ok(None) => debug!("a connection was closed before it said anything"),
         Err(e) => debug!("a connection failed before it said anything: {e}"),
     }
@@ -202,11 +213,16 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn the_first_byte_tells_the_protocol() {
-        assert_eq!(Protocol::of(b'P'), Protocol::Grpc);
-        assert_eq!(Protocol::of(0), Protocol::Ttrpc);
-        assert_eq!(Protocol::of(b'G'), Protocol::Unknown(b'G'));
-        assert_eq!(Protocol::of(0xff), Protocol::Unknown(0xff));
+    fn the_first_bytes_tell_the_protocol() {
+        assert_eq!(Protocol::of(b"PRI * HTTP/2.0"), Protocol::Grpc);
+        assert_eq!(Protocol::of(b"PR"), Protocol::Grpc);
+        assert_eq!(
+            Protocol::of(&[0, 0, 0, 7, 0, 0, 0, 1, 1, 0]),
+            Protocol::Ttrpc
+        );
+        for other in [&b"POST / HTTP/1."[..], b"GET", b"PRI * HTTP/3.0", &[0xff]] {
+            assert_eq!(Protocol::of(other), Protocol::Unknown);
+        }
     }
 
     #[tokio::test]
