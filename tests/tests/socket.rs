@@ -174,25 +174,38 @@ impl Raw {
         }
     }
 
-    fn call(&mut self, stream: u32, service: &str, method: &str, payload: &[u8]) -> Response {
+    fn send(&mut self, stream: u32, service: &str, method: &str, payload: &[u8]) {
         let request = Request {
             service: service.to_owned(),
             method: method.to_owned(),
             payload: payload.to_vec(),
             ..Default::default()
         };
-        self.request(stream, &request.write_to_bytes().unwrap())
+        let payload = request.write_to_bytes().unwrap();
+        self.say(&frame(stream, MESSAGE_TYPE_REQUEST, &payload));
     }
 
-    fn request(&mut self, stream: u32, payload: &[u8]) -> Response {
-        self.say(&frame(stream, MESSAGE_TYPE_REQUEST, payload));
+    /// The next reply, and the stream it is on.
+    fn reply(&mut self) -> (u32, Response) {
         let mut header = [0; 10];
         self.0.read_exact(&mut header).unwrap();
         let [l0, l1, l2, l3, s0, s1, s2, s3, ..] = header;
-        assert_eq!(u32::from_be_bytes([s0, s1, s2, s3]), stream);
         let mut payload = vec![0; u32::from_be_bytes([l0, l1, l2, l3]) as usize];
         self.0.read_exact(&mut payload).unwrap();
-        Response::parse_from_bytes(&payload).unwrap()
+        let stream = u32::from_be_bytes([s0, s1, s2, s3]);
+        (stream, Response::parse_from_bytes(&payload).unwrap())
+    }
+
+    /// The code of the reply to a call.
+    fn call(&mut self, stream: u32, service: &str, method: &str, payload: &[u8]) -> i32 {
+        self.send(stream, service, method, payload);
+        self.code_on(stream)
+    }
+
+    fn code_on(&mut self, stream: u32) -> i32 {
+        let (replied_on, reply) = self.reply();
+        assert_eq!(replied_on, stream);
+        reply.status().code.value()
     }
 }
 
@@ -328,19 +341,34 @@ async fn what_cannot_be_read_or_is_not_served_gets_an_error_reply() {
     ];
     for (n, (service, method, payload, code)) in cases.into_iter().enumerate() {
         let stream = u32::try_from(2 * n + 1).unwrap();
-        let reply = raw.call(stream, service, method, payload);
-        let status = reply.status();
-        assert_eq!(status.code.value(), code, "{service}/{method}: {status}");
+        let replied = raw.call(stream, service, method, payload);
+        assert_eq!(replied, code, "{service}/{method}");
     }
-    let reply = raw.request(101, &[0xff; 64]);
-    assert_ne!(reply.status().code.value(), 0);
-    assert_eq!(
-        raw.call(103, sandbox, "PingSandbox", &ping)
-            .status()
-            .code
-            .value(),
-        0
-    );
+    raw.say(&frame(101, MESSAGE_TYPE_REQUEST, &[0xff; 64]));
+    assert_ne!(raw.code_on(101), 0);
+    assert_eq!(raw.call(103, sandbox, "PingSandbox", &ping), 0);
+}
+
+/// containerd fails a stop whose Kill is answered after its Wait.
+#[tokio::test]
+async fn the_reply_to_kill_comes_before_the_one_to_wait() {
+    const TASK: &str = "containerd.task.v3.Task";
+    let daemon = Daemon::start(&[]);
+    let client = daemon.ttrpc().await;
+    ready_sandbox(&client, "p1").await;
+    let mut raw = Raw::connect(&daemon);
+    for n in 0..30 {
+        let id = format!("c{n}");
+        running_container(&daemon, &client, "p1", &id).await;
+        let wait = request::wait(&id, "").write_to_bytes().unwrap();
+        let kill = request::kill(&id, "", 9).write_to_bytes().unwrap();
+        let stream = 4 * n + 1;
+        raw.send(stream, TASK, "Wait", &wait);
+        raw.send(stream + 2, TASK, "Kill", &kill);
+        let (first, _) = raw.reply();
+        let (second, _) = raw.reply();
+        assert_eq!((first, second), (stream + 2, stream), "round {n}");
+    }
 }
 
 #[tokio::test]

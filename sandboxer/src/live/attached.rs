@@ -1,18 +1,17 @@
 //! What the living hang on a process: waiters and open streams.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use containerd_sandbox::ExitSignal;
-
-use crate::simulate::stdio;
 
 /// What is attached to one process.
 #[derive(Debug, Default)]
 pub(super) struct Attached {
     /// Those who wait for its end.
     signal: Option<Arc<ExitSignal>>,
-    /// Its open streams.
-    streams: Option<stdio::Open>,
+    /// Its open streams; closing them is what a reader sees as the end.
+    streams: Vec<OwnedFd>,
 }
 
 /// The attachments of a sandbox's processes, by process id. Most processes have
@@ -42,9 +41,9 @@ impl Attachments {
         Arc::clone(self.entry(pid).signal.get_or_insert_default())
     }
 
-    /// Keeps the process's streams open.
-    pub(super) fn hold(&mut self, pid: u32, streams: stdio::Open) {
-        self.entry(pid).streams = Some(streams);
+    /// Keeps streams of the process open.
+    pub(super) fn hold(&mut self, pid: u32, streams: impl IntoIterator<Item = OwnedFd>) {
+        self.entry(pid).streams.extend(streams);
     }
 
     /// Closes the process's streams and hands over the signal to fire.

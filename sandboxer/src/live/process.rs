@@ -59,12 +59,33 @@ pub(super) fn resume(
             inner.attachments.hold(pid, streams);
         }
     }
-    let has_background = id.exec.is_some() || left.is_some() || !spec.stdio.stdin.is_empty();
+    if id.exec.is_some() {
+        for path in [&spec.stdio.stdout, &spec.stdio.stderr] {
+            if !path.is_empty() {
+                let (live, id, path) = (Arc::clone(live), id.clone(), path.clone());
+                tokio::spawn(write_nothing(live, id, pid, path));
+            }
+        }
+    }
+    let has_background = left.is_some() || !spec.stdio.stdin.is_empty();
     if has_background {
         let (core, live, id) = (Arc::clone(core), Arc::clone(live), id.clone());
         tokio::spawn(run(core, live, id, spec, left));
     }
     Ok(pid)
+}
+
+/// Opens a stream of an exec process as soon as somebody reads it, and holds it
+/// until the process ends. Whoever comes after that reads the end at once.
+async fn write_nothing(live: Arc<LiveSlot>, id: ProcessId, pid: u32, path: String) {
+    let Some(stream) = stdio::open_for_writing(&path).await else {
+        return;
+    };
+    if let Ok(mut inner) = live.lock()
+        && is_running(&inner, &id, pid)
+    {
+        inner.attachments.hold(pid, [stream]);
+    }
 }
 
 /// What a process does until it ends by itself. If it is ended meanwhile, what
@@ -76,16 +97,6 @@ async fn run(
     spec: NewProcess,
     left: Option<Duration>,
 ) {
-    if id.exec.is_some() && !spec.stdio.is_unset() {
-        let streams = stdio::open_for_writing(&spec.stdio).await;
-        match live.lock() {
-            Ok(mut inner) if is_running(&inner, &id, spec.pid) => {
-                inner.attachments.hold(spec.pid, streams);
-            }
-            // Ended before its reader came: dropping the streams is all there is to do.
-            _ => return,
-        }
-    }
     let code = tokio::select! {
         () = sleep(left) => spec.life.exit_code,
         () = stdio::stdin_ended(&spec.stdio.stdin) => 0,

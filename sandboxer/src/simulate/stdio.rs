@@ -15,8 +15,10 @@ use crate::slot::Stdio;
 /// How long a reader may take to open its end of an exec's FIFO. containerd
 /// opens it before or right after Start; after this long it is not coming.
 const READER_PATIENCE: Duration = Duration::from_secs(10);
-/// How often that is looked at.
+/// How soon that is looked at again, at first; twice as late each time,
 const READER_POLL: Duration = Duration::from_millis(1);
+/// up to this.
+const READER_POLL_MAX: Duration = Duration::from_millis(50);
 
 /// Checks the paths of a request: empty, absolute, or a URI that somebody else serves.
 ///
@@ -56,23 +58,10 @@ fn open_fifo(path: &str, flags: OFlags) -> Result<Option<OwnedFd>, Errno> {
     rustix::fs::open(path, flags, Mode::empty()).map(Some)
 }
 
-/// Open streams; dropping them is what a reader sees as the end.
-#[derive(Debug, Default)]
-pub(crate) struct Open {
-    streams: Vec<OwnedFd>,
-}
-
-impl Open {
-    /// Whether no stream is open.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.streams.is_empty()
-    }
-}
-
 /// A container's own output: both ends are held, so that a reader may go and
 /// come back, as over a restart of containerd, without the writer's end breaking.
-pub(crate) fn hold(stdio: &Stdio) -> Open {
-    let streams = [&stdio.stdout, &stdio.stderr]
+pub(crate) fn hold(stdio: &Stdio) -> Vec<OwnedFd> {
+    [&stdio.stdout, &stdio.stderr]
         .into_iter()
         .filter_map(|path| match open_fifo(path, OFlags::RDWR) {
             Ok(stream) => stream,
@@ -81,30 +70,28 @@ pub(crate) fn hold(stdio: &Stdio) -> Open {
                 None
             }
         })
-        .collect();
-    Open { streams }
+        .collect()
 }
 
-/// An exec's output: for writing only, as a reader of our own would keep
-/// containerd from seeing the end. Waits a bounded time for the reader.
-pub(crate) async fn open_for_writing(stdio: &Stdio) -> Open {
-    let mut streams = Vec::new();
+/// A stream of an exec's output: for writing only, as a reader of our own would
+/// keep containerd from seeing the end. Waits a bounded time for the reader.
+pub(crate) async fn open_for_writing(path: &str) -> Option<OwnedFd> {
     let deadline = tokio::time::Instant::now() + READER_PATIENCE;
-    for path in [&stdio.stdout, &stdio.stderr] {
-        loop {
-            match open_fifo(path, OFlags::WRONLY) {
-                Ok(stream) => streams.extend(stream),
-                // No reader yet.
-                Err(Errno::NXIO) if tokio::time::Instant::now() < deadline => {
-                    tokio::time::sleep(READER_POLL).await;
-                    continue;
-                }
-                Err(e) => tracing::warn!("cannot open {path}: {e}"),
+    let mut poll = READER_POLL;
+    loop {
+        match open_fifo(path, OFlags::WRONLY) {
+            Ok(stream) => return stream,
+            // No reader yet.
+            Err(Errno::NXIO) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(poll).await;
+                poll = (2 * poll).min(READER_POLL_MAX);
             }
-            break;
+            Err(e) => {
+                tracing::warn!("cannot open {path}: {e}");
+                return None;
+            }
         }
     }
-    Open { streams }
 }
 
 /// Reads standard input to its end and throws it away. Never returns if there is none.
@@ -178,10 +165,9 @@ mod tests {
     async fn an_exec_waits_for_its_reader_and_gives_up_on_one_that_never_comes() {
         let dir = tempfile::tempdir().unwrap();
         let path = fifo(&dir, "out");
-        let opened = open_for_writing(&stdout(&path)).await;
-        assert!(opened.is_empty());
+        assert!(open_for_writing(&path).await.is_none());
         let _reader = reader(&path);
-        assert_eq!(open_for_writing(&stdout(&path)).await.streams.len(), 1);
+        assert!(open_for_writing(&path).await.is_some());
     }
 
     #[tokio::test]
@@ -197,7 +183,7 @@ mod tests {
             "",
         ] {
             assert!(hold(&stdout(path)).is_empty(), "{path}");
-            assert!(open_for_writing(&stdout(path)).await.is_empty());
+            assert!(open_for_writing(path).await.is_none());
         }
     }
 
