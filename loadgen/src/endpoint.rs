@@ -7,7 +7,7 @@ use std::time::Duration;
 use containerd_sandbox::{Error, Result};
 use tokio::net::UnixStream;
 
-use crate::target::TtrpcTarget;
+use crate::target::{Target, TtrpcTarget};
 
 /// A Unix socket, as `unix:///path` or a plain path.
 #[derive(Debug, Clone, PartialEq, Eq)]

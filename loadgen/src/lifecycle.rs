@@ -59,7 +59,7 @@ impl<T: Target> Lifecycle<'_, T> {
             }
             Err(failure) => {
                 self.recorder.borrow_mut().failure(&failure);
-                let lost = failure.is_silence() && !self.target.is_alive().await;
+                let lost = failure.is_silence() && self.target.probe().await.is_err();
                 if lost || !self.tear_down(pod, created).await {
                     self.recorder.borrow_mut().pod_left_behind();
                 }
