@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use tests::binary;
 
 /// What an example started ends with it, also if it fails half-way.
-const CLEAN_UP: &str = r#"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"#;
+const CLEAN_UP: &str = r"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT";
 
 const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"];
 
