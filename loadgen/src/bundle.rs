@@ -37,7 +37,8 @@ impl Bundles {
         stop: &Stop,
         mut progress: impl FnMut(u64),
     ) -> Result<Self, BundleError> {
-        let dir = directory(u64::from(*plan.containers.end()).saturating_mul(pods))?;
+        let bundles = u64::from(*plan.containers.end()).saturating_mul(pods);
+        let dir = directory(bundles)?;
         let mut hasher = PlanHasher::default();
         let mut containers = 0;
         for index in 0..pods {
@@ -96,6 +97,14 @@ fn directory(bundles: u64) -> Result<TempDir, BundleError> {
         && let Ok(dir) = builder().tempdir_in(TMPFS)
     {
         return Ok(dir);
+    }
+    let elsewhere = std::env::temp_dir();
+    if !has_room(&elsewhere, bundles) {
+        return Err(BundleError::NoRoom {
+            bundles,
+            bytes: bundles.saturating_mul(BYTES_PER_BUNDLE),
+            dir: elsewhere,
+        });
     }
     builder().tempdir().map_err(|source| BundleError::Write {
         path: std::env::temp_dir(),

@@ -6,11 +6,13 @@ use crate::plan::Pod;
 use crate::resources::ResourceInfo;
 use crate::target::{SandboxStatus, TaskState};
 
-/// CRI's word for a sandbox that runs.
+/// CRI's words for a sandbox that runs and for one that does not.
 const READY: &str = "SANDBOX_READY";
+const NOT_READY: &str = "SANDBOX_NOTREADY";
 
-/// containerd's word for a task that runs.
+/// containerd's words for a task that runs and for one that has ended.
 const RUNNING: &str = "RUNNING";
+const STOPPED: &str = "STOPPED";
 
 /// What is wrong with a reply, in words.
 pub type Checked = Result<(), String>;
@@ -22,7 +24,7 @@ struct VerboseInfo {
 }
 
 /// A started pod's verbose status: its own id, ready, and the sum of its containers.
-pub fn sandbox_status(pod: &Pod, reply: &SandboxStatus) -> Checked {
+pub fn sandbox_ready(pod: &Pod, reply: &SandboxStatus) -> Checked {
     same("sandbox id", &pod.sandbox_id, &reply.id)?;
     same("state", READY, &reply.state)?;
     let info = reply
@@ -37,10 +39,35 @@ pub fn sandbox_status(pod: &Pod, reply: &SandboxStatus) -> Checked {
     }
 }
 
+/// A stopped pod's status: its own id, and not ready.
+pub fn sandbox_not_ready(pod: &Pod, reply: &SandboxStatus) -> Checked {
+    same("sandbox id", &pod.sandbox_id, &reply.id)?;
+    same("state", NOT_READY, &reply.state)
+}
+
+/// Start gives the pid that Create gave.
+pub fn started_pid(created: u32, started: u32) -> Checked {
+    if created == started {
+        Ok(())
+    } else {
+        Err(format!("pid is {started}, Create said {created}"))
+    }
+}
+
 /// A started task's state: its own id, running, with the pid that Start gave.
-pub fn task_state(id: &str, pid: u32, reply: &TaskState) -> Checked {
+pub fn task_running(id: &str, pid: u32, reply: &TaskState) -> Checked {
+    task(id, pid, RUNNING, reply)
+}
+
+/// An ended task's state: stopped, still with its pid, and its exit status.
+pub fn task_stopped(id: &str, pid: u32, expected: u32, reply: &TaskState) -> Checked {
+    task(id, pid, STOPPED, reply)?;
+    exit_status(expected, reply.exit_status)
+}
+
+fn task(id: &str, pid: u32, status: &str, reply: &TaskState) -> Checked {
     same("task id", id, &reply.id)?;
-    same("state", RUNNING, &reply.status)?;
+    same("state", status, &reply.status)?;
     if pid == reply.pid {
         Ok(())
     } else {
@@ -93,7 +120,7 @@ mod tests {
     fn a_true_status_passes() {
         let pod = pod();
         let reply = status(&pod, &pod.resources());
-        assert_eq!(sandbox_status(&pod, &reply), Ok(()));
+        assert_eq!(sandbox_ready(&pod, &reply), Ok(()));
     }
 
     #[test]
@@ -136,31 +163,50 @@ mod tests {
             ),
             (status(&pod, &off), "cpu_request"),
         ] {
-            let message = sandbox_status(&pod, &lie).unwrap_err();
+            let message = sandbox_ready(&pod, &lie).unwrap_err();
             assert!(message.contains(word), "{message}");
         }
     }
 
     #[test]
+    fn a_pod_that_is_still_ready_is_not_stopped() {
+        let pod = pod();
+        let mut reply = status(&pod, &pod.resources());
+        assert!(sandbox_not_ready(&pod, &reply).is_err());
+        reply.state = NOT_READY.to_owned();
+        assert_eq!(sandbox_not_ready(&pod, &reply), Ok(()));
+        reply.id = "x".to_owned();
+        assert!(sandbox_not_ready(&pod, &reply).is_err());
+    }
+
+    #[test]
     fn every_lie_in_a_task_state_is_found() {
-        let truth = TaskState {
-            id: "t".into(),
-            status: RUNNING.into(),
-            pid: 7,
+        let state = |id: &str, pid, status: &str, exit_status| TaskState {
+            id: id.to_owned(),
+            status: status.to_owned(),
+            pid,
+            exit_status,
         };
-        assert_eq!(task_state("t", 7, &truth), Ok(()));
-        for (id, pid, status) in [
-            ("u", 7, "RUNNING"),
-            ("t", 8, "RUNNING"),
-            ("t", 7, "CREATED"),
+        assert_eq!(task_running("t", 7, &state("t", 7, RUNNING, 0)), Ok(()));
+        for lie in [
+            state("u", 7, RUNNING, 0),
+            state("t", 8, RUNNING, 0),
+            state("t", 7, "CREATED", 0),
         ] {
-            let lie = TaskState {
-                id: id.into(),
-                status: status.into(),
-                pid,
-            };
-            assert!(task_state("t", 7, &lie).is_err(), "{lie:?}");
+            assert!(task_running("t", 7, &lie).is_err(), "{lie:?}");
         }
+        let stopped = state("t", 7, STOPPED, 137);
+        assert_eq!(task_stopped("t", 7, 137, &stopped), Ok(()));
+        for lie in [
+            state("u", 7, STOPPED, 137),
+            state("t", 8, STOPPED, 137),
+            state("t", 7, RUNNING, 137),
+            state("t", 7, STOPPED, 143),
+        ] {
+            assert!(task_stopped("t", 7, 137, &lie).is_err(), "{lie:?}");
+        }
+        assert_eq!(started_pid(7, 7), Ok(()));
+        assert!(started_pid(7, 8).is_err());
     }
 
     #[test]

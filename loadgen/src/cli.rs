@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::endpoint::Endpoint;
@@ -160,13 +161,13 @@ pub struct RunArgs {
     )]
     pub results: PathBuf,
     /// Print result.json to standard output; the table goes to standard error.
-    #[arg(long, env = "LOADGEN_JSON")]
+    #[arg(long, env = "LOADGEN_JSON", value_parser = BoolishValueParser::new())]
     pub json: bool,
     /// Show no progress.
-    #[arg(long, env = "LOADGEN_NO_PROGRESS")]
+    #[arg(long, env = "LOADGEN_NO_PROGRESS", value_parser = BoolishValueParser::new())]
     pub no_progress: bool,
     /// Show neither progress nor table, only what goes wrong.
-    #[arg(long, short, env = "LOADGEN_QUIET")]
+    #[arg(long, short, env = "LOADGEN_QUIET", value_parser = BoolishValueParser::new())]
     pub quiet: bool,
 }
 
@@ -176,7 +177,7 @@ pub struct PlanCommand {
     /// Which plan.
     #[command(flatten)]
     pub plan: PlanArgs,
-    /// Show the requests of the pod at this index, as JSON, instead of the hash.
+    /// Show the requests of the pod at this index, from 0, as JSON, instead of the hash.
     #[arg(long, env = "LOADGEN_SHOW", value_name = "INDEX")]
     pub show: Option<u64>,
 }

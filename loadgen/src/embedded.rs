@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 
 use crate::endpoint;
@@ -18,6 +18,12 @@ use crate::stop::Stop;
 
 /// The program that is looked for.
 pub const PROGRAM: &str = "resource-slot-sandboxer";
+
+/// How its environment variables begin.
+const PREFIX: &[u8] = b"RESOURCE_SLOT_";
+
+/// Has it end when this program is killed.
+const DIE_WITH_PARENT: &str = "RESOURCE_SLOT_DIE_WITH_PARENT";
 
 /// How long it may take to answer its first call.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -49,8 +55,9 @@ struct KilledOnDrop(Child);
 
 impl Drop for KilledOnDrop {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to do.
-        let _ = self.0.kill();
+        // With what it may have started: a script, say, that runs the program. It
+        // may have ended by itself; then there is nothing to do.
+        let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
         let _ = self.0.wait();
     }
 }
@@ -76,7 +83,11 @@ impl Stopped {
 /// [`EmbeddedError::NotFound`], which says what to do.
 pub fn find(given: Option<&Path>) -> Result<PathBuf, EmbeddedError> {
     if let Some(given) = given {
-        return Ok(given.to_owned());
+        // A name without a slash would be looked for on PATH alone.
+        return Ok(match env::current_dir() {
+            Ok(here) if here.join(given).is_file() => here.join(given),
+            _ => given.to_owned(),
+        });
     }
     let own = env::current_exe().ok();
     let beside = own.as_deref().and_then(Path::parent).map(Path::to_owned);
@@ -108,7 +119,15 @@ impl Embedded {
             .tempdir()
             .map_err(EmbeddedError::Directory)?;
         let log = File::create(log_file(&dir)).map_err(EmbeddedError::Directory)?;
-        let child = Command::new(&program)
+        let mut command = Command::new(&program);
+        // It is to do what the result says it was told, and nothing else.
+        for (name, _) in env::vars_os() {
+            if name.as_encoded_bytes().starts_with(PREFIX) {
+                command.env_remove(name);
+            }
+        }
+        let child = command
+            .env(DIE_WITH_PARENT, "true")
             .arg("--listen")
             .arg(socket(&dir))
             .arg("--dir")
@@ -177,7 +196,7 @@ impl Embedded {
             if stop.requested() {
                 return Err(EmbeddedError::Interrupted);
             }
-            match endpoint::probe(&self.socket(), namespace, START_LIMIT) {
+            match endpoint::probe(&self.socket(), namespace, START_LIMIT, stop) {
                 Ok(_) => return Ok(()),
                 Err(reason) if begun.elapsed() > START_LIMIT => {
                     return Err(EmbeddedError::Silent {

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
@@ -117,8 +118,10 @@ impl Load {
         }
         let mut recorder = Recorder::new(Arc::default());
         let mut wall = Duration::ZERO;
-        for thread in threads {
-            let ended = thread.join().map_err(|_| EngineError::Panicked)??;
+        // All have ended before one of them is heard, so that nobody uses a bundle any more.
+        let ended: Vec<_> = threads.into_iter().map(JoinHandle::join).collect();
+        for ended in ended {
+            let ended = ended.map_err(|_| EngineError::Panicked)??;
             recorder.merge(ended.recorder);
             wall = wall.max(ended.over - begun);
         }

@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
+use containerd_sandbox::Code;
+
 /// The bundles could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
@@ -13,6 +15,20 @@ pub enum BundleError {
     /// A spec could not be encoded.
     #[error("encode config.json")]
     Encode(#[source] serde_json::Error),
+    /// There is not enough room for them.
+    #[error(
+        "the bundles of {bundles} containers need up to {} MiB and as many inodes twice, which \
+         {} does not have; run fewer pods, or set TMPDIR to a file system with more room",
+        bytes >> 20, dir.display()
+    )]
+    NoRoom {
+        /// How many there may be.
+        bundles: u64,
+        /// What they may take, in bytes.
+        bytes: u64,
+        /// The directory that would have held them.
+        dir: PathBuf,
+    },
     /// The file system says no.
     #[error("write {}", path.display())]
     Write {
@@ -128,7 +144,10 @@ pub enum RunError {
         #[source]
         source: containerd_sandbox::Error,
     },
-    /// SIGINT and SIGTERM cannot be caught.
+    /// The result cannot be printed.
+    #[error("print the result")]
+    Print(#[from] io::Error),
+    /// Signals cannot be caught.
     #[error("listen for signals")]
     Signals(#[source] io::Error),
 }
@@ -141,6 +160,6 @@ impl RunError {
             Self::Bundle(BundleError::Interrupted)
                 | Self::Embedded(EmbeddedError::Interrupted)
                 | Self::Engine(EngineError::Aborted)
-        )
+        ) || matches!(self, Self::Endpoint { source, .. } if source.code() == Code::Cancelled)
     }
 }

@@ -47,10 +47,10 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
     let server = source.open(args, &stop)?;
     let load = load(args, &scenario, server.socket().as_path());
 
-    let used = (server.usage(), own_usage());
+    let used = (server.usage(), ProcessUsage::of_self());
     let started = SystemTime::now();
     let measured = measure(&load, &bundles, &stop, style)?;
-    let using = (server.usage(), own_usage());
+    let using = (server.usage(), ProcessUsage::of_self());
 
     let emptied = !measured.lost && measured.recorder.left_behind() == 0;
     let stopped = server.close(&stop, emptied);
@@ -89,8 +89,9 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
     }
     .under(&args.results);
     // The table is worth having even if the result could not be saved.
-    print(args, &result, saved.as_deref().ok());
+    let printed = print(args, &result, saved.as_deref().ok());
     saved?;
+    printed?;
     Ok(verdict(&result, complaints))
 }
 
@@ -170,10 +171,6 @@ fn load(args: &RunArgs, scenario: &Scenario, socket: &Path) -> Load {
     }
 }
 
-fn own_usage() -> Option<ProcessUsage> {
-    ProcessUsage::of(std::process::id())
-}
-
 #[expect(clippy::unnecessary_wraps, reason = "one link of a chain of options")]
 fn process(role: &str, before: ProcessUsage, after: ProcessUsage) -> Option<ProcessResult> {
     Some(ProcessResult {
@@ -219,22 +216,33 @@ fn verdict(result: &RunResult, complaints: &[String]) -> Verdict {
     }
 }
 
-/// Whoever closed a stream does not want to read it.
-fn print(args: &RunArgs, result: &RunResult, dir: Option<&Path>) {
-    if !args.quiet {
-        let mut text = table::render(result);
-        if let Some(dir) = dir {
-            text.extend(["result     ", &dir.display().to_string(), "\n"]);
-        }
-        let _ = if args.json {
-            io::stderr().write_all(text.as_bytes())
-        } else {
-            io::stdout().write_all(text.as_bytes())
-        };
+/// The table, or with `--quiet` only what is wrong; and the JSON if it is wanted.
+fn print(args: &RunArgs, result: &RunResult, dir: Option<&Path>) -> Result<(), RunError> {
+    let mut text = if args.quiet {
+        table::problems(result)
+    } else {
+        table::render(result)
+    };
+    if let (false, Some(dir)) = (text.is_empty(), dir) {
+        text.extend(["result     ", &dir.display().to_string(), "\n"]);
     }
-    if args.json
-        && let Ok(json) = serde_json::to_string_pretty(result)
-    {
-        let _ = writeln!(io::stdout(), "{json}");
+    if args.json || args.quiet {
+        put(&mut io::stderr(), &text)?;
+    } else {
+        put(&mut io::stdout(), &text)?;
+    }
+    if args.json {
+        let mut json = serde_json::to_string_pretty(result).map_err(io::Error::from)?;
+        json.push('\n');
+        put(&mut io::stdout(), &json)?;
+    }
+    Ok(())
+}
+
+/// Whoever closed a stream does not want to read it.
+fn put(stream: &mut impl Write, text: &str) -> io::Result<()> {
+    match stream.write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
     }
 }

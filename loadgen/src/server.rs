@@ -55,13 +55,15 @@ impl Source {
                     Embedded::start(program, &args.sandboxer_args, &args.namespace, stop)?;
                 Ok(Server::Embedded(embedded))
             }
-            Self::Socket(socket) => match endpoint::probe(&socket, &args.namespace, args.timeout) {
-                Ok(peer) => Ok(Server::Given {
-                    socket,
-                    pid: peer.pid,
-                }),
-                Err(source) => Err(RunError::Endpoint { socket, source }),
-            },
+            Self::Socket(socket) => {
+                match endpoint::probe(&socket, &args.namespace, args.timeout, stop) {
+                    Ok(peer) => Ok(Server::Given {
+                        socket,
+                        pid: peer.pid,
+                    }),
+                    Err(source) => Err(RunError::Endpoint { socket, source }),
+                }
+            }
         }
     }
 }

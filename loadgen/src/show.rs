@@ -15,6 +15,14 @@ pub fn plan(command: &PlanCommand, out: &mut impl Write) -> io::Result<()> {
     let plan = command.plan.plan();
     match command.show {
         None => writeln!(out, "{}", plan::hash(&plan, command.plan.pods)?),
+        Some(index) if index >= command.plan.pods => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!(
+                "--show {index}: the plan has {} pods, from 0 to {}",
+                command.plan.pods,
+                command.plan.pods - 1
+            ),
+        )),
         Some(index) => {
             serde_json::to_writer_pretty(&mut *out, &pod(&plan.pod(index))?)?;
             writeln!(out)
@@ -53,6 +61,10 @@ mod tests {
     use crate::plan::SignalChoice;
 
     fn shown(show: Option<u64>) -> String {
+        String::from_utf8(written(show).unwrap()).unwrap()
+    }
+
+    fn written(show: Option<u64>) -> io::Result<Vec<u8>> {
         let plan = PlanArgs {
             pods: 10,
             containers: ContainerRange(1..=4),
@@ -60,8 +72,14 @@ mod tests {
             signal: SignalChoice::Mix,
         };
         let mut out = Vec::new();
-        super::plan(&PlanCommand { plan, show }, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        super::plan(&PlanCommand { plan, show }, &mut out)?;
+        Ok(out)
+    }
+
+    #[test]
+    fn a_pod_outside_the_plan_is_refused() {
+        let message = written(Some(10)).unwrap_err().to_string();
+        assert!(message.contains("from 0 to 9"), "{message}");
     }
 
     #[test]

@@ -29,8 +29,8 @@ impl Stop {
         Self(Arc::new(watch::Sender::new(Wish::GoOn)))
     }
 
-    /// Asks to stop on SIGINT and SIGTERM, from now on, and calls `told` after
-    /// each, on a thread of its own.
+    /// Asks to stop on SIGINT, SIGTERM, SIGHUP and SIGQUIT, from now on, and
+    /// calls `told` after each, on a thread of its own.
     ///
     /// # Errors
     /// If the signals cannot be listened for.
@@ -38,12 +38,14 @@ impl Stop {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .build()?;
-        let (mut interrupt, mut terminate) = {
+        let mut signals = {
             let _context = runtime.enter();
-            (
+            [
                 signal(SignalKind::interrupt())?,
                 signal(SignalKind::terminate())?,
-            )
+                signal(SignalKind::hangup())?,
+                signal(SignalKind::quit())?,
+            ]
         };
         let stop = Self::new();
         let asked = stop.clone();
@@ -52,10 +54,10 @@ impl Stop {
             .spawn(move || {
                 runtime.block_on(async {
                     loop {
-                        tokio::select! {
-                            _ = interrupt.recv() => {}
-                            _ = terminate.recv() => {}
-                        }
+                        futures::future::select_all(
+                            signals.iter_mut().map(|signal| Box::pin(signal.recv())),
+                        )
+                        .await;
                         asked.request();
                         told(&asked);
                     }
@@ -84,14 +86,19 @@ impl Stop {
         *self.0.borrow() == Wish::Abort
     }
 
+    /// Returns once nothing new is to be begun.
+    pub async fn request_made(&self) {
+        self.at_least(Wish::Finish).await;
+    }
+
     /// Returns once everything is to be dropped.
     pub async fn abort(&self) {
+        self.at_least(Wish::Abort).await;
+    }
+
+    async fn at_least(&self, least: Wish) {
         // It cannot fail: `self` keeps the sender alive.
-        let _ = self
-            .0
-            .subscribe()
-            .wait_for(|wish| *wish == Wish::Abort)
-            .await;
+        let _ = self.0.subscribe().wait_for(|wish| *wish >= least).await;
     }
 }
 
@@ -104,6 +111,7 @@ mod tests {
         let stop = Stop::new();
         assert!(!stop.requested());
         stop.request();
+        stop.request_made().await;
         assert!(stop.requested() && !stop.aborted());
         stop.clone().request();
         assert!(stop.aborted());

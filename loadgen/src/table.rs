@@ -27,9 +27,20 @@ pub fn render(result: &RunResult) -> String {
     text
 }
 
+/// Only what speaks against the figures; empty if nothing does.
+pub fn problems(result: &RunResult) -> String {
+    let mut text = String::new();
+    let _ = write_problems(&mut text, result);
+    text
+}
+
 fn write(out: &mut String, result: &RunResult) -> fmt::Result {
     latencies(out, &result.operations)?;
     totals(out, result)?;
+    write_problems(out, result)
+}
+
+fn write_problems(out: &mut String, result: &RunResult) -> fmt::Result {
     errors(out, result)?;
     if !result.complete {
         writeln!(out, "\nPARTIAL: not every pod of the plan was run")?;

@@ -98,84 +98,99 @@ async fn threads_share_the_plan_and_change_no_request() {
     assert_eq!(hashes[0], hashes[1]);
 }
 
+/// What is told, which call shows it, as what code and in which words.
+const LIES: &[(Lie, Operation, &str, &str)] = &[
+    (
+        Lie::WrongSandboxId,
+        Operation::SandboxStatus,
+        "WrongAnswer",
+        "sandbox id",
+    ),
+    (
+        Lie::SandboxNotReady,
+        Operation::SandboxStatus,
+        "WrongAnswer",
+        "SANDBOX_NOTREADY",
+    ),
+    (Lie::NoInfo, Operation::SandboxStatus, "WrongAnswer", "info"),
+    (
+        Lie::OneMillicoreOff,
+        Operation::SandboxStatus,
+        "WrongAnswer",
+        "cpu_limit",
+    ),
+    (
+        Lie::OneByteOff,
+        Operation::SandboxStatus,
+        "WrongAnswer",
+        "memory_limit",
+    ),
+    (
+        Lie::NullInsteadOfPids,
+        Operation::SandboxStatus,
+        "WrongAnswer",
+        "pid_limit is null",
+    ),
+    (
+        Lie::WrongTaskId,
+        Operation::TaskState,
+        "WrongAnswer",
+        "task id",
+    ),
+    (
+        Lie::TaskNotRunning,
+        Operation::TaskState,
+        "WrongAnswer",
+        "CREATED",
+    ),
+    (Lie::WrongPid, Operation::TaskState, "WrongAnswer", "pid"),
+    (
+        Lie::WrongExitOfWait,
+        Operation::TaskWait,
+        "WrongAnswer",
+        "exit status",
+    ),
+    (
+        Lie::WrongExitOfDelete,
+        Operation::TaskDelete,
+        "WrongAnswer",
+        "exit status",
+    ),
+    (
+        Lie::EarlyWait,
+        Operation::TaskWait,
+        "WrongAnswer",
+        "before Kill, with exit status 137",
+    ),
+    (
+        Lie::StillReady,
+        Operation::SandboxStatus,
+        "WrongAnswer",
+        "SANDBOX_READY",
+    ),
+    (
+        Lie::TaskStillRunning,
+        Operation::TaskState,
+        "WrongAnswer",
+        "STOPPED",
+    ),
+    (
+        Lie::CreateFails,
+        Operation::SandboxCreate,
+        "ResourceExhausted",
+        "no room",
+    ),
+    (
+        Lie::StartFails,
+        Operation::TaskStart,
+        "Aborted",
+        "start refused",
+    ),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_lie_is_reported_and_leaves_nothing_behind() {
-    for (lie, operation, code, words) in [
-        (
-            Lie::WrongSandboxId,
-            Operation::SandboxStatus,
-            "WrongAnswer",
-            "sandbox id",
-        ),
-        (
-            Lie::SandboxNotReady,
-            Operation::SandboxStatus,
-            "WrongAnswer",
-            "SANDBOX_NOTREADY",
-        ),
-        (Lie::NoInfo, Operation::SandboxStatus, "WrongAnswer", "info"),
-        (
-            Lie::OneMillicoreOff,
-            Operation::SandboxStatus,
-            "WrongAnswer",
-            "cpu_limit",
-        ),
-        (
-            Lie::OneByteOff,
-            Operation::SandboxStatus,
-            "WrongAnswer",
-            "memory_limit",
-        ),
-        (
-            Lie::NullInsteadOfPids,
-            Operation::SandboxStatus,
-            "WrongAnswer",
-            "pid_limit is null",
-        ),
-        (
-            Lie::WrongTaskId,
-            Operation::TaskState,
-            "WrongAnswer",
-            "task id",
-        ),
-        (
-            Lie::TaskNotRunning,
-            Operation::TaskState,
-            "WrongAnswer",
-            "CREATED",
-        ),
-        (Lie::WrongPid, Operation::TaskState, "WrongAnswer", "pid"),
-        (
-            Lie::WrongExitOfWait,
-            Operation::TaskWait,
-            "WrongAnswer",
-            "exit status",
-        ),
-        (
-            Lie::WrongExitOfDelete,
-            Operation::TaskDelete,
-            "WrongAnswer",
-            "exit status",
-        ),
-        (
-            Lie::EarlyWait,
-            Operation::TaskWait,
-            "WrongAnswer",
-            "exit status 0",
-        ),
-        (
-            Lie::CreateFails,
-            Operation::SandboxCreate,
-            "ResourceExhausted",
-            "no room",
-        ),
-        (
-            Lie::StartFails,
-            Operation::TaskStart,
-            "Aborted",
-            "start refused",
-        ),
-    ] {
+    for &(lie, operation, code, words) in LIES {
         let fake = Fake::new(lie);
         let run = run_against(&fake, &["--pods", "6", "--no-progress"]).await;
         assert_eq!(run.code, 2, "{lie:?}: {}{}", run.stdout, run.stderr);
@@ -219,6 +234,46 @@ async fn what_cannot_be_removed_is_counted() {
         "{}",
         run.stdout
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_or_task_that_stays_is_counted() {
+    for (lie, operation) in [
+        (Lie::StillThere, Operation::SandboxShutdown),
+        (Lie::DeleteFails, Operation::TaskDelete),
+    ] {
+        let run = run_against(&Fake::new(lie), &["--pods", "3", "--quiet"]).await;
+        assert_eq!(run.code, 2, "{lie:?}");
+        let result = run.result.unwrap();
+        assert_eq!(result.errors[0].operation, operation, "{lie:?}");
+        assert_eq!(run.stdout, "");
+        assert!(run.stderr.contains("3 errors"), "{lie:?}: {}", run.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_has_is_left_alone() {
+    let fake = Fake::new(Lie::AlreadyThere);
+    let run = run_against(&fake, &["--pods", "3"]).await;
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert_eq!(run.result.unwrap().errors[0].code, "AlreadyExists");
+    assert_eq!(fake.removals.load(Ordering::SeqCst), 0);
+}
+
+/// More calls than a connection's queue takes, all pending at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_pending_waits_hold_up_no_other_call() {
+    let args = [
+        "--pods",
+        "600",
+        "--concurrency",
+        "600",
+        "--connections",
+        "1",
+    ];
+    let args = [&args[..], &["--containers", "3", "--timeout", "20s"]].concat();
+    let run = run_against(&Fake::new(Lie::None), &args).await;
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
 }
 
 /// Starts a run whose pods all hang in `StartSandbox` before it returns.

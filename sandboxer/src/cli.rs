@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sandboxer::inspect::InspectArgs;
 use sandboxer::resource::OnInvalid;
@@ -98,10 +99,12 @@ pub(crate) struct ServeArgs {
     )]
     pub(crate) views: ViewMode,
     /// Keep the journal's old segments when a snapshot has replaced them.
-    #[arg(long, env = "RESOURCE_SLOT_HISTORY", action = ArgAction::SetTrue)]
+    #[arg(long, env = "RESOURCE_SLOT_HISTORY", action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
     pub(crate) history: bool,
     /// Start in spite of a corrupt journal: drop what cannot be read, and say what that was.
-    #[arg(long, env = "RESOURCE_SLOT_RECOVER", action = ArgAction::SetTrue)]
+    #[arg(long, env = "RESOURCE_SLOT_RECOVER", action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
     pub(crate) recover: bool,
     /// What to do with a resource value that cannot be read: refuse the request (reject), or
     /// log it and go on without the value (warn).
@@ -131,6 +134,10 @@ pub(crate) struct ServeArgs {
         value_parser = clap::value_parser!(u16).range(1..=1024)
     )]
     pub(crate) threads: u16,
+    /// End with the process that started this one, however that ends: for harnesses.
+    #[arg(long, env = "RESOURCE_SLOT_DIE_WITH_PARENT", action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    pub(crate) die_with_parent: bool,
     /// A TOML file that sets any of these options.
     #[arg(long, env = "RESOURCE_SLOT_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

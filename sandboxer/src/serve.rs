@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{
+    Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
+};
 use sandboxer::live::{ResourceSlotSandboxer, Settings};
 use sandboxer::store::{DirLock, Journal, Options, Views};
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,6 +33,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
 }
 
 async fn serve(args: &ServeArgs) -> Result<()> {
+    if args.die_with_parent {
+        set_parent_process_death_signal(Some(Signal::TERM)).context("watch the parent process")?;
+    }
     raise_descriptor_limit();
     let dir = &args.dir;
     DirBuilder::new()

@@ -29,13 +29,15 @@ pub struct TaskState {
     pub status: String,
     /// Its process id.
     pub pid: u32,
+    /// Its exit status, if it has ended.
+    pub exit_status: u32,
 }
 
 /// A connection over which pods can be run. Clones share it.
 ///
-/// The futures stay on the thread that made them, so they need not be `Send`.
-/// Each sends its request when it is first polled. All but that of
-/// [`Target::wait_task`] end after the connection's time limit.
+/// The futures stay on the thread that made them, so they need not be `Send`. A
+/// future that is not polled may hold up other calls on the connection. All but
+/// that of [`Target::wait_task`] end after the connection's time limit.
 pub trait Target: Clone + 'static {
     /// Creates a sandbox from an encoded `PodSandboxConfig`.
     fn create_sandbox(&self, id: &str, config: Vec<u8>) -> impl Future<Output = Result<()>>;
@@ -52,8 +54,9 @@ pub trait Target: Clone + 'static {
     /// Removes a sandbox.
     fn shutdown_sandbox(&self, id: &str) -> impl Future<Output = Result<()>>;
 
-    /// Creates a task from an OCI bundle, whose spec names the sandbox.
-    fn create_task(&self, id: &str, bundle: &Path) -> impl Future<Output = Result<()>>;
+    /// Creates a task from an OCI bundle, whose spec names the sandbox, and
+    /// returns its process id.
+    fn create_task(&self, id: &str, bundle: &Path) -> impl Future<Output = Result<u32>>;
 
     /// Starts a created task and returns its process id.
     fn start_task(&self, id: &str) -> impl Future<Output = Result<u32>>;

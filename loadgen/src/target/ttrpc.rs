@@ -94,10 +94,10 @@ impl Target for TtrpcTarget {
         self.calls.shutdown_sandbox(&request).await.map(drop)
     }
 
-    async fn create_task(&self, id: &str, bundle: &Path) -> Result<()> {
+    async fn create_task(&self, id: &str, bundle: &Path) -> Result<u32> {
         let mut request = request!(task::CreateTaskRequest, id: id);
         request.bundle = bundle.display().to_string();
-        self.calls.create(&request).await.map(drop)
+        Ok(self.calls.create(&request).await?.pid)
     }
 
     async fn start_task(&self, id: &str) -> Result<u32> {
@@ -116,6 +116,7 @@ impl Target for TtrpcTarget {
             id: reply.id,
             status,
             pid: reply.pid,
+            exit_status: reply.exit_status,
         })
     }
 

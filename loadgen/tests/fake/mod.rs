@@ -31,13 +31,17 @@ pub enum Lie {
     OneMillicoreOff,
     OneByteOff,
     NullInsteadOfPids,
+    StillReady,
+    StillThere,
     WrongTaskId,
     TaskNotRunning,
+    TaskStillRunning,
     WrongPid,
     WrongExitOfWait,
     WrongExitOfDelete,
     EarlyWait,
     NeverWait,
+    AlreadyThere,
     CreateFails,
     StartFails,
     DeleteFails,
@@ -57,7 +61,7 @@ struct FakeTask {
 
 #[derive(Default)]
 struct Model {
-    /// The sandbox's labels, and whether it is started.
+    /// Whether each is ready.
     sandboxes: HashMap<String, bool>,
     tasks: HashMap<String, FakeTask>,
     next_pid: u32,
@@ -68,6 +72,8 @@ pub struct Fake {
     model: Mutex<Model>,
     /// Sandbox creations so far.
     pub created: AtomicUsize,
+    /// Stops and shutdowns so far.
+    pub removals: AtomicUsize,
     /// Told at every held Start.
     pub held: Notify,
     /// Whether Starts may go on.
@@ -83,6 +89,7 @@ impl Fake {
             lie,
             model: Mutex::default(),
             created: AtomicUsize::new(0),
+            removals: AtomicUsize::new(0),
             held: Notify::new(),
             release: watch::Sender::new(false),
             wait_was_late: AtomicBool::new(false),
@@ -174,6 +181,9 @@ impl Sandbox for Door {
         let namespace = context.metadata["containerd-namespace-ttrpc"].concat();
         self.0.namespaces.lock().unwrap().push(namespace);
         self.0.created.fetch_add(1, Ordering::SeqCst);
+        if self.0.lies(Lie::AlreadyThere) {
+            return refuse(ttrpc::Code::ALREADY_EXISTS, "somebody else's");
+        }
         if self.0.lies(Lie::CreateFails) {
             return refuse(ttrpc::Code::RESOURCE_EXHAUSTED, "no room for a sandbox");
         }
@@ -227,7 +237,8 @@ impl Sandbox for Door {
             Lie::NullInsteadOfPids => info.pid_limit = None,
             _ => {}
         }
-        let ready = *started && !self.0.lies(Lie::SandboxNotReady);
+        let ready =
+            (*started || self.0.lies(Lie::StillReady)) && !self.0.lies(Lie::SandboxNotReady);
         let mut reply = sandbox_api::SandboxStatusResponse {
             sandbox_id: if self.0.lies(Lie::WrongSandboxId) {
                 "somebody-else".to_owned()
@@ -254,15 +265,17 @@ impl Sandbox for Door {
         _: &TtrpcContext,
         request: sandbox_api::StopSandboxRequest,
     ) -> ttrpc::Result<sandbox_api::StopSandboxResponse> {
-        if !self
+        self.0.removals.fetch_add(1, Ordering::SeqCst);
+        match self
             .0
             .model
             .lock()
             .unwrap()
             .sandboxes
-            .contains_key(&request.sandbox_id)
+            .get_mut(&request.sandbox_id)
         {
-            return unknown(&request.sandbox_id);
+            Some(ready) => *ready = false,
+            None => return unknown(&request.sandbox_id),
         }
         Ok(sandbox_api::StopSandboxResponse::default())
     }
@@ -272,6 +285,10 @@ impl Sandbox for Door {
         _: &TtrpcContext,
         request: sandbox_api::ShutdownSandboxRequest,
     ) -> ttrpc::Result<sandbox_api::ShutdownSandboxResponse> {
+        self.0.removals.fetch_add(1, Ordering::SeqCst);
+        if self.0.lies(Lie::StillThere) {
+            return Ok(sandbox_api::ShutdownSandboxResponse::default());
+        }
         if self.0.lies(Lie::ShutdownFails) {
             return refuse(ttrpc::Code::INTERNAL, "cannot remove");
         }
@@ -348,11 +365,11 @@ impl Task for Door {
         let Some(task) = model.tasks.get(&request.id) else {
             return unknown(&request.id);
         };
-        let running = task.running && !self.0.lies(Lie::TaskNotRunning);
-        let status = if running {
-            api::Status::RUNNING
-        } else {
-            api::Status::CREATED
+        let exit = *task.exit.borrow();
+        let status = match exit {
+            Some(_) if !self.0.lies(Lie::TaskStillRunning) => api::Status::STOPPED,
+            _ if task.running && !self.0.lies(Lie::TaskNotRunning) => api::Status::RUNNING,
+            _ => api::Status::CREATED,
         };
         Ok(api::StateResponse {
             id: if self.0.lies(Lie::WrongTaskId) {
@@ -362,6 +379,7 @@ impl Task for Door {
             },
             status: EnumOrUnknown::new(status),
             pid: task.pid + u32::from(self.0.lies(Lie::WrongPid)),
+            exit_status: exit.unwrap_or(0),
             ..Default::default()
         })
     }
@@ -386,6 +404,7 @@ impl Task for Door {
         };
         let mut reply = api::WaitResponse::default();
         if self.0.lies(Lie::EarlyWait) {
+            reply.exit_status = 137;
             return Ok(reply);
         }
         if self.0.lies(Lie::NeverWait) {
@@ -403,7 +422,6 @@ impl Task for Door {
         let Some(task) = model.tasks.get_mut(&request.id) else {
             return unknown(&request.id);
         };
-        task.running = false;
         task.exit.send_replace(Some(128 + request.signal));
         Ok(Empty::default())
     }
