@@ -15,6 +15,7 @@
 //! `Ki` as 0), negative amounts of a resource are refused, and so is what
 //! exceeds an `int64`, which apimachinery caps or wraps in silence.
 
+use std::iter;
 use std::str::FromStr;
 
 /// The longest text read, in bytes; also what keeps hostile input cheap.
@@ -40,8 +41,8 @@ pub enum QuantityError {
     /// It is below zero.
     #[error("below zero")]
     Negative,
-    /// It exceeds 2^63 - 1, or has more digits than 128 bits hold.
-    #[error("above 9223372036854775807 or too many digits")]
+    /// It exceeds 2^63 - 1.
+    #[error("above 9223372036854775807")]
     OutOfRange,
     /// It has more than 128 characters.
     #[error("longer than 128 characters")]
@@ -100,36 +101,33 @@ fn split_digits(text: &str) -> (&str, &str) {
 /// `integer.fraction` times `scale` in nanos, rounded up; `None` if 128 bits
 /// do not hold it.
 fn nanos(integer: &str, fraction: &str, scale: Scale) -> Option<u128> {
-    let mut mantissa: u128 = 0;
-    // Zeros count once a digit follows, so that neither leading nor trailing
-    // ones use up the 128 bits.
-    let mut zeros: u32 = 0;
-    for digit in integer.bytes().chain(fraction.bytes()) {
-        match digit - b'0' {
-            0 if mantissa == 0 => {}
-            0 => zeros += 1,
-            digit => {
-                mantissa = mantissa
-                    .checked_mul(10_u128.checked_pow(zeros + 1)?)?
-                    .checked_add(u128::from(digit))?;
-                zeros = 0;
-            }
-        }
-    }
-    if mantissa == 0 {
-        return Some(0);
-    }
-    let scaled = mantissa.checked_mul(1 << scale.two)?;
-    // Both are bounded by MAX_LEN.
-    let exponent =
-        scale.ten + 9 + i32::try_from(zeros).ok()? - i32::try_from(fraction.len()).ok()?;
-    let power = 10_u128.checked_pow(exponent.unsigned_abs());
-    match (exponent >= 0, power) {
-        (true, power) => scaled.checked_mul(power?),
-        (false, Some(power)) => Some(scaled.div_ceil(power)),
-        // Smaller than any nano, but not nothing.
-        (false, None) => Some(1),
-    }
+    let two = 1_u128 << scale.two;
+    // How many digits stand before the point when nanos are counted. All three
+    // are bounded, by MAX_LEN and by `exponent`.
+    let point = i32::try_from(integer.len()).ok()? + scale.ten + 9;
+    let before = usize::try_from(point).unwrap_or(0);
+    let whole = integer
+        .bytes()
+        .chain(fraction.bytes())
+        .chain(iter::repeat_n(b'0', before))
+        .take(before)
+        .try_fold(0_u128, |whole, digit| {
+            whole.checked_mul(10)?.checked_add(u128::from(digit - b'0'))
+        })?;
+    // From the last digit on: a division that rounds up carries whether there
+    // was anything left, so all of them round up no more than one at the end.
+    let behind = (integer.len() + fraction.len()).saturating_sub(before);
+    let zeros = usize::try_from(-point).unwrap_or(0);
+    let rest = fraction
+        .bytes()
+        .rev()
+        .chain(integer.bytes().rev())
+        .take(behind)
+        .chain(iter::repeat_n(b'0', zeros))
+        .fold(0_u128, |rest, digit| {
+            (u128::from(digit - b'0') * two + rest).div_ceil(10)
+        });
+    whole.checked_mul(two)?.checked_add(rest)
 }
 
 /// A suffix: a factor of `10^ten * 2^two`.
@@ -255,6 +253,43 @@ mod tests {
         ("0.00000012345", 124, -9),
         ("0.000000000001Ki", 2, -9),
         ("1e-999999999", 1, -9),
+        // However many digits follow.
+        ("0.0000000000000000000000000000000000000000001", 1, -9),
+        (
+            "0.1234567890123456789012345678901234567890123456789",
+            123_456_790,
+            -9,
+        ),
+        (
+            "0.333333333333333333333333333333333333333333333333Ki",
+            341_333_333_334,
+            -9,
+        ),
+        (
+            "1.9999999999999999999999999999999999999999999999999999",
+            2,
+            0,
+        ),
+        (
+            "0.50000000000000000000000000000000000000000000000000000",
+            5,
+            -1,
+        ),
+        (
+            "0.50000000000000000000000000000000000000000000000000001",
+            500_000_001,
+            -9,
+        ),
+        (
+            "1234567890123456789012345678901234567890123456789e-40",
+            123_456_789_012_345_679,
+            -9,
+        ),
+        (
+            "1000000000000000000000000000000000000000000000000e-40",
+            1,
+            8,
+        ),
         ("9223372036854775807", 9_223_372_036_854_775_807, 0),
         ("7.999Ei", 9_222_219_115_350_168_961_024, -3),
     ];
@@ -348,6 +383,65 @@ mod tests {
         assert_eq!(most.whole(), i64::MAX.unsigned_abs());
     }
 
+    /// What a text of plain digits means, by the arithmetic of pen and paper:
+    /// decimal digits of any number, the last first, doubled and shifted.
+    fn on_paper(
+        integer: &str,
+        fraction: &str,
+        ten: i32,
+        two: u32,
+    ) -> Result<Quantity, QuantityError> {
+        let mut digits: Vec<u8> = integer
+            .bytes()
+            .chain(fraction.bytes())
+            .rev()
+            .map(|digit| digit - b'0')
+            .collect();
+        for _ in 0..two {
+            let mut carry = 0;
+            for digit in &mut digits {
+                let doubled = *digit * 2 + carry;
+                *digit = doubled % 10;
+                carry = doubled / 10;
+            }
+            digits.push(carry);
+        }
+        let shift = ten + 9 - i32::try_from(fraction.len()).unwrap();
+        for _ in 0..shift {
+            digits.insert(0, 0);
+        }
+        let mut rounds_up = false;
+        for _ in shift..0 {
+            let dropped = if digits.is_empty() {
+                0
+            } else {
+                digits.remove(0)
+            };
+            rounds_up |= dropped != 0;
+        }
+        while digits.last() == Some(&0) {
+            digits.pop();
+        }
+        if digits.len() > 30 {
+            return Err(QuantityError::OutOfRange);
+        }
+        let whole = digits
+            .iter()
+            .rev()
+            .fold(0, |number, digit| number * 10 + u128::from(*digit));
+        match whole + u128::from(rounds_up) {
+            nanos if nanos > MAX_NANOS => Err(QuantityError::OutOfRange),
+            nanos => Ok(Quantity { nanos }),
+        }
+    }
+
+    #[test]
+    fn pen_and_paper_agree_with_the_known_values() {
+        assert_eq!(on_paper("1", "5", 0, 30), parse("1610612736"));
+        assert_eq!(on_paper("0", "0000000001", 0, 0), parse("1n"));
+        assert_eq!(on_paper("8", "", 0, 60), Err(QuantityError::OutOfRange));
+    }
+
     const SUFFIXES: [(&str, i32, u32); 16] = [
         ("", 0, 0),
         ("n", -9, 0),
@@ -402,6 +496,26 @@ mod tests {
             let exact = number * (1_u128 << two) * 10_u128.pow((ten + 9).unsigned_abs());
             let expected = if exact > MAX_NANOS { Err(QuantityError::OutOfRange) } else { Ok(Quantity { nanos: exact }) };
             prop_assert_eq!(parse(&format!("{number}{suffix}")), expected);
+        }
+
+        #[test]
+        fn any_number_of_digits_is_exact_to_the_nano(
+            integer in "0{0,3}[0-9]{0,24}",
+            fraction in "0{0,20}[0-9]{1,70}0{0,3}",
+            (suffix, ten, two) in proptest::sample::select(&SUFFIXES),
+        ) {
+            let text = format!("{integer}.{fraction}{suffix}");
+            prop_assert_eq!(parse(&text), on_paper(&integer, &fraction, ten, two), "{}", text);
+        }
+
+        #[test]
+        fn any_exponent_is_exact_to_the_nano(
+            integer in "[0-9]{1,60}",
+            fraction in "[0-9]{0,50}",
+            ten in -80..40,
+        ) {
+            let text = format!("{integer}.{fraction}e{ten}");
+            prop_assert_eq!(parse(&text), on_paper(&integer, &fraction, ten, 0), "{}", text);
         }
 
         #[test]
