@@ -8,7 +8,9 @@
 //!
 //! The first source that states a field wins, field by field. To say "no
 //! limit" states nothing, so a later source may still name one; only in an
-//! [update](ResourceInfo::updated_by) does it take a limit away.
+//! [update](ResourceInfo::updated_by) does it take a limit away. What no source
+//! of a sandbox states is the sum of its containers:
+//! [`Slot::resource_info`](crate::slot::Slot::resource_info).
 //!
 //! The `io.kubernetes.cri.sandbox-cpu-*` and `sandbox-memory` annotations are
 //! not read: containerd derives them from the pod's Linux resources, which are

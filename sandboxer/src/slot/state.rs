@@ -227,15 +227,14 @@ impl Slot {
         }
     }
 
-    /// What the sandbox asks for: what it states itself, else the sum of its containers.
+    /// What the sandbox asks for, field by field: what it states itself, else
+    /// the sum of what its containers state.
     pub fn resource_info(&self) -> ResourceInfo {
-        if self.sandbox.info.is_empty() {
-            self.containers
-                .iter()
-                .fold(ResourceInfo::default(), |sum, c| sum.plus(c.info))
-        } else {
-            self.sandbox.info
-        }
+        let containers = self
+            .containers
+            .iter()
+            .fold(ResourceInfo::default(), |sum, c| sum.plus(c.info));
+        self.sandbox.info.or(containers)
     }
 
     /// One of its containers.

@@ -24,8 +24,10 @@ fn process_id() -> impl Strategy<Value = ProcessId> {
 }
 
 fn info() -> impl Strategy<Value = ResourceInfo> {
-    prop::option::of(1u64..1000).prop_map(|memory_limit| ResourceInfo {
+    let amount = || prop::option::of(1u64..1000);
+    (amount(), amount()).prop_map(|(memory_limit, pid_limit)| ResourceInfo {
         memory_limit,
+        pid_limit,
         ..Default::default()
     })
 }
@@ -78,13 +80,20 @@ fn outcome(result: &Result<Vec<ProcessId>, Refusal>) -> Outcome {
     }
 }
 
+/// A memory limit and a limit of processes, stated or not.
+type Amounts = [Option<u64>; 2];
+
+fn amounts(info: &ResourceInfo) -> Amounts {
+    [info.memory_limit, info.pid_limit]
+}
+
 /// The model: words for states, by "container" or "container/exec".
 #[derive(Default)]
 struct Model {
     sandbox: &'static str,
     processes: BTreeMap<String, (&'static str, Option<u32>)>,
-    memory: BTreeMap<String, Option<u64>>,
-    own_memory: Option<u64>,
+    stated: BTreeMap<String, Amounts>,
+    own: Amounts,
 }
 
 fn name(id: &ProcessId) -> String {
@@ -137,7 +146,7 @@ impl Model {
             Change::Delete if self.sandbox == "not ready" => Outcome::Done,
             Change::Start | Change::Stop(_) | Change::Delete => Outcome::Illegal,
             Change::Update(info) => {
-                self.own_memory = info.memory_limit;
+                self.own = amounts(info);
                 Outcome::Done
             }
             Change::CreateContainer(new) => {
@@ -148,14 +157,14 @@ impl Model {
                     return Outcome::Illegal;
                 }
                 self.processes.insert(new.id.clone(), ("created", None));
-                self.memory.insert(new.id.clone(), new.info.memory_limit);
+                self.stated.insert(new.id.clone(), amounts(&new.info));
                 Outcome::Done
             }
             Change::UpdateContainer { container, info } => match self.is(container) {
                 None => Outcome::NotFound,
                 Some("stopped") => Outcome::Illegal,
                 Some(_) => {
-                    self.memory.insert(container.clone(), info.memory_limit);
+                    self.stated.insert(container.clone(), amounts(info));
                     Outcome::Done
                 }
             },
@@ -191,7 +200,7 @@ impl Model {
                     self.processes
                         .retain(|n, _| *n != gone && !n.starts_with(&format!("{gone}/")));
                     if id.exec.is_none() {
-                        self.memory.remove(&gone);
+                        self.stated.remove(&gone);
                     }
                     Outcome::Done
                 }
@@ -200,10 +209,12 @@ impl Model {
         }
     }
 
-    fn total_memory(&self) -> Option<u64> {
-        self.own_memory.or_else(|| {
-            let stated: Vec<u64> = self.memory.values().copied().flatten().collect();
-            (!stated.is_empty()).then(|| stated.iter().sum())
+    fn totals(&self) -> Amounts {
+        std::array::from_fn(|field| {
+            self.own[field].or_else(|| {
+                let stated: Vec<u64> = self.stated.values().filter_map(|a| a[field]).collect();
+                (!stated.is_empty()).then(|| stated.iter().sum())
+            })
         })
     }
 }
@@ -250,7 +261,7 @@ proptest! {
             }
             prop_assert_eq!(slot.state.name(), model.sandbox);
             prop_assert_eq!(facts(&slot), model.processes.clone());
-            prop_assert_eq!(slot.resource_info().memory_limit, model.total_memory());
+            prop_assert_eq!(amounts(&slot.resource_info()), model.totals());
             for ended in result.unwrap_or_default() {
                 prop_assert_eq!(slot.process(&ended).unwrap().exit.unwrap().at, at(now));
             }
@@ -295,4 +306,88 @@ fn running_time_leaves_pauses_out() {
         slot.apply(change, at(now)).unwrap();
     }
     assert_eq!(slot.process(&id).unwrap().ran_ns(at(5000)), 80);
+}
+
+/// Pods as clients state them, with two containers that state everything but
+/// storage and bandwidth.
+#[test]
+fn what_a_sandbox_does_not_state_is_the_sum_of_its_containers() {
+    let container = ResourceInfo {
+        cpu_limit: Some(0.1),
+        cpu_request: Some(0.2),
+        memory_limit: Some(1 << 30),
+        memory_request: Some(1 << 20),
+        pid_limit: Some(100),
+        storage_limit: None,
+        network_bandwidth: None,
+    };
+    let sum = ResourceInfo {
+        cpu_limit: Some(0.2),
+        cpu_request: Some(0.4),
+        memory_limit: Some(2 << 30),
+        memory_request: Some(2 << 20),
+        pid_limit: Some(200),
+        storage_limit: None,
+        network_bandwidth: None,
+    };
+    let nothing = ResourceInfo::default();
+    let bandwidth = ResourceInfo {
+        network_bandwidth: Some(10_000_000),
+        ..nothing
+    };
+    let kubelet = ResourceInfo {
+        cpu_limit: Some(2.0),
+        cpu_request: Some(1.0),
+        memory_limit: Some(3 << 30),
+        ..nothing
+    };
+    let zero = ResourceInfo {
+        memory_request: Some(0),
+        ..nothing
+    };
+    for (stated, shown) in [
+        (nothing, sum),
+        (
+            bandwidth,
+            ResourceInfo {
+                network_bandwidth: Some(10_000_000),
+                ..sum
+            },
+        ),
+        (
+            kubelet,
+            ResourceInfo {
+                cpu_limit: Some(2.0),
+                cpu_request: Some(1.0),
+                memory_limit: Some(3 << 30),
+                ..sum
+            },
+        ),
+        (
+            zero,
+            ResourceInfo {
+                memory_request: Some(0),
+                ..sum
+            },
+        ),
+        (container, container),
+    ] {
+        let sandbox = NewSandbox {
+            info: stated,
+            ..NewSandbox::default()
+        };
+        let mut slot = Slot::new(sandbox, at(0));
+        assert_eq!(slot.resource_info(), stated, "without containers");
+        slot.apply(Change::Start, at(1)).unwrap();
+        for id in ["a", "b"] {
+            let new = NewContainer {
+                id: id.to_owned(),
+                bundle: "/b".to_owned(),
+                info: container,
+                process: NewProcess::default(),
+            };
+            slot.apply(Change::CreateContainer(new), at(2)).unwrap();
+        }
+        assert_eq!(slot.resource_info(), shown, "{stated:?}");
+    }
 }
