@@ -10,6 +10,7 @@ use tracing::{debug, info};
 
 use super::core::{Core, LiveSlot};
 use super::process;
+use crate::resource::OnInvalid;
 use crate::simulate::signal::{Effect, effect};
 use crate::simulate::{life, stdio, usage};
 use crate::slot::{Change, NewProcess, Process, ProcessId, ProcessState};
@@ -157,7 +158,8 @@ impl Container for ResourceSlotContainer {
                 .slot
                 .container(container)?
                 .info
-                .updated_by(resources)?;
+                .updated_by(resources, OnInvalid::Reject)?
+                .info;
             let change = Change::UpdateContainer {
                 container: container.clone(),
                 info,

@@ -105,7 +105,8 @@ pub enum OnInvalid {
     /// Refuse the request that carries it.
     #[default]
     Reject,
-    /// Warn, and go on as if it had not been stated.
+    /// Warn, and go on without it: the field is null unless something else
+    /// states it.
     Warn,
 }
 

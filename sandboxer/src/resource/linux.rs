@@ -35,18 +35,21 @@ pub(super) const EXPECTED_QUOTA: &str = "a quota of at most 1000000 times its pe
 pub(super) enum Said<T> {
     /// Nothing at all.
     Nothing,
+    /// Something that cannot be read.
+    Unreadable,
     /// That there is none: no limit, or no request.
     NoLimit,
     /// This much.
     Value(T),
 }
 
-impl<T> Said<T> {
-    /// This one, unless it says nothing.
+impl<T: Copy> Said<T> {
+    /// This one, unless it says nothing, or nothing that can be read where the
+    /// other does.
     fn or(self, other: Self) -> Self {
-        match self {
-            Self::Nothing => other,
-            said => said,
+        match (self, other) {
+            (Self::Nothing, _) | (Self::Unreadable, Self::NoLimit | Self::Value(_)) => other,
+            _ => self,
         }
     }
 
@@ -62,7 +65,7 @@ impl<T> Said<T> {
     fn over(self, old: Option<T>) -> Option<T> {
         match self {
             Self::Nothing => old,
-            Self::NoLimit => None,
+            Self::Unreadable | Self::NoLimit => None,
             Self::Value(value) => Some(value),
         }
     }
@@ -148,7 +151,7 @@ impl Linux<'_> {
         reader: &mut Reader,
     ) -> Result<Statement, InvalidResource> {
         let mut v1 = |said: Result<Said<f64>, InvalidResource>| {
-            Ok(reader.accept(said)?.unwrap_or(Said::Nothing))
+            Ok(reader.accept(said)?.unwrap_or(Said::Unreadable))
         };
         let quota = v1(self.quota(origin))?;
         let shares = v1(self.shares(origin))?;
@@ -231,7 +234,7 @@ impl Files<'_, '_> {
         };
         let said = parse(content)
             .map_err(|expected| InvalidResource::new(self.origin, file, content, expected));
-        Ok(self.reader.accept(said)?.unwrap_or(Said::Nothing))
+        Ok(self.reader.accept(said)?.unwrap_or(Said::Unreadable))
     }
 }
 
@@ -300,7 +303,7 @@ fn grown_from_none<T: Copy>(base: Said<T>, overhead: Said<T>, sum: fn(T, T) -> T
 
 #[cfg(test)]
 mod tests {
-    use super::Said::{NoLimit, Nothing, Value};
+    use super::Said::{NoLimit, Nothing, Unreadable, Value};
     use super::*;
     use crate::resource::OnInvalid;
 
@@ -406,6 +409,8 @@ mod tests {
         for (said, old, left) in [
             (Nothing, None, None),
             (Nothing, Some(1), Some(1)),
+            (Unreadable, None, None),
+            (Unreadable, Some(1), None),
             (NoLimit, None, None),
             (NoLimit, Some(1), None),
             (Value(2), None, Some(2)),
@@ -416,10 +421,25 @@ mod tests {
     }
 
     #[test]
+    fn said_or_said_is_a_table() {
+        let every = [Nothing, Unreadable, NoLimit, Value(1)];
+        for (first, or) in [
+            (Nothing, every),
+            (Unreadable, [Unreadable, Unreadable, NoLimit, Value(1)]),
+            (NoLimit, [NoLimit; 4]),
+            (Value(2), [Value(2); 4]),
+        ] {
+            assert_eq!(every.map(|second| first.or(second)), or, "{first:?}");
+        }
+    }
+
+    #[test]
     fn overhead_is_a_table() {
         let sum = |a, b| a + b;
         for (base, overhead, limit, request) in [
             (Nothing, Value(1), Nothing, Nothing),
+            (Unreadable, Value(1), Unreadable, Unreadable),
+            (Value(2), Unreadable, Value(2), Value(2)),
             (NoLimit, Value(1), NoLimit, Value(1)),
             (Value(2), Value(1), Value(3), Value(3)),
             (Value(2), NoLimit, Value(2), Value(2)),

@@ -147,11 +147,23 @@ impl ResourceInfo {
     }
 
     /// This with an update applied: what `resources` state replaces, "no limit"
-    /// takes away, the rest stays. A value that cannot be read is an error.
-    pub fn updated_by(self, resources: &LinuxResources) -> Result<Self, InvalidResource> {
-        let mut reader = Reader::new(OnInvalid::Reject);
+    /// takes away, the rest stays. A value that cannot be read is an error or,
+    /// with [`OnInvalid::Warn`], a warning and a field that is no longer known.
+    ///
+    /// A CPU quota without a period is one of the kernel's default period, 100 ms,
+    /// and a period without a quota changes nothing: what is tracked is their
+    /// quotient. runc keeps the earlier period or quota instead.
+    pub fn updated_by(
+        self,
+        resources: &LinuxResources,
+        on_invalid: OnInvalid,
+    ) -> Result<Extraction, InvalidResource> {
+        let mut reader = Reader::new(on_invalid);
         let update = Linux::from(resources).read(Origin::OciResources, &mut reader)?;
-        Ok(update.over(self))
+        Ok(Extraction {
+            info: update.over(self),
+            warnings: reader.into_warnings(),
+        })
     }
 }
 

@@ -148,7 +148,7 @@ proptest! {
             "memory": {"limit": limit, "reservation": reservation},
             "pids": {"limit": pids}
         })).unwrap();
-        if let Ok(info) = ResourceInfo::default().updated_by(&resources) {
+        if let Ok(Extraction { info, .. }) = ResourceInfo::default().updated_by(&resources, OnInvalid::Reject) {
             for cores in [info.cpu_limit, info.cpu_request].into_iter().flatten() {
                 prop_assert!(cores > 0.0 && cores <= 1e6);
             }

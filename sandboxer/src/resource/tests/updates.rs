@@ -29,6 +29,11 @@ fn updates_replace_what_they_state() {
             with(json!({"cpu_limit": 2.0, "cpu_request": 1.0})),
         ),
         (
+            json!({"cpu": {"quota": 200_000}}),
+            with(json!({"cpu_limit": 2.0})),
+        ),
+        (json!({"cpu": {"period": 50_000}}), with(json!({}))),
+        (
             json!({"memory": {"limit": 200, "reservation": 150}, "pids": {"limit": 20}}),
             with(json!({"memory_limit": 200, "memory_request": 150, "pid_limit": 20})),
         ),
@@ -46,14 +51,53 @@ fn updates_replace_what_they_state() {
         ),
     ] {
         let resources: LinuxResources = serde_json::from_value(update.clone()).unwrap();
-        let updated = info(full.clone()).updated_by(&resources).unwrap();
-        assert_eq!(updated, info(left), "{update}");
+        let expected = Extraction {
+            info: info(left),
+            warnings: Vec::new(),
+        };
+        for on_invalid in [OnInvalid::Reject, OnInvalid::Warn] {
+            let updated = info(full.clone()).updated_by(&resources, on_invalid);
+            assert_eq!(updated.as_ref(), Ok(&expected), "{update}");
+        }
     }
 }
 
 #[test]
-fn an_unreadable_update_is_an_error() {
-    let update = json!({"unified": {"cpu.max": "x"}});
-    let resources: LinuxResources = serde_json::from_value(update).unwrap();
-    assert!(ResourceInfo::default().updated_by(&resources).is_err());
+fn an_unreadable_value_of_an_update_is_an_error_or_a_warning_and_a_null() {
+    let before = json!({
+        "cpu_limit": 1.0, "memory_limit": 100, "memory_request": 50, "pid_limit": 10,
+        "storage_limit": 7
+    });
+    for (update, after) in [
+        (
+            json!({"unified": {"cpu.max": "x"}, "pids": {"limit": 20}}),
+            json!({"memory_limit": 100, "memory_request": 50, "pid_limit": 20, "storage_limit": 7}),
+        ),
+        (
+            json!({"cpu": {"quota": i64::MAX, "period": 1}}),
+            json!({"memory_limit": 100, "memory_request": 50, "pid_limit": 10, "storage_limit": 7}),
+        ),
+        (
+            json!({"unified": {"memory.min": "x"}}),
+            json!({"cpu_limit": 1.0, "memory_limit": 100, "pid_limit": 10, "storage_limit": 7}),
+        ),
+        // What is said elsewhere in the same update counts.
+        (
+            json!({"unified": {"cpu.max": "x"}, "cpu": {"quota": 300_000, "period": 100_000}}),
+            json!({
+                "cpu_limit": 3.0, "memory_limit": 100, "memory_request": 50, "pid_limit": 10,
+                "storage_limit": 7
+            }),
+        ),
+    ] {
+        let resources: LinuxResources = serde_json::from_value(update.clone()).unwrap();
+        let before = info(before.clone());
+        let invalid = before.updated_by(&resources, OnInvalid::Reject);
+        let expected = Extraction {
+            info: info(after),
+            warnings: vec![invalid.unwrap_err()],
+        };
+        let warned = before.updated_by(&resources, OnInvalid::Warn);
+        assert_eq!(warned, Ok(expected), "{update}");
+    }
 }
