@@ -1,0 +1,209 @@
+//! `loadgen run` with a sandboxer of its own: what it leaves, and what it does not.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use tests::{binary, eventually, read_json, run};
+
+const PODS: &str = "30";
+
+/// Where the programs put their files. What still runs in it ends with it.
+struct Place {
+    /// For the sandboxer's socket and directory.
+    temporary: TempDir,
+    results: TempDir,
+}
+
+/// A sandboxer whose socket lies in a place.
+struct Sandboxer {
+    pid: Pid,
+    dir: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = || tempfile::tempdir().expect("a temporary directory");
+        Self {
+            temporary: dir(),
+            results: dir(),
+        }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(binary("loadgen"));
+        command
+            .args(["run", "--no-progress", "--results"])
+            .arg(self.results.path())
+            .args(args)
+            .env("TMPDIR", self.temporary.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// The result of a run that is good.
+    fn good(&self, command: &mut Command) -> Value {
+        let output = command.output().expect("loadgen runs");
+        let shown = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{shown}");
+        let mut runs = entries(self.results.path());
+        let run = runs.pop().expect("the run is saved");
+        assert!(runs.is_empty(), "one run, one directory: {runs:?}");
+        let result = read_json(&run.join("result.json"));
+        let histograms = fs::read_to_string(run.join("latencies.hlog")).expect("histograms");
+        for operation in result["operations"].as_array().expect("a list") {
+            let tag = format!("Tag={},", operation["operation"].as_str().expect("a name"));
+            assert!(histograms.contains(&tag), "{tag} in {histograms}");
+        }
+        result
+    }
+
+    /// The sandboxers that listen somewhere in here.
+    fn sandboxers(&self) -> Vec<Sandboxer> {
+        entries(Path::new("/proc"))
+            .into_iter()
+            .filter_map(|process| {
+                let pid = process.file_name()?.to_str()?.parse().ok()?;
+                // Whoever has ended meanwhile is not looked for.
+                let line = fs::read(process.join("cmdline")).ok()?;
+                let args: Vec<PathBuf> = line
+                    .split(|byte| *byte == 0)
+                    .map(|arg| OsString::from_vec(arg.to_vec()).into())
+                    .collect();
+                let after = |flag: &str| {
+                    let at = args.iter().position(|arg| arg == Path::new(flag))?;
+                    args.get(at + 1)
+                };
+                let here = after("--listen")?.starts_with(self.temporary.path());
+                here.then_some(Sandboxer {
+                    pid: Pid::from_raw(pid)?,
+                    dir: after("--dir")?.clone(),
+                })
+            })
+            .collect()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        for left in self.sandboxers() {
+            // It may have ended meanwhile.
+            let _ = kill_process(left.pid, Signal::KILL);
+        }
+    }
+}
+
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    fs::read_dir(dir)
+        .unwrap_or_else(|e| panic!("{}: {e}", dir.display()))
+        .map(|entry| entry.expect("an entry").path())
+        .collect()
+}
+
+fn plan_hash(args: &[&str]) -> String {
+    let output = run("loadgen", &[&["plan"], args].concat());
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).expect("a hash is text");
+    text.trim_end().to_owned()
+}
+
+#[test]
+fn a_run_is_good_and_leaves_nothing_but_its_result() {
+    let place = Place::new();
+    let result = place.good(&mut place.command(&["--pods", PODS]));
+    assert_eq!(result["complete"], true);
+    assert_eq!(result["valid"], true, "{}", result["reasons"]);
+    assert_eq!(result["totals"]["pods"], 30);
+    assert_eq!(result["totals"]["errors"], 0);
+    assert_eq!(result["totals"]["pods_left_behind"], 0);
+    assert_eq!(result["errors"], serde_json::json!([]));
+    assert!(result["totals"]["rpcs"].as_u64() > Some(30 * 10));
+
+    let left = entries(place.temporary.path());
+    assert!(left.is_empty(), "{left:?}");
+    assert!(place.sandboxers().is_empty(), "it ends with the run");
+}
+
+#[test]
+fn a_seed_is_a_plan() {
+    let hash = |seed| {
+        let place = Place::new();
+        let result = place.good(&mut place.command(&["--pods", PODS, "--seed", seed]));
+        let hash = result["plan_hash"].as_str().expect("a hash").to_owned();
+        assert_eq!(hash, plan_hash(&["--pods", PODS, "--seed", seed]));
+        hash
+    };
+    let seven = hash("7");
+    assert_eq!(seven, hash("7"));
+    assert_ne!(seven, hash("8"));
+}
+
+#[test]
+fn the_environment_does_not_reach_the_sandboxer() {
+    const VARIABLE: (&str, &str) = ("RESOURCE_SLOT_SYNC", "nonsense");
+    let place = Place::new();
+    let output = Command::new(binary("resource-slot-sandboxer"))
+        .args(["--listen", "/dev/null/socket", "--dir", "/dev/null/dir"])
+        .env(VARIABLE.0, VARIABLE.1)
+        .output()
+        .expect("the sandboxer runs");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && complaint.contains(VARIABLE.1),
+        "{complaint}"
+    );
+
+    let mut command = place.command(&["--pods", PODS]);
+    place.good(command.env(VARIABLE.0, VARIABLE.1));
+}
+
+#[test]
+fn a_sandboxer_does_not_outlive_a_loadgen_that_is_killed() {
+    let place = Place::new();
+    // No container ends by itself as long as this test takes.
+    let mut loadgen = place
+        .command(&[
+            "--pods",
+            PODS,
+            "--timeout",
+            "1h",
+            "--sandboxer-arg=--exit-delay=1h",
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("loadgen starts");
+    let sandboxer = eventually("the sandboxer to start", || place.sandboxers().pop());
+    let bundle = eventually("a container to be created", || {
+        let dir = sandboxer.dir.to_str().expect("temporary paths are UTF-8");
+        let output = run(
+            "resource-slot-sandboxer",
+            &["inspect", "--json", "--dir", dir],
+        );
+        let state: Value = serde_json::from_slice(&output.stdout).ok()?;
+        let slots = state["slots"].as_array()?;
+        slots.iter().find_map(|slot| {
+            let bundle = slot["slot"]["containers"][0]["bundle"].as_str()?;
+            Some(PathBuf::from(bundle))
+        })
+    });
+
+    assert_eq!(loadgen.try_wait().expect("a child"), None, "it still runs");
+    loadgen.kill().expect("a child can be killed");
+    loadgen.wait().expect("a child can be waited for");
+    // SIGKILL leaves no chance to clean up; the bundles may lie in memory.
+    let bundles = bundle.parent().expect("a bundle lies in a directory");
+    let name = bundles.file_name().expect("the directory has a name");
+    if name.to_string_lossy().starts_with("loadgen-bundles-") {
+        fs::remove_dir_all(bundles).expect("the bundles can be removed");
+    }
+
+    eventually("the sandboxer to end, too", || {
+        place.sandboxers().is_empty().then_some(())
+    });
+}
