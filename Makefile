@@ -18,7 +18,8 @@ test: setup lint docs
 	$(CARGO) test --workspace --no-fail-fast
 	$(CARGO) bench --workspace --no-run
 
-lint: setup
+lint:
+	@scripts/setup lint
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
