@@ -5,6 +5,7 @@ PREFIX ?= /usr/local
 BIN = $(DESTDIR)$(PREFIX)/bin
 # Where cargo puts its output: $CARGO_TARGET_DIR if it is set.
 TARGET = $(or $(CARGO_TARGET_DIR),target)
+PROGRAMS = $(TARGET)/release/resource-slot-sandboxer $(TARGET)/release/loadgen
 
 .PHONY: run test lint docs bench resource-slot install uninstall setup clean
 
@@ -34,10 +35,14 @@ bench: setup
 resource-slot: setup
 	$(CARGO) build --release -p sandboxer -p loadgen
 
-## install: both binaries to $(PREFIX)/bin
-install: resource-slot
-	install -D -m 0755 $(TARGET)/release/resource-slot-sandboxer $(BIN)/resource-slot-sandboxer
-	install -D -m 0755 $(TARGET)/release/loadgen $(BIN)/loadgen
+## install: both binaries to $(PREFIX)/bin; built only if they are missing, so
+## that `make resource-slot && sudo make install` builds nothing as root
+install: $(PROGRAMS)
+	install -d $(BIN)
+	install -m 0755 $(PROGRAMS) $(BIN)
+
+$(PROGRAMS):
+	$(MAKE) resource-slot
 
 uninstall:
 	rm -f $(BIN)/resource-slot-sandboxer $(BIN)/loadgen
