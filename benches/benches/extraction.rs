@@ -1,16 +1,20 @@
 //! What it costs to learn what a pod or container asks for: each source alone,
-//! and merged, beside the floor of parsing the same bytes.
+//! and all of them. The floor is what cannot be left out: to get over the same
+//! bytes, to look up the same keys, and to read the numbers they begin with.
 
 use std::collections::HashMap;
 use std::hint::black_box;
 
+use benches::beside;
 use containerd_sandbox::Spec;
 use criterion::{Criterion, criterion_group, criterion_main};
 use k8s_cri::v1::{
     LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig, PodSandboxMetadata,
 };
+use oci_spec::runtime::LinuxPids;
 use prost::Message;
 use sandboxer::resource::{ContainerData, OnInvalid, ResourceInfo, SandboxData};
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 fn annotations() -> HashMap<String, String> {
@@ -113,8 +117,95 @@ fn of_sandbox(data: &SandboxData<'_>) -> ResourceInfo {
         .info
 }
 
-fn extraction(c: &mut Criterion) {
-    let mut group = c.benchmark_group("extraction");
+const ANNOTATIONS: [&str; 8] = [
+    "resources.limits.cpu",
+    "resources.limits.memory",
+    "resources.limits.pid",
+    "resources.limits.ephemeral-storage",
+    "resources.requests.cpu",
+    "resources.requests.memory",
+    "kubernetes.io/ingress-bandwidth",
+    "kubernetes.io/egress-bandwidth",
+];
+
+const CGROUP_FILES: [&str; 6] = [
+    "cpu.max",
+    "cpu.weight",
+    "memory.max",
+    "memory.min",
+    "memory.low",
+    "pids.max",
+];
+
+/// The numbers that the values of `keys` begin with.
+fn look_up<const N: usize>(map: &HashMap<String, String>, keys: [&str; N]) -> [Option<f64>; N] {
+    keys.map(|key| {
+        let value = map.get(key)?;
+        let end = value
+            .find(|c: char| c != '.' && !c.is_ascii_digit())
+            .unwrap_or(value.len());
+        value[..end].parse().ok()
+    })
+}
+
+fn skip_json(bytes: &[u8]) -> IgnoredAny {
+    serde_json::from_slice(bytes).expect("the bench's JSON is sound")
+}
+
+fn decode(bytes: &[u8]) -> PodSandboxConfig {
+    PodSandboxConfig::decode(bytes).expect("the bench's configuration is sound")
+}
+
+fn oci(c: &mut Criterion) {
+    let bytes = spec_v1();
+    let spec: Spec = serde_json::from_slice(&bytes).expect("the bench's spec is sound");
+    beside(
+        c.benchmark_group("extraction/oci_v1"),
+        |b| b.iter(|| of_container(black_box(&spec))),
+        |b| {
+            b.iter(|| {
+                let spec = black_box(&spec);
+                let resources = spec.resources().expect("the spec has resources");
+                let cpu = resources
+                    .cpu()
+                    .as_ref()
+                    .map(|cpu| (cpu.quota(), cpu.period(), cpu.shares()));
+                let memory = resources
+                    .memory()
+                    .as_ref()
+                    .map(|m| (m.limit(), m.reservation()));
+                let pids = resources.pids().as_ref().map(LinuxPids::limit);
+                (cpu, memory, pids, look_up(&spec.annotations, ANNOTATIONS))
+            });
+        },
+    );
+    beside(
+        c.benchmark_group("extraction/oci_v1_from_json"),
+        |b| {
+            b.iter(|| {
+                let spec: Spec = serde_json::from_slice(black_box(&bytes)).expect("sound");
+                of_container(&spec)
+            });
+        },
+        |b| b.iter(|| skip_json(black_box(&bytes))),
+    );
+
+    let spec: Spec = serde_json::from_slice(&spec_v2()).expect("the bench's spec is sound");
+    beside(
+        c.benchmark_group("extraction/oci_v2"),
+        |b| b.iter(|| of_container(black_box(&spec))),
+        |b| {
+            b.iter(|| {
+                let spec = black_box(&spec);
+                let files = spec.resources().and_then(|r| r.unified().as_ref());
+                let files = look_up(files.expect("the spec has files"), CGROUP_FILES);
+                (files, look_up(&spec.annotations, ANNOTATIONS))
+            });
+        },
+    );
+}
+
+fn pod(c: &mut Criterion) {
     let none = HashMap::new();
     let nothing = SandboxData {
         config: None,
@@ -123,76 +214,70 @@ fn extraction(c: &mut Criterion) {
         record_metadata: None,
     };
 
-    for (name, bytes) in [("v1", spec_v1()), ("v2", spec_v2())] {
-        let parsed: Spec = serde_json::from_slice(&bytes).expect("the bench's spec is sound");
-        group.bench_function(format!("oci/{name}"), |b| {
-            b.iter(|| of_container(black_box(&parsed)));
-        });
-    }
-    let bytes = spec_v1();
-    group.bench_function("oci/parse_and_extract", |b| {
-        b.iter(|| {
-            let spec: Spec = serde_json::from_slice(black_box(&bytes)).expect("sound");
-            of_container(&spec)
-        });
-    });
-    group.bench_function("oci/floor_parse", |b| {
-        b.iter(|| serde_json::from_slice::<Spec>(black_box(&bytes)).expect("sound"));
-    });
-
     let annotations = annotations();
-    group.bench_function("annotations", |b| {
-        b.iter(|| {
-            of_sandbox(&SandboxData {
-                annotations: black_box(&annotations),
-                ..nothing
-            })
-        });
-    });
+    beside(
+        c.benchmark_group("extraction/annotations"),
+        |b| {
+            b.iter(|| {
+                of_sandbox(&SandboxData {
+                    annotations: black_box(&annotations),
+                    ..nothing
+                })
+            });
+        },
+        |b| b.iter(|| look_up(black_box(&annotations), ANNOTATIONS)),
+    );
 
     let metadata = metadata();
-    group.bench_function("metadata", |b| {
-        b.iter(|| {
-            of_sandbox(&SandboxData {
-                record_metadata: Some(black_box(&metadata)),
-                ..nothing
-            })
-        });
-    });
-    group.bench_function("metadata/floor_parse", |b| {
-        b.iter(|| serde_json::from_slice::<Value>(black_box(&metadata)).expect("sound"));
-    });
+    beside(
+        c.benchmark_group("extraction/metadata"),
+        |b| {
+            b.iter(|| {
+                of_sandbox(&SandboxData {
+                    record_metadata: Some(black_box(&metadata)),
+                    ..nothing
+                })
+            });
+        },
+        |b| b.iter(|| skip_json(black_box(&metadata))),
+    );
 
-    let config = config();
-    let encoded = config.encode_to_vec();
-    group.bench_function("pod_config", |b| {
-        b.iter(|| {
-            of_sandbox(&SandboxData {
-                config: Some(black_box(&config)),
-                ..nothing
-            })
-        });
-    });
-    group.bench_function("merged/decode_and_extract", |b| {
-        b.iter(|| {
-            let config = PodSandboxConfig::decode(black_box(encoded.as_slice())).expect("sound");
-            of_sandbox(&SandboxData {
-                config: Some(&config),
-                annotations: &annotations,
-                record_labels: &none,
-                record_metadata: Some(&metadata),
-            })
-        });
-    });
-    group.bench_function("merged/floor_decode", |b| {
-        b.iter(|| {
-            let config = PodSandboxConfig::decode(black_box(encoded.as_slice())).expect("sound");
-            let record: Value = serde_json::from_slice(black_box(&metadata)).expect("sound");
-            (config, record)
-        });
-    });
-    group.finish();
+    let encoded = config().encode_to_vec();
+    beside(
+        c.benchmark_group("extraction/pod_config"),
+        |b| {
+            b.iter(|| {
+                let config = decode(black_box(&encoded));
+                of_sandbox(&SandboxData {
+                    config: Some(&config),
+                    ..nothing
+                })
+            });
+        },
+        |b| b.iter(|| decode(black_box(&encoded))),
+    );
+    beside(
+        c.benchmark_group("extraction/all_sources"),
+        |b| {
+            b.iter(|| {
+                let config = decode(black_box(&encoded));
+                of_sandbox(&SandboxData {
+                    config: Some(&config),
+                    annotations: black_box(&annotations),
+                    record_labels: &none,
+                    record_metadata: Some(black_box(&metadata)),
+                })
+            });
+        },
+        |b| {
+            b.iter(|| {
+                let config = decode(black_box(&encoded));
+                let annotations = look_up(black_box(&annotations), ANNOTATIONS);
+                (config, annotations, skip_json(black_box(&metadata)))
+            });
+        },
+    );
 }
 
-criterion_group!(benches, extraction);
+criterion_group!(benches, oci, pod);
 criterion_main!(benches);

@@ -3,16 +3,19 @@
 
 use std::fs::{self, File};
 use std::hint::black_box;
-use std::io::Write;
-use std::path::Path;
+use std::io::{Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
+use benches::beside;
 use containerd_sandbox::Key;
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use sandboxer::resource::ResourceInfo;
 use sandboxer::slot::{Change, NewContainer, NewProcess, NewSandbox, ProcessId};
 use sandboxer::store::{Journal, Options, Sync, ViewMode, ViewOp, Views};
 use sandboxer::time::Timestamp;
+use serde::de::IgnoredAny;
 
 const INFO: ResourceInfo = ResourceInfo {
     cpu_limit: Some(2.0),
@@ -58,101 +61,180 @@ fn open(dir: &Path, sync: Sync) -> Journal {
         .0
 }
 
-fn append(c: &mut Criterion) {
-    let mut group = c.benchmark_group("persistence/append");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("a runtime");
-    let change = container();
-    let modes = [
-        Sync::None,
-        Sync::Interval(Duration::from_millis(10)),
-        Sync::Always,
-    ];
-    for sync in modes {
-        let dir = tempfile::tempdir().expect("a directory");
-        let journal = open(dir.path(), sync);
-        let key = key(1);
-        group.bench_function(BenchmarkId::from_parameter(sync), |b| {
-            b.iter(|| {
-                let seq = journal
-                    .append(&key, Timestamp::now(), black_box(&change))
-                    .expect("there is room");
-                runtime
-                    .block_on(journal.durable(seq))
-                    .expect("the disk is well");
-            });
-        });
+/// The length at which a floor's file starts over, in bytes: about what
+/// compaction leaves of a journal.
+const FLOOR_FILE: usize = 16 << 20;
+
+/// A file that lines are written to, over and over.
+struct Lines {
+    file: File,
+    written: usize,
+}
+
+impl Lines {
+    fn new(path: &Path) -> Self {
+        Self {
+            file: File::create(path).expect("there is room"),
+            written: 0,
+        }
     }
 
-    let line = {
-        let dir = tempfile::tempdir().expect("a directory");
-        open(dir.path(), Sync::None)
-            .append(&key(1), Timestamp::now(), &change)
-            .expect("there is room");
-        fs::read(dir.path().join(format!("journal/{:020}.jsonl", 1))).expect("a segment")
-    };
+    fn write(&mut self, line: &[u8]) {
+        if self.written > FLOOR_FILE {
+            self.file.set_len(0).expect("a file can be cut off");
+            self.file.rewind().expect("a file has a beginning");
+            self.written = 0;
+        }
+        self.file.write_all(line).expect("there is room");
+        self.written += line.len();
+    }
+}
+
+/// The line that a journal makes of `change`, which comes after `before`.
+fn line(before: &[Change], change: &Change) -> Vec<u8> {
     let dir = tempfile::tempdir().expect("a directory");
-    let mut file = File::create(dir.path().join("f")).expect("a file");
-    group.bench_function("floor_write", |b| {
-        b.iter(|| file.write_all(black_box(&line)).expect("there is room"));
-    });
-    group.bench_function("floor_write_fdatasync", |b| {
-        b.iter(|| {
-            file.write_all(black_box(&line)).expect("there is room");
-            file.sync_data().expect("the disk is well");
-        });
-    });
-    group.finish();
+    let journal = open(dir.path(), Sync::None);
+    for change in before.iter().chain([change]) {
+        journal
+            .append(&key(1), Timestamp::now(), change)
+            .expect("there is room");
+    }
+    let text = fs::read_to_string(segment(dir.path())).expect("a segment");
+    let last = text.lines().last().expect("a line");
+    format!("{last}\n").into_bytes()
+}
+
+fn segment(dir: &Path) -> PathBuf {
+    dir.join(format!("journal/{:020}.jsonl", 1))
+}
+
+fn append(c: &mut Criterion) {
+    let runtime = runtime();
+    let update = Change::UpdateContainer {
+        container: "f".repeat(64),
+        info: INFO,
+    };
+    let before = [create(), Change::Start, container()];
+    let line = line(&before, &update);
+    for (name, sync) in [
+        ("none", Sync::None),
+        ("interval", Sync::Interval(Duration::from_millis(10))),
+        ("always", Sync::Always),
+    ] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let key = key(1);
+        let journal = open(dir.path(), sync);
+        let append = |change: &Change| {
+            let seq = journal
+                .append(&key, Timestamp::now(), change)
+                .expect("there is room");
+            runtime
+                .block_on(journal.durable(seq))
+                .expect("the disk is well");
+        };
+        before.iter().for_each(append);
+        let mut floor = Lines::new(&dir.path().join("floor"));
+        beside(
+            c.benchmark_group(format!("persistence/append_{name}")),
+            |b| b.iter(|| append(black_box(&update))),
+            |b| {
+                b.iter(|| {
+                    floor.write(black_box(&line));
+                    if sync == Sync::Always {
+                        floor.file.sync_data().expect("the disk is well");
+                    }
+                });
+            },
+        );
+        // All of it was legal: else it could not be compacted, and would not open.
+        drop(journal);
+        drop(open(dir.path(), sync));
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime")
+}
+
+/// Shows a sandbox's resources, and takes them away again.
+fn put_and_remove(key: &Key) -> [ViewOp; 2] {
+    let put = ViewOp::Put {
+        key: key.clone(),
+        container: None,
+        info: black_box(INFO),
+    };
+    let remove = ViewOp::Remove {
+        key: key.clone(),
+        container: None,
+    };
+    [put, remove]
+}
+
+/// Does it, and waits until it is done.
+fn show(views: &Views, runtime: &tokio::runtime::Runtime, key: &Key) {
+    for op in put_and_remove(key) {
+        runtime
+            .block_on(views.submit(op).done())
+            .expect("there is room");
+    }
 }
 
 fn views(c: &mut Criterion) {
-    let mut group = c.benchmark_group("persistence/view");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("a runtime");
-    for (name, mode) in [
-        ("write_through", ViewMode::WriteThrough),
-        ("write_behind", ViewMode::WriteBehind),
-        ("off", ViewMode::Off),
-    ] {
-        let dir = tempfile::tempdir().expect("a directory");
-        let views = Views::start(dir.path(), mode).expect("views start");
-        let key = key(1);
-        group.bench_function(format!("{name}/create_and_remove"), |b| {
-            b.iter(|| {
-                let put = views.submit(ViewOp::Put {
-                    key: key.clone(),
-                    container: None,
-                    info: black_box(INFO),
-                });
-                runtime.block_on(put.done()).expect("there is room");
-                let remove = views.submit(ViewOp::Remove {
-                    key: key.clone(),
-                    container: None,
-                });
-                runtime.block_on(remove.done()).expect("it is there");
-            });
-        });
-    }
+    let runtime = runtime();
+    let key = key(1);
     let dir = tempfile::tempdir().expect("a directory");
-    let sandbox = dir.path().join("f".repeat(64));
+    let start = |mode| Views::start(dir.path(), mode).expect("views start");
+
+    let views = start(ViewMode::WriteThrough);
+    let sandbox = dir.path().join("floor");
     let text = serde_json::to_vec_pretty(&INFO).expect("numbers are JSON");
-    group.bench_function("floor_mkdir_write_unlink_rmdir", |b| {
-        b.iter(|| {
-            fs::create_dir(&sandbox).expect("there is room");
-            let file = sandbox.join("resource_info.json");
-            fs::write(&file, black_box(&text)).expect("there is room");
-            fs::remove_file(&file).expect("it is there");
-            fs::remove_dir(&sandbox).expect("it is there");
-        });
-    });
-    group.finish();
+    beside(
+        c.benchmark_group("persistence/view_write_through"),
+        |b| b.iter(|| show(&views, &runtime, &key)),
+        |b| {
+            b.iter(|| {
+                fs::create_dir(&sandbox).expect("there is room");
+                let file = sandbox.join("resource_info.json");
+                fs::write(&file, black_box(&text)).expect("there is room");
+                fs::remove_file(&file).expect("it is there");
+                fs::remove_dir(&sandbox).expect("it is there");
+            });
+        },
+    );
+    drop(views);
+
+    // Another thread does it later: it cannot do without a place to leave it at.
+    let views = start(ViewMode::WriteBehind);
+    let place = Mutex::new(Vec::with_capacity(1 << 16));
+    beside(
+        c.benchmark_group("persistence/view_write_behind"),
+        |b| b.iter(|| show(&views, &runtime, &key)),
+        |b| {
+            b.iter(|| {
+                for op in put_and_remove(&key) {
+                    let mut left = place.lock().expect("nothing panics in it");
+                    if left.len() == left.capacity() {
+                        left.clear();
+                    }
+                    left.push(op);
+                }
+            });
+        },
+    );
+    drop(views);
+
+    let views = start(ViewMode::Off);
+    beside(
+        c.benchmark_group("persistence/view_off"),
+        |b| b.iter(|| show(&views, &runtime, &key)),
+        |b| b.iter(|| put_and_remove(&key)),
+    );
 }
 
 fn recovery(c: &mut Criterion) {
     const PODS: u64 = 1000;
-    let mut group = c.benchmark_group("persistence/recovery");
     let dir = tempfile::tempdir().expect("a directory");
     let journal = open(dir.path(), Sync::None);
     for pod in 0..PODS {
@@ -164,25 +246,29 @@ fn recovery(c: &mut Criterion) {
         }
     }
     drop(journal);
+    let segment = segment(dir.path());
+    let mut group = c.benchmark_group(format!("persistence/recovery_{PODS}_pods"));
     group.throughput(Throughput::Elements(PODS));
-    group.bench_function(format!("{PODS}_pods"), |b| {
-        b.iter_batched(
-            || (),
-            |()| Journal::open(dir.path(), Options::default()).expect("it opens"),
-            BatchSize::PerIteration,
-        );
-    });
-    let segment = dir.path().join(format!("journal/{:020}.jsonl", 1));
-    group.bench_function(format!("floor_read_and_parse_{PODS}_pods"), |b| {
-        b.iter(|| {
-            let text = fs::read_to_string(&segment).expect("a segment");
-            text.lines()
-                .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a record"))
-                .collect::<Vec<_>>()
-        });
-    });
-    group.finish();
+    beside(
+        group,
+        |b| {
+            b.iter_batched(
+                || (),
+                |()| Journal::open(dir.path(), Options::default()).expect("it opens"),
+                BatchSize::PerIteration,
+            );
+        },
+        |b| {
+            b.iter(|| {
+                let text = fs::read_to_string(&segment).expect("a segment");
+                for line in text.lines() {
+                    let _: IgnoredAny = serde_json::from_str(line).expect("a record");
+                }
+            });
+        },
+    );
 }
 
-criterion_group!(benches, append, views, recovery);
+// Appends come last: the disk is still busy with what they wrote when they are over.
+criterion_group!(benches, views, recovery, append);
 criterion_main!(benches);
