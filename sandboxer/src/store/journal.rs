@@ -206,6 +206,20 @@ impl Journal {
         }
     }
 
+    /// Waits until all that was appended so far, by whomever, is as durable as
+    /// [`Options::sync`] promises: with [`Sync::Always`] on the disk. In the
+    /// other modes it costs nothing and returns at once.
+    ///
+    /// # Errors
+    /// [`StoreError::NotDurable`] if the disk failed.
+    pub async fn barrier(&self) -> Result<(), StoreError> {
+        if self.shared.options.sync != Sync::Always {
+            return Ok(());
+        }
+        let last = self.shared.writer.lock().last_seq();
+        self.durable(last).await
+    }
+
     /// Makes everything durable and ends the threads. A second call does
     /// nothing; appends are refused from now on.
     ///

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rustix::fs::OFlags;
@@ -90,6 +92,37 @@ async fn an_interval_syncs_by_itself_and_durable_does_not_wait() {
     journal.durable(1_000).await.unwrap();
     let mut progress = journal.shared.progress.subscribe();
     progress.wait_for(|p| p.synced == 3).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_barrier_makes_durable_what_nobody_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), with(Sync::Always)).unwrap();
+    journal.barrier().await.unwrap();
+    append_all(&journal, &testing::creates(3));
+    journal.barrier().await.unwrap();
+    assert_eq!(journal.shared.progress.borrow().synced, 3);
+    // Created twice, so no snapshot can mend what follows.
+    append_all(&journal, &testing::creates(2));
+    journal.shared.writer.lock().push_unsynced(unsyncable());
+    let failed = journal.barrier().await;
+    assert!(
+        matches!(failed, Err(StoreError::NotDurable { seq: 5 })),
+        "{failed:?}"
+    );
+}
+
+#[test]
+fn a_barrier_is_free_unless_every_record_is_synced() {
+    for sync in [Sync::None, Sync::Interval(Duration::from_secs(60))] {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::open(dir.path(), with(sync)).unwrap();
+        append_all(&journal, &testing::creates(3));
+        let barrier = pin!(journal.barrier());
+        let polled = barrier.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(Ok(()))), "{sync}: {polled:?}");
+        assert_eq!(journal.shared.progress.borrow().synced, 0);
+    }
 }
 
 #[tokio::test]
