@@ -89,8 +89,9 @@ pub(crate) struct ServeArgs {
         default_value = "none"
     )]
     pub(crate) sync: Sync,
-    /// When resource_info.json files are written: before the reply (write-through), within
-    /// 100 ms (write-behind), or never (off).
+    /// When resource_info.json files are written: before the reply to what creates or
+    /// updates one (write-through; sums and removals within 100 ms), all within 100 ms
+    /// (write-behind), or never (off).
     #[arg(
         long,
         env = "RESOURCE_SLOT_VIEWS",

@@ -25,13 +25,23 @@ impl Backlog {
         self.wants.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.wants.len()
+    }
+
     pub(super) fn insert(&mut self, id: ViewId, want: Want) {
         self.wants.insert(id, want);
     }
 
-    /// Gives all wants up, sandboxes before their containers.
-    pub(super) fn take(&mut self) -> impl Iterator<Item = (ViewId, Want)> + use<> {
-        std::mem::take(&mut self.wants).into_iter()
+    /// Gives one want up, a sandbox's before those of its containers.
+    pub(super) fn pop(&mut self) -> Option<(ViewId, Want)> {
+        self.wants.pop_first()
+    }
+
+    /// Gives the want of a view up if that is to be swept.
+    pub(super) fn take_sweep(&mut self, id: &ViewId) -> Option<Want> {
+        self.wants.get(id).filter(|want| want.sweep)?;
+        self.wants.remove(id)
     }
 
     /// Takes out the want of a view and, if the view goes, those of what goes with it.
@@ -51,8 +61,9 @@ impl Backlog {
     }
 }
 
-/// What an operation comes to on top of what was not done yet.
-pub(super) fn admit(op: ViewOp, backlogs: [&mut Backlog; 2]) -> (ViewId, Want) {
+/// What an operation comes to on top of what was not done yet. A view is in one
+/// backlog at most, so what is done of it first is what was asked for last.
+pub(super) fn admit<const N: usize>(op: ViewOp, backlogs: [&mut Backlog; N]) -> (ViewId, Want) {
     let (key, container, info) = match op {
         ViewOp::Put {
             key,
@@ -98,9 +109,9 @@ mod tests {
             [&mut fresh, &mut failed][i % 2].insert(id, want);
         }
         let name = |id: ViewId| format!("{}/{}", id.key, id.container.unwrap_or_default());
+        let fresh = std::iter::from_fn(|| fresh.pop());
         let mut all: Vec<_> = fresh
-            .take()
-            .chain(failed.take())
+            .chain(std::iter::from_fn(|| failed.pop()))
             .map(|(id, w)| (name(id), w))
             .collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));

@@ -1,8 +1,9 @@
 //! Views: `resource_info.json` files, derived from the journal's state.
 //!
-//! One thread does all of their I/O, in the order in which it was asked for,
-//! so a view is never older than the one before it. Being derived, views are
-//! never synced: a start [repairs](Views::repair) what a power cut did to them.
+//! One thread does all of their I/O. Each view comes to what was asked of it
+//! last, and what nobody waits for is gathered for a while, so that of several
+//! changes of a view only the last is written. Being derived, views are never
+//! synced: a start [repairs](Views::repair) what a power cut did to them.
 
 mod backlog;
 mod disk;
@@ -37,7 +38,8 @@ use worker::{Message, Worker};
 /// When views are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ViewMode {
-    /// Before the change is acknowledged.
+    /// Before the change is acknowledged; what is submitted
+    /// [lazily](Views::submit_lazily) as with write-behind.
     WriteThrough,
     /// Within 100 ms; what is gone by then never touches the disk.
     WriteBehind,
@@ -45,7 +47,7 @@ pub enum ViewMode {
     Off,
 }
 
-/// How long write-behind gathers changes: half of what it promises, so that
+/// How long what nobody waits for is gathered: half of what it promises, so that
 /// writing them has the other half.
 const WINDOW: Duration = Duration::from_millis(50);
 
@@ -75,6 +77,17 @@ pub enum ViewOp {
 struct ViewId {
     key: Key,
     container: Option<String>,
+}
+
+impl ViewId {
+    /// The view of the sandbox, if this is a container's.
+    fn sandbox(&self) -> Option<Self> {
+        self.container.as_ref()?;
+        Some(Self {
+            key: self.key.clone(),
+            container: None,
+        })
+    }
 }
 
 /// The directory of a sandbox's views: its id, which is all that CRI's
@@ -129,7 +142,7 @@ impl Views {
     }
 
     fn start_with(dir: &Path, mode: ViewMode, window: Duration) -> Result<Self, StoreError> {
-        let worker = Worker::new(Root::open(dir)?, mode, window);
+        let worker = Worker::new(Root::open(dir)?, window);
         let queue = Arc::new(Queue::default());
         let fed = Arc::clone(&queue);
         let thread = thread::Builder::new()
@@ -143,21 +156,28 @@ impl Views {
         })
     }
 
-    /// Asks for a change of a view. Never blocks.
+    /// Asks for a change of a view. Never blocks. It is made on top of all that
+    /// was submitted for the view before, lazily or not.
     pub fn submit(&self, op: ViewOp) -> Ack {
-        match self.mode {
-            ViewMode::Off => Ack(None),
-            ViewMode::WriteBehind => {
-                // Refused only when stopped: then the next start repairs it.
-                let _ = self.queue.push(Message::Op(op, None));
-                Ack(None)
-            }
-            ViewMode::WriteThrough => {
-                let (done, ack) = oneshot::channel();
-                // Refused, the message drops `done`, and the Ack tells.
-                let _ = self.queue.push(Message::Op(op, Some(done)));
-                Ack(Some(ack))
-            }
+        if self.mode != ViewMode::WriteThrough {
+            self.submit_lazily(op);
+            return Ack(None);
+        }
+        let (done, ack) = oneshot::channel();
+        // Refused, the message drops `done`, and the Ack tells.
+        let _ = self.queue.push_urgent(Message::Op(op, Some(done)));
+        Ack(Some(ack))
+    }
+
+    /// As [`Views::submit`], for a change that nobody waits for: in every mode
+    /// it is handled as write-behind is, so it is made within 100 ms or when
+    /// stopped; of several of one view only the last is, and none of a sandbox
+    /// that is removed by then. What waits is at most one change a view, and
+    /// what was submitted in the last moments.
+    pub fn submit_lazily(&self, op: ViewOp) {
+        if self.mode != ViewMode::Off {
+            // Refused only when stopped: then the next start repairs it.
+            let _ = self.queue.push(Message::Op(op, None));
         }
     }
 

@@ -25,6 +25,8 @@ struct State<T> {
 /// How long the reader waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {
+    /// Not at all.
+    No,
     /// For an item, however long.
     Item,
     /// For an item, until then.
@@ -93,6 +95,7 @@ impl<T> Queue<T> {
         state.patient = matches!(wait, Wait::Until(_));
         while !state.closed && !state.urgent && (state.patient || state.items.is_empty()) {
             match wait {
+                Wait::No => break,
                 Wait::Item => self.wake.wait(&mut state),
                 Wait::ItemUntil(deadline) | Wait::Until(deadline) => {
                     if self.wake.wait_until(&mut state, deadline).timed_out() {
@@ -153,8 +156,9 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_that_has_passed_does_not_wait() {
+    fn without_a_wait_or_after_a_deadline_what_is_there_is_taken() {
         let queue = Queue::<u8>::default();
+        assert!(queue.take(Wait::No).items.is_empty());
         assert!(queue.take(Wait::ItemUntil(Instant::now())).items.is_empty());
     }
 }

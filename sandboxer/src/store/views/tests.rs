@@ -6,6 +6,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::slot::{Change, NewContainer, NewProcess, NewSandbox};
 use crate::store::testing::{info, key};
@@ -164,6 +166,150 @@ fn write_behind_flushes_by_itself() {
     let _ = views.submit(put("a", None, 1));
     while shown(&dir.path().join("a")).is_none() {
         std::thread::yield_now();
+    }
+}
+
+#[test]
+fn what_nobody_waits_for_is_written_by_itself_however_much_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let views = Views::start(dir.path(), ViewMode::WriteThrough).unwrap();
+    let ids: Vec<String> = (0..300).map(|i| format!("s{i}")).collect();
+    for id in &ids {
+        views.submit_lazily(put(id, None, 1));
+    }
+    while !ids.iter().all(|id| shown(&dir.path().join(id)).is_some()) {
+        std::thread::yield_now();
+    }
+}
+
+#[tokio::test]
+async fn who_waits_does_not_wait_for_what_is_gathered() {
+    let dir = tempfile::tempdir().unwrap();
+    let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER).unwrap();
+    views.submit_lazily(put("a", None, 1));
+    views.submit(put("b", None, 2)).done().await.unwrap();
+    assert_eq!(shown(&dir.path().join("b")), Some(info(2)));
+    assert_eq!(shown(&dir.path().join("a")), None);
+    views.flush_and_stop();
+    assert_eq!(shown(&dir.path().join("a")), Some(info(1)));
+}
+
+#[tokio::test]
+async fn a_lazy_removal_does_not_take_what_was_put_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER).unwrap();
+    for op in [
+        put("a", None, 1),
+        put("a", Some("c"), 2),
+        put("b", Some("c"), 2),
+    ] {
+        views.submit(op).done().await.unwrap();
+    }
+    views.submit_lazily(remove("a", None));
+    views.submit_lazily(remove("b", None));
+    assert_eq!(shown(&dir.path().join("a")), Some(info(1)), "nobody waits");
+    views.submit(put("a", None, 5)).done().await.unwrap();
+    assert_eq!(tree(dir.path())[..2], ["a", "a/resource_info.json"]);
+    // A container's alone, while its sandbox is still to go.
+    views.submit(put("b", Some("d"), 6)).done().await.unwrap();
+    views.flush_and_stop();
+    let expected = [
+        "a",
+        "a/resource_info.json",
+        "b",
+        "b/containers",
+        "b/containers/d",
+        "b/containers/d/resource_info.json",
+    ];
+    assert_eq!(tree(dir.path()), expected);
+    assert_eq!(shown(&dir.path().join("a")), Some(info(5)));
+}
+
+#[tokio::test]
+async fn a_lazy_removal_takes_what_was_put_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER).unwrap();
+    views.submit(put("a", None, 1)).done().await.unwrap();
+    views.submit(put("a", Some("c"), 2)).done().await.unwrap();
+    views.submit_lazily(remove("a", Some("c")));
+    views.submit_lazily(put("a", None, 3));
+    views.submit_lazily(remove("a", None));
+    views.flush_and_stop();
+    assert_eq!(tree(dir.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_lazy_view_of_what_is_gone_in_time_never_touches_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER).unwrap();
+    let handle = fs::File::open(dir.path()).unwrap();
+    handle.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    views.submit_lazily(put("a", None, 1));
+    views.submit_lazily(put("a", Some("c"), 1));
+    views.submit_lazily(remove("a", None));
+    views.submit_lazily(put("b", None, 1));
+    views.submit(remove("b", None)).done().await.unwrap();
+    views.flush_and_stop();
+    let touched = fs::metadata(dir.path()).unwrap().modified().unwrap();
+    assert_eq!(touched, SystemTime::UNIX_EPOCH);
+}
+
+/// An operation on one of a few views, and whether somebody waits for it.
+fn ops() -> impl Strategy<Value = Vec<(ViewOp, bool)>> {
+    let container = prop::sample::select(vec![None, Some("c"), Some("d")]);
+    let id = prop::sample::select(vec!["a", "b"]);
+    let op = (id, container, prop::option::of(1..9_u64), any::<bool>());
+    let op = op.prop_map(|(id, container, pids, waits)| match pids {
+        Some(pids) => (put(id, container, pids), waits),
+        None => (remove(id, container), waits),
+    });
+    prop::collection::vec(op, 0..24)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn each_view_comes_to_what_was_asked_of_it_last(
+        ops in ops(),
+        mode in prop::sample::select(vec![ViewMode::WriteThrough, ViewMode::WriteBehind]),
+        window in prop::sample::select(vec![Duration::ZERO, FOREVER]),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let views = Views::start_with(dir.path(), mode, window).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let path = |id: &str, container: &Option<String>| match container {
+            None => dir.path().join(id),
+            Some(container) => dir.path().join(id).join("containers").join(container),
+        };
+        let mut expected: HashMap<(String, Option<String>), ResourceInfo> = HashMap::new();
+        for (op, waits) in ops {
+            let (id, container, info) = match op.clone() {
+                ViewOp::Put { key, container, info } => (key.id().to_owned(), container, Some(info)),
+                ViewOp::Remove { key, container } => (key.id().to_owned(), container, None),
+            };
+            if waits {
+                runtime.block_on(views.submit(op).done()).unwrap();
+            } else {
+                views.submit_lazily(op);
+            }
+            if waits && mode == ViewMode::WriteThrough {
+                prop_assert_eq!(shown(&path(&id, &container)), info);
+            }
+            match info {
+                Some(info) => { expected.insert((id, container), info); }
+                None => expected.retain(|view, _| {
+                    view.0 != id || (container.is_some() && view.1 != container)
+                }),
+            }
+        }
+        views.flush_and_stop();
+        for id in ["a", "b"] {
+            for container in [None, Some("c".to_owned()), Some("d".to_owned())] {
+                let shown = shown(&path(id, &container));
+                prop_assert_eq!(shown.as_ref(), expected.get(&(id.to_owned(), container)));
+            }
+        }
     }
 }
 

@@ -9,16 +9,22 @@ use super::backlog::{self, Backlog, Want};
 use super::disk::{Root, Swept};
 use super::queue::{Queue, Wait};
 use super::repair::{self, Expected, Repaired};
-use super::{ViewId, ViewMode, ViewOp};
+use super::{ViewId, ViewOp};
 use crate::store::error::StoreError;
 
 /// How long after a failure it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Of the views whose window is over, so many are written between two looks at
+/// the queue, so that nobody who waits has to wait for them all; or a share of
+/// them, if that is more, so that they are done before the next ones are due.
+const SLICE: usize = 16;
+const SLICES: usize = 8;
+
 /// What the thread is asked for.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// Change a view; the answer goes to whoever waits for it.
+    /// Change a view: at once, if somebody waits for the answer, else within the window.
     Op(ViewOp, Option<oneshot::Sender<Result<(), StoreError>>>),
     /// Make the directory agree.
     Repair(Expected, SyncSender<Result<Repaired, StoreError>>),
@@ -27,11 +33,14 @@ pub(super) enum Message {
 #[derive(Debug)]
 pub(super) struct Worker {
     root: Root,
-    mode: ViewMode,
     window: Duration,
-    /// Gathered by write-behind.
+    /// What nobody waits for, gathered until the window is over.
     fresh: Backlog,
     flush_at: Option<Instant>,
+    /// What was gathered in a window that is over.
+    due: Backlog,
+    /// How much of it is done between two looks at the queue.
+    slice: usize,
     /// What was tried in vain.
     failed: Backlog,
     retry_at: Option<Instant>,
@@ -40,13 +49,14 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(root: Root, mode: ViewMode, window: Duration) -> Self {
+    pub(super) fn new(root: Root, window: Duration) -> Self {
         Self {
             root,
-            mode,
             window,
             fresh: Backlog::default(),
             flush_at: None,
+            due: Backlog::default(),
+            slice: 0,
             failed: Backlog::default(),
             retry_at: None,
             failing: false,
@@ -60,23 +70,24 @@ impl Worker {
             for message in taken.items {
                 self.handle(message);
             }
-            let now = Instant::now();
-            if taken.closed || self.flush_at.is_some_and(|at| at <= now) {
-                self.flush_at = None;
-                for (id, want) in self.fresh.take() {
-                    let _ = self.attempt(id, want);
-                }
-            }
-            if taken.closed || self.retry_at.is_some_and(|at| at <= now) {
-                self.retry();
-            }
             if taken.closed {
-                return;
+                return self.finish();
+            }
+            let now = Instant::now();
+            if self.due.is_empty() && self.flush_at.is_some_and(|at| at <= now) {
+                self.close_window();
+            }
+            self.flush(self.slice);
+            if self.retry_at.is_some_and(|at| at <= now) {
+                self.retry();
             }
         }
     }
 
     fn wait(&self) -> Wait {
+        if !self.due.is_empty() {
+            return Wait::No;
+        }
         match (self.flush_at, self.retry_at) {
             (Some(flush), Some(retry)) => Wait::Until(flush.min(retry)),
             (Some(flush), None) => Wait::Until(flush),
@@ -88,23 +99,46 @@ impl Worker {
     fn handle(&mut self, message: Message) {
         match message {
             Message::Op(op, ack) => {
-                let (id, want) = backlog::admit(op, [&mut self.fresh, &mut self.failed]);
-                if self.mode == ViewMode::WriteBehind {
+                let pending = [&mut self.fresh, &mut self.due, &mut self.failed];
+                let (id, want) = backlog::admit(op, pending);
+                let Some(ack) = ack else {
                     self.fresh.insert(id, want);
                     self.flush_at
                         .get_or_insert_with(|| Instant::now() + self.window);
                     return;
-                }
-                let done = self.attempt(id, want);
-                if let Some(ack) = ack {
-                    // Whoever asked need not have waited.
-                    let _ = ack.send(done);
-                }
+                };
+                // Whoever asked need not have waited.
+                let _ = ack.send(self.attempt(id, want));
             }
             Message::Repair(expected, reply) => {
                 let _ = reply.send(self.repair(&expected));
             }
         }
+    }
+
+    /// Makes due what was gathered.
+    fn close_window(&mut self) {
+        self.flush_at = None;
+        self.due = std::mem::take(&mut self.fresh);
+        self.slice = SLICE.max(self.due.len() / SLICES);
+    }
+
+    /// Does so much of what is due.
+    fn flush(&mut self, count: usize) {
+        for _ in 0..count {
+            let Some((id, want)) = self.due.pop() else {
+                return;
+            };
+            let _ = self.attempt(id, want);
+        }
+    }
+
+    /// Does everything, what failed as well, once.
+    fn finish(mut self) {
+        self.flush(usize::MAX);
+        self.close_window();
+        self.flush(usize::MAX);
+        self.retry();
     }
 
     fn repair(&mut self, expected: &Expected) -> Result<Repaired, StoreError> {
@@ -121,7 +155,9 @@ impl Worker {
 
     /// Does what is wanted, or keeps it to be tried again.
     fn attempt(&mut self, id: ViewId, mut want: Want) -> Result<(), StoreError> {
-        let done = self.fulfil(&id, &mut want);
+        let done = self
+            .sweep_around(&id)
+            .and_then(|()| self.fulfil(&id, &mut want));
         if let Err(e) = &done {
             if !self.failing {
                 self.failing = true;
@@ -130,6 +166,20 @@ impl Worker {
             self.postpone(id, want);
         }
         done
+    }
+
+    /// Sweeps the sandbox of a container's view if that is still to be done:
+    /// later, it would take this view along.
+    fn sweep_around(&mut self, id: &ViewId) -> Result<(), StoreError> {
+        let Some(sandbox) = id.sandbox() else {
+            return Ok(());
+        };
+        let pending = [&mut self.fresh, &mut self.due, &mut self.failed];
+        let sweep = pending.into_iter().find_map(|b| b.take_sweep(&sandbox));
+        match sweep {
+            Some(sweep) => self.attempt(sandbox, sweep),
+            None => Ok(()),
+        }
     }
 
     fn fulfil(&self, id: &ViewId, want: &mut Want) -> Result<(), StoreError> {
@@ -159,12 +209,47 @@ impl Worker {
 
     fn retry(&mut self) {
         self.retry_at = None;
-        for (id, want) in self.failed.take() {
+        let mut again = std::mem::take(&mut self.failed);
+        while let Some((id, want)) = again.pop() {
             let _ = self.attempt(id, want);
         }
         if self.failing && self.failed.is_empty() {
             self.failing = false;
             tracing::info!("every view is up to date again");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{info, key};
+
+    #[test]
+    fn a_sweep_that_failed_comes_before_what_lies_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut worker = Worker::new(Root::open(dir.path()).unwrap(), Duration::ZERO);
+        let sandbox = ViewId {
+            key: key("a"),
+            container: None,
+        };
+        let again = Want {
+            sweep: true,
+            info: Some(info(1)),
+        };
+        worker.postpone(sandbox, again);
+        let container = ViewOp::Put {
+            key: key("a"),
+            container: Some("c".to_owned()),
+            info: info(2),
+        };
+        worker.handle(Message::Op(container, None));
+        worker.close_window();
+        worker.flush(1);
+        worker.retry();
+        for view in ["a", "a/containers/c"] {
+            let file = dir.path().join(view).join("resource_info.json");
+            assert!(file.exists(), "{view}");
         }
     }
 }
