@@ -8,7 +8,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sandboxer::inspect::InspectArgs;
 use sandboxer::resource::OnInvalid;
-use sandboxer::store::{Sync, ViewMode};
+use sandboxer::store::{Options, Sync, ViewMode};
 use tracing::Level;
 
 /// A containerd sandboxer that allocates nothing: it starts no process, mounts nothing and
@@ -103,6 +103,17 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "RESOURCE_SLOT_HISTORY", action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(crate) history: bool,
+    /// Take a snapshot in place of the journal's old segments when so many bytes were
+    /// appended since the last one, or twice its size if that is more; earlier at a start
+    /// and where the file system has little room left.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_COMPACT_BYTES",
+        value_name = "BYTES",
+        default_value_t = Options::default().compact_min_bytes,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) compact_bytes: u64,
     /// Start in spite of a corrupt journal: drop what cannot be read, and say what that was.
     #[arg(long, env = "RESOURCE_SLOT_RECOVER", action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]

@@ -48,7 +48,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         sync: args.sync,
         history: args.history,
         recover: args.recover,
-        ..Options::default()
+        compact_min_bytes: args.compact_bytes,
     };
     let (journal, recovered) = Journal::open(dir, options)?;
     info!("Recovered {}: {}", dir.display(), recovered.report);

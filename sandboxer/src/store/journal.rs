@@ -21,9 +21,10 @@ use super::record;
 use super::recovery::{self, Replayed};
 use super::report::Report;
 use super::segment::Segment;
-use super::shared::{Progress, Shared, compact_at};
+use super::shared::{Progress, Shared};
 use super::snapshot;
 use super::sync::Sync;
+use super::worth::Worth;
 use super::writer::{Start, Writer};
 use crate::slot::{Change, Slot};
 use crate::time::Timestamp;
@@ -38,7 +39,8 @@ pub struct Options {
     /// Whether to open a damaged journal without what cannot be used.
     pub recover: bool,
     /// A snapshot is taken when so many bytes were appended since the last one,
-    /// or twice its size if that is more.
+    /// or twice its size if that is more; earlier at a start and where the file
+    /// system has little room left.
     pub compact_min_bytes: u64,
 }
 
@@ -118,7 +120,7 @@ impl Journal {
             segment,
             next_seq,
             uncompacted: sizes.appended,
-            compact_at: compact_at(&options, sizes.snapshot),
+            worth: Worth::new(&options, sizes.snapshot),
             compactor,
             unsynced,
         });

@@ -30,6 +30,7 @@ mod shared;
 mod snapshot;
 mod sync;
 mod views;
+mod worth;
 mod writer;
 
 #[cfg(test)]

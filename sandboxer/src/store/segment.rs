@@ -6,6 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustix::fs::fstatvfs;
+
 use super::directory::FILE_MODE;
 use super::error::StoreError;
 
@@ -56,6 +58,12 @@ impl Segment {
 
     pub(super) fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
+    }
+
+    /// How many bytes its file system has left, if that can be told.
+    pub(super) fn room(&self) -> Option<u64> {
+        let fs = fstatvfs(&*self.file).ok()?;
+        Some(fs.f_bavail.saturating_mul(fs.f_frsize))
     }
 
     /// Appends a line by one `write(2)`, or more if the kernel takes it in

@@ -44,14 +44,6 @@ pub(super) struct Shared {
     pub(super) progress: watch::Sender<Progress>,
 }
 
-/// When a compaction is worth its while: the journal may grow to twice what
-/// matters in it, so that compacting costs a constant share of appending.
-pub(super) fn compact_at(options: &Options, snapshot_bytes: u64) -> u64 {
-    options
-        .compact_min_bytes
-        .max(snapshot_bytes.saturating_mul(2))
-}
-
 impl Shared {
     /// The syncing thread's life.
     pub(super) fn sync_loop(&self) {
@@ -160,7 +152,7 @@ impl Shared {
     fn compacted(&self, through: u64, bytes: u64) {
         tracing::debug!("snapshot of record {through}: {bytes} bytes");
         let mut writer = self.writer.lock();
-        writer.compacted(through, compact_at(&self.options, bytes));
+        writer.compacted(through, bytes);
         if writer.distrusted.is_none() {
             self.progress.send_modify(|p| {
                 p.synced = p.synced.max(through);

@@ -48,6 +48,29 @@ pub(super) fn creates(count: u32) -> Vec<Entry> {
     (0..count).map(one).collect()
 }
 
+/// So many sandboxes, one after the other: nothing is left of them.
+pub(super) fn churn(rounds: u32) -> Vec<Entry> {
+    let at = Timestamp::from_nanos(1);
+    let life = |i| {
+        let key = key(&format!("s{i}"));
+        [create(i), Change::Stop(0), Change::Delete].map(|change| (key.clone(), at, change))
+    };
+    (0..rounds).flat_map(life).collect()
+}
+
+/// Waits for the snapshot that was asked for last, and gives its record; 0 if none was.
+pub(super) fn wait_for_snapshot(journal: &Journal) -> u64 {
+    let listing = journal.shared.directory.list().unwrap();
+    let last_roll = listing.segments.last().unwrap() - 1;
+    let mut progress = journal.shared.progress.subscribe();
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(async { progress.wait_for(|p| p.synced >= last_roll).await.map(drop) })
+        .unwrap();
+    last_roll
+}
+
 /// Every change that might be made to one of a few sandboxes.
 fn candidates(namespace: &str) -> Vec<(Key, Change)> {
     let mut all = Vec::new();

@@ -8,6 +8,10 @@ use super::directory::Directory;
 use super::error::StoreError;
 use super::record;
 use super::segment::Segment;
+use super::worth::Worth;
+
+/// After so many bytes it is looked anew how much room the file system has left.
+const LOOK: u64 = 16 << 10;
 
 /// The state behind the journal's lock.
 #[derive(Debug)]
@@ -21,8 +25,9 @@ pub(super) struct Writer {
     line: Vec<u8>,
     /// Bytes of closed and open segments that no compaction was asked for yet.
     uncompacted: u64,
-    /// How many of them are worth one.
-    compact_at: u64,
+    /// At how many of them the room is looked at.
+    look_at: u64,
+    worth: Worth,
     /// Where compactions are asked for; `None` once closed.
     compactor: Option<mpsc::Sender<u64>>,
     /// Closed segments that are not durable yet, each with its last record.
@@ -53,7 +58,7 @@ pub(super) struct Start {
     pub(super) segment: Segment,
     pub(super) next_seq: u64,
     pub(super) uncompacted: u64,
-    pub(super) compact_at: u64,
+    pub(super) worth: Worth,
     pub(super) compactor: mpsc::Sender<u64>,
     /// Closed segments that may not be durable, each with its last record.
     pub(super) unsynced: Vec<(u64, Arc<File>)>,
@@ -61,21 +66,26 @@ pub(super) struct Start {
 
 impl Writer {
     pub(super) fn new(start: Start) -> Self {
-        Self {
+        let mut writer = Self {
             directory: start.directory,
             segment: start.segment,
             usable: true,
             next_seq: start.next_seq,
             line: Vec::new(),
             uncompacted: start.uncompacted,
-            compact_at: start.compact_at,
+            look_at: 0,
+            worth: start.worth,
             compactor: Some(start.compactor),
             unsynced: start.unsynced,
             names_unsynced: false,
             distrusted: None,
             wanted: 0,
             closed: false,
+        };
+        if writer.worth.pays_at_start(writer.uncompacted) {
+            writer.compact();
         }
+        writer
     }
 
     /// The last record's sequence number, 0 if there is none.
@@ -88,6 +98,19 @@ impl Writer {
     /// # Errors
     /// Then the record is not in the journal, and never will be.
     pub(super) fn append(&mut self, body: &[u8]) -> Result<u64, StoreError> {
+        let appended = self.write(body);
+        let compact = match &appended {
+            Ok(_) => self.worth.pays(self.uncompacted) || self.is_short_of_room(),
+            Err(StoreError::NoSpace { .. }) => self.worth.pays_in_need(self.uncompacted),
+            Err(_) => false,
+        };
+        if compact {
+            self.compact();
+        }
+        appended
+    }
+
+    fn write(&mut self, body: &[u8]) -> Result<u64, StoreError> {
         if self.closed {
             return Err(StoreError::Closed);
         }
@@ -105,15 +128,26 @@ impl Writer {
         }
         self.next_seq += 1;
         self.uncompacted += self.line.len() as u64;
-        if self.uncompacted > self.compact_at {
-            self.compact();
-        }
         Ok(seq)
+    }
+
+    /// Whether the last moment has come in which there is room for a snapshot,
+    /// which needs it before it gives any back.
+    fn is_short_of_room(&mut self) -> bool {
+        let appended = self.uncompacted;
+        if appended < self.look_at || !self.worth.pays_in_need(appended) {
+            return false;
+        }
+        self.look_at = appended + LOOK;
+        let needed = self.worth.room_needed(appended);
+        self.segment.room().is_some_and(|room| room < needed)
     }
 
     /// Closes the segment and asks for a snapshot of everything up to here.
     fn compact(&mut self) {
-        match self.roll() {
+        // One that was given up is closed.
+        let closed = if self.usable { self.roll() } else { Ok(()) };
+        match closed {
             Ok(()) => self.ask_for_snapshot(),
             // The segment at hand will do until the next append tries again.
             Err(e) => tracing::debug!("no new segment yet: {e}"),
@@ -123,6 +157,7 @@ impl Writer {
     /// Asks for a snapshot through the last record.
     fn ask_for_snapshot(&mut self) {
         self.uncompacted = 0;
+        self.look_at = 0;
         if let Some(compactor) = &self.compactor {
             // The compactor is only gone when the journal is being closed.
             let _ = compactor.send(self.last_seq());
@@ -174,10 +209,9 @@ impl Writer {
         self.ask_for_snapshot();
     }
 
-    /// A snapshot of record `through` is durable; the next is worth its while
-    /// after `compact_at` bytes.
-    pub(super) fn compacted(&mut self, through: u64, compact_at: u64) {
-        self.compact_at = compact_at;
+    /// A snapshot of record `through`, of so many bytes, is durable.
+    pub(super) fn compacted(&mut self, through: u64, bytes: u64) {
+        self.worth = self.worth.after(bytes);
         self.unsynced.retain(|(last, _)| *last > through);
         if self.distrusted.is_some_and(|seq| seq <= through) {
             self.distrusted = None;
@@ -199,5 +233,37 @@ impl Writer {
     #[cfg(test)]
     pub(super) fn push_unsynced(&mut self, file: File) {
         self.unsynced.push((self.last_seq(), Arc::new(file)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Options;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn without_space_a_snapshot_is_asked_for_once_it_pays() {
+        for (appended, asked) in [(64 << 10, None), ((64 << 10) + 1, Some(4))] {
+            let dir = tempfile::tempdir().unwrap();
+            let directory = Directory::of(dir.path());
+            directory.create().unwrap();
+            symlink("/dev/full", directory.segment(1)).unwrap();
+            let (compactor, requests) = mpsc::channel();
+            let mut writer = Writer::new(Start {
+                segment: Segment::open(directory.segment(1), 0).unwrap(),
+                directory,
+                next_seq: 5,
+                uncompacted: 0,
+                worth: Worth::new(&Options::default(), 0),
+                compactor,
+                unsynced: Vec::new(),
+            });
+            writer.uncompacted = appended;
+            let full = writer.append(b"{}").unwrap_err();
+            assert!(matches!(full, StoreError::NoSpace { .. }), "{full}");
+            assert_eq!(requests.try_iter().last(), asked);
+            assert_eq!(writer.append(b"{}").unwrap(), 5);
+        }
     }
 }

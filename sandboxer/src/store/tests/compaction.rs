@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
 
-use crate::slot::Change;
 use crate::store::compaction::compact;
 use crate::store::directory::Directory;
-use crate::store::testing::{append_all, create, fold, key, open, script, scripts, write_journal};
+use crate::store::testing::{
+    append_all, churn, create, fold, key, open, script, scripts, wait_for_snapshot, write_journal,
+};
 use crate::store::{Journal, Options, read};
 use crate::time::Timestamp;
 
@@ -88,25 +89,6 @@ proptest! {
     }
 }
 
-/// Waits until the compactor has made the snapshot of a record from `seq` on.
-fn wait_for_snapshot(journal: &Journal, seq: u64) {
-    let mut progress = journal.shared.progress.subscribe();
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(async { progress.wait_for(|p| p.synced >= seq).await.map(drop) })
-        .unwrap();
-}
-
-fn churn(rounds: u32) -> Vec<crate::store::testing::Entry> {
-    let at = Timestamp::from_nanos(1);
-    let life = |i| {
-        let key = key(&format!("s{i}"));
-        [create(i), Change::Stop(0), Change::Delete].map(|change| (key.clone(), at, change))
-    };
-    (0..rounds).flat_map(life).collect()
-}
-
 #[test]
 fn the_journal_grows_with_the_state_and_not_with_history() {
     let dir = tempfile::tempdir().unwrap();
@@ -119,9 +101,7 @@ fn the_journal_grows_with_the_state_and_not_with_history() {
     for _ in 0..5 {
         let entries = churn(100);
         append_all(&journal, &entries);
-        let listing = directory.list().unwrap();
-        let last_roll = listing.segments.last().unwrap() - 1;
-        wait_for_snapshot(&journal, last_roll);
+        wait_for_snapshot(&journal);
     }
     drop(journal);
     let (_journal, recovered) = open(dir.path());
@@ -142,10 +122,9 @@ fn history_keeps_every_record() {
     };
     let (journal, _) = Journal::open(dir.path(), options).unwrap();
     append_all(&journal, &churn(50));
-    let directory = Directory::of(dir.path());
-    let last_roll = directory.list().unwrap().segments.last().unwrap() - 1;
-    wait_for_snapshot(&journal, last_roll);
+    let last_roll = wait_for_snapshot(&journal);
     drop(journal);
+    let directory = Directory::of(dir.path());
     let listing = directory.list().unwrap();
     assert!(listing.segments.len() > 3);
     assert_eq!(listing.snapshots, [last_roll]);

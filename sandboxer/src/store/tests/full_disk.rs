@@ -7,7 +7,9 @@ use std::process::Command;
 use containerd_sandbox::{Code, Error};
 
 use crate::resource::ResourceInfo;
-use crate::store::testing::{Entry, append_all, create, creates, fold, key, open};
+use crate::store::testing::{
+    Entry, append_all, churn, create, creates, fold, key, open, wait_for_snapshot,
+};
 use crate::store::{Journal, Options, StoreError, ViewMode, ViewOp, Views};
 use crate::time::Timestamp;
 
@@ -108,6 +110,23 @@ fn a_full_disk_refuses_appends_until_there_is_space() {
 #[test]
 fn a_full_disk_refuses_snapshots_until_there_is_space() {
     survives_a_full_disk(20_000);
+}
+
+/// It would be full three times over with all that is appended.
+#[test]
+fn a_journal_makes_room_for_itself() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let (journal, _) = open(disk.path());
+    for _ in 0..40 {
+        append_all(&journal, &churn(80));
+        wait_for_snapshot(&journal);
+    }
+    drop(journal);
+    let (_journal, recovered) = open(disk.path());
+    assert_eq!(recovered.report.last_seq, 40 * 80 * 3);
+    assert!(recovered.slots.is_empty());
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use std::fs;
 
 use crate::store::directory::Directory;
-use crate::store::testing::{append_all, create, creates, fold, key, open, scripts, write_journal};
+use crate::store::testing::{
+    append_all, churn, create, creates, fold, key, open, scripts, wait_for_snapshot, write_journal,
+};
 use crate::store::{Journal, Options, StoreError, read};
 use crate::time::Timestamp;
 
@@ -45,6 +47,19 @@ fn foreign_files_are_named_and_left_and_unfinished_snapshots_removed() {
     assert!(recovered.report.warnings()[0].contains("notes"));
     assert!(notes.exists());
     assert!(!unfinished.exists());
+}
+
+#[test]
+fn a_start_that_had_much_to_read_spares_the_next_one_that() {
+    let dir = tempfile::tempdir().unwrap();
+    write_journal(dir.path(), Options::default(), &churn(300));
+    let (journal, recovered) = open(dir.path());
+    assert_eq!(recovered.report.records, 900);
+    assert_eq!(wait_for_snapshot(&journal), 900);
+    drop(journal);
+    let (_journal, recovered) = open(dir.path());
+    assert_eq!(recovered.report.records, 0);
+    assert_eq!(recovered.report.snapshot, Some(900));
 }
 
 #[test]
