@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use containerd_sandbox::client::Ttrpc;
-use containerd_sandbox::{Code, Result};
+use containerd_sandbox::{Code, Error, Result};
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt};
 use serde_json::{Value, json};
@@ -337,11 +337,17 @@ impl Client {
         }
     }
 
-    /// Takes random steps and counts those acknowledged, until the connection is lost.
+    /// Takes random steps and counts those acknowledged, until the connection
+    /// is lost; gives how that shows.
     ///
     /// # Panics
     /// If a legal step is refused.
-    pub async fn load(&mut self, client: &Ttrpc, rng: &mut impl Rng, acknowledged: &AtomicU64) {
+    pub async fn load(
+        &mut self,
+        client: &Ttrpc,
+        rng: &mut impl Rng,
+        acknowledged: &AtomicU64,
+    ) -> Error {
         loop {
             let sandbox = format!("{}-{}", self.name, rng.random_range(0..SANDBOXES));
             let (step, outcomes) = Step::draw(rng, self.book.get(&sandbox));
@@ -356,7 +362,7 @@ impl Client {
                 }
                 Err(e) if e.code() == Code::Unavailable => {
                     self.in_flight = Some((sandbox, step, outcomes));
-                    return;
+                    return e;
                 }
                 Err(e) => panic!(
                     "{step:?} of {sandbox} is legal: {:#?}, but: {e}",
