@@ -114,7 +114,8 @@ pub(crate) struct ServeArgs {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub(crate) compact_bytes: u64,
-    /// Start in spite of a corrupt journal: drop what cannot be read, and say what that was.
+    /// Start in spite of a corrupt journal: drop what cannot be read, say what that was,
+    /// and keep the damaged files aside.
     #[arg(long, env = "RESOURCE_SLOT_RECOVER", action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(crate) recover: bool,

@@ -35,12 +35,7 @@ pub(super) fn compact(
 /// Removes what the snapshot of record `through` replaces; with `history`, the
 /// segments stay. What cannot be removed does no harm and has its next chance
 /// with the next snapshot.
-pub(super) fn remove_replaced(
-    directory: &Directory,
-    listing: &Listing,
-    through: u64,
-    history: bool,
-) {
+fn remove_replaced(directory: &Directory, listing: &Listing, through: u64, history: bool) {
     let snapshots = listing.snapshots.iter().filter(|seq| **seq < through);
     let segments = listing.segments.iter().filter(|first| **first <= through);
     let snapshots = snapshots.map(|seq| directory.snapshot(*seq));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
 use super::record::MAX_SEQ;
+use crate::time::Timestamp;
 
 /// The directory's name within the sandboxer's.
 pub(super) const JOURNAL: &str = "journal";
@@ -18,6 +19,8 @@ pub(super) const FILE_MODE: u32 = 0o600;
 const SEGMENT: &str = ".jsonl";
 const SNAPSHOT: &str = ".snapshot.jsonl";
 const TEMPORARY: &str = ".snapshot.jsonl.tmp";
+/// Where damaged files are kept, followed by the time.
+const DAMAGED: &str = "damaged-";
 /// As many digits as the largest 64-bit number has, so that names sort.
 const DIGITS: usize = 20;
 
@@ -109,14 +112,42 @@ impl Directory {
         }
     }
 
+    /// Keeps all segments and snapshots under a second name, durably, and gives
+    /// the directory in which that is.
+    pub(super) fn keep(&self, listing: &Listing) -> Result<PathBuf, StoreError> {
+        let kept = self.path.join(format!("{DAMAGED}{}", Timestamp::now()));
+        create_private(&kept)?;
+        for path in self.files(listing) {
+            let Some(name) = path.file_name() else {
+                continue;
+            };
+            let second = kept.join(name);
+            fs::hard_link(&path, &second)
+                .or_else(|_| fs::copy(&path, &second).map(drop))
+                .map_err(StoreError::of("keep a copy as", &second))?;
+        }
+        sync_dir(&kept)?;
+        self.sync()?;
+        Ok(kept)
+    }
+
+    /// The segments and snapshots in a listing.
+    pub(super) fn files(&self, listing: &Listing) -> impl Iterator<Item = PathBuf> {
+        let segments = listing.segments.iter().map(|first| self.segment(*first));
+        segments.chain(listing.snapshots.iter().map(|last| self.snapshot(*last)))
+    }
+
     pub(super) fn list(&self) -> Result<Listing, StoreError> {
         let failed = || StoreError::of("list", &self.path);
         let mut listing = Listing::default();
         for entry in fs::read_dir(&self.path).map_err(failed())? {
             let entry = entry.map_err(failed())?;
             let name = entry.file_name();
-            let is_file = entry.file_type().map_err(failed())?.is_file();
-            match parse(&name).filter(|_| is_file) {
+            let kind = entry.file_type().map_err(failed())?;
+            if kind.is_dir() && name.as_encoded_bytes().starts_with(DAMAGED.as_bytes()) {
+                continue;
+            }
+            match parse(&name).filter(|_| kind.is_file()) {
                 Some(Name::Segment(first)) => listing.segments.push(first),
                 Some(Name::Snapshot(last)) => listing.snapshots.push(last),
                 Some(Name::Temporary) => listing.temporary.push(name),

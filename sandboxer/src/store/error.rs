@@ -40,7 +40,11 @@ pub enum StoreError {
         pid: Option<u32>,
     },
     /// The journal cannot be read without a loss.
-    #[error("{damage}; --recover would drop {}", damage.loss())]
+    #[error(
+        "{damage}; a power cut can do that unless --sync is always; \
+         --recover would drop {} and keep the damaged files aside",
+        damage.loss()
+    )]
     Damaged {
         /// Where and what.
         damage: Box<Damage>,

@@ -13,9 +13,8 @@ use containerd_sandbox::Key;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
-use super::compaction;
 use super::damage::Damage;
-use super::directory::Directory;
+use super::directory::{Directory, Listing};
 use super::error::StoreError;
 use super::record;
 use super::recovery::{self, Replayed};
@@ -80,7 +79,8 @@ impl Journal {
     /// Opens the journal in `dir`, or makes one, and gives the state it holds.
     /// The caller holds the directory's [`DirLock`](super::DirLock).
     ///
-    /// The remains of an unfinished append are cut off and logged.
+    /// The remains of an unfinished append are cut off and logged. What is
+    /// given up for [`Options::recover`] is kept in a directory beside it.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] if anything else cannot be used and
@@ -101,15 +101,10 @@ impl Journal {
             return Err(StoreError::Damaged { damage });
         }
         let next_seq = replayed.report.last_seq + 1;
-        let segment = if replayed.report.dropped.is_empty() {
-            last_segment(&directory, &replayed)?
-        } else {
-            // After the next start nothing shall remind of the damage.
-            let clean = new_segment(&directory, next_seq)?;
-            snapshot::write(&directory, next_seq - 1, &replayed.slots)?;
-            compaction::remove_replaced(&directory, &listing, next_seq - 1, options.history);
-            clean
-        };
+        if !replayed.report.dropped.is_empty() {
+            set_aside(&directory, &listing, &mut replayed)?;
+        }
+        let segment = last_segment(&directory, &replayed)?;
         directory.sync()?;
 
         let (compactor, asked) = mpsc::channel();
@@ -270,12 +265,27 @@ fn last_segment(directory: &Directory, replayed: &Replayed) -> Result<Segment, S
         Some((first, end)) if end.next == next_seq => {
             Segment::open(directory.segment(*first), end.valid_len)
         }
-        Some(_) | None => new_segment(directory, next_seq),
+        Some(_) | None => Segment::open(directory.segment(next_seq), 0),
     }
 }
 
-fn new_segment(directory: &Directory, next_seq: u64) -> Result<Segment, StoreError> {
-    Segment::open(directory.segment(next_seq), 0)
+/// Puts a snapshot in the place of all there is, which is kept aside: the next
+/// start shall not be reminded of the damage.
+fn set_aside(
+    directory: &Directory,
+    listing: &Listing,
+    replayed: &mut Replayed,
+) -> Result<(), StoreError> {
+    let kept = directory.keep(listing)?;
+    tracing::warn!("the damaged journal is kept in {}", kept.display());
+    let last_seq = replayed.report.last_seq;
+    snapshot::write(directory, last_seq, &replayed.slots)?;
+    let snapshot = directory.snapshot(last_seq);
+    for path in directory.files(listing).filter(|path| *path != snapshot) {
+        Directory::remove(&path)?;
+    }
+    replayed.last = None;
+    Ok(())
 }
 
 /// The segments since the newest snapshot but for the last, which a process
