@@ -19,6 +19,8 @@ pub(super) const FILE_MODE: u32 = 0o600;
 const SEGMENT: &str = ".jsonl";
 const SNAPSHOT: &str = ".snapshot.jsonl";
 const TEMPORARY: &str = ".snapshot.jsonl.tmp";
+const FORMAT: &str = "format";
+const TEMPORARY_FORMAT: &str = "format.tmp";
 /// Where damaged files are kept, followed by the time.
 const DAMAGED: &str = "damaged-";
 /// As many digits as the largest 64-bit number has, so that names sort.
@@ -99,6 +101,16 @@ impl Directory {
         self.path.join(format!("{last:0DIGITS$}{TEMPORARY}"))
     }
 
+    /// The file that states the format of the others.
+    pub(super) fn format(&self) -> PathBuf {
+        self.path.join(FORMAT)
+    }
+
+    /// Where that file is written before it is whole.
+    pub(super) fn temporary_format(&self) -> PathBuf {
+        self.path.join(TEMPORARY_FORMAT)
+    }
+
     /// Makes its entries durable.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
         sync_dir(&self.path)
@@ -144,7 +156,11 @@ impl Directory {
             let entry = entry.map_err(failed())?;
             let name = entry.file_name();
             let kind = entry.file_type().map_err(failed())?;
-            if kind.is_dir() && name.as_encoded_bytes().starts_with(DAMAGED.as_bytes()) {
+            let bytes = name.as_encoded_bytes();
+            let states_format = [FORMAT, TEMPORARY_FORMAT]
+                .map(str::as_bytes)
+                .contains(&bytes);
+            if states_format || kind.is_dir() && bytes.starts_with(DAMAGED.as_bytes()) {
                 continue;
             }
             match parse(&name).filter(|_| kind.is_file()) {

@@ -52,7 +52,7 @@ pub enum StoreError {
     /// The journal was written by another version.
     #[error("{} has format {format}, this version reads format {known}", path.display())]
     Format {
-        /// The snapshot.
+        /// The file that says so.
         path: PathBuf,
         /// Its format.
         format: u32,

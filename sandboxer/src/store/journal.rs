@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::damage::Damage;
 use super::directory::{Directory, Listing};
 use super::error::StoreError;
+use super::format;
 use super::record;
 use super::recovery::{self, Replayed};
 use super::report::Report;
@@ -84,11 +85,13 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::Damaged`] if anything else cannot be used and
-    /// [`Options::recover`] is not set; else what the file system says.
+    /// [`Options::recover`] is not set; [`StoreError::Format`] if another version
+    /// wrote it; else what the file system says.
     pub fn open(dir: &Path, options: Options) -> Result<(Self, Recovered), StoreError> {
         let started = Instant::now();
         let directory = Directory::of(dir);
         directory.create()?;
+        format::ensure(&directory)?;
         let listing = directory.list()?;
         for name in &listing.temporary {
             Directory::remove(&directory.path().join(name))?;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! {dir}/lock                                        who has the directory
+//! {dir}/journal/format                              the number of the files' format
 //! {dir}/journal/{first record}.jsonl                a segment: one change a line
 //! {dir}/journal/{last record}.snapshot.jsonl        the state after that record
 //! {dir}/{sandbox}/resource_info.json                a view
@@ -17,6 +18,7 @@ mod compaction;
 mod damage;
 mod directory;
 mod error;
+mod format;
 mod journal;
 mod line;
 mod lock;

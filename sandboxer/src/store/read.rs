@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::directory::Directory;
 use super::error::StoreError;
+use super::format;
 use super::journal::Recovered;
 use super::recovery;
 
@@ -15,13 +16,14 @@ const TRIES: u32 = 5;
 /// anything. What cannot be used is in the report, not an error.
 ///
 /// # Errors
-/// [`StoreError::NoJournal`], or what the file system says.
+/// [`StoreError::NoJournal`], [`StoreError::Format`], or what the file system says.
 pub fn read(dir: &Path) -> Result<Recovered, StoreError> {
     let started = Instant::now();
     let directory = Directory::of(dir);
     if !directory.path().is_dir() {
         return Err(StoreError::NoJournal(dir.to_owned()));
     }
+    format::check(&directory)?;
     let mut tries = 1;
     loop {
         let listing = directory.list()?;

@@ -17,12 +17,10 @@ use serde::{Deserialize, Serialize};
 use super::damage::Dropped;
 use super::directory::{Directory, FILE_MODE};
 use super::error::StoreError;
+use super::format::FORMAT;
 use super::line;
 use super::record;
 use crate::slot::Slot;
-
-/// The format of snapshots, and of the segments beside them.
-const FORMAT: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
 struct Header {

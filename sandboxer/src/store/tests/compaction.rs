@@ -23,7 +23,10 @@ fn files(directory: &Directory) -> Files {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         (name, fs::read(path).unwrap())
     };
-    entries.map(|entry| file(&entry.unwrap().path())).collect()
+    entries
+        .map(|entry| file(&entry.unwrap().path()))
+        .filter(|(name, _)| name.contains(".jsonl"))
+        .collect()
 }
 
 fn lay_out(dir: &Path, files: &Files) {

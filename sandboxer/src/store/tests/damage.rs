@@ -32,8 +32,9 @@ fn refused(dir: &Path) -> String {
 /// Every segment and snapshot, with its name.
 fn files(dir: &Path) -> Vec<(OsString, Vec<u8>)> {
     let entries = fs::read_dir(dir).unwrap().map(Result::unwrap);
-    let file = |entry: DirEntry| Some((entry.file_name(), fs::read(entry.path()).ok()?));
-    let mut files: Vec<_> = entries.filter_map(file).collect();
+    let file = |entry: DirEntry| (entry.file_name(), fs::read(entry.path()).unwrap());
+    let entries = entries.filter(|e| e.path().extension() == Some("jsonl".as_ref()));
+    let mut files: Vec<_> = entries.map(file).collect();
     files.sort();
     files
 }
