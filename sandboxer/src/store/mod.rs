@@ -27,6 +27,7 @@ mod record;
 mod recovery;
 mod replay;
 mod report;
+mod retry;
 mod segment;
 mod shared;
 mod snapshot;

@@ -1,8 +1,8 @@
 //! What the journal's threads share, and what the two threads do: making
 //! appends durable, and compacting.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::watch;
@@ -11,11 +11,9 @@ use super::compaction;
 use super::directory::Directory;
 use super::error::StoreError;
 use super::journal::Options;
+use super::retry;
 use super::sync::Sync;
 use super::writer::{Batch, Writer};
-
-/// How long after a failed compaction the next is tried.
-const COMPACTION_RETRY: Duration = Duration::from_secs(5);
 
 /// What is known of durability. Between the two numbers lie records whose
 /// `fdatasync` failed.
@@ -119,31 +117,29 @@ impl Shared {
 
     /// The compacting thread's life: makes the snapshots that are asked for.
     pub(super) fn compact_loop(&self, asked: &Receiver<u64>) {
-        let mut failed: Option<u64> = None;
+        let mut through = 0;
+        let mut wait = None;
         loop {
-            let through = match failed {
+            let request = match wait {
                 None => asked.recv().ok(),
-                Some(through) => match asked.recv_timeout(COMPACTION_RETRY) {
-                    Ok(later) => Some(later),
-                    Err(RecvTimeoutError::Timeout) => Some(through),
-                    Err(RecvTimeoutError::Disconnected) => None,
-                },
+                Some(wait) => retry::sleep(wait, asked, through),
             };
-            // The last of several requests covers the others.
-            let through = through.map(|first| asked.try_iter().last().unwrap_or(first));
-            let Some(through) = through.filter(|_| !self.writer.lock().closed) else {
+            let Some(first) = request.filter(|_| !self.writer.lock().closed) else {
                 return;
             };
+            // The last of several requests covers the others.
+            through = asked.try_iter().last().unwrap_or(first);
             match compaction::compact(&self.directory, through, self.options.history) {
                 Ok(bytes) => {
-                    failed = None;
+                    wait = None;
                     self.compacted(through, bytes);
                 }
                 Err(e) => {
-                    if failed.is_none() {
-                        tracing::warn!("no snapshot of record {through}, trying again: {e}");
+                    let longer = Some(retry::after(wait, &e));
+                    if longer != wait {
+                        tell(through, &e);
                     }
-                    failed = Some(through);
+                    wait = longer;
                 }
             }
         }
@@ -158,5 +154,14 @@ impl Shared {
                 p.synced = p.synced.max(through);
             });
         }
+    }
+}
+
+/// Damage stays, and stops the next start.
+fn tell(through: u64, failure: &StoreError) {
+    let message = format!("no snapshot of record {through}, trying again: {failure}");
+    match failure {
+        StoreError::Damaged { .. } => tracing::error!("{message}"),
+        _ => tracing::warn!("{message}"),
     }
 }
