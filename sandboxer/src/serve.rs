@@ -1,7 +1,5 @@
 //! The daemon's life: open the store, serve, close the store.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,11 +36,6 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     }
     raise_descriptor_limit();
     let dir = &args.dir;
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .with_context(|| format!("create directory {}", dir.display()))?;
     let _lock = DirLock::acquire(dir)?;
     let options = Options {
         sync: args.sync,

@@ -52,13 +52,27 @@ enum Name {
     Foreign,
 }
 
-/// Makes a directory, and what is missing above it, with mode 0700.
+/// Makes a directory, and what is missing above it, durably and with mode 0700.
 pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
+    let holders = holders_of_new(path);
     DirBuilder::new()
         .recursive(true)
         .mode(DIR_MODE)
         .create(path)
-        .map_err(StoreError::of("create directory", path))
+        .map_err(StoreError::of("create directory", path))?;
+    holders.into_iter().try_for_each(sync_dir)
+}
+
+/// The directories that will have a new entry if this one is made.
+fn holders_of_new(path: &Path) -> Vec<&Path> {
+    let missing = path.ancestors().take_while(|level| !level.exists());
+    let holders = missing.filter_map(Path::parent);
+    // Above a relative path's first level is no name.
+    let named = |holder: &Path| !holder.as_os_str().is_empty();
+    holders
+        .map(|holder| Some(holder).filter(|h| named(h)))
+        .map(|holder| holder.unwrap_or(Path::new(".")))
+        .collect()
 }
 
 /// Makes a directory's entries durable.
@@ -222,6 +236,23 @@ mod tests {
             ["00000000000000000013.snapshot.jsonl.tmp"]
         );
         assert_eq!(listing.foreign.len(), 6);
+    }
+
+    #[test]
+    fn every_directory_with_a_new_entry_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &str| dir.path().join(path);
+        fs::create_dir(at("a")).unwrap();
+        assert_eq!(
+            holders_of_new(&at("a/b/c")),
+            [at("a/b"), at("a")].each_ref()
+        );
+        assert_eq!(holders_of_new(&at("a")), <[&Path; 0]>::default());
+        let relative = Path::new("no-such-directory/journal");
+        assert_eq!(
+            holders_of_new(relative),
+            ["no-such-directory", "."].map(Path::new)
+        );
     }
 
     #[test]
