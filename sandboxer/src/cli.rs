@@ -80,8 +80,8 @@ pub(crate) struct ServeArgs {
     )]
     pub(crate) log_format: LogFormat,
     /// What a power cut may lose: everything since the kernel last wrote (none), the last
-    /// interval (interval=10ms), or nothing acknowledged (always). A crash of the daemon
-    /// loses nothing in any mode.
+    /// interval and the time of one sync (interval=10ms), or nothing acknowledged (always).
+    /// A crash of the daemon loses nothing in any mode.
     #[arg(
         long,
         env = "RESOURCE_SLOT_SYNC",

@@ -11,7 +11,7 @@ pub enum Sync {
     /// Only when it is closed: the kernel decides, usually within 30 s.
     #[default]
     None,
-    /// At most so long after an append.
+    /// So long after an append at most, and after the sync that is under way then.
     Interval(Duration),
     /// Before the append is acknowledged; appends that wait together share one call.
     Always,

@@ -48,7 +48,8 @@ pub struct Repaired {
     pub removed: usize,
     /// Directories that hold other things, left alone.
     pub left: usize,
-    /// Not written or removed; tried again every second.
+    /// Not written, and tried again every second; or not removed, which the
+    /// next start tries.
     pub failed: usize,
 }
 
