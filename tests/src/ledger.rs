@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use containerd_sandbox::client::Ttrpc;
 use containerd_sandbox::{Code, Error, Result};
@@ -14,7 +15,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt};
 use serde_json::{Value, json};
 
-use crate::{Home, bundle, read_json, request, spec};
+use crate::{Home, PATIENCE, bundle, eventually, request, spec};
 
 const CONTAINERS: [&str; 3] = ["a", "b", "c"];
 /// A container's first process and two execs.
@@ -433,30 +434,50 @@ impl Client {
     }
 }
 
-/// Compares the views on the disk with what `inspect` says.
+/// What is shown, by the directory that it is in; `None` if there is no such file.
+type Shown = BTreeMap<String, Option<Value>>;
+
+/// Compares the views on the disk with what `inspect` says, once those that a
+/// running daemon is still to write are there.
 ///
 /// # Panics
 /// If one is missing, says something else, or is nobody's.
 pub fn compare_views(home: &Home, inspect: &Value) {
-    let mut expected = vec!["journal".to_owned(), "lock".to_owned()];
+    let mut expected = Shown::from(["journal", "lock"].map(|name| (name.to_owned(), None)));
     for slot in inspect["slots"].as_array().expect("slots") {
         let sandbox = slot["id"].as_str().expect("an id");
-        let dir = home.dir().join(sandbox);
-        expected.push(sandbox.to_owned());
-        assert_eq!(
-            read_json(&dir.join("resource_info.json")),
-            slot["resource_info"]
-        );
-        let mut ids = Vec::new();
+        expected.insert(sandbox.to_owned(), Some(slot["resource_info"].clone()));
         for container in slot["slot"]["containers"].as_array().into_iter().flatten() {
             let id = container["id"].as_str().expect("an id");
-            let view = dir.join("containers").join(id).join("resource_info.json");
-            assert_eq!(read_json(&view), container["info"], "{}", view.display());
-            ids.push(id.to_owned());
+            let dir = format!("{sandbox}/containers/{id}");
+            expected.insert(dir, Some(container["info"].clone()));
         }
-        assert_eq!(names(&dir.join("containers")), sorted(ids), "{sandbox}");
     }
-    assert_eq!(names(&home.dir()), sorted(expected));
+    let give_up = Instant::now() + PATIENCE / 2;
+    let found = eventually("the views to agree", || {
+        let found = shown(&home.dir());
+        (found == expected || Instant::now() > give_up).then_some(found)
+    });
+    assert_eq!(found, expected);
+}
+
+fn shown(dir: &Path) -> Shown {
+    let view = |path: String| {
+        let json = std::fs::read(dir.join(&path).join("resource_info.json")).ok();
+        let info = json.map(|json| serde_json::from_slice(&json).expect("a view is whole"));
+        (path, info)
+    };
+    let of_sandbox = |sandbox: String| {
+        let containers = format!("{sandbox}/containers");
+        let ids = names(&dir.join(&containers)).into_iter();
+        let ids = ids.map(move |id| format!("{containers}/{id}"));
+        std::iter::once(sandbox).chain(ids)
+    };
+    names(dir)
+        .into_iter()
+        .flat_map(of_sandbox)
+        .map(view)
+        .collect()
 }
 
 fn sorted(mut names: Vec<String>) -> Vec<String> {
