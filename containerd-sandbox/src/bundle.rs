@@ -6,9 +6,10 @@ use std::path::Path;
 
 use oci_spec::runtime::LinuxResources;
 use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// The largest `config.json` that is read, in bytes: containerd's gRPC message
 /// limit (16 MiB), which no spec that came through it can exceed.
@@ -96,29 +97,28 @@ pub async fn read(path: &str) -> Result<Bundle> {
 
 /// Opens without ever blocking, as a FIFO in the file's place could make it.
 fn open(path: &Path) -> Result<(std::fs::File, u64)> {
-    let invalid = |reason: String| Error::invalid_argument(format!("{}: {reason}", path.display()));
+    let shown = crate::quoted(&path.display().to_string());
+    let invalid = |reason: &str| Error::invalid_argument(format!("{shown}: {reason}"));
     let fd = rustix::fs::open(
         path,
         OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC,
         Mode::empty(),
     )
     .map_err(|e| match e {
-        rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => {
-            invalid("not found; the bundle must hold an OCI spec".to_owned())
+        Errno::NOENT | Errno::NOTDIR => invalid("not found; the bundle must hold an OCI spec"),
+        Errno::MFILE | Errno::NFILE => Error::resource_exhausted(format!("{shown}: {e}")),
+        Errno::ACCESS | Errno::INVAL | Errno::LOOP | Errno::NAMETOOLONG | Errno::NXIO => {
+            invalid(&e.to_string())
         }
-        rustix::io::Errno::MFILE | rustix::io::Errno::NFILE => {
-            Error::resource_exhausted(format!("{}: {e}", path.display()))
-        }
-        _ => Error::unavailable(format!("{}: {e}", path.display())),
+        _ => Error::unavailable(format!("{shown}: {e}")),
     })?;
-    let stat = rustix::fs::fstat(&fd)
-        .map_err(|e| Error::unavailable(format!("{}: {e}", path.display())))?;
+    let stat = rustix::fs::fstat(&fd).map_err(|e| Error::unavailable(format!("{shown}: {e}")))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(invalid("not a regular file".to_owned()));
+        return Err(invalid("not a regular file"));
     }
     let size = u64::try_from(stat.st_size).unwrap_or(0);
     if size > MAX_CONFIG_BYTES {
-        return Err(invalid(format!(
+        return Err(invalid(&format!(
             "{size} bytes, over the limit of {MAX_CONFIG_BYTES}"
         )));
     }
@@ -151,7 +151,10 @@ fn sandbox_file(bundle: &Path) -> Result<String> {
             path.display()
         ))
     };
-    let (file, _) = open(&path).map_err(|_| none())?;
+    let (file, _) = open(&path).map_err(|e| match e.code() {
+        Code::InvalidArgument => none(),
+        _ => e,
+    })?;
     let mut id = String::new();
     file.take(crate::MAX_ID_LEN as u64 + 2)
         .read_to_string(&mut id)
@@ -162,7 +165,6 @@ fn sandbox_file(bundle: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Code;
     use std::fs;
 
     fn bundle(config: &str) -> tempfile::TempDir {

@@ -3,6 +3,7 @@
 use tonic::metadata::MetadataMap;
 use ttrpc::asynchronous::TtrpcContext;
 
+use crate::error::{Error, Result};
 use crate::id::DEFAULT_NAMESPACE;
 
 /// The gRPC metadata key (containerd `pkg/namespaces/grpc.go`).
@@ -11,11 +12,16 @@ pub const GRPC_NAMESPACE: &str = "containerd-namespace";
 pub const TTRPC_NAMESPACE: &str = "containerd-namespace-ttrpc";
 
 /// The namespace of a gRPC call; [`DEFAULT_NAMESPACE`] when it names none.
-pub(crate) fn of_grpc(metadata: &MetadataMap) -> &str {
-    metadata
-        .get(GRPC_NAMESPACE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or(DEFAULT_NAMESPACE)
+///
+/// # Errors
+/// `InvalidArgument` if it is no text.
+pub(crate) fn of_grpc(metadata: &MetadataMap) -> Result<&str> {
+    match metadata.get(GRPC_NAMESPACE) {
+        None => Ok(DEFAULT_NAMESPACE),
+        Some(value) => value
+            .to_str()
+            .map_err(|_| Error::invalid_argument(format!("{GRPC_NAMESPACE} {value:?}: not ASCII"))),
+    }
 }
 
 /// The namespace of a ttrpc call; [`DEFAULT_NAMESPACE`] when it names none.

@@ -177,8 +177,18 @@ macro_rules! rpcs {
                 request: Request<api::$request>,
             ) -> Result<Response<api::$response>, Status> {
                 let (metadata, _, message) = request.into_parts();
-                let reply = self.$inner(namespace::of_grpc(&metadata), message).await?;
-                Ok(Response::new(reply))
+                let reply = match namespace::of_grpc(&metadata) {
+                    Ok(namespace) => self.$inner(namespace, message).await,
+                    Err(error) => Err(error),
+                };
+                match reply {
+                    Ok(reply) => Ok(Response::new(reply)),
+                    Err(error) => {
+                        let rpc = concat!("Controller.", stringify!($rpc));
+                        self.outcomes.failed(rpc, &error);
+                        Err(error.into())
+                    }
+                }
             })*
         }
     };

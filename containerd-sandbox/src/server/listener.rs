@@ -8,11 +8,12 @@ use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use containerd_shim_protos::sandbox_async::create_sandbox;
 use containerd_shim_protos::shim_async::{Task, create_task};
 use rustix::fs::Mode;
-use rustix::net::RecvFlags;
+use rustix::net::{self, RecvFlags};
 use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
@@ -26,12 +27,15 @@ use crate::api::Sandboxer;
 /// The longest message taken or sent over gRPC, in bytes: containerd's own limit.
 const MAX_GRPC_MESSAGE: usize = 16 << 20;
 
+/// Connections that wait to be accepted; the kernel caps it (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
+
 /// Binds a Unix socket that only this user can connect to (mode 0600). A stale
-/// socket file, one that nobody accepts on, is replaced.
+/// socket file, one whose listener is gone, is replaced.
 ///
 /// # Errors
-/// `AddrInUse` if somebody accepts on it, `AlreadyExists` if the path is
-/// something else than a socket, and whatever `bind` says.
+/// `AddrInUse` if somebody listens on it, `AlreadyExists` if the path is
+/// something else than such a socket, and whatever the kernel says.
 pub async fn bind(path: &Path) -> io::Result<UnixListener> {
     match std::fs::symlink_metadata(path) {
         Ok(meta) if !meta.file_type().is_socket() => {
@@ -41,23 +45,39 @@ pub async fn bind(path: &Path) -> io::Result<UnixListener> {
             ));
         }
         Ok(_) => match UnixStream::connect(path).await {
-            Ok(_) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::AddrInUse,
-                    "another process accepts connections on it",
-                ));
-            }
-            Err(_) => std::fs::remove_file(path)?,
+            // Its backlog may be full: somebody is there all the same.
+            Ok(_) => return Err(in_use()),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Err(in_use()),
+            Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
         },
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => return Err(e),
     }
-    // Bound under a mask, so that there is no moment in which others could connect.
-    let mask = rustix::process::umask(Mode::from_raw_mode(0o177));
-    let listener = UnixListener::bind(path);
-    rustix::process::umask(mask);
-    listener
+    let socket = net::socket_with(
+        net::AddressFamily::UNIX,
+        net::SocketType::STREAM,
+        net::SocketFlags::CLOEXEC | net::SocketFlags::NONBLOCK,
+        None,
+    )?;
+    net::bind(&socket, &net::SocketAddrUnix::new(path)?)?;
+    // Before anybody could connect: nobody can until it listens.
+    rustix::fs::chmod(path, Mode::from_raw_mode(0o600))?;
+    net::listen(&socket, BACKLOG)?;
+    UnixListener::from_std(socket.into())
 }
+
+fn in_use() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::AddrInUse,
+        "another process accepts connections on it",
+    )
+}
+
+/// How soon accepting is tried again after a failure, and how often failures are logged.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const ACCEPT_WARNING_PAUSE: Duration = Duration::from_secs(10);
 
 /// How an HTTP/2 connection opens: its first line of 14 bytes.
 const HTTP2: &[u8] = b"PRI * HTTP/2.0";
@@ -90,7 +110,7 @@ async fn opening(stream: &UnixStream) -> io::Result<Option<Vec<u8>>> {
     loop {
         stream.readable().await?;
         let peeked = stream.try_io(Interest::READABLE, || {
-            let (count, _) = rustix::net::recv(stream, &mut first, RecvFlags::PEEK)?;
+            let (count, _) = net::recv(stream, &mut first, RecvFlags::PEEK)?;
             Ok(count)
         });
         match peeked {
@@ -169,20 +189,19 @@ async fn accept(
     grpc: mpsc::Sender<UnixStream>,
     ttrpc: mpsc::Sender<Guarded<UnixStream>>,
 ) {
-    let mut failing = false;
+    let mut warned: Option<Instant> = None;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                failing = false;
                 tokio::spawn(route(stream, grpc.clone(), ttrpc.clone()));
             }
             Err(e) => {
                 // Out of descriptors, most likely: the backlog holds callers until some are free.
-                if !failing {
+                if warned.is_none_or(|at| at.elapsed() > ACCEPT_WARNING_PAUSE) {
                     warn!("cannot accept connections: {e}");
+                    warned = Some(Instant::now());
                 }
-                failing = true;
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
@@ -236,6 +255,16 @@ mod tests {
         let error = bind(&path).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         drop(listener);
+    }
+
+    #[tokio::test]
+    async fn a_socket_of_another_kind_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notify");
+        let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+        assert!(bind(&path).await.is_err());
+        assert!(path.exists());
+        drop(socket);
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@
 mod controller;
 mod frame;
 mod listener;
+mod outcome;
 mod sandbox;
 mod task;
 
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use listener::{bind, serve};
 
+use self::outcome::Outcomes;
 use crate::error::Result;
 use crate::id::Key;
 
@@ -23,6 +25,7 @@ pub(crate) struct Service<S> {
     sandboxer: Arc<S>,
     /// Where the task service of every sandbox answers, as containerd dials it.
     address: Arc<str>,
+    outcomes: Arc<Outcomes>,
 }
 
 impl<S> Clone for Service<S> {
@@ -30,6 +33,7 @@ impl<S> Clone for Service<S> {
         Self {
             sandboxer: Arc::clone(&self.sandboxer),
             address: Arc::clone(&self.address),
+            outcomes: Arc::clone(&self.outcomes),
         }
     }
 }
@@ -39,6 +43,7 @@ impl<S> Service<S> {
         Self {
             sandboxer,
             address: address.into(),
+            outcomes: Arc::default(),
         }
     }
 }

@@ -151,7 +151,12 @@ macro_rules! rpcs {
                 context: &TtrpcContext,
                 request: api::$request,
             ) -> ttrpc::Result<api::$response> {
-                Ok(self.$inner(namespace::of_ttrpc(context), request).await?)
+                let reply = self.$inner(namespace::of_ttrpc(context), request).await;
+                reply.map_err(|error| {
+                    self.outcomes
+                        .failed(concat!("Sandbox.", stringify!($rpc)), &error);
+                    error.into()
+                })
             })*
         }
     };

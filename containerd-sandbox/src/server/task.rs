@@ -287,7 +287,12 @@ macro_rules! rpcs {
                 context: &TtrpcContext,
                 request: api::$request,
             ) -> ttrpc::Result<$response> {
-                Ok(self.$inner(namespace::of_ttrpc(context), request).await?)
+                let reply = self.$inner(namespace::of_ttrpc(context), request).await;
+                reply.map_err(|error| {
+                    self.outcomes
+                        .failed(concat!("Task.", stringify!($rpc)), &error);
+                    error.into()
+                })
             })*
         }
     };
