@@ -73,7 +73,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         listener,
         Arc::clone(&sandboxer),
         &address,
-        stop_signal()?,
+        stopped(&sandboxer)?,
     )
     .await
     .context("serve");
@@ -89,16 +89,23 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     served.and(closed)
 }
 
-/// Done on the first SIGTERM or SIGINT.
-fn stop_signal() -> Result<impl Future<Output = ()>> {
+/// Done after the first SIGTERM or SIGINT, once requests under way are answered; at
+/// once after the second.
+fn stopped(sandboxer: &Arc<ResourceSlotSandboxer>) -> Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let sandboxer = Arc::clone(sandboxer);
     Ok(async move {
         let name = tokio::select! {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
         };
         info!("Stopping on {name}");
+        tokio::select! {
+            () = sandboxer.drain() => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     })
 }
 

@@ -363,3 +363,22 @@ fn bad_flags_and_files_are_refused_by_name() {
     assert!(said.contains("holds no journal"), "{said}");
     assert!(!nowhere.exists(), "inspect makes nothing");
 }
+
+#[tokio::test]
+async fn a_refused_request_is_logged_once_and_an_outage_now_and_then() {
+    let guarded = Guarded::start(&[]).await;
+    let (bad, unknown) = (
+        request::create_sandbox("a//b"),
+        request::ping_sandbox("nobody"),
+    );
+    let refusal = guarded.client.create_sandbox(&bad);
+    refused(refusal.await, Code::InvalidArgument, &["a//b"]);
+    let refusal = guarded.client.ping_sandbox(&unknown);
+    refused(refusal.await, Code::NotFound, &["nobody"]);
+    let log = guarded.daemon.home().log();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("a//b")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains("WARN"), "{log}");
+    assert!(!log.contains("nobody"), "{log}");
+    guarded.nothing_has_changed();
+}

@@ -12,7 +12,9 @@ use k8s_cri::v1::{
 use prost::Message as _;
 use protobuf::Message as _;
 use serde_json::{Value, json};
-use tests::{Daemon, bundle, read_json, ready_sandbox, request, running_container, small, spec};
+use tests::{
+    Daemon, bundle, eventually, read_json, ready_sandbox, request, running_container, small, spec,
+};
 
 fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> Code {
     result.expect_err("an error was expected").code()
@@ -150,7 +152,9 @@ async fn a_pod_lives_and_dies_over_ttrpc() {
         .shutdown_sandbox(&request::shutdown_sandbox("test-sandbox"))
         .await
         .unwrap();
-    assert!(!daemon.home().dir().join("test-sandbox").exists());
+    eventually("the view to go with its sandbox", || {
+        (!daemon.home().dir().join("test-sandbox").exists()).then_some(())
+    });
     let gone = client
         .sandbox_status(&request::sandbox_status("test-sandbox"))
         .await;
@@ -593,9 +597,13 @@ async fn a_sandbox_that_states_nothing_shows_the_sum_of_its_containers() {
     assert_eq!(read_json(&daemon.view("p1"))["cpu_limit"], Value::Null);
     running_container(&daemon, &client, "p1", "c1").await;
     running_container(&daemon, &client, "p1", "c2").await;
-    let view = read_json(&daemon.view("p1"));
-    assert_eq!(view["cpu_limit"], 1.0);
-    assert_eq!(view["pid_limit"], 64);
+    let sum = |field: &str, sum: f64| {
+        eventually("the sum to be shown", || {
+            (read_json(&daemon.view("p1"))[field].as_f64() == Some(sum)).then_some(())
+        });
+    };
+    sum("cpu_limit", 1.0);
+    sum("pid_limit", 64.0);
 
     let mut update = api::UpdateTaskRequest {
         id: "c1".to_owned(),
@@ -616,15 +624,14 @@ async fn a_sandbox_that_states_nothing_shows_the_sum_of_its_containers() {
         read_json(&daemon.container_view("p1", "c1"))["pid_limit"],
         32
     );
-    assert_eq!(
-        read_json(&daemon.view("p1"))["memory_limit"],
-        (1 << 30) + (64 << 20)
-    );
+    sum("memory_limit", f64::from((1 << 30) + (64 << 20)));
 
     client.kill(&request::kill("c2", "", 9)).await.unwrap();
     client.delete(&request::delete("c2", "")).await.unwrap();
-    assert!(!daemon.container_view("p1", "c2").exists());
-    assert_eq!(read_json(&daemon.view("p1"))["pid_limit"], 32);
+    eventually("the view to go with its container", || {
+        (!daemon.container_view("p1", "c2").exists()).then_some(())
+    });
+    sum("pid_limit", 32.0);
 }
 
 #[tokio::test]
@@ -663,7 +670,9 @@ async fn what_is_out_of_order_is_refused_and_changes_nothing() {
         code(client.state(&request::state("c1", "")).await),
         Code::NotFound
     );
-    assert!(!daemon.home().dir().join("p1").exists());
+    eventually("the view to go with its sandbox", || {
+        (!daemon.home().dir().join("p1").exists()).then_some(())
+    });
 }
 
 #[tokio::test]

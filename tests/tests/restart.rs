@@ -8,7 +8,7 @@ use containerd_sandbox::client::Ttrpc;
 use containerd_shim_protos::api::Status;
 use serde_json::{Value, json};
 use tests::ledger::compare_views;
-use tests::{Daemon, Home, read_json, ready_sandbox, request, running_container};
+use tests::{Daemon, Home, ready_sandbox, request, running_container};
 
 async fn two_pods(daemon: &Daemon) -> Ttrpc {
     let client = daemon.ttrpc().await;
@@ -220,10 +220,7 @@ async fn inspect_works_beside_a_running_daemon() {
         .collect();
     assert_eq!(ids, ["p1", "p2"]);
     assert_eq!(inspect["totals"]["ready"]["containers_running"], 4);
-    assert_eq!(
-        inspect["slots"][0]["resource_info"],
-        read_json(&daemon.view("p1"))
-    );
+    compare_views(daemon.home(), &inspect);
     let dir = daemon.home().dir();
     let out = tests::run(
         "resource-slot-sandboxer",

@@ -12,8 +12,8 @@
 //! ```
 //!
 //! Slots are sorted by namespace and id. `slot` is all that the journal knows
-//! of it, as in a snapshot; `resource_info` is what it asks for in the end: its
-//! own, or the sum of its containers. A member of `totals` has `slots`,
+//! of it, as in a snapshot; `resource_info` is what it asks for in the end: field
+//! by field its own, or the sum of its containers. A member of `totals` has `slots`,
 //! `containers`, `containers_running` and `resource_info`. `damage` holds one
 //! text for each place of the journal that cannot be used. Members may be
 //! added; a change of those here is a new `schema_version`.

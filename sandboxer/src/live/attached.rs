@@ -1,17 +1,29 @@
-//! What the living hang on a process: waiters and open streams.
+//! What the living hang on a process: waiters, open streams, and what goes on
+//! behind it.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use containerd_sandbox::ExitSignal;
+use tokio::task::AbortHandle;
 
 /// What is attached to one process.
 #[derive(Debug, Default)]
-pub(super) struct Attached {
+struct Attached {
     /// Those who wait for its end.
     signal: Option<Arc<ExitSignal>>,
     /// Its open streams; closing them is what a reader sees as the end.
     streams: Vec<OwnedFd>,
+    /// What goes on behind it; aborting a task that has ended does nothing.
+    tasks: Vec<AbortHandle>,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
 }
 
 /// The attachments of a sandbox's processes, by process id. Most processes have
@@ -31,9 +43,14 @@ impl Attachments {
         &mut self.0[at].1
     }
 
-    /// Whether anything is attached to the process.
+    /// Whether anything is attached to the process, or its end is still to be told.
     pub(super) fn has(&self, pid: u32) -> bool {
         self.0.iter().any(|(p, _)| *p == pid)
+    }
+
+    /// Has whoever asks from now on wait for [`Attachments::release`].
+    pub(super) fn hold_back(&mut self, pid: u32) {
+        self.entry(pid);
     }
 
     /// The signal of the process's end.
@@ -46,9 +63,14 @@ impl Attachments {
         self.entry(pid).streams.extend(streams);
     }
 
-    /// Closes the process's streams and hands over the signal to fire.
+    /// Has a task end with the process.
+    pub(super) fn tie(&mut self, pid: u32, task: AbortHandle) {
+        self.entry(pid).tasks.push(task);
+    }
+
+    /// Closes the process's streams, ends its tasks, and hands over the signal to fire.
     pub(super) fn release(&mut self, pid: u32) -> Option<Arc<ExitSignal>> {
         let at = self.0.iter().position(|(p, _)| *p == pid)?;
-        self.0.swap_remove(at).1.signal
+        self.0.swap_remove(at).1.signal.take()
     }
 }

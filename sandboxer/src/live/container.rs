@@ -9,8 +9,8 @@ use oci_spec::runtime::LinuxResources;
 use tracing::{debug, info};
 
 use super::core::{Core, LiveSlot};
+use super::decode;
 use super::process;
-use crate::resource::OnInvalid;
 use crate::simulate::signal::{Effect, effect};
 use crate::simulate::{life, stdio, usage};
 use crate::slot::{Change, NewProcess, Process, ProcessId, ProcessState};
@@ -34,6 +34,7 @@ impl ResourceSlotContainer {
     }
 
     async fn change(&self, change: Change) -> Result<()> {
+        let _pass = self.core.gate.enter()?;
         let committed = {
             let mut inner = self.live.lock()?;
             self.core.commit(&self.live, &mut inner, change)?
@@ -49,6 +50,7 @@ fn finished(id: &ProcessId) -> Error {
 
 impl Container for ResourceSlotContainer {
     async fn start(&self, exec: Option<&str>) -> Result<u32> {
+        let _pass = self.core.gate.enter()?;
         let id = self.process_id(exec);
         let (committed, pid) = {
             let mut inner = self.live.lock()?;
@@ -81,20 +83,26 @@ impl Container for ResourceSlotContainer {
     }
 
     async fn kill(&self, exec: Option<&str>, signal: u32, all: bool) -> Result<()> {
+        let _pass = self.core.gate.enter()?;
         let effect = effect(signal)?;
         let id = self.process_id(exec);
         let committed = {
             let mut inner = self.live.lock()?;
             if inner.slot.process(&id)?.state == ProcessState::Stopped {
-                return Err(finished(&id));
+                None
+            } else {
+                let Effect::Exit(code) = effect else {
+                    return Ok(());
+                };
+                // The end of the first process is the end of all.
+                let target = if all { self.id.clone() } else { id.clone() };
+                let change = Change::Exit(target, code);
+                Some(self.core.commit(&self.live, &mut inner, change)?)
             }
-            let Effect::Exit(code) = effect else {
-                return Ok(());
-            };
-            // The end of the first process is the end of all.
-            let target = if all { self.id.clone() } else { id.clone() };
-            self.core
-                .commit(&self.live, &mut inner, Change::Exit(target, code))?
+        };
+        let Some(committed) = committed else {
+            self.core.settled_so_far().await?;
+            return Err(finished(&id));
         };
         self.core.settled(committed).await?;
         debug!("Signal {signal} ended {id} in sandbox {}", self.live.key);
@@ -107,6 +115,7 @@ impl Container for ResourceSlotContainer {
             let process = inner.slot.process(&self.process_id(exec))?;
             let (pid, exit) = (process.spec.pid, process.exit);
             match exit {
+                // Told already.
                 Some(exit) if !inner.attachments.has(pid) => return Ok(exit.into()),
                 _ => inner.attachments.signal(pid),
             }
@@ -151,15 +160,13 @@ impl Container for ResourceSlotContainer {
     }
 
     async fn update(&self, resources: &LinuxResources) -> Result<()> {
+        let _pass = self.core.gate.enter()?;
         let container = &self.id.container;
         let (committed, view) = {
             let mut inner = self.live.lock()?;
-            let info = inner
-                .slot
-                .container(container)?
-                .info
-                .updated_by(resources, OnInvalid::Reject)?
-                .info;
+            let known = inner.slot.container(container)?.info;
+            let updated = known.updated_by(resources, self.core.settings.on_invalid)?;
+            let info = decode::warned(container, updated);
             let change = Change::UpdateContainer {
                 container: container.clone(),
                 info,
@@ -177,6 +184,7 @@ impl Container for ResourceSlotContainer {
     }
 
     async fn delete(&self, exec: Option<&str>) -> Result<Deleted> {
+        let _pass = self.core.gate.enter()?;
         let id = self.process_id(exec);
         let (committed, deleted) = {
             let mut inner = self.live.lock()?;
@@ -199,16 +207,24 @@ impl Container for ResourceSlotContainer {
     }
 
     async fn close_stdin(&self, exec: Option<&str>) -> Result<()> {
+        let _pass = self.core.gate.enter()?;
         let id = self.process_id(exec);
         let committed = {
             let mut inner = self.live.lock()?;
             let process = inner.slot.process(&id)?;
-            let reads_it = !process.spec.stdio.stdin.is_empty();
-            if !reads_it || process.state != ProcessState::Running {
-                return Ok(());
+            match process.state {
+                _ if process.spec.stdio.stdin.is_empty() => return Ok(()),
+                ProcessState::Stopped => return Ok(()),
+                ProcessState::Created => {
+                    return Err(Error::failed_precondition(format!(
+                        "{id} is not started: it has no standard input yet"
+                    )));
+                }
+                ProcessState::Running | ProcessState::Paused => {
+                    self.core
+                        .commit(&self.live, &mut inner, Change::Exit(id, 0))?
+                }
             }
-            self.core
-                .commit(&self.live, &mut inner, Change::Exit(id, 0))?
         };
         self.core.settled(committed).await
     }

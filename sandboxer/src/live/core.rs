@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use containerd_sandbox::{Error, ExitSignal, Key, Result};
 use parking_lot::{Mutex, MutexGuard};
+use tokio::runtime::Handle;
 
 use super::attached::Attachments;
+use super::gate::Gate;
 use super::table::Table;
 use crate::resource::OnInvalid;
 use crate::simulate::pids::Pids;
-use crate::slot::{Change, Exit, ProcessId, Slot};
+use crate::slot::{Change, Ended, Exit, Slot};
 use crate::store::{Ack, Journal, ViewOp, Views};
 use crate::time::Timestamp;
 
@@ -33,6 +35,7 @@ pub(super) struct Core {
     pub(super) journal: Journal,
     pub(super) views: Views,
     pub(super) pids: Pids,
+    pub(super) gate: Gate,
     pub(super) settings: Settings,
 }
 
@@ -83,8 +86,10 @@ pub(super) fn sandbox_not_found(key: &Key) -> Error {
 impl Inner {
     /// The signal of the sandbox's end.
     pub(super) fn exit_signal(&mut self) -> Arc<ExitSignal> {
+        let is_new = self.signal.is_none();
         let signal = Arc::clone(self.signal.get_or_insert_default());
-        if let Some(exit) = self.slot.exit {
+        // Else whoever ended it fires the signal, once that is durable.
+        if let (true, Some(exit)) = (is_new, self.slot.exit) {
             signal.fire(exit.into());
         }
         signal
@@ -93,10 +98,10 @@ impl Inner {
 
 /// A change that was made and is on its way to the disk.
 #[must_use]
-#[derive(Default)]
 pub(super) struct Committed {
     seq: u64,
     views: Vec<Ack>,
+    telling: Telling,
 }
 
 impl Committed {
@@ -104,6 +109,69 @@ impl Committed {
     pub(super) fn and(mut self, view: Ack) -> Self {
         self.views.push(view);
         self
+    }
+
+    /// How a process ended, if this change ended it.
+    pub(super) fn exit_of(&self, pid: u32) -> Option<Exit> {
+        let processes = self.telling.ends.iter().flat_map(|ends| &ends.processes);
+        processes
+            .filter(|ended| ended.pid == pid)
+            .map(|ended| ended.exit)
+            .next()
+    }
+}
+
+/// The ends that a change brought, still to be told to those who wait for them.
+struct Ends {
+    core: Arc<Core>,
+    live: Arc<LiveSlot>,
+    sandbox: Option<(Arc<ExitSignal>, Exit)>,
+    processes: Vec<Ended>,
+}
+
+impl Ends {
+    fn tell_of_sandbox(&mut self) {
+        if let Some((signal, exit)) = self.sandbox.take() {
+            signal.fire(exit.into());
+        }
+    }
+
+    /// Waits until the change is surely as durable as was asked for, unless it is
+    /// known to be, and tells. The ends of processes come [`Settings::exit_delay`]
+    /// later, so that the reply to what ended them goes first.
+    async fn tell(mut self, durable: bool) {
+        if !durable {
+            self.core.certain().await;
+        }
+        self.tell_of_sandbox();
+        tokio::time::sleep(self.core.settings.exit_delay).await;
+        for ended in self.processes {
+            self.live.release(ended);
+        }
+    }
+}
+
+/// Has them told, by whatever way it is dropped: the caller may be gone.
+struct Telling {
+    ends: Option<Ends>,
+    durable: bool,
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        let Some(mut ends) = self.ends.take() else {
+            return;
+        };
+        if self.durable {
+            ends.tell_of_sandbox();
+        }
+        // Without a runtime there is nobody left who could wait.
+        if let (false, Ok(runtime)) = (
+            ends.processes.is_empty() && ends.sandbox.is_none(),
+            Handle::try_current(),
+        ) {
+            runtime.spawn(ends.tell(self.durable));
+        }
     }
 }
 
@@ -131,35 +199,59 @@ impl Core {
         let at = Timestamp::now();
         let seq = self.journal.append(&live.key, at, &change)?;
         let before = inner.slot.resource_info();
-        let change_is_delete = matches!(change, Change::Delete);
-        let ended = inner.slot.apply(change, at)?;
-        for process in ended {
-            self.release_later(live, inner, &process);
+        let had_ended = inner.slot.exit.is_some();
+        let is_delete = matches!(change, Change::Delete);
+        let is_update = matches!(change, Change::Update(_));
+        let processes = inner.slot.apply(change, at)?;
+        for ended in &processes {
+            inner.attachments.hold_back(ended.pid);
         }
-        if let (Some(signal), Some(exit)) = (&inner.signal, inner.slot.exit) {
-            signal.fire(exit.into());
-        }
+        let sandbox = match inner.slot.exit {
+            Some(exit) if !had_ended => {
+                let signal = inner.signal.get_or_insert_default();
+                Some((Arc::clone(signal), exit))
+            }
+            _ => None,
+        };
         let mut views = Vec::new();
-        if change_is_delete {
+        if is_delete {
             inner.gone = true;
             for container in &inner.slot.containers {
                 if let Ok(key) = live.key.sibling(&container.id) {
                     self.containers.remove(&key);
                 }
             }
-            views.push(self.views.submit(ViewOp::Remove {
+            self.views.submit_lazily(ViewOp::Remove {
                 key: live.key.clone(),
                 container: None,
-            }));
+            });
             self.sandboxes.remove(&live.key);
         } else if inner.slot.resource_info() != before {
-            views.push(self.views.submit(ViewOp::Put {
+            let put = ViewOp::Put {
                 key: live.key.clone(),
                 container: None,
                 info: inner.slot.resource_info(),
-            }));
+            };
+            if is_update {
+                views.push(self.views.submit(put));
+            } else {
+                self.views.submit_lazily(put);
+            }
         }
-        Ok(Committed { seq, views })
+        let ends = (sandbox.is_some() || !processes.is_empty()).then(|| Ends {
+            core: Arc::clone(self),
+            live: Arc::clone(live),
+            sandbox,
+            processes,
+        });
+        Ok(Committed {
+            seq,
+            views,
+            telling: Telling {
+                ends,
+                durable: false,
+            },
+        })
     }
 
     /// Waits until a change is as durable as was asked for, and its views are
@@ -168,8 +260,9 @@ impl Core {
     /// # Errors
     /// If durability failed. A view that could not be written is retried by its
     /// writer: the journal holds the truth.
-    pub(super) async fn settled(&self, committed: Committed) -> Result<()> {
+    pub(super) async fn settled(&self, mut committed: Committed) -> Result<()> {
         self.journal.durable(committed.seq).await?;
+        committed.telling.durable = true;
         for view in committed.views {
             if let Err(e) = view.done().await {
                 tracing::debug!("a view is late: {e}");
@@ -178,24 +271,21 @@ impl Core {
         Ok(())
     }
 
-    /// Lets those who wait for a process go, and closes its streams, once the
-    /// reply to what ended it is on its way.
-    fn release_later(self: &Arc<Self>, live: &Arc<LiveSlot>, inner: &Inner, process: &ProcessId) {
-        let Ok(process) = inner.slot.process(process) else {
-            return;
-        };
-        let (pid, Some(exit)) = (process.spec.pid, process.exit) else {
-            return;
-        };
-        if !inner.attachments.has(pid) {
-            return;
+    /// Waits until all that was changed so far is as durable as was asked for,
+    /// for an answer that rests on it.
+    ///
+    /// # Errors
+    /// If durability failed.
+    pub(super) async fn settled_so_far(&self) -> Result<()> {
+        Ok(self.journal.barrier().await?)
+    }
+
+    /// The same, however often it fails.
+    async fn certain(&self) {
+        const RETRY: Duration = Duration::from_millis(200);
+        while self.journal.barrier().await.is_err() {
+            tokio::time::sleep(RETRY).await;
         }
-        let live = Arc::clone(live);
-        let delay = self.settings.exit_delay;
-        tokio::spawn(async move {
-            tokio::time::sleep(delay).await;
-            live.release(pid, exit);
-        });
     }
 
     /// How many sandboxes are live.
@@ -206,9 +296,10 @@ impl Core {
 
 impl LiveSlot {
     /// Works on a deleted sandbox, too: its waiters have a right to the end.
-    fn release(&self, pid: u32, exit: Exit) {
-        if let Some(signal) = self.inner.lock().attachments.release(pid) {
-            signal.fire(exit.into());
+    fn release(&self, ended: Ended) {
+        let signal = self.inner.lock().attachments.release(ended.pid);
+        if let Some(signal) = signal {
+            signal.fire(ended.exit.into());
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use containerd_sandbox::{
     ContainerOptions, Error, ProcessState as ApiState, Result, SandboxOptions, SandboxRecord,
+    quoted,
 };
 use k8s_cri::v1::PodSandboxConfig;
 use prost::Message;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::resource::{ContainerData, Extraction, OnInvalid, ResourceInfo, SandboxData};
 use crate::slot::{Exit, NewSandbox, Pod, ProcessState, Stdio};
@@ -15,7 +16,8 @@ const POD_SANDBOX_CONFIG: &str = "runtime.v1.PodSandboxConfig";
 /// The record's extension that CRI keeps its own metadata in.
 const METADATA_EXTENSION: &str = "metadata";
 
-fn warned(id: &str, extraction: Extraction) -> ResourceInfo {
+/// What was extracted, with its warnings logged.
+pub(super) fn warned(id: &str, extraction: Extraction) -> ResourceInfo {
     for warning in extraction.warnings {
         warn!("{id}: ignored: {warning}");
     }
@@ -34,7 +36,14 @@ pub(super) fn sandbox(
                 Error::invalid_argument(format!("options: not a {POD_SANDBOX_CONFIG}: {e}"))
             })?)
         }
-        _ => None,
+        Some(any) => {
+            debug!(
+                "{id}: options of type {} are not read",
+                quoted(&any.type_url)
+            );
+            None
+        }
+        None => None,
     };
     let data = SandboxData {
         config: config.as_ref(),
@@ -49,13 +58,38 @@ pub(super) fn sandbox(
         uid: pod.uid,
         attempt: pod.attempt,
     });
-    Ok(NewSandbox {
+    let new = NewSandbox {
         pid: 0,
         info,
         pod,
         runtime: options.record.runtime,
         netns: options.netns_path,
-    })
+    };
+    check_lengths(&new)?;
+    Ok(new)
+}
+
+/// What is kept of a pod is kept in memory and in the journal: no more of it than
+/// Kubernetes (253 bytes a name) or the kernel (4,095 a path) would take.
+fn check_lengths(new: &NewSandbox) -> Result<()> {
+    const MAX_TEXT_LEN: usize = 4095;
+    let pod = new.pod.as_ref();
+    for (field, text) in [
+        ("netns_path", Some(&new.netns)),
+        ("runtime name", Some(&new.runtime)),
+        ("pod name", pod.map(|pod| &pod.name)),
+        ("pod namespace", pod.map(|pod| &pod.namespace)),
+        ("pod uid", pod.map(|pod| &pod.uid)),
+    ] {
+        if let Some(text) = text.filter(|text| text.len() > MAX_TEXT_LEN) {
+            return Err(Error::invalid_argument(format!(
+                "{field} {}: {} bytes, over the limit of {MAX_TEXT_LEN}",
+                quoted(text),
+                text.len()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// What a sandbox's changed record states.

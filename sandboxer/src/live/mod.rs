@@ -8,10 +8,13 @@ mod attached;
 mod container;
 mod core;
 mod decode;
+mod gate;
 mod process;
 mod sandbox;
 mod sandboxer;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use container::ResourceSlotContainer;
 pub use core::Settings;

@@ -8,7 +8,7 @@ use tracing::{debug, warn};
 
 use super::core::{Committed, Core, Inner, LiveSlot};
 use crate::simulate::stdio;
-use crate::slot::{Change, KILLED, NewProcess, ProcessId, ProcessState};
+use crate::slot::{Change, NewProcess, ProcessId, ProcessState};
 use crate::store::ViewOp;
 use crate::time::Timestamp;
 
@@ -70,15 +70,21 @@ pub(super) fn resume(
     let has_background = left.is_some() || !spec.stdio.stdin.is_empty();
     if has_background {
         let (core, live, id) = (Arc::clone(core), Arc::clone(live), id.clone());
-        tokio::spawn(run(core, live, id, spec, left));
+        let task = tokio::spawn(run(core, live, id, spec, left));
+        inner.attachments.tie(pid, task.abort_handle());
     }
     Ok(pid)
 }
 
 /// Opens a stream of an exec process as soon as somebody reads it, and holds it
-/// until the process ends. Whoever comes after that reads the end at once.
+/// until the process ends. Whoever comes after that, and before the process is
+/// deleted, reads the end at once.
 async fn write_nothing(live: Arc<LiveSlot>, id: ProcessId, pid: u32, path: String) {
-    let Some(stream) = stdio::open_for_writing(&path).await else {
+    let is_known = || {
+        let inner = live.lock();
+        inner.is_ok_and(|inner| inner.slot.process(&id).is_ok_and(|p| p.spec.pid == pid))
+    };
+    let Some(stream) = stdio::open_for_writing(&path, is_known).await else {
         return;
     };
     if let Ok(mut inner) = live.lock()
@@ -149,28 +155,22 @@ pub(super) fn delete(
     id: ProcessId,
 ) -> Result<(Committed, Deleted)> {
     let process = inner.slot.process(&id)?;
-    let pid = process.spec.pid;
-    if process.state == ProcessState::Created {
-        // The delete that follows settles it as well.
-        let _ = core.commit(live, inner, Change::Exit(id.clone(), KILLED))?;
-    }
-    let exit = inner.slot.process(&id)?.exit;
+    let (pid, exit) = (process.spec.pid, process.exit);
     let committed = core.commit(live, inner, Change::DeleteProcess(id.clone()))?;
     let deleted = Deleted {
         pid,
-        exit: exit.map(Into::into),
+        exit: exit.or_else(|| committed.exit_of(pid)).map(Into::into),
     };
-    if id.exec.is_some() {
-        return Ok((committed, deleted));
+    if id.exec.is_none() {
+        let key = live.key.sibling(&id.container);
+        // Before the id is free, or this would remove the view of its next owner.
+        core.views.submit_lazily(ViewOp::Remove {
+            key: live.key.clone(),
+            container: Some(id.container),
+        });
+        if let Ok(key) = key {
+            core.containers.remove(&key);
+        }
     }
-    let key = live.key.sibling(&id.container);
-    // Before the id is free, or this would remove the view of its next owner.
-    let view = core.views.submit(ViewOp::Remove {
-        key: live.key.clone(),
-        container: Some(id.container),
-    });
-    if let Ok(key) = key {
-        core.containers.remove(&key);
-    }
-    Ok((committed.and(view), deleted))
+    Ok((committed, deleted))
 }

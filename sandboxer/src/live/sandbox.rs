@@ -76,7 +76,36 @@ fn verbose(key: &Key, slot: &Slot) -> Result<HashMap<String, String>> {
 struct Undo<'a> {
     sandbox: &'a ResourceSlotSandbox,
     key: &'a Key,
+    /// Its process id once it is in the slot; until then only the key is reserved.
+    committed: Option<u32>,
     armed: bool,
+}
+
+impl Undo<'_> {
+    fn undo(&self) -> Result<()> {
+        let ResourceSlotSandbox { core, live } = self.sandbox;
+        // With the sandbox, all that was in it is gone, and its views are.
+        let inner = live.lock();
+        let Some(pid) = self.committed else {
+            if inner.is_ok() {
+                core.views.submit_lazily(ViewOp::Remove {
+                    key: live.key.clone(),
+                    container: Some(self.key.id().to_owned()),
+                });
+            }
+            core.containers.remove(self.key);
+            return Ok(());
+        };
+        let Ok(mut inner) = inner else { return Ok(()) };
+        match inner.slot.container(self.key.id()) {
+            Ok(container) if container.init.spec.pid == pid => {
+                let id = ProcessId::init(self.key.id());
+                process::delete(core, live, &mut inner, id).map(drop)
+            }
+            // Somebody else's by now.
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Drop for Undo<'_> {
@@ -84,32 +113,8 @@ impl Drop for Undo<'_> {
         if !self.armed {
             return;
         }
-        let ResourceSlotSandbox { core, live } = self.sandbox;
         debug!("taking back container {}", self.key);
-        let removed = match live.lock() {
-            Ok(mut inner) if inner.slot.container(self.key.id()).is_ok() => {
-                process::delete(core, live, &mut inner, ProcessId::init(self.key.id())).map(drop)
-            }
-            Ok(_) => {
-                // Nobody waits for the removal: the writer goes on by itself.
-                let _ = core.views.submit(ViewOp::Remove {
-                    key: live.key.clone(),
-                    container: Some(self.key.id().to_owned()),
-                });
-                core.containers.remove(self.key);
-                Ok(())
-            }
-            Err(_) => {
-                // The sandbox went meanwhile; our view may have brought its directory back.
-                let _ = core.views.submit(ViewOp::Remove {
-                    key: live.key.clone(),
-                    container: None,
-                });
-                core.containers.remove(self.key);
-                Ok(())
-            }
-        };
-        if let Err(e) = removed {
+        if let Err(e) = self.undo() {
             warn!("cannot take back container {}: {e}", self.key);
         }
     }
@@ -148,6 +153,7 @@ impl Sandbox for ResourceSlotSandbox {
     }
 
     async fn append_container(&self, id: &str, options: ContainerOptions) -> Result<u32> {
+        let _pass = self.core.gate.enter()?;
         let key = self.live.key.sibling(id)?;
         let info = decode::container(id, &options, self.core.settings.on_invalid)?;
         let new = NewContainer {
@@ -172,23 +178,26 @@ impl Sandbox for ResourceSlotSandbox {
         let mut undo = Undo {
             sandbox: self,
             key: &key,
+            committed: None,
             armed: true,
         };
-        self.live.lock()?.slot.check(&change)?;
         // The view first: if there is no room for it, nothing has happened yet.
-        self.core
-            .views
-            .submit(ViewOp::Put {
+        // Under the slot's lock, so that the removal of the sandbox comes after it.
+        let view = {
+            let inner = self.live.lock()?;
+            inner.slot.check(&change)?;
+            self.core.views.submit(ViewOp::Put {
                 key: self.live.key.clone(),
                 container: Some(id.to_owned()),
                 info,
             })
-            .done()
-            .await?;
+        };
+        view.done().await?;
         let committed = {
             let mut inner = self.live.lock()?;
             let committed = self.core.commit(&self.live, &mut inner, change)?;
             self.core.containers.publish(&key, Arc::clone(&self.live));
+            undo.committed = Some(pid);
             committed
         };
         self.core.settled(committed).await?;

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use containerd_sandbox::{Error, Key, Result, SandboxOptions, SandboxUpdate, Sandboxer};
-use tracing::{debug, info};
+use containerd_sandbox::{Code, Error, Key, Result, SandboxOptions, SandboxUpdate, Sandboxer};
+use tracing::{debug, info, warn};
 
 use super::container::ResourceSlotContainer;
 use super::core::{Committed, Core, LiveSlot, Settings, populate, sandbox_not_found};
 use super::decode;
+use super::gate::Gate;
 use super::process;
 use super::sandbox::ResourceSlotSandbox;
 use super::table::Table;
@@ -16,6 +18,9 @@ use crate::simulate::pids::Pids;
 use crate::slot::{Change, KILLED, ProcessId, SandboxState, Slot};
 use crate::store::{Journal, ViewOp, Views};
 use crate::time::Timestamp;
+
+/// How long requests under way are waited for when the sandboxer stops.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A sandboxer that allocates nothing, and tracks what every pod asks for.
 pub struct ResourceSlotSandboxer {
@@ -50,6 +55,7 @@ impl ResourceSlotSandboxer {
             journal,
             views,
             pids: Pids::after(last_pid),
+            gate: Gate::default(),
             settings,
         });
         for live in populate(&core, slots) {
@@ -68,6 +74,25 @@ impl ResourceSlotSandboxer {
         self.len() == 0
     }
 
+    /// Refuses changes from now on and gives those under way a moment to be answered.
+    pub async fn drain(&self) {
+        if !self.core.gate.close(DRAIN_PATIENCE).await {
+            warn!("some requests are still under way after {DRAIN_PATIENCE:?}");
+        }
+    }
+
+    /// The sandbox of a request that a second attempt may repeat. That it is not
+    /// there rests on its removal, which then is as durable as was asked for.
+    async fn existing(&self, id: &Key) -> Result<Arc<LiveSlot>> {
+        match self.core.slot(id) {
+            Err(not_found) => {
+                self.core.settled_so_far().await?;
+                Err(not_found)
+            }
+            found => found,
+        }
+    }
+
     /// Writes what is still on its way to the disk. From now on every change is refused.
     ///
     /// # Errors
@@ -84,6 +109,8 @@ impl ResourceSlotSandboxer {
 struct Undo<'a> {
     core: &'a Arc<Core>,
     key: &'a Key,
+    /// `None`: only the key is reserved.
+    live: Option<Arc<LiveSlot>>,
     armed: bool,
 }
 
@@ -93,15 +120,15 @@ impl Drop for Undo<'_> {
             return;
         }
         debug!("taking back sandbox {}", self.key);
-        match self.core.sandboxes.get(self.key) {
-            Some(live) => {
-                if let Err(e) = delete(self.core, &live) {
-                    tracing::warn!("cannot take back sandbox {}: {e}", self.key);
-                }
-            }
+        match &self.live {
+            // One that is gone meanwhile is not found, whoever has its id now.
+            Some(live) => match delete(self.core, live) {
+                Ok(_) => {}
+                Err(e) if e.code() == Code::NotFound => {}
+                Err(e) => warn!("cannot take back sandbox {}: {e}", self.key),
+            },
             None => {
-                // Nobody waits for the removal: the writer goes on by itself.
-                let _ = self.core.views.submit(ViewOp::Remove {
+                self.core.views.submit_lazily(ViewOp::Remove {
                     key: self.key.clone(),
                     container: None,
                 });
@@ -114,10 +141,6 @@ impl Drop for Undo<'_> {
 /// Ends whatever runs and forgets the sandbox.
 fn delete(core: &Arc<Core>, live: &Arc<LiveSlot>) -> Result<Committed> {
     let mut inner = live.lock()?;
-    if inner.slot.state != SandboxState::NotReady {
-        // The delete that follows settles it as well.
-        let _ = core.commit(live, &mut inner, Change::Stop(KILLED))?;
-    }
     core.commit(live, &mut inner, Change::Delete)
 }
 
@@ -127,6 +150,7 @@ impl Sandboxer for ResourceSlotSandboxer {
     async fn create(&self, id: &Key, options: SandboxOptions) -> Result<()> {
         info!("Creating ResourceSlot sandbox: {id}");
         let core = &self.core;
+        let _pass = core.gate.enter()?;
         let mut new = decode::sandbox(id.id(), options, core.settings.on_invalid)?;
         debug!("Extracted resource info: {:?}", new.info);
         if !core.sandboxes.reserve(id) {
@@ -137,6 +161,7 @@ impl Sandboxer for ResourceSlotSandboxer {
         let mut undo = Undo {
             core,
             key: id,
+            live: None,
             armed: true,
         };
         // The view first: if there is no room for it, nothing has happened yet.
@@ -151,8 +176,9 @@ impl Sandboxer for ResourceSlotSandboxer {
         new.pid = core.pids.next();
         let at = Timestamp::now();
         let seq = core.journal.append(id, at, &Change::Create(new.clone()))?;
-        let live = LiveSlot::new(id.clone(), Slot::new(new, at));
-        core.sandboxes.publish(id, Arc::new(live));
+        let live = Arc::new(LiveSlot::new(id.clone(), Slot::new(new, at)));
+        core.sandboxes.publish(id, Arc::clone(&live));
+        undo.live = Some(live);
         core.journal.durable(seq).await?;
         undo.armed = false;
         info!("ResourceSlot sandbox {id} created successfully");
@@ -160,6 +186,7 @@ impl Sandboxer for ResourceSlotSandboxer {
     }
 
     async fn start(&self, id: &Key) -> Result<()> {
+        let _pass = self.core.gate.enter()?;
         let live = self.core.slot(id)?;
         let committed = {
             let mut inner = live.lock()?;
@@ -168,6 +195,7 @@ impl Sandboxer for ResourceSlotSandboxer {
         let mut undo = Undo {
             core: &self.core,
             key: id,
+            live: Some(live),
             armed: true,
         };
         self.core.settled(committed).await?;
@@ -177,14 +205,19 @@ impl Sandboxer for ResourceSlotSandboxer {
     }
 
     async fn stop(&self, id: &Key, force: bool) -> Result<()> {
-        let live = self.core.slot(id)?;
+        let _pass = self.core.gate.enter()?;
+        let live = self.existing(id).await?;
         let committed = {
             let mut inner = live.lock()?;
             if inner.slot.state == SandboxState::NotReady {
-                return Ok(());
+                None
+            } else {
+                let code = if force { KILLED } else { 0 };
+                Some(self.core.commit(&live, &mut inner, Change::Stop(code))?)
             }
-            let code = if force { KILLED } else { 0 };
-            self.core.commit(&live, &mut inner, Change::Stop(code))?
+        };
+        let Some(committed) = committed else {
+            return self.core.settled_so_far().await;
         };
         self.core.settled(committed).await?;
         info!("ResourceSlot sandbox {id} stopped");
@@ -192,7 +225,8 @@ impl Sandboxer for ResourceSlotSandboxer {
     }
 
     async fn delete(&self, id: &Key) -> Result<()> {
-        let live = self.core.slot(id)?;
+        let _pass = self.core.gate.enter()?;
+        let live = self.existing(id).await?;
         let committed = delete(&self.core, &live)?;
         self.core.settled(committed).await?;
         info!("ResourceSlot sandbox {id} deleted");
@@ -200,6 +234,7 @@ impl Sandboxer for ResourceSlotSandboxer {
     }
 
     async fn update(&self, id: &Key, update: SandboxUpdate) -> Result<()> {
+        let _pass = self.core.gate.enter()?;
         let live = self.core.slot(id)?;
         let concerns_resources = update.fields.is_empty()
             || update

@@ -34,7 +34,7 @@ pub(crate) fn of_exec(process: &Process, has_stdin: bool) -> Life {
 /// The argument of `sleep`: seconds, with a fraction or not; `None` for `infinity`.
 fn sleep(seconds: &str) -> Option<Duration> {
     match seconds.parse::<f64>() {
-        Ok(seconds) if seconds.is_infinite() => None,
+        Ok(f64::INFINITY) => None,
         Ok(seconds) => Some(Duration::try_from_secs_f64(seconds).unwrap_or_default()),
         Err(_) => Some(Duration::ZERO),
     }
@@ -68,7 +68,7 @@ mod tests {
         let after = |arg| life(&["sleep", arg], false).ends_after;
         assert_eq!(after("1.5"), Some(Duration::from_millis(1500)));
         assert_eq!(after("infinity"), None);
-        for nonsense in ["x", "-1", "NaN", "1e300"] {
+        for nonsense in ["x", "-1", "-inf", "NaN", "1e300"] {
             assert_eq!(after(nonsense), Some(Duration::ZERO), "{nonsense}");
         }
     }

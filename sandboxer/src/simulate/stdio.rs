@@ -8,17 +8,20 @@ use std::time::Duration;
 use containerd_sandbox::{Error, Result, quoted};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
+use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use crate::slot::Stdio;
 
-/// How long a reader may take to open its end of an exec's FIFO. containerd
-/// opens it before or right after Start; after this long it is not coming.
-const READER_PATIENCE: Duration = Duration::from_secs(10);
-/// How soon that is looked at again, at first; twice as late each time,
+/// The longest path that a stream may have, in bytes: Linux's `PATH_MAX`, which
+/// counts the final NUL.
+const MAX_PATH_LEN: usize = 4095;
+
+/// How soon it is looked again whether an exec's FIFO has a reader, at first;
+/// twice as late each time,
 const READER_POLL: Duration = Duration::from_millis(1);
 /// up to this.
-const READER_POLL_MAX: Duration = Duration::from_millis(50);
+const READER_POLL_MAX: Duration = Duration::from_millis(500);
 
 /// Checks the paths of a request: empty, absolute, or a URI that somebody else serves.
 ///
@@ -31,9 +34,9 @@ pub(crate) fn check(stdio: &Stdio) -> Result<()> {
         ("stderr", &stdio.stderr),
     ] {
         let sound = path.is_empty() || path.starts_with('/') || path.contains("://");
-        if !sound || path.contains('\0') {
+        if !sound || path.contains('\0') || path.len() > MAX_PATH_LEN {
             return Err(Error::invalid_argument(format!(
-                "{name} {}: an absolute path or a URI is needed",
+                "{name} {}: an absolute path or a URI of at most {MAX_PATH_LEN} bytes is needed",
                 quoted(path)
             )));
         }
@@ -66,7 +69,7 @@ pub(crate) fn hold(stdio: &Stdio) -> Vec<OwnedFd> {
         .filter_map(|path| match open_fifo(path, OFlags::RDWR) {
             Ok(stream) => stream,
             Err(e) => {
-                tracing::warn!("cannot open {path}: {e}");
+                tracing::warn!("cannot open {}: {e}", quoted(path));
                 None
             }
         })
@@ -74,20 +77,22 @@ pub(crate) fn hold(stdio: &Stdio) -> Vec<OwnedFd> {
 }
 
 /// A stream of an exec's output: for writing only, as a reader of our own would
-/// keep containerd from seeing the end. Waits a bounded time for the reader.
-pub(crate) async fn open_for_writing(path: &str) -> Option<OwnedFd> {
-    let deadline = tokio::time::Instant::now() + READER_PATIENCE;
+/// keep containerd from seeing the end. Waits for the reader as long as the stream
+/// is `wanted`: containerd's open blocks until ours comes, and its read until ours
+/// closes, even after the process's end.
+pub(crate) async fn open_for_writing(path: &str, wanted: impl Fn() -> bool) -> Option<OwnedFd> {
     let mut poll = READER_POLL;
     loop {
         match open_fifo(path, OFlags::WRONLY) {
             Ok(stream) => return stream,
             // No reader yet.
-            Err(Errno::NXIO) if tokio::time::Instant::now() < deadline => {
+            Err(Errno::NXIO) if wanted() => {
                 tokio::time::sleep(poll).await;
                 poll = (2 * poll).min(READER_POLL_MAX);
             }
+            Err(Errno::NXIO) => return None,
             Err(e) => {
-                tracing::warn!("cannot open {path}: {e}");
+                tracing::warn!("cannot open {}: {e}", quoted(path));
                 return None;
             }
         }
@@ -99,7 +104,7 @@ pub(crate) async fn stdin_ended(path: &str) {
     match read_to_end(path).await {
         Ok(true) => return,
         Ok(false) => {}
-        Err(e) => tracing::warn!("cannot read {path}: {e}"),
+        Err(e) => tracing::warn!("cannot read {}: {e}", quoted(path)),
     }
     std::future::pending::<()>().await;
 }
@@ -108,17 +113,10 @@ async fn read_to_end(path: &str) -> std::io::Result<bool> {
     if !path.starts_with('/') || !Path::new(path).exists() {
         return Ok(false);
     }
-    let stream = pipe::OpenOptions::new().open_receiver(path)?;
+    let mut stream = pipe::OpenOptions::new().open_receiver(path)?;
     let mut scratch = vec![0; 4096];
-    loop {
-        stream.readable().await?;
-        match stream.try_read(&mut scratch) {
-            Ok(0) => return Ok(true),
-            Ok(_) => {}
-            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(e) => return Err(e),
-        }
-    }
+    while stream.read(&mut scratch).await? > 0 {}
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -162,12 +160,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_exec_waits_for_its_reader_and_gives_up_on_one_that_never_comes() {
+    async fn an_exec_waits_for_its_reader() {
         let dir = tempfile::tempdir().unwrap();
         let path = fifo(&dir, "out");
-        assert!(open_for_writing(&path).await.is_none());
+        let wanted = open_for_writing(&path, || true);
+        let long = Duration::from_secs(3600);
+        assert!(tokio::time::timeout(long, wanted).await.is_err());
+        assert!(open_for_writing(&path, || false).await.is_none());
         let _reader = reader(&path);
-        assert!(open_for_writing(&path).await.is_some());
+        assert!(open_for_writing(&path, || true).await.is_some());
     }
 
     #[tokio::test]
@@ -183,7 +184,7 @@ mod tests {
             "",
         ] {
             assert!(hold(&stdout(path)).is_empty(), "{path}");
-            assert!(open_for_writing(path).await.is_none());
+            assert!(open_for_writing(path, || true).await.is_none());
         }
     }
 
@@ -215,5 +216,7 @@ mod tests {
         let error = check(&stdout("out")).unwrap_err();
         assert!(error.to_string().starts_with("stdout \"out\""), "{error}");
         assert!(check(&stdout("binary:///bin/logger?id=1")).is_ok());
+        assert!(check(&stdout(&format!("/{}", "a".repeat(MAX_PATH_LEN - 1)))).is_ok());
+        assert!(check(&stdout(&format!("/{}", "a".repeat(MAX_PATH_LEN)))).is_err());
     }
 }

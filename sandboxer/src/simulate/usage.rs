@@ -48,6 +48,7 @@ fn usage(container: &Container, now: Timestamp) -> Usage {
         .count() as u64;
     // Half of the request, so that neither an eviction nor an OOM would follow.
     let memory = memory_request.or(memory_limit).unwrap_or(MEMORY_UNSTATED) / 2;
+    let memory = memory.min(memory_limit.unwrap_or(u64::MAX));
     Usage {
         // Shares and run times are far below 2^52, and never negative.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -115,7 +116,11 @@ pub(crate) fn of_sandbox(slot: &Slot, now: Timestamp) -> Result<Any> {
             memory_limit: info.memory_limit,
             pids_limit: info.pid_limit,
         });
-    metrics(sum)
+    metrics(Usage {
+        // A limit of its own may be below what its containers are seen to use.
+        memory: sum.memory.min(info.memory_limit.unwrap_or(u64::MAX)),
+        ..sum
+    })
 }
 
 #[cfg(test)]
@@ -170,6 +175,21 @@ mod tests {
         slot.apply(Change::Exit(ProcessId::init("c"), 0), seconds(60))
             .unwrap();
         assert_eq!(at(&slot, 70).memory.usage, 0);
+    }
+
+    #[test]
+    fn no_more_is_used_than_is_allowed() {
+        let mut slot = slot(ResourceInfo {
+            memory_request: Some(2 << 30),
+            memory_limit: Some(512 << 20),
+            ..Default::default()
+        });
+        let container = slot.container("c").unwrap();
+        let metrics = decoded(&of_container(container, seconds(1)).unwrap());
+        assert_eq!(metrics.memory.usage, 512 << 20);
+        slot.sandbox.info.memory_limit = Some(10 << 20);
+        let metrics = decoded(&of_sandbox(&slot, seconds(1)).unwrap());
+        assert_eq!(metrics.memory.usage, 10 << 20);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub enum Change {
     Stop(u32),
     /// The sandbox now states these resources itself.
     Update(ResourceInfo),
-    /// The sandbox is forgotten, with its containers.
+    /// The sandbox is forgotten, with its containers; what has not ended ends by SIGKILL.
     Delete,
     /// A container comes to be.
     CreateContainer(NewContainer),
@@ -47,7 +47,8 @@ pub enum Change {
     Resume(String),
     /// A process ends; if it is a container's first, its exec processes end by SIGKILL.
     Exit(ProcessId, u32),
-    /// A process is forgotten; if it is a container's first, the container is.
+    /// A process is forgotten; if it is a container's first, the container is. One
+    /// that never ran ends by SIGKILL.
     DeleteProcess(ProcessId),
 }
 

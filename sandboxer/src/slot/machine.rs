@@ -21,7 +21,7 @@ pub enum SandboxEvent {
     Start,
     /// It ends, and all that runs in it.
     Stop,
-    /// It is forgotten.
+    /// It is forgotten; if it has not ended, it ends first.
     Delete,
 }
 
@@ -50,7 +50,7 @@ pub enum ProcessEvent {
     Resume,
     /// It ends, by itself or by a signal.
     Exit,
-    /// It is forgotten.
+    /// It is forgotten; if it has never run, it ends first.
     Delete,
 }
 
@@ -71,10 +71,8 @@ impl SandboxState {
         match (self, event) {
             (Created, E::Start) => Some(Next::State(Ready)),
             (Created | Ready, E::Stop) => Some(Next::State(NotReady)),
-            (NotReady, E::Delete) => Some(Next::Gone),
-            (Ready | NotReady, E::Start) | (NotReady, E::Stop) | (Created | Ready, E::Delete) => {
-                None
-            }
+            (_, E::Delete) => Some(Next::Gone),
+            (Ready | NotReady, E::Start) | (NotReady, E::Stop) => None,
         }
     }
 }
@@ -88,12 +86,12 @@ impl ProcessState {
             (Created, E::Start) | (Paused, E::Resume) => Some(Next::State(Running)),
             (Running, E::Pause) => Some(Next::State(Paused)),
             (Created | Running | Paused, E::Exit) => Some(Next::State(Stopped)),
-            (Stopped, E::Delete) => Some(Next::Gone),
+            (Created | Stopped, E::Delete) => Some(Next::Gone),
             (Running | Paused | Stopped, E::Start)
             | (Created | Paused | Stopped, E::Pause)
             | (Created | Running | Stopped, E::Resume)
             | (Stopped, E::Exit)
-            | (Created | Running | Paused, E::Delete) => None,
+            | (Running | Paused, E::Delete) => None,
         }
     }
 }
@@ -109,10 +107,10 @@ mod tests {
         let rows = [
             (S::Created, E::Start, Some(Next::State(S::Ready))),
             (S::Created, E::Stop, Some(Next::State(S::NotReady))),
-            (S::Created, E::Delete, None),
+            (S::Created, E::Delete, Some(Next::Gone)),
             (S::Ready, E::Start, None),
             (S::Ready, E::Stop, Some(Next::State(S::NotReady))),
-            (S::Ready, E::Delete, None),
+            (S::Ready, E::Delete, Some(Next::Gone)),
             (S::NotReady, E::Start, None),
             (S::NotReady, E::Stop, None),
             (S::NotReady, E::Delete, Some(Next::Gone)),
@@ -133,6 +131,7 @@ mod tests {
             (S::Running, E::Exit, Next::State(S::Stopped)),
             (S::Paused, E::Resume, Next::State(S::Running)),
             (S::Paused, E::Exit, Next::State(S::Stopped)),
+            (S::Created, E::Delete, Next::Gone),
             (S::Stopped, E::Delete, Next::Gone),
         ];
         for state in [S::Created, S::Running, S::Paused, S::Stopped] {

@@ -8,4 +8,4 @@ mod tests;
 
 pub use change::{Change, Life, NewContainer, NewProcess, NewSandbox, Pod, ProcessId, Stdio};
 pub use machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};
-pub use state::{Container, Exit, KILLED, Process, Refusal, Slot};
+pub use state::{Container, Ended, Exit, KILLED, Process, Refusal, Slot};

@@ -25,6 +25,15 @@ pub struct Exit {
     pub at: Timestamp,
 }
 
+/// A process that a change ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Its fake process id.
+    pub pid: u32,
+    /// How it ended.
+    pub exit: Exit,
+}
+
 /// Everything tracked for one sandbox.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -160,9 +169,17 @@ impl Process {
         self.state = state;
     }
 
-    fn end(&mut self, code: u32, at: Timestamp) {
-        self.enter(ProcessState::Stopped, at);
-        self.exit = Some(Exit { code, at });
+    /// Ends it if it has not ended.
+    fn end(&mut self, code: u32, at: Timestamp, ended: &mut Vec<Ended>) {
+        if self.state != ProcessState::Stopped {
+            let exit = Exit { code, at };
+            self.enter(ProcessState::Stopped, at);
+            self.exit = Some(exit);
+            ended.push(Ended {
+                pid: self.spec.pid,
+                exit,
+            });
+        }
     }
 }
 
@@ -200,17 +217,11 @@ impl Container {
         }
     }
 
-    /// Ends what has not ended, and names it.
-    fn end_all(&mut self, code: u32, at: Timestamp, ended: &mut Vec<ProcessId>) {
-        if self.init.state != ProcessState::Stopped {
-            self.init.end(code, at);
-            ended.push(ProcessId::init(&self.id));
-        }
-        for (exec, process) in &mut self.execs {
-            if process.state != ProcessState::Stopped {
-                process.end(KILLED, at);
-                ended.push(ProcessId::exec(&self.id, exec));
-            }
+    /// Ends its processes.
+    fn end_all(&mut self, code: u32, at: Timestamp, ended: &mut Vec<Ended>) {
+        self.init.end(code, at, ended);
+        for (_, process) in &mut self.execs {
+            process.end(KILLED, at, ended);
         }
     }
 }
@@ -311,25 +322,20 @@ impl Slot {
         }
     }
 
-    /// Makes a change that [`Slot::check`] has just allowed, and names the
+    /// Makes a change that [`Slot::check`] has just allowed, and tells which
     /// processes it ended. [`Change::Create`] and [`Change::Delete`] are about
     /// the slot as a whole: whoever holds the slots makes them.
     ///
     /// # Errors
     /// As [`Slot::check`]; then nothing has changed.
-    pub fn apply(&mut self, change: Change, at: Timestamp) -> Result<Vec<ProcessId>, Refusal> {
+    pub fn apply(&mut self, change: Change, at: Timestamp) -> Result<Vec<Ended>, Refusal> {
         self.check(&change)?;
         let mut ended = Vec::new();
         match change {
-            Change::Create(_) | Change::Delete => {}
+            Change::Create(_) => {}
             Change::Start => self.state = SandboxState::Ready,
-            Change::Stop(code) => {
-                for container in &mut self.containers {
-                    container.end_all(KILLED, at, &mut ended);
-                }
-                self.state = SandboxState::NotReady;
-                self.exit = Some(Exit { code, at });
-            }
+            Change::Stop(code) => self.end(code, at, &mut ended),
+            Change::Delete => self.end(KILLED, at, &mut ended),
             Change::Update(info) => self.sandbox.info = info,
             Change::CreateContainer(new) => self.containers.push(Container::new(new)),
             Change::UpdateContainer { container, info } => {
@@ -357,19 +363,33 @@ impl Slot {
                     self.container_mut(&id.container)?
                         .end_all(code, at, &mut ended);
                 } else {
-                    self.process_mut(&id)?.end(code, at);
-                    ended.push(id);
+                    self.process_mut(&id)?.end(code, at, &mut ended);
                 }
             }
-            Change::DeleteProcess(id) => match &id.exec {
-                None => self.containers.retain(|c| c.id != id.container),
-                Some(exec) => self
-                    .container_mut(&id.container)?
-                    .execs
-                    .retain(|(e, _)| e != exec),
-            },
+            Change::DeleteProcess(id) => {
+                self.process_mut(&id)?.end(KILLED, at, &mut ended);
+                match &id.exec {
+                    None => self.containers.retain(|c| c.id != id.container),
+                    Some(exec) => self
+                        .container_mut(&id.container)?
+                        .execs
+                        .retain(|(e, _)| e != exec),
+                }
+            }
         }
         Ok(ended)
+    }
+
+    /// Ends it, and all that has not ended in it.
+    fn end(&mut self, code: u32, at: Timestamp, ended: &mut Vec<Ended>) {
+        if self.state == SandboxState::NotReady {
+            return;
+        }
+        for container in &mut self.containers {
+            container.end_all(KILLED, at, ended);
+        }
+        self.state = SandboxState::NotReady;
+        self.exit = Some(Exit { code, at });
     }
 
     fn container_mut(&mut self, id: &str) -> Result<&mut Container, Refusal> {

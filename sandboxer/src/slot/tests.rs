@@ -71,7 +71,7 @@ enum Outcome {
     Illegal,
 }
 
-fn outcome(result: &Result<Vec<ProcessId>, Refusal>) -> Outcome {
+fn outcome(result: &Result<Vec<Ended>, Refusal>) -> Outcome {
     match result {
         Ok(_) => Outcome::Done,
         Err(Refusal::NotFound(_)) => Outcome::NotFound,
@@ -143,8 +143,14 @@ impl Model {
                 }
                 Outcome::Done
             }
-            Change::Delete if self.sandbox == "not ready" => Outcome::Done,
-            Change::Start | Change::Stop(_) | Change::Delete => Outcome::Illegal,
+            Change::Delete => {
+                self.sandbox = "not ready";
+                for container in CONTAINERS {
+                    self.end(container, 137);
+                }
+                Outcome::Done
+            }
+            Change::Start | Change::Stop(_) => Outcome::Illegal,
             Change::Update(info) => {
                 self.own = amounts(info);
                 Outcome::Done
@@ -195,7 +201,7 @@ impl Model {
             },
             Change::DeleteProcess(id) => match self.is(&name(id)) {
                 None => Outcome::NotFound,
-                Some("stopped") => {
+                Some("stopped" | "created") => {
                     let gone = name(id);
                     self.processes
                         .retain(|n, _| *n != gone && !n.starts_with(&format!("{gone}/")));
@@ -235,6 +241,17 @@ fn facts(slot: &Slot) -> BTreeMap<String, (&'static str, Option<u32>)> {
         .collect()
 }
 
+/// How many processes ended from one moment to the next; one that is gone without
+/// having ended before ended, too.
+fn newly_ended(before: &Slot, after: &Slot) -> usize {
+    let after = facts(after);
+    let ended = |name: &String| after.get(name).is_none_or(|fact| fact.1.is_some());
+    facts(before)
+        .iter()
+        .filter(|(name, fact)| fact.1.is_none() && ended(name))
+        .count()
+}
+
 fn at(nanos: u64) -> Timestamp {
     Timestamp::from_nanos(nanos)
 }
@@ -262,9 +279,9 @@ proptest! {
             prop_assert_eq!(slot.state.name(), model.sandbox);
             prop_assert_eq!(facts(&slot), model.processes.clone());
             prop_assert_eq!(amounts(&slot.resource_info()), model.totals());
-            for ended in result.unwrap_or_default() {
-                prop_assert_eq!(slot.process(&ended).unwrap().exit.unwrap().at, at(now));
-            }
+            let ended = result.unwrap_or_default();
+            prop_assert_eq!(ended.len(), newly_ended(&before, &slot));
+            prop_assert!(ended.iter().all(|ended| ended.exit.at == at(now)));
         }
     }
 

@@ -170,14 +170,14 @@ fn a_record_that_its_slot_refuses_is_noticed() {
     write_journal(dir.path(), Options::default(), &entries);
     let at = Timestamp::default();
     let strangers = [
-        (key("s0"), at, Change::Delete),
+        (key("s0"), at, Change::Pause("c".to_owned())),
         (key("nobody"), at, Change::Start),
         (key("s1"), at, testing::create(5)),
         (key("s1"), at, Change::Start),
     ];
     write_journal(dir.path(), Options::default(), &strangers);
     let message = refused(dir.path());
-    assert!(message.contains("record 3 of sandbox s0: cannot delete the sandbox: it is created"));
+    assert!(message.contains("record 3 of sandbox s0: container c not found"));
     assert!(
         message.contains("drop 3 records of sandboxes nobody, s0, s1"),
         "{message}"

@@ -1,0 +1,71 @@
+//! Who may still change something: everybody, until the sandboxer closes.
+
+use std::time::Duration;
+
+use containerd_sandbox::{Error, Result};
+use tokio::sync::watch;
+
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    closed: bool,
+    under_way: usize,
+}
+
+/// Counts requests under way that change something, and refuses new ones once closed.
+#[derive(Debug, Default)]
+pub(super) struct Gate(watch::Sender<State>);
+
+/// A request that was let in. Dropping it tells that it has ended.
+#[derive(Debug)]
+pub(super) struct Pass<'a>(&'a Gate);
+
+impl Gate {
+    /// Lets a request in.
+    ///
+    /// # Errors
+    /// `Unavailable` once closed.
+    pub(super) fn enter(&self) -> Result<Pass<'_>> {
+        let entered = self.0.send_if_modified(|state| {
+            state.under_way += usize::from(!state.closed);
+            !state.closed
+        });
+        if entered {
+            Ok(Pass(self))
+        } else {
+            Err(Error::unavailable("the sandboxer is stopping"))
+        }
+    }
+
+    /// Lets nobody in any more and waits until those inside have ended; whether
+    /// they have in time.
+    pub(super) async fn close(&self, patience: Duration) -> bool {
+        self.0.send_modify(|state| state.closed = true);
+        let mut state = self.0.subscribe();
+        let emptied = state.wait_for(|state| state.under_way == 0);
+        tokio::time::timeout(patience, emptied).await.is_ok()
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|state| state.under_way -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use containerd_sandbox::Code;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn closing_waits_for_those_inside_and_keeps_others_out() {
+        let gate = Gate::default();
+        let pass = gate.enter().unwrap();
+        assert!(!gate.close(PATIENCE).await);
+        assert_eq!(gate.enter().unwrap_err().code(), Code::Unavailable);
+        drop(pass);
+        assert!(gate.close(PATIENCE).await);
+    }
+}

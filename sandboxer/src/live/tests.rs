@@ -1,0 +1,173 @@
+//! Callers that go away: what they began is taken back, and nothing else is.
+
+use std::fs;
+use std::path::Path;
+
+use containerd_sandbox::{
+    Code, ContainerOptions, Key, Sandbox, SandboxOptions, Sandboxer, Spec, Stdio,
+};
+use futures::FutureExt;
+
+use super::{ResourceSlotSandboxer, Settings};
+use crate::resource::OnInvalid;
+use crate::store::{Journal, Options, Sync, ViewMode, Views};
+
+fn open(dir: &Path) -> ResourceSlotSandboxer {
+    let options = Options {
+        sync: Sync::Always,
+        ..Options::default()
+    };
+    let (journal, recovered) = Journal::open(dir, options).unwrap();
+    let settings = Settings {
+        on_invalid: OnInvalid::Reject,
+        exit_delay: std::time::Duration::ZERO,
+    };
+    let views = Views::start(dir, ViewMode::WriteThrough).unwrap();
+    ResourceSlotSandboxer::new(journal, views, recovered.slots, settings)
+}
+
+fn key(id: &str) -> Key {
+    Key::new("k8s.io", id).unwrap()
+}
+
+fn container() -> ContainerOptions {
+    ContainerOptions {
+        bundle: "/b".to_owned(),
+        spec: Spec::default(),
+        stdio: Stdio::default(),
+    }
+}
+
+/// Begins it and drops it after `polls` steps; whether it was under way until then.
+async fn abandoned<T>(future: impl Future<Output = T>, polls: usize) -> bool {
+    let mut future = std::pin::pin!(future);
+    for _ in 0..polls {
+        if future.as_mut().now_or_never().is_some() {
+            return false;
+        }
+        tokio::task::yield_now().await;
+    }
+    true
+}
+
+/// Nothing is there: not live, not after a restart, not on disk.
+fn assert_empty(sandboxer: &ResourceSlotSandboxer, dir: &Path) {
+    assert!(sandboxer.is_empty());
+    sandboxer.close().unwrap();
+    let (journal, recovered) = Journal::open(dir, Options::default()).unwrap();
+    assert!(recovered.slots.is_empty());
+    journal.close().unwrap();
+    let left = fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name != "journal").collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_sandbox_whose_creator_goes_away_is_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let sandboxer = open(dir.path());
+    // More and more steps, from waiting for the view to waiting for the disk.
+    for doublings in 0..14 {
+        let id = key(&format!("s{doublings}"));
+        let create = sandboxer.create(&id, SandboxOptions::default());
+        if abandoned(create, 1 << doublings).await {
+            assert_eq!(sandboxer.sandbox(&id).err().unwrap().code(), Code::NotFound);
+        } else {
+            assert!(doublings > 0, "it was to wait for the disk");
+            sandboxer.delete(&id).await.unwrap();
+        }
+    }
+    assert_empty(&sandboxer, dir.path());
+}
+
+#[tokio::test]
+async fn a_sandbox_whose_starter_goes_away_is_taken_back_and_its_successor_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let sandboxer = open(dir.path());
+    let id = key("s");
+    sandboxer
+        .create(&id, SandboxOptions::default())
+        .await
+        .unwrap();
+    assert!(abandoned(sandboxer.start(&id), 1).await);
+    assert!(sandboxer.is_empty());
+
+    sandboxer
+        .create(&id, SandboxOptions::default())
+        .await
+        .unwrap();
+    let mut start = Box::pin(sandboxer.start(&id));
+    assert!(start.as_mut().now_or_never().is_none());
+    sandboxer.delete(&id).await.unwrap();
+    sandboxer
+        .create(&id, SandboxOptions::default())
+        .await
+        .unwrap();
+    drop(start);
+    assert!(sandboxer.sandbox(&id).is_ok());
+    sandboxer.delete(&id).await.unwrap();
+    assert_empty(&sandboxer, dir.path());
+}
+
+#[tokio::test]
+async fn a_container_whose_creator_goes_away_is_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let sandboxer = open(dir.path());
+    let id = key("s");
+    sandboxer
+        .create(&id, SandboxOptions::default())
+        .await
+        .unwrap();
+    sandboxer.start(&id).await.unwrap();
+    let sandbox = sandboxer.sandbox(&id).unwrap();
+    for doublings in 0..14 {
+        let append = sandbox.append_container("c", container());
+        if abandoned(append, 1 << doublings).await {
+            assert!(sandbox.container("c").is_err());
+            assert!(sandboxer.container(&key("c")).is_err());
+        } else {
+            sandbox.remove_container("c").await.unwrap();
+        }
+    }
+    sandboxer.delete(&id).await.unwrap();
+    assert_empty(&sandboxer, dir.path());
+}
+
+#[tokio::test]
+async fn a_container_in_the_making_goes_with_its_sandbox() {
+    let dir = tempfile::tempdir().unwrap();
+    let sandboxer = open(dir.path());
+    let id = key("s");
+    sandboxer
+        .create(&id, SandboxOptions::default())
+        .await
+        .unwrap();
+    sandboxer.start(&id).await.unwrap();
+    let sandbox = sandboxer.sandbox(&id).unwrap();
+    let mut append = Box::pin(sandbox.append_container("c", container()));
+    assert!(append.as_mut().now_or_never().is_none());
+    sandboxer.delete(&id).await.unwrap();
+    sandboxer
+        .create(&id, SandboxOptions::default())
+        .await
+        .unwrap();
+    // It may have been there before its sandbox went; it is not there any more.
+    if let Err(error) = append.await {
+        assert_eq!(error.code(), Code::NotFound);
+    }
+    assert!(sandboxer.container(&key("c")).is_err());
+    assert!(dir.path().join("s/resource_info.json").exists());
+    assert!(!dir.path().join("s/containers").exists());
+    sandboxer.delete(&id).await.unwrap();
+    assert_empty(&sandboxer, dir.path());
+}
+
+#[tokio::test]
+async fn who_comes_after_the_drain_is_told_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let sandboxer = open(dir.path());
+    sandboxer.drain().await;
+    let refused = sandboxer.create(&key("s"), SandboxOptions::default()).await;
+    assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
+    assert_empty(&sandboxer, dir.path());
+}
