@@ -2,22 +2,22 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::process::CommandExt;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 
+use crate::child::{self, Child, START_LIMIT};
 use crate::endpoint;
-use crate::error::EmbeddedError;
+use crate::error::ChildError;
 use crate::stop::Stop;
 
 /// The program that is looked for.
 pub const PROGRAM: &str = "resource-slot-sandboxer";
+
+/// What messages call it.
+const NAME: &str = "sandboxer";
 
 /// How its environment variables begin.
 const PREFIX: &[u8] = b"RESOURCE_SLOT_";
@@ -25,41 +25,15 @@ const PREFIX: &[u8] = b"RESOURCE_SLOT_";
 /// Has it end when this program is killed.
 const DIE_WITH_PARENT: &str = "RESOURCE_SLOT_DIE_WITH_PARENT";
 
-/// How long it may take to answer its first call.
-const START_LIMIT: Duration = Duration::from_secs(30);
-
-/// How long it may take to end after SIGTERM.
-const STOP_LIMIT: Duration = Duration::from_secs(30);
-
-/// Pauses between attempts grow from the first to the second.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(50);
-
 /// The log of a run stands beside its result.
 const SEE_LOG: &str = "; see sandboxer.log";
-
-/// How much of its log an error message shows, in bytes.
-const LOG_TAIL: u64 = 2048;
 
 /// A running sandboxer with a private socket and directory. Killed when dropped.
 #[derive(Debug)]
 pub struct Embedded {
     // Dropped in this order: the process first, then what it uses.
-    child: KilledOnDrop,
-    program: PathBuf,
+    child: Child,
     dir: TempDir,
-}
-
-#[derive(Debug)]
-struct KilledOnDrop(Child);
-
-impl Drop for KilledOnDrop {
-    fn drop(&mut self) {
-        // With what it may have started: a script, say, that runs the program. It
-        // may have ended by itself; then there is nothing to do.
-        let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
-        let _ = self.0.wait();
-    }
 }
 
 /// How an embedded sandboxer ended.
@@ -80,26 +54,20 @@ impl Stopped {
 /// Where the program is: as given, else beside this one, else on PATH.
 ///
 /// # Errors
-/// [`EmbeddedError::NotFound`], which says what to do.
-pub fn find(given: Option<&Path>) -> Result<PathBuf, EmbeddedError> {
+/// [`ChildError::NotFound`], which says what to do.
+pub fn find(given: Option<&Path>) -> Result<PathBuf, ChildError> {
     if let Some(given) = given {
-        // A name without a slash would be looked for on PATH alone.
-        return Ok(match env::current_dir() {
-            Ok(here) if here.join(given).is_file() => here.join(given),
-            _ => given.to_owned(),
-        });
+        return Ok(child::given(given));
     }
     let own = env::current_exe().ok();
     let beside = own.as_deref().and_then(Path::parent).map(Path::to_owned);
     let path = env::var_os("PATH").unwrap_or_default();
-    search(beside.into_iter().chain(env::split_paths(&path)))
-        .ok_or(EmbeddedError::NotFound { program: PROGRAM })
-}
-
-fn search(dirs: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
-    dirs.into_iter()
-        .map(|dir| dir.join(PROGRAM))
-        .find(|path| path.is_file())
+    let dirs = beside.into_iter().chain(env::split_paths(&path));
+    child::search(PROGRAM, dirs).ok_or(ChildError::NotFound {
+        program: PROGRAM,
+        advice: "build it with `cargo build --release -p sandboxer`, or say where it is with \
+                 --sandboxer PATH, or load a running sandboxer with --endpoint SOCKET",
+    })
 }
 
 impl Embedded {
@@ -113,12 +81,11 @@ impl Embedded {
         args: &[OsString],
         namespace: &str,
         stop: &Stop,
-    ) -> Result<Self, EmbeddedError> {
+    ) -> Result<Self, ChildError> {
         let dir = tempfile::Builder::new()
             .prefix("loadgen-sandboxer-")
             .tempdir()
-            .map_err(EmbeddedError::Directory)?;
-        let log = File::create(log_file(&dir)).map_err(EmbeddedError::Directory)?;
+            .map_err(|source| ChildError::Directory { name: NAME, source })?;
         let mut command = Command::new(&program);
         // It is to do what the result says it was told, and nothing else.
         for (name, _) in env::vars_os() {
@@ -126,29 +93,19 @@ impl Embedded {
                 command.env_remove(name);
             }
         }
-        let child = command
+        command
             .env(DIE_WITH_PARENT, "true")
             .arg("--listen")
             .arg(socket(&dir))
             .arg("--dir")
             .arg(data(&dir))
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().map_err(EmbeddedError::Directory)?)
-            .stderr(log)
-            // A Ctrl-C on the terminal must not reach it while pods are under way.
-            .process_group(0)
-            .spawn();
-        let child = match child {
-            Ok(child) => KilledOnDrop(child),
-            Err(source) => return Err(EmbeddedError::Spawn { program, source }),
-        };
-        let mut embedded = Self {
-            child,
-            program,
-            dir,
-        };
-        embedded.wait_for_answer(namespace, stop)?;
+            .args(args);
+        let child = Child::spawn(NAME, program, &mut command, log_file(&dir))?;
+        let mut embedded = Self { child, dir };
+        let socket = embedded.socket();
+        embedded.child.wait_for(stop, || {
+            endpoint::probe(&socket, namespace, START_LIMIT, stop)
+        })?;
         Ok(embedded)
     }
 
@@ -159,19 +116,19 @@ impl Embedded {
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.child.0.id()
+        self.child.pid()
     }
 
     /// Ends it with SIGTERM. If it is to be `emptied`, its directory must hold
     /// no sandbox any more.
     pub fn stop(mut self, stop: &Stop, emptied: bool) -> Stopped {
         let mut complaints = Vec::new();
-        match self.terminate(stop) {
+        match self.child.terminate(stop) {
             Ok(status) if status.success() => {}
             Ok(status) => complaints.push(format!(
                 "the sandboxer ended with {status} after SIGTERM{SEE_LOG}"
             )),
-            Err(complaint) => complaints.push(complaint),
+            Err(complaint) => complaints.push(format!("{complaint}{SEE_LOG}")),
         }
         if emptied && let Some(left) = leftover(&data(&self.dir)) {
             complaints.push(format!("the sandboxer left {left} in its directory"));
@@ -179,69 +136,6 @@ impl Embedded {
         Stopped {
             complaints,
             dir: self.dir,
-        }
-    }
-
-    fn wait_for_answer(&mut self, namespace: &str, stop: &Stop) -> Result<(), EmbeddedError> {
-        let begun = Instant::now();
-        let mut pause = FIRST_PAUSE;
-        loop {
-            if let Ok(Some(status)) = self.child.0.try_wait() {
-                return Err(EmbeddedError::Died {
-                    program: self.program.clone(),
-                    status,
-                    log: self.log_tail(),
-                });
-            }
-            if stop.requested() {
-                return Err(EmbeddedError::Interrupted);
-            }
-            match endpoint::probe(&self.socket(), namespace, START_LIMIT, stop) {
-                Ok(_) => return Ok(()),
-                Err(reason) if begun.elapsed() > START_LIMIT => {
-                    return Err(EmbeddedError::Silent {
-                        program: self.program.clone(),
-                        seconds: START_LIMIT.as_secs(),
-                        reason,
-                        log: self.log_tail(),
-                    });
-                }
-                Err(_) => std::thread::sleep(pause),
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-
-    /// Its status at the end, or what is wrong.
-    fn terminate(&mut self, stop: &Stop) -> Result<ExitStatus, String> {
-        if let Ok(Some(status)) = self.child.0.try_wait() {
-            return Err(format!(
-                "the sandboxer ended by itself with {status}{SEE_LOG}"
-            ));
-        }
-        let pid = Pid::from_child(&self.child.0);
-        kill_process(pid, Signal::TERM)
-            .map_err(|e| format!("cannot send the sandboxer SIGTERM: {e}"))?;
-        let begun = Instant::now();
-        let mut pause = FIRST_PAUSE;
-        while begun.elapsed() < STOP_LIMIT && !stop.aborted() {
-            match self.child.0.try_wait() {
-                Ok(Some(status)) => return Ok(status),
-                Ok(None) => std::thread::sleep(pause),
-                Err(e) => return Err(format!("cannot wait for the sandboxer: {e}")),
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-        let waited = begun.elapsed().as_secs();
-        Err(format!(
-            "the sandboxer still ran {waited} s after SIGTERM and was killed{SEE_LOG}"
-        ))
-    }
-
-    fn log_tail(&self) -> String {
-        match tail(&log_file(&self.dir)) {
-            Ok(text) if !text.is_empty() => format!("; its log ends:\n{text}"),
-            _ => "; its log is empty".to_owned(),
         }
     }
 }
@@ -256,15 +150,6 @@ fn data(dir: &TempDir) -> PathBuf {
 
 fn log_file(dir: &TempDir) -> PathBuf {
     dir.path().join("sandboxer.log")
-}
-
-fn tail(log: &Path) -> io::Result<String> {
-    let mut file = File::open(log)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;
-    let mut bytes = Vec::new();
-    file.take(LOG_TAIL).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned())
 }
 
 /// The first thing below `dir` that belongs to a sandbox: a directory named like
@@ -290,20 +175,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_program_is_taken_from_the_first_directory_that_has_it() {
-        let (empty, one, two) = (
-            tempfile::tempdir().unwrap(),
-            tempfile::tempdir().unwrap(),
-            tempfile::tempdir().unwrap(),
-        );
-        fs::write(one.path().join(PROGRAM), "").unwrap();
-        fs::write(two.path().join(PROGRAM), "").unwrap();
-        let dirs = [empty.path(), one.path(), two.path()].map(Path::to_owned);
-        assert_eq!(search(dirs), Some(one.path().join(PROGRAM)));
-        assert_eq!(search([empty.path().to_owned()]), None);
-    }
-
-    #[test]
     fn a_program_that_ends_is_noticed_with_its_status() {
         let error = Embedded::start("/bin/false".into(), &[], "k8s.io", &Stop::new());
         let message = error.unwrap_err().to_string();
@@ -315,15 +186,6 @@ mod tests {
     fn a_program_that_is_not_there_is_named() {
         let error = Embedded::start("/no/such/file".into(), &[], "k8s.io", &Stop::new());
         assert!(error.unwrap_err().to_string().contains("/no/such/file"));
-    }
-
-    #[test]
-    fn the_tail_of_a_long_log_is_its_end() {
-        let dir = tempfile::tempdir().unwrap();
-        let log = log_file(&dir);
-        fs::write(&log, format!("{}\nlast line\n", "x".repeat(10_000))).unwrap();
-        let text = tail(&log).unwrap();
-        assert!(text.ends_with("x\nlast line") && text.len() < 2048);
     }
 
     #[test]

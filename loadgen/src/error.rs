@@ -57,22 +57,22 @@ pub enum EngineError {
     Panicked,
 }
 
-/// The embedded sandboxer could not be started.
+/// A program that the run needs could not be started.
 #[derive(Debug, thiserror::Error)]
-pub enum EmbeddedError {
+pub enum ChildError {
     /// There is no such program.
-    #[error(
-        "cannot find {program} beside loadgen or on PATH; build it with \
-         `cargo build --release -p sandboxer`, or say where it is with --sandboxer PATH, \
-         or load a running sandboxer with --endpoint SOCKET"
-    )]
+    #[error("cannot find {program} beside loadgen or on PATH; {advice}")]
     NotFound {
         /// Its name.
         program: &'static str,
+        /// What to do.
+        advice: &'static str,
     },
     /// It cannot be run.
-    #[error("start the sandboxer {}", program.display())]
+    #[error("start the {name} {}", program.display())]
     Spawn {
+        /// What it is.
+        name: &'static str,
         /// Its path.
         program: PathBuf,
         /// Why not.
@@ -80,11 +80,19 @@ pub enum EmbeddedError {
         source: io::Error,
     },
     /// Its private directory cannot be made.
-    #[error("make a private directory for the sandboxer")]
-    Directory(#[source] io::Error),
+    #[error("make a private directory for the {name}")]
+    Directory {
+        /// What it is.
+        name: &'static str,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// It ended before it answered.
-    #[error("the sandboxer {} ended ({status}) before it answered{log}", program.display())]
+    #[error("the {name} {} ended ({status}) before it answered{log}", program.display())]
     Died {
+        /// What it is.
+        name: &'static str,
         /// Its path.
         program: PathBuf,
         /// How it ended.
@@ -93,8 +101,10 @@ pub enum EmbeddedError {
         log: String,
     },
     /// It runs and does not answer.
-    #[error("the sandboxer {} did not answer within {seconds} s: {reason}{log}", program.display())]
+    #[error("the {name} {} did not answer within {seconds} s: {reason}{log}", program.display())]
     Silent {
+        /// What it is.
+        name: &'static str,
         /// Its path.
         program: PathBuf,
         /// How long it was given.
@@ -126,9 +136,9 @@ pub enum RunError {
     /// See [`BundleError`].
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// See [`EmbeddedError`].
+    /// See [`ChildError`].
     #[error(transparent)]
-    Embedded(#[from] EmbeddedError),
+    Child(#[from] ChildError),
     /// See [`EngineError`].
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -158,7 +168,7 @@ impl RunError {
         matches!(
             self,
             Self::Bundle(BundleError::Interrupted)
-                | Self::Embedded(EmbeddedError::Interrupted)
+                | Self::Child(ChildError::Interrupted)
                 | Self::Engine(EngineError::Aborted)
         ) || matches!(self, Self::Endpoint { source, .. } if source.code() == Code::Cancelled)
     }

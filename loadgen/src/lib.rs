@@ -16,7 +16,9 @@
 
 pub mod bundle;
 pub mod check;
+pub mod child;
 pub mod cli;
+pub mod containerd;
 pub mod embedded;
 pub mod endpoint;
 pub mod engine;
@@ -26,6 +28,7 @@ pub mod exit;
 pub mod failure;
 pub mod hdr_log;
 pub mod human;
+pub mod image;
 pub mod lifecycle;
 pub mod operation;
 pub mod plan;
