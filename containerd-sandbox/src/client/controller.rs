@@ -6,8 +6,9 @@ use containerd_client::services::v1::sandbox as api;
 use containerd_client::services::v1::sandbox::controller_client::ControllerClient;
 use tonic::Request;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 
+use super::channel;
 use crate::error::{Error, Result};
 use crate::namespace::GRPC_NAMESPACE;
 
@@ -29,13 +30,8 @@ impl Controller {
         let namespace = namespace
             .parse()
             .map_err(|e| Error::invalid_argument(format!("namespace {namespace:?}: {e}")))?;
-        let channel = Endpoint::from_shared(format!("unix://{}", socket.display()))
-            .map_err(|e| Error::invalid_argument(format!("socket {}: {e}", socket.display())))?
-            .connect()
-            .await
-            .map_err(|e| Error::unavailable(format!("connect {}: {e}", socket.display())))?;
         Ok(Self {
-            client: ControllerClient::new(channel),
+            client: ControllerClient::new(channel(socket).await?),
             namespace,
         })
     }

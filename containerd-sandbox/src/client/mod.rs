@@ -1,7 +1,30 @@
 //! Typed clients for every door.
 
 mod controller;
+mod cri;
 mod ttrpc;
 
+use std::path::Path;
+
+use tonic::transport::{Channel, Endpoint};
+
 pub use controller::Controller;
+pub use cri::Cri;
 pub use ttrpc::Ttrpc;
+
+use crate::error::{Error, Result};
+
+/// Opens a gRPC connection to a Unix socket.
+///
+/// # Errors
+/// `Unavailable`, naming the socket.
+pub async fn channel(socket: &Path) -> Result<Channel> {
+    let failed = |e: tonic::transport::Error| {
+        Error::unavailable(format!("connect {}: {e}", socket.display()))
+    };
+    Endpoint::from_shared(format!("unix://{}", socket.display()))
+        .map_err(failed)?
+        .connect()
+        .await
+        .map_err(failed)
+}

@@ -1,0 +1,120 @@
+//! The kubelet's door: CRI's runtime and image services.
+
+use std::path::Path;
+use std::time::Duration;
+
+use k8s_cri::v1;
+use k8s_cri::v1::image_service_client::ImageServiceClient;
+use k8s_cri::v1::runtime_service_client::RuntimeServiceClient;
+use tonic::Request;
+use tonic::transport::Channel;
+
+use super::channel;
+use crate::error::Result;
+
+/// The longest message taken, in bytes: kubelet's limit (16 MiB).
+const MAX_MESSAGE: usize = 16 << 20;
+
+/// A client of `runtime.v1.RuntimeService` and `runtime.v1.ImageService`. Clones
+/// share the connection.
+#[derive(Debug, Clone)]
+pub struct Cri {
+    runtime: RuntimeServiceClient<Channel>,
+    image: ImageServiceClient<Channel>,
+    timeout: Option<Duration>,
+}
+
+impl Cri {
+    /// Connects to a Unix socket.
+    ///
+    /// # Errors
+    /// `Unavailable`, naming the socket.
+    pub async fn connect(socket: &Path) -> Result<Self> {
+        let channel = channel(socket).await?;
+        Ok(Self {
+            runtime: RuntimeServiceClient::new(channel.clone())
+                .max_decoding_message_size(MAX_MESSAGE),
+            image: ImageServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE),
+            timeout: None,
+        })
+    }
+
+    /// Gives every later call this long; the server is told, too.
+    #[must_use]
+    pub fn with_timeout(mut self, per_call: Duration) -> Self {
+        self.timeout = Some(per_call);
+        self
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Some(timeout) = self.timeout {
+            request.set_timeout(timeout);
+        }
+        request
+    }
+}
+
+macro_rules! calls {
+    ($service:ident: $($method:ident($request:ident) -> $response:ident;)*) => {
+        #[doc = concat!("The calls of the ", stringify!($service), " service.")]
+        impl Cri {
+            $(
+                #[doc = concat!("The `", stringify!($method), "` RPC.")]
+                ///
+                /// # Errors
+                /// What the server answers; `Unavailable` when the connection is lost.
+                pub async fn $method(&self, request: v1::$request) -> Result<v1::$response> {
+                    let request = self.request(request);
+                    Ok(self.$service.clone().$method(request).await?.into_inner())
+                }
+            )*
+        }
+    };
+}
+
+calls! { runtime:
+    version(VersionRequest) -> VersionResponse;
+    status(StatusRequest) -> StatusResponse;
+    run_pod_sandbox(RunPodSandboxRequest) -> RunPodSandboxResponse;
+    stop_pod_sandbox(StopPodSandboxRequest) -> StopPodSandboxResponse;
+    remove_pod_sandbox(RemovePodSandboxRequest) -> RemovePodSandboxResponse;
+    pod_sandbox_status(PodSandboxStatusRequest) -> PodSandboxStatusResponse;
+    list_pod_sandbox(ListPodSandboxRequest) -> ListPodSandboxResponse;
+    create_container(CreateContainerRequest) -> CreateContainerResponse;
+    start_container(StartContainerRequest) -> StartContainerResponse;
+    stop_container(StopContainerRequest) -> StopContainerResponse;
+    remove_container(RemoveContainerRequest) -> RemoveContainerResponse;
+    container_status(ContainerStatusRequest) -> ContainerStatusResponse;
+    list_containers(ListContainersRequest) -> ListContainersResponse;
+    update_container_resources(UpdateContainerResourcesRequest) -> UpdateContainerResourcesResponse;
+    exec_sync(ExecSyncRequest) -> ExecSyncResponse;
+    container_stats(ContainerStatsRequest) -> ContainerStatsResponse;
+    list_container_stats(ListContainerStatsRequest) -> ListContainerStatsResponse;
+    pod_sandbox_stats(PodSandboxStatsRequest) -> PodSandboxStatsResponse;
+    list_pod_sandbox_stats(ListPodSandboxStatsRequest) -> ListPodSandboxStatsResponse;
+}
+
+calls! { image:
+    list_images(ListImagesRequest) -> ListImagesResponse;
+    image_status(ImageStatusRequest) -> ImageStatusResponse;
+    pull_image(PullImageRequest) -> PullImageResponse;
+    remove_image(RemoveImageRequest) -> RemoveImageResponse;
+    image_fs_info(ImageFsInfoRequest) -> ImageFsInfoResponse;
+}
+
+impl Cri {
+    /// The `get_container_events` RPC: a stream that goes on until it is dropped.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn container_events(&self) -> Result<tonic::Streaming<v1::ContainerEventResponse>> {
+        let request = Request::new(v1::GetEventsRequest::default());
+        Ok(self
+            .runtime
+            .clone()
+            .get_container_events(request)
+            .await?
+            .into_inner())
+    }
+}
