@@ -1,0 +1,257 @@
+//! The smallest image there is, put into a containerd: no registry is needed.
+//!
+//! One empty layer, and a command that nobody runs. It is stored as an OCI image
+//! (image-spec `manifest.md` and `config.md`) through containerd's content, lease
+//! and image services.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use containerd_client::services::v1::content_client::ContentClient;
+use containerd_client::services::v1::images_client::ImagesClient;
+use containerd_client::services::v1::leases_client::LeasesClient;
+use containerd_client::services::v1::{
+    CreateImageRequest, CreateRequest, DeleteRequest, Image, WriteAction, WriteContentRequest,
+};
+use containerd_client::types::Descriptor;
+use containerd_sandbox::{Code, Error, GRPC_NAMESPACE, Result};
+use k8s_cri::v1::image_service_client::ImageServiceClient;
+use k8s_cri::v1::{ImageSpec, ImageStatusRequest};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tonic::Request;
+use tonic::metadata::MetadataValue;
+use tonic::transport::Channel;
+
+/// The image's name.
+pub const NAME: &str = "localhost/resource-slot/pause:1";
+
+/// An empty tar archive: two blocks of zeros.
+const LAYER: [u8; 1024] = [0; 1024];
+
+const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
+const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
+const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// What containerd's garbage collector follows from one blob to another.
+const REFERENCE: &str = "containerd.io/gc.ref.content";
+
+/// The namespace in which CRI keeps its images.
+const NAMESPACE: &str = "k8s.io";
+
+/// CRI hears of a new image through an event: how often it is asked, and how long.
+const HEARING_POLL: Duration = Duration::from_millis(5);
+const HEARING_LIMIT: Duration = Duration::from_secs(30);
+
+/// One piece of content.
+struct Blob {
+    media_type: &'static str,
+    bytes: Vec<u8>,
+    labels: HashMap<String, String>,
+}
+
+impl Blob {
+    fn new(media_type: &'static str, bytes: Vec<u8>) -> Self {
+        Self {
+            media_type,
+            bytes,
+            labels: HashMap::new(),
+        }
+    }
+
+    fn digest(&self) -> String {
+        let mut digest = "sha256:".to_owned();
+        for byte in Sha256::digest(&self.bytes) {
+            // Writing to a string cannot fail.
+            let _ = write!(digest, "{byte:02x}");
+        }
+        digest
+    }
+
+    fn descriptor(&self) -> Value {
+        json!({
+            "mediaType": self.media_type,
+            "digest": self.digest(),
+            "size": self.bytes.len(),
+        })
+    }
+}
+
+/// Its layer, configuration and manifest.
+fn blobs() -> [Blob; 3] {
+    let layer = Blob::new(LAYER_TYPE, LAYER.to_vec());
+    let config = json!({
+        "architecture": architecture(),
+        "os": "linux",
+        "config": { "Cmd": ["/pause"], "Env": ["PATH=/bin"] },
+        "rootfs": { "type": "layers", "diff_ids": [layer.digest()] },
+    });
+    let config = Blob::new(CONFIG_TYPE, config.to_string().into_bytes());
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "config": config.descriptor(),
+        "layers": [layer.descriptor()],
+    });
+    let mut manifest = Blob::new(MANIFEST_TYPE, manifest.to_string().into_bytes());
+    manifest.labels = HashMap::from([
+        (format!("{REFERENCE}.config"), config.digest()),
+        (format!("{REFERENCE}.l.0"), layer.digest()),
+    ]);
+    [layer, config, manifest]
+}
+
+/// This machine's architecture by Go's name, as image-spec has it.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+/// Sees to it that CRI at this connection knows the image: if it does not, puts
+/// it into the containerd there.
+///
+/// # Errors
+/// Whatever the server says; `Unimplemented` if it is no containerd.
+pub async fn ensure(channel: Channel) -> Result<()> {
+    if is_known(&channel).await? {
+        return Ok(());
+    }
+    let create = CreateRequest {
+        id: format!("loadgen-image-{}", std::process::id()),
+        ..Default::default()
+    };
+    let mut leases = LeasesClient::new(channel.clone());
+    let lease = leases.create(call(create, None)?).await?.into_inner();
+    let lease = lease.lease.map(|lease| lease.id).unwrap_or_default();
+    let stored = store(&channel, &lease).await;
+    let delete = DeleteRequest {
+        id: lease,
+        sync: false,
+    };
+    leases.delete(call(delete, None)?).await?;
+    stored?;
+    let heard = async {
+        while !is_known(&channel).await? {
+            tokio::time::sleep(HEARING_POLL).await;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(HEARING_LIMIT, heard)
+        .await
+        .unwrap_or_else(|_| {
+            Err(Error::unavailable(format!(
+                "CRI does not know the image {NAME} {HEARING_LIMIT:?} after it was stored"
+            )))
+        })
+}
+
+async fn is_known(channel: &Channel) -> Result<bool> {
+    let request = ImageStatusRequest {
+        image: Some(ImageSpec {
+            image: NAME.to_owned(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let status = ImageServiceClient::new(channel.clone())
+        .image_status(request)
+        .await?;
+    Ok(status.into_inner().image.is_some())
+}
+
+async fn store(channel: &Channel, lease: &str) -> Result<()> {
+    let mut content = ContentClient::new(channel.clone());
+    let blobs = blobs();
+    for blob in &blobs {
+        let length = i64::try_from(blob.bytes.len()).unwrap_or(i64::MAX);
+        let write = WriteContentRequest {
+            action: WriteAction::Commit.into(),
+            r#ref: format!("loadgen-{}", blob.digest()),
+            total: length,
+            expected: blob.digest(),
+            data: blob.bytes.clone(),
+            labels: blob.labels.clone(),
+            ..Default::default()
+        };
+        match written(&mut content, write, lease).await {
+            Err(error) if error.code() != Code::AlreadyExists => return Err(error),
+            _ => {}
+        }
+    }
+    let [.., manifest] = &blobs;
+    let image = Image {
+        name: NAME.to_owned(),
+        target: Some(Descriptor {
+            media_type: manifest.media_type.to_owned(),
+            digest: manifest.digest(),
+            size: i64::try_from(manifest.bytes.len()).unwrap_or(i64::MAX),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let create = CreateImageRequest {
+        image: Some(image),
+        ..Default::default()
+    };
+    let created = ImagesClient::new(channel.clone())
+        .create(call(create, Some(lease))?)
+        .await
+        .map_err(Error::from);
+    match created {
+        Err(error) if error.code() != Code::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+async fn written(
+    content: &mut ContentClient<Channel>,
+    write: WriteContentRequest,
+    lease: &str,
+) -> Result<()> {
+    let stream = futures::stream::iter([write]);
+    let mut replies = content
+        .write(call(stream, Some(lease))?)
+        .await?
+        .into_inner();
+    while replies.message().await?.is_some() {}
+    Ok(())
+}
+
+/// A request in CRI's namespace, under a lease.
+fn call<T>(message: T, lease: Option<&str>) -> Result<Request<T>> {
+    let mut request = Request::new(message);
+    let metadata = request.metadata_mut();
+    metadata.insert(GRPC_NAMESPACE, MetadataValue::from_static(NAMESPACE));
+    if let Some(lease) = lease {
+        let lease = lease
+            .parse()
+            .map_err(|e| Error::internal(format!("lease {lease:?}: {e}")))?;
+        metadata.insert("containerd-lease", lease);
+    }
+    Ok(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manifest_names_the_other_blobs_and_keeps_them() {
+        let [layer, config, manifest] = blobs();
+        let text: Value = serde_json::from_slice(&manifest.bytes).unwrap();
+        assert_eq!(text["config"]["digest"], config.digest());
+        assert_eq!(text["layers"][0]["digest"], layer.digest());
+        assert_eq!(text["layers"][0]["size"], 1024);
+        let kept: Vec<&String> = manifest.labels.values().collect();
+        assert!(kept.contains(&&config.digest()) && kept.contains(&&layer.digest()));
+        // What `head -c 1024 /dev/zero | sha256sum` prints.
+        assert_eq!(
+            layer.digest(),
+            "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+        );
+    }
+}
