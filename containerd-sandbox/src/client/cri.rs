@@ -66,7 +66,9 @@ macro_rules! calls {
                 /// What the server answers; `Unavailable` when the connection is lost.
                 pub async fn $method(&self, request: v1::$request) -> Result<v1::$response> {
                     let request = self.request(request);
-                    Ok(self.$service.clone().$method(request).await?.into_inner())
+                    // Boxed: these messages make large futures.
+                    let mut client = self.$service.clone();
+                    Ok(Box::pin(client.$method(request)).await?.into_inner())
                 }
             )*
         }
