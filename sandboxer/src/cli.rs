@@ -138,6 +138,11 @@ pub(crate) struct ServeArgs {
         value_parser = humantime::parse_duration
     )]
     pub(crate) exit_delay: Duration,
+    /// The socket of the containerd whose sandboxer this is, such as
+    /// /run/containerd/containerd.sock. It is told of task events, and sandboxes that it has
+    /// given up are forgotten. It may be away.
+    #[arg(long, env = "RESOURCE_SLOT_CONTAINERD_ADDRESS", value_name = "PATH")]
+    pub(crate) containerd_address: Option<PathBuf>,
     /// Threads that serve requests.
     #[arg(
         long,

@@ -5,7 +5,7 @@
 //! the state machine of [`slot`]; the change is appended to the journal of
 //! [`store`]; the reply goes out. `resource_info.json` files and listings are
 //! views of that state. [`resource`] extracts what is asked for, `simulate`
-//! says how processes that do not exist behave.
+//! says how processes that do not exist behave, `upstream` tells containerd.
 
 pub mod inspect;
 pub mod live;
@@ -14,3 +14,4 @@ mod simulate;
 pub mod slot;
 pub mod store;
 pub mod time;
+mod upstream;

@@ -9,6 +9,7 @@ use rustix::process::{
 };
 use sandboxer::live::{ResourceSlotSandboxer, Settings};
 use sandboxer::store::{DirLock, Journal, Options, Views};
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -62,13 +63,18 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         views,
         recovered.slots,
         settings,
-    ));
+        args.containerd_address.as_deref(),
+    )?);
     let address = format!("ttrpc+unix://{}", listen.display());
     info!(
         "Serving {} sandboxes on {}",
         sandboxer.len(),
         listen.display()
     );
+    // The socket takes connections already.
+    if let Err(e) = sd_notify::notify(&[NotifyState::Ready]) {
+        warn!("cannot tell the service manager that all is ready: {e}");
+    }
     let served = containerd_sandbox::server::serve(
         listener,
         Arc::clone(&sandboxer),

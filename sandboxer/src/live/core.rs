@@ -16,6 +16,7 @@ use crate::simulate::pids::Pids;
 use crate::slot::{Change, Ended, Exit, Slot};
 use crate::store::{Ack, Journal, ViewOp, Views};
 use crate::time::Timestamp;
+use crate::upstream::{self, Publisher};
 
 /// How the sandboxer behaves where a user can choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub(super) struct Core {
     pub(super) views: Views,
     pub(super) pids: Pids,
     pub(super) gate: Gate,
+    /// containerd, if it is to be told what happens.
+    pub(super) publisher: Option<Publisher>,
     pub(super) settings: Settings,
 }
 
@@ -145,7 +148,7 @@ impl Ends {
         }
         self.tell_of_sandbox();
         tokio::time::sleep(self.core.settings.exit_delay).await;
-        for ended in self.processes {
+        for ended in &self.processes {
             self.live.release(ended);
         }
     }
@@ -202,9 +205,21 @@ impl Core {
         let had_ended = inner.slot.exit.is_some();
         let is_delete = matches!(change, Change::Delete);
         let is_update = matches!(change, Change::Update(_));
+        let event = match &self.publisher {
+            Some(_) => upstream::of_change(&live.key, &inner.slot, &change),
+            None => None,
+        };
         let processes = inner.slot.apply(change, at)?;
         for ended in &processes {
             inner.attachments.hold_back(ended.pid);
+        }
+        if let Some(publisher) = &self.publisher {
+            let ends = processes
+                .iter()
+                .map(|ended| upstream::of_end(&live.key, ended));
+            for event in ends.chain(event) {
+                publisher.post(event);
+            }
         }
         let sandbox = match inner.slot.exit {
             Some(exit) if !had_ended => {
@@ -296,7 +311,7 @@ impl Core {
 
 impl LiveSlot {
     /// Works on a deleted sandbox, too: its waiters have a right to the end.
-    fn release(&self, ended: Ended) {
+    fn release(&self, ended: &Ended) {
         let signal = self.inner.lock().attachments.release(ended.pid);
         if let Some(signal) = signal {
             signal.fire(ended.exit.into());

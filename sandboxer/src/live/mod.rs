@@ -9,6 +9,7 @@ mod container;
 mod core;
 mod decode;
 mod gate;
+mod orphans;
 mod process;
 mod sandbox;
 mod sandboxer;

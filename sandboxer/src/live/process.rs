@@ -8,9 +8,10 @@ use tracing::{debug, warn};
 
 use super::core::{Committed, Core, Inner, LiveSlot};
 use crate::simulate::stdio;
-use crate::slot::{Change, NewProcess, ProcessId, ProcessState};
+use crate::slot::{Change, KILLED, NewProcess, ProcessId, ProcessState};
 use crate::store::ViewOp;
 use crate::time::Timestamp;
+use crate::upstream::Event;
 
 /// Takes up every running process of a recovered slot.
 pub(super) fn resume_all(core: &Arc<Core>, live: &Arc<LiveSlot>) {
@@ -107,6 +108,10 @@ async fn run(
         () = sleep(left) => spec.life.exit_code,
         () = stdio::stdin_ended(&spec.stdio.stdin) => 0,
     };
+    // containerd gives an end this reason only if it hears of it before.
+    if let (true, Some(publisher)) = (spec.life.oom && code == KILLED, &core.publisher) {
+        publisher.posted(Event::oom(&live.key, &id.container)).await;
+    }
     end(&core, &live, &id, spec.pid, code).await;
 }
 

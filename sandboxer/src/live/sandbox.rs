@@ -163,7 +163,7 @@ impl Sandbox for ResourceSlotSandbox {
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: options.stdio.into(),
-                life: life::of_init(),
+                life: life::of_init(&options.spec.annotations)?,
             },
         };
         stdio::check(&new.process.stdio)?;

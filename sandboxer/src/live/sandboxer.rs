@@ -1,6 +1,7 @@
 //! The sandboxer: sandboxes come and go.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +12,14 @@ use super::container::ResourceSlotContainer;
 use super::core::{Committed, Core, LiveSlot, Settings, populate, sandbox_not_found};
 use super::decode;
 use super::gate::Gate;
-use super::process;
 use super::sandbox::ResourceSlotSandbox;
 use super::table::Table;
+use super::{orphans, process};
 use crate::simulate::pids::Pids;
-use crate::slot::{Change, KILLED, ProcessId, SandboxState, Slot};
+use crate::slot::{Change, KILLED, NewSandbox, ProcessId, SandboxState, Slot};
 use crate::store::{Journal, ViewOp, Views};
 use crate::time::Timestamp;
+use crate::upstream::{Abandoned, Publisher};
 
 /// How long requests under way are waited for when the sandboxer stops.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
@@ -25,19 +27,27 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
 /// A sandboxer that allocates nothing, and tracks what every pod asks for.
 pub struct ResourceSlotSandboxer {
     core: Arc<Core>,
+    /// Watches over sandboxes that containerd may give up.
+    abandoned: Option<Abandoned>,
 }
 
 impl ResourceSlotSandboxer {
     /// A sandboxer over recovered slots. Processes that were running go on: their
-    /// streams are opened again and their ends are still to come.
+    /// streams are opened again and their ends are still to come. The containerd
+    /// whose sandboxer it is, if its socket is given, is told of events and asked
+    /// for sandboxes that it may have given up.
     ///
     /// Call it within a tokio runtime.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a containerd that can never be connected to.
     pub fn new(
         journal: Journal,
         views: Views,
         slots: HashMap<Key, Slot>,
         settings: Settings,
-    ) -> Self {
+        containerd: Option<&Path>,
+    ) -> Result<Self> {
         let last_pid = slots
             .values()
             .flat_map(|slot| {
@@ -56,12 +66,19 @@ impl ResourceSlotSandboxer {
             views,
             pids: Pids::after(last_pid),
             gate: Gate::default(),
+            publisher: containerd.map(Publisher::start).transpose()?,
             settings,
         });
-        for live in populate(&core, slots) {
-            process::resume_all(&core, &live);
+        let recovered = populate(&core, slots);
+        for live in &recovered {
+            process::resume_all(&core, live);
         }
-        Self { core }
+        orphans::look_after(&core, &recovered);
+        let abandoned = match containerd {
+            Some(address) => Some(watch_over(&core, address, &recovered)?),
+            None => None,
+        };
+        Ok(Self { core, abandoned })
     }
 
     /// How many sandboxes there are.
@@ -138,6 +155,37 @@ impl Drop for Undo<'_> {
     }
 }
 
+/// Has sandboxes forgotten that containerd gives up, the recovered ones among them.
+fn watch_over(core: &Arc<Core>, address: &Path, recovered: &[Arc<LiveSlot>]) -> Result<Abandoned> {
+    let (existing, known) = (Arc::downgrade(core), Arc::downgrade(core));
+    let exist = move |key: &Key| {
+        let core = existing.upgrade();
+        core.is_some_and(|core| core.sandboxes.get(key).is_some())
+    };
+    let forget = move |key: &Key| {
+        let Some(core) = known.upgrade() else { return };
+        match core.slot(key).and_then(|live| delete(&core, &live)) {
+            Ok(_) => info!("Dropped sandbox {key}: containerd has given it up"),
+            Err(e) => warn!("cannot drop sandbox {key}: {e}"),
+        }
+    };
+    let abandoned = Abandoned::start(address, exist, forget)?;
+    for live in recovered {
+        if live
+            .lock()
+            .is_ok_and(|inner| is_recorded(&inner.slot.sandbox))
+        {
+            abandoned.watch(&live.key);
+        }
+    }
+    Ok(abandoned)
+}
+
+/// Whether it came with a record of containerd's, which always names a runtime.
+fn is_recorded(sandbox: &NewSandbox) -> bool {
+    !sandbox.runtime.is_empty()
+}
+
 /// Ends whatever runs and forgets the sandbox.
 fn delete(core: &Arc<Core>, live: &Arc<LiveSlot>) -> Result<Committed> {
     let mut inner = live.lock()?;
@@ -176,6 +224,9 @@ impl Sandboxer for ResourceSlotSandboxer {
         new.pid = core.pids.next();
         let at = Timestamp::now();
         let seq = core.journal.append(id, at, &Change::Create(new.clone()))?;
+        if let (Some(abandoned), true) = (&self.abandoned, is_recorded(&new)) {
+            abandoned.watch(id);
+        }
         let live = Arc::new(LiveSlot::new(id.clone(), Slot::new(new, at)));
         core.sandboxes.publish(id, Arc::clone(&live));
         undo.live = Some(live);

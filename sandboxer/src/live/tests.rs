@@ -23,7 +23,7 @@ fn open(dir: &Path) -> ResourceSlotSandboxer {
         exit_delay: std::time::Duration::ZERO,
     };
     let views = Views::start(dir, ViewMode::WriteThrough).unwrap();
-    ResourceSlotSandboxer::new(journal, views, recovered.slots, settings)
+    ResourceSlotSandboxer::new(journal, views, recovered.slots, settings, None).unwrap()
 }
 
 fn key(id: &str) -> Key {

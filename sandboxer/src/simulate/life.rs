@@ -1,14 +1,62 @@
 //! How long a fake process lives.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use containerd_sandbox::Process;
+use containerd_sandbox::{Error, Process, Result, quoted};
 
-use crate::slot::Life;
+use crate::slot::{KILLED, Life};
 
-/// A container's first process runs until it is stopped, whatever its command.
-pub(crate) fn of_init() -> Life {
-    Life::default()
+/// The annotations that say how a container ends.
+const EXIT_AFTER: &str = "resource-slot.kuasar.io/exit-after";
+const EXIT_CODE: &str = "resource-slot.kuasar.io/exit-code";
+const OOM: &str = "resource-slot.kuasar.io/oom";
+
+/// A container's first process runs until it is stopped, whatever its command,
+/// unless its spec's annotations say otherwise.
+///
+/// # Errors
+/// `InvalidArgument`, naming the annotation, its value and what would be right.
+pub(crate) fn of_init(annotations: &HashMap<String, String>) -> Result<Life> {
+    let ends_after = stated(
+        annotations,
+        EXIT_AFTER,
+        "a time such as 5s or 250ms",
+        |text| humantime::parse_duration(text).ok(),
+    )?;
+    let exit_code = stated(annotations, EXIT_CODE, "a number from 0 to 255", |text| {
+        text.parse::<u8>().ok().map(u32::from)
+    })?;
+    let oom = stated(annotations, OOM, "true or false", |text| text.parse().ok())?;
+    let oom = oom.unwrap_or(false);
+    if ends_after.is_none() && (oom || exit_code.is_some()) {
+        return Err(Error::invalid_argument(format!(
+            "annotation {EXIT_AFTER}: missing; {OOM} and {EXIT_CODE} say how a container ends, not when"
+        )));
+    }
+    Ok(Life {
+        ends_after,
+        exit_code: if oom { KILLED } else { exit_code.unwrap_or(0) },
+        oom,
+    })
+}
+
+fn stated<T>(
+    annotations: &HashMap<String, String>,
+    key: &str,
+    right: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>> {
+    let Some(text) = annotations.get(key) else {
+        return Ok(None);
+    };
+    match read(text) {
+        Some(value) => Ok(Some(value)),
+        None => Err(Error::invalid_argument(format!(
+            "annotation {key} {}: {right} is needed",
+            quoted(text)
+        ))),
+    }
 }
 
 /// A process that exec adds ends at once with 0, as a probe that finds all well.
@@ -28,6 +76,7 @@ pub(crate) fn of_exec(process: &Process, has_stdin: bool) -> Life {
     Life {
         ends_after,
         exit_code,
+        oom: false,
     }
 }
 
@@ -50,6 +99,39 @@ mod tests {
             terminal: false,
         };
         of_exec(&process, has_stdin)
+    }
+
+    fn annotated(annotations: &[(&str, &str)]) -> Result<Life> {
+        let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        of_init(&annotations.iter().map(pair).collect())
+    }
+
+    #[test]
+    fn a_container_lives_as_its_annotations_say() {
+        assert_eq!(annotated(&[]), Ok(Life::default()));
+        let life = annotated(&[(EXIT_AFTER, "1500ms"), (EXIT_CODE, "3")]).unwrap();
+        assert_eq!(life.ends_after, Some(Duration::from_millis(1500)));
+        assert_eq!((life.exit_code, life.oom), (3, false));
+        let life = annotated(&[(EXIT_AFTER, "0s"), (OOM, "true")]).unwrap();
+        assert_eq!((life.exit_code, life.oom), (137, true));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_by_name() {
+        for (key, value) in [
+            (EXIT_AFTER, "soon"),
+            (EXIT_CODE, "256"),
+            (EXIT_CODE, "-1"),
+            (OOM, "perhaps"),
+        ] {
+            let message = annotated(&[(key, value)]).unwrap_err().to_string();
+            assert!(
+                message.contains(key) && message.contains(value),
+                "{message}"
+            );
+        }
+        let message = annotated(&[(OOM, "true")]).unwrap_err().to_string();
+        assert!(message.contains(EXIT_AFTER), "{message}");
     }
 
     #[test]

@@ -147,6 +147,9 @@ pub struct Life {
     /// The exit code it then has.
     #[serde(default)]
     pub exit_code: u32,
+    /// Whether it is then killed for want of memory.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub oom: bool,
 }
 
 impl Life {

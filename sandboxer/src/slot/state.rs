@@ -26,8 +26,10 @@ pub struct Exit {
 }
 
 /// A process that a change ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
+    /// Which.
+    pub id: ProcessId,
     /// Its fake process id.
     pub pid: u32,
     /// How it ended.
@@ -170,12 +172,13 @@ impl Process {
     }
 
     /// Ends it if it has not ended.
-    fn end(&mut self, code: u32, at: Timestamp, ended: &mut Vec<Ended>) {
+    fn end(&mut self, id: ProcessId, code: u32, at: Timestamp, ended: &mut Vec<Ended>) {
         if self.state != ProcessState::Stopped {
             let exit = Exit { code, at };
             self.enter(ProcessState::Stopped, at);
             self.exit = Some(exit);
             ended.push(Ended {
+                id,
                 pid: self.spec.pid,
                 exit,
             });
@@ -219,9 +222,9 @@ impl Container {
 
     /// Ends its processes.
     fn end_all(&mut self, code: u32, at: Timestamp, ended: &mut Vec<Ended>) {
-        self.init.end(code, at, ended);
-        for (_, process) in &mut self.execs {
-            process.end(KILLED, at, ended);
+        self.init.end(ProcessId::init(&self.id), code, at, ended);
+        for (exec, process) in &mut self.execs {
+            process.end(ProcessId::exec(&self.id, exec), KILLED, at, ended);
         }
     }
 }
@@ -363,11 +366,12 @@ impl Slot {
                     self.container_mut(&id.container)?
                         .end_all(code, at, &mut ended);
                 } else {
-                    self.process_mut(&id)?.end(code, at, &mut ended);
+                    self.process_mut(&id)?.end(id.clone(), code, at, &mut ended);
                 }
             }
             Change::DeleteProcess(id) => {
-                self.process_mut(&id)?.end(KILLED, at, &mut ended);
+                self.process_mut(&id)?
+                    .end(id.clone(), KILLED, at, &mut ended);
                 match &id.exec {
                     None => self.containers.retain(|c| c.id != id.container),
                     Some(exec) => self

@@ -1,0 +1,111 @@
+//! Containers that a living containerd dropped while this daemon was away.
+//!
+//! containerd never dials a task again: when the connection breaks it takes the
+//! container for dead, removes its bundle, and can tell nobody. A container that
+//! is recovered and whose bundle is gone is such an orphan.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::core::{Core, LiveSlot};
+use super::process;
+use crate::slot::{Change, KILLED, ProcessId, ProcessState};
+
+/// How often recovered containers are looked at: containerd may remove a bundle
+/// some time after this daemon is back, or when it is started itself.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// One recovered container.
+struct Recovered {
+    live: Weak<LiveSlot>,
+    id: String,
+    pid: u32,
+    bundle: String,
+}
+
+/// Looks after the containers of recovered slots, for as long as there are any.
+pub(super) fn look_after(core: &Arc<Core>, slots: &[Arc<LiveSlot>]) {
+    let mut recovered: Vec<Recovered> = slots.iter().flat_map(containers).collect();
+    let core = Arc::downgrade(core);
+    tokio::spawn(async move {
+        while !recovered.is_empty() {
+            let Ok(looked) = tokio::task::spawn_blocking(move || look(recovered)).await else {
+                return;
+            };
+            let (gone, kept) = looked;
+            let Some(core) = core.upgrade() else { return };
+            for orphan in gone {
+                orphan.forget(&core);
+            }
+            drop(core);
+            recovered = kept;
+            tokio::time::sleep(INTERVAL).await;
+        }
+    });
+}
+
+fn containers(live: &Arc<LiveSlot>) -> Vec<Recovered> {
+    let Ok(inner) = live.lock() else {
+        return Vec::new();
+    };
+    let containers = inner.slot.containers.iter();
+    containers
+        .map(|container| Recovered {
+            live: Arc::downgrade(live),
+            id: container.id.clone(),
+            pid: container.init.spec.pid,
+            bundle: container.bundle.clone(),
+        })
+        .collect()
+}
+
+/// Those whose bundle is gone, and those to look at again.
+fn look(recovered: Vec<Recovered>) -> (Vec<Recovered>, Vec<Recovered>) {
+    let known = recovered.into_iter().filter(Recovered::is_known);
+    known.partition(|one| is_missing(Path::new(&one.bundle)))
+}
+
+/// Not if it cannot be told, for want of a permission, say.
+fn is_missing(bundle: &Path) -> bool {
+    std::fs::metadata(bundle).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
+}
+
+impl Recovered {
+    fn is_known(&self) -> bool {
+        self.live.upgrade().is_some_and(|live| {
+            live.lock().is_ok_and(|inner| {
+                let container = inner.slot.container(&self.id);
+                container.is_ok_and(|container| container.init.spec.pid == self.pid)
+            })
+        })
+    }
+
+    fn forget(&self, core: &Arc<Core>) {
+        let Some(live) = self.live.upgrade() else {
+            return;
+        };
+        let id = ProcessId::init(&self.id);
+        let forgotten = live.lock().and_then(|mut inner| {
+            let process = inner.slot.process(&id)?;
+            if process.spec.pid != self.pid {
+                return Ok(());
+            }
+            if process.state != ProcessState::Stopped {
+                // The deletion that follows settles it as well.
+                drop(core.commit(&live, &mut inner, Change::Exit(id.clone(), KILLED))?);
+            }
+            process::delete(core, &live, &mut inner, id).map(drop)
+        });
+        match forgotten {
+            Ok(()) => info!(
+                "Dropped container {} of sandbox {}: its bundle {} is gone",
+                self.id, live.key, self.bundle
+            ),
+            Err(e) => warn!("cannot drop container {}: {e}", self.id),
+        }
+    }
+}

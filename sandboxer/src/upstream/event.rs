@@ -1,0 +1,141 @@
+//! The task events that containerd's own shims publish (containerd
+//! `api/events/task.proto`, `core/runtime/events.go`).
+
+use containerd_client::events;
+use containerd_sandbox::Key;
+use prost::{Message, Name};
+use prost_types::{Any, Timestamp};
+
+use crate::slot::{Change, Ended, Exit, Slot, Stdio};
+
+/// One event, ready to be published.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Event {
+    /// Whose: its namespace is the event's.
+    pub(crate) sandbox: Key,
+    pub(crate) topic: &'static str,
+    pub(crate) message: Any,
+}
+
+impl Event {
+    fn new<M: Message + Name>(sandbox: &Key, topic: &'static str, message: &M) -> Self {
+        Self {
+            sandbox: sandbox.clone(),
+            topic,
+            message: Any {
+                // As containerd names its types: without a URL.
+                type_url: M::full_name(),
+                value: message.encode_to_vec(),
+            },
+        }
+    }
+
+    /// A container's first process was killed for want of memory.
+    pub(crate) fn oom(sandbox: &Key, container: &str) -> Self {
+        let message = events::TaskOom {
+            container_id: container.to_owned(),
+        };
+        Self::new(sandbox, "/tasks/oom", &message)
+    }
+}
+
+/// What a change that `slot` is about to go through is told as, but for the ends
+/// it brings. `pid` is that of the process it is about.
+pub(crate) fn of_change(sandbox: &Key, slot: &Slot, change: &Change) -> Option<Event> {
+    let pid = |id| slot.process(id).map_or(0, |process| process.spec.pid);
+    Some(match change {
+        Change::CreateContainer(new) => {
+            let message = events::TaskCreate {
+                container_id: new.id.clone(),
+                bundle: new.bundle.clone(),
+                io: Some(io(&new.process.stdio)),
+                pid: new.process.pid,
+                ..Default::default()
+            };
+            Event::new(sandbox, "/tasks/create", &message)
+        }
+        Change::CreateExec {
+            container, exec, ..
+        } => {
+            let message = events::TaskExecAdded {
+                container_id: container.clone(),
+                exec_id: exec.clone(),
+            };
+            Event::new(sandbox, "/tasks/exec-added", &message)
+        }
+        Change::StartProcess(id) => match &id.exec {
+            None => {
+                let message = events::TaskStart {
+                    container_id: id.container.clone(),
+                    pid: pid(id),
+                };
+                Event::new(sandbox, "/tasks/start", &message)
+            }
+            Some(exec) => {
+                let message = events::TaskExecStarted {
+                    container_id: id.container.clone(),
+                    exec_id: exec.clone(),
+                    pid: pid(id),
+                };
+                Event::new(sandbox, "/tasks/exec-started", &message)
+            }
+        },
+        Change::Pause(container) => {
+            let message = events::TaskPaused {
+                container_id: container.clone(),
+            };
+            Event::new(sandbox, "/tasks/paused", &message)
+        }
+        Change::Resume(container) => {
+            let message = events::TaskResumed {
+                container_id: container.clone(),
+            };
+            Event::new(sandbox, "/tasks/resumed", &message)
+        }
+        Change::DeleteProcess(id) => {
+            let exit = slot.process(id).ok().and_then(|process| process.exit);
+            let message = events::TaskDelete {
+                container_id: id.container.clone(),
+                pid: pid(id),
+                exit_status: exit.map_or(0, |exit| exit.code),
+                exited_at: exit.map(at),
+                // The first process of a container is named after it.
+                id: id.exec.clone().unwrap_or_else(|| id.container.clone()),
+            };
+            Event::new(sandbox, "/tasks/delete", &message)
+        }
+        Change::Create(_)
+        | Change::Start
+        | Change::Stop(_)
+        | Change::Update(_)
+        | Change::Delete
+        | Change::UpdateContainer { .. }
+        | Change::Exit(..) => return None,
+    })
+}
+
+/// The end of a process.
+pub(crate) fn of_end(sandbox: &Key, ended: &Ended) -> Event {
+    let id = &ended.id;
+    let message = events::TaskExit {
+        container_id: id.container.clone(),
+        id: id.exec.clone().unwrap_or_else(|| id.container.clone()),
+        pid: ended.pid,
+        exit_status: ended.exit.code,
+        exited_at: Some(at(ended.exit)),
+    };
+    Event::new(sandbox, "/tasks/exit", &message)
+}
+
+fn at(exit: Exit) -> Timestamp {
+    std::time::SystemTime::from(exit.at).into()
+}
+
+fn io(stdio: &Stdio) -> events::TaskIo {
+    events::TaskIo {
+        stdin: stdio.stdin.clone(),
+        stdout: stdio.stdout.clone(),
+        stderr: stdio.stderr.clone(),
+        terminal: stdio.terminal,
+    }
+}
