@@ -26,6 +26,10 @@ pub const PROGRAM: &str = "containerd";
 /// configuration drop-in that is shipped.
 pub const HANDLER: &str = "resource-slot";
 
+/// The configuration drop-in that is shipped, and the socket that it names.
+const DROP_IN: &str = include_str!("../../deploy/containerd/resource-slot.toml");
+const DROP_IN_SOCKET: &str = "/run/resource-slot-sandboxer.sock";
+
 /// The variable that names the program.
 pub const PROGRAM_VARIABLE: &str = "CONTAINERD_BIN";
 
@@ -60,10 +64,13 @@ impl Home {
         let home = Self {
             dir: dir.to_owned(),
         };
-        for needed in [home.cni_conf(), home.cni_bin()] {
+        let drop_ins = dir.join("conf.d");
+        for needed in [&home.cni_conf(), &home.cni_bin(), &drop_ins] {
             fs::create_dir_all(needed)?;
         }
-        fs::write(home.config(), home.configuration(sandboxer))?;
+        let drop_in = DROP_IN.replace(DROP_IN_SOCKET, &sandboxer.display().to_string());
+        fs::write(drop_ins.join("resource-slot.toml"), drop_in)?;
+        fs::write(home.config(), home.configuration())?;
         Ok(home)
     }
 
@@ -97,7 +104,7 @@ impl Home {
         self.dir.join("containerd.log")
     }
 
-    fn configuration(&self, sandboxer: &Path) -> String {
+    fn configuration(&self) -> String {
         let quoted = |path: &Path| format!("'{}'", path.display());
         let dir = |name: &str| quoted(&self.dir.join(name));
         let mut text = String::new();
@@ -107,9 +114,9 @@ impl Home {
             "version = 3\n\
              root = {root}\n\
              state = {state}\n\
+             imports = [{drop_ins}]\n\
              [grpc]\n  address = {socket}\n\
              [ttrpc]\n  address = {ttrpc}\n\
-             [proxy_plugins.'{HANDLER}']\n  type = 'sandbox'\n  address = {sandboxer}\n\
              [plugins.'io.containerd.nri.v1.nri']\n  disable = true\n\
              [plugins.'io.containerd.grpc.v1.cri']\n\
              \x20 stream_server_address = '127.0.0.1'\n  stream_server_port = '0'\n\
@@ -117,14 +124,12 @@ impl Home {
              [plugins.'io.containerd.cri.v1.runtime']\n\
              \x20 netns_mounts_under_state_dir = true\n\
              [plugins.'io.containerd.cri.v1.runtime'.cni]\n\
-             \x20 conf_dir = {conf}\n  bin_dirs = [{bin}]\n  use_internal_loopback = true\n\
-             [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.{HANDLER}]\n\
-             \x20 runtime_type = 'io.containerd.runc.v2'\n  sandboxer = '{HANDLER}'\n",
+             \x20 conf_dir = {conf}\n  bin_dirs = [{bin}]\n  use_internal_loopback = true\n",
             root = dir("root"),
             state = quoted(&self.state()),
             socket = quoted(&self.socket()),
             ttrpc = dir("containerd.sock.ttrpc"),
-            sandboxer = quoted(sandboxer),
+            drop_ins = dir("conf.d/*.toml"),
             image = image::NAME,
             conf = quoted(&self.cni_conf()),
             bin = quoted(&self.cni_bin()),
