@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub mod ledger;
+pub mod node;
 
 /// Long enough for anything that is going to happen on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -168,6 +169,17 @@ impl Daemon {
     /// Its files.
     pub fn home(&self) -> &Home {
         &self.home
+    }
+
+    /// The ids of its sandboxes, from its journal.
+    ///
+    /// # Panics
+    /// If `inspect` fails.
+    pub fn slots(&self) -> Vec<String> {
+        let inspect = self.home.inspect();
+        let slots = inspect["slots"].as_array().expect("slots");
+        let id = |slot: &Value| slot["id"].as_str().expect("an id").to_owned();
+        slots.iter().map(id).collect()
     }
 
     /// Its process id.

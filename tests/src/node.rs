@@ -1,0 +1,403 @@
+//! A real containerd whose pods run on the shipped sandboxer, and a CRI client.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use containerd_sandbox::Result;
+use containerd_sandbox::client::{self, Cri};
+use k8s_cri::v1::{
+    ContainerConfig, ContainerMetadata, ContainerStatsRequest, ContainerStatsResponse,
+    ContainerStatus, ContainerStatusRequest, CreateContainerRequest, ExecSyncRequest,
+    ExecSyncResponse, ImageSpec, LinuxContainerConfig, LinuxContainerResources,
+    LinuxPodSandboxConfig, LinuxSandboxSecurityContext, NamespaceMode, NamespaceOption,
+    PodSandboxConfig, PodSandboxMetadata, PodSandboxState, PodSandboxStatusRequest,
+    RemoveContainerRequest, RemovePodSandboxRequest, RunPodSandboxRequest, StartContainerRequest,
+    StopContainerRequest, StopPodSandboxRequest,
+};
+use loadgen::containerd::{Containerd, HANDLER, Home as ContainerdHome};
+use loadgen::image;
+use loadgen::stop::Stop;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{Daemon, Home};
+
+/// Set where a containerd must be had, as in CI.
+const REQUIRED: &str = "REQUIRE_CONTAINERD";
+
+/// The containerd to test with: what `scripts/containerd` finds. `None`, said
+/// loudly, where none can be had, unless one is required.
+///
+/// # Panics
+/// If one is required and cannot be had.
+pub fn containerd() -> Option<PathBuf> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    FOUND
+        .get_or_init(|| {
+            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/containerd");
+            let output = Command::new(script).output().expect("the script runs");
+            if output.status.success() {
+                let path = String::from_utf8(output.stdout).expect("a path is text");
+                return Some(PathBuf::from(path.trim_end()));
+            }
+            let why = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                std::env::var_os(REQUIRED).is_none(),
+                "{REQUIRED} is set, and there is no containerd: {why}"
+            );
+            eprintln!("SKIPPED: no containerd to test with: {why}");
+            None
+        })
+        .clone()
+}
+
+/// A sandboxer and a containerd in front of it, with files of their own.
+pub struct Node {
+    /// `None` only while it is being restarted.
+    pub sandboxer: Option<Daemon>,
+    /// `None` only while it is being restarted.
+    pub containerd: Option<Containerd>,
+    program: PathBuf,
+    // Dropped last: the daemons are gone by then.
+    dir: TempDir,
+}
+
+impl Node {
+    /// Starts both; the sandboxer with these arguments. `None` where there is no
+    /// containerd.
+    ///
+    /// # Panics
+    /// If one does not start.
+    pub async fn start(args: &[&str]) -> Option<Self> {
+        let program = containerd()?;
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let home = Home::new(&[]);
+        let containerd_socket = dir.path().join("containerd.sock");
+        let args: Vec<String> = args
+            .iter()
+            .map(|arg| arg.replace("{containerd}", &containerd_socket.display().to_string()))
+            .collect();
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let sandboxer = home.with(&args).start();
+        let files = ContainerdHome::new(dir.path(), &sandboxer.home().socket());
+        let mut node = Self {
+            sandboxer: Some(sandboxer),
+            containerd: None,
+            program,
+            dir,
+        };
+        node.start_containerd(files.expect("containerd's files"))
+            .await;
+        Some(node)
+    }
+
+    /// Starts containerd on its files and sees to it that it has an image.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn start_containerd(&mut self, home: ContainerdHome) {
+        let program = self.program.clone();
+        let started =
+            tokio::task::spawn_blocking(move || Containerd::start(program, home, &Stop::new()));
+        let containerd = started.await.expect("no panic").expect("containerd starts");
+        let channel = client::channel(&containerd.home().socket())
+            .await
+            .expect("it answers");
+        image::ensure(channel).await.expect("it takes an image");
+        self.containerd = Some(containerd);
+    }
+
+    /// Stops containerd with SIGTERM; its files.
+    ///
+    /// # Panics
+    /// If it does not stop.
+    pub async fn stop_containerd(&mut self) -> ContainerdHome {
+        let containerd = self.containerd.take().expect("it runs");
+        let stopped = tokio::task::spawn_blocking(move || containerd.terminate(&Stop::new()));
+        let (home, status) = stopped.await.expect("no panic").expect("it stops");
+        assert!(status.success(), "containerd ended with {status}");
+        home
+    }
+
+    /// Ends the sandboxer, with SIGKILL or SIGTERM, and starts it again on its files.
+    ///
+    /// # Panics
+    /// If it does not end or start.
+    pub fn restart_sandboxer(&mut self, kill9: bool) {
+        let daemon = self.sandboxer.take().expect("it runs");
+        let home = if kill9 {
+            daemon.kill9()
+        } else {
+            let (home, status) = daemon.terminate();
+            assert!(status.success(), "the sandboxer ended with {status}");
+            home
+        };
+        self.sandboxer = Some(home.start());
+    }
+
+    /// The sandboxer.
+    ///
+    /// # Panics
+    /// While it is being restarted.
+    pub fn sandboxer(&self) -> &Daemon {
+        self.sandboxer.as_ref().expect("it runs")
+    }
+
+    /// The containerd.
+    ///
+    /// # Panics
+    /// While it is being restarted.
+    pub fn containerd(&self) -> &Containerd {
+        self.containerd.as_ref().expect("it runs")
+    }
+
+    /// A CRI client on a connection of its own.
+    ///
+    /// # Panics
+    /// If containerd does not answer.
+    pub async fn cri(&self) -> Cri {
+        let socket = self.containerd().home().socket();
+        Cri::connect(&socket).await.expect("it answers")
+    }
+
+    /// What containerd logged so far.
+    pub fn containerd_log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("containerd.log")).unwrap_or_default()
+    }
+}
+
+/// A pod on the host's network.
+pub fn pod_config(name: &str) -> PodSandboxConfig {
+    PodSandboxConfig {
+        metadata: Some(PodSandboxMetadata {
+            name: name.to_owned(),
+            uid: format!("uid-{name}"),
+            namespace: "default".to_owned(),
+            attempt: 0,
+        }),
+        labels: HashMap::from([("app".to_owned(), name.to_owned())]),
+        linux: Some(LinuxPodSandboxConfig {
+            cgroup_parent: format!("/resource-slot-tests/{name}"),
+            security_context: Some(LinuxSandboxSecurityContext {
+                namespace_options: Some(NamespaceOption {
+                    network: NamespaceMode::Node.into(),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// A container of the tests' image with half a core and 64 MiB.
+pub fn container_config(name: &str) -> ContainerConfig {
+    ContainerConfig {
+        metadata: Some(ContainerMetadata {
+            name: name.to_owned(),
+            attempt: 0,
+        }),
+        image: Some(ImageSpec {
+            image: image::NAME.to_owned(),
+            ..Default::default()
+        }),
+        linux: Some(LinuxContainerConfig {
+            resources: Some(LinuxContainerResources {
+                cpu_period: 100_000,
+                cpu_quota: 50_000,
+                cpu_shares: 256,
+                memory_limit_in_bytes: 64 << 20,
+                ..Default::default()
+            }),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// A pod that runs on the sandboxer.
+#[derive(Clone)]
+pub struct Pod {
+    /// The connection.
+    pub cri: Cri,
+    /// Its id.
+    pub id: String,
+    /// What it was made of.
+    pub config: PodSandboxConfig,
+}
+
+/// A container in such a pod.
+#[derive(Clone)]
+pub struct Container {
+    /// The connection.
+    pub cri: Cri,
+    /// Its id.
+    pub id: String,
+}
+
+impl Pod {
+    /// Runs one on the host's network.
+    ///
+    /// # Errors
+    /// Whatever containerd says.
+    pub async fn run(cri: &Cri, name: &str) -> Result<Self> {
+        Self::run_as(cri, pod_config(name)).await
+    }
+
+    /// Runs one.
+    ///
+    /// # Errors
+    /// Whatever containerd says.
+    pub async fn run_as(cri: &Cri, config: PodSandboxConfig) -> Result<Self> {
+        let request = RunPodSandboxRequest {
+            config: Some(config.clone()),
+            runtime_handler: HANDLER.to_owned(),
+        };
+        Ok(Self {
+            id: cri.run_pod_sandbox(request).await?.pod_sandbox_id,
+            cri: cri.clone(),
+            config,
+        })
+    }
+
+    /// Creates a container.
+    ///
+    /// # Errors
+    /// Whatever containerd says.
+    pub async fn create_container(&self, config: ContainerConfig) -> Result<Container> {
+        let request = CreateContainerRequest {
+            pod_sandbox_id: self.id.clone(),
+            config: Some(config),
+            sandbox_config: Some(self.config.clone()),
+        };
+        Ok(Container {
+            id: self.cri.create_container(request).await?.container_id,
+            cri: self.cri.clone(),
+        })
+    }
+
+    /// Creates a container and starts it.
+    ///
+    /// # Errors
+    /// Whatever containerd says.
+    pub async fn start_container(&self, name: &str) -> Result<Container> {
+        let container = self.create_container(container_config(name)).await?;
+        container.start().await?;
+        Ok(container)
+    }
+
+    /// Its state, and the sandboxer's own words on it.
+    ///
+    /// # Panics
+    /// If there is no such status.
+    pub async fn status(&self) -> (PodSandboxState, Value) {
+        let request = PodSandboxStatusRequest {
+            pod_sandbox_id: self.id.clone(),
+            verbose: true,
+        };
+        let reply = self.cri.pod_sandbox_status(request).await.expect("status");
+        let state = reply.status.expect("a status").state();
+        let info = reply.info.get("info").map_or(Value::Null, |info| {
+            serde_json::from_str(info).expect("info is JSON")
+        });
+        (state, info)
+    }
+
+    /// Stops it.
+    ///
+    /// # Errors
+    /// Whatever containerd says.
+    pub async fn stop(&self) -> Result<()> {
+        let request = StopPodSandboxRequest {
+            pod_sandbox_id: self.id.clone(),
+        };
+        self.cri.stop_pod_sandbox(request).await.map(drop)
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// Whatever containerd says.
+    pub async fn remove(&self) -> Result<()> {
+        let request = RemovePodSandboxRequest {
+            pod_sandbox_id: self.id.clone(),
+        };
+        self.cri.remove_pod_sandbox(request).await.map(drop)
+    }
+}
+
+impl Container {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// Whatever containerd says.
+    pub async fn start(&self) -> Result<()> {
+        let request = StartContainerRequest {
+            container_id: self.id.clone(),
+        };
+        self.cri.start_container(request).await.map(drop)
+    }
+
+    /// Stops it; after `timeout` seconds with SIGKILL.
+    ///
+    /// # Errors
+    /// Whatever containerd says.
+    pub async fn stop(&self, timeout: i64) -> Result<()> {
+        let request = StopContainerRequest {
+            container_id: self.id.clone(),
+            timeout,
+        };
+        self.cri.stop_container(request).await.map(drop)
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// Whatever containerd says.
+    pub async fn remove(&self) -> Result<()> {
+        let request = RemoveContainerRequest {
+            container_id: self.id.clone(),
+        };
+        self.cri.remove_container(request).await.map(drop)
+    }
+
+    /// Runs a command in it.
+    ///
+    /// # Errors
+    /// Whatever containerd says.
+    pub async fn exec(&self, command: &[&str], timeout: i64) -> Result<ExecSyncResponse> {
+        let request = ExecSyncRequest {
+            container_id: self.id.clone(),
+            cmd: command.iter().map(ToString::to_string).collect(),
+            timeout,
+        };
+        self.cri.exec_sync(request).await
+    }
+
+    /// What containerd says of it.
+    ///
+    /// # Panics
+    /// If there is no such status.
+    pub async fn status(&self) -> ContainerStatus {
+        let request = ContainerStatusRequest {
+            container_id: self.id.clone(),
+            verbose: false,
+        };
+        let reply = self.cri.container_status(request).await.expect("status");
+        reply.status.expect("a status")
+    }
+
+    /// Its usage.
+    ///
+    /// # Errors
+    /// Whatever containerd says.
+    pub async fn stats(&self) -> Result<ContainerStatsResponse> {
+        let request = ContainerStatsRequest {
+            container_id: self.id.clone(),
+        };
+        self.cri.container_stats(request).await
+    }
+}
