@@ -3,6 +3,11 @@
 CARGO ?= cargo
 PREFIX ?= /usr/local
 BIN = $(DESTDIR)$(PREFIX)/bin
+UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
+SHARE = $(DESTDIR)$(PREFIX)/share/resource-slot
+# Where containerd's configuration imports drop-ins from.
+CONTAINERD_CONF_D ?= /etc/containerd/conf.d
+DROP_INS = $(DESTDIR)$(CONTAINERD_CONF_D)
 # Where cargo puts its output: $CARGO_TARGET_DIR if it is set.
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROGRAMS = $(TARGET)/release/resource-slot-sandboxer $(TARGET)/release/loadgen
@@ -38,14 +43,20 @@ resource-slot: setup
 ## install: both binaries to $(PREFIX)/bin; built only if they are missing, so
 ## that `make resource-slot && sudo make install` builds nothing as root
 install: $(PROGRAMS)
-	install -d $(BIN)
+	install -d $(BIN) $(UNITS) $(DROP_INS) $(SHARE)
 	install -m 0755 $(PROGRAMS) $(BIN)
+	sed 's|/usr/local/|$(PREFIX)/|g' deploy/systemd/kuasar-resource-slot.service >$(UNITS)/kuasar-resource-slot.service
+	chmod 0644 $(UNITS)/kuasar-resource-slot.service
+	install -m 0644 deploy/containerd/resource-slot.toml $(DROP_INS)
+	install -m 0644 deploy/kubernetes/*.yaml README.md $(SHARE)
 
 $(PROGRAMS):
 	$(MAKE) resource-slot
 
 uninstall:
 	rm -f $(BIN)/resource-slot-sandboxer $(BIN)/loadgen
+	rm -f $(UNITS)/kuasar-resource-slot.service $(DROP_INS)/resource-slot.toml
+	rm -rf $(SHARE)
 
 setup:
 	@scripts/setup

@@ -11,10 +11,10 @@ use k8s_cri::v1::{
     ContainerConfig, ContainerMetadata, ContainerStatsRequest, ContainerStatsResponse,
     ContainerStatus, ContainerStatusRequest, CreateContainerRequest, ExecSyncRequest,
     ExecSyncResponse, ImageSpec, LinuxContainerConfig, LinuxContainerResources,
-    LinuxPodSandboxConfig, LinuxSandboxSecurityContext, NamespaceMode, NamespaceOption,
-    PodSandboxConfig, PodSandboxMetadata, PodSandboxState, PodSandboxStatusRequest,
-    RemoveContainerRequest, RemovePodSandboxRequest, RunPodSandboxRequest, StartContainerRequest,
-    StopContainerRequest, StopPodSandboxRequest,
+    LinuxPodSandboxConfig, LinuxSandboxSecurityContext, ListPodSandboxRequest, NamespaceMode,
+    NamespaceOption, PodSandboxConfig, PodSandboxFilter, PodSandboxMetadata, PodSandboxState,
+    PodSandboxStatusRequest, RemoveContainerRequest, RemovePodSandboxRequest, RunPodSandboxRequest,
+    StartContainerRequest, StopContainerRequest, StopPodSandboxRequest,
 };
 use loadgen::containerd::{Containerd, HANDLER, Home as ContainerdHome};
 use loadgen::image;
@@ -126,15 +126,23 @@ impl Node {
     /// # Panics
     /// If it does not end or start.
     pub fn restart_sandboxer(&mut self, kill9: bool) {
+        let home = self.stop_sandboxer(kill9);
+        self.sandboxer = Some(home.start());
+    }
+
+    /// Ends the sandboxer, with SIGKILL or SIGTERM; its files.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub fn stop_sandboxer(&mut self, kill9: bool) -> Home {
         let daemon = self.sandboxer.take().expect("it runs");
-        let home = if kill9 {
+        if kill9 {
             daemon.kill9()
         } else {
             let (home, status) = daemon.terminate();
             assert!(status.success(), "the sandboxer ended with {status}");
             home
-        };
-        self.sandboxer = Some(home.start());
+        }
     }
 
     /// The sandboxer.
@@ -294,16 +302,42 @@ impl Pod {
     /// # Panics
     /// If there is no such status.
     pub async fn status(&self) -> (PodSandboxState, Value) {
+        self.try_status().await.expect("status")
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// Whatever containerd says.
+    ///
+    /// # Panics
+    /// If the status is empty.
+    pub async fn try_status(&self) -> Result<(PodSandboxState, Value)> {
         let request = PodSandboxStatusRequest {
             pod_sandbox_id: self.id.clone(),
             verbose: true,
         };
-        let reply = self.cri.pod_sandbox_status(request).await.expect("status");
+        let reply = self.cri.pod_sandbox_status(request).await?;
         let state = reply.status.expect("a status").state();
         let info = reply.info.get("info").map_or(Value::Null, |info| {
             serde_json::from_str(info).expect("info is JSON")
         });
-        (state, info)
+        Ok((state, info))
+    }
+
+    /// Its state as containerd lists it.
+    ///
+    /// # Panics
+    /// If it is not listed.
+    pub async fn listed(&self) -> PodSandboxState {
+        let request = ListPodSandboxRequest {
+            filter: Some(PodSandboxFilter {
+                id: self.id.clone(),
+                ..Default::default()
+            }),
+        };
+        let reply = self.cri.list_pod_sandbox(request).await.expect("a list");
+        reply.items.first().expect("it is listed").state()
     }
 
     /// Stops it.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use containerd_sandbox::Code;
 use k8s_cri::v1::{ContainerState, ContainerStatus, PodSandboxState};
 use tests::eventually;
 use tests::node::{Container, Node, Pod};
@@ -143,6 +144,37 @@ async fn the_sandboxer_restarts_under_a_living_containerd() {
         assert_eq!(known, ours);
         remove_all(&node, successors).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sandboxer_is_absent_while_containerd_starts() {
+    let Some(mut node) = Node::start(&[]).await else {
+        return;
+    };
+    let pods = run_pods(&node, 3).await;
+    let containerd = node.stop_containerd().await;
+    let sandboxer = node.stop_sandboxer(true);
+    node.start_containerd(containerd).await;
+    let pods = again(&node, pods).await;
+    node.sandboxer = Some(sandboxer.start());
+    for (pod, container) in &pods {
+        // containerd takes its time to connect again.
+        loop {
+            match pod.try_status().await {
+                Err(e) if e.code() == Code::Unavailable => tokio::task::yield_now().await,
+                status => break drop(status.unwrap()),
+            }
+        }
+        // What kubelet goes by, and what containerd itself goes by.
+        assert_eq!(pod.listed().await, PodSandboxState::SandboxNotready);
+        assert!(pod.start_container("d").await.is_err());
+        let ended = container.status().await;
+        assert_eq!(ended.state(), ContainerState::ContainerExited);
+        assert_eq!(ended.exit_code, 255);
+        pod.stop().await.unwrap();
+        pod.remove().await.unwrap();
+    }
+    nothing_is_left(&node);
 }
 
 async fn until(container: &Container, state: ContainerState) -> ContainerStatus {
