@@ -139,3 +139,71 @@ fn io(stdio: &Stdio) -> events::TaskIo {
         terminal: stdio.terminal,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slot::{NewContainer, NewProcess, NewSandbox, ProcessId};
+    use crate::time::Timestamp as Time;
+
+    #[test]
+    fn what_becomes_of_a_container_has_its_topics() {
+        let key = Key::new("k8s.io", "s").unwrap();
+        let init = ProcessId::init("c");
+        let mut slot = Slot::new(NewSandbox::default(), Time::default());
+        let container = NewContainer {
+            id: "c".to_owned(),
+            bundle: "/b".to_owned(),
+            info: crate::resource::ResourceInfo::default(),
+            process: NewProcess {
+                pid: 7,
+                ..NewProcess::default()
+            },
+        };
+        let mut topics = Vec::new();
+        for change in [
+            Change::Start,
+            Change::CreateContainer(container),
+            Change::StartProcess(init.clone()),
+            Change::Pause("c".to_owned()),
+            Change::Resume("c".to_owned()),
+            Change::Exit(init.clone(), 137),
+            Change::DeleteProcess(init),
+            Change::Delete,
+        ] {
+            let event = of_change(&key, &slot, &change);
+            let ended = slot.apply(change, Time::default()).unwrap();
+            let ends = ended.iter().map(|ended| of_end(&key, ended));
+            topics.extend(ends.chain(event).map(|event| event.topic));
+        }
+        assert_eq!(
+            topics,
+            [
+                "/tasks/create",
+                "/tasks/start",
+                "/tasks/paused",
+                "/tasks/resumed",
+                "/tasks/exit",
+                "/tasks/delete"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_end_names_its_process_and_code() {
+        let key = Key::new("k8s.io", "s").unwrap();
+        let ended = Ended {
+            id: ProcessId::exec("c", "e"),
+            pid: 7,
+            exit: Exit {
+                code: 3,
+                at: Time::default(),
+            },
+        };
+        let event = of_end(&key, &ended);
+        assert_eq!(event.message.type_url, "containerd.events.TaskExit");
+        let exit = events::TaskExit::decode(&*event.message.value).unwrap();
+        assert_eq!((&*exit.container_id, &*exit.id), ("c", "e"));
+        assert_eq!((exit.pid, exit.exit_status), (7, 3));
+    }
+}
