@@ -1,6 +1,7 @@
 //! The gRPC door: the Controller service.
 
 use std::path::Path;
+use std::time::Duration;
 
 use containerd_client::services::v1::sandbox as api;
 use containerd_client::services::v1::sandbox::controller_client::ControllerClient;
@@ -8,7 +9,7 @@ use tonic::Request;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 
-use super::channel;
+use super::{channel, failed};
 use crate::error::{Error, Result};
 use crate::namespace::GRPC_NAMESPACE;
 
@@ -18,6 +19,7 @@ use crate::namespace::GRPC_NAMESPACE;
 pub struct Controller {
     client: ControllerClient<Channel>,
     namespace: MetadataValue<Ascii>,
+    timeout: Option<Duration>,
 }
 
 impl Controller {
@@ -33,7 +35,15 @@ impl Controller {
         Ok(Self {
             client: ControllerClient::new(channel(socket).await?),
             namespace,
+            timeout: None,
         })
+    }
+
+    /// Gives every later call this long; the server is told, too.
+    #[must_use]
+    pub fn with_timeout(mut self, per_call: Duration) -> Self {
+        self.timeout = Some(per_call);
+        self
     }
 }
 
@@ -44,13 +54,18 @@ macro_rules! calls {
                 #[doc = concat!("The `", stringify!($method), "` RPC.")]
                 ///
                 /// # Errors
-                /// What the server answers; `Unavailable` when the connection is lost.
+                /// What the server answers; `Unavailable` when the connection is lost;
+                /// `DeadlineExceeded` after the time set by [`Controller::with_timeout`].
                 pub async fn $method(&self, request: api::$request) -> Result<api::$response> {
                     let mut request = Request::new(request);
                     request
                         .metadata_mut()
                         .insert(GRPC_NAMESPACE, self.namespace.clone());
-                    Ok(self.client.clone().$method(request).await?.into_inner())
+                    if let Some(timeout) = self.timeout {
+                        request.set_timeout(timeout);
+                    }
+                    let reply = self.client.clone().$method(request).await;
+                    Ok(reply.map_err(failed)?.into_inner())
                 }
             )*
         }

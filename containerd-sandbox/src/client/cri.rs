@@ -9,7 +9,7 @@ use k8s_cri::v1::runtime_service_client::RuntimeServiceClient;
 use tonic::Request;
 use tonic::transport::Channel;
 
-use super::channel;
+use super::{channel, failed};
 use crate::error::Result;
 
 /// The longest message taken, in bytes: kubelet's limit (16 MiB).
@@ -63,12 +63,14 @@ macro_rules! calls {
                 #[doc = concat!("The `", stringify!($method), "` RPC.")]
                 ///
                 /// # Errors
-                /// What the server answers; `Unavailable` when the connection is lost.
+                /// What the server answers; `Unavailable` when the connection is lost;
+                /// `DeadlineExceeded` after the time set by [`Cri::with_timeout`].
                 pub async fn $method(&self, request: v1::$request) -> Result<v1::$response> {
                     let request = self.request(request);
                     // Boxed: these messages make large futures.
                     let mut client = self.$service.clone();
-                    Ok(Box::pin(client.$method(request)).await?.into_inner())
+                    let reply = Box::pin(client.$method(request)).await;
+                    Ok(reply.map_err(failed)?.into_inner())
                 }
             )*
         }

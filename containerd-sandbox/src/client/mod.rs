@@ -12,7 +12,7 @@ pub use controller::Controller;
 pub use cri::Cri;
 pub use ttrpc::Ttrpc;
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// Opens a gRPC connection to a Unix socket.
 ///
@@ -27,4 +27,17 @@ pub async fn channel(socket: &Path) -> Result<Channel> {
         .connect()
         .await
         .map_err(failed)
+}
+
+/// The error of a gRPC call. tonic says of a reply that did not come in time that
+/// the call was cancelled.
+fn failed(status: tonic::Status) -> Error {
+    let mut cause = std::error::Error::source(&status);
+    while let Some(error) = cause {
+        if error.is::<tonic::TimeoutExpired>() {
+            return Error::new(Code::DeadlineExceeded, "no reply in time");
+        }
+        cause = error.source();
+    }
+    status.into()
 }
