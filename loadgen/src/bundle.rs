@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::error::BundleError;
-use crate::plan::{Container, Plan, PlanHash, PlanHasher};
+use crate::plan::{Container, Plan, PlanHasher, Summary};
 use crate::stop::Stop;
 
 /// Where Linux has a file system in memory.
@@ -20,8 +20,7 @@ const BYTES_PER_BUNDLE: u64 = 3 * 4096;
 #[derive(Debug)]
 pub struct Bundles {
     dir: TempDir,
-    hash: PlanHash,
-    containers: u64,
+    summary: Summary,
 }
 
 impl Bundles {
@@ -58,8 +57,10 @@ impl Bundles {
         }
         Ok(Self {
             dir,
-            hash: hasher.finish(),
-            containers,
+            summary: Summary {
+                hash: hasher.finish(),
+                containers,
+            },
         })
     }
 
@@ -68,14 +69,9 @@ impl Bundles {
         self.dir.path().join(&container.id)
     }
 
-    /// The hash of the plan they belong to.
-    pub fn plan_hash(&self) -> PlanHash {
-        self.hash
-    }
-
-    /// How many there are.
-    pub fn containers(&self) -> u64 {
-        self.containers
+    /// The plan they belong to.
+    pub fn summary(&self) -> Summary {
+        self.summary
     }
 }
 
@@ -137,7 +133,7 @@ mod tests {
         let mut told = Vec::new();
         let bundles = Bundles::write(&PLAN, 4, &Stop::new(), |done| told.push(done)).unwrap();
         assert_eq!(told, [1, 2, 3, 4]);
-        assert_eq!(bundles.plan_hash(), plan::hash(&PLAN, 4).unwrap());
+        assert_eq!(bundles.summary(), plan::summary(&PLAN, 4).unwrap());
         let mut seen = 0;
         for pod in (0..4).map(|i| PLAN.pod(i)) {
             for container in &pod.containers {
@@ -146,7 +142,7 @@ mod tests {
                 seen += 1;
             }
         }
-        assert_eq!(bundles.containers(), seen);
+        assert_eq!(bundles.summary().containers, seen);
         let dir = bundles.dir.path().to_owned();
         drop(bundles);
         assert!(!dir.exists());

@@ -9,7 +9,10 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
+use crate::containerd::HANDLER;
+use crate::door::Kind;
 use crate::endpoint::Endpoint;
+use crate::image;
 use crate::plan::{Plan, SignalChoice};
 
 /// The most containers a pod may have: far above what a node allows.
@@ -41,7 +44,8 @@ pub enum Command {
     /// Without any option it starts a resource-slot-sandboxer of its own on a private socket and
     /// directory, runs 2,000 pods through it, stops it, prints a table, and saves
     /// results/run-TIME-SEED/ with result.json, latencies.hlog (HdrHistogram log format) and
-    /// sandboxer.log.
+    /// sandboxer.log. With --target cri it starts a containerd, too, whose pods run on that
+    /// sandboxer, and loads it over CRI.
     ///
     /// Ctrl-C begins no more pods, lets those under way end, and saves a partial result. A second
     /// Ctrl-C drops everything.
@@ -52,6 +56,8 @@ pub enum Command {
         "  loadgen run --pods 20000 --seed 7 --containers 2-2\n",
         "  loadgen run --endpoint /run/resource-slot-sandboxer.sock --concurrency 8\n",
         "  loadgen run --sandboxer-arg=--sync --sandboxer-arg=always\n",
+        "  loadgen run --target cri --pods 500 --concurrency 16\n",
+        "  loadgen run --target cri --endpoint /run/containerd/containerd.sock\n",
         "  loadgen run --quiet --json | jq .totals\n\n",
         "Exit codes: 0 good; 1 wrong usage, or something is missing; 2 errors or wrong answers;\n",
         "4 interrupted, and what was measured until then saved as partial."
@@ -111,6 +117,15 @@ pub struct RunArgs {
     /// What is run.
     #[command(flatten)]
     pub plan: PlanArgs,
+    /// Through which door: over ttrpc; as containerd calls a sandboxer, over gRPC and ttrpc; or
+    /// over CRI, to a containerd.
+    #[arg(
+        long,
+        env = "LOADGEN_TARGET",
+        value_name = "DOOR",
+        default_value = "ttrpc"
+    )]
+    pub target: Kind,
     /// How many pods are under way at once.
     #[arg(long, env = "LOADGEN_CONCURRENCY", value_name = "N", default_value_t = 64,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -127,7 +142,7 @@ pub struct RunArgs {
     #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "DURATION", default_value = "30s",
           value_parser = timeout)]
     pub timeout: Duration,
-    /// containerd's namespace for the pods.
+    /// containerd's namespace for the pods; over CRI it is always k8s.io.
     #[arg(
         long,
         env = "LOADGEN_NAMESPACE",
@@ -136,11 +151,32 @@ pub struct RunArgs {
         value_parser = namespace
     )]
     pub namespace: String,
-    /// Load the sandboxer that listens here, unix:///PATH or PATH, instead of starting one. It
-    /// must be able to read the bundles that this program writes.
+    /// Load the sandboxer, or with --target cri the CRI runtime, that listens here, unix:///PATH
+    /// or PATH, instead of starting one. A sandboxer must be able to read the bundles that this
+    /// program writes.
     #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET",
-          conflicts_with_all = ["sandboxer", "sandboxer_args"])]
+          conflicts_with_all = ["sandboxer", "sandboxer_args", "containerd"])]
     pub endpoint: Option<Endpoint>,
+    /// Over CRI: the runtime handler of the pods.
+    #[arg(
+        long,
+        env = "LOADGEN_RUNTIME_HANDLER",
+        value_name = "NAME",
+        default_value = HANDLER
+    )]
+    pub runtime_handler: String,
+    /// Over CRI: the image of the containers. The default is put into a containerd; another one is
+    /// pulled if the runtime does not have it.
+    #[arg(
+        long,
+        env = "LOADGEN_IMAGE",
+        value_name = "NAME",
+        default_value = image::NAME
+    )]
+    pub image: String,
+    /// Over CRI: the containerd to start, 2.1 or newer [default: $CONTAINERD_BIN, else on PATH].
+    #[arg(long, env = "LOADGEN_CONTAINERD", value_name = "PATH")]
+    pub containerd: Option<PathBuf>,
     /// The sandboxer to start [default: resource-slot-sandboxer beside this program, else on PATH].
     #[arg(long, env = "LOADGEN_SANDBOXER", value_name = "PATH")]
     pub sandboxer: Option<PathBuf>,
@@ -289,6 +325,8 @@ mod tests {
     fn what_contradicts_itself_or_is_out_of_range_is_refused() {
         for args in [
             &["--endpoint", "/a", "--sandboxer", "/b"][..],
+            &["--endpoint", "/a", "--containerd", "/b"],
+            &["--target", "carrier-pigeon"],
             &["--endpoint", "tcp://a"],
             &["--pods", "0"],
             &["--concurrency", "0"],

@@ -9,14 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use containerd_sandbox::Error;
-use containerd_sandbox::client::Cri;
-use k8s_cri::v1::VersionRequest;
 use rustix::mount::{UnmountFlags, unmount};
 
 use crate::child::{self, Child};
+use crate::door::Kind;
+use crate::endpoint;
 use crate::error::ChildError;
-use crate::image;
+use crate::image::{self, NAMESPACE};
 use crate::stop::Stop;
 
 /// The program that is looked for.
@@ -25,6 +24,10 @@ pub const PROGRAM: &str = "containerd";
 /// The runtime handler of the pods that run on the sandboxer, as in the
 /// configuration drop-in that is shipped.
 pub const HANDLER: &str = "resource-slot";
+
+/// The runtime that the handler is configured as, so that running tasks outlive a
+/// restart of containerd; its shim is not started.
+pub const RUNTIME_TYPE: &str = "io.containerd.runc.v2";
 
 /// The configuration drop-in that is shipped, and the socket that it names.
 const DROP_IN: &str = include_str!("../../deploy/containerd/resource-slot.toml");
@@ -187,7 +190,9 @@ impl Containerd {
         let child = Child::spawn(NAME, program, &mut command, home.log())?;
         let mut containerd = Self { child, home };
         let socket = containerd.home.socket();
-        containerd.child.wait_for(stop, || probe(&socket))?;
+        containerd.child.wait_for(stop, || {
+            endpoint::probe(Kind::Cri, &socket, NAMESPACE, PROBE_LIMIT, stop)
+        })?;
         Ok(containerd)
     }
 
@@ -218,21 +223,4 @@ impl Containerd {
         self.child.kill()?;
         Ok(self.home)
     }
-}
-
-/// Asks a CRI endpoint for its version.
-fn probe(socket: &Path) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Error::unavailable(format!("start a runtime: {e}")))?;
-    runtime.block_on(async {
-        let ask = async {
-            let client = Cri::connect(socket).await?;
-            client.version(VersionRequest::default()).await.map(drop)
-        };
-        tokio::time::timeout(PROBE_LIMIT, ask)
-            .await
-            .unwrap_or_else(|_| Err(Error::unavailable("no answer")))
-    })
 }

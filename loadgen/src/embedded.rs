@@ -9,6 +9,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::child::{self, Child, START_LIMIT};
+use crate::door::Kind;
 use crate::endpoint;
 use crate::error::ChildError;
 use crate::stop::Stop;
@@ -36,19 +37,15 @@ pub struct Embedded {
     dir: TempDir,
 }
 
-/// How an embedded sandboxer ended.
+/// How programs of one's own ended.
 #[derive(Debug)]
 pub struct Stopped {
     /// What is wrong about it, in words; empty for a clean end.
     pub complaints: Vec<String>,
-    dir: TempDir,
-}
-
-impl Stopped {
-    /// The file with its log, there until this is dropped.
-    pub fn log(&self) -> PathBuf {
-        log_file(&self.dir)
-    }
+    /// Their logs, there until this is dropped.
+    pub logs: Vec<PathBuf>,
+    /// Where the logs lie.
+    pub(crate) dirs: Vec<TempDir>,
 }
 
 /// Where the program is: as given, else beside this one, else on PATH.
@@ -104,7 +101,7 @@ impl Embedded {
         let mut embedded = Self { child, dir };
         let socket = embedded.socket();
         embedded.child.wait_for(stop, || {
-            endpoint::probe(&socket, namespace, START_LIMIT, stop)
+            endpoint::probe(Kind::Ttrpc, &socket, namespace, START_LIMIT, stop)
         })?;
         Ok(embedded)
     }
@@ -135,7 +132,8 @@ impl Embedded {
         }
         Stopped {
             complaints,
-            dir: self.dir,
+            logs: vec![log_file(&self.dir)],
+            dirs: vec![self.dir],
         }
     }
 }

@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use containerd_sandbox::client::Cri;
 use containerd_sandbox::{Code, Error, Result};
+use k8s_cri::v1::VersionRequest;
 use tokio::net::UnixStream;
 
+use crate::door::Kind;
 use crate::stop::Stop;
-use crate::target::{Target, TtrpcTarget};
+use crate::target::{ControllerTarget, Target, TtrpcTarget};
 
 /// A Unix socket, as `unix:///path`, `unix:/path` or a plain path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,22 +47,48 @@ pub struct Peer {
 /// # Errors
 /// `Unavailable` or `DeadlineExceeded`, naming the socket; `Cancelled` if a
 /// stop is asked for meanwhile.
-pub fn probe(socket: &Path, namespace: &str, limit: Duration, stop: &Stop) -> Result<Peer> {
+pub fn probe(
+    kind: Kind,
+    socket: &Path,
+    namespace: &str,
+    limit: Duration,
+    stop: &Stop,
+) -> Result<Peer> {
+    wait_on(stop, async {
+        match kind {
+            Kind::Ttrpc => ask::<TtrpcTarget>(socket, namespace, limit).await?,
+            Kind::Controller => ask::<ControllerTarget>(socket, namespace, limit).await?,
+            Kind::Cri => {
+                let cri = Cri::connect(socket).await?.with_timeout(limit);
+                cri.version(VersionRequest::default()).await?;
+            }
+        }
+        peer(socket).await
+    })
+}
+
+/// Runs something on a runtime of its own until it is done or a stop is asked for.
+///
+/// # Errors
+/// Its own; `Cancelled` for a stop.
+pub(crate) fn wait_on<T>(stop: &Stop, doing: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| Error::unavailable(format!("start a runtime: {e}")))?;
     runtime.block_on(async {
         tokio::select! {
-            peer = peer(socket, namespace, limit) => peer,
+            done = doing => done,
             () = stop.request_made() => Err(Error::new(Code::Cancelled, "interrupted")),
         }
     })
 }
 
-async fn peer(socket: &Path, namespace: &str, limit: Duration) -> Result<Peer> {
-    let target = TtrpcTarget::connect(socket, namespace, limit).await?;
-    target.probe().await?;
+async fn ask<T: Target>(socket: &Path, namespace: &str, limit: Duration) -> Result<()> {
+    T::connect(socket, namespace, limit).await?.probe().await
+}
+
+async fn peer(socket: &Path) -> Result<Peer> {
     let stream = UnixStream::connect(socket)
         .await
         .map_err(|e| Error::unavailable(format!("connect {}: {e}", socket.display())))?;
@@ -94,10 +123,12 @@ mod tests {
 
     #[test]
     fn a_socket_that_is_not_there_is_unavailable() {
-        let second = Duration::from_secs(1);
-        let error = probe(Path::new("/no/such.sock"), "k8s.io", second, &Stop::new());
-        let error = error.unwrap_err();
-        assert_eq!(error.code(), Code::Unavailable);
-        assert!(error.to_string().contains("/no/such.sock"));
+        let socket = Path::new("/no/such.sock");
+        for kind in [Kind::Ttrpc, Kind::Controller, Kind::Cri] {
+            let second = Duration::from_secs(1);
+            let error = probe(kind, socket, "k8s.io", second, &Stop::new()).unwrap_err();
+            assert_eq!(error.code(), Code::Unavailable, "{kind}");
+            assert!(error.to_string().contains("/no/such.sock"), "{kind}");
+        }
     }
 }

@@ -6,7 +6,6 @@
 //! locks, and into one set of histograms that stays in the processor's cache.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,21 +15,17 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::bundle::Bundles;
+use crate::calls::Calls;
+use crate::door::Door;
 use crate::error::EngineError;
-use crate::lifecycle::{Lifecycle, PodEnd};
+use crate::lifecycle::{self, PodEnd};
 use crate::plan::Plan;
 use crate::recorder::{Counters, Recorder};
 use crate::stop::Stop;
-use crate::target::{Target, TtrpcTarget};
 
 /// A closed loop: each worker starts its next pod when its last one has ended.
 #[derive(Debug, Clone)]
 pub struct Load {
-    /// The sandboxer's Unix socket.
-    pub socket: PathBuf,
-    /// containerd's namespace.
-    pub namespace: String,
     /// How long a call may take.
     pub timeout: Duration,
     /// The requests.
@@ -61,16 +56,15 @@ pub struct Measured {
 /// What threads share.
 struct Shared {
     load: Load,
-    bundles: Arc<Bundles>,
     stop: Stop,
     next: AtomicU64,
     lost: AtomicBool,
 }
 
 /// A thread that is about to begin.
-struct Prepared {
+struct Prepared<D> {
     runtime: Runtime,
-    targets: Vec<TtrpcTarget>,
+    doors: Vec<D>,
 }
 
 /// A thread that has ended.
@@ -85,23 +79,23 @@ impl Load {
         (0..self.threads).map(|_| Arc::default()).collect()
     }
 
-    /// Runs until all pods are done, a stop was asked for, or nobody answers.
+    /// Runs through one kind of door until all pods are done, a stop was asked
+    /// for, or nobody answers.
     ///
     /// # Errors
     /// If a thread cannot start or connect, or when an abort was asked for.
-    pub fn run(
+    pub fn run<D: Door>(
         &self,
-        bundles: &Arc<Bundles>,
+        address: &D::Address,
         stop: &Stop,
         counters: &[Arc<Counters>],
     ) -> Result<Measured, EngineError> {
         // All connected before anybody begins.
         let prepared = (0..self.threads)
-            .map(|number| self.prepare(number))
+            .map(|number| self.prepare::<D>(address, number))
             .collect::<Result<Vec<_>, _>>()?;
         let shared = Arc::new(Shared {
             load: self.clone(),
-            bundles: Arc::clone(bundles),
             stop: stop.clone(),
             next: AtomicU64::new(0),
             lost: AtomicBool::new(false),
@@ -134,24 +128,27 @@ impl Load {
         })
     }
 
-    fn prepare(&self, number: usize) -> Result<Prepared, EngineError> {
+    fn prepare<D: Door>(
+        &self,
+        address: &D::Address,
+        number: usize,
+    ) -> Result<Prepared<D>, EngineError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(EngineError::Thread)?;
-        let targets = runtime.block_on(async {
-            let mut targets = Vec::new();
+        let doors = runtime.block_on(async {
+            let mut doors = Vec::new();
             for _ in (number..self.connections).step_by(self.threads) {
-                let connect = TtrpcTarget::connect(&self.socket, &self.namespace, self.timeout);
-                targets.push(connect.await?);
+                doors.push(D::connect(address).await?);
             }
-            Ok::<_, containerd_sandbox::Error>(targets)
+            Ok::<_, containerd_sandbox::Error>(doors)
         })?;
-        Ok(Prepared { runtime, targets })
+        Ok(Prepared { runtime, doors })
     }
 }
 
-impl Prepared {
+impl<D: Door> Prepared<D> {
     fn run(
         self,
         shared: &Arc<Shared>,
@@ -162,9 +159,9 @@ impl Prepared {
         LocalSet::new().block_on(&self.runtime, async {
             let mut workers = JoinSet::new();
             let mine = (number..shared.load.concurrency).step_by(shared.load.threads);
-            for (_, target) in mine.zip(self.targets.iter().cycle()) {
-                let (shared, target) = (Arc::clone(shared), target.clone());
-                workers.spawn_local(work(shared, target, Rc::clone(&recorder)));
+            for (_, door) in mine.zip(self.doors.iter().cycle()) {
+                let (shared, door) = (Arc::clone(shared), door.clone());
+                workers.spawn_local(work(shared, door, Rc::clone(&recorder)));
             }
             tokio::select! {
                 ended = all(&mut workers) => ended,
@@ -188,10 +185,8 @@ async fn all(workers: &mut JoinSet<()>) -> Result<(), EngineError> {
     Ok(())
 }
 
-async fn work<T: Target>(shared: Arc<Shared>, target: T, recorder: Rc<RefCell<Recorder>>) {
-    let lifecycle = Lifecycle {
-        target: &target,
-        bundles: &shared.bundles,
+async fn work<D: Door>(shared: Arc<Shared>, door: D, recorder: Rc<RefCell<Recorder>>) {
+    let calls = Calls {
         recorder: &recorder,
         timeout: shared.load.timeout,
     };
@@ -201,7 +196,7 @@ async fn work<T: Target>(shared: Arc<Shared>, target: T, recorder: Rc<RefCell<Re
             break;
         }
         let pod = shared.load.plan.pod(index);
-        if lifecycle.run(&pod).await == PodEnd::Lost {
+        if lifecycle::run(&door, &pod, calls).await == PodEnd::Lost {
             // The others on this connection find out with their own next call.
             shared.lost.store(true, Ordering::Relaxed);
             break;

@@ -114,6 +114,13 @@ pub enum ChildError {
         /// The end of its log, on lines of its own.
         log: String,
     },
+    /// containerd does not take the image for pods.
+    #[error("put an image into containerd")]
+    Image {
+        /// Why not.
+        #[source]
+        source: containerd_sandbox::Error,
+    },
     /// A stop was asked for meanwhile.
     #[error("interrupted before the load began")]
     Interrupted,
@@ -146,10 +153,21 @@ pub enum RunError {
     #[error(transparent)]
     Save(#[from] SaveError),
     /// Nobody answers at the given endpoint.
-    #[error("no sandboxer answers at {}", socket.display())]
+    #[error("no {server} answers at {}", socket.display())]
     Endpoint {
+        /// Who was to answer.
+        server: &'static str,
         /// The socket.
         socket: PathBuf,
+        /// Why not.
+        #[source]
+        source: containerd_sandbox::Error,
+    },
+    /// The image of the containers cannot be had.
+    #[error("provide the image {image}")]
+    Image {
+        /// Its name.
+        image: String,
         /// Why not.
         #[source]
         source: containerd_sandbox::Error,
@@ -170,6 +188,12 @@ impl RunError {
             Self::Bundle(BundleError::Interrupted)
                 | Self::Child(ChildError::Interrupted)
                 | Self::Engine(EngineError::Aborted)
-        ) || matches!(self, Self::Endpoint { source, .. } if source.code() == Code::Cancelled)
+        ) || matches!(
+            self,
+            Self::Endpoint { source, .. }
+            | Self::Image { source, .. }
+            | Self::Child(ChildError::Image { source })
+                if source.code() == Code::Cancelled
+        )
     }
 }

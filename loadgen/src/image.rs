@@ -17,7 +17,7 @@ use containerd_client::services::v1::{
 use containerd_client::types::Descriptor;
 use containerd_sandbox::{Code, Error, GRPC_NAMESPACE, Result};
 use k8s_cri::v1::image_service_client::ImageServiceClient;
-use k8s_cri::v1::{ImageSpec, ImageStatusRequest};
+use k8s_cri::v1::{ImageSpec, ImageStatusRequest, PullImageRequest};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tonic::Request;
@@ -37,8 +37,8 @@ const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 /// What containerd's garbage collector follows from one blob to another.
 const REFERENCE: &str = "containerd.io/gc.ref.content";
 
-/// The namespace in which CRI keeps its images.
-const NAMESPACE: &str = "k8s.io";
+/// The namespace in which CRI keeps its images, pods and containers.
+pub const NAMESPACE: &str = "k8s.io";
 
 /// CRI hears of a new image through an event: how often it is asked, and how long.
 const HEARING_POLL: Duration = Duration::from_millis(5);
@@ -117,7 +117,7 @@ fn architecture() -> &'static str {
 /// # Errors
 /// Whatever the server says; `Unimplemented` if it is no containerd.
 pub async fn ensure(channel: Channel) -> Result<()> {
-    if is_known(&channel).await? {
+    if is_known(&channel, NAME).await? {
         return Ok(());
     }
     let create = CreateRequest {
@@ -135,7 +135,7 @@ pub async fn ensure(channel: Channel) -> Result<()> {
     leases.delete(call(delete, None)?).await?;
     stored?;
     let heard = async {
-        while !is_known(&channel).await? {
+        while !is_known(&channel, NAME).await? {
             tokio::time::sleep(HEARING_POLL).await;
         }
         Ok(())
@@ -149,12 +149,36 @@ pub async fn ensure(channel: Channel) -> Result<()> {
         })
 }
 
-async fn is_known(channel: &Channel) -> Result<bool> {
+/// Sees to it that CRI at this connection knows an image: this module's own is
+/// put there, another one is pulled if need be.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn provide(channel: Channel, name: &str) -> Result<()> {
+    if name == NAME {
+        return ensure(channel).await;
+    }
+    if is_known(&channel, name).await? {
+        return Ok(());
+    }
+    let pull = PullImageRequest {
+        image: Some(named(name)),
+        ..Default::default()
+    };
+    ImageServiceClient::new(channel).pull_image(pull).await?;
+    Ok(())
+}
+
+fn named(image: &str) -> ImageSpec {
+    ImageSpec {
+        image: image.to_owned(),
+        ..Default::default()
+    }
+}
+
+async fn is_known(channel: &Channel, name: &str) -> Result<bool> {
     let request = ImageStatusRequest {
-        image: Some(ImageSpec {
-            image: NAME.to_owned(),
-            ..Default::default()
-        }),
+        image: Some(named(name)),
         ..Default::default()
     };
     let status = ImageServiceClient::new(channel.clone())

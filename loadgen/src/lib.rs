@@ -3,22 +3,24 @@
 //!
 //! ```text
 //! cli -> run -> plan -> bundle            what is asked for, before the clock starts
-//!            -> server (embedded, endpoint)
-//!            -> engine -> lifecycle -> target    one pod after the other, on each worker
-//!                            |-> check           is the reply what the plan demands?
-//!                            '-> recorder        histograms and errors, per thread
+//!            -> server (embedded, node, endpoint)
+//!            -> engine -> lifecycle -> door -> target    one pod after the other, on each worker
+//!                                       '-> calls -> check       is the reply what the plan demands?
+//!                                                 '-> recorder   histograms and errors, per thread
 //!            -> result -> save (hdr_log), table
 //! ```
 //!
 //! A [`plan`] is a pure function of seed and index. A [`lifecycle`] runs one pod
-//! of it over any [`target::Target`]. The [`engine`] keeps many under way; a
+//! of it through any [`door::Door`]. The [`engine`] keeps many under way; a
 //! [`progress`] reporter looks on. All the rest is before or after.
 
 pub mod bundle;
+pub mod calls;
 pub mod check;
 pub mod child;
 pub mod cli;
 pub mod containerd;
+pub mod door;
 pub mod embedded;
 pub mod endpoint;
 pub mod engine;
@@ -30,6 +32,7 @@ pub mod hdr_log;
 pub mod human;
 pub mod image;
 pub mod lifecycle;
+pub mod node;
 pub mod operation;
 pub mod plan;
 pub mod process;

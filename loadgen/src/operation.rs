@@ -28,13 +28,35 @@ pub enum Operation {
     SandboxStop,
     /// Shut a sandbox down, which removes it.
     SandboxShutdown,
+    /// Ask a sandboxer for a sandbox's platform.
+    SandboxPlatform,
+    /// Ask for a task's process id on a new connection.
+    TaskConnect,
+    /// Run a pod sandbox over CRI.
+    RunPodSandbox,
+    /// Create a container over CRI.
+    CreateContainer,
+    /// Start a container over CRI.
+    StartContainer,
+    /// Ask CRI for a container's status.
+    ContainerStatus,
+    /// Ask CRI for a pod sandbox's verbose status.
+    PodSandboxStatus,
+    /// Stop a container over CRI.
+    StopContainer,
+    /// Remove a container over CRI.
+    RemoveContainer,
+    /// Stop a pod sandbox over CRI.
+    StopPodSandbox,
+    /// Remove a pod sandbox over CRI.
+    RemovePodSandbox,
     /// The whole lifecycle of one pod, from the first request to the last reply.
     Pod,
 }
 
 impl Operation {
-    /// Every operation, in the order of a lifecycle.
-    pub const ALL: [Self; 12] = [
+    /// Every operation.
+    pub const ALL: [Self; 23] = [
         Self::SandboxCreate,
         Self::SandboxStart,
         Self::TaskCreate,
@@ -46,6 +68,65 @@ impl Operation {
         Self::TaskDelete,
         Self::SandboxStop,
         Self::SandboxShutdown,
+        Self::SandboxPlatform,
+        Self::TaskConnect,
+        Self::RunPodSandbox,
+        Self::CreateContainer,
+        Self::StartContainer,
+        Self::ContainerStatus,
+        Self::PodSandboxStatus,
+        Self::StopContainer,
+        Self::RemoveContainer,
+        Self::StopPodSandbox,
+        Self::RemovePodSandbox,
+        Self::Pod,
+    ];
+
+    /// Those of a pod by sandbox and task calls, in the order of a lifecycle.
+    pub const OF_TASKS: &[Self] = &[
+        Self::SandboxCreate,
+        Self::SandboxStart,
+        Self::TaskCreate,
+        Self::TaskStart,
+        Self::TaskState,
+        Self::SandboxStatus,
+        Self::TaskKill,
+        Self::TaskWait,
+        Self::TaskDelete,
+        Self::SandboxStop,
+        Self::SandboxShutdown,
+        Self::Pod,
+    ];
+
+    /// Those of a pod by the calls that containerd makes, in the order of a lifecycle.
+    pub const OF_CONTAINERD: &[Self] = &[
+        Self::SandboxCreate,
+        Self::SandboxStart,
+        Self::SandboxStatus,
+        Self::SandboxPlatform,
+        Self::TaskCreate,
+        Self::TaskConnect,
+        Self::TaskStart,
+        Self::TaskState,
+        Self::TaskKill,
+        Self::TaskWait,
+        Self::TaskDelete,
+        Self::SandboxStop,
+        Self::SandboxShutdown,
+        Self::Pod,
+    ];
+
+    /// Those of a pod over CRI, in the order of a lifecycle.
+    pub const OF_CRI: &[Self] = &[
+        Self::RunPodSandbox,
+        Self::CreateContainer,
+        Self::StartContainer,
+        Self::ContainerStatus,
+        Self::PodSandboxStatus,
+        Self::StopContainer,
+        Self::RemoveContainer,
+        Self::StopPodSandbox,
+        Self::RemovePodSandbox,
         Self::Pod,
     ];
 
@@ -63,6 +144,17 @@ impl Operation {
             Self::TaskDelete => "task_delete",
             Self::SandboxStop => "sandbox_stop",
             Self::SandboxShutdown => "sandbox_shutdown",
+            Self::SandboxPlatform => "sandbox_platform",
+            Self::TaskConnect => "task_connect",
+            Self::RunPodSandbox => "run_pod_sandbox",
+            Self::CreateContainer => "create_container",
+            Self::StartContainer => "start_container",
+            Self::ContainerStatus => "container_status",
+            Self::PodSandboxStatus => "pod_sandbox_status",
+            Self::StopContainer => "stop_container",
+            Self::RemoveContainer => "remove_container",
+            Self::StopPodSandbox => "stop_pod_sandbox",
+            Self::RemovePodSandbox => "remove_pod_sandbox",
             Self::Pod => "pod",
         }
     }

@@ -51,6 +51,7 @@ pub struct Recorder {
     histograms: Vec<Histogram<u64>>,
     errors: BTreeMap<ErrorKey, ErrorClass>,
     left_behind: u64,
+    uncompared: u64,
     counters: Arc<Counters>,
 }
 
@@ -60,12 +61,16 @@ impl Recorder {
     /// # Panics
     /// Never: the histograms' bounds are constants within what the crate allows.
     pub fn new(counters: Arc<Counters>) -> Self {
-        let empty = Histogram::new_with_bounds(1, HIGHEST_NS, DIGITS)
-            .expect("1 < an hour, and 3 digits are at most 5");
+        // Each one anew: a copy would touch memory that most of them never need.
+        let empty = |_| {
+            Histogram::new_with_bounds(1, HIGHEST_NS, DIGITS)
+                .expect("1 < an hour, and 3 digits are at most 5")
+        };
         Self {
-            histograms: vec![empty; Operation::ALL.len()],
+            histograms: Operation::ALL.into_iter().map(empty).collect(),
             errors: BTreeMap::new(),
             left_behind: 0,
+            uncompared: 0,
             counters,
         }
     }
@@ -99,19 +104,27 @@ impl Recorder {
         self.left_behind += 1;
     }
 
+    /// A status that did not say what its pod asks for, and need not.
+    pub fn uncompared(&mut self) {
+        self.uncompared += 1;
+    }
+
     /// Takes in what another thread measured.
     ///
     /// # Panics
     /// Never: all recorders' histograms have the same bounds.
     pub fn merge(&mut self, other: Self) {
-        for (mine, theirs) in self.histograms.iter_mut().zip(&other.histograms) {
-            mine.add(theirs)
+        let used = other.histograms.iter().enumerate();
+        for (place, theirs) in used.filter(|(_, theirs)| !theirs.is_empty()) {
+            self.histograms[place]
+                .add(theirs)
                 .expect("every recorder's histograms have the same bounds");
         }
         for (key, class) in other.errors {
             self.add(key, class);
         }
         self.left_behind += other.left_behind;
+        self.uncompared += other.uncompared;
     }
 
     /// The successes of one operation, in nanoseconds.
@@ -136,6 +149,11 @@ impl Recorder {
     /// How many pods could not be removed after a failure.
     pub fn left_behind(&self) -> u64 {
         self.left_behind
+    }
+
+    /// How many statuses did not say what their pods ask for, and need not.
+    pub fn uncompared_statuses(&self) -> u64 {
+        self.uncompared
     }
 
     fn add(&mut self, mut key: ErrorKey, class: ErrorClass) {

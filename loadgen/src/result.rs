@@ -45,7 +45,10 @@ pub struct RunResult {
     pub plan_hash: String,
     /// Sums over the run.
     pub totals: Totals,
-    /// The figures of every operation, in the order of a lifecycle.
+    /// What was not compared, in words; empty if everything was.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// The figures of the target's operations, in the order of a lifecycle.
     pub operations: Vec<OperationResult>,
     /// Failures by operation, code and class of message.
     pub errors: Vec<ErrorResult>,
@@ -58,7 +61,7 @@ pub struct RunResult {
 /// The parameters of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
-    /// The door: `ttrpc`.
+    /// The door: `ttrpc`, `controller` or `cri`.
     pub target: String,
     /// The socket that was loaded; absent for a sandboxer of the run's own.
     pub endpoint: Option<String>,
@@ -66,6 +69,15 @@ pub struct Scenario {
     pub sandboxer: Option<String>,
     /// The arguments passed through to it.
     pub sandboxer_args: Vec<String>,
+    /// The containerd that was started, for one of the run's own.
+    #[serde(default)]
+    pub containerd: Option<String>,
+    /// The runtime handler of the pods, over CRI.
+    #[serde(default)]
+    pub runtime_handler: Option<String>,
+    /// The image of the containers, over CRI.
+    #[serde(default)]
+    pub image: Option<String>,
     /// containerd's namespace.
     pub namespace: String,
     /// Everything random comes from it.
@@ -150,16 +162,18 @@ pub struct ErrorResult {
 /// What a process used during the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProcessResult {
-    /// `sandboxer` or `loadgen`.
+    /// `sandboxer`, `containerd`, `runtime` (whatever serves a given CRI endpoint)
+    /// or `loadgen`.
     pub role: String,
     /// Its figures.
     #[serde(flatten)]
     pub usage: ProcessUsage,
 }
 
-/// The figures of every operation.
-pub fn operations(recorder: &Recorder) -> Vec<OperationResult> {
-    let of = |operation| {
+/// The figures of these operations.
+pub fn operations(recorder: &Recorder, operations: &[Operation]) -> Vec<OperationResult> {
+    let of = |operation: &Operation| {
+        let operation = *operation;
         let histogram = recorder.histogram(operation);
         OperationResult {
             operation,
@@ -174,7 +188,7 @@ pub fn operations(recorder: &Recorder) -> Vec<OperationResult> {
             max_ns: histogram.max(),
         }
     };
-    Operation::ALL.map(of).to_vec()
+    operations.iter().map(of).collect()
 }
 
 /// The failures, the most frequent first.
@@ -262,6 +276,9 @@ pub(crate) mod tests {
                 endpoint: None,
                 sandboxer: Some("resource-slot-sandboxer".to_owned()),
                 sandboxer_args: Vec::new(),
+                containerd: None,
+                runtime_handler: None,
+                image: None,
                 namespace: "k8s.io".to_owned(),
                 seed: 42,
                 pods: 4,
@@ -275,7 +292,8 @@ pub(crate) mod tests {
             },
             plan_hash: "ab".repeat(32),
             totals: totals(&recorder, 4, Duration::from_millis(2500)),
-            operations: operations(&recorder),
+            notes: Vec::new(),
+            operations: operations(&recorder, Operation::OF_TASKS),
             errors: errors(&recorder),
             environment: Environment {
                 kernel: "Linux 6.1".to_owned(),

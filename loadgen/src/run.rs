@@ -9,18 +9,30 @@ use clap::ValueEnum;
 
 use crate::bundle::Bundles;
 use crate::cli::RunArgs;
+use crate::door::{CriAt, CriDoor, Kind, Tasks, TasksAt};
 use crate::engine::{Load, Measured};
 use crate::environment::Environment;
-use crate::error::RunError;
+use crate::error::{BundleError, EngineError, RunError};
 use crate::exit::Verdict;
 use crate::human;
+use crate::image::NAMESPACE;
+use crate::plan::{self, Summary};
 use crate::process::ProcessUsage;
 use crate::progress::{Preparing, Reporter, Style};
+use crate::recorder::{Counters, Recorder};
 use crate::result::{self, ProcessResult, RunResult, Scenario};
 use crate::save::{self, Saved};
-use crate::server::Source;
+use crate::server::{Server, Source};
 use crate::stop::Stop;
 use crate::table;
+use crate::target::{ControllerTarget, TtrpcTarget};
+
+/// What a run is given before its clock starts.
+struct Prepared {
+    summary: Summary,
+    /// Of the tasks; over CRI the runtime writes them.
+    bundles: Option<Arc<Bundles>>,
+}
 
 /// Runs a load and saves its result.
 ///
@@ -36,21 +48,25 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
         }
     })
     .map_err(RunError::Signals)?;
-    let bundles = Arc::new(prepare(args, &stop, style)?);
+    let prepared = prepare(args, &stop, style)?;
     style.say(&format!(
         "Running {} pods with {} containers, plan {}",
         human::count(args.plan.pods),
-        human::count(bundles.containers()),
-        bundles.plan_hash(),
+        human::count(prepared.summary.containers),
+        prepared.summary.hash,
     ));
     let scenario = scenario(args, &source);
     let server = source.open(args, &stop)?;
-    let load = load(args, &scenario, server.socket().as_path());
+    let load = load(args, &scenario);
 
-    let used = (server.usage(), ProcessUsage::of_self());
+    let before = usage(&server);
     let started = SystemTime::now();
-    let measured = measure(&load, &bundles, &stop, style)?;
-    let using = (server.usage(), ProcessUsage::of_self());
+    let measured = {
+        let counters = load.counters();
+        let _reporter = Reporter::start(style, load.pods, counters.clone());
+        put_on(&load, args, &server, &prepared, &stop, &counters)?
+    };
+    let after = usage(&server);
 
     let emptied = !measured.lost && measured.recorder.left_behind() == 0;
     let stopped = server.close(&stop, emptied);
@@ -69,23 +85,20 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
         valid: reasons.is_empty(),
         reasons,
         scenario,
-        plan_hash: bundles.plan_hash().to_string(),
+        plan_hash: prepared.summary.hash.to_string(),
         totals,
-        operations: result::operations(&measured.recorder),
+        notes: notes(&measured.recorder),
+        operations: result::operations(&measured.recorder, args.target.operations()),
         errors: result::errors(&measured.recorder),
         environment: Environment::of_this_machine(),
-        processes: [("sandboxer", used.0, using.0), ("loadgen", used.1, using.1)]
-            .into_iter()
-            .filter_map(|(role, before, after)| process(role, before?, after?))
-            .collect(),
+        processes: processes(&before, &after),
     };
-    let log = stopped.as_ref().map(crate::embedded::Stopped::log);
     let saved = Saved {
         result: &result,
         recorder: &measured.recorder,
         started,
         wall: measured.wall,
-        log: log.as_deref(),
+        logs: stopped.as_ref().map_or(&[], |stopped| &stopped.logs),
     }
     .under(&args.results);
     // The table is worth having even if the result could not be saved.
@@ -95,26 +108,52 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
     Ok(verdict(&result, complaints))
 }
 
-fn prepare(args: &RunArgs, stop: &Stop, style: Style) -> Result<Bundles, RunError> {
-    let preparing = Preparing::new(style, args.plan.pods);
-    let told = |pods| preparing.done(pods);
-    Ok(Bundles::write(
-        &args.plan.plan(),
-        args.plan.pods,
-        stop,
-        told,
-    )?)
+fn prepare(args: &RunArgs, stop: &Stop, style: Style) -> Result<Prepared, RunError> {
+    let (plan, pods) = (args.plan.plan(), args.plan.pods);
+    if args.target == Kind::Cri {
+        return Ok(Prepared {
+            summary: plan::summary(&plan, pods).map_err(BundleError::Encode)?,
+            bundles: None,
+        });
+    }
+    let preparing = Preparing::new(style, pods);
+    let bundles = Bundles::write(&plan, pods, stop, |pods| preparing.done(pods))?;
+    Ok(Prepared {
+        summary: bundles.summary(),
+        bundles: Some(Arc::new(bundles)),
+    })
 }
 
-fn measure(
+/// Runs the load through the door that was asked for.
+fn put_on(
     load: &Load,
-    bundles: &Arc<Bundles>,
+    args: &RunArgs,
+    server: &Server,
+    prepared: &Prepared,
     stop: &Stop,
-    style: Style,
-) -> Result<Measured, RunError> {
-    let counters = load.counters();
-    let _reporter = Reporter::start(style, load.pods, counters.clone());
-    Ok(load.run(bundles, stop, &counters)?)
+    counters: &[Arc<Counters>],
+) -> Result<Measured, EngineError> {
+    let socket = server.socket();
+    let Some(bundles) = &prepared.bundles else {
+        let at = CriAt {
+            socket,
+            handler: args.runtime_handler.clone(),
+            image: args.image.clone(),
+            timeout: args.timeout,
+            must_state_resources: matches!(server, Server::Node(_)),
+        };
+        return load.run::<CriDoor>(&at, stop, counters);
+    };
+    let at = TasksAt {
+        socket,
+        namespace: args.namespace.clone(),
+        timeout: args.timeout,
+        bundles: Arc::clone(bundles),
+    };
+    match args.target {
+        Kind::Ttrpc | Kind::Cri => load.run::<Tasks<TtrpcTarget>>(&at, stop, counters),
+        Kind::Controller => load.run::<Tasks<ControllerTarget>>(&at, stop, counters),
+    }
 }
 
 fn scenario(args: &RunArgs, source: &Source) -> Scenario {
@@ -123,21 +162,31 @@ fn scenario(args: &RunArgs, source: &Source) -> Scenario {
     let connections = args.connections.min(concurrency);
     let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     Scenario {
-        target: "ttrpc".to_owned(),
+        target: args.target.to_string(),
         endpoint: match source {
             Source::Socket(socket) => Some(shown(socket)),
-            Source::Program(_) => None,
+            Source::Sandboxer(_) | Source::Node(_) => None,
         },
         sandboxer: match source {
             Source::Socket(_) => None,
-            Source::Program(program) => Some(shown(program)),
+            Source::Sandboxer(program) => Some(shown(program)),
+            Source::Node(programs) => Some(shown(&programs.sandboxer)),
         },
+        containerd: match source {
+            Source::Socket(_) | Source::Sandboxer(_) => None,
+            Source::Node(programs) => Some(shown(&programs.containerd)),
+        },
+        runtime_handler: (args.target == Kind::Cri).then(|| args.runtime_handler.clone()),
+        image: (args.target == Kind::Cri).then(|| args.image.clone()),
         sandboxer_args: args
             .sandboxer_args
             .iter()
             .map(|arg| arg.to_string_lossy().into_owned())
             .collect(),
-        namespace: args.namespace.clone(),
+        namespace: match args.target {
+            Kind::Ttrpc | Kind::Controller => args.namespace.clone(),
+            Kind::Cri => NAMESPACE.to_owned(),
+        },
         seed: args.plan.seed,
         pods: args.plan.pods,
         containers_min: *args.plan.containers.0.start(),
@@ -158,10 +207,8 @@ fn clamped(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn load(args: &RunArgs, scenario: &Scenario, socket: &Path) -> Load {
+fn load(args: &RunArgs, scenario: &Scenario) -> Load {
     Load {
-        socket: socket.to_owned(),
-        namespace: args.namespace.clone(),
         timeout: args.timeout,
         plan: args.plan.plan(),
         pods: args.plan.pods,
@@ -171,12 +218,36 @@ fn load(args: &RunArgs, scenario: &Scenario, socket: &Path) -> Load {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "one link of a chain of options")]
-fn process(role: &str, before: ProcessUsage, after: ProcessUsage) -> Option<ProcessResult> {
-    Some(ProcessResult {
-        role: role.to_owned(),
-        usage: after.since(before),
-    })
+/// What the processes have used so far, this one last.
+fn usage(server: &Server) -> Vec<(&'static str, ProcessUsage)> {
+    let own = ProcessUsage::of_self().map(|usage| ("loadgen", usage));
+    server.usage().into_iter().chain(own).collect()
+}
+
+fn processes(
+    before: &[(&'static str, ProcessUsage)],
+    after: &[(&'static str, ProcessUsage)],
+) -> Vec<ProcessResult> {
+    let of = |(role, before): &(&'static str, ProcessUsage)| {
+        let (_, after) = after.iter().find(|(of, _)| of == role)?;
+        Some(ProcessResult {
+            role: (*role).to_owned(),
+            usage: after.since(*before),
+        })
+    };
+    before.iter().filter_map(of).collect()
+}
+
+/// What the checks left out.
+fn notes(recorder: &Recorder) -> Vec<String> {
+    match recorder.uncompared_statuses() {
+        0 => Vec::new(),
+        some => vec![format!(
+            "{} statuses say nothing of resource_info, so what their pods ask for was not \
+             compared",
+            human::count(some)
+        )],
+    }
 }
 
 /// What speaks against the figures.
@@ -187,7 +258,7 @@ fn reasons(measured: &Measured, planned: u64, complaints: &[String]) -> Vec<Stri
         reasons.push(format!("{} errors", human::count(errors)));
     }
     if measured.lost {
-        reasons.push("a connection to the sandboxer was lost".to_owned());
+        reasons.push("a connection was lost".to_owned());
     }
     if measured.recorder.left_behind() > 0 {
         reasons.push(format!(

@@ -13,12 +13,10 @@ use crate::result::RunResult;
 /// How many runs of one second and seed can be saved.
 const MAX_ATTEMPTS: u32 = 1000;
 
-/// The files that a result's directory holds.
+/// The files that a result's directory holds, beside the logs.
 pub const RESULT_FILE: &str = "result.json";
 /// See [`hdr_log`].
 pub const HISTOGRAM_FILE: &str = "latencies.hlog";
-/// What an embedded sandboxer said.
-pub const LOG_FILE: &str = "sandboxer.log";
 
 /// What is saved.
 #[derive(Debug)]
@@ -31,8 +29,8 @@ pub struct Saved<'a> {
     pub started: SystemTime,
     /// How long it took.
     pub wall: Duration,
-    /// The embedded sandboxer's log, to be copied.
-    pub log: Option<&'a Path>,
+    /// The logs of the run's own programs, to be copied.
+    pub logs: &'a [PathBuf],
 }
 
 /// Makes the directory that results are saved under, so that a run does not find
@@ -60,7 +58,8 @@ impl Saved<'_> {
     /// # Errors
     /// [`SaveError`], naming the file.
     pub fn under(&self, results: &Path) -> Result<PathBuf, SaveError> {
-        let dir = self.directory(results)?;
+        let (at, seed) = (&self.result.started_at, self.result.scenario.seed);
+        let dir = directory(results, "run", at, seed)?;
         file(&dir, RESULT_FILE, |out| {
             serde_json::to_writer_pretty(&mut *out, self.result)?;
             writeln!(out)
@@ -68,32 +67,54 @@ impl Saved<'_> {
         file(&dir, HISTOGRAM_FILE, |out| {
             hdr_log::write(out, self.recorder, self.started, self.wall)
         })?;
-        if let Some(log) = self.log {
-            let path = dir.join(LOG_FILE);
-            fs::copy(log, &path).map_err(|source| SaveError { path, source })?;
-        }
+        copy(self.logs, &dir)?;
         Ok(dir)
-    }
-
-    fn directory(&self, results: &Path) -> Result<PathBuf, SaveError> {
-        let time = self.result.started_at.replace([':', '-'], "");
-        let name = format!("run-{time}-{}", self.result.scenario.seed);
-        let mut path = results.join(&name);
-        for attempt in 2..=MAX_ATTEMPTS {
-            match fs::create_dir(&path) {
-                Ok(()) => return Ok(path),
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                    path = results.join(format!("{name}-{attempt}"));
-                }
-                Err(source) => return Err(SaveError { path, source }),
-            }
-        }
-        let source = io::ErrorKind::AlreadyExists.into();
-        Err(SaveError { path, source })
     }
 }
 
-fn file(
+/// Makes `results/KIND-TIME-SEED`, or `…-2` and so on.
+///
+/// # Errors
+/// [`SaveError`], naming the directory.
+pub fn directory(
+    results: &Path,
+    kind: &str,
+    started_at: &str,
+    seed: u64,
+) -> Result<PathBuf, SaveError> {
+    let time = started_at.replace([':', '-'], "");
+    let name = format!("{kind}-{time}-{seed}");
+    let mut path = results.join(&name);
+    for attempt in 2..=MAX_ATTEMPTS {
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                path = results.join(format!("{name}-{attempt}"));
+            }
+            Err(source) => return Err(SaveError { path, source }),
+        }
+    }
+    let source = io::ErrorKind::AlreadyExists.into();
+    Err(SaveError { path, source })
+}
+
+/// Copies files into a result's directory, under their own names.
+///
+/// # Errors
+/// [`SaveError`], naming the file.
+pub fn copy(files: &[PathBuf], dir: &Path) -> Result<(), SaveError> {
+    for file in files {
+        let path = dir.join(file.file_name().unwrap_or_default());
+        fs::copy(file, &path).map_err(|source| SaveError { path, source })?;
+    }
+    Ok(())
+}
+
+/// Writes one file of a result.
+///
+/// # Errors
+/// [`SaveError`], naming the file.
+pub fn file(
     dir: &Path,
     name: &str,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
@@ -118,7 +139,7 @@ mod tests {
     #[test]
     fn runs_of_the_same_second_get_directories_of_their_own() {
         let results = tempfile::tempdir().unwrap();
-        let log = results.path().join("some.log");
+        let log = results.path().join("sandboxer.log");
         fs::write(&log, "hello").unwrap();
         let (result, recorder) = (example(), Recorder::new(Arc::default()));
         let saved = Saved {
@@ -126,7 +147,7 @@ mod tests {
             recorder: &recorder,
             started: SystemTime::now(),
             wall: Duration::from_secs(1),
-            log: Some(&log),
+            logs: &[log],
         };
         let first = saved.under(results.path()).unwrap();
         assert_eq!(first, results.path().join("run-20260102T030405Z-42"));
@@ -134,7 +155,10 @@ mod tests {
         assert_eq!(second, results.path().join("run-20260102T030405Z-42-2"));
         let json = fs::read(second.join(RESULT_FILE)).unwrap();
         assert_eq!(serde_json::from_slice::<RunResult>(&json).unwrap(), result);
-        assert_eq!(fs::read_to_string(second.join(LOG_FILE)).unwrap(), "hello");
+        assert_eq!(
+            fs::read_to_string(second.join("sandboxer.log")).unwrap(),
+            "hello"
+        );
         assert!(second.join(HISTOGRAM_FILE).exists());
     }
 

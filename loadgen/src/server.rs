@@ -1,33 +1,45 @@
-//! The sandboxer under load: one's own, or somebody's.
+//! What is under load: one's own sandboxer, one's own node, or somebody's socket.
 
 use std::path::PathBuf;
 
+use containerd_sandbox::client;
+
 use crate::cli::RunArgs;
+use crate::containerd;
+use crate::door::Kind;
 use crate::embedded::{self, Embedded, Stopped};
 use crate::endpoint;
 use crate::error::RunError;
+use crate::image;
+use crate::node::{Node, Programs};
 use crate::process::ProcessUsage;
 use crate::stop::Stop;
 
-/// A sandboxer that answers.
+/// Something that answers.
 #[derive(Debug)]
 pub enum Server {
-    /// Started for this run.
+    /// A sandboxer, started for this run.
     Embedded(Embedded),
+    /// A containerd and its sandboxer, started for this run.
+    Node(Box<Node>),
     /// Listens at a given socket.
     Given {
         /// The socket.
         socket: PathBuf,
+        /// What its process is.
+        role: &'static str,
         /// Its process, if it can be told.
         pid: Option<u32>,
     },
 }
 
-/// Which sandboxer is going to be loaded.
+/// What is going to be loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A program to start.
-    Program(PathBuf),
+    /// A sandboxer to start.
+    Sandboxer(PathBuf),
+    /// A containerd and a sandboxer to start.
+    Node(Programs),
     /// A socket to connect to.
     Socket(PathBuf),
 }
@@ -38,33 +50,74 @@ impl Source {
     /// # Errors
     /// If none is named and none is found.
     pub fn of(args: &RunArgs) -> Result<Self, RunError> {
-        Ok(match &args.endpoint {
-            Some(endpoint) => Self::Socket(endpoint.0.clone()),
-            None => Self::Program(embedded::find(args.sandboxer.as_deref())?),
+        if let Some(endpoint) = &args.endpoint {
+            return Ok(Self::Socket(endpoint.0.clone()));
+        }
+        let sandboxer = embedded::find(args.sandboxer.as_deref())?;
+        Ok(match args.target {
+            Kind::Ttrpc | Kind::Controller => Self::Sandboxer(sandboxer),
+            Kind::Cri => Self::Node(Programs {
+                containerd: containerd::find(args.containerd.as_deref())?,
+                sandboxer,
+            }),
         })
     }
 
-    /// Starts it or connects to it; returns once it has answered a call.
+    /// Starts it or connects to it; returns once it has answered a call and can
+    /// run pods.
     ///
     /// # Errors
     /// If it does not.
     pub fn open(self, args: &RunArgs, stop: &Stop) -> Result<Server, RunError> {
         match self {
-            Self::Program(program) => {
+            Self::Sandboxer(program) => {
                 let embedded =
                     Embedded::start(program, &args.sandboxer_args, &args.namespace, stop)?;
                 Ok(Server::Embedded(embedded))
             }
-            Self::Socket(socket) => {
-                match endpoint::probe(&socket, &args.namespace, args.timeout, stop) {
-                    Ok(peer) => Ok(Server::Given {
-                        socket,
-                        pid: peer.pid,
-                    }),
-                    Err(source) => Err(RunError::Endpoint { socket, source }),
-                }
+            Self::Node(programs) => {
+                let node = Node::start(programs, &args.sandboxer_args, stop)?;
+                Ok(Server::Node(Box::new(node)))
             }
+            Self::Socket(socket) => given(socket, args, stop),
         }
+    }
+}
+
+fn given(socket: PathBuf, args: &RunArgs, stop: &Stop) -> Result<Server, RunError> {
+    let kind = args.target;
+    let found = endpoint::probe(kind, &socket, &args.namespace, args.timeout, stop);
+    let pid = match found {
+        Ok(peer) => peer.pid,
+        Err(source) => {
+            return Err(RunError::Endpoint {
+                server: server_of(kind),
+                socket,
+                source,
+            });
+        }
+    };
+    if kind == Kind::Cri {
+        endpoint::wait_on(stop, async {
+            image::provide(client::channel(&socket).await?, &args.image).await
+        })
+        .map_err(|source| RunError::Image {
+            image: args.image.clone(),
+            source,
+        })?;
+    }
+    Ok(Server::Given {
+        socket,
+        role: server_of(kind),
+        pid,
+    })
+}
+
+/// Who listens at a given socket.
+fn server_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Ttrpc | Kind::Controller => "sandboxer",
+        Kind::Cri => "runtime",
     }
 }
 
@@ -73,22 +126,29 @@ impl Server {
     pub fn socket(&self) -> PathBuf {
         match self {
             Self::Embedded(embedded) => embedded.socket(),
+            Self::Node(node) => node.socket(),
             Self::Given { socket, .. } => socket.clone(),
         }
     }
 
-    /// What it has used so far, if it can be told.
-    pub fn usage(&self) -> Option<ProcessUsage> {
-        match self {
-            Self::Embedded(embedded) => ProcessUsage::of(embedded.pid()),
-            Self::Given { pid, .. } => (*pid).and_then(ProcessUsage::of),
-        }
+    /// What its processes have used so far, as far as it can be told.
+    pub fn usage(&self) -> Vec<(&'static str, ProcessUsage)> {
+        let processes = match self {
+            Self::Embedded(embedded) => vec![("sandboxer", embedded.pid())],
+            Self::Node(node) => node.processes().to_vec(),
+            Self::Given { role, pid, .. } => pid.map(|pid| (*role, pid)).into_iter().collect(),
+        };
+        processes
+            .into_iter()
+            .filter_map(|(role, pid)| Some((role, ProcessUsage::of(pid)?)))
+            .collect()
     }
 
-    /// Ends it if it is one's own; see [`Embedded::stop`].
+    /// Ends it if it is one's own; see [`Embedded::stop`] and [`Node::stop`].
     pub fn close(self, stop: &Stop, emptied: bool) -> Option<Stopped> {
         match self {
             Self::Embedded(embedded) => Some(embedded.stop(stop, emptied)),
+            Self::Node(node) => Some(node.stop(stop, emptied)),
             Self::Given { .. } => None,
         }
     }

@@ -116,13 +116,14 @@ fn totals(out: &mut String, result: &RunResult) -> fmt::Result {
     }
     for process in &result.processes {
         let usage = &process.usage;
+        let cpu_s = usage.cpu_user_s + usage.cpu_system_s;
         writeln!(
             out,
-            "{:<9}  {:.2} s CPU ({:.2} user, {:.2} system), peak {} resident",
+            "{:<10} {cpu_s:.2} s CPU ({:.2} user, {:.2} system), {} per pod, peak {} resident",
             process.role,
-            usage.cpu_user_s + usage.cpu_system_s,
             usage.cpu_user_s,
             usage.cpu_system_s,
+            per_pod(cpu_s, totals.pods + totals.pods_failed),
             human::bytes(usage.max_rss_bytes),
         )?;
     }
@@ -130,7 +131,19 @@ fn totals(out: &mut String, result: &RunResult) -> fmt::Result {
         out,
         "plan       {} (seed {})",
         result.plan_hash, result.scenario.seed
-    )
+    )?;
+    for note in &result.notes {
+        writeln!(out, "note       {note}")?;
+    }
+    Ok(())
+}
+
+/// Seconds of CPU, shared among pods: `0.84 ms`.
+fn per_pod(cpu_s: f64, pods: u64) -> String {
+    if pods == 0 {
+        return "-".to_owned();
+    }
+    format!("{:.2} ms", cpu_s * 1000.0 / pods as f64)
 }
 
 fn errors(out: &mut String, result: &RunResult) -> fmt::Result {
@@ -191,7 +204,7 @@ mod tests {
         for part in [
             "1 pods (0.40/s), 1,000 RPCs (400/s) in 2.50 s; 3 errors",
             "3 pods failed, 0 of them",
-            "sandboxer  0.75 s CPU (0.50 user, 0.25 system), peak 20.0 MiB resident",
+            "sandboxer  0.75 s CPU (0.50 user, 0.25 system), 187.50 ms per pod, peak 20.0 MiB resident",
             "(seed 42)",
             "2  task state: WrongAnswer: pid is 2, Start said 3",
             "not valid: 3 errors",

@@ -1,5 +1,7 @@
 //! Whether a reply is what the plan and the order of calls demand.
 
+pub mod cri;
+
 use serde::Deserialize;
 
 use crate::plan::Pod;
@@ -24,8 +26,8 @@ struct VerboseInfo {
 }
 
 /// A started pod's verbose status: its own id, ready, and the sum of its containers.
-pub fn sandbox_ready(pod: &Pod, reply: &SandboxStatus) -> Checked {
-    same("sandbox id", &pod.sandbox_id, &reply.id)?;
+pub fn sandbox_ready(id: &str, pod: &Pod, reply: &SandboxStatus) -> Checked {
+    same("sandbox id", id, &reply.id)?;
     same("state", READY, &reply.state)?;
     let info = reply
         .info
@@ -40,8 +42,8 @@ pub fn sandbox_ready(pod: &Pod, reply: &SandboxStatus) -> Checked {
 }
 
 /// A stopped pod's status: its own id, and not ready.
-pub fn sandbox_not_ready(pod: &Pod, reply: &SandboxStatus) -> Checked {
-    same("sandbox id", &pod.sandbox_id, &reply.id)?;
+pub fn sandbox_not_ready(id: &str, reply: &SandboxStatus) -> Checked {
+    same("sandbox id", id, &reply.id)?;
     same("state", NOT_READY, &reply.state)
 }
 
@@ -120,7 +122,7 @@ mod tests {
     fn a_true_status_passes() {
         let pod = pod();
         let reply = status(&pod, &pod.resources());
-        assert_eq!(sandbox_ready(&pod, &reply), Ok(()));
+        assert_eq!(sandbox_ready(&pod.sandbox_id, &pod, &reply), Ok(()));
     }
 
     #[test]
@@ -163,7 +165,7 @@ mod tests {
             ),
             (status(&pod, &off), "cpu_request"),
         ] {
-            let message = sandbox_ready(&pod, &lie).unwrap_err();
+            let message = sandbox_ready(&pod.sandbox_id, &pod, &lie).unwrap_err();
             assert!(message.contains(word), "{message}");
         }
     }
@@ -172,11 +174,11 @@ mod tests {
     fn a_pod_that_is_still_ready_is_not_stopped() {
         let pod = pod();
         let mut reply = status(&pod, &pod.resources());
-        assert!(sandbox_not_ready(&pod, &reply).is_err());
+        assert!(sandbox_not_ready(&pod.sandbox_id, &reply).is_err());
         reply.state = NOT_READY.to_owned();
-        assert_eq!(sandbox_not_ready(&pod, &reply), Ok(()));
+        assert_eq!(sandbox_not_ready(&pod.sandbox_id, &reply), Ok(()));
         reply.id = "x".to_owned();
-        assert!(sandbox_not_ready(&pod, &reply).is_err());
+        assert!(sandbox_not_ready(&pod.sandbox_id, &reply).is_err());
     }
 
     #[test]

@@ -3,21 +3,24 @@
 //! Nothing in it depends on time, threads or paths, so that a run can be
 //! repeated and two runs can be compared. Its hash stands in every result.
 
+mod cri;
 mod draw;
 mod request;
 mod sandbox_config;
+mod sandbox_record;
 mod spec;
 
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use k8s_cri::v1::PodSandboxConfig;
+use containerd_client::types::Sandbox as SandboxRecord;
+use k8s_cri::v1::{ContainerConfig, PodSandboxConfig};
 use sha2::{Digest, Sha256};
 
 use crate::resources::ResourceInfo;
 use draw::Draw;
 pub use request::Resources;
-pub use sandbox_config::TYPE_URL as SANDBOX_CONFIG_TYPE_URL;
+pub use sandbox_config::{TYPE_URL as SANDBOX_CONFIG_TYPE_URL, UID_LABEL};
 
 /// The applications that pods belong to, and the images of their containers.
 const APPS: [&str; 6] = ["api", "batch", "cache", "ingest", "queue", "web"];
@@ -161,6 +164,16 @@ impl Pod {
         sandbox_config::message(self)
     }
 
+    /// The same pod as CRI is asked for it: in the host's network.
+    pub fn cri_sandbox_config(&self) -> PodSandboxConfig {
+        cri::sandbox_config(self)
+    }
+
+    /// The record that containerd would store of it.
+    pub fn sandbox_record(&self) -> SandboxRecord {
+        sandbox_record::record(self)
+    }
+
     /// The bytes of a container's `config.json`.
     ///
     /// # Errors
@@ -175,6 +188,13 @@ impl Pod {
             .iter()
             .map(|container| container.resources.info())
             .fold(ResourceInfo::NONE, ResourceInfo::plus)
+    }
+}
+
+impl Container {
+    /// What CRI is asked for it, from an image of the caller's choice.
+    pub fn cri_config(&self, image: &str) -> ContainerConfig {
+        cri::container_config(self, image)
     }
 }
 
@@ -216,12 +236,30 @@ impl fmt::Display for PlanHash {
     }
 }
 
+/// A plan in two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Its hash.
+    pub hash: PlanHash,
+    /// How many containers its pods have.
+    pub containers: u64,
+}
+
 /// The hash of a plan's first `pods` pods.
 ///
 /// # Errors
 /// As [`Pod::config_json`].
 pub fn hash(plan: &Plan, pods: u64) -> serde_json::Result<PlanHash> {
+    Ok(summary(plan, pods)?.hash)
+}
+
+/// The summary of a plan's first `pods` pods.
+///
+/// # Errors
+/// As [`Pod::config_json`].
+pub fn summary(plan: &Plan, pods: u64) -> serde_json::Result<Summary> {
     let mut hasher = PlanHasher::default();
+    let mut containers = 0;
     for index in 0..pods {
         let pod = plan.pod(index);
         let configs = pod
@@ -230,8 +268,12 @@ pub fn hash(plan: &Plan, pods: u64) -> serde_json::Result<PlanHash> {
             .map(|container| pod.config_json(container))
             .collect::<Result<Vec<_>, _>>()?;
         hasher.pod(&pod, &configs);
+        containers += configs.len() as u64;
     }
-    Ok(hasher.finish())
+    Ok(Summary {
+        hash: hasher.finish(),
+        containers,
+    })
 }
 
 #[cfg(test)]

@@ -13,12 +13,15 @@ use super::Pod;
 /// The type URL that containerd sends the message under.
 pub const TYPE_URL: &str = "runtime.v1.PodSandboxConfig";
 
+/// The label that names the pod's uid.
+pub const UID_LABEL: &str = "io.kubernetes.pod.uid";
+
 fn labels(pod: &Pod) -> [(&'static str, &str); 4] {
     [
         ("app", pod.app),
         ("io.kubernetes.pod.name", &pod.name),
         ("io.kubernetes.pod.namespace", pod.namespace),
-        ("io.kubernetes.pod.uid", &pod.uid),
+        (UID_LABEL, &pod.uid),
     ]
 }
 

@@ -1,13 +1,24 @@
-//! What a plan is run on: the seam between the load and the protocol.
+//! A sandboxer reached directly: sandbox and task calls, whatever carries them.
 
+mod controller;
 mod ttrpc;
 
 use std::future::Future;
 use std::path::Path;
+use std::time::Duration;
 
 use containerd_sandbox::Result;
 
+pub use self::controller::ControllerTarget;
 pub use self::ttrpc::TtrpcTarget;
+
+use crate::plan::Pod;
+
+/// The key of a verbose status that crictl and we look at.
+pub(crate) const INFO: &str = "info";
+
+/// An id that no plan has.
+const NOBODY: &str = "loadgen-probe";
 
 /// What a sandbox says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,14 +44,25 @@ pub struct TaskState {
     pub exit_status: u32,
 }
 
-/// A connection over which pods can be run. Clones share it.
+/// A connection to a sandboxer. Clones share it.
 ///
 /// The futures stay on the thread that made them, so they need not be `Send`. A
 /// future that is not polled may hold up other calls on the connection. All but
 /// that of [`Target::wait_task`] end after the connection's time limit.
-pub trait Target: Clone + 'static {
-    /// Creates a sandbox from an encoded `PodSandboxConfig`.
-    fn create_sandbox(&self, id: &str, config: Vec<u8>) -> impl Future<Output = Result<()>>;
+pub trait Target: Clone + Send + 'static {
+    /// Connects to a Unix socket; calls are in one containerd namespace and end
+    /// after `timeout`.
+    ///
+    /// # Errors
+    /// `Unavailable`, naming the socket.
+    fn connect(
+        socket: &Path,
+        namespace: &str,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Self>>;
+
+    /// Creates a pod's sandbox from its `PodSandboxConfig`.
+    fn create_sandbox(&self, pod: &Pod) -> impl Future<Output = Result<()>>;
 
     /// Starts a created sandbox.
     fn start_sandbox(&self, id: &str) -> impl Future<Output = Result<()>>;

@@ -10,14 +10,8 @@ use containerd_shim_protos::{api as task, sandbox_api as sandbox};
 use protobuf::MessageField;
 use protobuf::well_known_types::any::Any;
 
-use super::{SandboxStatus, Target, TaskState};
-use crate::plan::SANDBOX_CONFIG_TYPE_URL;
-
-/// The key of a verbose status that crictl and we look at.
-const INFO: &str = "info";
-
-/// An id that no plan has.
-const NOBODY: &str = "loadgen-probe";
+use super::{INFO, NOBODY, SandboxStatus, Target, TaskState};
+use crate::plan::{Pod, SANDBOX_CONFIG_TYPE_URL};
 
 /// A ttrpc connection to a sandboxer.
 #[derive(Clone)]
@@ -33,21 +27,6 @@ impl fmt::Debug for TtrpcTarget {
     }
 }
 
-impl TtrpcTarget {
-    /// Connects to a Unix socket; calls are in one containerd namespace and end
-    /// after `timeout`.
-    ///
-    /// # Errors
-    /// `Unavailable`, naming the socket.
-    pub async fn connect(socket: &Path, namespace: &str, timeout: Duration) -> Result<Self> {
-        let waits = Ttrpc::connect(socket, namespace).await?;
-        Ok(Self {
-            calls: waits.clone().with_timeout(timeout),
-            waits,
-        })
-    }
-}
-
 /// A request with one field set, the id.
 macro_rules! request {
     ($message:ty, $field:ident: $id:expr) => {{
@@ -58,11 +37,19 @@ macro_rules! request {
 }
 
 impl Target for TtrpcTarget {
-    async fn create_sandbox(&self, id: &str, config: Vec<u8>) -> Result<()> {
-        let mut request = request!(sandbox::CreateSandboxRequest, sandbox_id: id);
+    async fn connect(socket: &Path, namespace: &str, timeout: Duration) -> Result<Self> {
+        let waits = Ttrpc::connect(socket, namespace).await?;
+        Ok(Self {
+            calls: waits.clone().with_timeout(timeout),
+            waits,
+        })
+    }
+
+    async fn create_sandbox(&self, pod: &Pod) -> Result<()> {
+        let mut request = request!(sandbox::CreateSandboxRequest, sandbox_id: &pod.sandbox_id);
         request.options = MessageField::some(Any {
             type_url: SANDBOX_CONFIG_TYPE_URL.to_owned(),
-            value: config,
+            value: pod.sandbox_config(),
             ..Any::default()
         });
         self.calls.create_sandbox(&request).await.map(drop)

@@ -1,0 +1,56 @@
+//! Where every call of a pod is timed, checked and recorded.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use containerd_sandbox::Error;
+
+use crate::check::Checked;
+use crate::failure::Failure;
+use crate::operation::Operation;
+use crate::recorder::Recorder;
+
+/// What a pod's calls are made with.
+#[derive(Debug, Clone, Copy)]
+pub struct Calls<'a> {
+    /// Where this thread's measurements go; never borrowed across an await.
+    pub recorder: &'a RefCell<Recorder>,
+    /// How long a call may take, and how long an ended task's Wait.
+    pub timeout: Duration,
+}
+
+impl Calls<'_> {
+    /// Makes and times one call. Only an answer that passes `check` is recorded.
+    ///
+    /// # Errors
+    /// If the call fails, or its reply is not right.
+    pub async fn call<R>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Result<R, Error>>,
+        check: impl FnOnce(&R) -> Checked,
+    ) -> Result<R, Failure> {
+        let begun = Instant::now();
+        let reply = call.await;
+        let took = begun.elapsed();
+        let reply = reply.map_err(|error| Failure::status(operation, &error))?;
+        check(&reply).map_err(|wrong| Failure::wrong(operation, &wrong))?;
+        self.success(operation, took);
+        Ok(reply)
+    }
+
+    /// Records what was timed elsewhere.
+    pub fn success(&self, operation: Operation, took: Duration) {
+        self.recorder.borrow_mut().success(operation, took);
+    }
+
+    /// Records what went wrong.
+    pub fn failure(&self, failure: &Failure) {
+        self.recorder.borrow_mut().failure(failure);
+    }
+}
+
+/// Every answer is right.
+pub fn any<R>(_reply: &R) -> Checked {
+    Ok(())
+}

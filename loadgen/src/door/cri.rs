@@ -1,0 +1,270 @@
+//! Pods over CRI, as a kubelet runs them.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use containerd_sandbox::client::Cri;
+use containerd_sandbox::{Code, Result as Reply};
+use k8s_cri::v1::{
+    ContainerStatusRequest, CreateContainerRequest, ListPodSandboxRequest, PodSandboxConfig,
+    PodSandboxFilter, PodSandboxStatusRequest, RemoveContainerRequest, RemovePodSandboxRequest,
+    RunPodSandboxRequest, StartContainerRequest, StopContainerRequest, StopPodSandboxRequest,
+    VersionRequest,
+};
+
+use super::{Door, Made};
+use crate::calls::{Calls, any};
+use crate::check;
+use crate::failure::Failure;
+use crate::operation::Operation;
+use crate::plan::{Container, Pod, Signal, UID_LABEL};
+
+/// How long a container has after SIGTERM, in seconds; SIGKILL gives none.
+const GRACE_S: i64 = 10;
+
+/// A CRI endpoint.
+#[derive(Debug, Clone)]
+pub struct CriDoor {
+    cri: Cri,
+    at: CriAt,
+}
+
+/// Where a CRI endpoint is, and what its pods are made of.
+#[derive(Debug, Clone)]
+pub struct CriAt {
+    /// Its Unix socket.
+    pub socket: PathBuf,
+    /// The runtime handler of the pods.
+    pub handler: String,
+    /// The image of the containers, which must be there.
+    pub image: String,
+    /// How long a call may take.
+    pub timeout: Duration,
+    /// Whether a verbose status must say what the pod asks for. Other runtimes do not.
+    pub must_state_resources: bool,
+}
+
+/// A pod that may be there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MadePod {
+    /// Its id, once it is known.
+    id: Option<String>,
+    /// Whether it may be there under an id that nobody told.
+    unknown: bool,
+}
+
+impl Made for MadePod {
+    fn is_empty(&self) -> bool {
+        self.id.is_none() && !self.unknown
+    }
+
+    /// A runtime that answers an error has taken back what it began.
+    fn without_others(mut self, failure: &Failure) -> Self {
+        self.unknown &= failure.is_silence();
+        self
+    }
+}
+
+impl Door for CriDoor {
+    type Address = CriAt;
+    type Made = MadePod;
+
+    async fn connect(at: &CriAt) -> Reply<Self> {
+        Ok(Self {
+            cri: Cri::connect(&at.socket).await?.with_timeout(at.timeout),
+            at: at.clone(),
+        })
+    }
+
+    async fn probe(&self) -> Reply<()> {
+        self.cri.version(VersionRequest::default()).await.map(drop)
+    }
+
+    async fn pod(&self, pod: &Pod, made: &mut MadePod, calls: Calls<'_>) -> Result<(), Failure> {
+        let config = pod.cri_sandbox_config();
+        made.unknown = true;
+        let run = async {
+            let request = RunPodSandboxRequest {
+                config: Some(config.clone()),
+                runtime_handler: self.at.handler.clone(),
+            };
+            let reply = Box::pin(self.cri.run_pod_sandbox(request)).await?;
+            Ok(reply.pod_sandbox_id)
+        };
+        let known = |id: &String| check::cri::id(id);
+        let id = calls.call(Operation::RunPodSandbox, run, known).await?;
+        *made = MadePod {
+            id: Some(id.clone()),
+            unknown: false,
+        };
+
+        let mut containers = Vec::with_capacity(pod.containers.len());
+        for container in &pod.containers {
+            containers.push(self.start(&id, &config, container, calls).await?);
+        }
+        self.look(pod, &id, calls).await?;
+        for (container, id) in pod.containers.iter().zip(&containers) {
+            self.end(container, id, calls).await?;
+        }
+
+        let request = StopPodSandboxRequest {
+            pod_sandbox_id: id.clone(),
+        };
+        let stop = self.cri.stop_pod_sandbox(request);
+        calls.call(Operation::StopPodSandbox, stop, any).await?;
+        let status = self.cri.pod_sandbox_status(status_of(&id));
+        let right = |status: &_| check::cri::pod_not_ready(&id, status);
+        calls
+            .call(Operation::PodSandboxStatus, status, right)
+            .await?;
+        let request = RemovePodSandboxRequest {
+            pod_sandbox_id: id.clone(),
+        };
+        let remove = self.cri.remove_pod_sandbox(request);
+        calls.call(Operation::RemovePodSandbox, remove, any).await?;
+        match self.cri.pod_sandbox_status(status_of(&id)).await {
+            Err(error) if error.code() == Code::NotFound => Ok(()),
+            Err(error) => Err(Failure::status(Operation::PodSandboxStatus, &error)),
+            Ok(_) => Err(Failure::wrong(
+                Operation::RemovePodSandbox,
+                "the pod is still there",
+            )),
+        }
+    }
+
+    /// With a pod go its containers.
+    async fn tear_down(&self, pod: &Pod, made: MadePod, _: Calls<'_>) -> bool {
+        let mut gone = true;
+        let ids = match made.id {
+            Some(id) => vec![id],
+            None => match self.of_uid(&pod.uid).await {
+                Ok(ids) => ids,
+                Err(_) => return false,
+            },
+        };
+        for pod_sandbox_id in ids {
+            let request = StopPodSandboxRequest {
+                pod_sandbox_id: pod_sandbox_id.clone(),
+            };
+            // Removing it stops it, too, and says whether it is gone.
+            let _ = self.cri.stop_pod_sandbox(request).await;
+            let request = RemovePodSandboxRequest { pod_sandbox_id };
+            gone &= self.cri.remove_pod_sandbox(request).await.is_ok();
+        }
+        gone
+    }
+}
+
+impl CriDoor {
+    /// Create, Start, Status; the container's id.
+    async fn start(
+        &self,
+        pod: &str,
+        pod_config: &PodSandboxConfig,
+        container: &Container,
+        calls: Calls<'_>,
+    ) -> Result<String, Failure> {
+        let create = async {
+            let request = CreateContainerRequest {
+                pod_sandbox_id: pod.to_owned(),
+                config: Some(container.cri_config(&self.at.image)),
+                sandbox_config: Some(pod_config.clone()),
+            };
+            let reply = Box::pin(self.cri.create_container(request)).await?;
+            Ok(reply.container_id)
+        };
+        let known = |id: &String| check::cri::id(id);
+        let id = calls
+            .call(Operation::CreateContainer, create, known)
+            .await?;
+        let request = StartContainerRequest {
+            container_id: id.clone(),
+        };
+        let start = self.cri.start_container(request);
+        calls.call(Operation::StartContainer, start, any).await?;
+        let status = self.cri.container_status(container_status_of(&id));
+        let running = |status: &_| check::cri::container_running(&id, status);
+        calls
+            .call(Operation::ContainerStatus, status, running)
+            .await?;
+        Ok(id)
+    }
+
+    /// The verbose status of a pod whose containers all run.
+    async fn look(&self, pod: &Pod, id: &str, calls: Calls<'_>) -> Result<(), Failure> {
+        let must = self.at.must_state_resources;
+        let request = PodSandboxStatusRequest {
+            verbose: true,
+            ..status_of(id)
+        };
+        let status = self.cri.pod_sandbox_status(request);
+        let right = |status: &_| check::cri::pod_ready(pod, id, must, status);
+        let reply = calls
+            .call(Operation::PodSandboxStatus, status, right)
+            .await?;
+        if !must && !check::cri::states_resources(&reply) {
+            calls.recorder.borrow_mut().uncompared();
+        }
+        Ok(())
+    }
+
+    /// Stop, Status, Remove.
+    async fn end(&self, container: &Container, id: &str, calls: Calls<'_>) -> Result<(), Failure> {
+        let request = StopContainerRequest {
+            container_id: id.to_owned(),
+            timeout: match container.signal {
+                Signal::Kill => 0,
+                Signal::Term => GRACE_S,
+            },
+        };
+        let stop = self.cri.stop_container(request);
+        calls.call(Operation::StopContainer, stop, any).await?;
+        let status = self.cri.container_status(container_status_of(id));
+        let expected = container.signal.exit_status();
+        let exited = |status: &_| check::cri::container_exited(id, expected, status);
+        calls
+            .call(Operation::ContainerStatus, status, exited)
+            .await?;
+        let request = RemoveContainerRequest {
+            container_id: id.to_owned(),
+        };
+        let remove = self.cri.remove_container(request);
+        calls.call(Operation::RemoveContainer, remove, any).await?;
+        match self.cri.container_status(container_status_of(id)).await {
+            Err(error) if error.code() == Code::NotFound => Ok(()),
+            Err(error) => Err(Failure::status(Operation::ContainerStatus, &error)),
+            Ok(_) => Err(Failure::wrong(
+                Operation::RemoveContainer,
+                "the container is still there",
+            )),
+        }
+    }
+
+    /// The ids of the pods with this uid.
+    async fn of_uid(&self, uid: &str) -> Reply<Vec<String>> {
+        let filter = PodSandboxFilter {
+            label_selector: HashMap::from([(UID_LABEL.to_owned(), uid.to_owned())]),
+            ..PodSandboxFilter::default()
+        };
+        let request = ListPodSandboxRequest {
+            filter: Some(filter),
+        };
+        let pods = self.cri.list_pod_sandbox(request).await?.items;
+        Ok(pods.into_iter().map(|pod| pod.id).collect())
+    }
+}
+
+fn status_of(pod: &str) -> PodSandboxStatusRequest {
+    PodSandboxStatusRequest {
+        pod_sandbox_id: pod.to_owned(),
+        verbose: false,
+    }
+}
+
+fn container_status_of(id: &str) -> ContainerStatusRequest {
+    ContainerStatusRequest {
+        container_id: id.to_owned(),
+        verbose: false,
+    }
+}

@@ -1,0 +1,254 @@
+//! Pods by sandbox and task calls, straight to a sandboxer.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use containerd_sandbox::{Code, Error, Result as Reply};
+
+use super::waiting::Waiting;
+use super::{Door, Made};
+use crate::bundle::Bundles;
+use crate::calls::{Calls, any};
+use crate::check;
+use crate::failure::{Failure, FailureCode};
+use crate::operation::Operation;
+use crate::plan::{Container, Pod};
+use crate::target::Target;
+
+/// The longest a removal waits for a task to end, after a failure.
+const TEARDOWN_WAIT: Duration = Duration::from_secs(5);
+
+/// SIGKILL, for what has to go.
+const KILL: u32 = 9;
+
+/// A sandboxer, and the bundles of the containers it is given.
+#[derive(Debug, Clone)]
+pub struct Tasks<T> {
+    target: T,
+    bundles: Arc<Bundles>,
+}
+
+/// Where a sandboxer is, and what it is given.
+#[derive(Debug, Clone)]
+pub struct TasksAt {
+    /// Its Unix socket.
+    pub socket: PathBuf,
+    /// containerd's namespace.
+    pub namespace: String,
+    /// How long a call may take.
+    pub timeout: Duration,
+    /// The bundles of the plan's containers.
+    pub bundles: Arc<Bundles>,
+}
+
+/// A sandbox, and how many of its tasks, in the plan's order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MadeTasks {
+    pub(super) sandbox: bool,
+    pub(super) tasks: usize,
+}
+
+impl Made for MadeTasks {
+    fn is_empty(&self) -> bool {
+        !self.sandbox
+    }
+
+    /// Somebody else's sandbox or task of the same id is not ours to remove.
+    fn without_others(mut self, failure: &Failure) -> Self {
+        if failure.code == FailureCode::Status(Code::AlreadyExists) {
+            match failure.operation {
+                Operation::SandboxCreate => self.sandbox = false,
+                Operation::TaskCreate => self.tasks -= 1,
+                _ => {}
+            }
+        }
+        self
+    }
+}
+
+impl<T: Target> Door for Tasks<T> {
+    type Address = TasksAt;
+    type Made = MadeTasks;
+
+    async fn connect(at: &TasksAt) -> Reply<Self> {
+        Ok(Self {
+            target: T::connect(&at.socket, &at.namespace, at.timeout).await?,
+            bundles: Arc::clone(&at.bundles),
+        })
+    }
+
+    async fn probe(&self) -> Reply<()> {
+        self.target.probe().await
+    }
+
+    async fn pod(&self, pod: &Pod, made: &mut MadeTasks, calls: Calls<'_>) -> Result<(), Failure> {
+        use Operation as Op;
+        let (target, id) = (&self.target, &*pod.sandbox_id);
+        made.sandbox = true;
+        let create = target.create_sandbox(pod);
+        calls.call(Op::SandboxCreate, create, any).await?;
+        calls
+            .call(Op::SandboxStart, target.start_sandbox(id), any)
+            .await?;
+
+        let mut tasks = Vec::with_capacity(pod.containers.len());
+        for container in &pod.containers {
+            made.tasks += 1;
+            tasks.push(self.start(container, calls).await?);
+        }
+        let right = |status: &_| check::sandbox_ready(id, pod, status);
+        calls
+            .call(Op::SandboxStatus, target.sandbox_status(id), right)
+            .await?;
+        for (container, (pid, waiting)) in pod.containers.iter().zip(tasks) {
+            self.end(container, pid, waiting, calls).await?;
+        }
+
+        calls
+            .call(Op::SandboxStop, target.stop_sandbox(id), any)
+            .await?;
+        let right = |status: &_| check::sandbox_not_ready(id, status);
+        calls
+            .call(Op::SandboxStatus, target.sandbox_status(id), right)
+            .await?;
+        calls
+            .call(Op::SandboxShutdown, target.shutdown_sandbox(id), any)
+            .await?;
+        match target.sandbox_status(id).await {
+            Err(error) if error.code() == Code::NotFound => Ok(()),
+            Err(error) => Err(Failure::status(Op::SandboxStatus, &error)),
+            Ok(_) => Err(Failure::wrong(
+                Op::SandboxShutdown,
+                "the sandbox is still there",
+            )),
+        }
+    }
+
+    async fn tear_down(&self, pod: &Pod, made: MadeTasks, calls: Calls<'_>) -> bool {
+        tear_down(&self.target, pod, made, calls.timeout).await
+    }
+}
+
+impl<T: Target> Tasks<T> {
+    /// Create, a Wait that stays pending, Start, State; the pid and the Wait.
+    async fn start(
+        &self,
+        container: &Container,
+        calls: Calls<'_>,
+    ) -> Result<(u32, Waiting), Failure> {
+        let (target, id) = (&self.target, &*container.id);
+        let bundle = self.bundles.path(container);
+        let created = calls
+            .call(Operation::TaskCreate, target.create_task(id, &bundle), any)
+            .await?;
+        let (waiter, waited) = (target.clone(), id.to_owned());
+        let waiting = Waiting::begin(async move { waiter.wait_task(&waited).await });
+        // Lets the Wait send its request first.
+        tokio::task::yield_now().await;
+        let same = |started: &_| check::started_pid(created, *started);
+        let pid = calls
+            .call(Operation::TaskStart, target.start_task(id), same)
+            .await?;
+        let running = |state: &_| check::task_running(id, pid, state);
+        calls
+            .call(Operation::TaskState, target.task_state(id), running)
+            .await?;
+        Ok((pid, waiting))
+    }
+
+    /// Kill, the pending Wait's reply, State, Delete.
+    async fn end(
+        &self,
+        container: &Container,
+        pid: u32,
+        waiting: Waiting,
+        calls: Calls<'_>,
+    ) -> Result<(), Failure> {
+        let (target, id) = (&self.target, &*container.id);
+        kill(target, container, waiting, calls).await?;
+        let expected = container.signal.exit_status();
+        let stopped = |state: &_| check::task_stopped(id, pid, expected, state);
+        calls
+            .call(Operation::TaskState, target.task_state(id), stopped)
+            .await?;
+        let right = |found: &u32| check::exit_status(expected, *found);
+        calls
+            .call(Operation::TaskDelete, target.delete_task(id), right)
+            .await
+            .map(drop)
+    }
+}
+
+/// Kill, and the pending Wait's reply.
+pub(super) async fn kill<T: Target>(
+    target: &T,
+    container: &Container,
+    mut waiting: Waiting,
+    calls: Calls<'_>,
+) -> Result<(), Failure> {
+    let signal = container.signal;
+    let expected = signal.exit_status();
+    if waiting.is_answered() {
+        return Err(match waiting.answer().await {
+            Ok(status) => Failure::wrong(
+                Operation::TaskWait,
+                &format!("answered before Kill, with exit status {status}"),
+            ),
+            Err(error) => Failure::status(Operation::TaskWait, &error),
+        });
+    }
+    let wait = async {
+        tokio::time::timeout(calls.timeout, waiting.answer())
+            .await
+            .unwrap_or_else(|_| {
+                Err(Error::new(
+                    Code::DeadlineExceeded,
+                    "no reply to Wait after the task was sent a signal",
+                ))
+            })
+    };
+    let kill = target.kill_task(&container.id, signal.number());
+    let right = |found: &u32| check::exit_status(expected, *found);
+    // Both at once: the reply to Wait is often there before the one to Kill.
+    let (killed, ended) = tokio::join!(
+        calls.call(Operation::TaskKill, kill, any),
+        calls.call(Operation::TaskWait, wait, right),
+    );
+    match (killed, ended) {
+        (Err(killed), ended) => {
+            if let Err(ended) = ended {
+                calls.failure(&ended);
+            }
+            Err(killed)
+        }
+        (Ok(()), ended) => ended.map(drop),
+    }
+}
+
+/// Removes what a failed pod may have left; whether all of it is gone.
+///
+/// What never was cannot be killed or deleted: only other answers count.
+pub(super) async fn tear_down<T: Target>(
+    target: &T,
+    pod: &Pod,
+    made: MadeTasks,
+    timeout: Duration,
+) -> bool {
+    let mut gone = true;
+    for container in &pod.containers[..made.tasks] {
+        let id = &*container.id;
+        if target.kill_task(id, KILL).await.is_ok() {
+            let wait = target.wait_task(id);
+            let _ = tokio::time::timeout(TEARDOWN_WAIT.min(timeout), wait).await;
+        }
+        gone &= is_gone(target.delete_task(id).await);
+    }
+    let _ = target.stop_sandbox(&pod.sandbox_id).await;
+    gone & is_gone(target.shutdown_sandbox(&pod.sandbox_id).await)
+}
+
+/// Whether a removal left nothing.
+fn is_gone<R>(removed: Reply<R>) -> bool {
+    removed.map_or_else(|error| error.code() == Code::NotFound, |_| true)
+}

@@ -1,0 +1,107 @@
+//! A pod's requests as a kubelet makes them over CRI.
+
+use std::collections::HashMap;
+
+use k8s_cri::v1::{
+    ContainerConfig, ContainerMetadata, ImageSpec, LinuxContainerConfig, LinuxContainerResources,
+    LinuxContainerSecurityContext, NamespaceMode, NamespaceOption, PodSandboxConfig,
+};
+
+use super::request::PERIOD_US;
+use super::{Container, Pod, sandbox_config};
+
+/// Where CRI carries what it has no field for: keys of cgroup v2, which a
+/// runtime passes on into the OCI spec as they are.
+const PIDS_MAX: &str = "pids.max";
+const MEMORY_MIN: &str = "memory.min";
+
+/// What a real runtime would run: until it is told to stop, and then with the
+/// status that a shell gives a process ended by SIGTERM.
+const SCRIPT: &str = "trap 'exit 143' TERM; sleep 2147483647 & wait";
+
+/// The pod in the host's network, so that no CNI plugin is needed.
+pub(super) fn sandbox_config(pod: &Pod) -> PodSandboxConfig {
+    let mut config = sandbox_config::message(pod);
+    let context = config
+        .linux
+        .get_or_insert_default()
+        .security_context
+        .get_or_insert_default();
+    context.namespace_options = Some(NamespaceOption {
+        network: NamespaceMode::Node.into(),
+        ..NamespaceOption::default()
+    });
+    config
+}
+
+/// One of its containers.
+pub(super) fn container_config(container: &Container, image: &str) -> ContainerConfig {
+    let stated = &container.resources;
+    let mut unified = HashMap::from([(PIDS_MAX.to_owned(), stated.pids.to_string())]);
+    if let Some(reserved) = stated.memory_reservation {
+        unified.insert(MEMORY_MIN.to_owned(), reserved.to_string());
+    }
+    // CRI's integers are signed, and 0 stands for what is not stated.
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let resources = LinuxContainerResources {
+        cpu_period: signed(PERIOD_US),
+        cpu_quota: stated.quota_us.map_or(0, signed),
+        cpu_shares: signed(stated.shares),
+        memory_limit_in_bytes: stated.memory_limit.map_or(0, signed),
+        unified,
+        ..LinuxContainerResources::default()
+    };
+    ContainerConfig {
+        metadata: Some(ContainerMetadata {
+            name: container.name.clone(),
+            attempt: 0,
+        }),
+        image: Some(ImageSpec {
+            image: image.to_owned(),
+            ..ImageSpec::default()
+        }),
+        command: ["sh", "-c", SCRIPT].map(str::to_owned).to_vec(),
+        linux: Some(LinuxContainerConfig {
+            resources: Some(resources),
+            security_context: Some(LinuxContainerSecurityContext {
+                namespace_options: Some(NamespaceOption {
+                    network: NamespaceMode::Node.into(),
+                    ..NamespaceOption::default()
+                }),
+                ..LinuxContainerSecurityContext::default()
+            }),
+        }),
+        ..ContainerConfig::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Plan, SignalChoice};
+
+    #[test]
+    fn a_container_carries_all_that_the_plan_states() {
+        let plan = Plan {
+            seed: 1,
+            containers: 3..=3,
+            signal: SignalChoice::Mix,
+        };
+        for container in (0..50).flat_map(|index| plan.pod(index).containers) {
+            let stated = container.resources;
+            let config = container_config(&container, "image");
+            let resources = config.linux.unwrap().resources.unwrap();
+            let number = |value: Option<u64>| value.unwrap_or(0).to_string();
+            assert_eq!(resources.cpu_quota.to_string(), number(stated.quota_us));
+            assert_eq!(
+                resources.memory_limit_in_bytes.to_string(),
+                number(stated.memory_limit)
+            );
+            assert_eq!(resources.unified["pids.max"], stated.pids.to_string());
+            assert_eq!(
+                resources.unified.get("memory.min").cloned(),
+                stated.memory_reservation.map(|bytes| bytes.to_string())
+            );
+        }
+    }
+}
