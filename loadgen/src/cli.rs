@@ -65,6 +65,9 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Show the hash of a plan, or one of its pods.
     Plan(PlanCommand),
+    /// Serve as a sandboxer that keeps only what it must to answer.
+    #[command(hide = true)]
+    Null(NullArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -216,6 +219,17 @@ pub struct PlanCommand {
     /// Show the requests of the pod at this index, from 0, as JSON, instead of the hash.
     #[arg(long, env = "LOADGEN_SHOW", value_name = "INDEX")]
     pub show: Option<u64>,
+}
+
+/// `loadgen null`.
+#[derive(Debug, Clone, Args)]
+pub struct NullArgs {
+    /// The Unix socket to listen on.
+    #[arg(long, env = "LOADGEN_LISTEN", value_name = "SOCKET")]
+    pub listen: PathBuf,
+    /// End with the process that started this one, however that ends.
+    #[arg(long, env = "LOADGEN_DIE_WITH_PARENT", value_parser = BoolishValueParser::new())]
+    pub die_with_parent: bool,
 }
 
 /// How many containers a pod has.

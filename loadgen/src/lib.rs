@@ -33,6 +33,7 @@ pub mod human;
 pub mod image;
 pub mod lifecycle;
 pub mod node;
+pub mod null;
 pub mod operation;
 pub mod plan;
 pub mod process;
@@ -76,6 +77,9 @@ pub fn main(args: &[OsString]) -> Verdict {
             run::run(&run, words.collect()).map_err(anyhow::Error::from)
         }
         Command::Plan(command) => to_stdout(|out| show::plan(&command, out)),
+        Command::Null(null) => null::run(&null.listen, null.die_with_parent)
+            .map(|()| Verdict::Good)
+            .map_err(anyhow::Error::from),
         Command::Completions { shell } => to_stdout(|out| {
             clap_complete::generate(shell, &mut Cli::command(), "loadgen", out);
             Ok(())

@@ -1,4 +1,5 @@
-//! `loadgen run` with a sandboxer of its own: what it leaves, and what it does not.
+//! `loadgen` with a sandboxer, or a whole node, of its own: what it leaves, and what
+//! it does not.
 
 use std::ffi::OsString;
 use std::fs;
@@ -63,6 +64,13 @@ impl Place {
         result
     }
 
+    /// The files of what ran in here are gone, and so is what ran.
+    fn assert_empty(&self) {
+        let left = entries(self.temporary.path());
+        assert!(left.is_empty(), "{left:?}");
+        assert!(self.sandboxers().is_empty(), "they end with the run");
+    }
+
     /// The sandboxers that listen somewhere in here.
     fn sandboxers(&self) -> Vec<Sandboxer> {
         entries(Path::new("/proc"))
@@ -124,9 +132,78 @@ fn a_run_is_good_and_leaves_nothing_but_its_result() {
     assert_eq!(result["errors"], serde_json::json!([]));
     assert!(result["totals"]["rpcs"].as_u64() > Some(30 * 10));
 
-    let left = entries(place.temporary.path());
-    assert!(left.is_empty(), "{left:?}");
-    assert!(place.sandboxers().is_empty(), "it ends with the run");
+    place.assert_empty();
+}
+
+/// A containerd, or nothing, and then loudly so.
+fn containerd() -> Option<PathBuf> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/containerd");
+    let output = Command::new(script).output().expect("the script runs");
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr);
+        eprintln!("SKIPPED: there is no containerd to test with: {why}");
+        return None;
+    }
+    let path = String::from_utf8(output.stdout).expect("a path is text");
+    Some(path.trim_end().into())
+}
+
+fn operations(result: &Value) -> Vec<&str> {
+    let operations = result["operations"].as_array().expect("a list");
+    operations
+        .iter()
+        .map(|operation| operation["operation"].as_str().expect("a name"))
+        .collect()
+}
+
+fn roles(processes: &Value) -> Vec<&str> {
+    let processes = processes.as_array().expect("a list");
+    processes
+        .iter()
+        .map(|process| process["role"].as_str().expect("a name"))
+        .collect()
+}
+
+#[test]
+fn the_same_plan_runs_as_containerd_calls_a_sandboxer() {
+    let place = Place::new();
+    let result = place.good(&mut place.command(&["--pods", PODS, "--target", "controller"]));
+    assert_eq!(result["totals"]["pods"], 30);
+    assert_eq!(result["scenario"]["target"], "controller");
+    assert_eq!(result["plan_hash"], plan_hash(&["--pods", PODS]));
+    assert!(operations(&result).contains(&"sandbox_create"));
+    place.assert_empty();
+}
+
+#[test]
+fn the_same_plan_runs_over_cri_through_containerd() {
+    let Some(containerd) = containerd() else {
+        return;
+    };
+    let place = Place::new();
+    let mut command = place.command(&["--pods", "20", "--concurrency", "8", "--target", "cri"]);
+    let result = place.good(command.arg("--containerd").arg(containerd));
+    assert_eq!(result["valid"], true, "{}", result["reasons"]);
+    assert_eq!(result["totals"]["pods"], 20);
+    assert_eq!(result["totals"]["errors"], 0);
+    assert_eq!(
+        result["notes"],
+        serde_json::json!([]),
+        "everything is compared"
+    );
+    assert_eq!(result["plan_hash"], plan_hash(&["--pods", "20"]));
+    let shown = operations(&result);
+    assert!(
+        shown.contains(&"run_pod_sandbox") && !shown.contains(&"sandbox_create"),
+        "{shown:?}"
+    );
+    assert_eq!(
+        roles(&result["processes"]),
+        ["sandboxer", "containerd", "loadgen"]
+    );
+    let runs = entries(place.results.path());
+    assert!(runs[0].join("containerd.log").exists());
+    place.assert_empty();
 }
 
 #[test]
