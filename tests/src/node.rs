@@ -319,7 +319,7 @@ impl Pod {
         };
         let reply = self.cri.pod_sandbox_status(request).await?;
         let state = reply.status.expect("a status").state();
-        let info = reply.info.get("info").map_or(Value::Null, |info| {
+        let info = reply.info.get("resource_slot").map_or(Value::Null, |info| {
             serde_json::from_str(info).expect("info is JSON")
         });
         Ok((state, info))

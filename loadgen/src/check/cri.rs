@@ -8,6 +8,14 @@ use super::{Checked, same, sandbox_not_ready, sandbox_ready};
 use crate::plan::Pod;
 use crate::target::{INFO, SandboxStatus};
 
+/// The key under which the sandboxer speaks even where containerd puts a document of
+/// its own under [`INFO`], as it does from 2.3 on.
+const OWN_INFO: &str = "resource_slot";
+
+fn info(reply: &PodSandboxStatusResponse) -> Option<&String> {
+    reply.info.get(OWN_INFO).or_else(|| reply.info.get(INFO))
+}
+
 /// What is compared of a pod's status; an empty one where there is none.
 fn status(reply: &PodSandboxStatusResponse) -> SandboxStatus {
     let status = reply.status.clone().unwrap_or_default();
@@ -17,14 +25,14 @@ fn status(reply: &PodSandboxStatusResponse) -> SandboxStatus {
             |state| state.as_str_name().to_owned(),
         ),
         id: status.id,
-        info: reply.info.get(INFO).cloned(),
+        info: info(reply).cloned(),
     }
 }
 
 /// Whether a verbose status says what the pod asks for.
 pub fn states_resources(reply: &PodSandboxStatusResponse) -> bool {
-    let info = reply.info.get(INFO);
-    info.and_then(|info| serde_json::from_str::<serde_json::Value>(info).ok())
+    info(reply)
+        .and_then(|info| serde_json::from_str::<serde_json::Value>(info).ok())
         .is_some_and(|info| info.get("resource_info").is_some())
 }
 

@@ -30,7 +30,12 @@ pub struct ResourceSlotSandbox {
     pub(super) live: Arc<LiveSlot>,
 }
 
-/// What a verbose status shows as JSON under `info`.
+/// The keys of a verbose status: the one whose value crictl shows as JSON, and one of
+/// our own, as containerd 2.3 puts a document of its own under the first.
+const INFO: &str = "info";
+const OWN_INFO: &str = "resource_slot";
+
+/// What a verbose status shows as JSON.
 #[derive(Serialize)]
 struct VerboseInfo<'a> {
     sandbox_id: &'a str,
@@ -69,7 +74,10 @@ fn verbose(key: &Key, slot: &Slot) -> Result<HashMap<String, String>> {
     };
     let json = serde_json::to_string(&info)
         .map_err(|e| Error::internal(format!("encode sandbox info: {e}")))?;
-    Ok(HashMap::from([("info".to_owned(), json)]))
+    Ok(HashMap::from([
+        (INFO.to_owned(), json.clone()),
+        (OWN_INFO.to_owned(), json),
+    ]))
 }
 
 /// Takes a container back whose creation failed half-way or was abandoned.
