@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
 use crate::error::BundleError;
@@ -69,6 +70,31 @@ impl Bundles {
         self.dir.path().join(&container.id)
     }
 
+    /// Adds the FIFOs that containerd makes for a container's output, for the pods
+    /// that were written.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn add_streams(&self, plan: &Plan, pods: u64) -> Result<(), BundleError> {
+        for container in (0..pods).flat_map(|index| plan.pod(index).containers) {
+            for path in self.streams(&container) {
+                mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).map_err(
+                    |source| BundleError::Write {
+                        path,
+                        source: source.into(),
+                    },
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A container's standard output and error, if streams were added.
+    pub fn streams(&self, container: &Container) -> [PathBuf; 2] {
+        let bundle = self.path(container);
+        [bundle.join("stdout"), bundle.join("stderr")]
+    }
+
     /// The plan they belong to.
     pub fn summary(&self) -> Summary {
         self.summary
@@ -119,6 +145,8 @@ fn has_room(dir: &Path, bundles: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileTypeExt;
+
     use super::*;
     use crate::plan::{self, SignalChoice};
 
@@ -143,6 +171,10 @@ mod tests {
             }
         }
         assert_eq!(bundles.summary().containers, seen);
+        bundles.add_streams(&PLAN, 4).unwrap();
+        for path in bundles.streams(&PLAN.pod(3).containers[0]) {
+            assert!(fs::metadata(path).unwrap().file_type().is_fifo());
+        }
         let dir = bundles.dir.path().to_owned();
         drop(bundles);
         assert!(!dir.exists());

@@ -20,7 +20,8 @@ const MAX_CONTAINERS: u32 = 1000;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 good; 1 wrong usage, or something is missing; 2 errors or wrong answers;
-4 interrupted, and what was measured until then saved as partial.";
+3 a bar was missed; 4 interrupted, and what was measured until then saved as partial, or
+invalid.";
 
 /// Loads a containerd sandboxer with seeded pods, checks every reply, and measures.
 ///
@@ -63,6 +64,16 @@ pub enum Command {
         "4 interrupted, and what was measured until then saved as partial."
     ))]
     Run(Box<RunArgs>),
+    /// Measure what containerd and the sandboxer each add to a pod.
+    ///
+    /// The same pods are run, one at a time and in turns, at three layers: on a sandboxer that does
+    /// nothing (floor) and on the sandboxer (direct), both called exactly as containerd calls one,
+    /// and over CRI through a containerd on the sandboxer. It starts all of them on private sockets
+    /// and directories, and says where a pod's time through containerd goes: into the protocol,
+    /// the sandboxer, or containerd, with a 95 % confidence interval over the rounds. The result
+    /// is saved as results/overhead-TIME-SEED/.
+    #[command(after_help = EXIT_CODES)]
+    Overhead(Box<OverheadArgs>),
     /// Show the hash of a plan, or one of its pods.
     Plan(PlanCommand),
     /// Serve as a sandboxer that keeps only what it must to answer.
@@ -219,6 +230,84 @@ pub struct PlanCommand {
     /// Show the requests of the pod at this index, from 0, as JSON, instead of the hash.
     #[arg(long, env = "LOADGEN_SHOW", value_name = "INDEX")]
     pub show: Option<u64>,
+}
+
+/// `loadgen overhead`.
+#[derive(Debug, Clone, Args)]
+pub struct OverheadArgs {
+    /// How many pods in each round at each layer.
+    #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 200,
+          value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub pods: u64,
+    /// How many containers a pod has: MIN-MAX, or one number.
+    #[arg(
+        long,
+        env = "LOADGEN_CONTAINERS",
+        value_name = "MIN-MAX",
+        default_value = "1"
+    )]
+    pub containers: ContainerRange,
+    /// Where everything random comes from.
+    #[arg(long, env = "LOADGEN_SEED", value_name = "S", default_value_t = 42)]
+    pub seed: u64,
+    /// The signal that ends a container.
+    #[arg(
+        long,
+        env = "LOADGEN_SIGNAL",
+        value_name = "SIGNAL",
+        default_value = "mix"
+    )]
+    pub signal: SignalChoice,
+    /// How many rounds.
+    #[arg(long, env = "LOADGEN_ROUNDS", value_name = "N", default_value_t = 5,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// How long a call may take.
+    #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "DURATION", default_value = "30s",
+          value_parser = timeout)]
+    pub timeout: Duration,
+    /// The sandboxer to start [default: resource-slot-sandboxer beside this program, else on PATH].
+    #[arg(long, env = "LOADGEN_SANDBOXER", value_name = "PATH")]
+    pub sandboxer: Option<PathBuf>,
+    /// An argument for the sandboxers that are started; may be repeated.
+    #[arg(
+        long = "sandboxer-arg",
+        env = "LOADGEN_SANDBOXER_ARG",
+        value_name = "ARG",
+        allow_hyphen_values = true
+    )]
+    pub sandboxer_args: Vec<OsString>,
+    /// The containerd to start, 2.1 or newer [default: $CONTAINERD_BIN, else on PATH].
+    #[arg(long, env = "LOADGEN_CONTAINERD", value_name = "PATH")]
+    pub containerd: Option<PathBuf>,
+    /// The directory under which the result is saved.
+    #[arg(
+        long,
+        env = "LOADGEN_RESULTS",
+        value_name = "DIR",
+        default_value = "results"
+    )]
+    pub results: PathBuf,
+    /// Print result.json to standard output; the table goes to standard error.
+    #[arg(long, env = "LOADGEN_JSON", value_parser = BoolishValueParser::new())]
+    pub json: bool,
+    /// Show no progress.
+    #[arg(long, env = "LOADGEN_NO_PROGRESS", value_parser = BoolishValueParser::new())]
+    pub no_progress: bool,
+    /// Show neither progress nor table, only what goes wrong.
+    #[arg(long, short, env = "LOADGEN_QUIET", value_parser = BoolishValueParser::new())]
+    pub quiet: bool,
+}
+
+impl OverheadArgs {
+    /// The plan of each round.
+    pub fn plan(&self) -> Plan {
+        Plan {
+            seed: self.seed,
+            containers: self.containers.0.clone(),
+            signal: self.signal,
+        }
+    }
 }
 
 /// `loadgen null`.

@@ -12,6 +12,7 @@ use crate::child::{self, Child, START_LIMIT};
 use crate::door::Kind;
 use crate::endpoint;
 use crate::error::ChildError;
+use crate::image::NAMESPACE;
 use crate::stop::Stop;
 
 /// The program that is looked for.
@@ -79,10 +80,7 @@ impl Embedded {
         namespace: &str,
         stop: &Stop,
     ) -> Result<Self, ChildError> {
-        let dir = tempfile::Builder::new()
-            .prefix("loadgen-sandboxer-")
-            .tempdir()
-            .map_err(|source| ChildError::Directory { name: NAME, source })?;
+        let dir = directory()?;
         let mut command = Command::new(&program);
         // It is to do what the result says it was told, and nothing else.
         for (name, _) in env::vars_os() {
@@ -97,7 +95,32 @@ impl Embedded {
             .arg("--dir")
             .arg(data(&dir))
             .args(args);
-        let child = Child::spawn(NAME, program, &mut command, log_file(&dir))?;
+        Self::spawn(program, &mut command, dir, namespace, stop)
+    }
+
+    /// Starts this program as a sandboxer that does nothing; see [`crate::null`].
+    ///
+    /// # Errors
+    /// As [`Embedded::start`].
+    pub fn null(stop: &Stop) -> Result<Self, ChildError> {
+        let dir = directory()?;
+        let program =
+            env::current_exe().map_err(|source| ChildError::Directory { name: NAME, source })?;
+        let mut command = Command::new(&program);
+        command
+            .args(["null", "--die-with-parent", "--listen"])
+            .arg(socket(&dir));
+        Self::spawn(program, &mut command, dir, NAMESPACE, stop)
+    }
+
+    fn spawn(
+        program: PathBuf,
+        command: &mut Command,
+        dir: TempDir,
+        namespace: &str,
+        stop: &Stop,
+    ) -> Result<Self, ChildError> {
+        let child = Child::spawn(NAME, program, command, log_file(&dir))?;
         let mut embedded = Self { child, dir };
         let socket = embedded.socket();
         embedded.child.wait_for(stop, || {
@@ -136,6 +159,13 @@ impl Embedded {
             dirs: vec![self.dir],
         }
     }
+}
+
+fn directory() -> Result<TempDir, ChildError> {
+    tempfile::Builder::new()
+        .prefix("loadgen-sandboxer-")
+        .tempdir()
+        .map_err(|source| ChildError::Directory { name: NAME, source })
 }
 
 fn socket(dir: &TempDir) -> PathBuf {

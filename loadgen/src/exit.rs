@@ -11,7 +11,9 @@ pub enum Verdict {
     Environment,
     /// Errors or wrong answers: 2.
     WrongAnswers,
-    /// Not the whole measurement: 4. (3 is for regressions.)
+    /// What was measured is not within its bars: 3.
+    Missed,
+    /// Not the whole measurement, or not one to be believed: 4.
     Incomplete,
 }
 
@@ -22,6 +24,7 @@ impl Verdict {
             Self::Good => 0,
             Self::Environment => 1,
             Self::WrongAnswers => 2,
+            Self::Missed => 3,
             Self::Incomplete => 4,
         }
     }

@@ -8,6 +8,7 @@
 //!                                       '-> calls -> check       is the reply what the plan demands?
 //!                                                 '-> recorder   histograms and errors, per thread
 //!            -> result -> save (hdr_log), table
+//!            -> overhead         the same at each layer, in turns
 //! ```
 //!
 //! A [`plan`] is a pure function of seed and index. A [`lifecycle`] runs one pod
@@ -19,6 +20,7 @@ pub mod calls;
 pub mod check;
 pub mod child;
 pub mod cli;
+pub mod columns;
 pub mod containerd;
 pub mod door;
 pub mod embedded;
@@ -35,7 +37,9 @@ pub mod lifecycle;
 pub mod node;
 pub mod null;
 pub mod operation;
+pub mod overhead;
 pub mod plan;
+pub mod print;
 pub mod process;
 pub mod progress;
 pub mod recorder;
@@ -72,9 +76,9 @@ pub fn main(args: &[OsString]) -> Verdict {
         }
     };
     let done = match cli.command {
-        Command::Run(run) => {
-            let words = args.iter().map(|arg| arg.to_string_lossy().into_owned());
-            run::run(&run, words.collect()).map_err(anyhow::Error::from)
+        Command::Run(run) => run::run(&run, words(args)).map_err(anyhow::Error::from),
+        Command::Overhead(overhead) => {
+            overhead::run(&overhead, words(args)).map_err(anyhow::Error::from)
         }
         Command::Plan(command) => to_stdout(|out| show::plan(&command, out)),
         Command::Null(null) => null::run(&null.listen, null.die_with_parent)
@@ -92,6 +96,13 @@ pub fn main(args: &[OsString]) -> Verdict {
             _ => Verdict::Environment,
         }
     })
+}
+
+/// A command line, as a result holds it.
+fn words(args: &[OsString]) -> Vec<String> {
+    args.iter()
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect()
 }
 
 /// Writes all at once: a reader that closes early, as `head` does, is no error.

@@ -1,6 +1,5 @@
 //! `loadgen run`: prepare, load, look, tell.
 
-use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -17,6 +16,7 @@ use crate::exit::Verdict;
 use crate::human;
 use crate::image::NAMESPACE;
 use crate::plan::{self, Summary};
+use crate::print::{self, Output};
 use crate::process::ProcessUsage;
 use crate::progress::{Preparing, Reporter, Style};
 use crate::recorder::{Counters, Recorder};
@@ -102,7 +102,16 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
     }
     .under(&args.results);
     // The table is worth having even if the result could not be saved.
-    let printed = print(args, &result, saved.as_deref().ok());
+    let text = if args.quiet {
+        table::problems(&result)
+    } else {
+        table::render(&result)
+    };
+    let output = Output {
+        json: args.json,
+        quiet: args.quiet,
+    };
+    let printed = print::print(output, text, saved.as_deref().ok(), &result);
     saved?;
     printed?;
     Ok(verdict(&result, complaints))
@@ -284,36 +293,5 @@ fn verdict(result: &RunResult, complaints: &[String]) -> Verdict {
         Verdict::Good
     } else {
         Verdict::Incomplete
-    }
-}
-
-/// The table, or with `--quiet` only what is wrong; and the JSON if it is wanted.
-fn print(args: &RunArgs, result: &RunResult, dir: Option<&Path>) -> Result<(), RunError> {
-    let mut text = if args.quiet {
-        table::problems(result)
-    } else {
-        table::render(result)
-    };
-    if let (false, Some(dir)) = (text.is_empty(), dir) {
-        text.extend(["result     ", &dir.display().to_string(), "\n"]);
-    }
-    if args.json || args.quiet {
-        put(&mut io::stderr(), &text)?;
-    } else {
-        put(&mut io::stdout(), &text)?;
-    }
-    if args.json {
-        let mut json = serde_json::to_string_pretty(result).map_err(io::Error::from)?;
-        json.push('\n');
-        put(&mut io::stdout(), &json)?;
-    }
-    Ok(())
-}
-
-/// Whoever closed a stream does not want to read it.
-fn put(stream: &mut impl Write, text: &str) -> io::Result<()> {
-    match stream.write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
     }
 }

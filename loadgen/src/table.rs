@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use crate::columns;
 use crate::human;
 use crate::result::{OperationResult, RunResult};
 
@@ -79,19 +80,7 @@ fn row(operation: &OperationResult) -> [String; 8] {
 fn latencies(out: &mut String, operations: &[OperationResult]) -> fmt::Result {
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(operations.iter().map(row));
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.max().unwrap_or(0)
-    };
-    let widths: [usize; HEAD.len()] = std::array::from_fn(width);
-    for row in &rows {
-        write!(out, "{:<width$}", row[0], width = widths[0])?;
-        for (cell, width) in row.iter().zip(widths).skip(1) {
-            write!(out, "  {cell:>width$}")?;
-        }
-        writeln!(out)?;
-    }
-    Ok(())
+    columns::write(out, &rows)
 }
 
 fn totals(out: &mut String, result: &RunResult) -> fmt::Result {

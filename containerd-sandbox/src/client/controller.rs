@@ -45,6 +45,13 @@ impl Controller {
         self.timeout = Some(per_call);
         self
     }
+
+    /// Gives every later call as long as it takes: for those that wait.
+    #[must_use]
+    pub fn without_timeout(mut self) -> Self {
+        self.timeout = None;
+        self
+    }
 }
 
 macro_rules! calls {

@@ -4,7 +4,7 @@ use k8s_cri::v1::{
     ContainerState, ContainerStatusResponse, PodSandboxState, PodSandboxStatusResponse,
 };
 
-use super::{Checked, same, sandbox_not_ready, sandbox_ready};
+use super::{Checked, same, sandbox_is_ready, sandbox_not_ready, sandbox_ready};
 use crate::plan::Pod;
 use crate::target::{INFO, SandboxStatus};
 
@@ -43,8 +43,7 @@ pub fn pod_ready(pod: &Pod, id: &str, must: bool, reply: &PodSandboxStatusRespon
     if must || states_resources(reply) {
         sandbox_ready(id, pod, &status)?;
     } else {
-        same("sandbox id", id, &status.id)?;
-        same("state", super::READY, &status.state)?;
+        sandbox_is_ready(id, &status)?;
     }
     let metadata = reply.status.as_ref().and_then(|s| s.metadata.as_ref());
     let uid = metadata.map_or("", |metadata| &metadata.uid);

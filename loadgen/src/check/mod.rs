@@ -27,8 +27,7 @@ struct VerboseInfo {
 
 /// A started pod's verbose status: its own id, ready, and the sum of its containers.
 pub fn sandbox_ready(id: &str, pod: &Pod, reply: &SandboxStatus) -> Checked {
-    same("sandbox id", id, &reply.id)?;
-    same("state", READY, &reply.state)?;
+    sandbox_is_ready(id, reply)?;
     let info = reply
         .info
         .as_deref()
@@ -39,6 +38,12 @@ pub fn sandbox_ready(id: &str, pod: &Pod, reply: &SandboxStatus) -> Checked {
         Some(difference) => Err(format!("resource_info: {difference}")),
         None => Ok(()),
     }
+}
+
+/// A started pod's status: its own id, and ready.
+pub fn sandbox_is_ready(id: &str, reply: &SandboxStatus) -> Checked {
+    same("sandbox id", id, &reply.id)?;
+    same("state", READY, &reply.state)
 }
 
 /// A stopped pod's status: its own id, and not ready.

@@ -1,6 +1,7 @@
 //! The protocols through which a pod's whole life is run: the seam between the
 //! load and what it is put on.
 
+mod as_containerd;
 mod cri;
 mod kind;
 mod tasks;
@@ -10,6 +11,7 @@ use std::future::Future;
 
 use containerd_sandbox::Result;
 
+pub use self::as_containerd::{AsContainerd, AsContainerdAt};
 pub use self::cri::{CriAt, CriDoor};
 pub use self::kind::Kind;
 pub use self::tasks::{Tasks, TasksAt};

@@ -27,6 +27,13 @@ impl fmt::Debug for TtrpcTarget {
     }
 }
 
+impl TtrpcTarget {
+    /// The client of calls that end after the time limit.
+    pub(crate) fn client(&self) -> &Ttrpc {
+        &self.calls
+    }
+}
+
 /// A request with one field set, the id.
 macro_rules! request {
     ($message:ty, $field:ident: $id:expr) => {{

@@ -1,0 +1,244 @@
+//! `loadgen overhead`: the same plan at each layer, in turns, and what each adds.
+
+mod layer;
+mod measure;
+pub mod result;
+mod shares;
+mod table;
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use clap::ValueEnum;
+
+pub use self::layer::Layer;
+pub use self::shares::{Part, Share};
+
+use self::layer::Layers;
+use self::measure::{Course, Rounds, WARM_UP_PODS};
+use self::result::{Bar, LayerResult, OverheadResult, OverheadScenario};
+use crate::bundle::Bundles;
+use crate::cli::OverheadArgs;
+use crate::containerd;
+use crate::embedded;
+use crate::engine::Load;
+use crate::environment::Environment;
+use crate::error::RunError;
+use crate::exit::Verdict;
+use crate::human;
+use crate::node::Programs;
+use crate::plan::Plan;
+use crate::print::{self, Output};
+use crate::progress::{Preparing, Style};
+use crate::save;
+use crate::stop::Stop;
+
+/// The most that the sandboxer's own part of a pod through containerd may be, in percent.
+const SHARE_LIMIT: f64 = 5.0;
+
+/// The most CPU time that the sandboxer may use for a pod through containerd, in milliseconds.
+const CPU_LIMIT_MS: f64 = 1.0;
+
+/// The table's file.
+const TABLE_FILE: &str = "overhead.txt";
+
+/// Measures and saves the result.
+///
+/// # Errors
+/// If there is no result; see [`RunError::is_interruption`].
+pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
+    let style = Style::of_stderr(!args.no_progress && !args.quiet);
+    let programs = Programs {
+        containerd: containerd::find(args.containerd.as_deref())?,
+        sandboxer: embedded::find(args.sandboxer.as_deref())?,
+    };
+    save::check(&args.results)?;
+    let stop = Stop::on_signals(move |stop| {
+        if !stop.aborted() {
+            style.say("Interrupted: letting what is under way end; once more to drop it");
+        }
+    })
+    .map_err(RunError::Signals)?;
+    let plan = args.plan();
+    let bundles = {
+        let preparing = Preparing::new(style, args.pods);
+        let bundles = Bundles::write(&plan, args.pods, &stop, |pods| preparing.done(pods))?;
+        bundles.add_streams(&plan, args.pods)?;
+        Arc::new(bundles)
+    };
+    let scenario = scenario(args, &programs);
+    let layers = Layers::start(programs, &args.sandboxer_args, &stop)?;
+    let course = Course {
+        layers: &layers,
+        load: load(args, plan),
+        bundles: &bundles,
+        stop: &stop,
+        style,
+    };
+    let started = SystemTime::now();
+    let rounds = course.run(args.rounds)?;
+    let wall = started.elapsed().unwrap_or(Duration::ZERO);
+
+    let (whole, lost) = (rounds.whole, rounds.lost);
+    let figures = Figures::of(&rounds, args.seed);
+    let problems = rounds.problems();
+    let emptied = !lost && problems.left_behind() == 0;
+    let stopped = layers.close(&stop, emptied);
+    let errors = crate::result::errors(&problems);
+    let mut reasons = figures.reasons;
+    let failed: u64 = errors.iter().map(|error| error.count).sum();
+    if failed > 0 {
+        reasons.push(format!("{} errors", human::count(failed)));
+    }
+    reasons.extend(stopped.complaints.iter().cloned());
+    if whole < args.rounds {
+        reasons.push(format!("only {whole} of {} rounds were run", args.rounds));
+    }
+    let result = OverheadResult {
+        schema: result::SCHEMA.to_owned(),
+        schema_version: result::SCHEMA_VERSION,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        command_line,
+        started_at: humantime::format_rfc3339_seconds(started).to_string(),
+        wall_s: wall.as_secs_f64(),
+        complete: whole == args.rounds,
+        valid: reasons.is_empty(),
+        reasons,
+        scenario,
+        plan_hash: bundles.summary().hash.to_string(),
+        bars: bars(&figures.layers, &figures.shares),
+        layers: figures.layers,
+        shares: figures.shares,
+        errors,
+        environment: Environment::of_this_machine(),
+    };
+    let saved = save(args, &result, &stopped.logs);
+    let output = Output {
+        json: args.json,
+        quiet: args.quiet,
+    };
+    let text = if args.quiet {
+        table::problems(&result)
+    } else {
+        table::render(&result)
+    };
+    // The table is worth having even if the result could not be saved.
+    let printed = print::print(output, text, saved.as_deref().ok(), &result);
+    saved?;
+    printed?;
+    let wrong = failed > 0 || !stopped.complaints.is_empty();
+    Ok(verdict(&result, wrong))
+}
+
+/// What the rounds say.
+struct Figures {
+    layers: Vec<LayerResult>,
+    shares: Vec<Share>,
+    reasons: Vec<String>,
+}
+
+impl Figures {
+    fn of(rounds: &Rounds, seed: u64) -> Self {
+        let latencies = rounds.latencies();
+        let (shares, reasons) = if latencies.is_empty() {
+            (Vec::new(), Vec::new())
+        } else {
+            let (shares, reasons) = shares::shares(&latencies, seed);
+            (shares.to_vec(), reasons)
+        };
+        Self {
+            layers: rounds.layers(),
+            shares,
+            reasons,
+        }
+    }
+}
+
+fn load(args: &OverheadArgs, plan: Plan) -> Load {
+    Load {
+        timeout: args.timeout,
+        plan,
+        pods: args.pods,
+        // One at a time, so that latencies add up.
+        concurrency: 1,
+        connections: 1,
+        threads: 1,
+    }
+}
+
+fn scenario(args: &OverheadArgs, programs: &Programs) -> OverheadScenario {
+    OverheadScenario {
+        sandboxer: programs.sandboxer.display().to_string(),
+        sandboxer_args: args
+            .sandboxer_args
+            .iter()
+            .map(|arg| arg.to_string_lossy().into_owned())
+            .collect(),
+        containerd: programs.containerd.display().to_string(),
+        seed: args.seed,
+        rounds: args.rounds,
+        pods: args.pods,
+        warm_up_pods: WARM_UP_PODS.min(args.pods),
+        containers_min: *args.containers.0.start(),
+        containers_max: *args.containers.0.end(),
+        signal: args
+            .signal
+            .to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned()),
+    }
+}
+
+/// What the sandboxer is held to; nothing without figures.
+fn bars(layers: &[LayerResult], shares: &[Share]) -> Vec<Bar> {
+    let bar = |what: &str, unit: &str, limit, found| Bar {
+        what: what.to_owned(),
+        unit: unit.to_owned(),
+        limit,
+        found,
+        met: found <= limit,
+    };
+    let share = shares.iter().find(|share| share.part == Part::Sandboxer);
+    let share = share.map(|share| {
+        let what = "the sandboxer's part of a pod's latency through containerd is";
+        bar(what, "%", SHARE_LIMIT, share.share * 100.0)
+    });
+    let through = layers.iter().find(|l| l.layer == Layer::Containerd);
+    let cpu = through
+        .filter(|layer| !layer.rounds.is_empty())
+        .and_then(|layer| layer.cpu_ms_per_pod("sandboxer"))
+        .map(|ms| {
+            let what = "the sandboxer's CPU time for a pod through containerd is";
+            bar(what, "ms", CPU_LIMIT_MS, ms)
+        });
+    share.into_iter().chain(cpu).collect()
+}
+
+fn save(
+    args: &OverheadArgs,
+    result: &OverheadResult,
+    logs: &[std::path::PathBuf],
+) -> Result<std::path::PathBuf, RunError> {
+    let dir = save::directory(&args.results, "overhead", &result.started_at, args.seed)?;
+    save::file(&dir, save::RESULT_FILE, |out| {
+        serde_json::to_writer_pretty(&mut *out, result)?;
+        io::Write::write_all(out, b"\n")
+    })?;
+    save::file(&dir, TABLE_FILE, |out| {
+        io::Write::write_all(out, table::render(result).as_bytes())
+    })?;
+    save::copy(logs, &dir)?;
+    Ok(dir)
+}
+
+fn verdict(result: &OverheadResult, wrong: bool) -> Verdict {
+    if wrong {
+        Verdict::WrongAnswers
+    } else if !result.valid {
+        Verdict::Incomplete
+    } else if result.bars.iter().any(|bar| !bar.met) {
+        Verdict::Missed
+    } else {
+        Verdict::Good
+    }
+}
