@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -23,7 +24,6 @@ struct Place {
 
 /// A sandboxer whose socket lies in a place.
 struct Sandboxer {
-    pid: Pid,
     dir: PathBuf,
 }
 
@@ -37,9 +37,15 @@ impl Place {
     }
 
     fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.loadgen("run", args);
+        command.arg("--no-progress");
+        command
+    }
+
+    fn loadgen(&self, subcommand: &str, args: &[&str]) -> Command {
         let mut command = Command::new(binary("loadgen"));
         command
-            .args(["run", "--no-progress", "--results"])
+            .args([subcommand, "--results"])
             .arg(self.results.path())
             .args(args)
             .env("TMPDIR", self.temporary.path())
@@ -52,9 +58,7 @@ impl Place {
         let output = command.output().expect("loadgen runs");
         let shown = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{shown}");
-        let mut runs = entries(self.results.path());
-        let run = runs.pop().expect("the run is saved");
-        assert!(runs.is_empty(), "one run, one directory: {runs:?}");
+        let run = self.saved();
         let result = read_json(&run.join("result.json"));
         let histograms = fs::read_to_string(run.join("latencies.hlog")).expect("histograms");
         for operation in result["operations"].as_array().expect("a list") {
@@ -64,32 +68,48 @@ impl Place {
         result
     }
 
+    /// The directory of the only result.
+    fn saved(&self) -> PathBuf {
+        let mut runs = entries(self.results.path());
+        let run = runs.pop().expect("the run is saved");
+        assert!(runs.is_empty(), "one run, one directory: {runs:?}");
+        run
+    }
+
     /// The files of what ran in here are gone, and so is what ran.
     fn assert_empty(&self) {
         let left = entries(self.temporary.path());
         assert!(left.is_empty(), "{left:?}");
-        assert!(self.sandboxers().is_empty(), "they end with the run");
+        let processes = self.processes();
+        assert!(processes.is_empty(), "they end with the run: {processes:?}");
+        let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
+        let here = self.temporary.path().to_str().expect("UTF-8");
+        assert!(!mounts.contains(here), "{mounts}");
+    }
+
+    /// Whatever runs with a file in here among its arguments.
+    fn processes(&self) -> Vec<Pid> {
+        let arguments = arguments().into_iter();
+        arguments
+            .filter(|(_, args)| {
+                args.iter()
+                    .any(|arg| arg.starts_with(self.temporary.path()))
+            })
+            .map(|(pid, _)| pid)
+            .collect()
     }
 
     /// The sandboxers that listen somewhere in here.
     fn sandboxers(&self) -> Vec<Sandboxer> {
-        entries(Path::new("/proc"))
+        arguments()
             .into_iter()
-            .filter_map(|process| {
-                let pid = process.file_name()?.to_str()?.parse().ok()?;
-                // Whoever has ended meanwhile is not looked for.
-                let line = fs::read(process.join("cmdline")).ok()?;
-                let args: Vec<PathBuf> = line
-                    .split(|byte| *byte == 0)
-                    .map(|arg| OsString::from_vec(arg.to_vec()).into())
-                    .collect();
+            .filter_map(|(_, args)| {
                 let after = |flag: &str| {
                     let at = args.iter().position(|arg| arg == Path::new(flag))?;
                     args.get(at + 1)
                 };
                 let here = after("--listen")?.starts_with(self.temporary.path());
                 here.then_some(Sandboxer {
-                    pid: Pid::from_raw(pid)?,
                     dir: after("--dir")?.clone(),
                 })
             })
@@ -97,11 +117,28 @@ impl Place {
     }
 }
 
+/// The arguments of all processes.
+fn arguments() -> Vec<(Pid, Vec<PathBuf>)> {
+    entries(Path::new("/proc"))
+        .into_iter()
+        .filter_map(|process| {
+            let pid = process.file_name()?.to_str()?.parse().ok()?;
+            // Whoever has ended meanwhile is not looked for.
+            let line = fs::read(process.join("cmdline")).ok()?;
+            let args = line
+                .split(|byte| *byte == 0)
+                .map(|arg| OsString::from_vec(arg.to_vec()).into())
+                .collect();
+            Some((Pid::from_raw(pid)?, args))
+        })
+        .collect()
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        for left in self.sandboxers() {
+        for left in self.processes() {
             // It may have ended meanwhile.
-            let _ = kill_process(left.pid, Signal::KILL);
+            let _ = kill_process(left, Signal::KILL);
         }
     }
 }
@@ -203,6 +240,78 @@ fn the_same_plan_runs_over_cri_through_containerd() {
     );
     let runs = entries(place.results.path());
     assert!(runs[0].join("containerd.log").exists());
+    place.assert_empty();
+}
+
+#[test]
+fn overhead_shares_a_pods_time_out_to_the_last_percent() {
+    let Some(containerd) = containerd() else {
+        return;
+    };
+    let place = Place::new();
+    let mut command = place.loadgen("overhead", &["--pods", "3", "--rounds", "2"]);
+    command.arg("--no-progress").arg("--containerd");
+    let output = command.arg(containerd).output().expect("loadgen runs");
+    // Which layer is slower, and whether bars are met, is a matter of time.
+    let code = output.status.code();
+    let shown = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(code, Some(0 | 3 | 4)), "{code:?}: {shown}");
+
+    let saved = place.saved();
+    let result = read_json(&saved.join("result.json"));
+    assert_eq!(result["schema"], "resource-slot.loadgen.overhead");
+    assert_eq!(result["complete"], true);
+    assert_eq!(result["errors"], serde_json::json!([]));
+    let shares = result["shares"].as_array().expect("a list");
+    let sum: f64 = shares
+        .iter()
+        .map(|share| share["share"].as_f64().expect("a number"))
+        .sum();
+    assert!(shares.len() == 3 && (sum - 1.0).abs() < 1e-9, "{shares:?}");
+    for layer in result["layers"].as_array().expect("a list") {
+        let pods = &layer["operations"].as_array().expect("a list");
+        assert_eq!(pods.last().expect("pods")["count"], 6, "{layer}");
+    }
+    assert_eq!(
+        roles(&result["layers"][2]["processes"]),
+        ["sandboxer", "containerd", "loadgen"]
+    );
+    let table = fs::read_to_string(saved.join("overhead.txt")).expect("a table");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.starts_with(&table), "{printed}");
+    place.assert_empty();
+}
+
+#[test]
+fn an_interrupted_measurement_leaves_nothing_but_a_partial_result() {
+    let Some(containerd) = containerd() else {
+        return;
+    };
+    let place = Place::new();
+    let mut loadgen = place
+        .loadgen("overhead", &["--pods", "1000", "--rounds", "1000"])
+        .arg("--containerd")
+        .arg(containerd)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("loadgen starts");
+    let said = loadgen.stderr.take().expect("a pipe");
+    let mut lines = BufReader::new(said).lines();
+    let begun = |line: &String| line.starts_with("Round 1 of 1000");
+    assert!(
+        lines
+            .by_ref()
+            .map_while(Result::ok)
+            .any(|line| begun(&line))
+    );
+    kill_process(Pid::from_child(&loadgen), Signal::INT).expect("it runs");
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    let status = loadgen.wait().expect("a child can be waited for");
+    assert_eq!(status.code(), Some(4), "{rest:?}");
+    let result = read_json(&place.saved().join("result.json"));
+    assert_eq!(result["complete"], false);
+    assert_eq!(result["errors"], serde_json::json!([]));
     place.assert_empty();
 }
 
