@@ -129,26 +129,27 @@ pub(crate) struct ServeArgs {
     )]
     pub(crate) on_invalid: OnInvalid,
     /// How long after a signal a process is seen to end. containerd needs the reply to Kill
-    /// before the one to Wait.
+    /// before the one to Wait: with one thread that order is certain, and the default is no
+    /// delay; with more it is 1ms.
     #[arg(
         long,
         env = "RESOURCE_SLOT_EXIT_DELAY",
         value_name = "DURATION",
-        default_value = "1ms",
         value_parser = humantime::parse_duration
     )]
-    pub(crate) exit_delay: Duration,
+    pub(crate) exit_delay: Option<Duration>,
     /// The socket of the containerd whose sandboxer this is, such as
     /// /run/containerd/containerd.sock. It is told of task events, and sandboxes that it has
     /// given up are forgotten. It may be away.
     #[arg(long, env = "RESOURCE_SLOT_CONTAINERD_ADDRESS", value_name = "PATH")]
     pub(crate) containerd_address: Option<PathBuf>,
-    /// Threads that serve requests.
+    /// Threads that serve requests. One wakes nobody else, and is enough for tens of thousands
+    /// of requests a second.
     #[arg(
         long,
         env = "RESOURCE_SLOT_THREADS",
         value_name = "N",
-        default_value_t = 2,
+        default_value_t = 1,
         value_parser = clap::value_parser!(u16).range(1..=1024)
     )]
     pub(crate) threads: u16,

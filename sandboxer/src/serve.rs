@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::process::{
@@ -15,6 +16,10 @@ use tracing::{error, info, warn};
 
 use crate::cli::ServeArgs;
 use crate::logging;
+
+/// How long after a signal a process is seen to end, where nothing else keeps the
+/// reply to Kill before the one to Wait.
+const EXIT_DELAY: Duration = Duration::from_millis(1);
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(args: &ServeArgs) -> Result<()> {
@@ -56,7 +61,10 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         .with_context(|| format!("listen on {}", listen.display()))?;
     let settings = Settings {
         on_invalid: args.on_invalid,
-        exit_delay: args.exit_delay,
+        exit_delay: args.exit_delay.unwrap_or(match args.threads {
+            1 => Duration::ZERO,
+            _ => EXIT_DELAY,
+        }),
     };
     let sandboxer = Arc::new(ResourceSlotSandboxer::new(
         journal,

@@ -353,13 +353,15 @@ async fn what_cannot_be_read_or_is_not_served_gets_an_error_reply() {
 #[tokio::test]
 async fn the_reply_to_kill_comes_before_the_one_to_wait() {
     for sync in ["none", "interval=10ms", "always"] {
-        kill_comes_before_wait(sync).await;
+        for threads in ["1", "2"] {
+            kill_comes_before_wait(&["--sync", sync, "--threads", threads]).await;
+        }
     }
 }
 
-async fn kill_comes_before_wait(sync: &str) {
+async fn kill_comes_before_wait(args: &[&str]) {
     const TASK: &str = "containerd.task.v3.Task";
-    let daemon = Daemon::start(&["--sync", sync]);
+    let daemon = Daemon::start(args);
     let client = daemon.ttrpc().await;
     ready_sandbox(&client, "p1").await;
     let mut raw = Raw::connect(&daemon);
@@ -373,7 +375,7 @@ async fn kill_comes_before_wait(sync: &str) {
         raw.send(stream + 2, TASK, "Kill", &kill);
         let (first, _) = raw.reply();
         let (second, _) = raw.reply();
-        assert_eq!((first, second), (stream + 2, stream), "{sync}, round {n}");
+        assert_eq!((first, second), (stream + 2, stream), "{args:?}, round {n}");
     }
 }
 
