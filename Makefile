@@ -12,11 +12,15 @@ DROP_INS = $(DESTDIR)$(CONTAINERD_CONF_D)
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROGRAMS = $(TARGET)/release/resource-slot-sandboxer $(TARGET)/release/loadgen
 
-.PHONY: run test lint docs bench resource-slot install uninstall setup clean
+.PHONY: run overhead test lint docs bench resource-slot install uninstall setup clean
 
 ## run: 2,000 pods through a sandboxer of its own; ARGS are passed to `loadgen run`
 run: resource-slot
 	$(TARGET)/release/loadgen run $(ARGS)
+
+## overhead: what containerd and the sandboxer each add to a pod; ARGS are passed on
+overhead: resource-slot
+	CONTAINERD_BIN=$$(scripts/containerd) $(TARGET)/release/loadgen overhead $(ARGS)
 
 ## test: formatting, lints, docs, benches compile, every test
 test: setup lint docs
