@@ -1,6 +1,7 @@
 //! The machine that a result was measured on.
 
 use std::fs;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,10 @@ pub struct Environment {
     pub cores: usize,
     /// The machine's memory, in bytes.
     pub memory_bytes: Option<u64>,
+    /// The kind of file system that temporary files, and so the files of one's own
+    /// programs, are on.
+    #[serde(default)]
+    pub temporary_files: String,
 }
 
 impl Environment {
@@ -31,8 +36,28 @@ impl Environment {
             cpu_model: value(&read("/proc/cpuinfo"), "model name").map(str::to_owned),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_bytes: value(&read("/proc/meminfo"), "MemTotal").and_then(kibibytes),
+            temporary_files: file_system(&std::env::temp_dir()),
         }
     }
+}
+
+/// The kind of file system that a directory is on: the type of the mount whose
+/// point is the longest that the path begins with (proc_pid_mountinfo(5)).
+fn file_system(dir: &Path) -> String {
+    let dir = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let of = |line: &str| {
+        let (mount, rest) = line.split_once(" - ")?;
+        let point = Path::new(mount.split(' ').nth(4)?).to_owned();
+        let kind = rest.split(' ').next()?.to_owned();
+        dir.starts_with(&point).then_some((point, kind))
+    };
+    // Of two at one point, the later one hides the other.
+    mounts
+        .lines()
+        .filter_map(of)
+        .max_by_key(|(point, _)| point.components().count())
+        .map_or_else(|| "unknown".to_owned(), |(_, kind)| kind)
 }
 
 /// The value of the first line `name : value`.
@@ -66,5 +91,6 @@ mod tests {
         let environment = Environment::of_this_machine();
         assert!(environment.kernel.starts_with("Linux "));
         assert!(environment.cores >= 1);
+        assert_eq!(file_system(Path::new("/proc/self")), "proc");
     }
 }

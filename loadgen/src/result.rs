@@ -301,6 +301,7 @@ pub(crate) mod tests {
                 cpu_model: Some("Some CPU".to_owned()),
                 cores: 2,
                 memory_bytes: Some(8 << 30),
+                temporary_files: "ext4".to_owned(),
             },
             processes: vec![ProcessResult {
                 role: "sandboxer".to_owned(),

@@ -107,6 +107,10 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
         reasons,
         scenario,
         plan_hash: bundles.summary().hash.to_string(),
+        added: match &figures.layers[..] {
+            [floor, direct, ..] => direct.beyond(floor),
+            _ => Vec::new(),
+        },
         bars: bars(&figures.layers, &figures.shares),
         layers: figures.layers,
         shares: figures.shares,

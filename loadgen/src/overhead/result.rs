@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::layer::Layer;
 use super::shares::Share;
 use crate::environment::Environment;
+use crate::operation::Operation;
 use crate::result::{ErrorResult, OperationResult};
 
 /// What the document is.
@@ -46,6 +47,9 @@ pub struct OverheadResult {
     /// Where a pod's time through containerd goes; they sum to 1. Empty without a
     /// whole round.
     pub shares: Vec<Share>,
+    /// What the sandboxer adds to each of containerd's calls, in the order of a
+    /// lifecycle.
+    pub added: Vec<Added>,
     /// What the sandboxer is to keep below.
     pub bars: Vec<Bar>,
     /// Failures by operation, code and class of message.
@@ -121,6 +125,21 @@ pub struct RoundResult {
     pub cpu_ms_per_pod: Vec<f64>,
 }
 
+/// What the sandboxer adds to one of containerd's calls.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Added {
+    /// Which call.
+    pub operation: Operation,
+    /// How many of it a pod takes.
+    pub calls_per_pod: f64,
+    /// The median with a sandboxer that does nothing, in nanoseconds.
+    pub floor_p50_ns: u64,
+    /// The median with the sandboxer.
+    pub direct_p50_ns: u64,
+    /// The difference of the medians for all calls of a pod, in milliseconds.
+    pub ms_per_pod: f64,
+}
+
 /// Something that must not be above a limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bar {
@@ -142,9 +161,78 @@ impl LayerResult {
         self.operations.last()
     }
 
+    /// The latencies of one operation.
+    fn operation(&self, operation: Operation) -> Option<&OperationResult> {
+        let is = |result: &&OperationResult| result.operation == operation;
+        self.operations.iter().find(is)
+    }
+
+    /// What each call takes longer here than at the `floor`.
+    pub fn beyond(&self, floor: &Self) -> Vec<Added> {
+        let pods = self.pod().map_or(0, |pod| pod.count);
+        let of = |direct: &OperationResult| {
+            let floor = floor.operation(direct.operation)?;
+            let calls_per_pod = direct.count as f64 / pods as f64;
+            let added_ns = direct.p50_ns as f64 - floor.p50_ns as f64;
+            Some(Added {
+                operation: direct.operation,
+                calls_per_pod,
+                floor_p50_ns: floor.p50_ns,
+                direct_p50_ns: direct.p50_ns,
+                ms_per_pod: added_ns * calls_per_pod / 1e6,
+            })
+        };
+        self.operations
+            .iter()
+            .filter(|result| result.operation.is_rpc() && pods > 0)
+            .filter_map(of)
+            .collect()
+    }
+
     /// CPU time per pod of the process with this role, in milliseconds.
     pub fn cpu_ms_per_pod(&self, role: &str) -> Option<f64> {
         let process = self.processes.iter().find(|process| process.role == role)?;
         Some(process.cpu_ms_per_pod)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(layer: Layer, p50_ns: u64) -> LayerResult {
+        let result = |operation, count, p50_ns| OperationResult {
+            operation,
+            count,
+            errors: 0,
+            mean_ns: 0.0,
+            min_ns: 0,
+            p50_ns,
+            p90_ns: 0,
+            p99_ns: 0,
+            p999_ns: 0,
+            max_ns: 0,
+        };
+        LayerResult {
+            layer,
+            pods_per_s: 1.0,
+            operations: vec![
+                result(Operation::TaskState, 40, p50_ns),
+                result(Operation::Pod, 10, 9_000_000),
+            ],
+            processes: Vec::new(),
+            rounds: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_added_to_a_call_counts_for_each_of_a_pods_calls() {
+        let (floor, direct) = (layer(Layer::Floor, 50_000), layer(Layer::Direct, 75_000));
+        let [added] = direct.beyond(&floor)[..] else {
+            panic!("a pod is no call");
+        };
+        assert_eq!(added.operation, Operation::TaskState);
+        assert!((added.calls_per_pod - 4.0).abs() < 1e-9);
+        assert!((added.ms_per_pod - 0.1).abs() < 1e-9);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::result::{LayerResult, OverheadResult};
+use super::result::{Added, LayerResult, OverheadResult};
 use super::shares::{Part, Share};
 use crate::columns;
 use crate::human;
@@ -13,6 +13,14 @@ const SHOWN_ERRORS: usize = 10;
 const LAYERS: [&str; 6] = ["layer", "pods", "p50", "p99", "mean", "pods/s"];
 const CPU: [&str; 5] = ["CPU per pod", "null", "sandboxer", "containerd", "loadgen"];
 const SHARES: [&str; 4] = ["a pod through containerd", "time", "share", "95 % interval"];
+
+const ADDED: [&str; 5] = [
+    "what the sandboxer adds",
+    "calls per pod",
+    "floor p50",
+    "direct p50",
+    "added per pod",
+];
 
 /// Everything there is to say.
 pub fn render(result: &OverheadResult) -> String {
@@ -43,6 +51,12 @@ fn write(out: &mut String, result: &OverheadResult) -> fmt::Result {
         rows.extend(shares(&result.shares));
         columns::write(out, &rows)?;
     }
+    if !result.added.is_empty() {
+        out.push('\n');
+        let mut rows = vec![ADDED.map(str::to_owned)];
+        rows.extend(result.added.iter().map(added));
+        columns::write(out, &rows)?;
+    }
     out.push('\n');
     for bar in &result.bars {
         let met = if bar.met { "met" } else { "MISSED" };
@@ -58,12 +72,16 @@ fn write(out: &mut String, result: &OverheadResult) -> fmt::Result {
     let asked = &result.scenario;
     writeln!(
         out,
-        "plan   {} (seed {}), {} rounds of {} pods at each layer, one at a time",
+        "plan   {} (seed {}), {} rounds of {} pods at each layer, one at a time, files on {}",
         result.plan_hash,
         asked.seed,
         asked.rounds,
         human::count(asked.pods),
+        result.environment.temporary_files,
     )?;
+    if cfg!(debug_assertions) {
+        writeln!(out, "note   loadgen is a debug build, and slow")?;
+    }
     write_problems(out, result)
 }
 
@@ -125,6 +143,16 @@ fn cpu(layer: &LayerResult) -> [String; 5] {
         of("sandboxer"),
         of("containerd"),
         of("loadgen"),
+    ]
+}
+
+fn added(added: &Added) -> [String; 5] {
+    [
+        added.operation.name().replace('_', " "),
+        format!("{:.1}", added.calls_per_pod),
+        human::nanoseconds(added.floor_p50_ns),
+        human::nanoseconds(added.direct_p50_ns),
+        format!("{:.3} ms", added.ms_per_pod),
     ]
 }
 
