@@ -20,9 +20,6 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Every process's id: above 2^22, the most that Linux gives.
 const PID: u32 = (1 << 22) + 1;
 
-/// Threads of the runtime: the sandboxer's default.
-const THREADS: usize = 2;
-
 /// What is added to the number of the signal that ended a process, as shells do.
 const BY_SIGNAL: u32 = 128;
 
@@ -64,8 +61,8 @@ pub fn run(listen: &Path, die_with_parent: bool) -> io::Result<()> {
     if die_with_parent {
         set_parent_process_death_signal(Some(Signal::TERM))?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(THREADS)
+    // One thread, as the sandboxer has unless it is told otherwise.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
