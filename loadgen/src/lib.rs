@@ -47,6 +47,7 @@ pub mod resources;
 pub mod result;
 pub mod run;
 pub mod save;
+pub mod scenario;
 pub mod server;
 pub mod show;
 pub mod stop;

@@ -50,13 +50,20 @@ pub enum Operation {
     StopPodSandbox,
     /// Remove a pod sandbox over CRI.
     RemovePodSandbox,
-    /// The whole lifecycle of one pod, from the first request to the last reply.
+    /// From a pod's intended start until all its containers run.
+    PodStart,
+    /// The same from its first request, where that is not when it was intended.
+    PodStartService,
+    /// The whole lifecycle of one pod, from its intended start to the last reply, without the
+    /// time that it was meant to stay.
     Pod,
+    /// The same from its first request, where that is not when it was intended.
+    PodService,
 }
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::SandboxCreate,
         Self::SandboxStart,
         Self::TaskCreate,
@@ -79,7 +86,10 @@ impl Operation {
         Self::RemoveContainer,
         Self::StopPodSandbox,
         Self::RemovePodSandbox,
+        Self::PodStart,
+        Self::PodStartService,
         Self::Pod,
+        Self::PodService,
     ];
 
     /// Those of a pod by sandbox and task calls, in the order of a lifecycle.
@@ -155,13 +165,19 @@ impl Operation {
             Self::RemoveContainer => "remove_container",
             Self::StopPodSandbox => "stop_pod_sandbox",
             Self::RemovePodSandbox => "remove_pod_sandbox",
+            Self::PodStart => "pod_start",
+            Self::PodStartService => "pod_start_service",
             Self::Pod => "pod",
+            Self::PodService => "pod_service",
         }
     }
 
     /// Whether it is one RPC; a pod is many.
     pub fn is_rpc(self) -> bool {
-        self != Self::Pod
+        !matches!(
+            self,
+            Self::PodStart | Self::PodStartService | Self::Pod | Self::PodService
+        )
     }
 }
 

@@ -16,7 +16,7 @@ use crate::recorder::Recorder;
 pub const SCHEMA: &str = "resource-slot.loadgen.result";
 
 /// The version of the document's form.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// One run: what was asked for, what happened, and whether to believe it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +45,10 @@ pub struct RunResult {
     pub plan_hash: String,
     /// Sums over the run.
     pub totals: Totals,
+    /// How the load was offered, and whether the generator kept up with it.
+    pub load: LoadResult,
+    /// The phases of an open loop, in order; empty for a closed one.
+    pub phases: Vec<PhaseResult>,
     /// What was not compared, in words; empty if everything was.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -56,6 +60,82 @@ pub struct RunResult {
     pub environment: Environment,
     /// What the processes used meanwhile.
     pub processes: Vec<ProcessResult>,
+    /// The run second by second; warm-up included.
+    pub timeline: Vec<Interval>,
+}
+
+/// How the load was offered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadResult {
+    /// `closed` or `open`.
+    pub mode: LoadMode,
+    /// In an open loop: pods per second that were to be started, over all measured phases.
+    pub offered_pods_per_s: Option<f64>,
+    /// In an open loop: pods per second that were started, over the same time.
+    pub started_pods_per_s: Option<f64>,
+    /// In an open loop: how much later than intended pods' first requests were sent.
+    pub lag: Option<Lag>,
+    /// The most pods that were under way at once.
+    pub max_in_flight: u64,
+}
+
+/// Who decides when a pod starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoadMode {
+    /// The end of another.
+    Closed,
+    /// The clock.
+    Open,
+}
+
+/// From the intended start of pods to their first requests, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lag {
+    /// The median.
+    pub p50_ns: u64,
+    /// The 99th percentile.
+    pub p99_ns: u64,
+    /// The largest.
+    pub max_ns: u64,
+}
+
+/// One phase of an open loop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PhaseResult {
+    /// Its name.
+    pub name: String,
+    /// Whether its figures are in the run's.
+    pub measured: bool,
+    /// When it began, in seconds from the first intended start of the run.
+    pub start_s: f64,
+    /// How long it lasted, in seconds.
+    pub duration_s: f64,
+    /// Pods that were to be started in it.
+    pub offered: u64,
+    /// Pods of it that were started before its end.
+    pub started: u64,
+    /// Latencies of its pods, from their intended starts.
+    pub pod: OperationResult,
+}
+
+/// One second of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// When it began, in seconds from the beginning of the load.
+    pub start_s: f64,
+    /// How long it was, in seconds; the last one may be shorter.
+    pub duration_s: f64,
+    /// Pods that came to their end.
+    pub pods: u64,
+    /// RPCs that were answered as the plan wants.
+    pub rpcs: u64,
+    /// Calls that were not.
+    pub errors: u64,
+    /// Pods under way at its end.
+    pub in_flight: u64,
+    /// Latencies of what was answered in it; only operations that were.
+    pub operations: Vec<OperationResult>,
 }
 
 /// The parameters of a run.
@@ -168,6 +248,31 @@ pub struct ProcessResult {
     /// Its figures.
     #[serde(flatten)]
     pub usage: ProcessUsage,
+    /// Looks at it during the run, the first at its beginning, the last at its end.
+    pub samples: Vec<Sample>,
+}
+
+/// A look at a process (proc(5)). What the kernel does not tell is `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// When, in seconds from the beginning of the load.
+    pub at_s: f64,
+    /// CPU time since the process began, in seconds.
+    pub cpu_s: f64,
+    /// Resident memory, in bytes.
+    pub rss_bytes: u64,
+    /// Its proportional share of resident memory, in bytes.
+    pub pss_bytes: Option<u64>,
+    /// Threads.
+    pub threads: u64,
+    /// Open file descriptors.
+    pub fds: Option<u64>,
+    /// Context switches of its present threads.
+    pub ctx_switches: u64,
+    /// Bytes that it caused to be read from storage.
+    pub read_bytes: Option<u64>,
+    /// Bytes that it caused to be written to storage.
+    pub write_bytes: Option<u64>,
 }
 
 /// The figures of these operations.
@@ -292,6 +397,14 @@ pub(crate) mod tests {
             },
             plan_hash: "ab".repeat(32),
             totals: totals(&recorder, 4, Duration::from_millis(2500)),
+            load: LoadResult {
+                mode: LoadMode::Closed,
+                offered_pods_per_s: None,
+                started_pods_per_s: None,
+                lag: None,
+                max_in_flight: 4,
+            },
+            phases: Vec::new(),
             notes: Vec::new(),
             operations: operations(&recorder, Operation::OF_TASKS),
             errors: errors(&recorder),
@@ -312,6 +425,26 @@ pub(crate) mod tests {
                     voluntary_ctx_switches: 10,
                     involuntary_ctx_switches: 2,
                 },
+                samples: vec![Sample {
+                    at_s: 0.0,
+                    cpu_s: 0.25,
+                    rss_bytes: 18 << 20,
+                    pss_bytes: Some(17 << 20),
+                    threads: 3,
+                    fds: Some(20),
+                    ctx_switches: 4,
+                    read_bytes: Some(0),
+                    write_bytes: None,
+                }],
+            }],
+            timeline: vec![Interval {
+                start_s: 0.0,
+                duration_s: 1.0,
+                pods: 1,
+                rpcs: 1000,
+                errors: 3,
+                in_flight: 4,
+                operations: operations(&recorder, &[Operation::Pod]),
             }],
         }
     }
@@ -326,7 +459,7 @@ pub(crate) mod tests {
     #[test]
     fn the_document_begins_with_its_schema() {
         let json = serde_json::to_string(&example()).unwrap();
-        let begin = r#"{"schema":"resource-slot.loadgen.result","schema_version":1,"#;
+        let begin = r#"{"schema":"resource-slot.loadgen.result","schema_version":2,"#;
         assert!(json.starts_with(begin), "{json}");
     }
 

@@ -20,7 +20,7 @@ use crate::print::{self, Output};
 use crate::process::ProcessUsage;
 use crate::progress::{Preparing, Reporter, Style};
 use crate::recorder::{Counters, Recorder};
-use crate::result::{self, ProcessResult, RunResult, Scenario};
+use crate::result::{self, LoadMode, LoadResult, ProcessResult, RunResult, Scenario};
 use crate::save::{self, Saved};
 use crate::server::{Server, Source};
 use crate::stop::Stop;
@@ -87,11 +87,20 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
         scenario,
         plan_hash: prepared.summary.hash.to_string(),
         totals,
+        load: LoadResult {
+            mode: LoadMode::Closed,
+            offered_pods_per_s: None,
+            started_pods_per_s: None,
+            lag: None,
+            max_in_flight: load.concurrency as u64,
+        },
+        phases: Vec::new(),
         notes: notes(&measured.recorder),
         operations: result::operations(&measured.recorder, args.target.operations()),
         errors: result::errors(&measured.recorder),
         environment: Environment::of_this_machine(),
         processes: processes(&before, &after),
+        timeline: Vec::new(),
     };
     let saved = Saved {
         result: &result,
@@ -242,6 +251,7 @@ fn processes(
         Some(ProcessResult {
             role: (*role).to_owned(),
             usage: after.since(*before),
+            samples: Vec::new(),
         })
     };
     before.iter().filter_map(of).collect()
