@@ -9,12 +9,15 @@ use crate::check::Checked;
 use crate::failure::Failure;
 use crate::operation::Operation;
 use crate::recorder::Recorder;
+use crate::tape::Tape;
 
 /// What a pod's calls are made with.
 #[derive(Debug, Clone, Copy)]
 pub struct Calls<'a> {
     /// Where this thread's measurements go; never borrowed across an await.
-    pub recorder: &'a RefCell<Recorder>,
+    pub tape: &'a RefCell<Tape>,
+    /// Whether what is measured counts; in a warm-up it does not.
+    pub counts: bool,
     /// How long a call may take, and how long an ended task's Wait.
     pub timeout: Duration,
 }
@@ -41,12 +44,22 @@ impl Calls<'_> {
 
     /// Records what was timed elsewhere.
     pub fn success(&self, operation: Operation, took: Duration) {
-        self.recorder.borrow_mut().success(operation, took);
+        self.tape.borrow_mut().success(self.counts, operation, took);
     }
 
     /// Records what went wrong.
     pub fn failure(&self, failure: &Failure) {
-        self.recorder.borrow_mut().failure(failure);
+        self.tape.borrow_mut().failure(failure);
+    }
+
+    /// Records something else, which counts if what is measured does.
+    pub fn record(&self, what: impl FnOnce(&mut Recorder)) {
+        what(self.tape.borrow_mut().part(self.counts));
+    }
+
+    /// Records what counts in any case.
+    pub fn record_always(&self, what: impl FnOnce(&mut Recorder)) {
+        what(self.tape.borrow_mut().part(true));
     }
 }
 

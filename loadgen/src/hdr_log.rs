@@ -51,7 +51,6 @@ pub fn write(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use hdrhistogram::Histogram;
     use hdrhistogram::serialization::Deserializer;
@@ -78,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_log_reads_back_to_the_same_histograms() {
-        let mut recorder = Recorder::new(Arc::default());
+        let mut recorder = Recorder::default();
         for n in 1..=1000 {
             recorder.success(Operation::TaskCreate, Duration::from_micros(n));
             recorder.success(Operation::Pod, Duration::from_millis(n));

@@ -1,11 +1,13 @@
 //! One pod from creation to removal, through any door.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::calls::Calls;
 use crate::door::{Door, Made};
+use crate::failure::Failure;
 use crate::operation::Operation;
 use crate::plan::Pod;
+use crate::recorder::Recorder;
 
 /// How a pod ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,27 +20,127 @@ pub enum PodEnd {
     Lost,
 }
 
-/// Runs one pod, records it, and removes it if it failed.
-///
-/// Call it within a [`tokio::task::LocalSet`].
-pub async fn run<D: Door>(door: &D, pod: &Pod, calls: Calls<'_>) -> PodEnd {
-    let begun = Instant::now();
-    let mut made = D::Made::default();
-    let end = match door.pod(pod, &mut made, calls).await {
-        Ok(()) => {
-            calls.success(Operation::Pod, begun.elapsed());
-            PodEnd::Done
+/// When a pod of an open loop was meant to start.
+#[derive(Debug, Clone, Copy)]
+pub struct Intended {
+    /// When.
+    pub at: Instant,
+    /// The phase it belongs to.
+    pub phase: usize,
+}
+
+/// A pod that was begun.
+pub struct Begun<'a, D: Door> {
+    door: &'a D,
+    pod: &'a Pod,
+    calls: Calls<'a>,
+    intended: Option<Intended>,
+    begun: Instant,
+    made: D::Made,
+}
+
+impl<'a, D: Door> Begun<'a, D> {
+    /// Begins a pod, now.
+    ///
+    /// All of it happens within a [`tokio::task::LocalSet`].
+    pub fn new(door: &'a D, pod: &'a Pod, intended: Option<Intended>, calls: Calls<'a>) -> Self {
+        calls.tape.borrow_mut().pod_begun();
+        Self {
+            door,
+            pod,
+            calls,
+            intended,
+            begun: Instant::now(),
+            made: D::Made::default(),
         }
-        Err(failure) => {
-            calls.failure(&failure);
-            let lost = failure.is_silence() && door.probe().await.is_err();
-            let made = made.without_others(&failure);
-            if !made.is_empty() && (lost || !door.tear_down(pod, made, calls).await) {
-                calls.recorder.borrow_mut().pod_left_behind();
+    }
+
+    /// When it was begun.
+    pub fn at(&self) -> Instant {
+        self.begun
+    }
+
+    /// Starts the pod and all its containers, and records how long that took.
+    ///
+    /// # Errors
+    /// How the pod ended if it could not be started; then it has been removed.
+    pub async fn start(mut self) -> Result<Started<'a, D>, PodEnd> {
+        match self.door.start(self.pod, &mut self.made, self.calls).await {
+            Ok(running) => {
+                let now = Instant::now();
+                self.record(Operation::PodStart, Operation::PodStartService, now, None);
+                Ok(Started {
+                    begun: self,
+                    running,
+                    since: now,
+                })
             }
-            if lost { PodEnd::Lost } else { PodEnd::Failed }
+            Err(failure) => Err(self.failed(&failure).await),
         }
-    };
-    calls.recorder.borrow_mut().pod_ended();
-    end
+    }
+
+    /// Records what has ended now, without the time that was not spent on it.
+    fn record(
+        &self,
+        operation: Operation,
+        service: Operation,
+        now: Instant,
+        without: Option<Duration>,
+    ) {
+        let without = without.unwrap_or_default();
+        let served = (now - self.begun).saturating_sub(without);
+        let Some(intended) = self.intended else {
+            self.calls.success(operation, served);
+            return;
+        };
+        let took = now.duration_since(intended.at).saturating_sub(without);
+        self.calls.success(operation, took);
+        self.calls.success(service, served);
+        if operation == Operation::Pod {
+            self.calls
+                .record_always(|recorder| recorder.pod_of_phase(intended.phase, took));
+        }
+    }
+
+    /// Records a failure and removes what there may be.
+    async fn failed(self, failure: &Failure) -> PodEnd {
+        self.calls.failure(failure);
+        let lost = failure.is_silence() && self.door.probe().await.is_err();
+        let made = self.made.without_others(failure);
+        if !made.is_empty() && (lost || !self.door.tear_down(self.pod, made, self.calls).await) {
+            self.calls.record_always(Recorder::pod_left_behind);
+        }
+        self.calls.record_always(Recorder::pod_failed);
+        self.calls.tape.borrow_mut().pod_ended();
+        if lost { PodEnd::Lost } else { PodEnd::Failed }
+    }
+}
+
+/// A pod all of whose containers run.
+pub struct Started<'a, D: Door> {
+    begun: Begun<'a, D>,
+    running: D::Running,
+    since: Instant,
+}
+
+impl<D: Door> Started<'_, D> {
+    /// Stops and removes the pod, and records how long its whole life took
+    /// without the time since it was started until now.
+    pub async fn stop(self) -> PodEnd {
+        let Self {
+            begun,
+            running,
+            since,
+        } = self;
+        let stayed = since.elapsed();
+        match begun.door.stop(begun.pod, running, begun.calls).await {
+            Ok(()) => {
+                let now = Instant::now();
+                begun.record(Operation::Pod, Operation::PodService, now, Some(stayed));
+                begun.calls.tape.borrow_mut().pod_ended();
+                PodEnd::Done
+            }
+            Err(failure) => begun.failed(&failure).await,
+        }
+    }
 }

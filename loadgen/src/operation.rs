@@ -105,7 +105,10 @@ impl Operation {
         Self::TaskDelete,
         Self::SandboxStop,
         Self::SandboxShutdown,
+        Self::PodStart,
+        Self::PodStartService,
         Self::Pod,
+        Self::PodService,
     ];
 
     /// Those of a pod by the calls that containerd makes, in the order of a lifecycle.
@@ -123,7 +126,10 @@ impl Operation {
         Self::TaskDelete,
         Self::SandboxStop,
         Self::SandboxShutdown,
+        Self::PodStart,
+        Self::PodStartService,
         Self::Pod,
+        Self::PodService,
     ];
 
     /// Those of a pod over CRI, in the order of a lifecycle.
@@ -137,7 +143,10 @@ impl Operation {
         Self::RemoveContainer,
         Self::StopPodSandbox,
         Self::RemovePodSandbox,
+        Self::PodStart,
+        Self::PodStartService,
         Self::Pod,
+        Self::PodService,
     ];
 
     /// The name in tables, results and histogram logs.
@@ -170,6 +179,12 @@ impl Operation {
             Self::Pod => "pod",
             Self::PodService => "pod_service",
         }
+    }
+
+    /// Whether it is measured from a pod's first request, beside what is measured
+    /// from its intended start: only an open loop has it.
+    pub fn is_service(self) -> bool {
+        matches!(self, Self::PodStartService | Self::PodService)
     }
 
     /// Whether it is one RPC; a pod is many.

@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike};
 use serde::{Deserialize, Serialize};
+
+use crate::result::Sample;
 
 /// Clock ticks per second in `/proc/PID/stat`: `USER_HZ`, 100 on every
 /// architecture this runs on.
@@ -89,6 +92,44 @@ impl ProcessUsage {
             involuntary_ctx_switches: involuntary,
         })
     }
+}
+
+/// How closely a process is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// At what the kernel has at hand.
+    Brief,
+    /// At its share of memory, too: the kernel walks through all of the process's
+    /// pages for it, and the process waits if it wants to change its mappings.
+    Thorough,
+}
+
+/// What a process has and has used at this moment, `at` since some beginning;
+/// `None` if it cannot be read.
+pub fn sample(pid: u32, at: Duration, look: Look) -> Option<Sample> {
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let read = |name: &str| fs::read_to_string(process.join(name));
+    let usage = ProcessUsage::read(&process)?;
+    let status = read("status").ok()?;
+    let io = read("io").unwrap_or_default();
+    let rollup = match look {
+        Look::Brief => String::new(),
+        Look::Thorough => read("smaps_rollup").unwrap_or_default(),
+    };
+    let kib = |text: &str, name: &str| field(text, name).map(|kib| kib.saturating_mul(1024));
+    Some(Sample {
+        at_s: at.as_secs_f64(),
+        cpu_s: usage.cpu_user_s + usage.cpu_system_s,
+        rss_bytes: kib(&status, "VmRSS")?,
+        pss_bytes: kib(&rollup, "Pss"),
+        threads: field(&status, "Threads")?,
+        fds: fs::read_dir(process.join("fd"))
+            .ok()
+            .map(|fds| fds.count() as u64),
+        ctx_switches: usage.voluntary_ctx_switches + usage.involuntary_ctx_switches,
+        read_bytes: field(&io, "read_bytes"),
+        write_bytes: field(&io, "write_bytes"),
+    })
 }
 
 /// User and system time, fields 14 and 15. The second field is the name in

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::human;
-use crate::recorder::Counters;
+use crate::tape::Counters;
 
 /// How often a bar is redrawn, and how often a line is written.
 const BAR_PERIOD: Duration = Duration::from_millis(100);

@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::{Measured, Shape};
 use crate::environment::Environment;
 use crate::operation::Operation;
 use crate::process::ProcessUsage;
-use crate::recorder::Recorder;
+use crate::recorder::{PhaseTally, Recorder};
 
 /// What the document is.
 pub const SCHEMA: &str = "resource-slot.loadgen.result";
@@ -275,15 +277,13 @@ pub struct Sample {
     pub write_bytes: Option<u64>,
 }
 
-/// The figures of these operations.
-pub fn operations(recorder: &Recorder, operations: &[Operation]) -> Vec<OperationResult> {
-    let of = |operation: &Operation| {
-        let operation = *operation;
-        let histogram = recorder.histogram(operation);
-        OperationResult {
+impl OperationResult {
+    /// The figures of a histogram of nanoseconds.
+    pub fn new(operation: Operation, histogram: &Histogram<u64>, errors: u64) -> Self {
+        Self {
             operation,
             count: histogram.len(),
-            errors: recorder.error_count(operation),
+            errors,
             mean_ns: histogram.mean(),
             min_ns: histogram.min(),
             p50_ns: histogram.value_at_quantile(0.5),
@@ -292,8 +292,80 @@ pub fn operations(recorder: &Recorder, operations: &[Operation]) -> Vec<Operatio
             p999_ns: histogram.value_at_quantile(0.999),
             max_ns: histogram.max(),
         }
+    }
+}
+
+/// The figures of these operations; of what only an open loop has, if there are any.
+pub fn operations(recorder: &Recorder, operations: &[Operation]) -> Vec<OperationResult> {
+    let of = |operation: &Operation| {
+        let errors = recorder.error_count(*operation);
+        OperationResult::new(*operation, recorder.histogram(*operation), errors)
     };
-    operations.iter().map(of).collect()
+    operations
+        .iter()
+        .map(of)
+        .filter(|figures| figures.count > 0 || !figures.operation.is_service())
+        .collect()
+}
+
+/// How a load was offered.
+pub fn load(shape: &Shape, measured: &Measured) -> LoadResult {
+    let Shape::Open { schedule, .. } = shape else {
+        return LoadResult {
+            mode: LoadMode::Closed,
+            offered_pods_per_s: None,
+            started_pods_per_s: None,
+            lag: None,
+            max_in_flight: measured.most_in_flight,
+        };
+    };
+    let tallies = measured.recorder.phases();
+    let (mut offered, mut started) = (0, 0);
+    for (number, _) in schedule
+        .phases()
+        .iter()
+        .enumerate()
+        .filter(|(_, p)| p.measured)
+    {
+        offered += schedule.pods_of(number);
+        started += tallies.get(number).map_or(0, |tally| tally.started);
+    }
+    let seconds = schedule.measured_time().as_secs_f64();
+    let lags = measured.recorder.lags();
+    LoadResult {
+        mode: LoadMode::Open,
+        offered_pods_per_s: Some(offered as f64 / seconds),
+        started_pods_per_s: Some(started as f64 / seconds),
+        lag: Some(Lag {
+            p50_ns: lags.value_at_quantile(0.5),
+            p99_ns: lags.value_at_quantile(0.99),
+            max_ns: lags.max(),
+        }),
+        max_in_flight: measured.most_in_flight,
+    }
+}
+
+/// The phases of an open loop.
+pub fn phases(shape: &Shape, recorder: &Recorder) -> Vec<PhaseResult> {
+    let Shape::Open { schedule, .. } = shape else {
+        return Vec::new();
+    };
+    let none = PhaseTally::default();
+    let phases = schedule.phases().iter().enumerate();
+    phases
+        .map(|(number, phase)| {
+            let tally = recorder.phases().get(number).unwrap_or(&none);
+            PhaseResult {
+                name: phase.name.clone(),
+                measured: phase.measured,
+                start_s: schedule.start_of(number).as_secs_f64(),
+                duration_s: phase.duration.as_secs_f64(),
+                offered: schedule.pods_of(number),
+                started: tally.started,
+                pod: OperationResult::new(Operation::Pod, &tally.pod, 0),
+            }
+        })
+        .collect()
 }
 
 /// The failures, the most frequent first.
@@ -313,15 +385,10 @@ pub fn errors(recorder: &Recorder) -> Vec<ErrorResult> {
     errors
 }
 
-/// The sums of a run in which `ended` pods came to their end.
-pub fn totals(recorder: &Recorder, ended: u64, wall: Duration) -> Totals {
+/// The sums of a run that took so long.
+pub fn totals(recorder: &Recorder, wall: Duration) -> Totals {
     let count = |operation| recorder.histogram(operation).len();
     let pods = count(Operation::Pod);
-    let rpcs = Operation::ALL
-        .into_iter()
-        .filter(|operation| operation.is_rpc())
-        .map(count)
-        .sum();
     let per_second = |number: u64| {
         if wall.is_zero() {
             0.0
@@ -331,27 +398,22 @@ pub fn totals(recorder: &Recorder, ended: u64, wall: Duration) -> Totals {
     };
     Totals {
         pods,
-        pods_failed: ended.saturating_sub(pods),
+        pods_failed: recorder.failed(),
         pods_left_behind: recorder.left_behind(),
-        rpcs,
-        errors: Operation::ALL
-            .into_iter()
-            .map(|operation| recorder.error_count(operation))
-            .sum(),
+        rpcs: recorder.rpcs(),
+        errors: recorder.errors_in_all(),
         pods_per_s: per_second(pods),
-        rpcs_per_s: per_second(rpcs),
+        rpcs_per_s: per_second(recorder.rpcs()),
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::failure::Failure;
 
     pub(crate) fn example() -> RunResult {
-        let mut recorder = Recorder::new(Arc::default());
+        let mut recorder = Recorder::default();
         for n in 1..=1000 {
             recorder.success(Operation::TaskCreate, Duration::from_micros(n));
         }
@@ -366,6 +428,7 @@ pub(crate) mod tests {
             Operation::TaskWait,
             "exit status 0, not 137",
         ));
+        (0..3).for_each(|_| recorder.pod_failed());
         RunResult {
             schema: SCHEMA.to_owned(),
             schema_version: SCHEMA_VERSION,
@@ -396,7 +459,7 @@ pub(crate) mod tests {
                 timeout_s: 30.0,
             },
             plan_hash: "ab".repeat(32),
-            totals: totals(&recorder, 4, Duration::from_millis(2500)),
+            totals: totals(&recorder, Duration::from_millis(2500)),
             load: LoadResult {
                 mode: LoadMode::Closed,
                 offered_pods_per_s: None,

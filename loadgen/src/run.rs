@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use crate::bundle::Bundles;
 use crate::cli::RunArgs;
 use crate::door::{CriAt, CriDoor, Kind, Tasks, TasksAt};
-use crate::engine::{Load, Measured};
+use crate::engine::{Load, Measured, Observer, Shape};
 use crate::environment::Environment;
 use crate::error::{BundleError, EngineError, RunError};
 use crate::exit::Verdict;
@@ -19,13 +19,19 @@ use crate::plan::{self, Summary};
 use crate::print::{self, Output};
 use crate::process::ProcessUsage;
 use crate::progress::{Preparing, Reporter, Style};
-use crate::recorder::{Counters, Recorder};
-use crate::result::{self, LoadMode, LoadResult, ProcessResult, RunResult, Scenario};
+use crate::recorder::Recorder;
+
+use crate::result::{self, ProcessResult, RunResult, Sample, Scenario};
+use crate::sampler::{self, Sampler};
 use crate::save::{self, Saved};
+use crate::scenario::Closed;
 use crate::server::{Server, Source};
 use crate::stop::Stop;
 use crate::table;
+use crate::tape::Counters;
 use crate::target::{ControllerTarget, TtrpcTarget};
+use crate::timeline::Timeline;
+use crate::validity;
 
 /// What a run is given before its clock starts.
 struct Prepared {
@@ -61,10 +67,14 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
 
     let before = usage(&server);
     let started = SystemTime::now();
-    let measured = {
+    let timeline = Timeline::default();
+    let (measured, samples) = {
         let counters = load.counters();
-        let _reporter = Reporter::start(style, load.pods, counters.clone());
-        put_on(&load, args, &server, &prepared, &stop, &counters)?
+        let _reporter = Reporter::start(style, load.pods(), counters.clone());
+        let observer = timeline.writer(&counters, args.target.operations());
+        let sampler = Sampler::start(watched(&server));
+        let measured = put_on(&load, args, &server, &prepared, &stop, &counters, observer)?;
+        (measured, sampler.finish())
     };
     let after = usage(&server);
 
@@ -72,8 +82,10 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
     let stopped = server.close(&stop, emptied);
     let complaints = stopped.as_ref().map_or(&[][..], |s| &s.complaints);
 
-    let reasons = reasons(&measured, args.plan.pods, complaints);
-    let totals = result::totals(&measured.recorder, measured.pods, measured.wall);
+    let offered = result::load(&load.shape, &measured);
+    let planned = (!measured.timed_out).then(|| load.pods());
+    let reasons = validity::reasons(&measured, &offered, planned, complaints);
+    let totals = result::totals(&measured.recorder, measured.wall);
     let result = RunResult {
         schema: result::SCHEMA.to_owned(),
         schema_version: result::SCHEMA_VERSION,
@@ -81,26 +93,20 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
         command_line,
         started_at: humantime::format_rfc3339_seconds(started).to_string(),
         wall_s: measured.wall.as_secs_f64(),
-        complete: measured.pods == args.plan.pods,
+        complete: planned.is_none_or(|planned| measured.pods == planned),
         valid: reasons.is_empty(),
         reasons,
         scenario,
         plan_hash: prepared.summary.hash.to_string(),
         totals,
-        load: LoadResult {
-            mode: LoadMode::Closed,
-            offered_pods_per_s: None,
-            started_pods_per_s: None,
-            lag: None,
-            max_in_flight: load.concurrency as u64,
-        },
-        phases: Vec::new(),
+        load: offered,
+        phases: result::phases(&load.shape, &measured.recorder),
         notes: notes(&measured.recorder),
         operations: result::operations(&measured.recorder, args.target.operations()),
         errors: result::errors(&measured.recorder),
         environment: Environment::of_this_machine(),
-        processes: processes(&before, &after),
-        timeline: Vec::new(),
+        processes: processes(&before, &after, samples),
+        timeline: timeline.intervals(measured.warm_up + measured.wall),
     };
     let saved = Saved {
         result: &result,
@@ -150,6 +156,7 @@ fn put_on(
     prepared: &Prepared,
     stop: &Stop,
     counters: &[Arc<Counters>],
+    observer: impl Observer,
 ) -> Result<Measured, EngineError> {
     let socket = server.socket();
     let Some(bundles) = &prepared.bundles else {
@@ -160,7 +167,7 @@ fn put_on(
             timeout: args.timeout,
             must_state_resources: matches!(server, Server::Node(_)),
         };
-        return load.run::<CriDoor>(&at, stop, counters);
+        return load.run::<CriDoor>(&at, stop, counters, observer);
     };
     let at = TasksAt {
         socket,
@@ -169,8 +176,8 @@ fn put_on(
         bundles: Arc::clone(bundles),
     };
     match args.target {
-        Kind::Ttrpc | Kind::Cri => load.run::<Tasks<TtrpcTarget>>(&at, stop, counters),
-        Kind::Controller => load.run::<Tasks<ControllerTarget>>(&at, stop, counters),
+        Kind::Ttrpc | Kind::Cri => load.run::<Tasks<TtrpcTarget>>(&at, stop, counters, observer),
+        Kind::Controller => load.run::<Tasks<ControllerTarget>>(&at, stop, counters, observer),
     }
 }
 
@@ -229,8 +236,12 @@ fn load(args: &RunArgs, scenario: &Scenario) -> Load {
     Load {
         timeout: args.timeout,
         plan: args.plan.plan(),
-        pods: args.plan.pods,
-        concurrency: scenario.concurrency,
+        shape: Shape::Closed(Closed {
+            concurrency: args.concurrency.min(clamped(args.plan.pods)),
+            pods: args.plan.pods,
+            warm_up_pods: 0,
+            duration: None,
+        }),
         connections: scenario.connections,
         threads: scenario.threads,
     }
@@ -242,19 +253,29 @@ fn usage(server: &Server) -> Vec<(&'static str, ProcessUsage)> {
     server.usage().into_iter().chain(own).collect()
 }
 
+/// The processes under test, this one last.
+fn watched(server: &Server) -> Vec<sampler::Process> {
+    let own = [("loadgen", std::process::id())];
+    server.processes().into_iter().chain(own).collect()
+}
+
 fn processes(
     before: &[(&'static str, ProcessUsage)],
     after: &[(&'static str, ProcessUsage)],
+    mut samples: Vec<(&'static str, Vec<Sample>)>,
 ) -> Vec<ProcessResult> {
-    let of = |(role, before): &(&'static str, ProcessUsage)| {
+    let mut of = |(role, before): &(&'static str, ProcessUsage)| {
         let (_, after) = after.iter().find(|(of, _)| of == role)?;
+        let seen = samples.iter_mut().find(|(of, _)| of == role);
         Some(ProcessResult {
             role: (*role).to_owned(),
             usage: after.since(*before),
-            samples: Vec::new(),
+            samples: seen
+                .map(|(_, seen)| std::mem::take(seen))
+                .unwrap_or_default(),
         })
     };
-    before.iter().filter_map(of).collect()
+    before.iter().filter_map(&mut of).collect()
 }
 
 /// What the checks left out.
@@ -269,37 +290,10 @@ fn notes(recorder: &Recorder) -> Vec<String> {
     }
 }
 
-/// What speaks against the figures.
-fn reasons(measured: &Measured, planned: u64, complaints: &[String]) -> Vec<String> {
-    let mut reasons = Vec::new();
-    let errors: u64 = measured.recorder.errors().values().map(|e| e.count).sum();
-    if errors > 0 {
-        reasons.push(format!("{} errors", human::count(errors)));
-    }
-    if measured.lost {
-        reasons.push("a connection was lost".to_owned());
-    }
-    if measured.recorder.left_behind() > 0 {
-        reasons.push(format!(
-            "{} pods could not be removed",
-            human::count(measured.recorder.left_behind())
-        ));
-    }
-    if measured.pods < planned {
-        reasons.push(format!(
-            "only {} of {} pods were run",
-            human::count(measured.pods),
-            human::count(planned)
-        ));
-    }
-    reasons.extend(complaints.iter().cloned());
-    reasons
-}
-
 fn verdict(result: &RunResult, complaints: &[String]) -> Verdict {
     if result.totals.errors > 0 || !complaints.is_empty() {
         Verdict::WrongAnswers
-    } else if result.complete {
+    } else if result.valid {
         Verdict::Good
     } else {
         Verdict::Incomplete

@@ -131,7 +131,6 @@ pub fn file(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use super::*;
     use crate::result::tests::example;
@@ -141,7 +140,7 @@ mod tests {
         let results = tempfile::tempdir().unwrap();
         let log = results.path().join("sandboxer.log");
         fs::write(&log, "hello").unwrap();
-        let (result, recorder) = (example(), Recorder::new(Arc::default()));
+        let (result, recorder) = (example(), Recorder::default());
         let saved = Saved {
             result: &result,
             recorder: &recorder,

@@ -131,14 +131,18 @@ impl Server {
         }
     }
 
-    /// What its processes have used so far, as far as it can be told.
-    pub fn usage(&self) -> Vec<(&'static str, ProcessUsage)> {
-        let processes = match self {
+    /// Its processes, as far as they are known: what they are, and their pids.
+    pub fn processes(&self) -> Vec<(&'static str, u32)> {
+        match self {
             Self::Embedded(embedded) => vec![("sandboxer", embedded.pid())],
             Self::Node(node) => node.processes().to_vec(),
             Self::Given { role, pid, .. } => pid.map(|pid| (*role, pid)).into_iter().collect(),
-        };
-        processes
+        }
+    }
+
+    /// What its processes have used so far, as far as it can be told.
+    pub fn usage(&self) -> Vec<(&'static str, ProcessUsage)> {
+        self.processes()
             .into_iter()
             .filter_map(|(role, pid)| Some((role, ProcessUsage::of(pid)?)))
             .collect()

@@ -51,16 +51,23 @@ pub struct AsContainerdAt {
 }
 
 /// A started task, the connection of its own, and what containerd holds of it.
-struct Running {
+struct RunningTask {
     tasks: TtrpcTarget,
     pid: u32,
     waiting: Waiting,
     streams: [File; 2],
 }
 
+/// A pod's Wait, and its started tasks.
+pub struct RunningPod {
+    ended: Waiting,
+    tasks: Vec<RunningTask>,
+}
+
 impl Door for AsContainerd {
     type Address = AsContainerdAt;
     type Made = MadeTasks;
+    type Running = RunningPod;
 
     async fn connect(at: &AsContainerdAt) -> Reply<Self> {
         let (tasks, at) = (&at.tasks, at.clone());
@@ -74,7 +81,12 @@ impl Door for AsContainerd {
         self.target.probe().await
     }
 
-    async fn pod(&self, pod: &Pod, made: &mut MadeTasks, calls: Calls<'_>) -> Result<(), Failure> {
+    async fn start(
+        &self,
+        pod: &Pod,
+        made: &mut MadeTasks,
+        calls: Calls<'_>,
+    ) -> Result<RunningPod, Failure> {
         use Operation as Op;
         let (target, id) = (&self.target, &*pod.sandbox_id);
         debug_assert!(made.is_empty());
@@ -85,7 +97,7 @@ impl Door for AsContainerd {
         let start = target.start_sandbox(id);
         calls.call(Op::SandboxStart, start, any).await?;
         self.event(id, calls).await?;
-        let mut ended = Waiting::begin(wait(self.waits.clone(), id.to_owned()));
+        let ended = Waiting::begin(wait(self.waits.clone(), id.to_owned()));
         tokio::task::yield_now().await;
         self.event(id, calls).await?;
 
@@ -98,7 +110,7 @@ impl Door for AsContainerd {
             self.event(id, calls).await?;
             // StartContainer
             made.tasks += 1;
-            tasks.push(self.start(container, calls).await?);
+            tasks.push(self.start_task(container, calls).await?);
             self.event(id, calls).await?;
         }
         // PodSandboxStatus
@@ -111,6 +123,13 @@ impl Door for AsContainerd {
             }
         };
         calls.call(Op::SandboxStatus, status, right).await?;
+        Ok(RunningPod { ended, tasks })
+    }
+
+    async fn stop(&self, pod: &Pod, running: RunningPod, calls: Calls<'_>) -> Result<(), Failure> {
+        use Operation as Op;
+        let (target, id) = (&self.target, &*pod.sandbox_id);
+        let RunningPod { mut ended, tasks } = running;
         for (container, running) in pod.containers.iter().zip(tasks) {
             // StopContainer
             end(container, running, calls).await?;
@@ -186,7 +205,11 @@ impl AsContainerd {
 
     /// A connection of its own, Create, Connect; then Connect and Wait, while
     /// Start and State.
-    async fn start(&self, container: &Container, calls: Calls<'_>) -> Result<Running, Failure> {
+    async fn start_task(
+        &self,
+        container: &Container,
+        calls: Calls<'_>,
+    ) -> Result<RunningTask, Failure> {
         let (at, id) = (&self.at.tasks, &*container.id);
         let paths = at.bundles.streams(container);
         let created = |error: &Error| Failure::status(Operation::TaskCreate, error);
@@ -215,7 +238,7 @@ impl AsContainerd {
         let running = |state: &_| check::task_running(id, pid, state);
         let state = tasks.task_state(id);
         calls.call(Operation::TaskState, state, running).await?;
-        Ok(Running {
+        Ok(RunningTask {
             tasks,
             pid,
             waiting,
@@ -226,8 +249,8 @@ impl AsContainerd {
 
 /// State, Kill, the pending Wait's reply, State; Kill of all that is left, while
 /// Connect and Wait; State, the streams' end, Delete.
-async fn end(container: &Container, running: Running, calls: Calls<'_>) -> Result<(), Failure> {
-    let Running {
+async fn end(container: &Container, running: RunningTask, calls: Calls<'_>) -> Result<(), Failure> {
+    let RunningTask {
         tasks,
         pid,
         waiting,

@@ -19,6 +19,7 @@ use crate::check;
 use crate::failure::Failure;
 use crate::operation::Operation;
 use crate::plan::{Container, Pod, Signal, UID_LABEL};
+use crate::recorder::Recorder;
 
 /// How long a container has after SIGTERM, in seconds; SIGKILL gives none.
 const GRACE_S: i64 = 10;
@@ -54,6 +55,13 @@ pub struct MadePod {
     unknown: bool,
 }
 
+/// The ids that the runtime gave a pod and its containers.
+#[derive(Debug)]
+pub struct RunningPod {
+    id: String,
+    containers: Vec<String>,
+}
+
 impl Made for MadePod {
     fn is_empty(&self) -> bool {
         self.id.is_none() && !self.unknown
@@ -69,6 +77,7 @@ impl Made for MadePod {
 impl Door for CriDoor {
     type Address = CriAt;
     type Made = MadePod;
+    type Running = RunningPod;
 
     async fn connect(at: &CriAt) -> Reply<Self> {
         Ok(Self {
@@ -81,7 +90,12 @@ impl Door for CriDoor {
         self.cri.version(VersionRequest::default()).await.map(drop)
     }
 
-    async fn pod(&self, pod: &Pod, made: &mut MadePod, calls: Calls<'_>) -> Result<(), Failure> {
+    async fn start(
+        &self,
+        pod: &Pod,
+        made: &mut MadePod,
+        calls: Calls<'_>,
+    ) -> Result<RunningPod, Failure> {
         let config = pod.cri_sandbox_config();
         made.unknown = true;
         let run = async {
@@ -101,9 +115,14 @@ impl Door for CriDoor {
 
         let mut containers = Vec::with_capacity(pod.containers.len());
         for container in &pod.containers {
-            containers.push(self.start(&id, &config, container, calls).await?);
+            containers.push(self.start_container(&id, &config, container, calls).await?);
         }
         self.look(pod, &id, calls).await?;
+        Ok(RunningPod { id, containers })
+    }
+
+    async fn stop(&self, pod: &Pod, running: RunningPod, calls: Calls<'_>) -> Result<(), Failure> {
+        let RunningPod { id, containers } = running;
         for (container, id) in pod.containers.iter().zip(&containers) {
             self.end(container, id, calls).await?;
         }
@@ -158,7 +177,7 @@ impl Door for CriDoor {
 
 impl CriDoor {
     /// Create, Start, Status; the container's id.
-    async fn start(
+    async fn start_container(
         &self,
         pod: &str,
         pod_config: &PodSandboxConfig,
@@ -204,7 +223,7 @@ impl CriDoor {
             .call(Operation::PodSandboxStatus, status, right)
             .await?;
         if !must && !check::cri::states_resources(&reply) {
-            calls.recorder.borrow_mut().uncompared();
+            calls.record(Recorder::uncompared);
         }
         Ok(())
     }

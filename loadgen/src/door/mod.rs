@@ -30,6 +30,9 @@ pub trait Door: Clone + Send + 'static {
     /// What of a pod may be there.
     type Made: Made;
 
+    /// A pod all of whose containers run, and what is held of it.
+    type Running: 'static;
+
     /// Connects.
     ///
     /// # Errors
@@ -42,15 +45,27 @@ pub trait Door: Clone + Send + 'static {
     /// If there is no answer, or one that nobody behind such a door gives.
     fn probe(&self) -> impl Future<Output = Result<()>>;
 
-    /// Makes a pod's calls in order, and notes in `made` what would have to be
-    /// removed if one of them failed. Called within a [`tokio::task::LocalSet`].
+    /// Makes a pod's calls in order until all its containers run, and notes in
+    /// `made` what would have to be removed if one of them failed. This and what
+    /// follows is called within a [`tokio::task::LocalSet`].
     ///
     /// # Errors
     /// The first call that failed or whose reply is wrong.
-    fn pod(
+    fn start(
         &self,
         pod: &Pod,
         made: &mut Self::Made,
+        calls: Calls<'_>,
+    ) -> impl Future<Output = Result<Self::Running, Failure>>;
+
+    /// Ends and removes the containers and then the pod.
+    ///
+    /// # Errors
+    /// As [`Door::start`].
+    fn stop(
+        &self,
+        pod: &Pod,
+        running: Self::Running,
         calls: Calls<'_>,
     ) -> impl Future<Output = Result<(), Failure>>;
 

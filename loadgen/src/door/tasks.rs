@@ -70,6 +70,8 @@ impl Made for MadeTasks {
 impl<T: Target> Door for Tasks<T> {
     type Address = TasksAt;
     type Made = MadeTasks;
+    /// The pid and the pending Wait of each task, in the plan's order.
+    type Running = Vec<(u32, Waiting)>;
 
     async fn connect(at: &TasksAt) -> Reply<Self> {
         Ok(Self {
@@ -82,7 +84,12 @@ impl<T: Target> Door for Tasks<T> {
         self.target.probe().await
     }
 
-    async fn pod(&self, pod: &Pod, made: &mut MadeTasks, calls: Calls<'_>) -> Result<(), Failure> {
+    async fn start(
+        &self,
+        pod: &Pod,
+        made: &mut MadeTasks,
+        calls: Calls<'_>,
+    ) -> Result<Self::Running, Failure> {
         use Operation as Op;
         let (target, id) = (&self.target, &*pod.sandbox_id);
         made.sandbox = true;
@@ -95,13 +102,24 @@ impl<T: Target> Door for Tasks<T> {
         let mut tasks = Vec::with_capacity(pod.containers.len());
         for container in &pod.containers {
             made.tasks += 1;
-            tasks.push(self.start(container, calls).await?);
+            tasks.push(self.start_task(container, calls).await?);
         }
         let right = |status: &_| check::sandbox_ready(id, pod, status);
         calls
             .call(Op::SandboxStatus, target.sandbox_status(id), right)
             .await?;
-        for (container, (pid, waiting)) in pod.containers.iter().zip(tasks) {
+        Ok(tasks)
+    }
+
+    async fn stop(
+        &self,
+        pod: &Pod,
+        running: Self::Running,
+        calls: Calls<'_>,
+    ) -> Result<(), Failure> {
+        use Operation as Op;
+        let (target, id) = (&self.target, &*pod.sandbox_id);
+        for (container, (pid, waiting)) in pod.containers.iter().zip(running) {
             self.end(container, pid, waiting, calls).await?;
         }
 
@@ -132,7 +150,7 @@ impl<T: Target> Door for Tasks<T> {
 
 impl<T: Target> Tasks<T> {
     /// Create, a Wait that stays pending, Start, State; the pid and the Wait.
-    async fn start(
+    async fn start_task(
         &self,
         container: &Container,
         calls: Calls<'_>,

@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 /// A Wait under way, on a task of its own: a call that nobody polls would hold
 /// up the others on its connection. Dropping it drops the call.
 #[derive(Debug)]
-pub(super) struct Waiting(JoinHandle<Result<u32>>);
+pub struct Waiting(JoinHandle<Result<u32>>);
 
 impl Waiting {
     /// Begins to wait; the request is sent as soon as others take their turn.

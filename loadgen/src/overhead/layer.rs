@@ -16,8 +16,8 @@ use crate::image::{self, NAMESPACE};
 use crate::node::{Node, Programs};
 use crate::operation::Operation;
 use crate::process::ProcessUsage;
-use crate::recorder::Counters;
 use crate::stop::Stop;
+use crate::tape::Counters;
 
 /// How much stands between the load and the least that it can cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,11 +99,11 @@ impl Layers {
         match layer {
             Layer::Floor => {
                 let at = at(self.floor.socket(), false);
-                load.run::<AsContainerd>(&at, stop, counters)
+                load.run::<AsContainerd>(&at, stop, counters, ())
             }
             Layer::Direct => {
                 let at = at(self.direct.socket(), true);
-                load.run::<AsContainerd>(&at, stop, counters)
+                load.run::<AsContainerd>(&at, stop, counters, ())
             }
             Layer::Containerd => {
                 let at = CriAt {
@@ -113,7 +113,7 @@ impl Layers {
                     timeout: load.timeout,
                     must_state_resources: true,
                 };
-                load.run::<CriDoor>(&at, stop, counters)
+                load.run::<CriDoor>(&at, stop, counters, ())
             }
         }
     }

@@ -6,13 +6,14 @@ use super::layer::{Layer, Layers};
 use super::result::{LayerProcess, LayerResult, RoundResult};
 use super::shares::{RoundMs, median};
 use crate::bundle::Bundles;
-use crate::engine::{Load, Measured};
+use crate::engine::{Load, Measured, Shape};
 use crate::error::EngineError;
 use crate::operation::Operation;
 use crate::process::ProcessUsage;
 use crate::progress::{Reporter, Style};
 use crate::recorder::Recorder;
 use crate::result;
+use crate::scenario::Closed;
 use crate::stop::Stop;
 
 /// Pods before the first round at each layer: connections, caches and pools.
@@ -60,6 +61,16 @@ pub struct Course<'a> {
     pub style: Style,
 }
 
+/// So many pods, one at a time, so that latencies add up.
+pub fn one_by_one(pods: u64) -> Shape {
+    Shape::Closed(Closed {
+        concurrency: 1,
+        pods,
+        warm_up_pods: 0,
+        duration: None,
+    })
+}
+
 impl Course<'_> {
     /// Runs so many rounds, or fewer if a stop is asked for or nobody answers.
     ///
@@ -68,14 +79,14 @@ impl Course<'_> {
     pub fn run(&self, rounds: u32) -> Result<Rounds, EngineError> {
         let mut all = Rounds {
             layers: Layer::ALL.map(|_| OfLayer {
-                recorder: Recorder::new(Arc::default()),
+                recorder: Recorder::default(),
                 rounds: Vec::new(),
             }),
             whole: 0,
             lost: false,
         };
         let warm_up = Load {
-            pods: WARM_UP_PODS.min(self.load.pods),
+            shape: one_by_one(WARM_UP_PODS.min(self.load.pods())),
             ..self.load.clone()
         };
         for layer in Layer::ALL {
@@ -98,7 +109,7 @@ impl Course<'_> {
                 let after = self.layers.usage(layer);
                 all.lost |= measured.lost;
                 // Half a round says nothing, and what was wrong in it everything.
-                let cut = measured.pods < self.load.pods;
+                let cut = measured.pods < self.load.pods();
                 all.layers[layer as usize].take(measured, &before, &after, cut);
             }
             all.whole += u32::from(all.layers.iter().all(|l| l.rounds.len() >= round as usize));
@@ -108,7 +119,7 @@ impl Course<'_> {
 
     fn put_on(&self, layer: Layer, load: &Load) -> Result<Measured, EngineError> {
         let counters = load.counters();
-        let _reporter = Reporter::start(self.style, load.pods, counters.clone());
+        let _reporter = Reporter::start(self.style, load.pods(), counters.clone());
         self.layers
             .run(layer, load, self.bundles, self.stop, &counters)
     }
@@ -136,7 +147,7 @@ impl OfLayer {
                     .collect(),
             });
         }
-        self.recorder.merge(measured.recorder);
+        self.recorder.merge(&measured.recorder);
     }
 
     fn result(&self, layer: Layer) -> LayerResult {
@@ -210,9 +221,9 @@ impl Rounds {
 
     /// What went wrong, at all layers together.
     pub fn problems(self) -> Recorder {
-        let mut all = Recorder::new(Arc::default());
+        let mut all = Recorder::default();
         for layer in self.layers {
-            all.merge(layer.recorder);
+            all.merge(&layer.recorder);
         }
         all
     }

@@ -16,7 +16,7 @@ pub use self::layer::Layer;
 pub use self::shares::{Part, Share};
 
 use self::layer::Layers;
-use self::measure::{Course, Rounds, WARM_UP_PODS};
+use self::measure::{Course, Rounds, WARM_UP_PODS, one_by_one};
 use self::result::{Bar, LayerResult, OverheadResult, OverheadScenario};
 use crate::bundle::Bundles;
 use crate::cli::OverheadArgs;
@@ -163,9 +163,7 @@ fn load(args: &OverheadArgs, plan: Plan) -> Load {
     Load {
         timeout: args.timeout,
         plan,
-        pods: args.pods,
-        // One at a time, so that latencies add up.
-        concurrency: 1,
+        shape: one_by_one(args.pods),
         connections: 1,
         threads: 1,
     }

@@ -12,6 +12,7 @@ mod spec;
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use containerd_client::types::Sandbox as SandboxRecord;
 use k8s_cri::v1::{ContainerConfig, PodSandboxConfig};
@@ -94,6 +95,17 @@ pub struct Pod {
     pub app: &'static str,
     /// Its containers, in the order they are started in.
     pub containers: Vec<Container>,
+    /// How long it stays once they run.
+    pub life: PodLife,
+}
+
+/// How long a pod stays once all its containers run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PodLife {
+    /// So long.
+    For(Duration),
+    /// Until no more pods are started.
+    Held,
 }
 
 /// One container of a pod.
@@ -130,6 +142,7 @@ impl Plan {
             namespace: "default",
             app,
             containers,
+            life: PodLife::For(Duration::ZERO),
         }
     }
 

@@ -1,0 +1,106 @@
+//! Looks at the processes under test once a second, on a thread of its own.
+
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use crate::process::{self, Look};
+use crate::result::Sample;
+use crate::tape::INTERVAL;
+
+/// What is looked at, and its pid.
+pub type Process = (&'static str, u32);
+
+/// Looks until it is asked for what it saw.
+#[derive(Debug)]
+pub struct Sampler {
+    begun: Instant,
+    processes: Vec<Process>,
+    samples: Vec<Vec<Sample>>,
+    thread: Option<(Sender<()>, JoinHandle<Vec<Vec<Sample>>>)>,
+}
+
+impl Sampler {
+    /// Takes the first look, with the memory that is shared told apart, and goes on.
+    pub fn start(processes: Vec<Process>) -> Self {
+        let begun = Instant::now();
+        let samples = processes
+            .iter()
+            .map(|process| look(*process, begun, Look::Thorough).into_iter().collect())
+            .collect();
+        let (done, told) = mpsc::channel();
+        let looked_at = processes.clone();
+        let watch = move || {
+            let mut seen: Vec<Vec<Sample>> = vec![Vec::new(); looked_at.len()];
+            let mut due = begun + INTERVAL;
+            loop {
+                let wait = due.saturating_duration_since(Instant::now());
+                if told.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+                    return seen;
+                }
+                for (process, seen) in looked_at.iter().zip(&mut seen) {
+                    seen.extend(look(*process, begun, Look::Brief));
+                }
+                due += INTERVAL;
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("sampler".to_owned())
+            .spawn(watch);
+        Self {
+            begun,
+            processes,
+            samples,
+            // Without it there are two looks.
+            thread: thread.ok().map(|thread| (done, thread)),
+        }
+    }
+
+    /// Takes the last look; all looks at each process, in order.
+    pub fn finish(mut self) -> Vec<(&'static str, Vec<Sample>)> {
+        let last: Vec<_> = self
+            .processes
+            .iter()
+            .map(|process| look(*process, self.begun, Look::Thorough))
+            .collect();
+        if let Some((done, thread)) = self.thread.take() {
+            drop(done);
+            for (samples, seen) in self
+                .samples
+                .iter_mut()
+                .zip(thread.join().unwrap_or_default())
+            {
+                samples.extend(seen);
+            }
+        }
+        for (samples, last) in self.samples.iter_mut().zip(last) {
+            samples.extend(last);
+        }
+        let roles = self.processes.iter().map(|(role, _)| *role);
+        roles.zip(self.samples).collect()
+    }
+}
+
+fn look((_, pid): Process, begun: Instant, look: Look) -> Option<Sample> {
+    process::sample(pid, begun.elapsed(), look)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_seen_at_the_beginning_and_at_the_end() {
+        let sampler = Sampler::start(vec![("loadgen", std::process::id()), ("gone", u32::MAX)]);
+        let seen = sampler.finish();
+        let (role, samples) = &seen[0];
+        assert_eq!(*role, "loadgen");
+        let [first, last] = &samples[..] else {
+            panic!("{samples:?}");
+        };
+        assert!(first.at_s <= last.at_s && first.rss_bytes > 100_000);
+        assert!(first.pss_bytes.is_some_and(|pss| pss <= first.rss_bytes));
+        assert!(last.threads >= first.threads && last.fds > Some(2));
+        assert!(seen[1].1.is_empty());
+    }
+}
