@@ -88,7 +88,7 @@ pub fn main(args: &[OsString]) -> Verdict {
             overhead::run(&overhead, words(args)).map_err(anyhow::Error::from)
         }
         Command::Plan(command) => to_stdout(|out| show::plan(&command, out)),
-        Command::Null(null) => null::run(&null.listen, null.die_with_parent)
+        Command::Null(null) => null::run(&null.listen, null.die_with_parent, &null.faults())
             .map(|()| Verdict::Good)
             .map_err(anyhow::Error::from),
         Command::Completions { shell } => to_stdout(|out| {

@@ -35,7 +35,7 @@ pub struct Begun<'a, D: Door> {
     pod: &'a Pod,
     calls: Calls<'a>,
     intended: Option<Intended>,
-    begun: Instant,
+    since: Instant,
     made: D::Made,
 }
 
@@ -50,14 +50,14 @@ impl<'a, D: Door> Begun<'a, D> {
             pod,
             calls,
             intended,
-            begun: Instant::now(),
+            since: Instant::now(),
             made: D::Made::default(),
         }
     }
 
     /// When it was begun.
     pub fn at(&self) -> Instant {
-        self.begun
+        self.since
     }
 
     /// Starts the pod and all its containers, and records how long that took.
@@ -88,7 +88,7 @@ impl<'a, D: Door> Begun<'a, D> {
         without: Option<Duration>,
     ) {
         let without = without.unwrap_or_default();
-        let served = (now - self.begun).saturating_sub(without);
+        let served = (now - self.since).saturating_sub(without);
         let Some(intended) = self.intended else {
             self.calls.success(operation, served);
             return;

@@ -73,10 +73,11 @@ fn wait_until(due: Instant, stopped: &impl Fn() -> bool) -> bool {
             return false;
         }
         let left = due.saturating_duration_since(Instant::now());
-        if left <= SPIN {
+        let nap = left.saturating_sub(SPIN);
+        if nap.is_zero() {
             break;
         }
-        std::thread::sleep((left - SPIN).min(NAP));
+        std::thread::sleep(nap.min(NAP));
     }
     while Instant::now() < due {
         std::hint::spin_loop();

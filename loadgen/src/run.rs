@@ -174,6 +174,7 @@ fn put_on(
         namespace: args.namespace.clone(),
         timeout: args.timeout,
         bundles: Arc::clone(bundles),
+        must_state_resources: matches!(server, Server::Embedded(_)),
     };
     match args.target {
         Kind::Ttrpc | Kind::Cri => load.run::<Tasks<TtrpcTarget>>(&at, stop, counters, observer),

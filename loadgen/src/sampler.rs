@@ -11,13 +11,16 @@ use crate::tape::INTERVAL;
 /// What is looked at, and its pid.
 pub type Process = (&'static str, u32);
 
+/// Each process's samples.
+type Samples = Vec<Vec<Sample>>;
+
 /// Looks until it is asked for what it saw.
 #[derive(Debug)]
 pub struct Sampler {
     begun: Instant,
     processes: Vec<Process>,
-    samples: Vec<Vec<Sample>>,
-    thread: Option<(Sender<()>, JoinHandle<Vec<Vec<Sample>>>)>,
+    samples: Samples,
+    thread: Option<(Sender<()>, JoinHandle<Samples>)>,
 }
 
 impl Sampler {
@@ -31,7 +34,7 @@ impl Sampler {
         let (done, told) = mpsc::channel();
         let looked_at = processes.clone();
         let watch = move || {
-            let mut seen: Vec<Vec<Sample>> = vec![Vec::new(); looked_at.len()];
+            let mut seen: Samples = vec![Vec::new(); looked_at.len()];
             let mut due = begun + INTERVAL;
             loop {
                 let wait = due.saturating_duration_since(Instant::now());

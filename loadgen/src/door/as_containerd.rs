@@ -46,8 +46,6 @@ pub struct AsContainerd {
 pub struct AsContainerdAt {
     /// The sandboxer; its bundles must have streams.
     pub tasks: TasksAt,
-    /// Whether a verbose status must say what the pod asks for.
-    pub must_state_resources: bool,
 }
 
 /// A started task, the connection of its own, and what containerd holds of it.
@@ -116,7 +114,7 @@ impl Door for AsContainerd {
         // PodSandboxStatus
         let status = self.status(id, true);
         let right = |status: &SandboxStatus| {
-            if self.at.must_state_resources {
+            if self.at.tasks.must_state_resources {
                 check::sandbox_ready(id, pod, status)
             } else {
                 check::sandbox_is_ready(id, status)

@@ -14,7 +14,8 @@ use crate::check;
 use crate::failure::{Failure, FailureCode};
 use crate::operation::Operation;
 use crate::plan::{Container, Pod};
-use crate::target::Target;
+use crate::recorder::Recorder;
+use crate::target::{SandboxStatus, Target};
 
 /// The longest a removal waits for a task to end, after a failure.
 const TEARDOWN_WAIT: Duration = Duration::from_secs(5);
@@ -27,6 +28,7 @@ const KILL: u32 = 9;
 pub struct Tasks<T> {
     target: T,
     bundles: Arc<Bundles>,
+    must_state_resources: bool,
 }
 
 /// Where a sandboxer is, and what it is given.
@@ -40,6 +42,8 @@ pub struct TasksAt {
     pub timeout: Duration,
     /// The bundles of the plan's containers.
     pub bundles: Arc<Bundles>,
+    /// Whether a verbose status must say what the pod asks for. Other sandboxers do not.
+    pub must_state_resources: bool,
 }
 
 /// A sandbox, and how many of its tasks, in the plan's order.
@@ -77,6 +81,7 @@ impl<T: Target> Door for Tasks<T> {
         Ok(Self {
             target: T::connect(&at.socket, &at.namespace, at.timeout).await?,
             bundles: Arc::clone(&at.bundles),
+            must_state_resources: at.must_state_resources,
         })
     }
 
@@ -104,10 +109,20 @@ impl<T: Target> Door for Tasks<T> {
             made.tasks += 1;
             tasks.push(self.start_task(container, calls).await?);
         }
-        let right = |status: &_| check::sandbox_ready(id, pod, status);
-        calls
+        let must = self.must_state_resources;
+        let right = |status: &SandboxStatus| {
+            if must || status.info.is_some() {
+                check::sandbox_ready(id, pod, status)
+            } else {
+                check::sandbox_is_ready(id, status)
+            }
+        };
+        let status = calls
             .call(Op::SandboxStatus, target.sandbox_status(id), right)
             .await?;
+        if status.info.is_none() {
+            calls.record(Recorder::uncompared);
+        }
         Ok(tasks)
     }
 

@@ -93,8 +93,8 @@ impl Layers {
                 namespace: NAMESPACE.to_owned(),
                 timeout: load.timeout,
                 bundles: Arc::clone(bundles),
+                must_state_resources,
             },
-            must_state_resources,
         };
         match layer {
             Layer::Floor => {

@@ -110,7 +110,7 @@ impl Course<'_> {
                 all.lost |= measured.lost;
                 // Half a round says nothing, and what was wrong in it everything.
                 let cut = measured.pods < self.load.pods();
-                all.layers[layer as usize].take(measured, &before, &after, cut);
+                all.layers[layer as usize].take(&measured, &before, &after, cut);
             }
             all.whole += u32::from(all.layers.iter().all(|l| l.rounds.len() >= round as usize));
         }
@@ -128,7 +128,7 @@ impl Course<'_> {
 impl OfLayer {
     fn take(
         &mut self,
-        measured: Measured,
+        measured: &Measured,
         before: &[(&'static str, ProcessUsage)],
         after: &[(&'static str, ProcessUsage)],
         cut: bool,

@@ -1,6 +1,8 @@
 //! A sandboxer that keeps only what it must to answer: no journal, no views, no
 //! log. What it costs, any sandboxer behind these protocols costs at least.
 
+mod fault;
+
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
@@ -17,6 +19,9 @@ use oci_spec::runtime::LinuxResources;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::signal::unix::{SignalKind, signal};
 
+pub use self::fault::Faults;
+use self::fault::Faulty;
+
 /// Every process's id: above 2^22, the most that Linux gives.
 const PID: u32 = (1 << 22) + 1;
 
@@ -24,11 +29,12 @@ const PID: u32 = (1 << 22) + 1;
 const BY_SIGNAL: u32 = 128;
 
 /// All sandboxes and tasks.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Null(Arc<Tables>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Tables {
+    faulty: Faulty,
     sandboxes: Mutex<HashMap<Key, NullSandbox>>,
     tasks: Mutex<HashMap<Key, NullTask>>,
 }
@@ -57,7 +63,7 @@ pub struct NullTask {
 ///
 /// # Errors
 /// If it cannot listen.
-pub fn run(listen: &Path, die_with_parent: bool) -> io::Result<()> {
+pub fn run(listen: &Path, die_with_parent: bool, faults: &Faults) -> io::Result<()> {
     if die_with_parent {
         set_parent_process_death_signal(Some(Signal::TERM))?;
     }
@@ -79,7 +85,16 @@ pub fn run(listen: &Path, die_with_parent: bool) -> io::Result<()> {
             }
         };
         let address = format!("ttrpc+unix://{}", listen.display());
-        let served = server::serve(listener, Arc::new(Null::default()), &address, stop).await;
+        let null = Null(Arc::new(Tables {
+            faulty: Faulty::new(faults.clone()),
+            sandboxes: Mutex::default(),
+            tasks: Mutex::default(),
+        }));
+        let serve = server::serve(listener, Arc::new(null.clone()), &address, stop);
+        let served = tokio::select! {
+            served = serve => served,
+            () = null.0.faulty.stall() => Ok(()),
+        };
         std::fs::remove_file(&listen)?;
         served
     })
@@ -100,6 +115,7 @@ impl Sandboxer for Null {
     type Sandbox = NullSandbox;
 
     async fn create(&self, id: &Key, _: SandboxOptions) -> Result<()> {
+        self.0.faulty.creating().await;
         let sandbox = NullSandbox {
             key: id.clone(),
             all: self.clone(),
