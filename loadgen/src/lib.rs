@@ -51,6 +51,7 @@ pub mod sampler;
 pub mod save;
 pub mod scenario;
 pub mod schedule;
+pub mod search;
 pub mod server;
 pub mod show;
 pub mod stop;

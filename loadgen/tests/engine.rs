@@ -1,0 +1,179 @@
+//! The engine against a fake sandboxer: what is run, what counts, and when.
+
+mod fake;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use fake::{Fake, Lie, Listening};
+use loadgen::bundle::Bundles;
+use loadgen::door::{Tasks, TasksAt};
+use loadgen::engine::{Load, Measured, Shape};
+use loadgen::operation::Operation;
+use loadgen::plan::{Plan, SignalChoice};
+use loadgen::result;
+use loadgen::scenario::{Arrivals, Closed, Phase, Rate};
+use loadgen::schedule::Schedule;
+use loadgen::stop::Stop;
+use loadgen::target::TtrpcTarget;
+use loadgen::timeline::Timeline;
+use tokio::task::JoinHandle;
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+fn plan() -> Plan {
+    Plan {
+        seed: 1,
+        containers: 0..=2,
+        signal: SignalChoice::Mix,
+    }
+}
+
+fn closed(concurrency: u32, pods: u64, warm_up_pods: u64, duration: Option<Duration>) -> Shape {
+    Shape::Closed(Closed {
+        concurrency,
+        pods,
+        warm_up_pods,
+        duration,
+    })
+}
+
+fn phase(name: &str, ms: u64, rate: f64, measured: bool) -> Phase {
+    Phase {
+        name: name.to_owned(),
+        duration: Duration::from_millis(ms),
+        rate: Rate::Constant(rate),
+        arrivals: Arrivals::Constant,
+        measured,
+    }
+}
+
+fn open(phases: &[Phase]) -> Shape {
+    Shape::Open {
+        schedule: Arc::new(Schedule::new(phases, 1)),
+        max_in_flight: 1000,
+    }
+}
+
+struct Ran {
+    measured: Measured,
+    timeline: Timeline,
+}
+
+/// Runs against whoever listens, until it is over.
+fn started(listening: &Listening, shape: Shape, stop: &Stop) -> JoinHandle<Ran> {
+    let load = Load {
+        timeout: TIMEOUT,
+        plan: plan(),
+        shape,
+        connections: 2,
+        threads: 2,
+    };
+    let bundles = Bundles::write(&load.plan, load.pods(), stop, |_| ()).unwrap();
+    let at = TasksAt {
+        socket: listening.socket.clone(),
+        namespace: "k8s.io".to_owned(),
+        timeout: TIMEOUT,
+        bundles: Arc::new(bundles),
+        must_state_resources: true,
+    };
+    let stop = stop.clone();
+    tokio::task::spawn_blocking(move || {
+        let (counters, timeline) = (load.counters(), Timeline::default());
+        let observer = timeline.writer(&counters, Operation::OF_TASKS);
+        let measured = load
+            .run::<Tasks<TtrpcTarget>>(&at, &stop, &counters, observer)
+            .unwrap();
+        Ran { measured, timeline }
+    })
+}
+
+async fn run(fake: &Arc<Fake>, shape: Shape) -> Ran {
+    let listening = Listening::start(fake).await;
+    started(&listening, shape, &Stop::new()).await.unwrap()
+}
+
+/// Returns once so many sandboxes were created.
+async fn created(fake: &Fake, count: usize) {
+    let reached = async {
+        while fake.created.load(Ordering::SeqCst) < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(TIMEOUT, reached).await.unwrap();
+}
+
+fn count(measured: &Measured, operation: Operation) -> u64 {
+    measured.recorder.histogram(operation).len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warm_up_is_run_but_does_not_count() {
+    let fake = Fake::new(Lie::None);
+    let ran = run(&fake, closed(4, 30, 10, None)).await;
+    assert_eq!(ran.measured.pods, 40);
+    assert_eq!(count(&ran.measured, Operation::Pod), 30);
+    assert_eq!(count(&ran.measured, Operation::SandboxCreate), 30);
+    assert_eq!(count(&ran.measured, Operation::PodService), 0);
+    assert!(ran.measured.most_in_flight <= 4);
+    assert_eq!(fake.left(), (0, 0));
+    let shown = ran.timeline.intervals(TIMEOUT);
+    assert_eq!(shown.iter().map(|second| second.pods).sum::<u64>(), 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_loop_ends_when_its_time_is_over() {
+    let fake = Fake::new(Lie::None);
+    let shape = closed(2, 1_000, 0, Some(Duration::ZERO));
+    let ran = run(&fake, shape).await;
+    assert!(ran.measured.timed_out && ran.measured.pods == 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_loop_runs_what_its_phases_bring() {
+    let fake = Fake::new(Lie::None);
+    let phases = [
+        phase("warm-up", 300, 50.0, false),
+        phase("steady", 500, 100.0, true),
+    ];
+    let shape = open(&phases);
+    let ran = run(&fake, shape.clone()).await;
+    let measured = &ran.measured;
+    assert_eq!((measured.pods, count(measured, Operation::Pod)), (65, 50));
+    assert_eq!(count(measured, Operation::PodService), 50);
+    assert_eq!(count(measured, Operation::PodStart), 50);
+    assert_eq!(measured.recorder.lags().len(), 50);
+    let phases = result::phases(&shape, &measured.recorder);
+    let offered: Vec<_> = phases.iter().map(|p| (p.offered, p.pod.count)).collect();
+    assert_eq!(offered, [(15, 15), (50, 50)]);
+    // From the intended start is never shorter than from the first request.
+    let mean = |operation| measured.recorder.histogram(operation).mean();
+    assert!(mean(Operation::Pod) >= mean(Operation::PodService));
+    assert_eq!(fake.left(), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_an_open_loop_and_leaves_nothing() {
+    let (fake, stop) = (Fake::new(Lie::None), Stop::new());
+    let listening = Listening::start(&fake).await;
+    let shape = open(&[phase("long", 60_000, 100.0, true)]);
+    let running = started(&listening, shape, &stop);
+    created(&fake, 5).await;
+    stop.request();
+    let pods = running.await.unwrap().measured.pods;
+    assert!((5..6_000).contains(&pods), "{pods}");
+    assert_eq!(fake.left(), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_sandboxer_ends_an_open_loop() {
+    let fake = Fake::new(Lie::None);
+    let listening = Listening::start(&fake).await;
+    let shape = open(&[phase("long", 60_000, 100.0, true)]);
+    let running = started(&listening, shape, &Stop::new());
+    created(&fake, 5).await;
+    listening.die().await;
+    let measured = running.await.unwrap().measured;
+    assert!(measured.lost && measured.recorder.errors_in_all() > 0);
+}
