@@ -37,7 +37,7 @@ impl Bundles {
         stop: &Stop,
         mut progress: impl FnMut(u64),
     ) -> Result<Self, BundleError> {
-        let bundles = u64::from(*plan.containers.end()).saturating_mul(pods);
+        let bundles = plan.shape.containers.range().1.saturating_mul(pods);
         let dir = directory(bundles)?;
         let mut hasher = PlanHasher::default();
         let mut containers = 0;
@@ -148,22 +148,28 @@ mod tests {
     use std::os::unix::fs::FileTypeExt;
 
     use super::*;
-    use crate::plan::{self, SignalChoice};
+    use crate::plan;
+    use crate::scenario::PodShape;
 
-    const PLAN: Plan = Plan {
-        seed: 5,
-        containers: 1..=3,
-        signal: SignalChoice::Mix,
-    };
+    fn plan_of_three() -> Plan {
+        Plan {
+            seed: 5,
+            shape: PodShape::with_containers(1, 3),
+        }
+    }
 
     #[test]
     fn every_container_has_its_bundle_until_they_are_dropped() {
         let mut told = Vec::new();
-        let bundles = Bundles::write(&PLAN, 4, &Stop::new(), |done| told.push(done)).unwrap();
+        let bundles =
+            Bundles::write(&plan_of_three(), 4, &Stop::new(), |done| told.push(done)).unwrap();
         assert_eq!(told, [1, 2, 3, 4]);
-        assert_eq!(bundles.summary(), plan::summary(&PLAN, 4).unwrap());
+        assert_eq!(
+            bundles.summary(),
+            plan::summary(&plan_of_three(), 4).unwrap()
+        );
         let mut seen = 0;
-        for pod in (0..4).map(|i| PLAN.pod(i)) {
+        for pod in (0..4).map(|i| plan_of_three().pod(i)) {
             for container in &pod.containers {
                 let written = fs::read(bundles.path(container).join("config.json")).unwrap();
                 assert_eq!(written, pod.config_json(container).unwrap());
@@ -171,8 +177,8 @@ mod tests {
             }
         }
         assert_eq!(bundles.summary().containers, seen);
-        bundles.add_streams(&PLAN, 4).unwrap();
-        for path in bundles.streams(&PLAN.pod(3).containers[0]) {
+        bundles.add_streams(&plan_of_three(), 4).unwrap();
+        for path in bundles.streams(&plan_of_three().pod(3).containers[0]) {
             assert!(fs::metadata(path).unwrap().file_type().is_fifo());
         }
         let dir = bundles.dir.path().to_owned();
@@ -183,7 +189,7 @@ mod tests {
     #[test]
     fn a_stop_ends_the_writing_and_leaves_nothing() {
         let stop = Stop::new();
-        let error = Bundles::write(&PLAN, 1000, &stop, |done| {
+        let error = Bundles::write(&plan_of_three(), 1000, &stop, |done| {
             if done == 2 {
                 stop.request();
             }

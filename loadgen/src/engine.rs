@@ -24,7 +24,7 @@ use crate::lifecycle::{Begun, Intended, PodEnd, Started};
 use crate::pacer::{self, Ticket};
 use crate::plan::{Plan, Pod, PodLife};
 use crate::recorder::Recorder;
-use crate::scenario::Closed;
+use crate::scenario::{Closed, LoadShape, Scenario};
 use crate::schedule::Schedule;
 use crate::stop::Stop;
 use crate::tape::{self, Collector, Counters, INTERVAL, Part, Tape};
@@ -122,7 +122,53 @@ struct Prepared<D> {
     tickets: Option<UnboundedReceiver<Ticket>>,
 }
 
+impl Shape {
+    /// That of a scenario.
+    pub fn of(scenario: &Scenario) -> Self {
+        match &scenario.load {
+            LoadShape::Closed(closed) => Self::Closed(closed.clone()),
+            LoadShape::Open {
+                phases,
+                max_in_flight,
+            } => Self::Open {
+                schedule: Arc::new(Schedule::new(phases, scenario.seed)),
+                max_in_flight: size(*max_in_flight),
+            },
+        }
+    }
+
+    /// How many pods there are, those of a warm-up included.
+    pub fn pods(&self) -> u64 {
+        match self {
+            Self::Closed(closed) => closed.warm_up_pods.saturating_add(closed.pods),
+            Self::Open { schedule, .. } => schedule.pods(),
+        }
+    }
+
+    /// The most pods that can be under way at once.
+    fn most_in_flight(&self) -> u64 {
+        match self {
+            Self::Closed(closed) => u64::from(closed.concurrency).min(self.pods()),
+            Self::Open { max_in_flight, .. } => (*max_in_flight as u64).min(self.pods()),
+        }
+    }
+}
+
 impl Load {
+    /// That of a scenario. No more connections and threads than can be used.
+    pub fn of(scenario: &Scenario) -> Self {
+        let shape = Shape::of(scenario);
+        let useful = usize::try_from(shape.most_in_flight()).unwrap_or(usize::MAX);
+        let connections = size(scenario.connections).min(useful).max(1);
+        Self {
+            timeout: scenario.timeout,
+            plan: scenario.plan(),
+            connections,
+            threads: size(scenario.threads).min(connections),
+            shape,
+        }
+    }
+
     /// One set of counters per thread, for [`Load::run`] and a reporter.
     pub fn counters(&self) -> Vec<Arc<Counters>> {
         (0..self.threads).map(|_| Arc::default()).collect()
@@ -130,10 +176,7 @@ impl Load {
 
     /// How many pods there are, those of the warm-up included.
     pub fn pods(&self) -> u64 {
-        match &self.shape {
-            Shape::Closed(closed) => closed.warm_up_pods.saturating_add(closed.pods),
-            Shape::Open { schedule, .. } => schedule.pods(),
-        }
+        self.shape.pods()
     }
 
     /// Runs through one kind of door until all pods are done, the time is over, a
@@ -547,6 +590,10 @@ impl Local {
                 let _permit = self.permits.acquire().await;
                 running.stop().await
             }
+            PodLife::CrashLoop { restarts, .. } => match running.crash_loop(restarts).await {
+                Ok(running) => running.stop().await,
+                Err(end) => end,
+            },
         }
     }
 

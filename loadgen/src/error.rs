@@ -6,6 +6,8 @@ use std::process::ExitStatus;
 
 use containerd_sandbox::Code;
 
+use crate::scenario::{Mismatch, ScenarioError};
+
 /// The bundles could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
@@ -38,6 +40,17 @@ pub enum BundleError {
         #[source]
         source: io::Error,
     },
+}
+
+/// There is no scenario to run.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioChoiceError {
+    /// It cannot be found or is wrong.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// An option has no meaning for it.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
 }
 
 /// The load could not be run to an end.
@@ -140,6 +153,9 @@ pub struct SaveError {
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// See [`ScenarioChoiceError`].
+    #[error(transparent)]
+    Scenario(#[from] ScenarioChoiceError),
     /// See [`BundleError`].
     #[error(transparent)]
     Bundle(#[from] BundleError),

@@ -53,6 +53,7 @@ pub mod scenario;
 pub mod schedule;
 pub mod search;
 pub mod server;
+pub mod session;
 pub mod show;
 pub mod stop;
 pub mod table;
@@ -88,6 +89,7 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Overhead(overhead) => {
             overhead::run(&overhead, words(args)).map_err(anyhow::Error::from)
         }
+        Command::Scenarios(command) => to_stdout(|out| show::scenarios(&command, out)),
         Command::Plan(command) => to_stdout(|out| show::plan(&command, out)),
         Command::Null(null) => null::run(&null.listen, null.die_with_parent, &null.faults())
             .map(|()| Verdict::Good)
@@ -114,7 +116,7 @@ fn words(args: &[OsString]) -> Vec<String> {
 }
 
 /// Writes all at once: a reader that closes early, as `head` does, is no error.
-fn to_stdout(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<Verdict, anyhow::Error> {
+fn to_stdout(write: impl FnOnce(&mut Vec<u8>) -> anyhow::Result<()>) -> anyhow::Result<Verdict> {
     let mut text = Vec::new();
     write(&mut text)?;
     match io::stdout().write_all(&text) {

@@ -124,6 +124,23 @@ pub struct Started<'a, D: Door> {
 }
 
 impl<D: Door> Started<'_, D> {
+    /// Lets the containers end by themselves, so many times, and starts them again.
+    ///
+    /// # Errors
+    /// How the pod ended if that failed.
+    pub async fn crash_loop(mut self, restarts: u32) -> Result<Self, PodEnd> {
+        for _ in 0..restarts {
+            let Begun {
+                door, pod, calls, ..
+            } = self.begun;
+            match door.restart(pod, self.running, calls).await {
+                Ok(running) => self.running = running,
+                Err(failure) => return Err(self.begun.failed(&failure).await),
+            }
+        }
+        Ok(self)
+    }
+
     /// Stops and removes the pod, and records how long its whole life took
     /// without the time since it was started until now.
     pub async fn stop(self) -> PodEnd {

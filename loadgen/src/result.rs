@@ -162,21 +162,17 @@ pub struct Scenario {
     pub image: Option<String>,
     /// containerd's namespace.
     pub namespace: String,
+    /// The scenario's name.
+    pub name: String,
+    /// The whole of it, as TOML; what the command line changed is changed in it.
+    pub document: String,
     /// Everything random comes from it.
     pub seed: u64,
-    /// Pods of the plan.
+    /// Pods of the plan, those of a warm-up included.
     pub pods: u64,
-    /// The fewest containers a pod has.
-    pub containers_min: u32,
-    /// The most containers a pod has.
-    pub containers_max: u32,
-    /// How containers are ended: `kill`, `term` or `mix`.
-    pub signal: String,
-    /// Pods under way at once.
-    pub concurrency: usize,
-    /// Connections that they shared.
+    /// Connections that the pods shared.
     pub connections: usize,
-    /// Threads that they shared.
+    /// Threads that drove them.
     pub threads: usize,
     /// How long a call could take, in seconds.
     pub timeout_s: f64,
@@ -448,12 +444,10 @@ pub(crate) mod tests {
                 runtime_handler: None,
                 image: None,
                 namespace: "k8s.io".to_owned(),
+                name: "churn".to_owned(),
+                document: "name = \"churn\"\n".to_owned(),
                 seed: 42,
                 pods: 4,
-                containers_min: 1,
-                containers_max: 4,
-                signal: "mix".to_owned(),
-                concurrency: 64,
                 connections: 4,
                 threads: 1,
                 timeout_s: 30.0,

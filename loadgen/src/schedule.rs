@@ -9,13 +9,8 @@
 
 use std::time::Duration;
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-
+use crate::plan::Draw;
 use crate::scenario::{Arrivals, Phase, Rate};
-
-/// Sets the random numbers of arrivals apart from those of the plan.
-const STREAM: u64 = 0x6172_7269_7661_6c73;
 
 /// The intended starts of a run's pods.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,11 +34,11 @@ impl Schedule {
         let mut arrivals = Vec::new();
         let mut begin = Duration::ZERO;
         for (number, phase) in phases.iter().enumerate() {
-            let mut random = random(seed, number);
+            let mut draw = Draw::of_arrivals(seed, number as u64);
             let mut expected = 0.0;
             loop {
                 if phase.arrivals == Arrivals::Poisson {
-                    expected += exponential(&mut random);
+                    expected += draw.exponential();
                 }
                 let Some(at) = phase.rate.when(expected, phase.duration) else {
                     break;
@@ -141,21 +136,6 @@ fn when_of_steps(rates: &[f64], mut expected: f64, whole: f64) -> Option<Duratio
         expected -= within;
     }
     None
-}
-
-fn random(seed: u64, phase: usize) -> ChaCha8Rng {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..16].copy_from_slice(&(phase as u64).to_le_bytes());
-    key[16..24].copy_from_slice(&STREAM.to_le_bytes());
-    ChaCha8Rng::from_seed(key)
-}
-
-/// Exponentially distributed with mean 1, by inversion.
-fn exponential(random: &mut ChaCha8Rng) -> f64 {
-    // 53 bits: every number is exact, and none is 0.
-    let uniform = ((random.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
-    -libm::log(uniform)
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! What is under load: one's own sandboxer, one's own node, or somebody's socket.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use containerd_sandbox::client;
 
-use crate::cli::RunArgs;
+use crate::cli::TargetArgs;
 use crate::containerd;
 use crate::door::Kind;
 use crate::embedded::{self, Embedded, Stopped};
@@ -12,7 +13,6 @@ use crate::endpoint;
 use crate::error::RunError;
 use crate::image;
 use crate::node::{Node, Programs};
-use crate::process::ProcessUsage;
 use crate::stop::Stop;
 
 /// Something that answers.
@@ -49,7 +49,7 @@ impl Source {
     ///
     /// # Errors
     /// If none is named and none is found.
-    pub fn of(args: &RunArgs) -> Result<Self, RunError> {
+    pub fn of(args: &TargetArgs) -> Result<Self, RunError> {
         if let Some(endpoint) = &args.endpoint {
             return Ok(Self::Socket(endpoint.0.clone()));
         }
@@ -63,12 +63,17 @@ impl Source {
         })
     }
 
-    /// Starts it or connects to it; returns once it has answered a call and can
-    /// run pods.
+    /// Starts it or connects to it; returns once it has answered a call, which may
+    /// take `timeout`, and can run pods.
     ///
     /// # Errors
     /// If it does not.
-    pub fn open(self, args: &RunArgs, stop: &Stop) -> Result<Server, RunError> {
+    pub fn open(
+        self,
+        args: &TargetArgs,
+        timeout: Duration,
+        stop: &Stop,
+    ) -> Result<Server, RunError> {
         match self {
             Self::Sandboxer(program) => {
                 let embedded =
@@ -79,14 +84,19 @@ impl Source {
                 let node = Node::start(programs, &args.sandboxer_args, stop)?;
                 Ok(Server::Node(Box::new(node)))
             }
-            Self::Socket(socket) => given(socket, args, stop),
+            Self::Socket(socket) => given(socket, args, timeout, stop),
         }
     }
 }
 
-fn given(socket: PathBuf, args: &RunArgs, stop: &Stop) -> Result<Server, RunError> {
+fn given(
+    socket: PathBuf,
+    args: &TargetArgs,
+    timeout: Duration,
+    stop: &Stop,
+) -> Result<Server, RunError> {
     let kind = args.target;
-    let found = endpoint::probe(kind, &socket, &args.namespace, args.timeout, stop);
+    let found = endpoint::probe(kind, &socket, &args.namespace, timeout, stop);
     let pid = match found {
         Ok(peer) => peer.pid,
         Err(source) => {
@@ -138,14 +148,6 @@ impl Server {
             Self::Node(node) => node.processes().to_vec(),
             Self::Given { role, pid, .. } => pid.map(|pid| (*role, pid)).into_iter().collect(),
         }
-    }
-
-    /// What its processes have used so far, as far as it can be told.
-    pub fn usage(&self) -> Vec<(&'static str, ProcessUsage)> {
-        self.processes()
-            .into_iter()
-            .filter_map(|(role, pid)| Some((role, ProcessUsage::of(pid)?)))
-            .collect()
     }
 
     /// Ends it if it is one's own; see [`Embedded::stop`] and [`Node::stop`].

@@ -1,33 +1,48 @@
 //! `loadgen plan`: what a run would ask for.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use serde_json::{Value, json};
 
-use crate::cli::PlanCommand;
+use crate::cli::{PlanCommand, ScenariosCommand};
+use crate::engine::Shape;
 use crate::plan::{self, Pod};
+use crate::scenario::{self, Scenario};
 
 /// Writes a plan's hash, or one pod's requests.
 ///
 /// # Errors
-/// Whatever the writer says.
-pub fn plan(command: &PlanCommand, out: &mut impl Write) -> io::Result<()> {
-    let plan = command.plan.plan();
-    match command.show {
-        None => writeln!(out, "{}", plan::hash(&plan, command.plan.pods)?),
-        Some(index) if index >= command.plan.pods => Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!(
-                "--show {index}: the plan has {} pods, from 0 to {}",
-                command.plan.pods,
-                command.plan.pods - 1
-            ),
-        )),
+/// If there is no such scenario or pod, and whatever the writer says.
+pub fn plan(command: &PlanCommand, out: &mut impl Write) -> anyhow::Result<()> {
+    let scenario = command.scenario.resolve()?;
+    let (plan, pods) = (scenario.plan(), Shape::of(&scenario).pods());
+    Ok(match command.show {
+        None => writeln!(out, "{}", plan::hash(&plan, pods)?),
+        Some(index) if index >= pods => anyhow::bail!(
+            "--show {index}: the plan has {pods} pods, from 0 to {}",
+            pods.saturating_sub(1)
+        ),
         Some(index) => {
             serde_json::to_writer_pretty(&mut *out, &pod(&plan.pod(index))?)?;
             writeln!(out)
         }
+    }?)
+}
+
+/// Writes what scenarios there are, or one of them.
+///
+/// # Errors
+/// If there is no such scenario, and whatever the writer says.
+pub fn scenarios(command: &ScenariosCommand, out: &mut impl Write) -> anyhow::Result<()> {
+    if let Some(name) = &command.print {
+        write!(out, "{}", Scenario::find(name)?)?;
+        return Ok(());
     }
+    for name in scenario::names() {
+        let description = Scenario::find(name)?.description;
+        writeln!(out, "{name:<10} {description}")?;
+    }
+    Ok(())
 }
 
 fn pod(pod: &Pod) -> serde_json::Result<Value> {
@@ -38,8 +53,8 @@ fn pod(pod: &Pod) -> serde_json::Result<Value> {
             let config: Value = serde_json::from_slice(&pod.config_json(container)?)?;
             Ok(json!({
                 "id": container.id,
-                "signal": container.signal.number(),
-                "expected_exit_status": container.signal.exit_status(),
+                "signal": container.end.number(),
+                "expected_exit_status": container.end.exit_status(),
                 "expected_resource_info": container.resources.info(),
                 "config.json": config,
             }))
@@ -57,22 +72,23 @@ fn pod(pod: &Pod) -> serde_json::Result<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{ContainerRange, PlanArgs};
-    use crate::plan::SignalChoice;
+    use crate::cli::ScenarioArgs;
+    use crate::scenario::Overrides;
 
     fn shown(show: Option<u64>) -> String {
         String::from_utf8(written(show).unwrap()).unwrap()
     }
 
-    fn written(show: Option<u64>) -> io::Result<Vec<u8>> {
-        let plan = PlanArgs {
-            pods: 10,
-            containers: ContainerRange(1..=4),
-            seed: 42,
-            signal: SignalChoice::Mix,
+    fn written(show: Option<u64>) -> anyhow::Result<Vec<u8>> {
+        let scenario = ScenarioArgs {
+            scenario: "churn".to_owned(),
+            overrides: Overrides {
+                pods: Some(10),
+                ..Overrides::default()
+            },
         };
         let mut out = Vec::new();
-        super::plan(&PlanCommand { plan, show }, &mut out)?;
+        super::plan(&PlanCommand { scenario, show }, &mut out)?;
         Ok(out)
     }
 

@@ -11,9 +11,9 @@ use loadgen::bundle::Bundles;
 use loadgen::door::{Tasks, TasksAt};
 use loadgen::engine::{Load, Measured, Shape};
 use loadgen::operation::Operation;
-use loadgen::plan::{Plan, SignalChoice};
+use loadgen::plan::Plan;
 use loadgen::result;
-use loadgen::scenario::{Arrivals, Closed, Phase, Rate};
+use loadgen::scenario::{Arrivals, Closed, Phase, PodShape, Rate};
 use loadgen::schedule::Schedule;
 use loadgen::stop::Stop;
 use loadgen::target::TtrpcTarget;
@@ -25,8 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 fn plan() -> Plan {
     Plan {
         seed: 1,
-        containers: 0..=2,
-        signal: SignalChoice::Mix,
+        shape: PodShape::with_containers(0, 2),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The same for what CRI answers.
 
 use k8s_cri::v1::{
-    ContainerState, ContainerStatusResponse, PodSandboxState, PodSandboxStatusResponse,
+    ContainerState, ContainerStatus, ContainerStatusResponse, PodSandboxState,
+    PodSandboxStatusResponse,
 };
 
 use super::{Checked, same, sandbox_is_ready, sandbox_not_ready, sandbox_ready};
@@ -71,6 +72,12 @@ pub fn container_exited(id: &str, expected: u32, reply: &ContainerStatusResponse
     }
 }
 
+/// Whether a container runs.
+pub fn is_running(reply: &ContainerStatusResponse) -> bool {
+    let state = reply.status.as_ref().map(ContainerStatus::state);
+    state == Some(ContainerState::ContainerRunning)
+}
+
 /// The exit code of a container that is in this state.
 fn container(
     id: &str,
@@ -101,14 +108,14 @@ mod tests {
     use k8s_cri::v1::{ContainerStatus, PodSandboxMetadata, PodSandboxStatus};
 
     use super::*;
-    use crate::plan::{Plan, SignalChoice};
+    use crate::plan::Plan;
     use crate::resources::ResourceInfo;
+    use crate::scenario::PodShape;
 
     fn planned() -> Pod {
         let plan = Plan {
             seed: 1,
-            containers: 2..=2,
-            signal: SignalChoice::Mix,
+            shape: PodShape::with_containers(2, 2),
         };
         plan.pod(0)
     }

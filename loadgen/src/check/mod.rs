@@ -103,13 +103,13 @@ fn same(what: &str, expected: &str, found: &str) -> Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Plan, SignalChoice};
+    use crate::plan::Plan;
+    use crate::scenario::PodShape;
 
     fn pod() -> Pod {
         let plan = Plan {
             seed: 1,
-            containers: 2..=2,
-            signal: SignalChoice::Mix,
+            shape: PodShape::with_containers(2, 2),
         };
         plan.pod(0)
     }

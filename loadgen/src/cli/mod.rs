@@ -1,8 +1,10 @@
 //! The command line.
 
+mod output;
 mod overhead;
+mod scenario;
+mod target;
 
-use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,14 +13,12 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
+pub use self::output::OutputArgs;
 pub use self::overhead::OverheadArgs;
+pub use self::scenario::{ScenarioArgs, ScenariosCommand};
+pub use self::target::TargetArgs;
 
-use crate::containerd::HANDLER;
-use crate::door::Kind;
-use crate::endpoint::Endpoint;
-use crate::image;
 use crate::null::Faults;
-use crate::plan::{Plan, SignalChoice};
 
 /// The most containers a pod may have: far above what a node allows.
 const MAX_CONTAINERS: u32 = 1000;
@@ -48,7 +48,7 @@ pub enum Command {
     /// Run pods through a sandboxer and report latencies, rates and errors.
     ///
     /// Without any option it starts a resource-slot-sandboxer of its own on a private socket and
-    /// directory, runs 2,000 pods through it, stops it, prints a table, and saves
+    /// directory, runs the 2,000 pods of the scenario `churn` through it, stops it, prints a table, and saves
     /// results/run-TIME-SEED/ with result.json, latencies.hlog (HdrHistogram log format) and
     /// sandboxer.log. With --target cri it starts a containerd, too, whose pods run on that
     /// sandboxer, and loads it over CRI.
@@ -60,6 +60,8 @@ pub enum Command {
         "Examples:\n",
         "  loadgen run\n",
         "  loadgen run --pods 20000 --seed 7 --containers 2-2\n",
+        "  loadgen run steady --rate 300 --duration 1m\n",
+        "  loadgen run ./scenario.toml --seed 7\n",
         "  loadgen run --endpoint /run/resource-slot-sandboxer.sock --concurrency 8\n",
         "  loadgen run --sandboxer-arg=--sync --sandboxer-arg=always\n",
         "  loadgen run --target cri --pods 500 --concurrency 16\n",
@@ -79,8 +81,10 @@ pub enum Command {
     /// is saved as results/overhead-TIME-SEED/.
     #[command(after_help = EXIT_CODES)]
     Overhead(Box<OverheadArgs>),
+    /// List the shipped scenarios, or show one.
+    Scenarios(ScenariosCommand),
     /// Show the hash of a plan, or one of its pods.
-    Plan(PlanCommand),
+    Plan(Box<PlanCommand>),
     /// Serve as a sandboxer that keeps only what it must to answer.
     #[command(hide = true)]
     Null(NullArgs),
@@ -91,139 +95,18 @@ pub enum Command {
     },
 }
 
-/// What a plan is made of.
-#[derive(Debug, Clone, Args)]
-pub struct PlanArgs {
-    /// How many pods.
-    #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 2000,
-          value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
-    pub pods: u64,
-    /// How many containers a pod has: MIN-MAX, or one number.
-    #[arg(
-        long,
-        env = "LOADGEN_CONTAINERS",
-        value_name = "MIN-MAX",
-        default_value = "1-4"
-    )]
-    pub containers: ContainerRange,
-    /// Where everything random comes from.
-    #[arg(long, env = "LOADGEN_SEED", value_name = "S", default_value_t = 42)]
-    pub seed: u64,
-    /// The signal that ends a container.
-    #[arg(
-        long,
-        env = "LOADGEN_SIGNAL",
-        value_name = "SIGNAL",
-        default_value = "mix"
-    )]
-    pub signal: SignalChoice,
-}
-
-impl PlanArgs {
-    /// The plan.
-    pub fn plan(&self) -> Plan {
-        Plan {
-            seed: self.seed,
-            containers: self.containers.0.clone(),
-            signal: self.signal,
-        }
-    }
-}
-
 /// `loadgen run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
     /// What is run.
     #[command(flatten)]
-    pub plan: PlanArgs,
-    /// Through which door: over ttrpc; as containerd calls a sandboxer, over gRPC and ttrpc; or
-    /// over CRI, to a containerd.
-    #[arg(
-        long,
-        env = "LOADGEN_TARGET",
-        value_name = "DOOR",
-        default_value = "ttrpc"
-    )]
-    pub target: Kind,
-    /// How many pods are under way at once.
-    #[arg(long, env = "LOADGEN_CONCURRENCY", value_name = "N", default_value_t = 64,
-          value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub concurrency: u32,
-    /// How many connections they share; at most one each.
-    #[arg(long, env = "LOADGEN_CONNECTIONS", value_name = "N", default_value_t = 4,
-          value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub connections: u32,
-    /// How many threads drive the connections; at most one each.
-    #[arg(long, env = "LOADGEN_THREADS", value_name = "N", default_value_t = 1,
-          value_parser = clap::value_parser!(u32).range(1..=256))]
-    pub threads: u32,
-    /// How long a call may take.
-    #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "DURATION", default_value = "30s",
-          value_parser = timeout)]
-    pub timeout: Duration,
-    /// containerd's namespace for the pods; over CRI it is always k8s.io.
-    #[arg(
-        long,
-        env = "LOADGEN_NAMESPACE",
-        value_name = "NAME",
-        default_value = "k8s.io",
-        value_parser = namespace
-    )]
-    pub namespace: String,
-    /// Load the sandboxer, or with --target cri the CRI runtime, that listens here, unix:///PATH
-    /// or PATH, instead of starting one. A sandboxer must be able to read the bundles that this
-    /// program writes.
-    #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET",
-          conflicts_with_all = ["sandboxer", "sandboxer_args", "containerd"])]
-    pub endpoint: Option<Endpoint>,
-    /// Over CRI: the runtime handler of the pods.
-    #[arg(
-        long,
-        env = "LOADGEN_RUNTIME_HANDLER",
-        value_name = "NAME",
-        default_value = HANDLER
-    )]
-    pub runtime_handler: String,
-    /// Over CRI: the image of the containers. The default is put into a containerd; another one is
-    /// pulled if the runtime does not have it.
-    #[arg(
-        long,
-        env = "LOADGEN_IMAGE",
-        value_name = "NAME",
-        default_value = image::NAME
-    )]
-    pub image: String,
-    /// Over CRI: the containerd to start, 2.1 or newer [default: $CONTAINERD_BIN, else on PATH].
-    #[arg(long, env = "LOADGEN_CONTAINERD", value_name = "PATH")]
-    pub containerd: Option<PathBuf>,
-    /// The sandboxer to start [default: resource-slot-sandboxer beside this program, else on PATH].
-    #[arg(long, env = "LOADGEN_SANDBOXER", value_name = "PATH")]
-    pub sandboxer: Option<PathBuf>,
-    /// An argument for the sandboxer that is started; may be repeated.
-    #[arg(
-        long = "sandboxer-arg",
-        env = "LOADGEN_SANDBOXER_ARG",
-        value_name = "ARG",
-        allow_hyphen_values = true
-    )]
-    pub sandboxer_args: Vec<OsString>,
-    /// The directory under which the result is saved.
-    #[arg(
-        long,
-        env = "LOADGEN_RESULTS",
-        value_name = "DIR",
-        default_value = "results"
-    )]
-    pub results: PathBuf,
-    /// Print result.json to standard output; the table goes to standard error.
-    #[arg(long, env = "LOADGEN_JSON", value_parser = BoolishValueParser::new())]
-    pub json: bool,
-    /// Show no progress.
-    #[arg(long, env = "LOADGEN_NO_PROGRESS", value_parser = BoolishValueParser::new())]
-    pub no_progress: bool,
-    /// Show neither progress nor table, only what goes wrong.
-    #[arg(long, short, env = "LOADGEN_QUIET", value_parser = BoolishValueParser::new())]
-    pub quiet: bool,
+    pub scenario: ScenarioArgs,
+    /// On what.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// What comes of it.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// `loadgen plan`.
@@ -231,7 +114,7 @@ pub struct RunArgs {
 pub struct PlanCommand {
     /// Which plan.
     #[command(flatten)]
-    pub plan: PlanArgs,
+    pub scenario: ScenarioArgs,
     /// Show the requests of the pod at this index, from 0, as JSON, instead of the hash.
     #[arg(long, env = "LOADGEN_SHOW", value_name = "INDEX")]
     pub show: Option<u64>,
@@ -309,16 +192,12 @@ fn timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn namespace(text: &str) -> Result<String, String> {
-    containerd_sandbox::check_id("namespace", text)
-        .map(|()| text.to_owned())
-        .map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    use crate::scenario::Overrides;
     use proptest::prelude::*;
 
     fn run(args: &[&str]) -> Result<RunArgs, clap::Error> {
@@ -354,11 +233,9 @@ mod tests {
     #[test]
     fn without_options_it_is_the_documented_run() {
         let args = run(&[]).unwrap();
-        assert_eq!((args.plan.pods, args.plan.seed), (2000, 42));
-        assert_eq!(args.plan.containers, ContainerRange(1..=4));
-        assert_eq!((args.concurrency, args.connections), (64, 4));
-        assert_eq!(args.timeout, Duration::from_secs(30));
-        assert_eq!(args.endpoint, None);
+        assert_eq!(args.scenario.scenario, "churn");
+        assert_eq!(args.scenario.overrides, Overrides::default());
+        assert_eq!(args.target.endpoint, None);
     }
 
     #[test]
@@ -374,7 +251,7 @@ mod tests {
     #[test]
     fn arguments_are_passed_through_with_their_hyphens() {
         let args = run(&["--sandboxer-arg=--sync", "--sandboxer-arg", "--views=off"]).unwrap();
-        assert_eq!(args.sandboxer_args, ["--sync", "--views=off"]);
+        assert_eq!(args.target.sandboxer_args, ["--sync", "--views=off"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use clap::builder::BoolishValueParser;
 
 use super::{ContainerRange, timeout};
 use crate::plan::{Plan, SignalChoice};
+use crate::scenario::PodShape;
 
 /// `loadgen overhead`.
 #[derive(Debug, Clone, Args)]
@@ -82,8 +83,13 @@ impl OverheadArgs {
     pub fn plan(&self) -> Plan {
         Plan {
             seed: self.seed,
-            containers: self.containers.0.clone(),
-            signal: self.signal,
+            shape: PodShape {
+                signal: self.signal,
+                ..PodShape::with_containers(
+                    u64::from(*self.containers.0.start()),
+                    u64::from(*self.containers.0.end()),
+                )
+            },
         }
     }
 }

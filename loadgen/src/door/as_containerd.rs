@@ -18,7 +18,7 @@ use containerd_shim_protos::api as task;
 use containerd_shim_protos::types::mount::Mount;
 use rustix::fs::OFlags;
 
-use super::tasks::{MadeTasks, TasksAt, kill, tear_down};
+use super::tasks::{MadeTasks, TasksAt, ended as task_ended, tear_down};
 use super::waiting::Waiting;
 use super::{Door, Made as _};
 use crate::calls::{Calls, any};
@@ -122,6 +122,20 @@ impl Door for AsContainerd {
         };
         calls.call(Op::SandboxStatus, status, right).await?;
         Ok(RunningPod { ended, tasks })
+    }
+
+    async fn restart(
+        &self,
+        pod: &Pod,
+        running: RunningPod,
+        calls: Calls<'_>,
+    ) -> Result<RunningPod, Failure> {
+        let mut tasks = Vec::with_capacity(running.tasks.len());
+        for (container, running) in pod.containers.iter().zip(running.tasks) {
+            end(container, running, calls).await?;
+            tasks.push(self.start_task(container, calls).await?);
+        }
+        Ok(RunningPod { tasks, ..running })
     }
 
     async fn stop(&self, pod: &Pod, running: RunningPod, calls: Calls<'_>) -> Result<(), Failure> {
@@ -258,9 +272,9 @@ async fn end(container: &Container, running: RunningTask, calls: Calls<'_>) -> R
     let right = |state: &_| check::task_running(id, pid, state);
     let state = tasks.task_state(id);
     calls.call(Operation::TaskState, state, right).await?;
-    kill(&tasks, container, waiting, calls).await?;
+    task_ended(&tasks, container, waiting, calls).await?;
 
-    let expected = container.signal.exit_status();
+    let expected = container.end.exit_status();
     let stopped = |state: &_| check::task_stopped(id, pid, expected, state);
     let state = tasks.task_state(id);
     calls.call(Operation::TaskState, state, stopped).await?;

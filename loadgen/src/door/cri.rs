@@ -18,11 +18,14 @@ use crate::calls::{Calls, any};
 use crate::check;
 use crate::failure::Failure;
 use crate::operation::Operation;
-use crate::plan::{Container, Pod, Signal, UID_LABEL};
+use crate::plan::{Container, End, Pod, Signal, UID_LABEL};
 use crate::recorder::Recorder;
 
 /// How long a container has after SIGTERM, in seconds; SIGKILL gives none.
 const GRACE_S: i64 = 10;
+
+/// How often a container that ends by itself is looked at.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A CRI endpoint.
 #[derive(Debug, Clone)]
@@ -119,6 +122,25 @@ impl Door for CriDoor {
         }
         self.look(pod, &id, calls).await?;
         Ok(RunningPod { id, containers })
+    }
+
+    async fn restart(
+        &self,
+        pod: &Pod,
+        running: RunningPod,
+        calls: Calls<'_>,
+    ) -> Result<RunningPod, Failure> {
+        let config = pod.cri_sandbox_config();
+        let mut containers = Vec::with_capacity(running.containers.len());
+        for (container, id) in pod.containers.iter().zip(&running.containers) {
+            self.end(container, id, calls).await?;
+            let started = self.start_container(&running.id, &config, container, calls);
+            containers.push(started.await?);
+        }
+        Ok(RunningPod {
+            containers,
+            ..running
+        })
     }
 
     async fn stop(&self, pod: &Pod, running: RunningPod, calls: Calls<'_>) -> Result<(), Failure> {
@@ -228,19 +250,24 @@ impl CriDoor {
         Ok(())
     }
 
-    /// Stop, Status, Remove.
+    /// Its end, Status, Remove.
     async fn end(&self, container: &Container, id: &str, calls: Calls<'_>) -> Result<(), Failure> {
-        let request = StopContainerRequest {
-            container_id: id.to_owned(),
-            timeout: match container.signal {
-                Signal::Kill => 0,
-                Signal::Term => GRACE_S,
-            },
-        };
-        let stop = self.cri.stop_container(request);
-        calls.call(Operation::StopContainer, stop, any).await?;
+        match container.end {
+            End::Signal(signal) => {
+                let request = StopContainerRequest {
+                    container_id: id.to_owned(),
+                    timeout: match signal {
+                        Signal::Kill => 0,
+                        Signal::Term => GRACE_S,
+                    },
+                };
+                let stop = self.cri.stop_container(request);
+                calls.call(Operation::StopContainer, stop, any).await?;
+            }
+            End::Crash(after) => self.exited(id, after + calls.timeout).await?,
+        }
         let status = self.cri.container_status(container_status_of(id));
-        let expected = container.signal.exit_status();
+        let expected = container.end.exit_status();
         let exited = |status: &_| check::cri::container_exited(id, expected, status);
         calls
             .call(Operation::ContainerStatus, status, exited)
@@ -258,6 +285,29 @@ impl CriDoor {
                 "the container is still there",
             )),
         }
+    }
+
+    /// Looks now and then, as a kubelet does, until the container has ended by itself.
+    async fn exited(&self, id: &str, limit: Duration) -> Result<(), Failure> {
+        let looks = async {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                let status = self.cri.container_status(container_status_of(id)).await;
+                let status =
+                    status.map_err(|error| Failure::status(Operation::ContainerStatus, &error))?;
+                if !check::cri::is_running(&status) {
+                    return Ok(());
+                }
+            }
+        };
+        tokio::time::timeout(limit, looks)
+            .await
+            .unwrap_or_else(|_| {
+                Err(Failure::wrong(
+                    Operation::ContainerStatus,
+                    "the container still runs after it should have ended",
+                ))
+            })
     }
 
     /// The ids of the pods with this uid.

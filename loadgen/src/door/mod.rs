@@ -58,6 +58,17 @@ pub trait Door: Clone + Send + 'static {
         calls: Calls<'_>,
     ) -> impl Future<Output = Result<Self::Running, Failure>>;
 
+    /// Waits for each container's end, or ends it, and removes it and starts it again.
+    ///
+    /// # Errors
+    /// As [`Door::start`].
+    fn restart(
+        &self,
+        pod: &Pod,
+        running: Self::Running,
+        calls: Calls<'_>,
+    ) -> impl Future<Output = Result<Self::Running, Failure>>;
+
     /// Ends and removes the containers and then the pod.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use crate::calls::{Calls, any};
 use crate::check;
 use crate::failure::{Failure, FailureCode};
 use crate::operation::Operation;
-use crate::plan::{Container, Pod};
+use crate::plan::{Container, End, Pod, Signal};
 use crate::recorder::Recorder;
 use crate::target::{SandboxStatus, Target};
 
@@ -126,6 +126,20 @@ impl<T: Target> Door for Tasks<T> {
         Ok(tasks)
     }
 
+    async fn restart(
+        &self,
+        pod: &Pod,
+        running: Self::Running,
+        calls: Calls<'_>,
+    ) -> Result<Self::Running, Failure> {
+        let mut tasks = Vec::with_capacity(running.len());
+        for (container, (pid, waiting)) in pod.containers.iter().zip(running) {
+            self.end(container, pid, waiting, calls).await?;
+            tasks.push(self.start_task(container, calls).await?);
+        }
+        Ok(tasks)
+    }
+
     async fn stop(
         &self,
         pod: &Pod,
@@ -190,7 +204,7 @@ impl<T: Target> Tasks<T> {
         Ok((pid, waiting))
     }
 
-    /// Kill, the pending Wait's reply, State, Delete.
+    /// Its end, State, Delete.
     async fn end(
         &self,
         container: &Container,
@@ -199,8 +213,8 @@ impl<T: Target> Tasks<T> {
         calls: Calls<'_>,
     ) -> Result<(), Failure> {
         let (target, id) = (&self.target, &*container.id);
-        kill(target, container, waiting, calls).await?;
-        let expected = container.signal.exit_status();
+        ended(target, container, waiting, calls).await?;
+        let expected = container.end.exit_status();
         let stopped = |state: &_| check::task_stopped(id, pid, expected, state);
         calls
             .call(Operation::TaskState, target.task_state(id), stopped)
@@ -213,14 +227,39 @@ impl<T: Target> Tasks<T> {
     }
 }
 
-/// Kill, and the pending Wait's reply.
-pub(super) async fn kill<T: Target>(
+/// The end of a container as the plan has it: by a signal or by itself.
+pub(super) async fn ended<T: Target>(
     target: &T,
     container: &Container,
     mut waiting: Waiting,
     calls: Calls<'_>,
 ) -> Result<(), Failure> {
-    let signal = container.signal;
+    match container.end {
+        End::Signal(signal) => kill(target, container, signal, waiting, calls).await,
+        End::Crash(after) => {
+            let failed = |error: &Error| Failure::status(Operation::TaskWait, error);
+            let status = tokio::time::timeout(after + calls.timeout, waiting.answer())
+                .await
+                .unwrap_or_else(|_| Err(late("after the task should have ended")))
+                .map_err(|error| failed(&error))?;
+            check::exit_status(container.end.exit_status(), status)
+                .map_err(|wrong| Failure::wrong(Operation::TaskWait, &wrong))
+        }
+    }
+}
+
+fn late(when: &str) -> Error {
+    Error::new(Code::DeadlineExceeded, format!("no reply to Wait {when}"))
+}
+
+/// Kill, and the pending Wait's reply.
+async fn kill<T: Target>(
+    target: &T,
+    container: &Container,
+    signal: Signal,
+    mut waiting: Waiting,
+    calls: Calls<'_>,
+) -> Result<(), Failure> {
     let expected = signal.exit_status();
     if waiting.is_answered() {
         return Err(match waiting.answer().await {
@@ -234,12 +273,7 @@ pub(super) async fn kill<T: Target>(
     let wait = async {
         tokio::time::timeout(calls.timeout, waiting.answer())
             .await
-            .unwrap_or_else(|_| {
-                Err(Error::new(
-                    Code::DeadlineExceeded,
-                    "no reply to Wait after the task was sent a signal",
-                ))
-            })
+            .unwrap_or_else(|_| Err(late("after the task was sent a signal")))
     };
     let kill = target.kill_task(&container.id, signal.number());
     let right = |found: &u32| check::exit_status(expected, *found);

@@ -61,6 +61,12 @@ pub(super) fn container_config(container: &Container, image: &str) -> ContainerC
             ..ImageSpec::default()
         }),
         command: ["sh", "-c", SCRIPT].map(str::to_owned).to_vec(),
+        annotations: container
+            .end
+            .annotations()
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
         linux: Some(LinuxContainerConfig {
             resources: Some(resources),
             security_context: Some(LinuxContainerSecurityContext {
@@ -78,14 +84,14 @@ pub(super) fn container_config(container: &Container, image: &str) -> ContainerC
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Plan, SignalChoice};
+    use crate::plan::Plan;
+    use crate::scenario::PodShape;
 
     #[test]
     fn a_container_carries_all_that_the_plan_states() {
         let plan = Plan {
             seed: 1,
-            containers: 3..=3,
-            signal: SignalChoice::Mix,
+            shape: PodShape::with_containers(3, 3),
         };
         for container in (0..50).flat_map(|index| plan.pod(index).containers) {
             let stated = container.resources;

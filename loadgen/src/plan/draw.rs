@@ -10,33 +10,73 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// The random numbers of one pod.
 #[derive(Debug)]
-pub(super) struct Draw(ChaCha8Rng);
+pub struct Draw(ChaCha8Rng);
+
+/// What random numbers are for, so that those of one purpose change no others.
+#[derive(Debug, Clone, Copy)]
+enum Stream {
+    Requests,
+    Lives,
+    Arrivals,
+}
 
 impl Draw {
     /// The numbers that belong to `index` under `seed`, whoever asks and when.
-    pub(super) fn new(seed: u64, index: u64) -> Self {
+    pub(crate) fn new(seed: u64, index: u64) -> Self {
+        Self::of(Stream::Requests, seed, index)
+    }
+
+    /// Those of the life of the pod at `index`.
+    pub(crate) fn of_life(seed: u64, index: u64) -> Self {
+        Self::of(Stream::Lives, seed, index)
+    }
+
+    /// Those of the arrivals of a phase.
+    pub(crate) fn of_arrivals(seed: u64, phase: u64) -> Self {
+        Self::of(Stream::Arrivals, seed, phase)
+    }
+
+    fn of(stream: Stream, seed: u64, index: u64) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         key[8..16].copy_from_slice(&index.to_le_bytes());
+        key[16] = stream as u8;
         Self(ChaCha8Rng::from_seed(key))
     }
 
     /// Uniform in `0..bound`, by multiplication; the bias is below `bound / 2^64`.
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         let wide = u128::from(self.0.next_u64()) * u128::from(bound);
         // The upper half of a 128-bit product fits.
         u64::try_from(wide >> 64).unwrap_or(u64::MAX)
     }
 
+    /// Uniform above 0 and up to 1, in steps of 2^-53.
+    pub(crate) fn unit(&mut self) -> f64 {
+        ((self.0.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Exponentially distributed with mean 1, by inversion.
+    pub(crate) fn exponential(&mut self) -> f64 {
+        -libm::log(self.unit())
+    }
+
+    /// Normally distributed with mean 0 and standard deviation 1, by the
+    /// transformation of Box and Muller.
+    pub(crate) fn normal(&mut self) -> f64 {
+        let radius = (2.0 * self.exponential()).sqrt();
+        radius * libm::cos(std::f64::consts::TAU * self.unit())
+    }
+
     /// Uniform in `range`.
-    pub(super) fn uniform(&mut self, range: &RangeInclusive<u64>) -> u64 {
+    pub(crate) fn uniform(&mut self, range: &RangeInclusive<u64>) -> u64 {
         let width = range.end().saturating_sub(*range.start());
         range.start() + self.below(width.saturating_add(1))
     }
 
     /// About log-uniform in `range`: every power of two that it touches is
     /// equally likely, and so is every value within one.
-    pub(super) fn log_uniform(&mut self, range: &RangeInclusive<u64>) -> u64 {
+    pub(crate) fn log_uniform(&mut self, range: &RangeInclusive<u64>) -> u64 {
         let (low, high) = (*range.start(), *range.end());
         let (first, last) = (low.max(1).ilog2(), high.max(1).ilog2());
         let octave = self.uniform(&(u64::from(first)..=u64::from(last)));
@@ -46,19 +86,19 @@ impl Draw {
     }
 
     /// One of `choices`, each equally likely.
-    pub(super) fn pick<T: Copy, const N: usize>(&mut self, choices: [T; N]) -> T {
+    pub(crate) fn pick<T: Copy, const N: usize>(&mut self, choices: [T; N]) -> T {
         const { assert!(N > 0) };
         let place = usize::try_from(self.below(N as u64)).unwrap_or(0);
         choices[place]
     }
 
     /// True once in `n` times.
-    pub(super) fn once_in(&mut self, n: u64) -> bool {
+    pub(crate) fn once_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
 
     /// 64 hexadecimal digits, as containerd's ids are.
-    pub(super) fn hex_id(&mut self) -> String {
+    pub(crate) fn hex_id(&mut self) -> String {
         use std::fmt::Write;
         let mut id = String::with_capacity(64);
         for _ in 0..4 {
@@ -69,7 +109,7 @@ impl Draw {
     }
 
     /// A random UUID (RFC 9562, version 4), as pod uids are.
-    pub(super) fn uuid(&mut self) -> String {
+    pub(crate) fn uuid(&mut self) -> String {
         let (high, low) = (self.0.next_u64(), self.0.next_u64());
         format!(
             "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",

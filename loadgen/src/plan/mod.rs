@@ -11,7 +11,6 @@ mod sandbox_record;
 mod spec;
 
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use containerd_client::types::Sandbox as SandboxRecord;
@@ -19,7 +18,8 @@ use k8s_cri::v1::{ContainerConfig, PodSandboxConfig};
 use sha2::{Digest, Sha256};
 
 use crate::resources::ResourceInfo;
-use draw::Draw;
+use crate::scenario::{Life, PodShape};
+pub(crate) use draw::Draw;
 pub use request::Resources;
 pub use sandbox_config::{TYPE_URL as SANDBOX_CONFIG_TYPE_URL, UID_LABEL};
 
@@ -68,14 +68,12 @@ impl Signal {
 }
 
 /// What is asked for; pods are computed when they are needed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Everything random comes from it.
     pub seed: u64,
-    /// How many containers a pod has.
-    pub containers: RangeInclusive<u32>,
-    /// How they are ended.
-    pub signal: SignalChoice,
+    /// What pods are like.
+    pub shape: PodShape,
 }
 
 /// One pod of a plan.
@@ -106,6 +104,14 @@ pub enum PodLife {
     For(Duration),
     /// Until no more pods are started.
     Held,
+    /// Until its containers have ended by themselves and have been started again so
+    /// often, and have ended once more.
+    CrashLoop {
+        /// How often they are started again.
+        restarts: u32,
+        /// How long they run each time.
+        exit_after: Duration,
+    },
 }
 
 /// One container of a pod.
@@ -119,9 +125,53 @@ pub struct Container {
     pub image: &'static str,
     /// What its spec asks for.
     pub resources: Resources,
-    /// How it is ended.
-    pub signal: Signal,
+    /// How it ends.
+    pub end: End,
 }
+
+/// How a container ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// By a signal.
+    Signal(Signal),
+    /// By itself, with exit status 1, so long after it was started.
+    Crash(Duration),
+}
+
+/// The exit status of a container that ends by itself.
+const CRASHED: u32 = 1;
+
+impl End {
+    /// The exit status that it leads to.
+    pub fn exit_status(self) -> u32 {
+        match self {
+            Self::Signal(signal) => signal.exit_status(),
+            Self::Crash(_) => CRASHED,
+        }
+    }
+
+    /// The number of the signal; 0 if there is none.
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::Signal(signal) => signal.number(),
+            Self::Crash(_) => 0,
+        }
+    }
+
+    /// The annotations that tell the sandboxer so, keys and values; none for a signal.
+    pub(crate) fn annotations(self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Signal(_) => Vec::new(),
+            Self::Crash(after) => vec![
+                (EXIT_AFTER, format!("{}ms", after.as_millis())),
+                (EXIT_CODE, CRASHED.to_string()),
+            ],
+        }
+    }
+}
+
+const EXIT_AFTER: &str = "resource-slot.kuasar.io/exit-after";
+const EXIT_CODE: &str = "resource-slot.kuasar.io/exit-code";
 
 impl Plan {
     /// The pod at `index`.
@@ -130,9 +180,9 @@ impl Plan {
         let sandbox_id = draw.hex_id();
         let uid = draw.uuid();
         let app = draw.pick(APPS);
-        let range = u64::from(*self.containers.start())..=u64::from(*self.containers.end());
-        let containers = (0..draw.uniform(&range))
-            .map(|number| self.container(&mut draw, number))
+        let life = self.life(index);
+        let containers = (0..self.shape.containers.draw(&mut draw))
+            .map(|number| self.container(&mut draw, number, &life))
             .collect();
         Pod {
             index,
@@ -142,14 +192,30 @@ impl Plan {
             namespace: "default",
             app,
             containers,
-            life: PodLife::For(Duration::ZERO),
+            life,
         }
     }
 
-    fn container(&self, draw: &mut Draw, number: u64) -> Container {
+    /// How long the pod at `index` stays.
+    fn life(&self, index: u64) -> PodLife {
+        let mut draw = Draw::of_life(self.seed, index);
+        match &self.shape.life {
+            Life::For(stay) => PodLife::For(Duration::from_millis(stay.draw(&mut draw))),
+            Life::Held => PodLife::Held,
+            Life::CrashLoop {
+                restarts,
+                exit_after_ms,
+            } => PodLife::CrashLoop {
+                restarts: *restarts,
+                exit_after: Duration::from_millis(exit_after_ms.draw(&mut draw)),
+            },
+        }
+    }
+
+    fn container(&self, draw: &mut Draw, number: u64, life: &PodLife) -> Container {
         let id = draw.hex_id();
         let image = draw.pick(IMAGES);
-        let resources = Resources::draw(draw);
+        let resources = Resources::draw(draw, &self.shape);
         // Drawn in any case, so that the choice changes nothing else.
         let mixed = draw.pick([Signal::Kill, Signal::Term]);
         Container {
@@ -157,10 +223,11 @@ impl Plan {
             name: format!("c{number}"),
             image,
             resources,
-            signal: match self.signal {
-                SignalChoice::Kill => Signal::Kill,
-                SignalChoice::Term => Signal::Term,
-                SignalChoice::Mix => mixed,
+            end: match (life, self.shape.signal) {
+                (PodLife::CrashLoop { exit_after, .. }, _) => End::Crash(*exit_after),
+                (_, SignalChoice::Kill) => End::Signal(Signal::Kill),
+                (_, SignalChoice::Term) => End::Signal(Signal::Term),
+                (_, SignalChoice::Mix) => End::Signal(mixed),
             },
         }
     }
@@ -211,6 +278,18 @@ impl Container {
     }
 }
 
+impl PodLife {
+    /// What tells it from others; nothing for one that goes at once.
+    fn encoded(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::For(Duration::ZERO) => None,
+            Self::For(stay) => Some(stay.as_nanos().to_le_bytes().to_vec()),
+            Self::Held => Some(b"held".to_vec()),
+            Self::CrashLoop { restarts, .. } => Some(restarts.to_le_bytes().to_vec()),
+        }
+    }
+}
+
 /// The SHA-256 of a plan's requests, pod by pod in order.
 #[derive(Debug, Clone, Default)]
 pub struct PlanHasher(Sha256);
@@ -224,7 +303,11 @@ impl PlanHasher {
         for (container, config) in pod.containers.iter().zip(configs) {
             self.field(container.id.as_bytes());
             self.field(config);
-            self.field(&container.signal.number().to_le_bytes());
+            self.field(&container.end.number().to_le_bytes());
+        }
+        // One that goes at once is how pods were before they had lives.
+        if let Some(life) = pod.life.encoded() {
+            self.field(&life);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The resources that one container's spec states.
 
 use crate::resources::ResourceInfo;
+use crate::scenario::PodShape;
 
 use super::draw::Draw;
 
@@ -32,12 +33,11 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// CPU requests from 10 millicores to 4 cores, memory requests from 16 MiB
-    /// to 8 GiB, 32 to 4096 processes; limits are 1 to 4 times the request. Now
-    /// and then a value is not stated at all, as in real clusters.
-    pub(super) fn draw(draw: &mut Draw) -> Self {
-        let millicores = draw.log_uniform(&(10..=4000));
-        let memory = draw.log_uniform(&(16..=8192)) * MIB;
+    /// Requests as the shape says; limits are 1 to 4 times the request. Now and
+    /// then a value is not stated at all, as in real clusters.
+    pub(super) fn draw(draw: &mut Draw, shape: &PodShape) -> Self {
+        let millicores = shape.cpu_millicores.draw(draw);
+        let memory = shape.memory_mib.draw(draw) * MIB;
         let cpu_factor = draw.pick([1, 2, 4]);
         // In halves of the request.
         let memory_factor = draw.pick([2, 3, 4]);
@@ -50,7 +50,7 @@ impl Resources {
             quota_us: (!draw.once_in(8)).then_some(millicores * cpu_factor * PERIOD_US / 1000),
             memory_limit: (!draw.once_in(16)).then_some(memory / 2 * memory_factor),
             memory_reservation: (!draw.once_in(8)).then_some(memory),
-            pids: draw.log_uniform(&(32..=4096)),
+            pids: shape.pids.draw(draw),
         }
     }
 
@@ -100,7 +100,7 @@ mod tests {
     fn requests_never_exceed_limits_and_stay_in_their_ranges() {
         let (mut unlimited, mut unrequested) = (0, 0);
         for index in 0..2000 {
-            let drawn = Resources::draw(&mut Draw::new(9, index));
+            let drawn = Resources::draw(&mut Draw::new(9, index), &PodShape::default());
             let info = drawn.info();
             if let (Some(limit), Some(request)) = (info.cpu_limit, info.cpu_request) {
                 assert!(request <= limit, "{drawn:?}");

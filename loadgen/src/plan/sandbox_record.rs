@@ -81,7 +81,8 @@ fn is_unset(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Plan, SignalChoice};
+    use crate::plan::Plan;
+    use crate::scenario::PodShape;
 
     #[test]
     fn what_is_not_set_is_left_out() {
@@ -93,8 +94,7 @@ mod tests {
     fn a_record_carries_the_pods_configuration_as_json() {
         let pod = Plan {
             seed: 1,
-            containers: 1..=1,
-            signal: SignalChoice::Mix,
+            shape: PodShape::with_containers(1, 1),
         }
         .pod(0);
         let record = record(&pod);

@@ -217,6 +217,17 @@ fn resources(stated: &Resources) -> LinuxResources {
 /// # Errors
 /// None that is known: every field is a string or a number.
 pub(super) fn config_json(pod: &Pod, container: &Container) -> serde_json::Result<Vec<u8>> {
+    let own = container.end.annotations();
+    let mut annotations = BTreeMap::from([
+        ("io.kubernetes.cri.container-name", &*container.name),
+        ("io.kubernetes.cri.container-type", "container"),
+        ("io.kubernetes.cri.image-name", container.image),
+        ("io.kubernetes.cri.sandbox-id", &pod.sandbox_id),
+        ("io.kubernetes.cri.sandbox-name", &pod.name),
+        ("io.kubernetes.cri.sandbox-namespace", pod.namespace),
+        ("io.kubernetes.cri.sandbox-uid", &pod.uid),
+    ]);
+    annotations.extend(own.iter().map(|(key, value)| (*key, &**value)));
     serde_json::to_vec(&Spec {
         oci_version: "1.2.1",
         process: Process {
@@ -240,15 +251,7 @@ pub(super) fn config_json(pod: &Pod, container: &Container) -> serde_json::Resul
         },
         root: Root { path: "rootfs" },
         mounts: MOUNTS,
-        annotations: BTreeMap::from([
-            ("io.kubernetes.cri.container-name", &*container.name),
-            ("io.kubernetes.cri.container-type", "container"),
-            ("io.kubernetes.cri.image-name", container.image),
-            ("io.kubernetes.cri.sandbox-id", &pod.sandbox_id),
-            ("io.kubernetes.cri.sandbox-name", &pod.name),
-            ("io.kubernetes.cri.sandbox-namespace", pod.namespace),
-            ("io.kubernetes.cri.sandbox-uid", &pod.uid),
-        ]),
+        annotations,
         linux: Linux {
             resources: resources(&container.resources),
             cgroups_path: &format!("/k8s.io/{}", container.id),

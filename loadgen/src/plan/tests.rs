@@ -7,8 +7,7 @@ use super::*;
 fn plan(seed: u64) -> Plan {
     Plan {
         seed,
-        containers: 1..=4,
-        signal: SignalChoice::Mix,
+        shape: PodShape::default(),
     }
 }
 
@@ -30,12 +29,15 @@ fn another_seed_length_range_or_signal_is_another_hash() {
     assert_ne!(base, hash(&plan(8), 20).unwrap());
     assert_ne!(base, hash(&plan(7), 21).unwrap());
     let narrow = Plan {
-        containers: 1..=3,
+        shape: PodShape::with_containers(1, 3),
         ..plan(7)
     };
     assert_ne!(base, hash(&narrow, 20).unwrap());
     let kill = Plan {
-        signal: SignalChoice::Kill,
+        shape: PodShape {
+            signal: SignalChoice::Kill,
+            ..PodShape::default()
+        },
         ..plan(7)
     };
     assert_ne!(base, hash(&kill, 20).unwrap());
@@ -72,12 +74,22 @@ fn every_number_of_containers_in_the_range_occurs_and_no_other() {
 
 #[test]
 fn the_choice_of_signal_changes_nothing_else() {
-    let only = |signal| Plan { signal, ..plan(3) }.pod(5);
+    let only = |signal| {
+        let shape = PodShape {
+            signal,
+            ..PodShape::default()
+        };
+        Plan { seed: 3, shape }.pod(5)
+    };
     let (kill, mut term) = (only(SignalChoice::Kill), only(SignalChoice::Term));
-    assert!(kill.containers.iter().all(|c| c.signal == Signal::Kill));
+    assert!(
+        kill.containers
+            .iter()
+            .all(|c| c.end == End::Signal(Signal::Kill))
+    );
     for container in &mut term.containers {
-        assert_eq!(container.signal.exit_status(), 143);
-        container.signal = Signal::Kill;
+        assert_eq!(container.end.exit_status(), 143);
+        container.end = End::Signal(Signal::Kill);
     }
     assert_eq!(kill, term);
 }

@@ -3,8 +3,20 @@
 //! A scenario is a TOML document; some are shipped. Everything that a run asks
 //! for follows from it, and from its seed everything random.
 
+mod distribution;
 mod model;
+mod overrides;
+mod parse;
+mod presets;
+mod print;
+mod value;
 
 pub use self::model::{
     Arrivals, Closed, Distribution, Life, LoadShape, Phase, PodShape, Rate, Scenario,
 };
+pub use self::overrides::{Mismatch, Overrides};
+pub use self::parse::ScenarioError;
+pub use self::presets::names;
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::plan::SignalChoice;
+use crate::plan::{Plan, SignalChoice};
 
 /// A whole workload.
 #[derive(Debug, Clone, PartialEq)]
@@ -166,10 +166,45 @@ pub enum Rate {
 }
 
 /// How arrivals are spaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Arrivals {
     /// Evenly.
     Constant,
     /// As in a Poisson process: the gaps are exponentially distributed.
     Poisson,
+}
+
+/// What a container asks for by default: 10 millicores to 4 cores, 16 MiB to
+/// 8 GiB, 32 to 4096 processes.
+impl Default for PodShape {
+    fn default() -> Self {
+        Self {
+            containers: Distribution::Uniform(1, 4),
+            cpu_millicores: Distribution::LogUniform(10, 4000),
+            memory_mib: Distribution::LogUniform(16, 8192),
+            pids: Distribution::LogUniform(32, 4096),
+            signal: SignalChoice::Mix,
+            life: Life::For(Distribution::Constant(0)),
+        }
+    }
+}
+
+impl Scenario {
+    /// Its requests.
+    pub fn plan(&self) -> Plan {
+        Plan {
+            seed: self.seed,
+            shape: self.pods.clone(),
+        }
+    }
+}
+
+impl PodShape {
+    /// The default, with so many containers.
+    pub fn with_containers(min: u64, max: u64) -> Self {
+        Self {
+            containers: Distribution::Uniform(min, max),
+            ..Self::default()
+        }
+    }
 }

@@ -1,0 +1,39 @@
+//! Which scenario, and what of it is changed.
+
+use clap::Args;
+
+use crate::error::ScenarioChoiceError;
+use crate::scenario::{Overrides, Scenario};
+
+/// A scenario and changes to it.
+#[derive(Debug, Clone, Args)]
+pub struct ScenarioArgs {
+    /// The workload: a shipped scenario (see `loadgen scenarios`) or a TOML file.
+    #[arg(
+        value_name = "SCENARIO",
+        env = "LOADGEN_SCENARIO",
+        default_value = "churn"
+    )]
+    pub scenario: String,
+    /// What is changed.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// `loadgen scenarios`.
+#[derive(Debug, Clone, Args)]
+pub struct ScenariosCommand {
+    /// Show this one, shipped or a TOML file, with every key.
+    #[arg(long, env = "LOADGEN_PRINT", value_name = "SCENARIO")]
+    pub print: Option<String>,
+}
+
+impl ScenarioArgs {
+    /// The scenario as it is to be run.
+    ///
+    /// # Errors
+    /// If there is none, it is wrong, or an option has no meaning for it.
+    pub fn resolve(&self) -> Result<Scenario, ScenarioChoiceError> {
+        Ok(self.overrides.apply(Scenario::find(&self.scenario)?)?)
+    }
+}

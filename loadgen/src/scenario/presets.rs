@@ -1,0 +1,45 @@
+//! The scenarios that are shipped.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Scenario, ScenarioError};
+
+/// Names and documents.
+const PRESETS: [(&str, &str); 7] = [
+    ("smoke", include_str!("presets/smoke.toml")),
+    ("churn", include_str!("presets/churn.toml")),
+    ("burst", include_str!("presets/burst.toml")),
+    ("steady", include_str!("presets/steady.toml")),
+    ("density", include_str!("presets/density.toml")),
+    ("soak", include_str!("presets/soak.toml")),
+    ("crashloop", include_str!("presets/crashloop.toml")),
+];
+
+/// The names of the shipped scenarios.
+pub fn names() -> Vec<&'static str> {
+    PRESETS.iter().map(|(name, _)| *name).collect()
+}
+
+impl Scenario {
+    /// A shipped scenario, or what a file says: a name that ends in `.toml` or
+    /// has a slash is a file's.
+    ///
+    /// # Errors
+    /// If there is none, or it is wrong.
+    pub fn find(name: &str) -> Result<Self, ScenarioError> {
+        let path = Path::new(name);
+        if name.contains('/') || path.extension().is_some_and(|end| end == "toml") {
+            let text = fs::read_to_string(path).map_err(|source| ScenarioError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
+            return Self::parse(&text, name);
+        }
+        let preset = PRESETS.iter().find(|(known, _)| *known == name);
+        let (name, text) = preset.ok_or_else(|| ScenarioError::Unknown {
+            name: name.to_owned(),
+        })?;
+        Self::parse(text, name)
+    }
+}

@@ -1,0 +1,143 @@
+//! From a scenario to TOML, in one form: what is the same is shown the same.
+
+use std::fmt::{self, Display, Formatter};
+
+use clap::ValueEnum;
+
+use super::{Closed, Distribution, Life, LoadShape, Phase, Rate, Scenario};
+
+impl Display for Scenario {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "name = {}", text(&self.name))?;
+        writeln!(f, "description = {}", text(&self.description))?;
+        writeln!(f, "seed = {}", self.seed)?;
+        let pods = &self.pods;
+        writeln!(f, "\n[pods]")?;
+        writeln!(f, "containers = {}", pods.containers)?;
+        writeln!(f, "cpu_millicores = {}", pods.cpu_millicores)?;
+        writeln!(f, "memory_mib = {}", pods.memory_mib)?;
+        writeln!(f, "pids = {}", pods.pids)?;
+        writeln!(f, "signal = {}", text(&word(&pods.signal)))?;
+        writeln!(f, "life = {}", pods.life)?;
+        writeln!(f, "\n[load]")?;
+        writeln!(f, "connections = {}", self.connections)?;
+        writeln!(f, "threads = {}", self.threads)?;
+        writeln!(f, "timeout = {}", time(self.timeout))?;
+        match &self.load {
+            LoadShape::Closed(closed) => write!(f, "{closed}"),
+            LoadShape::Open {
+                phases,
+                max_in_flight,
+            } => {
+                writeln!(f, "max_in_flight = {max_in_flight}")?;
+                phases.iter().try_for_each(|phase| write!(f, "\n{phase}"))
+            }
+        }
+    }
+}
+
+impl Display for Closed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "concurrency = {}", self.concurrency)?;
+        writeln!(f, "pods = {}", self.pods)?;
+        writeln!(f, "warm_up_pods = {}", self.warm_up_pods)?;
+        match self.duration {
+            None => Ok(()),
+            Some(duration) => writeln!(f, "duration = {}", time(duration)),
+        }
+    }
+}
+
+impl Display for Phase {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "[[load.phases]]")?;
+        writeln!(f, "name = {}", text(&self.name))?;
+        writeln!(f, "duration = {}", time(self.duration))?;
+        writeln!(f, "rate = {}", self.rate)?;
+        writeln!(f, "arrivals = {}", text(&word(&self.arrivals)))?;
+        writeln!(f, "measured = {}", self.measured)
+    }
+}
+
+impl Display for Rate {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            // With a point, so that it is a number of the same kind everywhere.
+            Self::Constant(rate) => write!(f, "{rate:?}"),
+            Self::Ramp(from, to) => write!(f, "{{ ramp = [{from:?}, {to:?}] }}"),
+            Self::Steps(rates) => write!(f, "{{ steps = {rates:?} }}"),
+        }
+    }
+}
+
+impl Display for Life {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::For(Distribution::Constant(ms)) => write!(f, "\"{ms}ms\""),
+            Self::For(stay) => write!(f, "{stay}"),
+            Self::Held => f.write_str("\"held\""),
+            Self::CrashLoop {
+                restarts,
+                exit_after_ms,
+            } => write!(
+                f,
+                "{{ crash_loop = {{ restarts = {restarts}, exit_after_ms = {exit_after_ms} }} }}"
+            ),
+        }
+    }
+}
+
+impl Display for Distribution {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Constant(value) => write!(f, "{value}"),
+            Self::Uniform(min, max) => write!(f, "[{min}, {max}]"),
+            Self::LogUniform(min, max) => write!(f, "{{ log_uniform = [{min}, {max}] }}"),
+            Self::Normal { mean, sd, min, max } => write!(
+                f,
+                "{{ normal = {{ mean = {mean:?}, sd = {sd:?}, min = {min}, max = {max} }} }}"
+            ),
+            Self::LogNormal {
+                median,
+                sigma,
+                min,
+                max,
+            } => write!(
+                f,
+                "{{ log_normal = {{ median = {median:?}, sigma = {sigma:?}, min = {min}, \
+                 max = {max} }} }}"
+            ),
+            Self::Exponential { mean, max } => {
+                write!(f, "{{ exponential = {{ mean = {mean:?}, max = {max} }} }}")
+            }
+            Self::Zipf { exponent, values } => write!(
+                f,
+                "{{ zipf = {{ exponent = {exponent:?}, values = {values:?} }} }}"
+            ),
+            Self::Choice(choices) => {
+                let each = choices
+                    .iter()
+                    .map(|(value, weight)| format!("[{value}, {weight}]"));
+                write!(
+                    f,
+                    "{{ choice = [{}] }}",
+                    each.collect::<Vec<_>>().join(", ")
+                )
+            }
+        }
+    }
+}
+
+fn text(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+fn time(time: std::time::Duration) -> String {
+    format!("\"{}\"", humantime::format_duration(time))
+}
+
+fn word(value: &impl ValueEnum) -> String {
+    value
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
+}
