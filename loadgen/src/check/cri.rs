@@ -6,7 +6,7 @@ use k8s_cri::v1::{
 };
 
 use super::{Checked, same, sandbox_is_ready, sandbox_not_ready, sandbox_ready};
-use crate::plan::Pod;
+use crate::plan::{End, Pod};
 use crate::target::{INFO, SandboxStatus};
 
 /// The key under which the sandboxer speaks even where containerd puts a document of
@@ -59,6 +59,14 @@ pub fn pod_not_ready(id: &str, reply: &PodSandboxStatusResponse) -> Checked {
 /// A started container's status.
 pub fn container_running(id: &str, reply: &ContainerStatusResponse) -> Checked {
     container(id, ContainerState::ContainerRunning, reply).map(drop)
+}
+
+/// The status of a container that was started: running, unless it ends by itself and has.
+pub fn container_started(id: &str, end: End, reply: &ContainerStatusResponse) -> Checked {
+    match end {
+        End::Crash(_) if !is_running(reply) => container_exited(id, end.exit_status(), reply),
+        End::Crash(_) | End::Signal(_) => container_running(id, reply),
+    }
 }
 
 /// A stopped container's status, with the exit code that its end demands.

@@ -4,7 +4,7 @@ pub mod cri;
 
 use serde::Deserialize;
 
-use crate::plan::Pod;
+use crate::plan::{Container, End, Pod};
 use crate::resources::ResourceInfo;
 use crate::target::{SandboxStatus, TaskState};
 
@@ -64,6 +64,16 @@ pub fn started_pid(created: u32, started: u32) -> Checked {
 /// A started task's state: its own id, running, with the pid that Start gave.
 pub fn task_running(id: &str, pid: u32, reply: &TaskState) -> Checked {
     task(id, pid, RUNNING, reply)
+}
+
+/// The state of a task that was started: running, unless it ends by itself and has.
+pub fn task_started(container: &Container, pid: u32, reply: &TaskState) -> Checked {
+    match container.end {
+        End::Crash(_) if reply.status == STOPPED => {
+            task_stopped(&container.id, pid, container.end.exit_status(), reply)
+        }
+        End::Crash(_) | End::Signal(_) => task_running(&container.id, pid, reply),
+    }
 }
 
 /// An ended task's state: stopped, still with its pid, and its exit status.

@@ -247,7 +247,7 @@ impl AsContainerd {
         tokio::task::yield_now().await;
         let start = tasks.start_task(id);
         calls.call(Operation::TaskStart, start, same).await?;
-        let running = |state: &_| check::task_running(id, pid, state);
+        let running = |state: &_| check::task_started(container, pid, state);
         let state = tasks.task_state(id);
         calls.call(Operation::TaskState, state, running).await?;
         Ok(RunningTask {
@@ -269,7 +269,7 @@ async fn end(container: &Container, running: RunningTask, calls: Calls<'_>) -> R
         streams,
     } = running;
     let id = &*container.id;
-    let right = |state: &_| check::task_running(id, pid, state);
+    let right = |state: &_| check::task_started(container, pid, state);
     let state = tasks.task_state(id);
     calls.call(Operation::TaskState, state, right).await?;
     task_ended(&tasks, container, waiting, calls).await?;

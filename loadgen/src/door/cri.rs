@@ -225,7 +225,7 @@ impl CriDoor {
         let start = self.cri.start_container(request);
         calls.call(Operation::StartContainer, start, any).await?;
         let status = self.cri.container_status(container_status_of(&id));
-        let running = |status: &_| check::cri::container_running(&id, status);
+        let running = |status: &_| check::cri::container_started(&id, container.end, status);
         calls
             .call(Operation::ContainerStatus, status, running)
             .await?;

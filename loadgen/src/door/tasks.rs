@@ -197,7 +197,7 @@ impl<T: Target> Tasks<T> {
         let pid = calls
             .call(Operation::TaskStart, target.start_task(id), same)
             .await?;
-        let running = |state: &_| check::task_running(id, pid, state);
+        let running = |state: &_| check::task_started(container, pid, state);
         calls
             .call(Operation::TaskState, target.task_state(id), running)
             .await?;
