@@ -55,6 +55,7 @@ pub mod search;
 pub mod server;
 pub mod session;
 pub mod show;
+pub mod stats;
 pub mod stop;
 pub mod table;
 pub mod tape;

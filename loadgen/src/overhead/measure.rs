@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::layer::{Layer, Layers};
 use super::result::{LayerProcess, LayerResult, RoundResult};
-use super::shares::{RoundMs, median};
+use super::shares::RoundMs;
 use crate::bundle::Bundles;
 use crate::engine::{Load, Measured, Shape};
 use crate::error::EngineError;
@@ -14,6 +14,7 @@ use crate::progress::{Reporter, Style};
 use crate::recorder::Recorder;
 use crate::result;
 use crate::scenario::Closed;
+use crate::stats::median;
 use crate::stop::Stop;
 
 /// Pods before the first round at each layer: connections, caches and pools.

@@ -1,17 +1,8 @@
 //! Where a pod's time through containerd goes, and how sure that is.
 
-use std::ops::RangeInclusive;
-
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-/// How often the rounds are drawn anew.
-const RESAMPLES: usize = 10_000;
-
-/// The quantiles that a 95 % confidence interval reaches from and to.
-const LOW: f64 = 0.025;
-const HIGH: f64 = 0.975;
+use crate::stats::{Bootstrap, CONFIDENCE, median};
 
 /// A pod's latency at each layer in one round, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,7 +27,7 @@ pub enum Part {
     Containerd,
 }
 
-/// One part, with the interval that 95 % of the drawn rounds lie in.
+/// One part, with its 95 % confidence interval over the rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Share {
     /// Which.
@@ -68,23 +59,23 @@ pub fn shares(rounds: &[RoundMs], seed: u64) -> ([Share; 3], Vec<String>) {
         let whole: f64 = parts.iter().sum();
         parts.map(|part| part / whole)
     };
-    let drawn: Vec<[f64; 3]> = resampled(rounds, seed).map(|r| parts(&r)).collect();
-    let interval = |place: usize, of: &dyn Fn([f64; 3]) -> [f64; 3]| {
-        let mut values: Vec<f64> = drawn.iter().map(|parts| of(*parts)[place]).collect();
-        values.sort_by(f64::total_cmp);
-        quantile(&values, LOW)..=quantile(&values, HIGH)
-    };
+    let bootstrap = Bootstrap::single(seed);
+    let drawn: Vec<[f64; 3]> = bootstrap.values(rounds, parts);
     let ms = parts(rounds);
+    let interval = |place: usize, of: &dyn Fn([f64; 3]) -> [f64; 3]| {
+        let values: Vec<f64> = drawn.iter().map(|parts| of(*parts)[place]).collect();
+        bootstrap.interval(of(ms)[place], &values, rounds.len(), CONFIDENCE)
+    };
     let fractions = of_whole(ms);
     let part = |part: Part| {
         let place = part as usize;
-        let within: RangeInclusive<f64> = interval(place, &of_whole);
+        let within = interval(place, &of_whole);
         Share {
             part,
             ms: ms[place],
             share: fractions[place],
-            low: *within.start(),
-            high: *within.end(),
+            low: within.low,
+            high: within.high,
         }
     };
     let negative = [
@@ -93,7 +84,7 @@ pub fn shares(rounds: &[RoundMs], seed: u64) -> ([Share; 3], Vec<String>) {
     ];
     let reasons = negative
         .into_iter()
-        .filter(|(part, _)| *interval(*part as usize, &|parts| parts).end() < 0.0)
+        .filter(|(part, _)| interval(*part as usize, &|parts| parts).high < 0.0)
         .map(|(_, reason)| format!("{reason}, beyond noise"))
         .collect();
     let shares = [
@@ -102,40 +93,6 @@ pub fn shares(rounds: &[RoundMs], seed: u64) -> ([Share; 3], Vec<String>) {
         part(Part::Containerd),
     ];
     (shares, reasons)
-}
-
-/// Rounds drawn with replacement, as many as there are, again and again.
-fn resampled(rounds: &[RoundMs], seed: u64) -> impl Iterator<Item = Vec<RoundMs>> {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let count = rounds.len();
-    let mut draw = move || {
-        let wide = u128::from(random.next_u64()) * count as u128;
-        // Below `count`, as a random number below 2^64 was multiplied with it.
-        usize::try_from(wide >> 64).unwrap_or_default()
-    };
-    (0..RESAMPLES).map(move |_| (0..count).map(|_| rounds[draw()]).collect())
-}
-
-/// The middle value, or the mean of the two in the middle; 0 of none.
-pub fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    quantile(&values, 0.5)
-}
-
-/// Between the sorted values to both sides of a place; 0 of none.
-fn quantile(sorted: &[f64], place: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else {
-        return 0.0;
-    };
-    let at = place * last as f64;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "from 0 to the last place"
-    )]
-    let below = at.floor() as usize;
-    let above = (below + 1).min(last);
-    sorted[below] + (sorted[above] - sorted[below]) * at.fract()
 }
 
 #[cfg(test)]
@@ -188,13 +145,6 @@ mod tests {
             shares(&wrong, 1).1,
             ["direct is slower than containerd, beyond noise"]
         );
-    }
-
-    #[test]
-    fn a_median_is_between_the_middle_two() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
-        assert_eq!(median(vec![]), 0.0);
     }
 
     proptest! {
