@@ -6,14 +6,19 @@ use std::fmt::{self, Write};
 ///
 /// # Errors
 /// Whatever the writer says.
-pub fn write<const N: usize>(out: &mut impl Write, rows: &[[String; N]]) -> fmt::Result {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.max().unwrap_or(0)
-    };
-    let widths: [usize; N] = std::array::from_fn(width);
+pub fn write(out: &mut impl Write, rows: &[impl AsRef<[String]>]) -> fmt::Result {
+    let mut widths = Vec::new();
     for row in rows {
-        for (place, (cell, width)) in row.iter().zip(widths).enumerate() {
+        for (place, cell) in row.as_ref().iter().enumerate() {
+            let width = cell.chars().count();
+            match widths.get_mut(place) {
+                Some(widest) => *widest = width.max(*widest),
+                None => widths.push(width),
+            }
+        }
+    }
+    for row in rows {
+        for (place, (cell, &width)) in row.as_ref().iter().zip(&widths).enumerate() {
             if place == 0 {
                 write!(out, "{cell:<width$}")?;
             } else {

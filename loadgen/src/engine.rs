@@ -27,7 +27,7 @@ use crate::recorder::Recorder;
 use crate::scenario::{Closed, LoadShape, Scenario};
 use crate::schedule::Schedule;
 use crate::stop::Stop;
-use crate::tape::{self, Collector, Counters, INTERVAL, Part, Tape};
+use crate::tape::{self, Collector, Counters, HeldBell, INTERVAL, Listener, Part, Tape};
 
 /// From the moment that all threads are there until the first pod is due.
 const LEAD: Duration = Duration::from_millis(20);
@@ -45,6 +45,9 @@ pub struct Load {
     pub connections: usize,
     /// How many threads drive them; at most `connections`.
     pub threads: usize,
+    /// With pods that are held: whenever so many have been started, the observer is
+    /// told, and no more are started until it has seen to it.
+    pub stages: Vec<u64>,
 }
 
 /// When pods come.
@@ -61,14 +64,13 @@ pub enum Shape {
     },
 }
 
-/// Who is told how a run goes on, on threads that do not make calls.
-pub trait Observer: Send + 'static {
-    /// An interval is over; `number` counts from 0.
-    fn interval(&mut self, number: u32, part: &Part);
-}
+/// Who is told how a run goes on, on a thread that makes no calls.
+pub trait Observer: Listener + Send + 'static {}
+
+impl<L: Listener + Send + 'static> Observer for L {}
 
 /// Nobody.
-impl Observer for () {
+impl Listener for () {
     fn interval(&mut self, _number: u32, _part: &Part) {}
 }
 
@@ -106,11 +108,18 @@ struct Shared {
     base: Instant,
 }
 
-/// Holds pods until no more are started.
+/// Holds pods until no more are started, and those that come after a stage until
+/// somebody has looked at those before it.
 struct Hold {
     /// Workers and dispatchers that may still start one.
     starting: AtomicUsize,
     released: watch::Sender<bool>,
+    /// Pods that have been started, or have failed to.
+    settled: AtomicU64,
+    stages: Vec<u64>,
+    /// How many stages have been looked at.
+    passed: watch::Sender<usize>,
+    bell: HeldBell,
 }
 
 /// A thread that is about to begin.
@@ -165,6 +174,7 @@ impl Load {
             plan: scenario.plan(),
             connections,
             threads: size(scenario.threads).min(connections),
+            stages: Vec::new(),
             shape,
         }
     }
@@ -200,7 +210,7 @@ impl Load {
             .enumerate()
             .map(|(number, (tape, tickets))| self.prepare::<D>(address, number, tape, tickets))
             .collect::<Result<Vec<_>, _>>()?;
-        let shared = Arc::new(Shared::new(self, stop));
+        let shared = Arc::new(Shared::new(self, stop, collector.bell()));
         let collector = spawn("collector", move || collect(collector, observer))?;
         let mut threads = Vec::with_capacity(self.threads);
         for prepared in prepared {
@@ -286,18 +296,34 @@ fn spawn<T: Send + 'static>(
         .map_err(EngineError::Thread)
 }
 
-/// The sum of all intervals that counts.
-fn collect(collector: Collector, mut observer: impl Observer) -> Recorder {
-    let mut whole = Recorder::default();
-    collector.run(|number, part| {
-        whole.merge(&part.measured);
-        observer.interval(number, part);
-    });
-    whole
+/// The sum of all intervals that counts, on their way to an observer.
+struct Summing<O> {
+    whole: Recorder,
+    observer: O,
+}
+
+impl<O: Observer> Listener for Summing<O> {
+    fn interval(&mut self, number: u32, part: &Part) {
+        self.whole.merge(&part.measured);
+        self.observer.interval(number, part);
+    }
+
+    fn held(&mut self, pods: u64) {
+        self.observer.held(pods);
+    }
+}
+
+fn collect(collector: Collector, observer: impl Observer) -> Recorder {
+    let mut summing = Summing {
+        whole: Recorder::default(),
+        observer,
+    };
+    collector.run(&mut summing);
+    summing.whole
 }
 
 impl Shared {
-    fn new(load: &Load, stop: &Stop) -> Self {
+    fn new(load: &Load, stop: &Stop, bell: HeldBell) -> Self {
         let starting = match &load.shape {
             Shape::Closed(closed) => size(closed.concurrency),
             Shape::Open { .. } => load.threads,
@@ -309,10 +335,7 @@ impl Shared {
             measured_since: OnceLock::new(),
             timed_out: AtomicBool::new(false),
             lost: AtomicBool::new(false),
-            hold: Hold {
-                starting: AtomicUsize::new(starting),
-                released: watch::Sender::new(false),
-            },
+            hold: Hold::new(starting, load.stages.clone(), bell),
             base: Instant::now() + LEAD,
         }
     }
@@ -369,6 +392,17 @@ impl Shared {
 }
 
 impl Hold {
+    fn new(starting: usize, stages: Vec<u64>, bell: HeldBell) -> Self {
+        Self {
+            starting: AtomicUsize::new(starting),
+            released: watch::Sender::new(false),
+            settled: AtomicU64::new(0),
+            stages,
+            passed: watch::Sender::new(0),
+            bell,
+        }
+    }
+
     /// One of those who start pods will start no more, and those it started run.
     fn one_less(&self) {
         if self.starting.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -383,6 +417,31 @@ impl Hold {
             .subscribe()
             .wait_for(|released| *released)
             .await;
+    }
+
+    /// Returns once the pod at `index` may be started.
+    async fn may_start(&self, index: u64) {
+        let before = self.stages.iter().filter(|stage| **stage <= index).count();
+        let _ = self
+            .passed
+            .subscribe()
+            .wait_for(|passed| *passed >= before)
+            .await;
+    }
+
+    /// One more pod has been started, or has failed to.
+    async fn settled(&self) {
+        let settled = self.settled.fetch_add(1, Ordering::AcqRel) + 1;
+        if self.stages.contains(&settled) {
+            self.bell.ring(settled).await;
+            self.passed
+                .send_modify(|passed| *passed = passed.saturating_add(1));
+        }
+    }
+
+    /// Nobody has to wait any more.
+    fn give_up(&self) {
+        self.passed.send_replace(usize::MAX);
     }
 }
 
@@ -475,10 +534,16 @@ async fn work<D: Door>(local: Local, closed: Closed, door: D) {
     while let Some((index, counts)) = local.shared.next(&closed) {
         let pod = local.shared.load.plan.pod(index);
         if pod.life == PodLife::Held {
+            let (stop, hold) = (&local.shared.stop, &local.shared.hold);
+            tokio::select! {
+                () = hold.may_start(index) => {}
+                () = stop.request_made() => break,
+            }
             let starting = Starting::default();
             let (local, door, started) = (local.clone(), door.clone(), starting.one_more());
             held.spawn_local(async move { local.pod(&door, &pod, None, counts, started).await });
             starting.none().await;
+            hold.settled().await;
         } else {
             let started = Starting::default().one_more();
             local.pod(&door, &pod, None, counts, started).await;
@@ -569,6 +634,7 @@ impl Local {
         };
         if end == PodEnd::Lost {
             self.shared.lost.store(true, Ordering::Relaxed);
+            self.shared.hold.give_up();
         }
     }
 

@@ -188,6 +188,12 @@ pub enum RunError {
         #[source]
         source: containerd_sandbox::Error,
     },
+    /// A closed loop is needed.
+    #[error("the scenario {scenario:?} is an open loop; a density is reached by a closed one")]
+    NotClosed {
+        /// The scenario's name.
+        scenario: String,
+    },
     /// The result cannot be printed.
     #[error("print the result")]
     Print(#[from] io::Error),

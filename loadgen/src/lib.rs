@@ -22,6 +22,7 @@ pub mod child;
 pub mod cli;
 pub mod columns;
 pub mod containerd;
+pub mod density;
 pub mod door;
 pub mod embedded;
 pub mod endpoint;
@@ -89,6 +90,9 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Run(run) => run::run(&run, words(args)).map_err(anyhow::Error::from),
         Command::Overhead(overhead) => {
             overhead::run(&overhead, words(args)).map_err(anyhow::Error::from)
+        }
+        Command::Density(density) => {
+            density::run(&density, words(args)).map_err(anyhow::Error::from)
         }
         Command::Scenarios(command) => to_stdout(|out| show::scenarios(&command, out)),
         Command::Plan(command) => to_stdout(|out| show::plan(&command, out)),

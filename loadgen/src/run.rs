@@ -22,6 +22,9 @@ use crate::table;
 use crate::timeline::Timeline;
 use crate::validity;
 
+/// The scenario that is run if none is named.
+pub const DEFAULT: &str = "churn";
+
 /// What was measured, of the load and of the processes.
 struct Observed {
     started: SystemTime,
@@ -37,7 +40,7 @@ struct Observed {
 pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
     let output = &args.output;
     let style = Style::of_stderr(!output.no_progress && !output.quiet);
-    let scenario = args.scenario.resolve()?;
+    let scenario = args.scenario.resolve(DEFAULT)?;
     let load = Load::of(&scenario);
     let source = Source::of(&args.target)?;
     save::check(&output.results)?;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::{PlanCommand, ScenariosCommand};
 use crate::engine::Shape;
 use crate::plan::{self, Pod};
+use crate::run;
 use crate::scenario::{self, Scenario};
 
 /// Writes a plan's hash, or one pod's requests.
@@ -14,7 +15,7 @@ use crate::scenario::{self, Scenario};
 /// # Errors
 /// If there is no such scenario or pod, and whatever the writer says.
 pub fn plan(command: &PlanCommand, out: &mut impl Write) -> anyhow::Result<()> {
-    let scenario = command.scenario.resolve()?;
+    let scenario = command.scenario.resolve(run::DEFAULT)?;
     let (plan, pods) = (scenario.plan(), Shape::of(&scenario).pods());
     Ok(match command.show {
         None => writeln!(out, "{}", plan::hash(&plan, pods)?),
@@ -81,7 +82,7 @@ mod tests {
 
     fn written(show: Option<u64>) -> anyhow::Result<Vec<u8>> {
         let scenario = ScenarioArgs {
-            scenario: "churn".to_owned(),
+            scenario: None,
             overrides: Overrides {
                 pods: Some(10),
                 ..Overrides::default()

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use crate::failure::Failure;
 use crate::operation::Operation;
 use crate::recorder::Recorder;
@@ -56,7 +58,7 @@ pub struct Tape {
     thread: usize,
     present: Part,
     counters: Arc<Counters>,
-    collector: Sender<Slice>,
+    collector: Sender<Message>,
     emptied: Receiver<Part>,
 }
 
@@ -68,10 +70,43 @@ struct Slice {
     last: bool,
 }
 
+/// What a collector is told.
+#[derive(Debug)]
+enum Message {
+    Slice(Box<Slice>),
+    /// So many pods are held; it goes on when the other is dropped.
+    Held(u64, oneshot::Sender<()>),
+}
+
+/// Tells a collector that pods are held.
+#[derive(Debug, Clone)]
+pub struct HeldBell(Sender<Message>);
+
+impl HeldBell {
+    /// So many are; returns once the collector has seen to it.
+    pub async fn ring(&self, pods: u64) {
+        let (done, seen) = oneshot::channel();
+        if self.0.send(Message::Held(pods, done)).is_ok() {
+            // It is dropped rather than answered.
+            let _ = seen.await;
+        }
+    }
+}
+
+/// What becomes of what is collected.
+pub trait Listener {
+    /// All threads have delivered an interval; `number` counts from 0.
+    fn interval(&mut self, number: u32, part: &Part);
+
+    /// So many pods are held; no more are started until this returns.
+    fn held(&mut self, _pods: u64) {}
+}
+
 /// Brings the threads' slices together.
 #[derive(Debug)]
 pub struct Collector {
-    slices: Receiver<Slice>,
+    messages: Receiver<Message>,
+    bell: HeldBell,
     threads: Vec<Thread>,
     pending: BTreeMap<u32, Part>,
 }
@@ -86,7 +121,7 @@ struct Thread {
 
 /// A tape for each thread, and what collects them.
 pub fn tapes(counters: &[Arc<Counters>]) -> (Vec<Tape>, Collector) {
-    let (collector, slices) = mpsc::channel();
+    let (collector, messages) = mpsc::channel();
     let (mut tapes, mut threads) = (Vec::new(), Vec::new());
     for (thread, counters) in counters.iter().enumerate() {
         let (empty, emptied) = mpsc::channel();
@@ -106,7 +141,8 @@ pub fn tapes(counters: &[Arc<Counters>]) -> (Vec<Tape>, Collector) {
         });
     }
     let collector = Collector {
-        slices,
+        messages,
+        bell: HeldBell(collector),
         threads,
         pending: BTreeMap::new(),
     };
@@ -165,7 +201,8 @@ impl Tape {
     fn deliver(&self, part: Part, last: bool) {
         let thread = self.thread;
         // Without a collector nobody wants to know.
-        let _ = self.collector.send(Slice { thread, part, last });
+        let slice = Slice { thread, part, last };
+        let _ = self.collector.send(Message::Slice(Box::new(slice)));
     }
 }
 
@@ -183,26 +220,28 @@ impl Part {
 }
 
 impl Collector {
-    /// Collects until every thread has ended, and gives each interval to
-    /// `complete`, with its number, once all threads have delivered it.
-    pub fn run(mut self, mut complete: impl FnMut(u32, &Part)) {
+    /// How it is told that pods are held.
+    pub fn bell(&self) -> HeldBell {
+        self.bell.clone()
+    }
+
+    /// Collects until every thread has ended.
+    pub fn run(mut self, listener: &mut impl Listener) {
         while self.threads.iter().any(|thread| !thread.ended) {
-            let Ok(slice) = self.slices.recv() else {
-                break;
-            };
-            self.take(slice);
+            match self.messages.recv() {
+                Ok(Message::Slice(slice)) => self.take(*slice),
+                Ok(Message::Held(pods, _done)) => listener.held(pods),
+                Err(_) => break,
+            }
             while self
                 .pending
                 .first_key_value()
                 .is_some_and(|(n, _)| self.is_complete(*n))
             {
                 if let Some((number, part)) = self.pending.pop_first() {
-                    complete(number, &part);
+                    listener.interval(number, &part);
                 }
             }
-        }
-        for (number, part) in &self.pending {
-            complete(*number, part);
         }
     }
 
@@ -236,6 +275,15 @@ impl Collector {
 mod tests {
     use super::*;
 
+    /// Does something with each interval.
+    struct Each<F>(F);
+
+    impl<F: FnMut(u32, &Part)> Listener for Each<F> {
+        fn interval(&mut self, number: u32, part: &Part) {
+            self.0(number, part);
+        }
+    }
+
     fn tape_set(threads: usize) -> (Vec<Tape>, Collector) {
         let counters: Vec<_> = (0..threads).map(|_| Arc::default()).collect();
         tapes(&counters)
@@ -258,11 +306,11 @@ mod tests {
         tapes.into_iter().for_each(Tape::end);
 
         let mut seen = Vec::new();
-        collector.run(|number, part| {
+        collector.run(&mut Each(|number, part: &Part| {
             let count = |recorder: &Recorder| recorder.histogram(Operation::TaskKill).len();
             let errors = part.measured.errors_in_all();
             seen.push((number, count(&part.measured), count(&part.warm_up), errors));
-        });
+        }));
         assert_eq!(seen, [(0, 2, 0, 0), (1, 1, 1, 1), (2, 1, 0, 0)]);
     }
 
@@ -275,7 +323,8 @@ mod tests {
         }
         tapes.pop().unwrap().end();
         let mut counts = Vec::new();
-        collector.run(|_, part| counts.push(part.measured.histogram(Operation::Pod).len()));
+        let count = |_, part: &Part| counts.push(part.measured.histogram(Operation::Pod).len());
+        collector.run(&mut Each(count));
         assert_eq!(counts, [1, 1, 1, 0]);
     }
 

@@ -3,11 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::engine::Observer;
 use crate::operation::Operation;
 use crate::recorder::Recorder;
 use crate::result::{self, Interval};
-use crate::tape::{Counters, INTERVAL, Part};
+use crate::tape::{Counters, INTERVAL, Listener, Part};
 
 /// Makes an [`Interval`] of each second. Clones share what it has made.
 #[derive(Debug, Clone, Default)]
@@ -53,7 +52,7 @@ impl Timeline {
     }
 }
 
-impl Observer for Writer {
+impl Listener for Writer {
     fn interval(&mut self, number: u32, part: &Part) {
         self.both.clear();
         self.both.merge(&part.measured);

@@ -9,25 +9,19 @@ use std::time::Duration;
 use fake::{Fake, Lie, Listening};
 use loadgen::bundle::Bundles;
 use loadgen::door::{Tasks, TasksAt};
-use loadgen::engine::{Load, Measured, Shape};
+use loadgen::engine::{Load, Measured, Observer, Shape};
 use loadgen::operation::Operation;
 use loadgen::plan::Plan;
 use loadgen::result;
-use loadgen::scenario::{Arrivals, Closed, Phase, PodShape, Rate};
+use loadgen::scenario::{Arrivals, Closed, Distribution, Life, Phase, PodShape, Rate};
 use loadgen::schedule::Schedule;
 use loadgen::stop::Stop;
+use loadgen::tape::{Counters, Listener, Part};
 use loadgen::target::TtrpcTarget;
 use loadgen::timeline::Timeline;
 use tokio::task::JoinHandle;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-fn plan() -> Plan {
-    Plan {
-        seed: 1,
-        shape: PodShape::with_containers(0, 2),
-    }
-}
 
 fn closed(concurrency: u32, pods: u64, warm_up_pods: u64, duration: Option<Duration>) -> Shape {
     Shape::Closed(Closed {
@@ -62,12 +56,34 @@ struct Ran {
 
 /// Runs against whoever listens, until it is over.
 fn started(listening: &Listening, shape: Shape, stop: &Stop) -> JoinHandle<Ran> {
+    let life = Life::For(Distribution::Constant(0));
+    put_on(listening, shape, life, &[], stop, |timeline, counters| {
+        timeline.writer(counters, Operation::OF_TASKS)
+    })
+}
+
+fn put_on<O: Observer>(
+    listening: &Listening,
+    shape: Shape,
+    life: Life,
+    stages: &[u64],
+    stop: &Stop,
+    observer: impl FnOnce(&Timeline, &[Arc<Counters>]) -> O + Send + 'static,
+) -> JoinHandle<Ran> {
+    let stages = stages.to_vec();
     let load = Load {
         timeout: TIMEOUT,
-        plan: plan(),
+        plan: Plan {
+            seed: 1,
+            shape: PodShape {
+                life,
+                ..PodShape::with_containers(0, 2)
+            },
+        },
         shape,
         connections: 2,
         threads: 2,
+        stages,
     };
     let bundles = Bundles::write(&load.plan, load.pods(), stop, |_| ()).unwrap();
     let at = TasksAt {
@@ -80,7 +96,7 @@ fn started(listening: &Listening, shape: Shape, stop: &Stop) -> JoinHandle<Ran> 
     let stop = stop.clone();
     tokio::task::spawn_blocking(move || {
         let (counters, timeline) = (load.counters(), Timeline::default());
-        let observer = timeline.writer(&counters, Operation::OF_TASKS);
+        let observer = observer(&timeline, &counters);
         let measured = load
             .run::<Tasks<TtrpcTarget>>(&at, &stop, &counters, observer)
             .unwrap();
@@ -175,4 +191,48 @@ async fn a_dead_sandboxer_ends_an_open_loop() {
     listening.die().await;
     let measured = running.await.unwrap().measured;
     assert!(measured.lost && measured.recorder.errors_in_all() > 0);
+}
+
+/// Tells how many pods are said to be held, and how many are there.
+struct AtHold(Arc<Fake>, std::sync::mpsc::Sender<(u64, usize)>);
+
+impl Listener for AtHold {
+    fn interval(&mut self, _number: u32, _part: &Part) {}
+
+    fn held(&mut self, pods: u64) {
+        self.1.send((pods, self.0.left().0)).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn held_pods_are_all_there_at_each_stage() {
+    let fake = Fake::new(Lie::None);
+    let listening = Listening::start(&fake).await;
+    let (tell, told) = std::sync::mpsc::channel();
+    let observer = AtHold(Arc::clone(&fake), tell);
+    let (shape, stages) = (closed(4, 50, 0, None), [10, 30, 50]);
+    let ran = put_on(
+        &listening,
+        shape,
+        Life::Held,
+        &stages,
+        &Stop::new(),
+        |_, _| observer,
+    );
+    let measured = ran.await.unwrap().measured;
+    assert_eq!((measured.pods, count(&measured, Operation::Pod)), (50, 50));
+    let told: Vec<_> = told.try_iter().collect();
+    assert_eq!(told, [(10, 10), (30, 30), (50, 50)]);
+    assert_eq!(fake.left(), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_loop_can_hold_its_pods() {
+    let fake = Fake::new(Lie::None);
+    let listening = Listening::start(&fake).await;
+    let shape = open(&[phase("all", 200, 250.0, true)]);
+    let ran = put_on(&listening, shape, Life::Held, &[], &Stop::new(), |_, _| ());
+    let measured = ran.await.unwrap().measured;
+    assert_eq!((measured.pods, measured.most_in_flight), (50, 50));
+    assert_eq!(fake.left(), (0, 0));
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod density;
 mod output;
 mod overhead;
 mod scenario;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
+pub use self::density::DensityArgs;
 pub use self::output::OutputArgs;
 pub use self::overhead::OverheadArgs;
 pub use self::scenario::{ScenarioArgs, ScenariosCommand};
@@ -81,6 +83,13 @@ pub enum Command {
     /// is saved as results/overhead-TIME-SEED/.
     #[command(after_help = EXIT_CODES)]
     Overhead(Box<OverheadArgs>),
+    /// Measure what a pod that is alive costs each process.
+    ///
+    /// The scenario's pods are started and stay. At several densities on the way, memory and file
+    /// descriptors of each process are read. What a pod costs is the slope of a line through them,
+    /// with its 95 % confidence interval. The result is saved as results/density-TIME-SEED/.
+    #[command(after_help = EXIT_CODES)]
+    Density(Box<DensityArgs>),
     /// List the shipped scenarios, or show one.
     Scenarios(ScenariosCommand),
     /// Show the hash of a plan, or one of its pods.
@@ -233,7 +242,7 @@ mod tests {
     #[test]
     fn without_options_it_is_the_documented_run() {
         let args = run(&[]).unwrap();
-        assert_eq!(args.scenario.scenario, "churn");
+        assert_eq!(args.scenario.scenario, None);
         assert_eq!(args.scenario.overrides, Overrides::default());
         assert_eq!(args.target.endpoint, None);
     }

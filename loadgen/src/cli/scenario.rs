@@ -9,12 +9,8 @@ use crate::scenario::{Overrides, Scenario};
 #[derive(Debug, Clone, Args)]
 pub struct ScenarioArgs {
     /// The workload: a shipped scenario (see `loadgen scenarios`) or a TOML file.
-    #[arg(
-        value_name = "SCENARIO",
-        env = "LOADGEN_SCENARIO",
-        default_value = "churn"
-    )]
-    pub scenario: String,
+    #[arg(value_name = "SCENARIO", env = "LOADGEN_SCENARIO")]
+    pub scenario: Option<String>,
     /// What is changed.
     #[command(flatten)]
     pub overrides: Overrides,
@@ -29,11 +25,13 @@ pub struct ScenariosCommand {
 }
 
 impl ScenarioArgs {
-    /// The scenario as it is to be run.
+    /// The scenario as it is to be run; `default` if none is named.
     ///
     /// # Errors
     /// If there is none, it is wrong, or an option has no meaning for it.
-    pub fn resolve(&self) -> Result<Scenario, ScenarioChoiceError> {
-        Ok(self.overrides.apply(Scenario::find(&self.scenario)?)?)
+    pub fn resolve(&self, default: &str) -> Result<Scenario, ScenarioChoiceError> {
+        Ok(self
+            .overrides
+            .apply(Scenario::find(self.scenario.as_deref().unwrap_or(default))?)?)
     }
 }

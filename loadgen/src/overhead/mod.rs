@@ -166,6 +166,7 @@ fn load(args: &OverheadArgs, plan: Plan) -> Load {
         shape: one_by_one(args.pods),
         connections: 1,
         threads: 1,
+        stages: Vec::new(),
     }
 }
 

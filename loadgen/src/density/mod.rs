@@ -1,0 +1,187 @@
+//! `loadgen density`: what a pod that is alive costs each process.
+//!
+//! The scenario's pods are started and stay, and at several densities on the way
+//! the processes are looked at. What a pod costs is the slope of a line through
+//! the densities: what a process needs without any pod is not in it.
+
+pub mod result;
+mod table;
+
+use std::io;
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, SystemTime};
+
+use self::result::{DensityResult, Point, ProcessPoint};
+use crate::cli::DensityArgs;
+use crate::engine::{Load, Shape};
+use crate::environment::Environment;
+use crate::error::RunError;
+use crate::exit::Verdict;
+use crate::human;
+use crate::print::{self, Output};
+use crate::process::{self, Look};
+use crate::progress::{Reporter, Style};
+use crate::result as run_result;
+use crate::sampler::Process;
+use crate::save;
+use crate::scenario::{Life, LoadShape, Scenario};
+use crate::server::Source;
+use crate::session::{self, Session};
+use crate::stop::Stop;
+use crate::tape::{Listener, Part};
+
+/// From the moment that the last pod runs until memory is looked at: longer than
+/// a sandboxer puts anything off (views at most 100 ms).
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// The scenario that is held if none is named.
+const DEFAULT: &str = "density";
+
+/// The table's file.
+const TABLE_FILE: &str = "density.txt";
+
+/// Looks at the processes at each density.
+struct AtHold {
+    processes: Vec<Process>,
+    style: Style,
+    seen: Sender<Point>,
+}
+
+impl Listener for AtHold {
+    fn interval(&mut self, _number: u32, _part: &Part) {}
+
+    fn held(&mut self, pods: u64) {
+        self.style
+            .say(&format!("Looking at {} pods", human::count(pods)));
+        std::thread::sleep(SETTLE);
+        let processes = look(&self.processes);
+        // Whoever does not wait for it does not want it.
+        let _ = self.seen.send(Point { pods, processes });
+    }
+}
+
+fn look(processes: &[Process]) -> Vec<ProcessPoint> {
+    let of = |(role, pid): &Process| {
+        let sample = process::sample(*pid, Duration::ZERO, Look::Thorough)?;
+        Some(ProcessPoint {
+            role: (*role).to_owned(),
+            rss_bytes: sample.rss_bytes,
+            pss_bytes: sample.pss_bytes,
+            threads: sample.threads,
+            fds: sample.fds,
+        })
+    };
+    processes.iter().filter_map(of).collect()
+}
+
+/// Measures and saves the result.
+///
+/// # Errors
+/// If there is no result; see [`RunError::is_interruption`].
+pub fn run(args: &DensityArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
+    let output = &args.output;
+    let style = Style::of_stderr(!output.no_progress && !output.quiet);
+    let scenario = held(args.scenario.resolve(DEFAULT)?)?;
+    let mut load = Load::of(&scenario);
+    load.stages = args.densities(load.pods());
+    if let Shape::Closed(closed) = &mut load.shape {
+        closed.pods = load.stages.last().copied().unwrap_or(closed.pods);
+    }
+    save::check(&output.results)?;
+    let stop = Stop::on_signals(move |stop| {
+        if !stop.aborted() {
+            style.say("Interrupted: letting what is under way end; once more to drop it");
+        }
+    })
+    .map_err(RunError::Signals)?;
+    let source = Source::of(&args.target)?;
+    let prepared = session::prepare(&args.target, &load, &stop, style)?;
+    let setup = session::setup(&args.target, &source, &scenario, &load);
+    let session = Session::open(source, &args.target, &load, &stop)?;
+    let started = SystemTime::now();
+    let (seen, points) = channel();
+    let measured = {
+        let observer = AtHold {
+            processes: session.processes(),
+            style,
+            seen,
+        };
+        let counters = load.counters();
+        let _reporter = Reporter::start(style, load.pods(), counters.clone());
+        session.run(&load, &prepared, &counters, observer)?
+    };
+    let emptied = !measured.lost && measured.recorder.left_behind() == 0;
+    let complaints = session.close(emptied).map(|stopped| stopped.complaints);
+    let complaints = complaints.unwrap_or_default();
+    let points: Vec<Point> = points.try_iter().collect();
+
+    let mut reasons = Vec::new();
+    let errors = measured.recorder.errors_in_all();
+    if errors > 0 {
+        reasons.push(format!("{} errors", human::count(errors)));
+    }
+    if points.len() < load.stages.len() {
+        let (done, wanted) = (points.len(), load.stages.len());
+        reasons.push(format!("only {done} of {wanted} densities were measured"));
+    }
+    reasons.extend(complaints.iter().cloned());
+    let result = DensityResult {
+        schema: result::SCHEMA.to_owned(),
+        schema_version: result::SCHEMA_VERSION,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        command_line,
+        started_at: humantime::format_rfc3339_seconds(started).to_string(),
+        valid: reasons.is_empty(),
+        reasons,
+        scenario: setup,
+        plan_hash: prepared.summary.hash.to_string(),
+        per_pod: result::per_pod(&points),
+        points,
+        errors: run_result::errors(&measured.recorder),
+        environment: Environment::of_this_machine(),
+    };
+    let dir = save(args, &result);
+    let text = table::render(&result);
+    let how = Output {
+        json: output.json,
+        quiet: output.quiet,
+    };
+    let shown = if output.quiet { String::new() } else { text };
+    print::print(how, shown, dir.as_deref().ok(), &result)?;
+    dir?;
+    Ok(if !result.errors.is_empty() || !complaints.is_empty() {
+        Verdict::WrongAnswers
+    } else if result.valid {
+        Verdict::Good
+    } else {
+        Verdict::Incomplete
+    })
+}
+
+/// The same pods, held, as a closed loop without a warm-up starts them.
+fn held(mut scenario: Scenario) -> Result<Scenario, RunError> {
+    scenario.pods.life = Life::Held;
+    match &mut scenario.load {
+        LoadShape::Closed(closed) => {
+            closed.warm_up_pods = 0;
+            closed.duration = None;
+            Ok(scenario)
+        }
+        LoadShape::Open { .. } => Err(RunError::NotClosed {
+            scenario: scenario.name,
+        }),
+    }
+}
+
+fn save(args: &DensityArgs, result: &DensityResult) -> Result<std::path::PathBuf, RunError> {
+    let seed = result.scenario.seed;
+    let dir = save::directory(&args.output.results, "density", &result.started_at, seed)?;
+    save::file(&dir, save::RESULT_FILE, |out| {
+        serde_json::to_writer_pretty(&mut *out, result)?;
+        io::Write::write_all(out, b"\n")
+    })?;
+    save::file(&dir, TABLE_FILE, |out| {
+        io::Write::write_all(out, table::render(result).as_bytes())
+    })?;
+    Ok(dir)
+}
