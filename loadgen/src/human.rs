@@ -12,6 +12,17 @@ pub fn nanoseconds(ns: u64) -> String {
     }
 }
 
+/// The same of a time that is no whole number of nanoseconds, such as a mean.
+pub fn duration(ns: f64) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "such a cast saturates"
+    )]
+    let whole = ns.round() as u64;
+    nanoseconds(whole)
+}
+
 /// Bytes in binary units: `512 B`, `1.50 MiB`.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [(f64, &str); 3] = [

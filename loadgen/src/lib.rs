@@ -35,6 +35,7 @@ pub mod hdr_log;
 pub mod human;
 pub mod image;
 pub mod lifecycle;
+pub mod measure;
 pub mod node;
 pub mod null;
 pub mod operation;
@@ -56,6 +57,7 @@ pub mod search;
 pub mod server;
 pub mod session;
 pub mod show;
+pub mod slo;
 pub mod stats;
 pub mod stop;
 pub mod table;
@@ -91,6 +93,7 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Overhead(overhead) => {
             overhead::run(&overhead, words(args)).map_err(anyhow::Error::from)
         }
+        Command::Search(search) => search::run(&search, words(args)).map_err(anyhow::Error::from),
         Command::Density(density) => {
             density::run(&density, words(args)).map_err(anyhow::Error::from)
         }

@@ -273,6 +273,19 @@ pub struct Sample {
     pub write_bytes: Option<u64>,
 }
 
+impl RunResult {
+    /// The figures of whole pods.
+    pub fn pod(&self) -> Option<&OperationResult> {
+        let mut operations = self.operations.iter();
+        operations.find(|figures| figures.operation == Operation::Pod)
+    }
+
+    /// The pods' median latency, in nanoseconds; 0 without any.
+    pub fn pod_p50_ns(&self) -> u64 {
+        self.pod().map_or(0, |pod| pod.p50_ns)
+    }
+}
+
 impl OperationResult {
     /// The figures of a histogram of nanoseconds.
     pub fn new(operation: Operation, histogram: &Histogram<u64>, errors: u64) -> Self {

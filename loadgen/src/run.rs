@@ -1,37 +1,23 @@
 //! `loadgen run`: prepare, load, look, tell.
 
-use std::time::SystemTime;
-
 use crate::cli::RunArgs;
-use crate::engine::{Load, Measured};
-use crate::environment::Environment;
+use crate::engine::Load;
 use crate::error::RunError;
 use crate::exit::Verdict;
 use crate::human;
+use crate::measure::{self, About};
 use crate::print::{self, Output};
-use crate::process::ProcessUsage;
-use crate::progress::{Reporter, Style};
-use crate::recorder::Recorder;
-use crate::result::{self, ProcessResult, RunResult, Sample};
-use crate::sampler::{Process, Sampler};
+use crate::progress::Style;
+use crate::result::RunResult;
 use crate::save::{self, Saved};
 use crate::server::Source;
-use crate::session::{self, Prepared, Session};
+use crate::session::{self, Session};
+use crate::slo::{self, Outcome};
 use crate::stop::Stop;
 use crate::table;
-use crate::timeline::Timeline;
-use crate::validity;
 
 /// The scenario that is run if none is named.
 pub const DEFAULT: &str = "churn";
-
-/// What was measured, of the load and of the processes.
-struct Observed {
-    started: SystemTime,
-    measured: Measured,
-    timeline: Timeline,
-    processes: Vec<ProcessResult>,
-}
 
 /// Runs a load and saves its result.
 ///
@@ -57,41 +43,22 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
         human::count(prepared.summary.containers),
         prepared.summary.hash,
     ));
-    let setup = session::setup(&args.target, &source, &scenario, &load);
     let session = Session::open(source, &args.target, &load, &stop)?;
-    let observed = observe(&session, args, &load, &prepared, style)?;
-
+    let setup = session.setup(&scenario, &load);
+    let operations = args.target.target.operations();
+    let observed = measure::observe(&session, &load, &prepared, operations, style)?;
     let measured = &observed.measured;
     let emptied = !measured.lost && measured.recorder.left_behind() == 0;
     let stopped = session.close(emptied);
     let complaints = stopped.as_ref().map_or(&[][..], |s| &s.complaints);
-    let offered = result::load(&load.shape, measured);
-    let planned = (!measured.timed_out).then(|| load.pods());
-    let reasons = validity::reasons(measured, &offered, planned, complaints);
-    let result = RunResult {
-        schema: result::SCHEMA.to_owned(),
-        schema_version: result::SCHEMA_VERSION,
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+    let result = observed.result(About {
         command_line,
-        started_at: humantime::format_rfc3339_seconds(observed.started).to_string(),
-        wall_s: measured.wall.as_secs_f64(),
-        complete: planned.is_none_or(|planned| measured.pods == planned),
-        valid: reasons.is_empty(),
-        reasons,
-        scenario: setup,
-        plan_hash: prepared.summary.hash.to_string(),
-        totals: result::totals(&measured.recorder, measured.wall),
-        load: offered,
-        phases: result::phases(&load.shape, &measured.recorder),
-        notes: notes(&measured.recorder),
-        operations: result::operations(&measured.recorder, args.target.target.operations()),
-        errors: result::errors(&measured.recorder),
-        environment: Environment::of_this_machine(),
-        processes: observed.processes,
-        timeline: observed
-            .timeline
-            .intervals(measured.warm_up + measured.wall),
-    };
+        setup,
+        load: &load,
+        prepared: &prepared,
+        operations,
+        complaints,
+    });
     let saved = Saved {
         result: &result,
         recorder: &measured.recorder,
@@ -100,12 +67,15 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
         logs: stopped.as_ref().map_or(&[], |stopped| &stopped.logs),
     }
     .under(&output.results);
+    let held = slo::check(&args.slo, &result);
     // The table is worth having even if the result could not be saved.
-    let text = if output.quiet {
+    let mut text = if output.quiet {
         table::problems(&result)
     } else {
         table::render(&result)
     };
+    let shown = held.iter().filter(|held| !output.quiet || !held.met);
+    text.extend(shown.map(|outcome| format!("{outcome}\n")));
     let how = Output {
         json: output.json,
         quiet: output.quiet,
@@ -113,84 +83,17 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
     let printed = print::print(how, text, saved.as_deref().ok(), &result);
     saved?;
     printed?;
-    Ok(verdict(&result, complaints))
+    Ok(verdict(&result, complaints, &held))
 }
 
-/// Runs the load, and looks at it and at the processes meanwhile.
-fn observe(
-    session: &Session<'_>,
-    args: &RunArgs,
-    load: &Load,
-    prepared: &Prepared,
-    style: Style,
-) -> Result<Observed, RunError> {
-    let processes = session.processes();
-    let before = usage(&processes);
-    let started = SystemTime::now();
-    let timeline = Timeline::default();
-    let (measured, samples) = {
-        let counters = load.counters();
-        let _reporter = Reporter::start(style, load.pods(), counters.clone());
-        let observer = timeline.writer(&counters, args.target.target.operations());
-        let sampler = Sampler::start(processes.clone());
-        let measured = session.run(load, prepared, &counters, observer)?;
-        (measured, sampler.finish())
-    };
-    let after = usage(&processes);
-    Ok(Observed {
-        started,
-        measured,
-        timeline,
-        processes: used(&before, &after, samples),
-    })
-}
-
-/// What the processes have used so far.
-fn usage(processes: &[Process]) -> Vec<Option<ProcessUsage>> {
-    let of = |(_, pid): &Process| {
-        if *pid == std::process::id() {
-            ProcessUsage::of_self()
-        } else {
-            ProcessUsage::of(*pid)
-        }
-    };
-    processes.iter().map(of).collect()
-}
-
-fn used(
-    before: &[Option<ProcessUsage>],
-    after: &[Option<ProcessUsage>],
-    samples: Vec<(&'static str, Vec<Sample>)>,
-) -> Vec<ProcessResult> {
-    let each = before.iter().zip(after).zip(samples);
-    each.filter_map(|((before, after), (role, samples))| {
-        Some(ProcessResult {
-            role: role.to_owned(),
-            usage: (*after)?.since((*before)?),
-            samples,
-        })
-    })
-    .collect()
-}
-
-/// What the checks left out.
-fn notes(recorder: &Recorder) -> Vec<String> {
-    match recorder.uncompared_statuses() {
-        0 => Vec::new(),
-        some => vec![format!(
-            "{} statuses say nothing of resource_info, so what their pods ask for was not \
-             compared",
-            human::count(some)
-        )],
-    }
-}
-
-fn verdict(result: &RunResult, complaints: &[String]) -> Verdict {
+fn verdict(result: &RunResult, complaints: &[String], held: &[Outcome]) -> Verdict {
     if result.totals.errors > 0 || !complaints.is_empty() {
         Verdict::WrongAnswers
-    } else if result.valid {
-        Verdict::Good
-    } else {
+    } else if !result.valid {
         Verdict::Incomplete
+    } else if held.iter().any(|outcome| !outcome.met) {
+        Verdict::Missed
+    } else {
+        Verdict::Good
     }
 }

@@ -33,6 +33,7 @@ pub struct Prepared {
 #[derive(Debug)]
 pub struct Session<'a> {
     args: &'a TargetArgs,
+    source: Source,
     server: Server,
     stop: &'a Stop,
 }
@@ -62,13 +63,7 @@ pub fn prepare(
     })
 }
 
-/// What was asked for, as results hold it.
-pub fn setup(
-    args: &TargetArgs,
-    source: &Source,
-    scenario: &Scenario,
-    load: &Load,
-) -> result::Scenario {
+fn setup(args: &TargetArgs, source: &Source, scenario: &Scenario, load: &Load) -> result::Scenario {
     let shown = |path: &Path| path.display().to_string();
     let over_cri = args.target == Kind::Cri;
     result::Scenario {
@@ -119,8 +114,13 @@ impl<'a> Session<'a> {
         load: &Load,
         stop: &'a Stop,
     ) -> Result<Self, RunError> {
-        let server = source.open(args, load.timeout, stop)?;
-        Ok(Self { args, server, stop })
+        let server = source.clone().open(args, load.timeout, stop)?;
+        Ok(Self {
+            args,
+            source,
+            server,
+            stop,
+        })
     }
 
     /// Runs a load through the door that was asked for.
@@ -160,6 +160,11 @@ impl<'a> Session<'a> {
                 load.run::<Tasks<ControllerTarget>>(&at, self.stop, counters, observer)
             }
         }
+    }
+
+    /// What is asked for, as results hold it.
+    pub fn setup(&self, scenario: &Scenario, load: &Load) -> result::Scenario {
+        setup(self.args, &self.source, scenario, load)
     }
 
     /// The processes under test, this one last.

@@ -3,7 +3,7 @@
 use crate::engine::Measured;
 use crate::human;
 use crate::operation::Operation;
-use crate::result::{LoadMode, LoadResult};
+use crate::result::LoadResult;
 
 /// The share of the offered rate that must have been reached.
 const LEAST_STARTED: f64 = 0.99;
@@ -51,14 +51,26 @@ pub fn reasons(
     reasons
 }
 
+/// Whether pods of an open loop were not started because too many were under way.
+pub fn too_few(load: &LoadResult) -> bool {
+    match (load.offered_pods_per_s, load.started_pods_per_s) {
+        (Some(offered), Some(started)) => started < offered * LEAST_STARTED,
+        _ => false,
+    }
+}
+
+/// Whether pods of an open loop that took `p50_ns` at the median were begun so late
+/// that it shows.
+pub fn too_late(load: &LoadResult, p50_ns: u64) -> bool {
+    load.lag
+        .is_some_and(|lag| lag.p99_ns as f64 > p50_ns as f64 * MOST_LAG)
+}
+
 /// Whether an open loop was one.
 fn kept_up(measured: &Measured, load: &LoadResult) -> Vec<String> {
     let mut reasons = Vec::new();
-    if load.mode == LoadMode::Closed {
-        return reasons;
-    }
     if let (Some(offered), Some(started)) = (load.offered_pods_per_s, load.started_pods_per_s)
-        && started < offered * LEAST_STARTED
+        && too_few(load)
     {
         reasons.push(format!(
             "pods were started at {}, {:.1} % short of the {} that were offered (at most 1 %)",
@@ -67,18 +79,16 @@ fn kept_up(measured: &Measured, load: &LoadResult) -> Vec<String> {
             human::rate(offered),
         ));
     }
-    let p50 = measured
-        .recorder
-        .histogram(Operation::Pod)
-        .value_at_quantile(0.5);
+    let pods = measured.recorder.histogram(Operation::Pod);
+    let p50_ns = pods.value_at_quantile(0.5);
     if let Some(lag) = load.lag
-        && lag.p99_ns as f64 > p50 as f64 * MOST_LAG
+        && too_late(load, p50_ns)
     {
         reasons.push(format!(
             "the generator began pods up to {} late (p99), more than a tenth of their median \
              latency of {}: give it more CPU, or a lower rate",
             human::nanoseconds(lag.p99_ns),
-            human::nanoseconds(p50),
+            human::nanoseconds(p50_ns),
         ));
     }
     reasons
@@ -90,7 +100,7 @@ mod tests {
 
     use super::*;
     use crate::recorder::Recorder;
-    use crate::result::Lag;
+    use crate::result::{Lag, LoadMode};
 
     fn measured(pods: u64) -> Measured {
         let mut recorder = Recorder::default();
@@ -147,7 +157,10 @@ mod tests {
         lost.lost = true;
         let load = LoadResult {
             mode: LoadMode::Closed,
-            ..open(1.0, 0.0, 1_000_000)
+            offered_pods_per_s: None,
+            started_pods_per_s: None,
+            lag: None,
+            max_in_flight: 1,
         };
         let complaints = ["a FIFO was left".to_owned()];
         let found = reasons(&lost, &load, Some(10), &complaints);

@@ -4,6 +4,7 @@ mod density;
 mod output;
 mod overhead;
 mod scenario;
+mod search;
 mod target;
 
 use std::ops::RangeInclusive;
@@ -18,9 +19,11 @@ pub use self::density::DensityArgs;
 pub use self::output::OutputArgs;
 pub use self::overhead::OverheadArgs;
 pub use self::scenario::{ScenarioArgs, ScenariosCommand};
+pub use self::search::SearchArgs;
 pub use self::target::TargetArgs;
 
 use crate::null::Faults;
+use crate::slo::Slo;
 
 /// The most containers a pod may have: far above what a node allows.
 const MAX_CONTAINERS: u32 = 1000;
@@ -65,6 +68,7 @@ pub enum Command {
         "  loadgen run steady --rate 300 --duration 1m\n",
         "  loadgen run ./scenario.toml --seed 7\n",
         "  loadgen run --endpoint /run/resource-slot-sandboxer.sock --concurrency 8\n",
+        "  loadgen run --slo 'pod.p99<200ms' --slo 'pod.rate>500'\n",
         "  loadgen run --sandboxer-arg=--sync --sandboxer-arg=always\n",
         "  loadgen run --target cri --pods 500 --concurrency 16\n",
         "  loadgen run --target cri --endpoint /run/containerd/containerd.sock\n",
@@ -83,6 +87,15 @@ pub enum Command {
     /// is saved as results/overhead-TIME-SEED/.
     #[command(after_help = EXIT_CODES)]
     Overhead(Box<OverheadArgs>),
+    /// Find the highest rate of pods that meets a threshold.
+    ///
+    /// Rates are tried in geometric steps until one misses, then between the highest that did not
+    /// and the lowest that did. Each is an open loop of its own with a warm-up, --duration long;
+    /// one that misses is tried once more. A run in which this program was late does not count.
+    /// The result, with the curve of latency over rate and its knee, is saved as
+    /// results/search-TIME-SEED/.
+    #[command(after_help = EXIT_CODES)]
+    Search(Box<SearchArgs>),
     /// Measure what a pod that is alive costs each process.
     ///
     /// The scenario's pods are started and stay. At several densities on the way, memory and file
@@ -110,6 +123,15 @@ pub struct RunArgs {
     /// What is run.
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+    /// Hold the run to this, as in pod.p99<20ms, or exit with code 3: any operation's mean, p50,
+    /// p90, p99, p999, max, rate (per second) or errors; may be repeated.
+    #[arg(
+        long,
+        env = "LOADGEN_SLO",
+        value_name = "THRESHOLD",
+        value_delimiter = ','
+    )]
+    pub slo: Vec<Slo>,
     /// On what.
     #[command(flatten)]
     pub target: TargetArgs,

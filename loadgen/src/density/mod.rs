@@ -96,8 +96,8 @@ pub fn run(args: &DensityArgs, command_line: Vec<String>) -> Result<Verdict, Run
     .map_err(RunError::Signals)?;
     let source = Source::of(&args.target)?;
     let prepared = session::prepare(&args.target, &load, &stop, style)?;
-    let setup = session::setup(&args.target, &source, &scenario, &load);
     let session = Session::open(source, &args.target, &load, &stop)?;
+    let setup = session.setup(&scenario, &load);
     let started = SystemTime::now();
     let (seen, points) = channel();
     let measured = {

@@ -44,7 +44,7 @@ pub struct Overrides {
     pub duration: Option<Duration>,
     /// With --rate: how long the warm-up before it is; "0s" for none.
     #[arg(long, env = "LOADGEN_WARM_UP", value_name = "TIME",
-          value_parser = humantime::parse_duration, requires = "rate")]
+          value_parser = humantime::parse_duration)]
     pub warm_up: Option<Duration>,
     /// How many pods of an open loop may be under way at once; the others wait, and that counts.
     #[arg(long, env = "LOADGEN_MAX_IN_FLIGHT", value_name = "N",
@@ -116,6 +116,9 @@ impl Overrides {
             scenario: scenario.name.clone(),
             why,
         };
+        if self.warm_up.is_some() && self.rate.is_none() {
+            return Err(mismatch(("warm-up", "it goes with --rate")));
+        }
         match (&mut scenario.load, self.rate) {
             (_, Some(rate)) => {
                 self.nothing_closed().map_err(mismatch)?;

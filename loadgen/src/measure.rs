@@ -1,0 +1,149 @@
+//! One measurement: a load on something that answers, and all that is seen of it.
+
+use std::time::SystemTime;
+
+use crate::engine::{Load, Measured};
+use crate::environment::Environment;
+use crate::error::RunError;
+use crate::human;
+use crate::operation::Operation;
+use crate::process::ProcessUsage;
+use crate::progress::{Reporter, Style};
+use crate::recorder::Recorder;
+use crate::result::{self, ProcessResult, RunResult, Sample};
+use crate::sampler::{Process, Sampler};
+use crate::session::{Prepared, Session};
+use crate::timeline::Timeline;
+use crate::validity;
+
+/// What was measured, of the load and of the processes.
+#[derive(Debug)]
+pub struct Observed {
+    /// When the load began.
+    pub started: SystemTime,
+    /// The load's figures.
+    pub measured: Measured,
+    timeline: Timeline,
+    processes: Vec<ProcessResult>,
+}
+
+/// Of what a result is.
+#[derive(Debug, Clone)]
+pub struct About<'a> {
+    /// The command line, program first.
+    pub command_line: Vec<String>,
+    /// What was asked for.
+    pub setup: result::Scenario,
+    /// What was put on it.
+    pub load: &'a Load,
+    /// The plan that this is a part of.
+    pub prepared: &'a Prepared,
+    /// Which operations are shown.
+    pub operations: &'static [Operation],
+    /// What was wrong with the servers in the end, in words.
+    pub complaints: &'a [String],
+}
+
+/// Runs a load, and looks at it and at the processes meanwhile.
+///
+/// # Errors
+/// As [`Load::run`].
+pub fn observe(
+    session: &Session<'_>,
+    load: &Load,
+    prepared: &Prepared,
+    operations: &'static [Operation],
+    style: Style,
+) -> Result<Observed, RunError> {
+    let processes = session.processes();
+    let before = usage(&processes);
+    let started = SystemTime::now();
+    let timeline = Timeline::default();
+    let (measured, samples) = {
+        let counters = load.counters();
+        let _reporter = Reporter::start(style, load.pods(), counters.clone());
+        let observer = timeline.writer(&counters, operations);
+        let sampler = Sampler::start(processes.clone());
+        let measured = session.run(load, prepared, &counters, observer)?;
+        (measured, sampler.finish())
+    };
+    let after = usage(&processes);
+    Ok(Observed {
+        started,
+        measured,
+        timeline,
+        processes: used(&before, &after, samples),
+    })
+}
+
+impl Observed {
+    /// As a result holds it.
+    pub fn result(&self, about: About<'_>) -> RunResult {
+        let (measured, load) = (&self.measured, about.load);
+        let offered = result::load(&load.shape, measured);
+        let planned = (!measured.timed_out).then(|| load.pods());
+        let reasons = validity::reasons(measured, &offered, planned, about.complaints);
+        RunResult {
+            schema: result::SCHEMA.to_owned(),
+            schema_version: result::SCHEMA_VERSION,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            command_line: about.command_line,
+            started_at: humantime::format_rfc3339_seconds(self.started).to_string(),
+            wall_s: measured.wall.as_secs_f64(),
+            complete: planned.is_none_or(|planned| measured.pods == planned),
+            valid: reasons.is_empty(),
+            reasons,
+            scenario: about.setup,
+            plan_hash: about.prepared.summary.hash.to_string(),
+            totals: result::totals(&measured.recorder, measured.wall),
+            load: offered,
+            phases: result::phases(&load.shape, &measured.recorder),
+            notes: notes(&measured.recorder),
+            operations: result::operations(&measured.recorder, about.operations),
+            errors: result::errors(&measured.recorder),
+            environment: Environment::of_this_machine(),
+            processes: self.processes.clone(),
+            timeline: self.timeline.intervals(measured.warm_up + measured.wall),
+        }
+    }
+}
+
+/// What the processes have used so far.
+fn usage(processes: &[Process]) -> Vec<Option<ProcessUsage>> {
+    let of = |(_, pid): &Process| {
+        if *pid == std::process::id() {
+            ProcessUsage::of_self()
+        } else {
+            ProcessUsage::of(*pid)
+        }
+    };
+    processes.iter().map(of).collect()
+}
+
+fn used(
+    before: &[Option<ProcessUsage>],
+    after: &[Option<ProcessUsage>],
+    samples: Vec<(&'static str, Vec<Sample>)>,
+) -> Vec<ProcessResult> {
+    let each = before.iter().zip(after).zip(samples);
+    each.filter_map(|((before, after), (role, samples))| {
+        Some(ProcessResult {
+            role: role.to_owned(),
+            usage: (*after)?.since((*before)?),
+            samples,
+        })
+    })
+    .collect()
+}
+
+/// What the checks left out.
+fn notes(recorder: &Recorder) -> Vec<String> {
+    match recorder.uncompared_statuses() {
+        0 => Vec::new(),
+        some => vec![format!(
+            "{} statuses say nothing of resource_info, so what their pods ask for was not \
+             compared",
+            human::count(some)
+        )],
+    }
+}
