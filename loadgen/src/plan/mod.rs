@@ -109,8 +109,6 @@ pub enum PodLife {
     CrashLoop {
         /// How often they are started again.
         restarts: u32,
-        /// How long they run each time.
-        exit_after: Duration,
     },
 }
 
@@ -180,9 +178,10 @@ impl Plan {
         let sandbox_id = draw.hex_id();
         let uid = draw.uuid();
         let app = draw.pick(APPS);
-        let life = self.life(index);
+        let mut lives = Draw::of_life(self.seed, index);
+        let life = self.life(&mut lives);
         let containers = (0..self.shape.containers.draw(&mut draw))
-            .map(|number| self.container(&mut draw, number, &life))
+            .map(|number| self.container(&mut draw, number, &mut lives))
             .collect();
         Pod {
             index,
@@ -196,23 +195,17 @@ impl Plan {
         }
     }
 
-    /// How long the pod at `index` stays.
-    fn life(&self, index: u64) -> PodLife {
-        let mut draw = Draw::of_life(self.seed, index);
+    fn life(&self, lives: &mut Draw) -> PodLife {
         match &self.shape.life {
-            Life::For(stay) => PodLife::For(Duration::from_millis(stay.draw(&mut draw))),
+            Life::For(stay) => PodLife::For(Duration::from_millis(stay.draw(lives))),
             Life::Held => PodLife::Held,
-            Life::CrashLoop {
-                restarts,
-                exit_after_ms,
-            } => PodLife::CrashLoop {
+            Life::CrashLoop { restarts, .. } => PodLife::CrashLoop {
                 restarts: *restarts,
-                exit_after: Duration::from_millis(exit_after_ms.draw(&mut draw)),
             },
         }
     }
 
-    fn container(&self, draw: &mut Draw, number: u64, life: &PodLife) -> Container {
+    fn container(&self, draw: &mut Draw, number: u64, lives: &mut Draw) -> Container {
         let id = draw.hex_id();
         let image = draw.pick(IMAGES);
         let resources = Resources::draw(draw, &self.shape);
@@ -223,8 +216,10 @@ impl Plan {
             name: format!("c{number}"),
             image,
             resources,
-            end: match (life, self.shape.signal) {
-                (PodLife::CrashLoop { exit_after, .. }, _) => End::Crash(*exit_after),
+            end: match (&self.shape.life, self.shape.signal) {
+                (Life::CrashLoop { exit_after_ms, .. }, _) => {
+                    End::Crash(Duration::from_millis(exit_after_ms.draw(lives)))
+                }
                 (_, SignalChoice::Kill) => End::Signal(Signal::Kill),
                 (_, SignalChoice::Term) => End::Signal(Signal::Term),
                 (_, SignalChoice::Mix) => End::Signal(mixed),
@@ -285,7 +280,7 @@ impl PodLife {
             Self::For(Duration::ZERO) => None,
             Self::For(stay) => Some(stay.as_nanos().to_le_bytes().to_vec()),
             Self::Held => Some(b"held".to_vec()),
-            Self::CrashLoop { restarts, .. } => Some(restarts.to_le_bytes().to_vec()),
+            Self::CrashLoop { restarts } => Some(restarts.to_le_bytes().to_vec()),
         }
     }
 }

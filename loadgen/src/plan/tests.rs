@@ -3,6 +3,7 @@ use std::collections::HashSet;
 use prost::Message;
 
 use super::*;
+use crate::scenario::Distribution;
 
 fn plan(seed: u64) -> Plan {
     Plan {
@@ -92,6 +93,96 @@ fn the_choice_of_signal_changes_nothing_else() {
         container.end = End::Signal(Signal::Kill);
     }
     assert_eq!(kill, term);
+}
+
+fn living(life: Life) -> Plan {
+    Plan {
+        seed: 42,
+        shape: PodShape {
+            life,
+            ..PodShape::default()
+        },
+    }
+}
+
+fn crashing(restarts: u32) -> Plan {
+    living(Life::CrashLoop {
+        restarts,
+        exit_after_ms: Distribution::Uniform(20, 60),
+    })
+}
+
+#[test]
+fn lives_change_nothing_else() {
+    let stay = Distribution::Exponential {
+        mean: 500.0,
+        max: 5000,
+    };
+    for life in [Life::For(stay), Life::Held] {
+        let (plan, base) = (living(life), plan(42));
+        for index in 0..50 {
+            let mut pod = plan.pod(index);
+            assert_ne!(pod.life, PodLife::For(Duration::ZERO));
+            pod.life = PodLife::For(Duration::ZERO);
+            assert_eq!(pod, base.pod(index));
+        }
+    }
+}
+
+#[test]
+fn a_crash_loop_changes_only_how_containers_end() {
+    for index in 0..50 {
+        let (mut pod, base) = (crashing(3).pod(index), plan(42).pod(index));
+        assert_eq!(pod.life, PodLife::CrashLoop { restarts: 3 });
+        for (container, before) in pod.containers.iter_mut().zip(&base.containers) {
+            assert_eq!(container.end.exit_status(), 1);
+            container.end = before.end;
+        }
+        pod.life = base.life.clone();
+        assert_eq!(pod, base);
+    }
+}
+
+#[test]
+fn what_crashes_tells_the_sandboxer_when_and_how() {
+    let mut times = HashSet::new();
+    for pod in (0..50).map(|index| crashing(3).pod(index)) {
+        for container in &pod.containers {
+            let End::Crash(after) = container.end else {
+                panic!("{:?}", container.end)
+            };
+            assert!((20..=60).contains(&after.as_millis()), "{after:?}");
+            times.insert(after);
+            let after = format!("{}ms", after.as_millis());
+            let spec: serde_json::Value =
+                serde_json::from_slice(&pod.config_json(container).unwrap()).unwrap();
+            assert_eq!(spec["annotations"][EXIT_AFTER], after);
+            assert_eq!(spec["annotations"][EXIT_CODE], "1");
+            let config = container.cri_config("image");
+            assert_eq!(config.annotations[EXIT_AFTER], after);
+            assert_eq!(config.annotations[EXIT_CODE], "1");
+        }
+    }
+    assert!(times.len() > 30, "each container has a time of its own");
+    for container in plan(42).pod(3).containers {
+        assert_eq!(container.cri_config("image").annotations.len(), 0);
+    }
+}
+
+#[test]
+fn every_life_is_another_hash() {
+    let constant = |ms| living(Life::For(Distribution::Constant(ms)));
+    let plans = [
+        constant(0),
+        constant(1),
+        constant(2),
+        living(Life::Held),
+        crashing(3),
+        crashing(4),
+    ];
+    let hashes = plans.map(|plan| hash(&plan, 10).unwrap().to_string());
+    assert_eq!(HashSet::from(hashes.clone()).len(), hashes.len());
+    assert_eq!(hashes[0], hash(&plan(42), 10).unwrap().to_string());
 }
 
 #[test]

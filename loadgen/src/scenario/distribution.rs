@@ -8,8 +8,9 @@ use super::Distribution;
 use crate::plan::Draw;
 
 /// How often a value outside the range is drawn again before the range's nearer
-/// end is taken.
-const TRIES: u32 = 100;
+/// end is taken. Where one draw in a hundred is in range, the least that a
+/// scenario may have, that happens once in 20,000 times.
+const TRIES: u32 = 1000;
 
 impl Distribution {
     /// One value.
@@ -182,7 +183,24 @@ mod tests {
             min: 50,
             max: 60,
         };
-        assert!(many(&far).iter().all(|value| *value == 50));
+        let mut draw = Draw::new(11, 0);
+        assert!((0..50).all(|_| far.draw(&mut draw) == 50));
+    }
+
+    #[test]
+    fn what_fits_once_in_a_hundred_times_does_not_pile_up_at_an_end() {
+        // 2.33 deviations from the mean is the last hundredth.
+        let rare = Distribution::Normal {
+            mean: 0.0,
+            sd: 1000.0,
+            min: 2326,
+            max: 1_000_000,
+        };
+        let mut draw = Draw::new(11, 0);
+        let values: Vec<_> = (0..2000).map(|_| rare.draw(&mut draw)).collect();
+        assert!(share(&values, |value| value == 2326) < 0.01);
+        // Half of what is beyond 2.33 deviations is beyond 2.58.
+        close(share(&values, |value| value > 2576), 0.5, 0.05);
     }
 
     /// A change here means that plans are no longer the same.
@@ -207,6 +225,21 @@ mod tests {
         };
         let drawn = [normal, log_normal, exponential].map(|d| d.draw(&mut draw));
         assert_eq!(drawn, [882_402, 754_923, 1_474_374]);
+
+        let mut draw = Draw::new(42, 8);
+        let others = [
+            Distribution::Uniform(0, 1_000_000),
+            Distribution::LogUniform(1, 1_000_000),
+            Distribution::Zipf {
+                exponent: 1.1,
+                values: (0..1000).collect(),
+            },
+            Distribution::Choice((0..1000).map(|value| (value, 1)).collect()),
+        ];
+        let drawn: Vec<_> = others
+            .map(|d| [d.draw(&mut draw), d.draw(&mut draw)])
+            .into();
+        assert_eq!(drawn, [[385_081, 972_701], [6, 43], [4, 91], [491, 415]]);
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 //! for follows from it, and from its seed everything random.
 
 mod distribution;
+mod entry;
 mod model;
 mod overrides;
 mod parse;

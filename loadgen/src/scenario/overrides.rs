@@ -1,8 +1,12 @@
 //! What a command line changes in a scenario.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use super::parse::{MAX_CONCURRENCY, MAX_CONNECTIONS, MAX_PODS, MAX_RATE, MAX_THREADS};
+use super::parse::{
+    MAX_CONCURRENCY, MAX_CONNECTIONS, MAX_DURATION, MAX_PODS, MAX_RATE, MAX_THREADS, MIN_RATE,
+    not_too_many,
+};
 use super::value::{self, Key};
 use super::{Arrivals, Distribution, Life, LoadShape, Phase, Rate, Scenario};
 use crate::plan::SignalChoice;
@@ -44,7 +48,7 @@ pub struct Overrides {
     pub duration: Option<Duration>,
     /// With --rate: how long the warm-up before it is; "0s" for none.
     #[arg(long, env = "LOADGEN_WARM_UP", value_name = "TIME",
-          value_parser = humantime::parse_duration)]
+          value_parser = time_or_none)]
     pub warm_up: Option<Duration>,
     /// How many pods of an open loop may be under way at once; the others wait, and that counts.
     #[arg(long, env = "LOADGEN_MAX_IN_FLIGHT", value_name = "N",
@@ -87,7 +91,7 @@ pub struct Overrides {
 pub struct Mismatch {
     option: &'static str,
     scenario: String,
-    why: &'static str,
+    why: Cow<'static, str>,
 }
 
 const NEEDS_CLOSED: &str = "it belongs to a closed loop, and this is an open one";
@@ -114,7 +118,7 @@ impl Overrides {
         let mismatch = |(option, why)| Mismatch {
             option,
             scenario: scenario.name.clone(),
-            why,
+            why: Cow::Borrowed(why),
         };
         if self.warm_up.is_some() && self.rate.is_none() {
             return Err(mismatch(("warm-up", "it goes with --rate")));
@@ -156,6 +160,17 @@ impl Overrides {
                     }
                 }
             }
+        }
+        if let LoadShape::Open { phases, .. } = &scenario.load {
+            not_too_many(phases).map_err(|why| Mismatch {
+                option: if self.rate.is_some() {
+                    "rate"
+                } else {
+                    "duration"
+                },
+                scenario: scenario.name.clone(),
+                why: Cow::Owned(why),
+            })?;
         }
         Ok(scenario)
     }
@@ -214,14 +229,22 @@ fn set<T: Clone>(field: &mut T, given: Option<&T>) {
 
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(rate) if rate > 0.0 && rate <= MAX_RATE => Ok(rate),
-        Ok(_) => Err(format!("not above 0 and at most {MAX_RATE}")),
+        Ok(rate) if (MIN_RATE..=MAX_RATE).contains(&rate) => Ok(rate),
+        Ok(_) => Err(format!("not from {MIN_RATE} to {MAX_RATE}")),
         Err(error) => Err(error.to_string()),
     }
 }
 
 fn time(text: &str) -> Result<Duration, String> {
     value::duration(text)
+}
+
+fn time_or_none(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(time) if time <= MAX_DURATION => Ok(time),
+        Ok(_) => Err("longer than thirty days".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn containers(text: &str) -> Result<Distribution, String> {

@@ -1,6 +1,6 @@
 //! From TOML to a scenario, with the line of whatever is wrong.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ pub(crate) const MAX_CONNECTIONS: u32 = 10_000;
 pub(crate) const MAX_THREADS: u32 = 256;
 /// The highest rate, in pods per second: far above what one machine makes.
 pub(crate) const MAX_RATE: f64 = 1_000_000.0;
+/// The lowest rate: about a pod a day.
+pub(crate) const MIN_RATE: f64 = 1e-5;
 /// The longest phase.
 pub(super) const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -62,7 +64,7 @@ pub enum ScenarioError {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a scenario")]
 struct Document {
     name: Spanned<String>,
     #[serde(default)]
@@ -75,7 +77,7 @@ struct Document {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct PodsTable {
     containers: Option<Spanned<Value>>,
     cpu_millicores: Option<Spanned<Value>>,
@@ -86,21 +88,21 @@ struct PodsTable {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct LoadTable {
-    concurrency: Option<Spanned<u32>>,
-    pods: Option<Spanned<u64>>,
-    warm_up_pods: Option<Spanned<u64>>,
+    concurrency: Option<Spanned<i64>>,
+    pods: Option<Spanned<i64>>,
+    warm_up_pods: Option<Spanned<i64>>,
     duration: Option<Spanned<String>>,
-    connections: Option<Spanned<u32>>,
-    threads: Option<Spanned<u32>>,
+    connections: Option<Spanned<i64>>,
+    threads: Option<Spanned<i64>>,
     timeout: Option<Spanned<String>>,
-    max_in_flight: Option<Spanned<u32>>,
+    max_in_flight: Option<Spanned<i64>>,
     phases: Option<Vec<Spanned<PhaseTable>>>,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct PhaseTable {
     name: Spanned<String>,
     duration: Spanned<String>,
@@ -133,10 +135,28 @@ impl Scenario {
                 message,
             }
         };
-        let document: Document =
-            toml::from_str(text).map_err(|e| at(e.span(), e.message().trim_end().to_owned()))?;
+        let document: Document = toml::from_str(text).map_err(|e| at(e.span(), named(text, &e)))?;
         let scenario = document.scenario();
         scenario.map_err(|problem| at(problem.span, problem.message))
+    }
+}
+
+/// What is wrong with a value's type, with its key, which the span leaves out.
+fn named(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().trim_end();
+    let message = message
+        .replace("expected i64", "expected a whole number")
+        .replace("expected u64", "expected a whole number from 0");
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let key = before
+        .and_then(|before| before.trim_end().strip_suffix('='))
+        .and_then(|before| {
+            let part_of_key = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+            before.trim_end().rsplit(|c| !part_of_key(c)).next()
+        });
+    match key {
+        None | Some("") => message,
+        Some(key) => format!("{key}: {message}"),
     }
 }
 
@@ -247,11 +267,7 @@ fn load(table: &Spanned<LoadTable>) -> Result<LoadShape, Problem> {
     if !phases.iter().any(|phase| phase.measured) {
         return Err(Problem::at(table, "no phase is measured".to_owned()));
     }
-    let pods: f64 = phases.iter().map(Phase::expected_pods).sum();
-    if pods > MAX_PODS as f64 {
-        let message = format!("the phases bring about {pods:.0} pods, more than {MAX_PODS}");
-        return Err(Problem::at(table, message));
-    }
+    not_too_many(&phases).map_err(|message| Problem::at(table, message))?;
     Ok(LoadShape::Open {
         phases,
         max_in_flight,
@@ -296,25 +312,23 @@ fn phase(table: &Spanned<PhaseTable>) -> Result<Phase, Problem> {
     })
 }
 
-fn number<T: Copy + PartialOrd + std::fmt::Display>(
-    given: Option<&Spanned<T>>,
+fn number<T: Copy + TryFrom<i64> + PartialOrd + std::fmt::Display>(
+    given: Option<&Spanned<i64>>,
     key: &str,
     default: T,
-    range: std::ops::RangeInclusive<T>,
+    range: RangeInclusive<T>,
 ) -> Result<T, Problem> {
     let Some(given) = given else {
         return Ok(default);
     };
-    let value = *given.get_ref();
-    if range.contains(&value) {
-        return Ok(value);
+    match T::try_from(*given.get_ref()) {
+        Ok(value) if range.contains(&value) => Ok(value),
+        _ => {
+            let (value, least, most) = (given.get_ref(), range.start(), range.end());
+            let message = format!("{key} is {value}, not from {least} to {most}");
+            Err(Problem::at(given, message))
+        }
     }
-    let message = format!(
-        "{key} is {value}, not from {} to {}",
-        range.start(),
-        range.end()
-    );
-    Err(Problem::at(given, message))
 }
 
 fn duration(given: &Spanned<String>, key: &str) -> Result<Duration, Problem> {
@@ -322,9 +336,16 @@ fn duration(given: &Spanned<String>, key: &str) -> Result<Duration, Problem> {
         .map_err(|message| Problem::at(given, format!("{key} {message}")))
 }
 
-impl Phase {
-    /// About how many pods it brings.
-    pub(crate) fn expected_pods(&self) -> f64 {
-        self.rate.mean() * self.duration.as_secs_f64()
+/// Whether phases bring no more pods than a run may have.
+pub(super) fn not_too_many(phases: &[Phase]) -> Result<(), String> {
+    let each = phases
+        .iter()
+        .map(|phase| phase.rate.mean() * phase.duration.as_secs_f64());
+    let pods: f64 = each.sum();
+    if pods <= MAX_PODS as f64 {
+        return Ok(());
     }
+    Err(format!(
+        "the phases bring about {pods:.0} pods, more than {MAX_PODS}"
+    ))
 }

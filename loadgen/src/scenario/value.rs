@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use toml::{Spanned, Value};
 
-use super::parse::MAX_RATE;
+use super::entry::{fields, list, only, ordered, pair, positive, real, whole};
+use super::parse::{MAX_DURATION, MAX_RATE, MIN_RATE};
 use super::{Distribution, Life, Rate};
 
 /// Something wrong, and where.
@@ -37,10 +38,11 @@ pub const CONTAINERS: Key = Key {
 };
 
 /// A request in millicores. The kernel takes no CFS quota below 1 ms of a period
-/// of 100 ms (`kernel/sched/core.c`, `min_cfs_quota_period`).
+/// of 100 ms (`kernel/sched/core.c`, `min_cfs_quota_period`), and no more than
+/// 2^18 shares (`kernel/sched/sched.h`, `MAX_SHARES`).
 pub const CPU_MILLICORES: Key = Key {
     name: "cpu_millicores",
-    range: 10..=1_000_000,
+    range: 10..=256_000,
 };
 
 /// A request in MiB.
@@ -55,11 +57,22 @@ pub const PIDS: Key = Key {
     range: 1..=1 << 22,
 };
 
-/// Milliseconds, at most thirty days.
-const MILLISECONDS: Key = Key {
-    name: "milliseconds",
-    range: 0..=30 * 24 * 3600 * 1000,
+/// Thirty days in milliseconds.
+const MAX_MS: u64 = 30 * 24 * 3600 * 1000;
+
+/// How long a pod stays, in milliseconds.
+const LIFE: Key = Key {
+    name: "life",
+    range: 0..=MAX_MS,
 };
+
+/// How long a container of a crash loop runs, in milliseconds.
+const EXIT_AFTER_MS: Key = Key {
+    name: "life.crash_loop.exit_after_ms",
+    range: 0..=MAX_MS,
+};
+
+const NANOS_PER_MS: u32 = 1_000_000;
 
 /// How often containers may be started again.
 const MAX_RESTARTS: u64 = 10_000;
@@ -111,12 +124,8 @@ fn of_table(value: &Value, key: &str) -> Result<Distribution, String> {
             let [mean, sd, min, max] = fields(inner, &name, ["mean", "sd", "min", "max"])?;
             let (min, max) = ordered(min, max, &name)?;
             let (mean, sd) = (real(mean, &name)?, positive(sd, &name)?);
-            // Beyond, hardly one draw in a million is within the range.
-            if mean + 5.0 * sd < min as f64 || mean - 5.0 * sd > max as f64 {
-                return Err(format!(
-                    "{name} hardly ever gives a value from {min} to {max}"
-                ));
-            }
+            let place = |end: f64| (end - mean) / sd;
+            often_enough(&name, min, max, place)?;
             Distribution::Normal { mean, sd, min, max }
         }
         "log_normal" => {
@@ -124,12 +133,8 @@ fn of_table(value: &Value, key: &str) -> Result<Distribution, String> {
                 fields(inner, &name, ["median", "sigma", "min", "max"])?;
             let (min, max) = ordered(min, max, &name)?;
             let (median, sigma) = (positive(median, &name)?, positive(sigma, &name)?);
-            let reach = libm::exp(5.0 * sigma);
-            if median * reach < min as f64 || median / reach > max as f64 {
-                return Err(format!(
-                    "{name} hardly ever gives a value from {min} to {max}"
-                ));
-            }
+            let place = |end: f64| libm::log(end.max(0.0) / median) / sigma;
+            often_enough(&name, min, max, place)?;
             Distribution::LogNormal {
                 median,
                 sigma,
@@ -171,6 +176,27 @@ fn of_table(value: &Value, key: &str) -> Result<Distribution, String> {
     })
 }
 
+/// The least share of draws that must be in range: then practically every value
+/// is one that was drawn, and none is the range's end for want of a better.
+const LEAST_SHARE: f64 = 0.01;
+
+/// Whether draws are in range often enough; `place` is how many standard
+/// deviations from the middle a value is.
+fn often_enough(name: &str, min: u64, max: u64, place: impl Fn(f64) -> f64) -> Result<(), String> {
+    let above = |deviations: f64| libm::erfc(deviations / std::f64::consts::SQRT_2) / 2.0;
+    // What rounds to the ends counts.
+    let share = above(place(min as f64 - 0.5)) - above(place(max as f64 + 0.5));
+    // Not a number is not enough, either.
+    if share >= LEAST_SHARE {
+        return Ok(());
+    }
+    Err(format!(
+        "{name} hardly ever gives a value from {min} to {max}: in {:.2} % of draws, and it must be \
+         1 % at least",
+        share * 100.0
+    ))
+}
+
 fn choices(value: &Value, name: &str) -> Result<Vec<(u64, u32)>, String> {
     let one = |value: &Value| match value.as_array().map(Vec::as_slice) {
         Some([value, weight]) => {
@@ -200,9 +226,11 @@ pub(super) fn life(value: &Value) -> Result<Life, String> {
         Value::String(text) => {
             let stay = humantime::parse_duration(text)
                 .map_err(|_| format!("life is {text:?}, not {LIVES}"))?;
-            let ms = u64::try_from(stay.as_millis()).unwrap_or(u64::MAX);
-            let ms = Value::Integer(i64::try_from(ms).unwrap_or(i64::MAX));
-            distribution(&ms, &MILLISECONDS).map(Life::For)
+            if !stay.subsec_nanos().is_multiple_of(NANOS_PER_MS) {
+                return Err(format!("life is {text:?}, not in whole milliseconds"));
+            }
+            let ms = i64::try_from(stay.as_millis()).unwrap_or(i64::MAX);
+            distribution(&Value::Integer(ms), &LIFE).map(Life::For)
         }
         Value::Table(table) if table.contains_key("crash_loop") => {
             let (_, inner) = only(value, "life", LIVES)?;
@@ -216,11 +244,11 @@ pub(super) fn life(value: &Value) -> Result<Life, String> {
             }
             Ok(Life::CrashLoop {
                 restarts: u32::try_from(restarts).unwrap_or(u32::MAX),
-                exit_after_ms: distribution(exit_after, &MILLISECONDS)?,
+                exit_after_ms: distribution(exit_after, &EXIT_AFTER_MS)?,
             })
         }
         Value::Integer(_) | Value::Array(_) | Value::Table(_) => {
-            distribution(value, &MILLISECONDS).map(Life::For)
+            distribution(value, &LIFE).map(Life::For)
         }
         _ => Err(format!("life is {value}, not {LIVES}")),
     }
@@ -231,16 +259,13 @@ pub(super) fn rate(value: &Value) -> Result<Rate, String> {
     const RATES: &str = "a number of pods per second, { ramp = [FROM, TO] } or { steps = [..] }";
     let one = |value: &Value, least: f64| {
         let rate = real(value, "rate")?;
-        if rate.is_finite() && rate >= least && rate <= MAX_RATE {
+        if (least..=MAX_RATE).contains(&rate) {
             Ok(rate)
         } else {
-            Err(format!(
-                "rate is {rate}, not above 0 and at most {MAX_RATE}"
-            ))
+            Err(format!("rate is {rate}, not from {least} to {MAX_RATE}"))
         }
     };
-    // A pod in a hundred thousand seconds: below is nothing at all.
-    let least = 1e-5;
+    let least = MIN_RATE;
     match value {
         Value::Integer(_) | Value::Float(_) => Ok(Rate::Constant(one(value, least)?)),
         Value::Table(_) => {
@@ -269,92 +294,11 @@ pub(super) fn rate(value: &Value) -> Result<Rate, String> {
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => Err(format!("is {text:?}, which is no time at all")),
-        Ok(time) if time > super::parse::MAX_DURATION => {
-            Err(format!("is {text:?}, longer than thirty days"))
-        }
+        Ok(time) if time > MAX_DURATION => Err(format!("is {text:?}, longer than thirty days")),
         Ok(time) => Ok(time),
         Err(e) => Err(format!(
             "is {text:?}, not a time such as \"500ms\" or \"2m\": {e}"
         )),
-    }
-}
-
-/// The only entry of a table.
-fn only<'a>(value: &'a Value, name: &str, forms: &str) -> Result<(&'a str, &'a Value), String> {
-    let mut entries = value.as_table().into_iter().flatten();
-    match (entries.next(), entries.next()) {
-        (Some((key, value)), None) => Ok((key, value)),
-        _ => Err(format!("{name} is {value}, not {forms}")),
-    }
-}
-
-/// These entries of a table, which must have them all and no others.
-fn fields<'a, const N: usize>(
-    value: &'a Value,
-    name: &str,
-    keys: [&str; N],
-) -> Result<[&'a Value; N], String> {
-    let wanted = keys.join(", ");
-    let table = value
-        .as_table()
-        .ok_or_else(|| format!("{name} is {value}, not a table of {wanted}"))?;
-    if let Some(other) = table.keys().find(|key| !keys.contains(&key.as_str())) {
-        return Err(format!(
-            "{name} has the unknown key {other:?}; it has {wanted}"
-        ));
-    }
-    let mut found = Vec::with_capacity(N);
-    for key in keys {
-        let value = table.get(key);
-        found.push(value.ok_or_else(|| format!("{name} lacks {key}; it has {wanted}"))?);
-    }
-    found.try_into().map_err(|_| format!("{name} has {wanted}"))
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> Result<&'a [Value], String> {
-    match value.as_array().map(Vec::as_slice) {
-        Some([]) | None => Err(format!("{name} is {value}, not a list of something")),
-        Some(list) => Ok(list),
-    }
-}
-
-fn pair(value: &Value, name: &str) -> Result<(u64, u64), String> {
-    match value.as_array().map(Vec::as_slice) {
-        Some([min, max]) => ordered(min, max, name),
-        _ => Err(format!("{name} is {value}, not [MIN, MAX]")),
-    }
-}
-
-fn ordered(min: &Value, max: &Value, name: &str) -> Result<(u64, u64), String> {
-    let (min, max) = (whole(min, name)?, whole(max, name)?);
-    if min > max {
-        return Err(format!(
-            "{name} has the minimum {min} above the maximum {max}"
-        ));
-    }
-    Ok((min, max))
-}
-
-fn whole(value: &Value, name: &str) -> Result<u64, String> {
-    let number = value.as_integer().and_then(|n| u64::try_from(n).ok());
-    number.ok_or_else(|| format!("{name} has {value}, not a whole number from 0"))
-}
-
-fn real(value: &Value, name: &str) -> Result<f64, String> {
-    let number = match value {
-        Value::Integer(number) => Some(*number as f64),
-        Value::Float(number) => Some(*number).filter(|number| number.is_finite()),
-        _ => None,
-    };
-    number.ok_or_else(|| format!("{name} has {value}, not a number"))
-}
-
-fn positive(value: &Value, name: &str) -> Result<f64, String> {
-    let number = real(value, name)?;
-    if number > 0.0 {
-        Ok(number)
-    } else {
-        Err(format!("{name} has {value}, not a number above 0"))
     }
 }
 
