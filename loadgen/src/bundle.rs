@@ -37,7 +37,7 @@ impl Bundles {
         stop: &Stop,
         mut progress: impl FnMut(u64),
     ) -> Result<Self, BundleError> {
-        let bundles = plan.shape.containers.range().1.saturating_mul(pods);
+        let bundles = plan.most_containers().saturating_mul(pods);
         let dir = directory(bundles)?;
         let mut hasher = PlanHasher::default();
         let mut containers = 0;
@@ -152,10 +152,7 @@ mod tests {
     use crate::scenario::PodShape;
 
     fn plan_of_three() -> Plan {
-        Plan {
-            seed: 5,
-            shape: PodShape::with_containers(1, 3),
-        }
+        Plan::new(5, PodShape::with_containers(1, 3))
     }
 
     #[test]

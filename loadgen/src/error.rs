@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 use containerd_sandbox::Code;
 
 use crate::scenario::{Mismatch, ScenarioError};
+use crate::trace::TraceError;
 
 /// The bundles could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +157,9 @@ pub enum RunError {
     /// See [`ScenarioChoiceError`].
     #[error(transparent)]
     Scenario(#[from] ScenarioChoiceError),
+    /// See [`TraceError`].
+    #[error(transparent)]
+    Trace(#[from] TraceError),
     /// See [`BundleError`].
     #[error(transparent)]
     Bundle(#[from] BundleError),

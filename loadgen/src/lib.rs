@@ -64,6 +64,7 @@ pub mod table;
 pub mod tape;
 pub mod target;
 pub mod timeline;
+pub mod trace;
 pub mod validity;
 
 use std::ffi::OsString;
@@ -97,6 +98,8 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Density(density) => {
             density::run(&density, words(args)).map_err(anyhow::Error::from)
         }
+        Command::Record(record) => to_stdout(|out| show::record(&record, out)),
+        Command::Replay(replay) => run::replay(&replay, words(args)).map_err(anyhow::Error::from),
         Command::Scenarios(command) => to_stdout(|out| show::scenarios(&command, out)),
         Command::Plan(command) => to_stdout(|out| show::plan(&command, out)),
         Command::Null(null) => null::run(&null.listen, null.die_with_parent, &null.faults())

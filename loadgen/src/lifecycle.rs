@@ -44,7 +44,6 @@ impl<'a, D: Door> Begun<'a, D> {
     ///
     /// All of it happens within a [`tokio::task::LocalSet`].
     pub fn new(door: &'a D, pod: &'a Pod, intended: Option<Intended>, calls: Calls<'a>) -> Self {
-        calls.tape.borrow_mut().pod_begun();
         Self {
             door,
             pod,

@@ -1,6 +1,8 @@
 //! `loadgen run`: prepare, load, look, tell.
 
-use crate::cli::RunArgs;
+use std::path::Path;
+
+use crate::cli::{OutputArgs, ReplayArgs, RunArgs, TargetArgs};
 use crate::engine::Load;
 use crate::error::RunError;
 use crate::exit::Verdict;
@@ -11,79 +13,131 @@ use crate::progress::Style;
 use crate::result::RunResult;
 use crate::save::{self, Saved};
 use crate::server::Source;
-use crate::session::{self, Session};
-use crate::slo::{self, Outcome};
+use crate::session::{self, Session, Workload};
+use crate::slo::{self, Outcome, Slo};
 use crate::stop::Stop;
 use crate::table;
+use crate::trace::Trace;
 
 /// The scenario that is run if none is named.
 pub const DEFAULT: &str = "churn";
 
-/// Runs a load and saves its result.
+/// What is put on what, and what comes of it.
+struct Course<'a> {
+    workload: Workload,
+    load: Load,
+    target: &'a TargetArgs,
+    output: &'a OutputArgs,
+    slo: &'a [Slo],
+    record: Option<&'a Path>,
+    command_line: Vec<String>,
+}
+
+/// Runs a scenario and saves its result.
 ///
 /// # Errors
 /// If there is no result; see [`RunError::is_interruption`].
 pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
-    let output = &args.output;
-    let style = Style::of_stderr(!output.no_progress && !output.quiet);
     let scenario = args.scenario.resolve(DEFAULT)?;
-    let load = Load::of(&scenario);
-    let source = Source::of(&args.target)?;
-    save::check(&output.results)?;
-    let stop = Stop::on_signals(move |stop| {
-        if !stop.aborted() {
-            style.say("Interrupted: letting what is under way end; once more to drop it");
-        }
-    })
-    .map_err(RunError::Signals)?;
-    let prepared = session::prepare(&args.target, &load, &stop, style)?;
-    style.say(&format!(
-        "Running {} pods with {} containers, plan {}",
-        human::count(load.pods()),
-        human::count(prepared.summary.containers),
-        prepared.summary.hash,
-    ));
-    let session = Session::open(source, &args.target, &load, &stop)?;
-    let setup = session.setup(&scenario, &load);
-    let operations = args.target.target.operations();
-    let observed = measure::observe(&session, &load, &prepared, operations, style)?;
-    let measured = &observed.measured;
-    let emptied = !measured.lost && measured.recorder.left_behind() == 0;
-    let stopped = session.close(emptied);
-    let complaints = stopped.as_ref().map_or(&[][..], |s| &s.complaints);
-    let result = observed.result(About {
+    Course {
+        workload: Workload::from(&scenario),
+        load: Load::of(&scenario),
+        target: &args.target,
+        output: &args.output,
+        slo: &args.slo,
+        record: args.record.as_deref(),
         command_line,
-        setup,
-        load: &load,
-        prepared: &prepared,
-        operations,
-        complaints,
-    });
-    let saved = Saved {
-        result: &result,
-        recorder: &measured.recorder,
-        started: observed.started,
-        wall: measured.wall,
-        logs: stopped.as_ref().map_or(&[], |stopped| &stopped.logs),
     }
-    .under(&output.results);
-    let held = slo::check(&args.slo, &result);
-    // The table is worth having even if the result could not be saved.
-    let mut text = if output.quiet {
-        table::problems(&result)
-    } else {
-        table::render(&result)
-    };
-    let shown = held.iter().filter(|held| !output.quiet || !held.met);
-    text.extend(shown.map(|outcome| format!("{outcome}\n")));
-    let how = Output {
-        json: output.json,
-        quiet: output.quiet,
-    };
-    let printed = print::print(how, text, saved.as_deref().ok(), &result);
-    saved?;
-    printed?;
-    Ok(verdict(&result, complaints, &held))
+    .run()
+}
+
+/// Plays a trace again and saves the result.
+///
+/// # Errors
+/// As [`run`], and if there is no trace.
+pub fn replay(args: &ReplayArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
+    let trace = Trace::read(&args.trace)?;
+    Course {
+        workload: Workload {
+            name: "replay".to_owned(),
+            document: format!("# {}, {} times as fast\n", trace.source, args.speed),
+            seed: 0,
+        },
+        load: args.load(&trace),
+        target: &args.target,
+        output: &args.output,
+        slo: &args.slo,
+        record: None,
+        command_line,
+    }
+    .run()
+}
+
+impl Course<'_> {
+    fn run(self) -> Result<Verdict, RunError> {
+        let (output, load) = (self.output, &self.load);
+        let style = Style::of_stderr(!output.no_progress && !output.quiet);
+        let source = Source::of(self.target)?;
+        save::check(&output.results)?;
+        let stop = Stop::on_signals(move |stop| {
+            if !stop.aborted() {
+                style.say("Interrupted: letting what is under way end; once more to drop it");
+            }
+        })
+        .map_err(RunError::Signals)?;
+        let prepared = session::prepare(self.target, load, &stop, style)?;
+        style.say(&format!(
+            "Running {} pods with {} containers, plan {}",
+            human::count(load.pods()),
+            human::count(prepared.summary.containers),
+            prepared.summary.hash,
+        ));
+        let session = Session::open(source, self.target, load, &stop)?;
+        let setup = session.setup(&self.workload, load);
+        let operations = self.target.target.operations();
+        let observed = measure::observe(&session, load, &prepared, operations, style)?;
+        let measured = &observed.measured;
+        let emptied = !measured.lost && measured.recorder.left_behind() == 0;
+        let stopped = session.close(emptied);
+        let complaints = stopped.as_ref().map_or(&[][..], |s| &s.complaints);
+        let result = observed.result(About {
+            command_line: self.command_line,
+            setup,
+            load,
+            prepared: &prepared,
+            operations,
+            complaints,
+        });
+        let saved = Saved {
+            result: &result,
+            recorder: &measured.recorder,
+            started: observed.started,
+            wall: measured.wall,
+            logs: stopped.as_ref().map_or(&[], |stopped| &stopped.logs),
+        }
+        .under(&output.results);
+        if let Some(path) = self.record {
+            let source = format!("loadgen run {}", self.workload.name);
+            Trace::of_plan(&load.plan, &measured.arrivals, source).write(path)?;
+        }
+        let held = slo::check(self.slo, &result);
+        // The table is worth having even if the result could not be saved.
+        let mut text = if output.quiet {
+            table::problems(&result)
+        } else {
+            table::render(&result)
+        };
+        let shown = held.iter().filter(|held| !output.quiet || !held.met);
+        text.extend(shown.map(|outcome| format!("{outcome}\n")));
+        let how = Output {
+            json: output.json,
+            quiet: output.quiet,
+        };
+        let printed = print::print(how, text, saved.as_deref().ok(), &result);
+        saved?;
+        printed?;
+        Ok(verdict(&result, complaints, &held))
+    }
 }
 
 fn verdict(result: &RunResult, complaints: &[String], held: &[Outcome]) -> Verdict {

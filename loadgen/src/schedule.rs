@@ -59,6 +59,27 @@ impl Schedule {
         }
     }
 
+    /// Of arrivals that are known, in order: one phase that ends with the last.
+    pub fn of(arrivals: &[Duration]) -> Self {
+        // A single pod takes no time to arrive, and a rate some.
+        let last = arrivals.last().copied().unwrap_or_default();
+        let duration = last.max(Duration::from_millis(1));
+        let phase = Phase {
+            name: "replay".to_owned(),
+            duration,
+            rate: Rate::Constant(arrivals.len() as f64 / duration.as_secs_f64()),
+            arrivals: Arrivals::Constant,
+            measured: true,
+        };
+        Self {
+            phases: vec![phase],
+            arrivals: arrivals
+                .iter()
+                .map(|at| Arrival { at: *at, phase: 0 })
+                .collect(),
+        }
+    }
+
     /// The phases.
     pub fn phases(&self) -> &[Phase] {
         &self.phases

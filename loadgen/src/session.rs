@@ -20,6 +20,27 @@ use crate::stop::Stop;
 use crate::tape::Counters;
 use crate::target::{ControllerTarget, TtrpcTarget};
 
+/// What a load is made of, as results hold it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workload {
+    /// The scenario's name.
+    pub name: String,
+    /// The whole of it.
+    pub document: String,
+    /// Where everything random comes from.
+    pub seed: u64,
+}
+
+impl From<&Scenario> for Workload {
+    fn from(scenario: &Scenario) -> Self {
+        Self {
+            name: scenario.name.clone(),
+            document: scenario.to_string(),
+            seed: scenario.seed,
+        }
+    }
+}
+
 /// What a load needs before its clock starts.
 #[derive(Debug, Clone)]
 pub struct Prepared {
@@ -63,7 +84,7 @@ pub fn prepare(
     })
 }
 
-fn setup(args: &TargetArgs, source: &Source, scenario: &Scenario, load: &Load) -> result::Scenario {
+fn setup(args: &TargetArgs, source: &Source, workload: &Workload, load: &Load) -> result::Scenario {
     let shown = |path: &Path| path.display().to_string();
     let over_cri = args.target == Kind::Cri;
     result::Scenario {
@@ -93,9 +114,9 @@ fn setup(args: &TargetArgs, source: &Source, scenario: &Scenario, load: &Load) -
         } else {
             args.namespace.clone()
         },
-        name: scenario.name.clone(),
-        document: scenario.to_string(),
-        seed: scenario.seed,
+        name: workload.name.clone(),
+        document: workload.document.clone(),
+        seed: workload.seed,
         pods: load.pods(),
         connections: load.connections,
         threads: load.threads,
@@ -163,8 +184,8 @@ impl<'a> Session<'a> {
     }
 
     /// What is asked for, as results hold it.
-    pub fn setup(&self, scenario: &Scenario, load: &Load) -> result::Scenario {
-        setup(self.args, &self.source, scenario, load)
+    pub fn setup(&self, workload: &Workload, load: &Load) -> result::Scenario {
+        setup(self.args, &self.source, workload, load)
     }
 
     /// The processes under test, this one last.

@@ -50,6 +50,9 @@ pub struct Part {
     pub measured: Recorder,
     /// Successes of the warm-up.
     pub warm_up: Recorder,
+    /// Pods that were begun, by their places in the plan, and when since the
+    /// beginning of the load.
+    pub begun: Vec<(u64, Duration)>,
 }
 
 /// What one thread measures.
@@ -150,8 +153,9 @@ pub fn tapes(counters: &[Arc<Counters>]) -> (Vec<Tape>, Collector) {
 }
 
 impl Tape {
-    /// A pod that is begun.
-    pub fn pod_begun(&mut self) {
+    /// The pod at `index` is begun, so long after the load was.
+    pub fn pod_begun(&mut self, index: u64, at: Duration) {
+        self.present.begun.push((index, at));
         self.counters.begun.fetch_add(1, Ordering::Release);
         let now = self.counters.in_flight();
         self.counters.most.fetch_max(now, Ordering::Relaxed);
@@ -211,11 +215,13 @@ impl Part {
     pub fn merge(&mut self, other: &Self) {
         self.measured.merge(&other.measured);
         self.warm_up.merge(&other.warm_up);
+        self.begun.extend_from_slice(&other.begun);
     }
 
     fn clear(&mut self) {
         self.measured.clear();
         self.warm_up.clear();
+        self.begun.clear();
     }
 }
 

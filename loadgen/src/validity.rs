@@ -113,6 +113,7 @@ mod tests {
             warm_up: Duration::ZERO,
             pods,
             most_in_flight: 1,
+            arrivals: Vec::new(),
             lost: false,
             timed_out: false,
         }

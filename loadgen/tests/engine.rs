@@ -73,17 +73,18 @@ fn put_on<O: Observer>(
     let stages = stages.to_vec();
     let load = Load {
         timeout: TIMEOUT,
-        plan: Plan {
-            seed: 1,
-            shape: PodShape {
+        plan: Plan::new(
+            1,
+            PodShape {
                 life,
                 ..PodShape::with_containers(0, 2)
             },
-        },
+        ),
         shape,
         connections: 2,
         threads: 2,
         stages,
+        speed: 1.0,
     };
     let bundles = Bundles::write(&load.plan, load.pods(), stop, |_| ()).unwrap();
     let at = TasksAt {

@@ -121,10 +121,7 @@ mod tests {
     use crate::scenario::PodShape;
 
     fn planned() -> Pod {
-        let plan = Plan {
-            seed: 1,
-            shape: PodShape::with_containers(2, 2),
-        };
+        let plan = Plan::new(1, PodShape::with_containers(2, 2));
         plan.pod(0)
     }
 

@@ -6,6 +6,7 @@ mod overhead;
 mod scenario;
 mod search;
 mod target;
+mod trace;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub use self::overhead::OverheadArgs;
 pub use self::scenario::{ScenarioArgs, ScenariosCommand};
 pub use self::search::SearchArgs;
 pub use self::target::TargetArgs;
+pub use self::trace::{RecordArgs, ReplayArgs};
 
 use crate::null::Faults;
 use crate::slo::Slo;
@@ -103,6 +105,19 @@ pub enum Command {
     /// with its 95 % confidence interval. The result is saved as results/density-TIME-SEED/.
     #[command(after_help = EXIT_CODES)]
     Density(Box<DensityArgs>),
+    /// Make a trace of what happened on a node, as a sandboxer's journal tells it.
+    ///
+    /// A trace says which pods came when, what they asked for, and how long they stayed. One of a
+    /// run is made by `loadgen run --record`. A sandboxer that is to be recorded from its beginning
+    /// must run with --history.
+    #[command(after_help = EXIT_CODES)]
+    Record(RecordArgs),
+    /// Play a trace again: the same pods at the same times, or faster or slower.
+    ///
+    /// It is an open loop, measured and saved as a run is. The hash of the plan is that of the
+    /// recording.
+    #[command(after_help = EXIT_CODES)]
+    Replay(Box<ReplayArgs>),
     /// List the shipped scenarios, or show one.
     Scenarios(ScenariosCommand),
     /// Show the hash of a plan, or one of its pods.
@@ -132,6 +147,9 @@ pub struct RunArgs {
         value_delimiter = ','
     )]
     pub slo: Vec<Slo>,
+    /// Write a trace of the run to this file, for `loadgen replay`.
+    #[arg(long, env = "LOADGEN_RECORD", value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// On what.
     #[command(flatten)]
     pub target: TargetArgs,

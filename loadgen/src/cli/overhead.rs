@@ -81,15 +81,12 @@ pub struct OverheadArgs {
 impl OverheadArgs {
     /// The plan of each round.
     pub fn plan(&self) -> Plan {
-        Plan {
-            seed: self.seed,
-            shape: PodShape {
-                signal: self.signal,
-                ..PodShape::with_containers(
-                    u64::from(*self.containers.0.start()),
-                    u64::from(*self.containers.0.end()),
-                )
-            },
-        }
+        let containers = self.containers.0.clone();
+        let (min, max) = containers.into_inner();
+        let shape = PodShape {
+            signal: self.signal,
+            ..PodShape::with_containers(u64::from(min), u64::from(max))
+        };
+        Plan::new(self.seed, shape)
     }
 }

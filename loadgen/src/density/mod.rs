@@ -97,7 +97,7 @@ pub fn run(args: &DensityArgs, command_line: Vec<String>) -> Result<Verdict, Run
     let source = Source::of(&args.target)?;
     let prepared = session::prepare(&args.target, &load, &stop, style)?;
     let session = Session::open(source, &args.target, &load, &stop)?;
-    let setup = session.setup(&scenario, &load);
+    let setup = session.setup(&(&scenario).into(), &load);
     let started = SystemTime::now();
     let (seen, points) = channel();
     let measured = {

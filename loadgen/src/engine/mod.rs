@@ -9,6 +9,7 @@ mod hold;
 mod shared;
 mod work;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub struct Load {
     pub plan: Plan,
     /// When which of them come.
     pub shape: Shape,
+    /// So many times shorter than in the plan is the time that pods stay.
+    pub speed: f64,
     /// How many connections the pods share.
     pub connections: usize,
     /// How many threads drive them; at most `connections`.
@@ -86,6 +89,9 @@ pub struct Measured {
     /// The most that were under way at once; with several threads, the sum of
     /// the most of each.
     pub most_in_flight: u64,
+    /// When pods were begun, or meant to be in an open loop, from the beginning of
+    /// the load, by index.
+    pub arrivals: Vec<Duration>,
     /// Whether a connection died.
     pub lost: bool,
     /// Whether a closed loop ended because its time was over.
@@ -115,6 +121,20 @@ impl Shape {
         }
     }
 
+    /// When pods came: those of a closed loop when they were begun.
+    fn arrivals(&self, begun: &BTreeMap<u64, Duration>) -> Vec<Duration> {
+        match self {
+            // One that was not begun ends what can be told.
+            Self::Closed(_) => (0..)
+                .map_while(|index| begun.get(&index).copied())
+                .collect(),
+            Self::Open { schedule, .. } => {
+                let arrivals = schedule.arrivals().iter().take(begun.len());
+                arrivals.map(|arrival| arrival.at).collect()
+            }
+        }
+    }
+
     /// The most pods that can be under way at once.
     fn most_in_flight(&self) -> u64 {
         match self {
@@ -136,6 +156,7 @@ impl Load {
             connections,
             threads: size(scenario.threads).min(connections),
             stages: Vec::new(),
+            speed: 1.0,
             shape,
         }
     }
@@ -197,8 +218,9 @@ impl Load {
         if let Some(pacer) = pacer {
             pacer.join().map_err(|_| EngineError::Panicked)?;
         }
-        let recorder = collector.join().map_err(|_| EngineError::Panicked)?;
-        Ok(shared.measured(recorder, over, counters))
+        let (recorder, begun) = collector.join().map_err(|_| EngineError::Panicked)?;
+        let arrivals = self.shape.arrivals(&begun);
+        Ok(shared.measured(recorder, arrivals, over, counters))
     }
 
     /// How tickets reach the threads of an open loop.
@@ -260,12 +282,14 @@ fn spawn<T: Send + 'static>(
 /// The sum of all intervals that counts, on their way to an observer.
 struct Summing<O> {
     whole: Recorder,
+    begun: BTreeMap<u64, Duration>,
     observer: O,
 }
 
 impl<O: Observer> Listener for Summing<O> {
     fn interval(&mut self, number: u32, part: &Part) {
         self.whole.merge(&part.measured);
+        self.begun.extend(part.begun.iter().copied());
         self.observer.interval(number, part);
     }
 
@@ -274,13 +298,14 @@ impl<O: Observer> Listener for Summing<O> {
     }
 }
 
-fn collect(collector: Collector, observer: impl Observer) -> Recorder {
+fn collect(collector: Collector, observer: impl Observer) -> (Recorder, BTreeMap<u64, Duration>) {
     let mut summing = Summing {
         whole: Recorder::default(),
+        begun: BTreeMap::new(),
         observer,
     };
     collector.run(&mut summing);
-    summing.whole
+    (summing.whole, summing.begun)
 }
 
 fn size(number: u32) -> usize {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::hold::Hold;
 use super::{LEAD, Load, Measured, Shape, size};
@@ -74,6 +74,7 @@ impl Shared {
     pub(super) fn measured(
         &self,
         recorder: Recorder,
+        arrivals: Vec<Duration>,
         over: Instant,
         counters: &[Arc<Counters>],
     ) -> Measured {
@@ -93,6 +94,7 @@ impl Shared {
             warm_up: since.saturating_duration_since(self.base),
             pods: pods.sum(),
             most_in_flight: most.sum(),
+            arrivals,
             lost: self.lost.load(Ordering::Relaxed),
             timed_out: self.timed_out.load(Ordering::Relaxed),
         }

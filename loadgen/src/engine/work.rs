@@ -213,7 +213,7 @@ impl Local {
             timeout: self.shared.load.timeout,
         };
         let begun = Begun::new(door, pod, intended, calls);
-        self.note_begun(intended, begun.at());
+        self.note_begun(pod, intended, begun.at());
         let running = begun.start().await;
         drop(started);
         let end = match running {
@@ -230,6 +230,7 @@ impl Local {
     async fn live<D: Door>(&self, pod: &Pod, running: Started<'_, D>) -> PodEnd {
         match pod.life {
             PodLife::For(stay) => {
+                let stay = stay.div_f64(self.shared.load.speed);
                 if !stay.is_zero() {
                     tokio::select! {
                         () = tokio::time::sleep(stay) => {}
@@ -251,14 +252,14 @@ impl Local {
         }
     }
 
-    fn note_begun(&self, intended: Option<Intended>, begun: Instant) {
-        let (Some(intended), Shape::Open { schedule, .. }) = (intended, &self.shared.load.shape)
-        else {
-            return;
-        };
-        if begun <= self.shared.base + schedule.end_of(intended.phase) {
+    fn note_begun(&self, pod: &Pod, intended: Option<Intended>, begun: Instant) {
+        let base = self.shared.base;
+        let mut tape = self.tape.borrow_mut();
+        tape.pod_begun(pod.index, begun.saturating_duration_since(base));
+        if let (Some(intended), Shape::Open { schedule, .. }) = (intended, &self.shared.load.shape)
+            && begun <= base + schedule.end_of(intended.phase)
+        {
             // Of every phase, whether it counts or not.
-            let mut tape = self.tape.borrow_mut();
             tape.part(true).phase(intended.phase).started += 1;
         }
     }

@@ -167,6 +167,7 @@ fn load(args: &OverheadArgs, plan: Plan) -> Load {
         connections: 1,
         threads: 1,
         stages: Vec::new(),
+        speed: 1.0,
     }
 }
 

@@ -37,7 +37,10 @@ pub(super) fn sandbox_config(pod: &Pod) -> PodSandboxConfig {
 /// One of its containers.
 pub(super) fn container_config(container: &Container, image: &str) -> ContainerConfig {
     let stated = &container.resources;
-    let mut unified = HashMap::from([(PIDS_MAX.to_owned(), stated.pids.to_string())]);
+    let mut unified = HashMap::new();
+    if let Some(pids) = stated.pids {
+        unified.insert(PIDS_MAX.to_owned(), pids.to_string());
+    }
     if let Some(reserved) = stated.memory_reservation {
         unified.insert(MEMORY_MIN.to_owned(), reserved.to_string());
     }
@@ -89,10 +92,7 @@ mod tests {
 
     #[test]
     fn a_container_carries_all_that_the_plan_states() {
-        let plan = Plan {
-            seed: 1,
-            shape: PodShape::with_containers(3, 3),
-        };
+        let plan = Plan::new(1, PodShape::with_containers(3, 3));
         for container in (0..50).flat_map(|index| plan.pod(index).containers) {
             let stated = container.resources;
             let config = container_config(&container, "image");
@@ -103,7 +103,7 @@ mod tests {
                 resources.memory_limit_in_bytes.to_string(),
                 number(stated.memory_limit)
             );
-            assert_eq!(resources.unified["pids.max"], stated.pids.to_string());
+            assert_eq!(resources.unified["pids.max"], number(stated.pids));
             assert_eq!(
                 resources.unified.get("memory.min").cloned(),
                 stated.memory_reservation.map(|bytes| bytes.to_string())

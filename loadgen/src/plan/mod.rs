@@ -10,11 +10,14 @@ mod sandbox_config;
 mod sandbox_record;
 mod spec;
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use containerd_client::types::Sandbox as SandboxRecord;
 use k8s_cri::v1::{ContainerConfig, PodSandboxConfig};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::resources::ResourceInfo;
@@ -44,7 +47,8 @@ pub enum SignalChoice {
 }
 
 /// A signal that ends a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Signal {
     /// SIGKILL.
     Kill,
@@ -74,10 +78,13 @@ pub struct Plan {
     pub seed: u64,
     /// What pods are like.
     pub shape: PodShape,
+    /// Pods that are not drawn, but were recorded.
+    recorded: Option<Arc<[Pod]>>,
 }
 
 /// One pod of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Pod {
     /// Its place in the plan.
     pub index: u64,
@@ -88,9 +95,9 @@ pub struct Pod {
     /// The pod's uid.
     pub uid: String,
     /// The Kubernetes namespace.
-    pub namespace: &'static str,
+    pub namespace: Cow<'static, str>,
     /// The value of its `app` label.
-    pub app: &'static str,
+    pub app: Cow<'static, str>,
     /// Its containers, in the order they are started in.
     pub containers: Vec<Container>,
     /// How long it stays once they run.
@@ -98,10 +105,11 @@ pub struct Pod {
 }
 
 /// How long a pod stays once all its containers run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PodLife {
     /// So long.
-    For(Duration),
+    For(#[serde(with = "millis")] Duration),
     /// Until no more pods are started.
     Held,
     /// Until its containers have ended by themselves and have been started again so
@@ -113,14 +121,15 @@ pub enum PodLife {
 }
 
 /// One container of a pod.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Container {
     /// The task's id.
     pub id: String,
     /// The container's name in the pod.
     pub name: String,
     /// Its image.
-    pub image: &'static str,
+    pub image: Cow<'static, str>,
     /// What its spec asks for.
     pub resources: Resources,
     /// How it ends.
@@ -128,12 +137,30 @@ pub struct Container {
 }
 
 /// How a container ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum End {
     /// By a signal.
     Signal(Signal),
     /// By itself, with exit status 1, so long after it was started.
-    Crash(Duration),
+    Crash(#[serde(with = "millis")] Duration),
+}
+
+/// Times in milliseconds.
+mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        u64::try_from(time.as_millis())
+            .unwrap_or(u64::MAX)
+            .serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_millis)
+    }
 }
 
 /// The exit status of a container that ends by itself.
@@ -172,8 +199,51 @@ const EXIT_AFTER: &str = "resource-slot.kuasar.io/exit-after";
 const EXIT_CODE: &str = "resource-slot.kuasar.io/exit-code";
 
 impl Plan {
+    /// Pods of this shape.
+    pub fn new(seed: u64, shape: PodShape) -> Self {
+        Self {
+            seed,
+            shape,
+            recorded: None,
+        }
+    }
+
+    /// These pods.
+    pub fn recorded(pods: impl Into<Arc<[Pod]>>) -> Self {
+        Self {
+            seed: 0,
+            shape: PodShape::default(),
+            recorded: Some(pods.into()),
+        }
+    }
+
+    /// The most containers that a pod has.
+    pub fn most_containers(&self) -> u64 {
+        match &self.recorded {
+            None => self.shape.containers.range().1,
+            Some(pods) => pods
+                .iter()
+                .map(|pod| pod.containers.len() as u64)
+                .max()
+                .unwrap_or(0),
+        }
+    }
+
     /// The pod at `index`.
+    ///
+    /// # Panics
+    /// If the plan was recorded and has no such pod.
     pub fn pod(&self, index: u64) -> Pod {
+        match &self.recorded {
+            None => self.draw(index),
+            Some(pods) => {
+                let place = usize::try_from(index).unwrap_or(usize::MAX);
+                pods[place].clone()
+            }
+        }
+    }
+
+    fn draw(&self, index: u64) -> Pod {
         let mut draw = Draw::new(self.seed, index);
         let sandbox_id = draw.hex_id();
         let uid = draw.uuid();
@@ -188,8 +258,8 @@ impl Plan {
             sandbox_id,
             name: format!("{app}-{index}"),
             uid,
-            namespace: "default",
-            app,
+            namespace: Cow::Borrowed("default"),
+            app: Cow::Borrowed(app),
             containers,
             life,
         }
@@ -214,7 +284,7 @@ impl Plan {
         Container {
             id,
             name: format!("c{number}"),
-            image,
+            image: Cow::Borrowed(image),
             resources,
             end: match (&self.shape.life, self.shape.signal) {
                 (Life::CrashLoop { exit_after_ms, .. }, _) => {

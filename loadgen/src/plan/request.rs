@@ -1,5 +1,7 @@
 //! The resources that one container's spec states.
 
+use serde::{Deserialize, Serialize};
+
 use crate::resources::ResourceInfo;
 use crate::scenario::PodShape;
 
@@ -18,7 +20,8 @@ pub(super) const PERIOD_US: u64 = 100_000;
 const MIB: u64 = 1 << 20;
 
 /// The cgroup v1 values of a container's `linux.resources`; `None` is left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Resources {
     /// `cpu.shares`.
     pub shares: u64,
@@ -29,7 +32,7 @@ pub struct Resources {
     /// `memory.reservation`, in bytes.
     pub memory_reservation: Option<u64>,
     /// `pids.limit`.
-    pub pids: u64,
+    pub pids: Option<u64>,
 }
 
 impl Resources {
@@ -50,7 +53,27 @@ impl Resources {
             quota_us: (!draw.once_in(8)).then_some(millicores * cpu_factor * PERIOD_US / 1000),
             memory_limit: (!draw.once_in(16)).then_some(memory / 2 * memory_factor),
             memory_reservation: (!draw.once_in(8)).then_some(memory),
-            pids: shape.pids.draw(draw),
+            pids: Some(shape.pids.draw(draw)),
+        }
+    }
+
+    /// Those of which a sandboxer makes this, as far as they can say it: neither
+    /// storage nor bandwidth.
+    pub(crate) fn of_info(info: &ResourceInfo) -> Self {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "such a cast saturates"
+        )]
+        let whole = |number: f64| number.round() as u64;
+        Self {
+            shares: info.cpu_request.map_or(NO_REQUEST_SHARES, |cores| {
+                whole(cores * SHARES_PER_CORE as f64)
+            }),
+            quota_us: info.cpu_limit.map(|cores| whole(cores * PERIOD_US as f64)),
+            memory_limit: info.memory_limit,
+            memory_reservation: info.memory_request,
+            pids: info.pid_limit,
         }
     }
 
@@ -62,7 +85,7 @@ impl Resources {
                 .then_some(self.shares as f64 / SHARES_PER_CORE as f64),
             memory_limit: self.memory_limit,
             memory_request: self.memory_reservation,
-            pid_limit: Some(self.pids),
+            pid_limit: self.pids,
             storage_limit: None,
             network_bandwidth: None,
         }
@@ -80,7 +103,7 @@ mod tests {
             quota_us: Some(150_000),
             memory_limit: None,
             memory_reservation: Some(MIB),
-            pids: 32,
+            pids: Some(32),
         };
         assert_eq!(
             resources.info(),
@@ -94,6 +117,14 @@ mod tests {
                 network_bandwidth: None,
             }
         );
+    }
+
+    #[test]
+    fn what_a_sandboxer_makes_of_them_says_what_they_were() {
+        for index in 0..200 {
+            let drawn = Resources::draw(&mut Draw::new(4, index), &PodShape::default());
+            assert_eq!(Resources::of_info(&drawn.info()), drawn);
+        }
     }
 
     #[test]
@@ -112,7 +143,7 @@ mod tests {
             }
             // The kernel takes no quota below a millisecond.
             assert!(drawn.quota_us.is_none_or(|quota| quota >= 1000));
-            assert!((32..=4096).contains(&drawn.pids));
+            assert!(drawn.pids.is_some_and(|pids| (32..=4096).contains(&pids)));
             unlimited += u32::from(info.cpu_limit.is_none());
             unrequested += u32::from(info.cpu_request.is_none());
         }

@@ -18,9 +18,9 @@ pub const UID_LABEL: &str = "io.kubernetes.pod.uid";
 
 fn labels(pod: &Pod) -> [(&'static str, &str); 4] {
     [
-        ("app", pod.app),
+        ("app", &*pod.app),
         ("io.kubernetes.pod.name", &pod.name),
-        ("io.kubernetes.pod.namespace", pod.namespace),
+        ("io.kubernetes.pod.namespace", &*pod.namespace),
         (UID_LABEL, &pod.uid),
     ]
 }
@@ -30,7 +30,7 @@ fn config(pod: &Pod, labels: HashMap<String, String>) -> PodSandboxConfig {
         metadata: Some(PodSandboxMetadata {
             name: pod.name.clone(),
             uid: pod.uid.clone(),
-            namespace: pod.namespace.to_owned(),
+            namespace: pod.namespace.clone().into_owned(),
             attempt: 0,
         }),
         hostname: pod.name.clone(),

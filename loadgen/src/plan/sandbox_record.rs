@@ -92,16 +92,12 @@ mod tests {
 
     #[test]
     fn a_record_carries_the_pods_configuration_as_json() {
-        let pod = Plan {
-            seed: 1,
-            shape: PodShape::with_containers(1, 1),
-        }
-        .pod(0);
+        let pod = Plan::new(1, PodShape::with_containers(1, 1)).pod(0);
         let record = record(&pod);
         let metadata: Value = serde_json::from_slice(&record.extensions["metadata"].value).unwrap();
         let config = &metadata["Metadata"]["Config"];
         assert_eq!(config["metadata"]["uid"], pod.uid);
-        assert_eq!(config["labels"]["app"], pod.app);
+        assert_eq!(config["labels"]["app"], *pod.app);
         let options = &config["linux"]["security_context"]["namespace_options"];
         assert_eq!(options["network"], 2);
         assert_eq!(metadata["Metadata"]["ID"], pod.sandbox_id);

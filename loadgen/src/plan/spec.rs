@@ -71,7 +71,8 @@ struct LinuxResources {
     devices: [Device; 1],
     memory: Memory,
     cpu: Cpu,
-    pids: Pids,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pids: Option<Pids>,
 }
 
 #[derive(Serialize)]
@@ -208,7 +209,7 @@ fn resources(stated: &Resources) -> LinuxResources {
             quota: stated.quota_us,
             period: PERIOD_US,
         },
-        pids: Pids { limit: stated.pids },
+        pids: stated.pids.map(|limit| Pids { limit }),
     }
 }
 
@@ -221,10 +222,10 @@ pub(super) fn config_json(pod: &Pod, container: &Container) -> serde_json::Resul
     let mut annotations = BTreeMap::from([
         ("io.kubernetes.cri.container-name", &*container.name),
         ("io.kubernetes.cri.container-type", "container"),
-        ("io.kubernetes.cri.image-name", container.image),
+        ("io.kubernetes.cri.image-name", &*container.image),
         ("io.kubernetes.cri.sandbox-id", &pod.sandbox_id),
         ("io.kubernetes.cri.sandbox-name", &pod.name),
-        ("io.kubernetes.cri.sandbox-namespace", pod.namespace),
+        ("io.kubernetes.cri.sandbox-namespace", &*pod.namespace),
         ("io.kubernetes.cri.sandbox-uid", &pod.uid),
     ]);
     annotations.extend(own.iter().map(|(key, value)| (*key, &**value)));

@@ -6,10 +6,7 @@ use super::*;
 use crate::scenario::Distribution;
 
 fn plan(seed: u64) -> Plan {
-    Plan {
-        seed,
-        shape: PodShape::default(),
-    }
+    Plan::new(seed, PodShape::default())
 }
 
 #[test]
@@ -80,7 +77,7 @@ fn the_choice_of_signal_changes_nothing_else() {
             signal,
             ..PodShape::default()
         };
-        Plan { seed: 3, shape }.pod(5)
+        Plan::new(3, shape).pod(5)
     };
     let (kill, mut term) = (only(SignalChoice::Kill), only(SignalChoice::Term));
     assert!(
@@ -96,13 +93,11 @@ fn the_choice_of_signal_changes_nothing_else() {
 }
 
 fn living(life: Life) -> Plan {
-    Plan {
-        seed: 42,
-        shape: PodShape {
-            life,
-            ..PodShape::default()
-        },
-    }
+    let shape = PodShape {
+        life,
+        ..PodShape::default()
+    };
+    Plan::new(42, shape)
 }
 
 fn crashing(restarts: u32) -> Plan {
@@ -198,7 +193,10 @@ fn a_config_json_looks_like_containerds() {
         let resources = &spec["linux"]["resources"];
         assert_eq!(resources["cpu"]["shares"], container.resources.shares);
         assert_eq!(resources["cpu"]["period"], 100_000);
-        assert_eq!(resources["pids"]["limit"], container.resources.pids);
+        assert_eq!(
+            resources["pids"]["limit"].as_u64(),
+            container.resources.pids
+        );
         assert_eq!(
             resources["memory"]
                 .get("limit")
@@ -232,7 +230,7 @@ fn a_pod_shows_the_sum_of_its_containers() {
         .map(|i| plan(1).pod(i))
         .find(|p| p.containers.len() == 3);
     let pod = pod.unwrap();
-    let pids: u64 = pod.containers.iter().map(|c| c.resources.pids).sum();
+    let pids: u64 = pod.containers.iter().filter_map(|c| c.resources.pids).sum();
     assert_eq!(pod.resources().pid_limit, Some(pids));
     let shares: u64 = pod.containers.iter().map(|c| c.resources.shares).sum();
     assert!(pod.resources().cpu_request.unwrap() * 1024.0 <= shares as f64);

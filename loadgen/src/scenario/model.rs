@@ -192,10 +192,7 @@ impl Default for PodShape {
 impl Scenario {
     /// Its requests.
     pub fn plan(&self) -> Plan {
-        Plan {
-            seed: self.seed,
-            shape: self.pods.clone(),
-        }
+        Plan::new(self.seed, self.pods.clone())
     }
 }
 

@@ -73,7 +73,7 @@ pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunE
     let source = Source::of(&args.target)?;
     let load = Load::of(&first);
     let session = Session::open(source, &args.target, &load, &stop)?;
-    let setup = session.setup(&first, &load);
+    let setup = session.setup(&(&first).into(), &load);
     let started = SystemTime::now();
 
     let mut ascent = Ascent::new(steps);
@@ -157,7 +157,7 @@ impl Found {
             if stop.requested() {
                 return Ok(None);
             }
-            let setup = session.setup(scenario, &load);
+            let setup = session.setup(&scenario.into(), &load);
             let result = observed.result(About {
                 command_line: Vec::new(),
                 setup,
