@@ -54,6 +54,7 @@ pub mod save;
 pub mod scenario;
 pub mod schedule;
 pub mod search;
+pub mod schema;
 pub mod server;
 pub mod session;
 pub mod show;
@@ -98,6 +99,7 @@ pub fn main(args: &[OsString]) -> Verdict {
             density::run(&density, words(args)).map_err(anyhow::Error::from)
         }
         Command::Scenarios(command) => to_stdout(|out| show::scenarios(&command, out)),
+        Command::Schema => to_stdout(schema::write),
         Command::Plan(command) => to_stdout(|out| show::plan(&command, out)),
         Command::Null(null) => null::run(&null.listen, null.die_with_parent, &null.faults())
             .map(|()| Verdict::Good)

@@ -80,7 +80,7 @@ impl Observed {
     /// As a result holds it.
     pub fn result(&self, about: About<'_>) -> RunResult {
         let (measured, load) = (&self.measured, about.load);
-        let offered = result::load(&load.shape, measured);
+        let offered = result::offered(&load.shape, measured);
         let planned = (!measured.timed_out).then(|| load.pods());
         let reasons = validity::reasons(measured, &offered, planned, about.complaints);
         RunResult {

@@ -105,6 +105,8 @@ pub enum Command {
     Density(Box<DensityArgs>),
     /// List the shipped scenarios, or show one.
     Scenarios(ScenariosCommand),
+    /// Print the JSON schema of a run's result.json.
+    Schema,
     /// Show the hash of a plan, or one of its pods.
     Plan(Box<PlanCommand>),
     /// Serve as a sandboxer that keeps only what it must to answer.
