@@ -23,6 +23,7 @@ pub mod cli;
 pub mod columns;
 pub mod containerd;
 pub mod density;
+pub mod csv;
 pub mod door;
 pub mod embedded;
 pub mod endpoint;
