@@ -37,6 +37,8 @@ pub mod human;
 pub mod image;
 pub mod lifecycle;
 pub mod measure;
+#[cfg(test)]
+mod made_up;
 pub mod node;
 pub mod null;
 pub mod operation;
@@ -47,6 +49,7 @@ pub mod print;
 pub mod process;
 pub mod progress;
 pub mod recorder;
+pub mod report;
 pub mod resources;
 pub mod result;
 pub mod run;
@@ -100,6 +103,7 @@ pub fn main(args: &[OsString]) -> Verdict {
             density::run(&density, words(args)).map_err(anyhow::Error::from)
         }
         Command::Scenarios(command) => to_stdout(|out| show::scenarios(&command, out)),
+        Command::Report(report) => report::run(&report).map_err(anyhow::Error::from),
         Command::Schema => to_stdout(schema::write),
         Command::Plan(command) => to_stdout(|out| show::plan(&command, out)),
         Command::Null(null) => null::run(&null.listen, null.die_with_parent, &null.faults())

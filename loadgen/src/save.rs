@@ -5,9 +5,11 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::csv;
 use crate::error::SaveError;
 use crate::hdr_log;
 use crate::recorder::Recorder;
+use crate::report;
 use crate::result::RunResult;
 
 /// How many runs of one second and seed can be saved.
@@ -17,6 +19,12 @@ const MAX_ATTEMPTS: u32 = 1000;
 pub const RESULT_FILE: &str = "result.json";
 /// See [`hdr_log`].
 pub const HISTOGRAM_FILE: &str = "latencies.hlog";
+/// See [`csv::operations`].
+pub const OPERATIONS_FILE: &str = "operations.csv";
+/// See [`csv::timeline`].
+pub const TIMELINE_FILE: &str = "timeline.csv";
+/// See [`report`].
+pub const REPORT_FILE: &str = "report.html";
 
 /// What is saved.
 #[derive(Debug)]
@@ -60,16 +68,31 @@ impl Saved<'_> {
     pub fn under(&self, results: &Path) -> Result<PathBuf, SaveError> {
         let (at, seed) = (&self.result.started_at, self.result.scenario.seed);
         let dir = directory(results, "run", at, seed)?;
-        file(&dir, RESULT_FILE, |out| {
-            serde_json::to_writer_pretty(&mut *out, self.result)?;
-            writeln!(out)
-        })?;
         file(&dir, HISTOGRAM_FILE, |out| {
             hdr_log::write(out, self.recorder, self.started, self.wall)
         })?;
+        documents(&dir, self.result)?;
         copy(self.logs, &dir)?;
         Ok(dir)
     }
+}
+
+/// Writes a result and what follows from it and the histograms, which are in the
+/// directory already.
+///
+/// # Errors
+/// [`SaveError`], naming the file.
+pub fn documents(dir: &Path, result: &RunResult) -> Result<(), SaveError> {
+    file(dir, RESULT_FILE, |out| {
+        serde_json::to_writer_pretty(&mut *out, result)?;
+        writeln!(out)
+    })?;
+    file(dir, OPERATIONS_FILE, |out| csv::operations(result, out))?;
+    file(dir, TIMELINE_FILE, |out| csv::timeline(result, out))?;
+    file(dir, REPORT_FILE, |out| {
+        let page = report::of(result, dir).map_err(io::Error::other)?;
+        out.write_all(page.as_bytes())
+    })
 }
 
 /// Makes `results/KIND-TIME-SEED`, or `…-2` and so on.
@@ -158,7 +181,9 @@ mod tests {
             fs::read_to_string(second.join("sandboxer.log")).unwrap(),
             "hello"
         );
-        assert!(second.join(HISTOGRAM_FILE).exists());
+        for name in [HISTOGRAM_FILE, OPERATIONS_FILE, TIMELINE_FILE, REPORT_FILE] {
+            assert!(second.join(name).exists(), "{name}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod overhead;
 mod scenario;
 mod search;
 mod target;
+mod report;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub use self::overhead::OverheadArgs;
 pub use self::scenario::{ScenarioArgs, ScenariosCommand};
 pub use self::search::SearchArgs;
 pub use self::target::TargetArgs;
+pub use self::report::ReportArgs;
 
 use crate::null::Faults;
 use crate::slo::Slo;
@@ -105,6 +107,10 @@ pub enum Command {
     Density(Box<DensityArgs>),
     /// List the shipped scenarios, or show one.
     Scenarios(ScenariosCommand),
+    /// Make the page of a saved result anew.
+    ///
+    /// It is made from the result.json and latencies.hlog in the directory.
+    Report(ReportArgs),
     /// Print the JSON schema of a run's result.json.
     Schema,
     /// Show the hash of a plan, or one of its pods.
