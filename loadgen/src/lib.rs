@@ -39,6 +39,7 @@ pub mod lifecycle;
 pub mod measure;
 #[cfg(test)]
 mod made_up;
+pub mod merge;
 pub mod node;
 pub mod null;
 pub mod operation;
@@ -104,6 +105,7 @@ pub fn main(args: &[OsString]) -> Verdict {
         }
         Command::Scenarios(command) => to_stdout(|out| show::scenarios(&command, out)),
         Command::Report(report) => report::run(&report).map_err(anyhow::Error::from),
+        Command::Merge(merge) => merge::run(&merge, words(args)).map_err(anyhow::Error::from),
         Command::Schema => to_stdout(schema::write),
         Command::Plan(command) => to_stdout(|out| show::plan(&command, out)),
         Command::Null(null) => null::run(&null.listen, null.die_with_parent, &null.faults())

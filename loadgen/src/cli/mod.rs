@@ -2,6 +2,7 @@
 
 mod density;
 mod output;
+mod merge;
 mod overhead;
 mod scenario;
 mod search;
@@ -18,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use self::density::DensityArgs;
 pub use self::output::OutputArgs;
+pub use self::merge::MergeArgs;
 pub use self::overhead::OverheadArgs;
 pub use self::scenario::{ScenarioArgs, ScenariosCommand};
 pub use self::search::SearchArgs;
@@ -111,6 +113,11 @@ pub enum Command {
     ///
     /// It is made from the result.json and latencies.hlog in the directory.
     Report(ReportArgs),
+    /// Make one result of those of parts that ran in parallel.
+    ///
+    /// The parts must be of the same scenario, but for seed and number of pods. The whole is what
+    /// one run would have measured: histograms are added up, not averaged.
+    Merge(MergeArgs),
     /// Print the JSON schema of a run's result.json.
     Schema,
     /// Show the hash of a plan, or one of its pods.
