@@ -22,8 +22,8 @@ pub mod child;
 pub mod cli;
 pub mod columns;
 pub mod containerd;
-pub mod density;
 pub mod csv;
+pub mod density;
 pub mod door;
 pub mod embedded;
 pub mod endpoint;
@@ -36,9 +36,9 @@ pub mod hdr_log;
 pub mod human;
 pub mod image;
 pub mod lifecycle;
-pub mod measure;
 #[cfg(test)]
 mod made_up;
+pub mod measure;
 pub mod merge;
 pub mod node;
 pub mod null;
@@ -58,8 +58,8 @@ pub mod sampler;
 pub mod save;
 pub mod scenario;
 pub mod schedule;
-pub mod search;
 pub mod schema;
+pub mod search;
 pub mod server;
 pub mod session;
 pub mod show;
@@ -106,7 +106,7 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Scenarios(command) => to_stdout(|out| show::scenarios(&command, out)),
         Command::Report(report) => report::run(&report).map_err(anyhow::Error::from),
         Command::Merge(merge) => merge::run(&merge, words(args)).map_err(anyhow::Error::from),
-        Command::Schema => to_stdout(schema::write),
+        Command::Schema => to_stdout(|out| Ok(schema::write(out)?)),
         Command::Plan(command) => to_stdout(|out| show::plan(&command, out)),
         Command::Null(null) => null::run(&null.listen, null.die_with_parent, &null.faults())
             .map(|()| Verdict::Good)

@@ -96,7 +96,8 @@ impl MadeUp {
                 .unwrap();
         }
         log.finish().unwrap();
-        save::documents(dir, &self.result).unwrap();
+        save::document(dir, &self.result).unwrap();
+        save::derived(dir, &self.result).unwrap();
     }
 }
 

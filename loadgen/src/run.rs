@@ -61,9 +61,7 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
     });
     let saved = Saved {
         result: &result,
-        recorder: &measured.recorder,
-        started: observed.started,
-        wall: measured.wall,
+        histograms: observed.histograms(),
         logs: stopped.as_ref().map_or(&[], |stopped| &stopped.logs),
     }
     .under(&output.results);

@@ -1,13 +1,13 @@
 //! The command line.
 
 mod density;
-mod output;
 mod merge;
+mod output;
 mod overhead;
+mod report;
 mod scenario;
 mod search;
 mod target;
-mod report;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -18,13 +18,13 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::density::DensityArgs;
-pub use self::output::OutputArgs;
 pub use self::merge::MergeArgs;
+pub use self::output::OutputArgs;
 pub use self::overhead::OverheadArgs;
+pub use self::report::ReportArgs;
 pub use self::scenario::{ScenarioArgs, ScenariosCommand};
 pub use self::search::SearchArgs;
 pub use self::target::TargetArgs;
-pub use self::report::ReportArgs;
 
 use crate::null::Faults;
 use crate::slo::Slo;

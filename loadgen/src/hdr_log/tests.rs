@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +13,7 @@ use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use proptest::prelude::*;
 
 use super::*;
+use crate::operation::Operation;
 use crate::recorder;
 
 fn of(values: impl IntoIterator<Item = u64>) -> Histogram<u64> {
@@ -90,29 +92,6 @@ fn a_log_knows_its_start_and_its_end() {
     assert_eq!(reader.started(), Some(started()));
     assert_eq!(reader.map(Result::unwrap).collect::<Vec<_>>(), written);
     assert_eq!(read_bytes(&log(&[])).unwrap(), []);
-}
-
-#[test]
-fn a_whole_run_is_one_interval() {
-    let mut recorder = Recorder::default();
-    for n in 1..=1000 {
-        recorder.success(Operation::TaskCreate, Duration::from_micros(n));
-        recorder.success(Operation::Pod, Duration::from_millis(n));
-    }
-    let wall = Duration::from_millis(1500);
-    let mut log = Vec::new();
-    write(&mut log, &recorder, started(), wall).unwrap();
-    let read = read_bytes(&log).unwrap();
-    let operations: Vec<_> = read.iter().map(|one| one.series.operation()).collect();
-    assert_eq!(
-        operations,
-        [Some(Operation::TaskCreate), Some(Operation::Pod)]
-    );
-    for interval in read {
-        let operation = interval.series.operation().unwrap();
-        assert_eq!(&interval.histogram, recorder.histogram(operation));
-        assert_eq!(interval.length, wall);
-    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::MergeError;
 use crate::hdr_log::{Histograms, Series};
@@ -43,6 +43,7 @@ fn common(result: &RunResult) -> Value {
     if let Some(fields) = scenario.as_object_mut() {
         fields.remove("seed");
         fields.remove("pods");
+        fields.insert("document".to_owned(), document(&result.scenario.document));
     }
     let phases: Vec<_> = result
         .phases
@@ -64,6 +65,18 @@ fn common(result: &RunResult) -> Value {
     })
 }
 
+/// A scenario without what parts may differ in; as it stands, if it cannot be read.
+fn document(text: &str) -> Value {
+    let Ok(mut document) = text.parse::<toml::Table>() else {
+        return text.into();
+    };
+    document.remove("seed");
+    if let Some(load) = document.get_mut("load").and_then(toml::Value::as_table_mut) {
+        load.remove("pods");
+    }
+    json!(document)
+}
+
 /// The first place where values differ, and both values there.
 fn difference(path: &str, found: &Value, expected: &Value) -> Option<(String, String, String)> {
     if found == expected {
@@ -75,8 +88,11 @@ fn difference(path: &str, found: &Value, expected: &Value) -> Option<(String, St
     };
     match (found, expected) {
         (Value::Object(found), Value::Object(expected)) => {
-            expected.iter().find_map(|(name, value)| {
-                difference(&below(name), found.get(name).unwrap_or(&Value::Null), value)
+            let names = expected.keys().chain(found.keys());
+            names.into_iter().find_map(|name| {
+                let of =
+                    |values: &Map<String, Value>| values.get(name).cloned().unwrap_or_default();
+                difference(&below(name), &of(found), &of(expected))
             })
         }
         (Value::Array(found), Value::Array(expected)) if found.len() == expected.len() => {

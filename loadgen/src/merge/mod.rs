@@ -122,7 +122,8 @@ fn write(
 ) -> Result<RunResult, MergeError> {
     let (sums, seconds) = write_log(out, parts, started)?;
     let result = whole::result(parts, &sums, &seconds, command_line);
-    save::documents(out, &result)?;
+    save::document(out, &result)?;
+    save::derived(out, &result)?;
     Ok(result)
 }
 

@@ -184,7 +184,7 @@ fn seconds_are_those_of_the_wall_clock() {
             .any(|note| note.contains("begun 2.3 s after the first"))
     );
     assert_eq!(merged.scenario.pods, 8);
-    assert_eq!(merged.scenario.concurrency, 128);
+    assert_eq!(merged.scenario.connections, 8);
 }
 
 #[test]
@@ -211,13 +211,22 @@ fn processes_are_told_apart_by_their_parts() {
 #[test]
 fn parts_of_different_runs_are_refused() {
     let mut other = pods(2, 3);
-    other.result.scenario.containers_max = 9;
+    other.result.scenario.timeout_s = 9.0;
     let message = refused(&[pods(1, 2), other]);
     assert!(message.contains("part-1 does not belong to "), "{message}");
     assert!(
-        message.ends_with("its scenario.containers_max is 9, not 4"),
+        message.ends_with("its scenario.timeout_s is 9.0, not 30.0"),
         "{message}"
     );
+    let (mut one, mut other) = (pods(1, 2), pods(2, 3));
+    one.result.scenario.document = "seed = 1\n[load]\npods = 2\nconcurrency = 8\n".to_owned();
+    other.result.scenario.document = "seed = 2\n[load]\npods = 3\nconcurrency = 8\n".to_owned();
+    merged(&[one, other]);
+    let (mut one, mut other) = (pods(1, 2), pods(2, 3));
+    one.result.scenario.document = "seed = 1\n[load]\nconcurrency = 8\n".to_owned();
+    other.result.scenario.document = "seed = 2\n[load]\nconcurrency = 9\n".to_owned();
+    let message = refused(&[one, other]);
+    assert!(message.ends_with("its scenario.document.load.concurrency is 9, not 8"));
     let mut other = pods(2, 3);
     other.result.phases.clear();
     assert!(refused(&[pods(1, 2), other]).contains("its phases is [], not"));

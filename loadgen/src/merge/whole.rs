@@ -137,7 +137,6 @@ fn scenario(results: &[&RunResult]) -> Scenario {
     let scenarios = || results.iter().map(|result| &result.scenario);
     Scenario {
         pods: scenarios().map(|scenario| scenario.pods).sum(),
-        concurrency: scenarios().map(|scenario| scenario.concurrency).sum(),
         connections: scenarios().map(|scenario| scenario.connections).sum(),
         threads: scenarios().map(|scenario| scenario.threads).sum(),
         ..results[0].scenario.clone()

@@ -163,17 +163,10 @@ pub fn how(result: &RunResult) -> Markup {
     let scenario = &result.scenario;
     let environment = &result.environment;
     let unknown = || "unknown".to_owned();
-    let containers = if scenario.containers_min == scenario.containers_max {
-        scenario.containers_min.to_string()
-    } else {
-        format!("{} to {}", scenario.containers_min, scenario.containers_max)
-    };
     let mut asked = vec![
+        ("scenario", scenario.name.clone()),
         ("door", scenario.target.clone()),
         ("pods", human::count(scenario.pods)),
-        ("containers per pod", containers),
-        ("ended by", scenario.signal.clone()),
-        ("pods at once", human::count(scenario.concurrency as u64)),
         ("connections", human::count(scenario.connections as u64)),
         ("threads", human::count(scenario.threads as u64)),
         ("time limit of a call", format!("{} s", scenario.timeout_s)),
@@ -214,6 +207,10 @@ pub fn how(result: &RunResult) -> Markup {
         section aria-labelledby="how" {
             h2 id="how" { "How it was run" }
             pre tabindex="0" aria-label="Command line" { code { (command(&result.command_line)) } }
+            @if !scenario.document.is_empty() {
+                h3 { "Scenario" }
+                pre tabindex="0" aria-label="Scenario" { code { (scenario.document.trim_end()) } }
+            }
             div.how { (list("What was asked for", &asked)) (list("Where", &machine)) }
         }
     }

@@ -8,7 +8,6 @@ use roxmltree::{Document, ParsingOptions};
 use super::*;
 use crate::made_up::{self, MadeUp};
 use crate::operation::Operation;
-use crate::recorder::Recorder;
 use crate::result::tests::example;
 use crate::tape::Part;
 
@@ -242,11 +241,13 @@ proptest! {
         result.phases = vec![phase];
 
         let dir = tempfile::tempdir().unwrap();
-        let mut recorder = Recorder::default();
-        (0..pods).for_each(|n| recorder.success(Operation::Pod, std::time::Duration::from_nanos(1 << n)));
+        let mut latencies = crate::recorder::histogram();
+        (0..pods).for_each(|n| latencies.saturating_record(1 << n));
         let log = fs::File::create(dir.path().join(HISTOGRAM_FILE)).unwrap();
-        let wall = std::time::Duration::from_secs(1);
-        crate::hdr_log::write(&mut &log, &recorder, made_up::started(), wall).unwrap();
+        let mut log = crate::hdr_log::LogWriter::new(log, made_up::started()).unwrap();
+        let (begin, second) = (std::time::Duration::ZERO, crate::tape::INTERVAL);
+        log.interval(begin, second, [(Operation::Pod, &latencies)]).unwrap();
+        log.finish().unwrap();
         checked(&of(&result, dir.path()).unwrap());
     }
 }

@@ -134,6 +134,11 @@ fn from_version_1(mut document: Value) -> Value {
         "lag": null,
         "max_in_flight": document["scenario"]["concurrency"],
     });
+    // It was made of options, not of a document.
+    if let Some(scenario) = document["scenario"].as_object_mut() {
+        scenario.insert("name".to_owned(), "".into());
+        scenario.insert("document".to_owned(), "".into());
+    }
     document["phases"] = json!([]);
     document["timeline"] = json!([]);
     let processes = document["processes"].as_array_mut();
@@ -237,6 +242,10 @@ mod tests {
         for gone in ["load", "phases", "timeline"] {
             older.as_object_mut().unwrap().remove(gone);
         }
+        older["scenario"]["concurrency"] = 64.into();
+        for gone in ["name", "document"] {
+            older["scenario"].as_object_mut().unwrap().remove(gone);
+        }
         older["processes"][0]
             .as_object_mut()
             .unwrap()
@@ -246,6 +255,8 @@ mod tests {
         expected.timeline.clear();
         expected.processes[0].samples.clear();
         expected.load.max_in_flight = 64;
+        expected.scenario.name.clear();
+        expected.scenario.document.clear();
         assert_eq!(result, expected);
     }
 }
