@@ -22,6 +22,7 @@ pub mod child;
 pub mod cli;
 pub mod columns;
 pub mod containerd;
+pub mod csv;
 pub mod density;
 pub mod door;
 pub mod embedded;
@@ -35,7 +36,10 @@ pub mod hdr_log;
 pub mod human;
 pub mod image;
 pub mod lifecycle;
+#[cfg(test)]
+mod made_up;
 pub mod measure;
+pub mod merge;
 pub mod node;
 pub mod null;
 pub mod operation;
@@ -46,6 +50,7 @@ pub mod print;
 pub mod process;
 pub mod progress;
 pub mod recorder;
+pub mod report;
 pub mod resources;
 pub mod result;
 pub mod run;
@@ -53,6 +58,7 @@ pub mod sampler;
 pub mod save;
 pub mod scenario;
 pub mod schedule;
+pub mod schema;
 pub mod search;
 pub mod server;
 pub mod session;
@@ -101,6 +107,9 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Record(record) => to_stdout(|out| show::record(&record, out)),
         Command::Replay(replay) => run::replay(&replay, words(args)).map_err(anyhow::Error::from),
         Command::Scenarios(command) => to_stdout(|out| show::scenarios(&command, out)),
+        Command::Report(report) => report::run(&report).map_err(anyhow::Error::from),
+        Command::Merge(merge) => merge::run(&merge, words(args)).map_err(anyhow::Error::from),
+        Command::Schema => to_stdout(|out| Ok(schema::write(out)?)),
         Command::Plan(command) => to_stdout(|out| show::plan(&command, out)),
         Command::Null(null) => null::run(&null.listen, null.die_with_parent, &null.faults())
             .map(|()| Verdict::Good)

@@ -1,10 +1,13 @@
 //! One measurement: a load on something that answers, and all that is seen of it.
 
+use std::fs::File;
+use std::io;
 use std::time::SystemTime;
 
 use crate::engine::{Load, Measured};
 use crate::environment::Environment;
 use crate::error::RunError;
+use crate::hdr_log::Spool;
 use crate::human;
 use crate::operation::Operation;
 use crate::process::ProcessUsage;
@@ -24,6 +27,7 @@ pub struct Observed {
     /// The load's figures.
     pub measured: Measured,
     timeline: Timeline,
+    log: Spool,
     processes: Vec<ProcessResult>,
 }
 
@@ -58,11 +62,11 @@ pub fn observe(
     let processes = session.processes();
     let before = usage(&processes);
     let started = SystemTime::now();
-    let timeline = Timeline::default();
+    let (timeline, log) = (Timeline::default(), Spool::new(started));
     let (measured, samples) = {
         let counters = load.counters();
         let _reporter = Reporter::start(style, load.pods(), counters.clone());
-        let observer = timeline.writer(&counters, operations);
+        let observer = (timeline.writer(&counters, operations), log.clone());
         let sampler = Sampler::start(processes.clone());
         let measured = session.run(load, prepared, &counters, observer)?;
         (measured, sampler.finish())
@@ -72,15 +76,24 @@ pub fn observe(
         started,
         measured,
         timeline,
+        log,
         processes: used(&before, &after, samples),
     })
 }
 
 impl Observed {
+    /// The histograms of each second, as [`crate::hdr_log`] writes them; once.
+    ///
+    /// # Errors
+    /// What kept them from being written.
+    pub fn histograms(&self) -> io::Result<File> {
+        self.log.finish()
+    }
+
     /// As a result holds it.
     pub fn result(&self, about: About<'_>) -> RunResult {
         let (measured, load) = (&self.measured, about.load);
-        let offered = result::load(&load.shape, measured);
+        let offered = result::offered(&load.shape, measured);
         let planned = (!measured.timed_out).then(|| load.pods());
         let reasons = validity::reasons(measured, &offered, planned, about.complaints);
         RunResult {

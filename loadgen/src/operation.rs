@@ -1,5 +1,8 @@
 //! The operations that are measured.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// One kind of call of a pod's lifecycle, or the whole lifecycle.
@@ -210,6 +213,20 @@ impl TryFrom<String> for Operation {
             .into_iter()
             .find(|operation| operation.name() == name)
             .ok_or_else(|| format!("unknown operation {name:?}"))
+    }
+}
+
+impl JsonSchema for Operation {
+    fn schema_name() -> Cow<'static, str> {
+        "Operation".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "One kind of call of a pod's lifecycle, or the whole lifecycle.",
+            "type": "string",
+            "enum": Self::ALL,
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::result::Sample;
@@ -15,7 +16,7 @@ use crate::result::Sample;
 const USER_HZ: f64 = 100.0;
 
 /// What a process has used since it began, or between two looks.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessUsage {
     /// CPU time in user mode, in seconds, to 10 ms.
     pub cpu_user_s: f64,

@@ -54,7 +54,11 @@ pub struct PhaseTally {
     pub pod: Histogram<u64>,
 }
 
-fn histogram() -> Histogram<u64> {
+/// An empty histogram of nanoseconds, with the bounds that all of them have.
+///
+/// # Panics
+/// Never: the bounds are constants within what the crate allows.
+pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, HIGHEST_NS, DIGITS)
         .expect("1 < an hour, and 3 digits are at most 5")
 }

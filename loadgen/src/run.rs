@@ -110,16 +110,14 @@ impl Course<'_> {
         });
         let saved = Saved {
             result: &result,
-            recorder: &measured.recorder,
-            started: observed.started,
-            wall: measured.wall,
+            histograms: observed.histograms(),
             logs: stopped.as_ref().map_or(&[], |stopped| &stopped.logs),
         }
         .under(&output.results);
-        if let Some(path) = self.record {
+        let recorded = self.record.map(|path| {
             let source = format!("loadgen run {}", self.workload.name);
-            Trace::of_plan(&load.plan, &measured.arrivals, source).write(path)?;
-        }
+            Trace::of_plan(&load.plan, &measured.arrivals, source).write(path)
+        });
         let held = slo::check(self.slo, &result);
         // The table is worth having even if the result could not be saved.
         let mut text = if output.quiet {
@@ -136,6 +134,7 @@ impl Course<'_> {
         let printed = print::print(how, text, saved.as_deref().ok(), &result);
         saved?;
         printed?;
+        recorded.transpose()?;
         Ok(verdict(&result, complaints, &held))
     }
 }

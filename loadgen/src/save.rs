@@ -3,11 +3,11 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
+use crate::csv;
 use crate::error::SaveError;
 use crate::hdr_log;
-use crate::recorder::Recorder;
+use crate::report;
 use crate::result::RunResult;
 
 /// How many runs of one second and seed can be saved.
@@ -17,18 +17,20 @@ const MAX_ATTEMPTS: u32 = 1000;
 pub const RESULT_FILE: &str = "result.json";
 /// See [`hdr_log`].
 pub const HISTOGRAM_FILE: &str = "latencies.hlog";
+/// See [`csv::operations`].
+pub const OPERATIONS_FILE: &str = "operations.csv";
+/// See [`csv::timeline`].
+pub const TIMELINE_FILE: &str = "timeline.csv";
+/// See [`report`].
+pub const REPORT_FILE: &str = "report.html";
 
 /// What is saved.
 #[derive(Debug)]
 pub struct Saved<'a> {
     /// The document.
     pub result: &'a RunResult,
-    /// The histograms behind it.
-    pub recorder: &'a Recorder,
-    /// When the load began.
-    pub started: SystemTime,
-    /// How long it took.
-    pub wall: Duration,
+    /// The histograms behind it, as [`hdr_log`] writes them, or why there are none.
+    pub histograms: io::Result<File>,
     /// The logs of the run's own programs, to be copied.
     pub logs: &'a [PathBuf],
 }
@@ -57,19 +59,43 @@ impl Saved<'_> {
     ///
     /// # Errors
     /// [`SaveError`], naming the file.
-    pub fn under(&self, results: &Path) -> Result<PathBuf, SaveError> {
+    pub fn under(self, results: &Path) -> Result<PathBuf, SaveError> {
         let (at, seed) = (&self.result.started_at, self.result.scenario.seed);
         let dir = directory(results, "run", at, seed)?;
-        file(&dir, RESULT_FILE, |out| {
-            serde_json::to_writer_pretty(&mut *out, self.result)?;
-            writeln!(out)
-        })?;
-        file(&dir, HISTOGRAM_FILE, |out| {
-            hdr_log::write(out, self.recorder, self.started, self.wall)
-        })?;
+        // First what nothing else can be had from.
+        document(&dir, self.result)?;
         copy(self.logs, &dir)?;
+        file(&dir, HISTOGRAM_FILE, |out| {
+            hdr_log::copy(&self.histograms?, out)
+        })?;
+        derived(&dir, self.result)?;
         Ok(dir)
     }
+}
+
+/// Writes a result as [`RESULT_FILE`].
+///
+/// # Errors
+/// [`SaveError`], naming the file.
+pub fn document(dir: &Path, result: &RunResult) -> Result<(), SaveError> {
+    file(dir, RESULT_FILE, |out| {
+        serde_json::to_writer_pretty(&mut *out, result)?;
+        writeln!(out)
+    })
+}
+
+/// Writes what follows from a result and its histograms, which are in the
+/// directory already.
+///
+/// # Errors
+/// [`SaveError`], naming the file.
+pub fn derived(dir: &Path, result: &RunResult) -> Result<(), SaveError> {
+    file(dir, OPERATIONS_FILE, |out| csv::operations(result, out))?;
+    file(dir, TIMELINE_FILE, |out| csv::timeline(result, out))?;
+    file(dir, REPORT_FILE, |out| {
+        let page = report::of(result, dir).map_err(io::Error::other)?;
+        out.write_all(page.as_bytes())
+    })
 }
 
 /// Makes `results/KIND-TIME-SEED`, or `…-2` and so on.
@@ -131,8 +157,10 @@ pub fn file(
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
 
     use super::*;
+    use crate::hdr_log::Spool;
     use crate::result::tests::example;
 
     #[test]
@@ -140,17 +168,15 @@ mod tests {
         let results = tempfile::tempdir().unwrap();
         let log = results.path().join("sandboxer.log");
         fs::write(&log, "hello").unwrap();
-        let (result, recorder) = (example(), Recorder::default());
-        let saved = Saved {
+        let (result, logs) = (example(), [log]);
+        let saved = || Saved {
             result: &result,
-            recorder: &recorder,
-            started: SystemTime::now(),
-            wall: Duration::from_secs(1),
-            logs: &[log],
+            histograms: Spool::new(SystemTime::now()).finish(),
+            logs: &logs,
         };
-        let first = saved.under(results.path()).unwrap();
+        let first = saved().under(results.path()).unwrap();
         assert_eq!(first, results.path().join("run-20260102T030405Z-42"));
-        let second = saved.under(results.path()).unwrap();
+        let second = saved().under(results.path()).unwrap();
         assert_eq!(second, results.path().join("run-20260102T030405Z-42-2"));
         let json = fs::read(second.join(RESULT_FILE)).unwrap();
         assert_eq!(serde_json::from_slice::<RunResult>(&json).unwrap(), result);
@@ -158,7 +184,23 @@ mod tests {
             fs::read_to_string(second.join("sandboxer.log")).unwrap(),
             "hello"
         );
-        assert!(second.join(HISTOGRAM_FILE).exists());
+        for name in [HISTOGRAM_FILE, OPERATIONS_FILE, TIMELINE_FILE, REPORT_FILE] {
+            assert!(second.join(name).exists(), "{name}");
+        }
+    }
+
+    #[test]
+    fn without_histograms_there_is_a_result_all_the_same() {
+        let results = tempfile::tempdir().unwrap();
+        let saved = Saved {
+            result: &example(),
+            histograms: Err(io::ErrorKind::StorageFull.into()),
+            logs: &[],
+        };
+        let error = saved.under(results.path()).unwrap_err();
+        assert_eq!(error.path.file_name().unwrap(), HISTOGRAM_FILE);
+        let dir = error.path.parent().unwrap();
+        assert_eq!(crate::result::load(dir).unwrap(), example());
     }
 
     #[test]

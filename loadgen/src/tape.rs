@@ -105,6 +105,19 @@ pub trait Listener {
     fn held(&mut self, _pods: u64) {}
 }
 
+/// Two who listen.
+impl<A: Listener, B: Listener> Listener for (A, B) {
+    fn interval(&mut self, number: u32, part: &Part) {
+        self.0.interval(number, part);
+        self.1.interval(number, part);
+    }
+
+    fn held(&mut self, pods: u64) {
+        self.0.held(pods);
+        self.1.held(pods);
+    }
+}
+
 /// Brings the threads' slices together.
 #[derive(Debug)]
 pub struct Collector {

@@ -1,5 +1,6 @@
 //! The run second by second, as the threads' measurements come in.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub struct Writer {
     timeline: Timeline,
     counters: Vec<Arc<Counters>>,
     operations: &'static [Operation],
+    /// Pods that were begun in the intervals so far.
+    begun: u64,
     /// Measured and warm-up together; kept, for its memory.
     both: Recorder,
 }
@@ -31,6 +34,7 @@ impl Timeline {
             timeline: self.clone(),
             counters: counters.to_vec(),
             operations,
+            begun: 0,
             both: Recorder::default(),
         }
     }
@@ -60,9 +64,16 @@ impl Listener for Writer {
         let both = &self.both;
         let mut operations = result::operations(both, self.operations);
         operations.retain(|operation| operation.count > 0);
+        let begun = self
+            .counters
+            .iter()
+            .map(|one| one.begun.load(Ordering::Relaxed));
+        let begun: u64 = begun.sum();
+        let before = std::mem::replace(&mut self.begun, begun);
         self.timeline.lock().push(Interval {
             start_s: (INTERVAL * number).as_secs_f64(),
             duration_s: INTERVAL.as_secs_f64(),
+            begun: begun - before,
             pods: both.histogram(Operation::Pod).len(),
             rpcs: both.rpcs(),
             errors: both.errors_in_all(),

@@ -1,8 +1,10 @@
 //! The command line.
 
 mod density;
+mod merge;
 mod output;
 mod overhead;
+mod report;
 mod scenario;
 mod search;
 mod target;
@@ -17,8 +19,10 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::density::DensityArgs;
+pub use self::merge::MergeArgs;
 pub use self::output::OutputArgs;
 pub use self::overhead::OverheadArgs;
+pub use self::report::ReportArgs;
 pub use self::scenario::{ScenarioArgs, ScenariosCommand};
 pub use self::search::SearchArgs;
 pub use self::target::TargetArgs;
@@ -120,6 +124,17 @@ pub enum Command {
     Replay(Box<ReplayArgs>),
     /// List the shipped scenarios, or show one.
     Scenarios(ScenariosCommand),
+    /// Make the page of a saved result anew.
+    ///
+    /// It is made from the result.json and latencies.hlog in the directory.
+    Report(ReportArgs),
+    /// Make one result of those of parts that ran in parallel.
+    ///
+    /// The parts must be of the same scenario, but for seed and number of pods. The whole is what
+    /// one run would have measured: histograms are added up, not averaged.
+    Merge(MergeArgs),
+    /// Print the JSON schema of a run's result.json.
+    Schema,
     /// Show the hash of a plan, or one of its pods.
     Plan(Box<PlanCommand>),
     /// Serve as a sandboxer that keeps only what it must to answer.

@@ -3,9 +3,12 @@
 //! A reader checks `schema` and `schema_version` first. A field is added
 //! without a new version; what changes its meaning or goes gets one.
 
+mod load;
+
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Measured, Shape};
@@ -14,6 +17,8 @@ use crate::operation::Operation;
 use crate::process::ProcessUsage;
 use crate::recorder::{PhaseTally, Recorder};
 
+pub use self::load::{LoadError, LoadProblem, load, parse};
+
 /// What the document is.
 pub const SCHEMA: &str = "resource-slot.loadgen.result";
 
@@ -21,11 +26,13 @@ pub const SCHEMA: &str = "resource-slot.loadgen.result";
 pub const SCHEMA_VERSION: u32 = 2;
 
 /// One run: what was asked for, what happened, and whether to believe it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunResult {
-    /// Always [`SCHEMA`].
+    /// What the document is, always `resource-slot.loadgen.result`.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: String,
-    /// [`SCHEMA_VERSION`] of the writer.
+    /// The version of the document's form, of which this is the second.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
     pub schema_version: u32,
     /// This program's version.
     pub tool_version: String,
@@ -67,7 +74,7 @@ pub struct RunResult {
 }
 
 /// How the load was offered.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadResult {
     /// `closed` or `open`.
     pub mode: LoadMode,
@@ -82,7 +89,7 @@ pub struct LoadResult {
 }
 
 /// Who decides when a pod starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LoadMode {
     /// The end of another.
@@ -92,18 +99,18 @@ pub enum LoadMode {
 }
 
 /// From the intended start of pods to their first requests, in nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lag {
-    /// The median.
+    /// The median, in nanoseconds.
     pub p50_ns: u64,
-    /// The 99th percentile.
+    /// The 99th percentile, in nanoseconds.
     pub p99_ns: u64,
-    /// The largest.
+    /// The largest, in nanoseconds.
     pub max_ns: u64,
 }
 
 /// One phase of an open loop.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseResult {
     /// Its name.
     pub name: String,
@@ -122,12 +129,15 @@ pub struct PhaseResult {
 }
 
 /// One second of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
     /// When it began, in seconds from the beginning of the load.
     pub start_s: f64,
     /// How long it was, in seconds; the last one may be shorter.
     pub duration_s: f64,
+    /// Pods that were begun.
+    #[serde(default)]
+    pub begun: u64,
     /// Pods that came to their end.
     pub pods: u64,
     /// RPCs that were answered as the plan wants.
@@ -141,7 +151,7 @@ pub struct Interval {
 }
 
 /// The parameters of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Scenario {
     /// The door: `ttrpc`, `controller` or `cri`.
     pub target: String,
@@ -179,7 +189,7 @@ pub struct Scenario {
 }
 
 /// Sums over a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Totals {
     /// Pods that came to their end as the plan wants.
     pub pods: u64,
@@ -198,7 +208,7 @@ pub struct Totals {
 }
 
 /// Latencies of one operation's successes, in nanoseconds, to three digits.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OperationResult {
     /// Which.
     pub operation: Operation,
@@ -206,24 +216,24 @@ pub struct OperationResult {
     pub count: u64,
     /// Failures, which they are not.
     pub errors: u64,
-    /// The mean.
+    /// The mean, in nanoseconds.
     pub mean_ns: f64,
-    /// The smallest.
+    /// The smallest, in nanoseconds.
     pub min_ns: u64,
-    /// The median.
+    /// The median, in nanoseconds.
     pub p50_ns: u64,
-    /// The 90th percentile.
+    /// The 90th percentile, in nanoseconds.
     pub p90_ns: u64,
-    /// The 99th percentile.
+    /// The 99th percentile, in nanoseconds.
     pub p99_ns: u64,
-    /// The 99.9th percentile.
+    /// The 99.9th percentile, in nanoseconds.
     pub p999_ns: u64,
-    /// The largest.
+    /// The largest, in nanoseconds.
     pub max_ns: u64,
 }
 
 /// Failures that are one and the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorResult {
     /// The call.
     pub operation: Operation,
@@ -238,7 +248,7 @@ pub struct ErrorResult {
 }
 
 /// What a process used during the run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessResult {
     /// `sandboxer`, `containerd`, `runtime` (whatever serves a given CRI endpoint)
     /// or `loadgen`.
@@ -251,7 +261,7 @@ pub struct ProcessResult {
 }
 
 /// A look at a process (proc(5)). What the kernel does not tell is `None`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sample {
     /// When, in seconds from the beginning of the load.
     pub at_s: f64,
@@ -283,6 +293,17 @@ impl RunResult {
     /// The pods' median latency, in nanoseconds; 0 without any.
     pub fn pod_p50_ns(&self) -> u64 {
         self.pod().map_or(0, |pod| pod.p50_ns)
+    }
+}
+
+impl Lag {
+    /// The figures of a histogram of nanoseconds.
+    pub fn new(lags: &Histogram<u64>) -> Self {
+        Self {
+            p50_ns: lags.value_at_quantile(0.5),
+            p99_ns: lags.value_at_quantile(0.99),
+            max_ns: lags.max(),
+        }
     }
 }
 
@@ -318,7 +339,7 @@ pub fn operations(recorder: &Recorder, operations: &[Operation]) -> Vec<Operatio
 }
 
 /// How a load was offered.
-pub fn load(shape: &Shape, measured: &Measured) -> LoadResult {
+pub fn offered(shape: &Shape, measured: &Measured) -> LoadResult {
     let Shape::Open { schedule, .. } = shape else {
         return LoadResult {
             mode: LoadMode::Closed,
@@ -345,11 +366,7 @@ pub fn load(shape: &Shape, measured: &Measured) -> LoadResult {
         mode: LoadMode::Open,
         offered_pods_per_s: Some(offered as f64 / seconds),
         started_pods_per_s: Some(started as f64 / seconds),
-        lag: Some(Lag {
-            p50_ns: lags.value_at_quantile(0.5),
-            p99_ns: lags.value_at_quantile(0.99),
-            max_ns: lags.max(),
-        }),
+        lag: Some(Lag::new(lags)),
         max_in_flight: measured.most_in_flight,
     }
 }
@@ -510,6 +527,7 @@ pub(crate) mod tests {
             timeline: vec![Interval {
                 start_s: 0.0,
                 duration_s: 1.0,
+                begun: 4,
                 pods: 1,
                 rpcs: 1000,
                 errors: 3,

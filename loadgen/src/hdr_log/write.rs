@@ -1,0 +1,115 @@
+//! Writes a log as the run goes on.
+
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+
+use super::series::Series;
+use super::{END, FORMAT, WRITER};
+
+/// The log's readable maxima are in milliseconds, as is its custom.
+const MAX_VALUE_DIVISOR: f64 = 1_000_000.0;
+
+/// Writes intervals as they come, in the V2 compressed encoding. Values are
+/// nanoseconds, times are to the millisecond, as is the format's custom.
+#[derive(Debug)]
+pub struct LogWriter<W: Write> {
+    out: W,
+    serializer: Serializing,
+    written: u64,
+}
+
+/// What is used again for every line.
+#[derive(Default)]
+struct Serializing {
+    serializer: V2DeflateSerializer,
+    bytes: Vec<u8>,
+    line: String,
+}
+
+impl std::fmt::Debug for Serializing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Serializing").finish_non_exhaustive()
+    }
+}
+
+impl<W: Write> LogWriter<W> {
+    /// Writes the log's head; its times count from `started`.
+    ///
+    /// # Errors
+    /// Whatever the writer says.
+    pub fn new(mut out: W, started: SystemTime) -> io::Result<Self> {
+        let since_epoch = started
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let started = seconds(since_epoch);
+        writeln!(out, "{FORMAT}1.3]")?;
+        writeln!(out, "{WRITER}")?;
+        writeln!(out, "#[StartTime: {started} (seconds since epoch)]")?;
+        writeln!(out, "#[BaseTime: {started} (seconds since epoch)]")?;
+        writeln!(out, "#[MaxValueDivisor: {MAX_VALUE_DIVISOR:.3}]")?;
+        writeln!(
+            out,
+            "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\""
+        )?;
+        Ok(Self {
+            out,
+            serializer: Serializing::default(),
+            written: 0,
+        })
+    }
+
+    /// Writes the histograms of one interval that begins so long after the log's
+    /// start; empty ones are left out. Intervals come in the order of their starts.
+    ///
+    /// # Errors
+    /// Whatever the writer says.
+    pub fn interval<'a, S: Into<Series>>(
+        &mut self,
+        start: Duration,
+        length: Duration,
+        histograms: impl IntoIterator<Item = (S, &'a Histogram<u64>)>,
+    ) -> io::Result<()> {
+        let Serializing {
+            serializer,
+            bytes,
+            line,
+        } = &mut self.serializer;
+        let (start, length) = (seconds(start), seconds(length));
+        for (series, histogram) in histograms {
+            if histogram.is_empty() {
+                continue;
+            }
+            bytes.clear();
+            line.clear();
+            serializer
+                .serialize(histogram, bytes)
+                .map_err(|error| io::Error::other(error.to_string()))?;
+            STANDARD.encode_string(&bytes, line);
+            let max = histogram.max() as f64 / MAX_VALUE_DIVISOR;
+            let series = series.into();
+            writeln!(self.out, "Tag={series},{start},{length},{max:.3},{line}")?;
+            self.written += 1;
+        }
+        Ok(())
+    }
+
+    /// Writes the log's end, by which a reader knows that nothing is missing.
+    ///
+    /// # Errors
+    /// Whatever the writer says.
+    pub fn finish(mut self) -> io::Result<W> {
+        writeln!(self.out, "{END}{}]", self.written)?;
+        self.out.flush()?;
+        Ok(self.out)
+    }
+}
+
+/// Seconds to the millisecond.
+fn seconds(time: Duration) -> String {
+    format!("{}.{:03}", time.as_secs(), time.subsec_millis())
+}

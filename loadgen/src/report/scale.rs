@@ -1,0 +1,142 @@
+//! From values to places on an axis.
+
+/// How an axis maps values to places.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scale {
+    /// From 0 to the largest value.
+    Linear(f64),
+    /// From the first to the second, both above 0.
+    Log(f64, f64),
+}
+
+impl Scale {
+    /// A linear scale on which the largest of these finds a place, with some air
+    /// above it.
+    pub fn linear(values: impl IntoIterator<Item = f64>) -> Self {
+        let largest = finite(values).fold(0.0, f64::max);
+        Self::Linear(if largest > 0.0 { largest * 1.08 } else { 1.0 })
+    }
+
+    /// A logarithmic scale on which all of these find a place; what is not above
+    /// 0 has none.
+    pub fn log(values: impl IntoIterator<Item = f64>) -> Self {
+        let positive = finite(values).filter(|value| *value > 0.0);
+        let (least, largest) = positive
+            .fold((f64::INFINITY, 0.0_f64), |(least, largest), value| {
+                (least.min(value), largest.max(value))
+            });
+        if largest <= 0.0 {
+            return Self::Log(1.0, 10.0);
+        }
+        // At least a factor of three, so that there are ticks.
+        let air = (largest / least).powf(0.04).max(1.05);
+        let (least, largest) = (least / air, largest * air);
+        let widen = (3.0 / (largest / least)).max(1.0).sqrt();
+        Self::Log(least / widen, largest * widen)
+    }
+
+    /// Where a value is, from 0 to 1; what is outside comes to the border.
+    pub fn place(self, value: f64) -> Option<f64> {
+        let place = match self {
+            Self::Linear(largest) => value / largest,
+            Self::Log(least, largest) => (value / least).ln() / (largest / least).ln(),
+        };
+        // The logarithm of 0 is infinite, and has a place: the lowest.
+        (!place.is_nan()).then(|| place.clamp(0.0, 1.0))
+    }
+
+    /// Round values to be marked, at most so many or a few more.
+    pub fn ticks(self, most: u32) -> Vec<f64> {
+        match self {
+            Self::Linear(largest) => linear_ticks(largest, most),
+            Self::Log(least, largest) => log_ticks(least, largest, most),
+        }
+    }
+}
+
+/// What can be drawn: nothing measured is anywhere near these bounds.
+fn finite(values: impl IntoIterator<Item = f64>) -> impl Iterator<Item = f64> {
+    let drawable = |value: &f64| *value == 0.0 || (1e-30..1e30).contains(&value.abs());
+    values.into_iter().filter(drawable)
+}
+
+fn linear_ticks(largest: f64, most: u32) -> Vec<f64> {
+    let rough = largest / f64::from(most.max(1));
+    let magnitude = 10_f64.powf(rough.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * magnitude);
+    let step = steps
+        .into_iter()
+        .find(|step| *step >= rough)
+        .unwrap_or(rough);
+    (0..=most)
+        .map(|number| f64::from(number) * step)
+        .take_while(|tick| *tick <= largest)
+        .collect()
+}
+
+fn log_ticks(least: f64, largest: f64, most: u32) -> Vec<f64> {
+    let decades = (largest / least).log10();
+    let mantissas: &[f64] = if decades * 3.0 <= f64::from(most) {
+        &[1.0, 2.0, 5.0]
+    } else {
+        &[1.0]
+    };
+    let every = (decades / f64::from(most)).ceil().max(1.0);
+    let mut exponent = least.log10().floor();
+    let mut ticks = Vec::new();
+    while exponent <= largest.log10() {
+        let power = 10_f64.powf(exponent);
+        let marks = mantissas.iter().map(|mantissa| mantissa * power);
+        ticks.extend(marks.filter(|tick| *tick >= least && *tick <= largest));
+        exponent += every;
+    }
+    ticks
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn close(found: Option<f64>, expected: f64) -> bool {
+        (found.unwrap() - expected).abs() < 1e-9
+    }
+
+    #[test]
+    fn values_are_between_the_ends() {
+        assert!(close(Scale::Linear(10.0).place(2.5), 0.25));
+        assert!(close(Scale::Log(1.0, 100.0).place(10.0), 0.5));
+        assert!(close(Scale::Log(1.0, 100.0).place(0.0), 0.0));
+        assert!(close(Scale::Linear(10.0).place(1e9), 1.0));
+        assert_eq!(Scale::Linear(10.0).place(f64::NAN), None);
+    }
+
+    #[test]
+    fn ticks_are_round() {
+        assert_eq!(
+            Scale::Linear(108.0).ticks(6),
+            [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]
+        );
+        assert_eq!(Scale::Log(0.9, 120.0).ticks(6), [1.0, 10.0, 100.0]);
+        assert_eq!(Scale::Log(0.9, 6.0).ticks(6), [1.0, 2.0, 5.0]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_values_have_a_scale_with_some_ticks(
+            values in proptest::collection::vec(any::<f64>(), 0..5),
+            most in 1..12_u32,
+        ) {
+            for scale in [Scale::linear(values.clone()), Scale::log(values.clone())] {
+                let ticks = scale.ticks(most);
+                prop_assert!(ticks.len() <= 700);
+                for value in values.iter().chain(&ticks) {
+                    if let Some(place) = scale.place(*value) {
+                        prop_assert!((0.0..=1.0).contains(&place));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Reads a result back.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{RunResult, SCHEMA, SCHEMA_VERSION};
+use crate::save::RESULT_FILE;
+
+/// The oldest version that can be read.
+const OLDEST_VERSION: u64 = 1;
+
+/// A result cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("read {}", path.display())]
+pub struct LoadError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    #[source]
+    pub source: LoadProblem,
+}
+
+/// What is wrong with the file of a result.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadProblem {
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is cut off, or something else.
+    #[error("it is no whole JSON document: {0}")]
+    Json(#[source] serde_json::Error),
+    /// It is another document.
+    #[error("its field schema is {found}, and must be \"{SCHEMA}\"")]
+    Foreign {
+        /// What stands there, as JSON.
+        found: String,
+    },
+    /// It is of a version that this program does not know.
+    #[error(
+        "its field schema_version is {found}, and this loadgen reads {OLDEST_VERSION} to \
+         {SCHEMA_VERSION}; {advice}"
+    )]
+    Version {
+        /// What stands there, as JSON.
+        found: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A field is missing, or is not what it should be.
+    #[error("{}{reason}", field_name(field))]
+    Field {
+        /// Which, as a path from the top; empty if it is the document itself.
+        field: String,
+        /// What is wrong, with the line if it is known.
+        reason: String,
+    },
+}
+
+fn field_name(field: &str) -> String {
+    match field {
+        "" | "." => String::new(),
+        field => format!("its field {field}: "),
+    }
+}
+
+/// Reads the result in a directory or a file of its own. Of an older version,
+/// what it does not have is empty.
+///
+/// # Errors
+/// If it cannot be read, or is no result that this program knows.
+pub fn load(path: &Path) -> Result<RunResult, LoadError> {
+    let file = if path.is_dir() {
+        path.join(RESULT_FILE)
+    } else {
+        path.to_owned()
+    };
+    let text = fs::read_to_string(&file).map_err(LoadProblem::from);
+    text.and_then(|text| parse(&text))
+        .map_err(|source| LoadError { path: file, source })
+}
+
+/// Reads a result from its document.
+///
+/// # Errors
+/// If it is none that this program knows.
+pub fn parse(text: &str) -> Result<RunResult, LoadProblem> {
+    let document: Value = serde_json::from_str(text).map_err(LoadProblem::Json)?;
+    if document["schema"] != SCHEMA {
+        return Err(LoadProblem::Foreign {
+            found: document["schema"].to_string(),
+        });
+    }
+    let version = &document["schema_version"];
+    match version.as_u64() {
+        // From the text, for the numbers of its lines.
+        Some(number) if number == u64::from(SCHEMA_VERSION) => {
+            fields(&mut serde_json::Deserializer::from_str(text))
+        }
+        Some(OLDEST_VERSION) => fields(from_version_1(document)),
+        number => Err(LoadProblem::Version {
+            found: version.to_string(),
+            advice: if number.is_some_and(|number| number > 0) {
+                "use a newer loadgen"
+            } else {
+                "it must be a number from 1"
+            },
+        }),
+    }
+}
+
+fn fields<'a, D>(from: D) -> Result<RunResult, LoadProblem>
+where
+    D: serde::Deserializer<'a>,
+{
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(from, &mut track);
+    RunResult::deserialize(tracked).map_err(|error| LoadProblem::Field {
+        reason: error.to_string(),
+        field: track.path().to_string(),
+    })
+}
+
+/// Version 1 had closed loops only, and neither a timeline nor samples.
+fn from_version_1(mut document: Value) -> Value {
+    document["schema_version"] = SCHEMA_VERSION.into();
+    document["load"] = json!({
+        "mode": "closed",
+        "offered_pods_per_s": null,
+        "started_pods_per_s": null,
+        "lag": null,
+        "max_in_flight": document["scenario"]["concurrency"],
+    });
+    // It was made of options, not of a document.
+    if let Some(scenario) = document["scenario"].as_object_mut() {
+        scenario.insert("name".to_owned(), "".into());
+        scenario.insert("document".to_owned(), "".into());
+    }
+    document["phases"] = json!([]);
+    document["timeline"] = json!([]);
+    let processes = document["processes"].as_array_mut();
+    for process in processes.into_iter().flatten().filter(|p| p.is_object()) {
+        process["samples"] = json!([]);
+    }
+    document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::tests::example;
+
+    fn document() -> Value {
+        serde_json::to_value(example()).unwrap()
+    }
+
+    /// The whole message of the error that loading this is.
+    fn refused(text: &str) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(RESULT_FILE), text).unwrap();
+        let error = load(dir.path()).unwrap_err();
+        let message = format!("{:#}", anyhow::Error::from(error));
+        let (file, problem) = message.split_once(": ").unwrap();
+        assert!(file.starts_with("read ") && file.ends_with("result.json"));
+        problem.to_owned()
+    }
+
+    fn refused_with(change: impl FnOnce(&mut Value)) -> String {
+        let mut document = document();
+        change(&mut document);
+        refused(&serde_json::to_string_pretty(&document).unwrap())
+    }
+
+    #[test]
+    fn a_saved_result_is_read_from_its_directory_or_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(RESULT_FILE);
+        fs::write(&file, document().to_string()).unwrap();
+        assert_eq!(load(dir.path()).unwrap(), example());
+        assert_eq!(load(&file).unwrap(), example());
+        let error = load(&dir.path().join("none")).unwrap_err();
+        assert!(error.to_string().ends_with("none"), "{error}");
+    }
+
+    #[test]
+    fn what_is_cut_off_is_told_with_its_line() {
+        let text = serde_json::to_string_pretty(&document()).unwrap();
+        let message = refused(&text[..text.len() / 2]);
+        assert!(message.contains("no whole JSON document"), "{message}");
+        assert!(message.contains(" at line "), "{message}");
+        assert!(refused("").contains("EOF"));
+    }
+
+    #[test]
+    fn another_document_is_told_apart() {
+        let message = refused_with(|d| d["schema"] = "resource-slot.loadgen.overhead".into());
+        assert!(message.contains("overhead\", and must be \"resource-slot.loadgen.result\""));
+        assert!(refused("[1, 2]").contains("its field schema is null"));
+    }
+
+    #[test]
+    fn a_version_from_the_future_asks_for_a_newer_program() {
+        let message = refused_with(|d| d["schema_version"] = 3.into());
+        assert_eq!(
+            message,
+            "its field schema_version is 3, and this loadgen reads 1 to 2; use a newer loadgen"
+        );
+        let message = refused_with(|d| d["schema_version"] = "two".into());
+        assert!(message.contains("is \"two\"") && message.contains("a number from 1"));
+    }
+
+    #[test]
+    fn a_wrong_field_is_named_with_its_line_and_what_would_be_right() {
+        let message = refused_with(|d| d["totals"]["pods"] = "many".into());
+        assert!(
+            message.starts_with(
+                "its field totals.pods: invalid type: string \"many\", expected u64 at line "
+            ),
+            "{message}"
+        );
+        let message = refused_with(|d| d["operations"][2]["operation"] = "dance".into());
+        assert!(
+            message.starts_with("its field operations[2].operation: unknown operation \"dance\""),
+            "{message}"
+        );
+        let message = refused_with(|d| {
+            d.as_object_mut().unwrap().remove("plan_hash");
+        });
+        assert!(
+            message.starts_with("missing field `plan_hash` at line "),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn version_1_is_read_as_a_closed_loop_without_a_timeline() {
+        let mut older = document();
+        older["schema_version"] = 1.into();
+        for gone in ["load", "phases", "timeline"] {
+            older.as_object_mut().unwrap().remove(gone);
+        }
+        older["scenario"]["concurrency"] = 64.into();
+        for gone in ["name", "document"] {
+            older["scenario"].as_object_mut().unwrap().remove(gone);
+        }
+        older["processes"][0]
+            .as_object_mut()
+            .unwrap()
+            .remove("samples");
+        let result = parse(&older.to_string()).unwrap();
+        let mut expected = example();
+        expected.timeline.clear();
+        expected.processes[0].samples.clear();
+        expected.load.max_in_flight = 64;
+        expected.scenario.name.clear();
+        expected.scenario.document.clear();
+        assert_eq!(result, expected);
+    }
+}
