@@ -39,7 +39,7 @@ pub fn chart(result: &RunResult, latencies: &Latencies) -> Markup {
     );
     let caption = format!("Pods by latency, {}", per_column(latencies.column_s));
     let summary = format!(
-        "From {} to {}; the darker, the more pods.",
+        "From {} to {}; the stronger the colour, the more pods.",
         human::nanoseconds(latencies_of(edge(*lowest))),
         human::nanoseconds(latencies_of(edge(highest + 1)))
     );

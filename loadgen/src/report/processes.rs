@@ -88,7 +88,10 @@ fn chart(
         format!("{role}: at most {} {unit}.", plain(most, ""))
     };
     let summary: Vec<_> = lines.iter().map(most).collect();
-    let mut chart = Chart::new(caption, summary.join(" "), Axis::time(end_s(result)), y);
+    let looks = result.processes.iter().flat_map(|process| &process.samples);
+    // The last look is after the end.
+    let end = looks.fold(end_s(result), |end, look| end.max(look.at_s));
+    let mut chart = Chart::new(caption, summary.join(" "), Axis::time(end), y);
     shade_warm_up(&mut chart, result);
     for (number, (role, points)) in lines.into_iter().enumerate() {
         // The generator's own line stands back behind what it loads.

@@ -207,11 +207,11 @@ pub fn how(result: &RunResult) -> Markup {
         section aria-labelledby="how" {
             h2 id="how" { "How it was run" }
             pre tabindex="0" aria-label="Command line" { code { (command(&result.command_line)) } }
+            div.how { (list("What was asked for", &asked)) (list("Where", &machine)) }
             @if !scenario.document.is_empty() {
                 h3 { "Scenario" }
                 pre tabindex="0" aria-label="Scenario" { code { (scenario.document.trim_end()) } }
             }
-            div.how { (list("What was asked for", &asked)) (list("Where", &machine)) }
         }
     }
 }
