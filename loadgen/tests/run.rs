@@ -37,7 +37,14 @@ fn saved(results: &Path) -> Option<RunResult> {
     let mut entries = std::fs::read_dir(results).unwrap();
     let dir = entries.next()?.unwrap().path();
     assert!(entries.next().is_none(), "one run, one directory");
-    assert!(dir.join("latencies.hlog").exists());
+    for name in [
+        "latencies.hlog",
+        "operations.csv",
+        "timeline.csv",
+        "report.html",
+    ] {
+        assert!(dir.join(name).exists(), "{name}");
+    }
     let json = std::fs::read(dir.join("result.json")).unwrap();
     Some(serde_json::from_slice(&json).unwrap())
 }
