@@ -8,11 +8,14 @@ use hdrhistogram::Histogram;
 use crate::failure::{Failure, FailureCode};
 use crate::operation::Operation;
 
+/// The least that the histograms tell apart from nothing, in nanoseconds.
+pub const LOWEST_NS: u64 = 1;
+
 /// The range of the histograms, in nanoseconds: up to an hour.
-const HIGHEST_NS: u64 = 3_600_000_000_000;
+pub const HIGHEST_NS: u64 = 3_600_000_000_000;
 
 /// The significant decimal digits that the histograms keep.
-const DIGITS: u8 = 3;
+pub const DIGITS: u8 = 3;
 
 /// How many classes of errors are told apart; the rest are counted together.
 const MAX_CLASSES: usize = 500;
@@ -59,7 +62,7 @@ pub struct PhaseTally {
 /// # Panics
 /// Never: the bounds are constants within what the crate allows.
 pub fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, HIGHEST_NS, DIGITS)
+    Histogram::new_with_bounds(LOWEST_NS, HIGHEST_NS, DIGITS)
         .expect("1 < an hour, and 3 digits are at most 5")
 }
 

@@ -12,7 +12,7 @@ use flate2::read::ZlibDecoder;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 
-use crate::recorder;
+use crate::recorder::{DIGITS, HIGHEST_NS, LOWEST_NS};
 
 /// The first bytes of the V2 compressed encoding, and of what is in it.
 const COMPRESSED_COOKIE: u32 = 0x1c84_9314;
@@ -62,8 +62,6 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 fn check(plain: &[u8]) -> Result<(), String> {
-    let empty = recorder::histogram();
-    let digits = u32::from(empty.sigfig());
     let bounds = number(plain, 16).zip(number(plain, 20));
     let bounds = bounds.zip(number(plain, 24).zip(number(plain, 28)));
     let wide = |(high, low): (u32, u32)| u64::from(high) << 32 | u64::from(low);
@@ -73,11 +71,9 @@ fn check(plain: &[u8]) -> Result<(), String> {
     if number(plain, 0) != Some(COOKIE) {
         return Err("its histogram is not in the V2 encoding".to_owned());
     }
-    if (number(plain, 12), low, high) != (Some(digits), empty.low(), empty.high()) {
+    if (number(plain, 12), low, high) != (Some(u32::from(DIGITS)), LOWEST_NS, HIGHEST_NS) {
         return Err(format!(
-            "its histogram must be of {digits} digits from {} to {}",
-            empty.low(),
-            empty.high()
+            "its histogram must be of {DIGITS} digits from {LOWEST_NS} to {HIGHEST_NS}"
         ));
     }
     let payload = plain.get(HEAD..).unwrap_or_default();
