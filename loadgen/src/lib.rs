@@ -7,7 +7,8 @@
 //!            -> engine -> lifecycle -> door -> target    one pod after the other, on each worker
 //!                                       '-> calls -> check       is the reply what the plan demands?
 //!                                                 '-> recorder   histograms and errors, per thread
-//!            -> result -> save (hdr_log), table
+//!            -> result -> save (hdr_log, csv, report), table
+//!            -> merge            the results of parts, as one
 //!            -> overhead         the same at each layer, in turns
 //! ```
 //!

@@ -59,10 +59,10 @@ pub enum Command {
     /// Run pods through a sandboxer and report latencies, rates and errors.
     ///
     /// Without any option it starts a resource-slot-sandboxer of its own on a private socket and
-    /// directory, runs the 2,000 pods of the scenario `churn` through it, stops it, prints a table, and saves
-    /// results/run-TIME-SEED/ with result.json, latencies.hlog (HdrHistogram log format) and
-    /// sandboxer.log. With --target cri it starts a containerd, too, whose pods run on that
-    /// sandboxer, and loads it over CRI.
+    /// directory, runs the 2,000 pods of the scenario `churn` through it, stops it, prints a table,
+    /// and saves results/run-TIME-SEED/ with report.html, result.json, latencies.hlog (HdrHistogram
+    /// log format), CSV and sandboxer.log. With --target cri it starts a containerd, too, whose pods
+    /// run on that sandboxer, and loads it over CRI.
     ///
     /// Ctrl-C begins no more pods, lets those under way end, and saves a partial result. A second
     /// Ctrl-C drops everything.
