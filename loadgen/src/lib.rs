@@ -37,6 +37,7 @@ pub mod hdr_log;
 pub mod human;
 pub mod image;
 pub mod lifecycle;
+pub mod live;
 #[cfg(test)]
 mod made_up;
 pub mod measure;

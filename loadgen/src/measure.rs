@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::engine::{Load, Measured};
@@ -9,13 +10,15 @@ use crate::environment::Environment;
 use crate::error::RunError;
 use crate::hdr_log::Spool;
 use crate::human;
+use crate::live::{Live, Sources};
 use crate::operation::Operation;
 use crate::process::ProcessUsage;
 use crate::progress::{Reporter, Style};
 use crate::recorder::Recorder;
 use crate::result::{self, ProcessResult, RunResult, Sample};
-use crate::sampler::{Process, Sampler};
+use crate::sampler::{Latest, Process, Sampler};
 use crate::session::{Prepared, Session};
+use crate::tape::Counters;
 use crate::timeline::Timeline;
 use crate::validity;
 
@@ -65,9 +68,10 @@ pub fn observe(
     let (timeline, log) = (Timeline::default(), Spool::new(started));
     let (measured, samples) = {
         let counters = load.counters();
-        let _reporter = Reporter::start(style, load.pods(), counters.clone());
+        let latest = Latest::default();
+        let sampler = Sampler::start(processes.clone(), &latest);
         let observer = (timeline.writer(&counters, operations), log.clone());
-        let sampler = Sampler::start(processes.clone());
+        let _shown = shown(style, load, &counters, &timeline, latest);
         let measured = session.run(load, prepared, &counters, observer)?;
         (measured, sampler.finish())
     };
@@ -79,6 +83,33 @@ pub fn observe(
         log,
         processes: used(&before, &after, samples),
     })
+}
+
+/// How the run is shown while it goes on; until dropped.
+enum Shown {
+    Lines(#[expect(dead_code, reason = "it ends when it is dropped")] Reporter),
+    Live(#[expect(dead_code, reason = "it ends when it is dropped")] Live),
+}
+
+fn shown(
+    style: Style,
+    load: &Load,
+    counters: &[Arc<Counters>],
+    timeline: &Timeline,
+    latest: Latest,
+) -> Shown {
+    match style {
+        Style::Bar { colour } => Shown::Live(Live::start(Sources {
+            pods: load.pods(),
+            counters: counters.to_vec(),
+            timeline: timeline.clone(),
+            processes: latest,
+            colour,
+        })),
+        Style::Lines | Style::Silent => {
+            Shown::Lines(Reporter::start(style, load.pods(), counters.to_vec()))
+        }
+    }
 }
 
 impl Observed {

@@ -1,6 +1,7 @@
 //! Looks at the processes under test once a second, on a thread of its own.
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -14,6 +15,48 @@ pub type Process = (&'static str, u32);
 /// Each process's samples.
 type Samples = Vec<Vec<Sample>>;
 
+/// The last two looks at each process; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Latest(Arc<Mutex<Vec<Seen>>>);
+
+/// What a process is, and the last two looks at it.
+#[derive(Debug)]
+struct Seen {
+    role: &'static str,
+    before: Sample,
+    now: Sample,
+}
+
+impl Latest {
+    /// Makes something of each process's last two looks.
+    pub fn each<T>(&self, make: impl Fn(&str, &Sample, &Sample) -> T) -> Vec<T> {
+        let seen = self.lock();
+        seen.iter()
+            .map(|seen| make(seen.role, &seen.before, &seen.now))
+            .collect()
+    }
+
+    fn take(&self, role: &'static str, sample: Sample) {
+        let mut seen = self.lock();
+        match seen.iter_mut().find(|seen| seen.role == role) {
+            Some(seen) => {
+                seen.before = seen.now;
+                seen.now = sample;
+            }
+            None => seen.push(Seen {
+                role,
+                before: sample,
+                now: sample,
+            }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Seen>> {
+        // Samples are whole whoever panicked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Looks until it is asked for what it saw.
 #[derive(Debug)]
 pub struct Sampler {
@@ -25,14 +68,19 @@ pub struct Sampler {
 
 impl Sampler {
     /// Takes the first look, with the memory that is shared told apart, and goes on.
-    pub fn start(processes: Vec<Process>) -> Self {
+    pub fn start(processes: Vec<Process>, latest: &Latest) -> Self {
         let begun = Instant::now();
-        let samples = processes
+        let samples: Samples = processes
             .iter()
             .map(|process| look(*process, begun, Look::Thorough).into_iter().collect())
             .collect();
         let (done, told) = mpsc::channel();
-        let looked_at = processes.clone();
+        for ((role, _), first) in processes.iter().zip(&samples) {
+            if let Some(first) = first.first() {
+                latest.take(role, *first);
+            }
+        }
+        let (looked_at, latest) = (processes.clone(), latest.clone());
         let watch = move || {
             let mut seen: Samples = vec![Vec::new(); looked_at.len()];
             let mut due = begun + INTERVAL;
@@ -42,7 +90,10 @@ impl Sampler {
                     return seen;
                 }
                 for (process, seen) in looked_at.iter().zip(&mut seen) {
-                    seen.extend(look(*process, begun, Look::Brief));
+                    if let Some(sample) = look(*process, begun, Look::Brief) {
+                        latest.take(process.0, sample);
+                        seen.push(sample);
+                    }
                 }
                 due += INTERVAL;
             }
@@ -94,7 +145,10 @@ mod tests {
 
     #[test]
     fn a_process_is_seen_at_the_beginning_and_at_the_end() {
-        let sampler = Sampler::start(vec![("loadgen", std::process::id()), ("gone", u32::MAX)]);
+        let sampler = Sampler::start(
+            vec![("loadgen", std::process::id()), ("gone", u32::MAX)],
+            &Latest::default(),
+        );
         let seen = sampler.finish();
         let (role, samples) = &seen[0];
         assert_eq!(*role, "loadgen");

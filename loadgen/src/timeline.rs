@@ -48,6 +48,12 @@ impl Timeline {
         intervals
     }
 
+    /// The last so many intervals, so far.
+    pub fn latest(&self, count: usize) -> Vec<Interval> {
+        let intervals = self.lock();
+        intervals[intervals.len().saturating_sub(count)..].to_vec()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Interval>> {
         // A list of whole intervals is right whoever panicked.
         self.intervals
