@@ -86,7 +86,7 @@ impl MadeUp {
         }
     }
 
-    /// Writes its directory.
+    /// Writes its result and its histograms, of which all else in its directory is made.
     pub fn save(&self, dir: &Path) {
         fs::create_dir_all(dir).unwrap();
         let file = File::create(dir.join(HISTOGRAM_FILE)).unwrap();
@@ -97,7 +97,6 @@ impl MadeUp {
         }
         log.finish().unwrap();
         save::document(dir, &self.result).unwrap();
-        save::derived(dir, &self.result).unwrap();
     }
 }
 
