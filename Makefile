@@ -12,7 +12,7 @@ DROP_INS = $(DESTDIR)$(CONTAINERD_CONF_D)
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROGRAMS = $(TARGET)/release/resource-slot-sandboxer $(TARGET)/release/loadgen
 
-.PHONY: run overhead test lint docs bench resource-slot install uninstall setup clean
+.PHONY: run overhead prove test lint docs bench resource-slot install uninstall setup clean
 
 ## run: 2,000 pods through a sandboxer of its own; ARGS are passed to `loadgen run`
 run: resource-slot
@@ -21,6 +21,10 @@ run: resource-slot
 ## overhead: what containerd and the sandboxer each add to a pod; ARGS are passed on
 overhead: resource-slot
 	CONTAINERD_BIN=$$(scripts/containerd) $(TARGET)/release/loadgen overhead $(ARGS)
+
+## prove: against sandboxers at fault in known ways, that loadgen's figures are right
+prove: resource-slot
+	scripts/prove $(TARGET)/release
 
 ## test: formatting, lints, docs, benches compile, every test
 test: setup lint docs

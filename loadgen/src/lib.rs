@@ -16,6 +16,7 @@
 //! of it through any [`door::Door`]. The [`engine`] keeps many under way; a
 //! [`progress`] reporter looks on. All the rest is before or after.
 
+pub mod bare;
 pub mod bundle;
 pub mod calls;
 pub mod check;
@@ -116,6 +117,10 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Null(null) => null::run(&null.listen, null.die_with_parent, &null.faults())
             .map(|()| Verdict::Good)
             .map_err(anyhow::Error::from),
+        Command::Bare(bare) => to_stdout(|out| {
+            writeln!(out, "{:.1}", bare::run(&bare)?)?;
+            Ok(())
+        }),
         Command::Completions { shell } => to_stdout(|out| {
             clap_complete::generate(shell, &mut Cli::command(), "loadgen", out);
             Ok(())

@@ -28,6 +28,7 @@ pub use self::search::SearchArgs;
 pub use self::target::TargetArgs;
 pub use self::trace::{RecordArgs, ReplayArgs};
 
+use crate::endpoint::Endpoint;
 use crate::null::Faults;
 use crate::slo::Slo;
 
@@ -140,6 +141,9 @@ pub enum Command {
     /// Serve as a sandboxer that keeps only what it must to answer.
     #[command(hide = true)]
     Null(NullArgs),
+    /// Run pods without plan, checks, clocks and histograms, and print pods per second.
+    #[command(hide = true)]
+    Bare(BareArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -182,6 +186,40 @@ pub struct PlanCommand {
     /// Show the requests of the pod at this index, from 0, as JSON, instead of the hash.
     #[arg(long, env = "LOADGEN_SHOW", value_name = "INDEX")]
     pub show: Option<u64>,
+}
+
+/// `loadgen bare`.
+#[derive(Debug, Clone, Args)]
+pub struct BareArgs {
+    /// Where the sandboxer listens.
+    #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET")]
+    pub endpoint: Endpoint,
+    /// How many pods.
+    #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 2000)]
+    pub pods: u64,
+    /// How many pods are under way at once.
+    #[arg(
+        long,
+        env = "LOADGEN_CONCURRENCY",
+        value_name = "N",
+        default_value_t = 64
+    )]
+    pub concurrency: u32,
+    /// How many connections they share.
+    #[arg(
+        long,
+        env = "LOADGEN_CONNECTIONS",
+        value_name = "N",
+        default_value_t = 4
+    )]
+    pub connections: u32,
+    /// Where everything random comes from.
+    #[arg(long, env = "LOADGEN_SEED", value_name = "S", default_value_t = 42)]
+    pub seed: u64,
+    /// How long a call may take.
+    #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "DURATION", default_value = "30s",
+          value_parser = timeout)]
+    pub timeout: Duration,
 }
 
 /// `loadgen null`.

@@ -1,0 +1,97 @@
+//! A bare loop over ttrpc: the calls of a pod's life and nothing else. What it
+//! reaches, the engine with its plan, checks, clocks and histograms is held to.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Instant;
+
+use containerd_sandbox::Result;
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::bundle::Bundles;
+use crate::cli::BareArgs;
+use crate::error::{EngineError, RunError};
+use crate::image::NAMESPACE;
+use crate::plan::{Container, Plan};
+use crate::scenario::PodShape;
+use crate::stop::Stop;
+use crate::target::{Target, TtrpcTarget};
+
+/// Pods per second.
+///
+/// # Errors
+/// If a call fails.
+pub fn run(args: &BareArgs) -> std::result::Result<f64, RunError> {
+    let plan = Plan::new(args.seed, PodShape::default());
+    let bundles = Rc::new(Bundles::write(&plan, args.pods, &Stop::new(), |_| ())?);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(EngineError::Thread)?;
+    let pods = LocalSet::new().block_on(&runtime, async {
+        let mut targets = Vec::new();
+        for _ in 0..args.connections {
+            let socket = &args.endpoint.0;
+            targets.push(TtrpcTarget::connect(socket, NAMESPACE, args.timeout).await?);
+        }
+        let next = Rc::new(Cell::new(0));
+        let begun = Instant::now();
+        let mut workers = JoinSet::new();
+        for (_, target) in (0..args.concurrency).zip(targets.iter().cycle()) {
+            let (next, plan) = (Rc::clone(&next), plan.clone());
+            let (target, bundles, pods) = (target.clone(), Rc::clone(&bundles), args.pods);
+            workers.spawn_local(async move {
+                while next.get() < pods {
+                    let index = next.replace(next.get() + 1);
+                    pod(&target, &plan, &bundles, index).await?;
+                }
+                Ok::<_, containerd_sandbox::Error>(())
+            });
+        }
+        while let Some(worker) = workers.join_next().await {
+            worker.map_err(|_| EngineError::Panicked)??;
+        }
+        Ok::<_, EngineError>(args.pods as f64 / begun.elapsed().as_secs_f64())
+    })?;
+    Ok(pods)
+}
+
+/// The same calls in the same order as the engine's.
+async fn pod(target: &TtrpcTarget, plan: &Plan, bundles: &Bundles, index: u64) -> Result<()> {
+    let pod = plan.pod(index);
+    let id = &*pod.sandbox_id;
+    target.create_sandbox(&pod).await?;
+    target.start_sandbox(id).await?;
+    let mut waits = Vec::with_capacity(pod.containers.len());
+    for container in &pod.containers {
+        target
+            .create_task(&container.id, &bundles.path(container))
+            .await?;
+        let (waiter, waited) = (target.clone(), container.id.clone());
+        waits.push(tokio::task::spawn_local(async move {
+            waiter.wait_task(&waited).await
+        }));
+        target.start_task(&container.id).await?;
+        target.task_state(&container.id).await?;
+    }
+    target.sandbox_status(id).await?;
+    for (container, wait) in pod.containers.iter().zip(waits) {
+        end(target, container).await?;
+        // The task is not aborted, and a panic in it is one here.
+        let _ = wait.await;
+        target.task_state(&container.id).await?;
+        target.delete_task(&container.id).await?;
+    }
+    target.stop_sandbox(id).await?;
+    target.sandbox_status(id).await?;
+    target.shutdown_sandbox(id).await?;
+    // The engine looks whether it is gone.
+    let _ = target.sandbox_status(id).await;
+    Ok(())
+}
+
+async fn end(target: &TtrpcTarget, container: &Container) -> Result<()> {
+    target
+        .kill_task(&container.id, container.end.number())
+        .await
+}
