@@ -22,6 +22,7 @@ pub mod check;
 pub mod child;
 pub mod cli;
 pub mod columns;
+pub mod compare;
 pub mod containerd;
 pub mod csv;
 pub mod density;
@@ -111,6 +112,7 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Report(report) => report::run(&report).map_err(anyhow::Error::from),
         Command::Merge(merge) => merge::run(&merge, words(args)).map_err(anyhow::Error::from),
         Command::Schema => to_stdout(|out| Ok(schema::write(out)?)),
+        Command::Compare(compare) => compare::run(&compare).map_err(anyhow::Error::from),
         Command::Plan(command) => to_stdout(|out| show::plan(&command, out)),
         Command::Null(null) => null::run(&null.listen, null.die_with_parent, &null.faults())
             .map(|()| Verdict::Good)

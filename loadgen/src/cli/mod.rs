@@ -1,5 +1,6 @@
 //! The command line.
 
+mod compare;
 mod density;
 mod merge;
 mod output;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
+pub use self::compare::CompareArgs;
 pub use self::density::DensityArgs;
 pub use self::merge::MergeArgs;
 pub use self::output::OutputArgs;
@@ -38,6 +40,10 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 good; 1 wrong usage, or something is missing; 2 errors or wrong answers;
 3 a bar was missed; 4 interrupted, and what was measured until then saved as partial, or
 invalid.";
+
+const COMPARE_EXIT_CODES: &str = "\
+Exit codes: 0 nothing is slower; 1 not comparable, or wrong usage; 3 something is slower by
+--min-effect or more.";
 
 /// Loads a containerd sandboxer with seeded pods, checks every reply, and measures.
 ///
@@ -135,6 +141,15 @@ pub enum Command {
     Merge(MergeArgs),
     /// Print the JSON schema of a run's result.json.
     Schema,
+    /// Compare two results of the same plan on the same machine.
+    ///
+    /// For each operation the ratio B/A of median, 99th percentile and mean, for the run that of
+    /// pods per second, and for each process that of CPU time per pod, with a 95 % confidence
+    /// interval from the seconds of both runs, and what follows from it. What is not comparable is
+    /// refused. The interval knows how much the seconds of a run differ, not how much the machine
+    /// has changed between the two runs: `loadgen gate` does.
+    #[command(after_help = COMPARE_EXIT_CODES)]
+    Compare(Box<CompareArgs>),
     /// Show the hash of a plan, or one of its pods.
     Plan(Box<PlanCommand>),
     /// Serve as a sandboxer that keeps only what it must to answer.
