@@ -3,6 +3,7 @@
 mod compare;
 mod density;
 mod merge;
+mod gate;
 mod output;
 mod overhead;
 mod report;
@@ -22,6 +23,7 @@ use clap::{Args, Parser, Subcommand};
 pub use self::compare::CompareArgs;
 pub use self::density::DensityArgs;
 pub use self::merge::MergeArgs;
+pub use self::gate::GateArgs;
 pub use self::output::OutputArgs;
 pub use self::overhead::OverheadArgs;
 pub use self::report::ReportArgs;
@@ -44,6 +46,10 @@ invalid.";
 const COMPARE_EXIT_CODES: &str = "\
 Exit codes: 0 nothing is slower; 1 not comparable, or wrong usage; 3 something is slower by
 --min-effect or more.";
+
+const GATE_EXIT_CODES: &str = "\
+Exit codes: 0 passed; 1 wrong usage, or something is missing; 2 errors or wrong answers;
+3 failed: the head is slower; 4 undecided, or interrupted.";
 
 /// Loads a containerd sandboxer with seeded pods, checks every reply, and measures.
 ///
@@ -150,6 +156,14 @@ pub enum Command {
     /// has changed between the two runs: `loadgen gate` does.
     #[command(after_help = COMPARE_EXIT_CODES)]
     Compare(Box<CompareArgs>),
+    /// Say whether one build of the sandboxer is slower than another.
+    ///
+    /// Both are started on this machine, on private sockets and directories, and run the same
+    /// pods in turns, in blocks of four rounds, A B B A or B A A B. After each of a few looks the
+    /// gate passes (the head is not slower by --min-effect), fails (it is slower, and by as much),
+    /// or goes on, to --max-rounds at most. The result is saved as results/gate-TIME-SEED/.
+    #[command(after_help = GATE_EXIT_CODES)]
+    Gate(Box<GateArgs>),
     /// Show the hash of a plan, or one of its pods.
     Plan(Box<PlanCommand>),
     /// Serve as a sandboxer that keeps only what it must to answer.
