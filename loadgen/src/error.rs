@@ -6,6 +6,8 @@ use std::process::ExitStatus;
 
 use containerd_sandbox::Code;
 
+use crate::result::LoadError;
+
 use crate::scenario::{Mismatch, ScenarioError};
 use crate::trace::TraceError;
 
@@ -143,36 +145,9 @@ pub enum ChildError {
 /// Two results cannot be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
-    /// A file cannot be read.
-    #[error("read {}", path.display())]
-    Read {
-        /// Its path.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// A file is no result.
-    #[error("{} is no result of a run", path.display())]
-    Malformed {
-        /// Its path.
-        path: PathBuf,
-        /// What is wrong with it.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// A file is another document, or of a version that this program does not know.
-    #[error("{}: {field} is {found}, not {wanted}", path.display())]
-    Schema {
-        /// Its path.
-        path: PathBuf,
-        /// Which field says so.
-        field: &'static str,
-        /// Its value.
-        found: String,
-        /// What it would have to be.
-        wanted: String,
-    },
+    /// See [`LoadError`].
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// They are not about the same.
     #[error(
         "not comparable:\n  {}\n--anyway compares them nevertheless",

@@ -25,7 +25,7 @@ impl Null {
             .spawn()
             .unwrap();
         while !socket.exists() {
-            std::thread::yield_now();
+            std::thread::sleep(std::time::Duration::from_millis(1));
         }
         Self { process, socket }
     }
@@ -93,7 +93,7 @@ fn long(document: &mut Value, slower: f64) {
             }
         }
         json!({
-            "start_s": second, "duration_s": 1.0, "pods": 20, "rpcs": 400, "errors": 0,
+            "start_s": second, "duration_s": 1.0, "pods": 20, "begun": 20, "rpcs": 400, "errors": 0,
             "in_flight": 1, "operations": operations,
         })
     });
@@ -133,7 +133,7 @@ fn results_are_compared_and_the_exit_code_says_how() {
     assert_eq!(loadgen("compare", &[&a, &b], &["--min-effect", "60"]).0, 0);
 
     changed(&result, &b, |document| {
-        document["scenario"]["seed"] = json!(7)
+        document["scenario"]["seed"] = json!(7);
     });
     let (code, out, err) = loadgen("compare", &[&result, &b], &[]);
     assert_eq!((code, &*out), (1, ""));
@@ -146,7 +146,7 @@ fn results_are_compared_and_the_exit_code_says_how() {
     );
 
     changed(&result, &b, |document| {
-        document["schema_version"] = json!(99)
+        document["schema_version"] = json!(99);
     });
     let (code, _, err) = loadgen("compare", &[&result, &b], &["--anyway"]);
     assert_eq!(

@@ -105,16 +105,12 @@ pub struct GateArgs {
 impl GateArgs {
     /// The plan of each round.
     pub fn plan(&self) -> Plan {
-        Plan {
-            seed: self.seed,
-            shape: PodShape {
-                signal: self.signal,
-                ..PodShape::with_containers(
-                    u64::from(*self.containers.0.start()),
-                    u64::from(*self.containers.0.end()),
-                )
-            },
-        }
+        let (min, max) = self.containers.0.clone().into_inner();
+        let shape = PodShape {
+            signal: self.signal,
+            ..PodShape::with_containers(u64::from(min), u64::from(max))
+        };
+        Plan::new(self.seed, shape)
     }
 }
 

@@ -2,8 +2,8 @@
 
 mod compare;
 mod density;
-mod merge;
 mod gate;
+mod merge;
 mod output;
 mod overhead;
 mod report;
@@ -22,8 +22,8 @@ use clap::{Args, Parser, Subcommand};
 
 pub use self::compare::CompareArgs;
 pub use self::density::DensityArgs;
-pub use self::merge::MergeArgs;
 pub use self::gate::GateArgs;
+pub use self::merge::MergeArgs;
 pub use self::output::OutputArgs;
 pub use self::overhead::OverheadArgs;
 pub use self::report::ReportArgs;

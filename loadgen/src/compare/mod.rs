@@ -3,7 +3,6 @@
 mod comparable;
 pub mod figure;
 mod mixture;
-mod read;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -13,13 +12,11 @@ use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::read::read;
-
 use self::figure::Figure;
 use crate::cli::CompareArgs;
 use crate::error::CompareError;
 use crate::exit;
-use crate::result::RunResult;
+use crate::result::{self, RunResult};
 
 /// What the document is.
 pub const SCHEMA: &str = "resource-slot.loadgen.compare";
@@ -95,7 +92,7 @@ impl Comparison {
 /// # Errors
 /// [`CompareError`]: if a result cannot be read, or they cannot be compared.
 pub fn run(args: &CompareArgs) -> Result<exit::Verdict, CompareError> {
-    let (a, b) = (read(&args.a)?, read(&args.b)?);
+    let (a, b) = (result::load(&args.a)?, result::load(&args.b)?);
     let path = |path: &std::path::Path| path.display().to_string();
     let min_effect = args.min_effect / 100.0;
     let comparison = Comparison::of((&a, path(&args.a)), (&b, path(&args.b)), min_effect);

@@ -249,6 +249,7 @@ fn load(args: &GateArgs) -> Load {
         connections: usize::try_from(connections).unwrap_or(1),
         threads: 1,
         stages: Vec::new(),
+        speed: 1.0,
     }
 }
 
