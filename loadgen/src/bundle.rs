@@ -108,6 +108,20 @@ fn write(bundle: &Path, config: &[u8]) -> Result<(), BundleError> {
         .map_err(|source| BundleError::Write { path, source })
 }
 
+/// How much room a directory in memory must have for whatever its user may write, in
+/// bundles: some 50 MiB.
+const ROOMY: u64 = 4096;
+
+/// A directory for temporary files, in memory if there is room.
+pub fn roomy() -> PathBuf {
+    let memory = PathBuf::from(TMPFS);
+    if has_room(&memory, ROOMY) {
+        memory
+    } else {
+        std::env::temp_dir()
+    }
+}
+
 /// In memory if there is room, so that a disk has no part in the figures.
 fn directory(bundles: u64) -> Result<TempDir, BundleError> {
     let builder = || {

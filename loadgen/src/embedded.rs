@@ -80,7 +80,21 @@ impl Embedded {
         namespace: &str,
         stop: &Stop,
     ) -> Result<Self, ChildError> {
-        let dir = directory()?;
+        Self::start_in(&env::temp_dir(), program, args, namespace, stop)
+    }
+
+    /// The same with its socket and directory below a given one.
+    ///
+    /// # Errors
+    /// As [`Embedded::start`].
+    pub fn start_in(
+        parent: &Path,
+        program: PathBuf,
+        args: &[OsString],
+        namespace: &str,
+        stop: &Stop,
+    ) -> Result<Self, ChildError> {
+        let dir = directory(parent)?;
         let mut command = Command::new(&program);
         // It is to do what the result says it was told, and nothing else.
         for (name, _) in env::vars_os() {
@@ -103,7 +117,7 @@ impl Embedded {
     /// # Errors
     /// As [`Embedded::start`].
     pub fn null(stop: &Stop) -> Result<Self, ChildError> {
-        let dir = directory()?;
+        let dir = directory(&env::temp_dir())?;
         let program =
             env::current_exe().map_err(|source| ChildError::Directory { name: NAME, source })?;
         let mut command = Command::new(&program);
@@ -161,10 +175,10 @@ impl Embedded {
     }
 }
 
-fn directory() -> Result<TempDir, ChildError> {
+fn directory(parent: &Path) -> Result<TempDir, ChildError> {
     tempfile::Builder::new()
         .prefix("loadgen-sandboxer-")
-        .tempdir()
+        .tempdir_in(parent)
         .map_err(|source| ChildError::Directory { name: NAME, source })
 }
 

@@ -44,7 +44,7 @@ impl Environment {
 
 /// The kind of file system that a directory is on: the type of the mount whose
 /// point is the longest that the path begins with (proc_pid_mountinfo(5)).
-fn file_system(dir: &Path) -> String {
+pub fn file_system(dir: &Path) -> String {
     let dir = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let of = |line: &str| {

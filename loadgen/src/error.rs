@@ -6,6 +6,8 @@ use std::process::ExitStatus;
 
 use containerd_sandbox::Code;
 
+use crate::result::LoadError;
+
 use crate::scenario::{Mismatch, ScenarioError};
 use crate::trace::TraceError;
 
@@ -140,6 +142,80 @@ pub enum ChildError {
     Interrupted,
 }
 
+/// Two results cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// See [`LoadError`].
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// They are not about the same.
+    #[error(
+        "not comparable:\n  {}\n--anyway compares them nevertheless",
+        differences.join("\n  ")
+    )]
+    Incomparable {
+        /// Every field that differs, with both values.
+        differences: Vec<String>,
+    },
+    /// The comparison cannot be printed.
+    #[error("print the comparison")]
+    Print(#[from] io::Error),
+}
+
+/// A gate cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// It could never say that something is slower.
+    #[error("--max-rounds must be at least {needed} for --alpha {alpha}")]
+    TooFewRounds {
+        /// What it would need.
+        needed: u32,
+        /// How likely an alarm may be by chance.
+        alpha: f64,
+    },
+    /// There is no place for the logs.
+    #[error("keep the sandboxers' logs")]
+    Directory(#[source] io::Error),
+}
+
+/// A program of a gate cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// A stop was asked for meanwhile.
+    #[error("interrupted before the first round")]
+    Interrupted,
+    /// There is no place to build in.
+    #[error("make a directory for the programs")]
+    Directory(#[source] io::Error),
+    /// It is nothing that can be run or built.
+    #[error("{asked} is neither a file nor a revision that git knows here: {reason}")]
+    Unknown {
+        /// As it was asked for.
+        asked: String,
+        /// What git says.
+        reason: String,
+    },
+    /// It is there and cannot be read.
+    #[error("read {}", path.display())]
+    Read {
+        /// Its path.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// It cannot be built.
+    #[error("build {commit}: {step}: {reason}")]
+    Build {
+        /// Of which commit.
+        commit: String,
+        /// What failed.
+        step: &'static str,
+        /// How.
+        reason: String,
+    },
+}
+
 /// A result could not be saved.
 #[derive(Debug, thiserror::Error)]
 #[error("save the result as {}", path.display())]
@@ -169,6 +245,12 @@ pub enum RunError {
     /// See [`EngineError`].
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// See [`GateError`].
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// See [`ProgramError`].
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     /// See [`SaveError`].
     #[error(transparent)]
     Save(#[from] SaveError),
@@ -214,6 +296,7 @@ impl RunError {
             Self::Bundle(BundleError::Interrupted)
                 | Self::Child(ChildError::Interrupted)
                 | Self::Engine(EngineError::Aborted)
+                | Self::Program(ProgramError::Interrupted)
         ) || matches!(
             self,
             Self::Endpoint { source, .. }

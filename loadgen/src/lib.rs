@@ -23,7 +23,9 @@ pub mod check;
 pub mod child;
 pub mod cli;
 pub mod columns;
+pub mod compare;
 pub mod containerd;
+pub mod cpu_time;
 pub mod csv;
 pub mod density;
 pub mod door;
@@ -34,6 +36,7 @@ pub mod environment;
 pub mod error;
 pub mod exit;
 pub mod failure;
+pub mod gate;
 pub mod hdr_log;
 pub mod human;
 pub mod image;
@@ -113,6 +116,8 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Report(report) => report::run(&report).map_err(anyhow::Error::from),
         Command::Merge(merge) => merge::run(&merge, words(args)).map_err(anyhow::Error::from),
         Command::Schema => to_stdout(|out| Ok(schema::write(out)?)),
+        Command::Compare(compare) => compare::run(&compare).map_err(anyhow::Error::from),
+        Command::Gate(gate) => gate::run(&gate, words(args)).map_err(anyhow::Error::from),
         Command::Plan(command) => to_stdout(|out| show::plan(&command, out)),
         Command::Null(null) => null::run(&null.listen, null.die_with_parent, &null.faults())
             .map(|()| Verdict::Good)

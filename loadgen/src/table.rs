@@ -59,16 +59,10 @@ fn row(operation: &OperationResult) -> [String; 8] {
         let none = || "-".to_owned();
         return [name, count, none(), none(), none(), none(), none(), none()];
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a mean of unsigned numbers, at most an hour"
-    )]
-    let mean = operation.mean_ns.round() as u64;
     [
         name,
         count,
-        human::nanoseconds(mean),
+        human::duration(operation.mean_ns),
         human::nanoseconds(operation.p50_ns),
         human::nanoseconds(operation.p90_ns),
         human::nanoseconds(operation.p99_ns),

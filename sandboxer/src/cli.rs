@@ -157,6 +157,17 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "RESOURCE_SLOT_DIE_WITH_PARENT", action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(crate) die_with_parent: bool,
+    /// For tests of what is to notice it, and for nothing else: burn so many percent of the
+    /// CPU time that everything takes on top of it.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_TEST_SLOWDOWN",
+        value_name = "PERCENT",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u32).range(0..=1000),
+        hide = true
+    )]
+    pub(crate) test_slowdown: u32,
     /// A TOML file that sets any of these options.
     #[arg(long, env = "RESOURCE_SLOT_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

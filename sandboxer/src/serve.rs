@@ -65,6 +65,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
             1 => Duration::ZERO,
             _ => EXIT_DELAY,
         }),
+        slowdown_percent: args.test_slowdown,
     };
     let sandboxer = Arc::new(ResourceSlotSandboxer::new(
         journal,

@@ -1,6 +1,8 @@
 //! The command line.
 
+mod compare;
 mod density;
+mod gate;
 mod merge;
 mod output;
 mod overhead;
@@ -18,7 +20,9 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
+pub use self::compare::CompareArgs;
 pub use self::density::DensityArgs;
+pub use self::gate::GateArgs;
 pub use self::merge::MergeArgs;
 pub use self::output::OutputArgs;
 pub use self::overhead::OverheadArgs;
@@ -39,6 +43,14 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 good; 1 wrong usage, or something is missing; 2 errors or wrong answers;
 3 a bar was missed; 4 interrupted, and what was measured until then saved as partial, or
 invalid.";
+
+const COMPARE_EXIT_CODES: &str = "\
+Exit codes: 0 nothing is slower; 1 not comparable, or wrong usage; 3 something is slower by
+--min-effect or more.";
+
+const GATE_EXIT_CODES: &str = "\
+Exit codes: 0 passed; 1 wrong usage, or something is missing; 2 errors or wrong answers;
+3 failed: the head is slower; 4 undecided, or interrupted.";
 
 /// Loads a containerd sandboxer with seeded pods, checks every reply, and measures.
 ///
@@ -136,6 +148,23 @@ pub enum Command {
     Merge(MergeArgs),
     /// Print the JSON schema of a run's result.json.
     Schema,
+    /// Compare two results of the same plan on the same machine.
+    ///
+    /// For each operation the ratio B/A of median, 99th percentile and mean, for the run that of
+    /// pods per second, and for each process that of CPU time per pod, with a 95 % confidence
+    /// interval from the seconds of both runs, and what follows from it. What is not comparable is
+    /// refused. The interval knows how much the seconds of a run differ, not how much the machine
+    /// has changed between the two runs: `loadgen gate` does.
+    #[command(after_help = COMPARE_EXIT_CODES)]
+    Compare(Box<CompareArgs>),
+    /// Say whether one build of the sandboxer is slower than another.
+    ///
+    /// Both are started on this machine, on private sockets and directories, and run the same
+    /// pods in turns, in blocks of four rounds, A B B A or B A A B. After each of a few looks the
+    /// gate passes (the head is not slower by --min-effect), fails (it is slower, and by as much),
+    /// or goes on, to --max-rounds at most. The result is saved as results/gate-TIME-SEED/.
+    #[command(after_help = GATE_EXIT_CODES)]
+    Gate(Box<GateArgs>),
     /// Show the hash of a plan, or one of its pods.
     Plan(Box<PlanCommand>),
     /// Serve as a sandboxer that keeps only what it must to answer.

@@ -117,18 +117,9 @@ fn layer(layer: &LayerResult) -> [String; 6] {
         human::count(pod.count),
         human::nanoseconds(pod.p50_ns),
         human::nanoseconds(pod.p99_ns),
-        human::nanoseconds(whole(pod.mean_ns)),
+        human::duration(pod.mean_ns),
         human::rate(layer.pods_per_s),
     ]
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a mean of unsigned numbers, at most an hour"
-)]
-fn whole(ns: f64) -> u64 {
-    ns.round() as u64
 }
 
 fn cpu(layer: &LayerResult) -> [String; 5] {

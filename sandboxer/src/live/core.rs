@@ -27,6 +27,8 @@ pub struct Settings {
     /// reply to Kill before the one to Wait. Zero is enough on a runtime with one
     /// thread, where the task that replies to Kill comes first.
     pub exit_delay: Duration,
+    /// For tests: how much more CPU time everything takes, in percent.
+    pub slowdown_percent: u32,
 }
 
 /// Shared by all sandboxes.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use containerd_sandbox::{Error, Result};
 use tokio::sync::watch;
 
+use super::slowdown::Slowdown;
+
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
     closed: bool,
@@ -13,19 +15,30 @@ struct State {
 
 /// Counts requests under way that change something, and refuses new ones once closed.
 #[derive(Debug, Default)]
-pub(super) struct Gate(watch::Sender<State>);
+pub(super) struct Gate {
+    state: watch::Sender<State>,
+    slowdown: Slowdown,
+}
 
 /// A request that was let in. Dropping it tells that it has ended.
 #[derive(Debug)]
 pub(super) struct Pass<'a>(&'a Gate);
 
 impl Gate {
+    /// Open; what leaves it is slowed down.
+    pub(super) fn new(slowdown: Slowdown) -> Self {
+        Self {
+            state: watch::Sender::default(),
+            slowdown,
+        }
+    }
+
     /// Lets a request in.
     ///
     /// # Errors
     /// `Unavailable` once closed.
     pub(super) fn enter(&self) -> Result<Pass<'_>> {
-        let entered = self.0.send_if_modified(|state| {
+        let entered = self.state.send_if_modified(|state| {
             state.under_way += usize::from(!state.closed);
             !state.closed
         });
@@ -39,8 +52,8 @@ impl Gate {
     /// Lets nobody in any more and waits until those inside have ended; whether
     /// they have in time.
     pub(super) async fn close(&self, patience: Duration) -> bool {
-        self.0.send_modify(|state| state.closed = true);
-        let mut state = self.0.subscribe();
+        self.state.send_modify(|state| state.closed = true);
+        let mut state = self.state.subscribe();
         let emptied = state.wait_for(|state| state.under_way == 0);
         tokio::time::timeout(patience, emptied).await.is_ok()
     }
@@ -48,7 +61,8 @@ impl Gate {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        self.0.0.send_modify(|state| state.under_way -= 1);
+        self.0.slowdown.pay();
+        self.0.state.send_modify(|state| state.under_way -= 1);
     }
 }
 

@@ -13,6 +13,7 @@ mod orphans;
 mod process;
 mod sandbox;
 mod sandboxer;
+mod slowdown;
 mod table;
 #[cfg(test)]
 mod tests;

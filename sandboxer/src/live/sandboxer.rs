@@ -13,6 +13,7 @@ use super::core::{Committed, Core, LiveSlot, Settings, populate, sandbox_not_fou
 use super::decode;
 use super::gate::Gate;
 use super::sandbox::ResourceSlotSandbox;
+use super::slowdown::Slowdown;
 use super::table::Table;
 use super::{orphans, process};
 use crate::simulate::pids::Pids;
@@ -65,7 +66,7 @@ impl ResourceSlotSandboxer {
             journal,
             views,
             pids: Pids::after(last_pid),
-            gate: Gate::default(),
+            gate: Gate::new(Slowdown::new(settings.slowdown_percent)),
             publisher: containerd.map(Publisher::start).transpose()?,
             settings,
         });

@@ -1,0 +1,242 @@
+//! `loadgen compare` and `loadgen gate` on the command line: exit codes and what is said.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+const LOADGEN: &str = env!("CARGO_BIN_EXE_loadgen");
+
+/// A sandboxer that keeps only what it must to answer, and ends with the test.
+struct Null {
+    process: Child,
+    socket: PathBuf,
+}
+
+impl Null {
+    fn start(dir: &Path) -> Self {
+        let socket = dir.join("null.sock");
+        let process = Command::new(LOADGEN)
+            .args(["null", "--die-with-parent", "--listen"])
+            .arg(&socket)
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        while !socket.exists() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        Self { process, socket }
+    }
+
+    /// The result of a small run.
+    fn run(&self, results: &Path) -> PathBuf {
+        let run = Command::new(LOADGEN)
+            .args(["run", "--pods", "20", "--quiet", "--endpoint"])
+            .arg(&self.socket)
+            .arg("--results")
+            .arg(results)
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{run:?}");
+        let mut entries = fs::read_dir(results).unwrap();
+        entries.next().unwrap().unwrap().path()
+    }
+}
+
+impl Drop for Null {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn loadgen(command: &str, args: &[&Path], options: &[&str]) -> (i32, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(LOADGEN)
+        .arg(command)
+        .args(args)
+        .args(options)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+/// The same result with changes, in a file.
+fn changed(result: &Path, file: &Path, change: impl FnOnce(&mut Value)) {
+    let text = fs::read(result.join("result.json")).unwrap();
+    let mut document: Value = serde_json::from_slice(&text).unwrap();
+    change(&mut document);
+    fs::write(file, serde_json::to_vec(&document).unwrap()).unwrap();
+}
+
+/// Twenty seconds that are all alike, each so much slower than the run's figures.
+fn long(document: &mut Value, slower: f64) {
+    let seconds = (0..20).map(|second| {
+        let mut operations = document["operations"].clone();
+        for operation in operations.as_array_mut().unwrap() {
+            for field in [
+                "mean_ns", "min_ns", "p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns",
+            ] {
+                let value = operation[field].as_f64().unwrap() * slower;
+                operation[field] = if field == "mean_ns" {
+                    json!(value)
+                } else {
+                    json!(value.round().to_string().parse::<u64>().unwrap())
+                };
+            }
+        }
+        json!({
+            "start_s": second, "duration_s": 1.0, "pods": 20, "begun": 20, "rpcs": 400, "errors": 0,
+            "in_flight": 1, "operations": operations,
+        })
+    });
+    document["timeline"] = seconds.collect();
+    document["operations"] = document["timeline"][0]["operations"].clone();
+    document["wall_s"] = json!(20.0);
+}
+
+#[test]
+fn results_are_compared_and_the_exit_code_says_how() {
+    let dir = tempfile::tempdir().unwrap();
+    let result = Null::start(dir.path()).run(&dir.path().join("results"));
+
+    // Too short to say anything, and nothing is slower.
+    let (code, out, _) = loadgen("compare", &[&result, &result], &[]);
+    assert_eq!(code, 0, "{out}");
+    assert!(
+        out.contains("pod p50") && out.contains("undecided: too short"),
+        "{out}"
+    );
+
+    let (a, b) = (dir.path().join("a.json"), dir.path().join("b.json"));
+    changed(&result, &a, |document| long(document, 1.0));
+    changed(&result, &b, |document| long(document, 1.5));
+    let (code, out, _) = loadgen("compare", &[&a, &a], &[]);
+    assert_eq!((code, out.contains("same")), (0, true), "{out}");
+    let (code, out, _) = loadgen("compare", &[&a, &b], &["--markdown"]);
+    assert_eq!((code, out.contains("**SLOWER**")), (3, true), "{out}");
+    let (code, out, _) = loadgen("compare", &[&b, &a], &["--json"]);
+    let document: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (code, &document["schema"]),
+        (0, &json!("resource-slot.loadgen.compare"))
+    );
+    assert!(out.contains("\"faster\""), "{out}");
+    // 50 % are not 60 %.
+    assert_eq!(loadgen("compare", &[&a, &b], &["--min-effect", "60"]).0, 0);
+
+    changed(&result, &b, |document| {
+        document["scenario"]["seed"] = json!(7);
+    });
+    let (code, out, err) = loadgen("compare", &[&result, &b], &[]);
+    assert_eq!((code, &*out), (1, ""));
+    assert!(err.contains("scenario.seed: 42 in A, 7 in B"), "{err}");
+    let (code, out, _) = loadgen("compare", &[&result, &b], &["--anyway"]);
+    assert_eq!(
+        (code, out.starts_with("NOT COMPARABLE")),
+        (0, true),
+        "{out}"
+    );
+
+    changed(&result, &b, |document| {
+        document["schema_version"] = json!(99);
+    });
+    let (code, _, err) = loadgen("compare", &[&result, &b], &["--anyway"]);
+    assert_eq!(
+        (code, err.contains("schema_version is 99")),
+        (1, true),
+        "{err}"
+    );
+}
+
+/// A program that is started as a sandboxer, and is another.
+fn script(path: &Path, line: &str) {
+    fs::write(path, format!("#!/bin/sh\nexec {line}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn wrong_answers_end_a_gate_whatever_the_speed() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("sandboxer");
+    // It does not say what a pod asks for. $2 is the value of --listen.
+    script(
+        &program,
+        &format!("{LOADGEN} null --die-with-parent --listen \"$2\""),
+    );
+    let summary = dir.path().join("summary.md");
+    let results = dir.path().join("results");
+    let path = |path: &Path| path.to_str().unwrap().to_owned();
+    let options = [
+        "--base",
+        &path(&program),
+        "--head",
+        &path(&program),
+        "--results",
+        &path(&results),
+        "--markdown",
+        &path(&summary),
+        "--pods",
+        "3",
+        "--quiet",
+    ];
+    let (code, out, err) = loadgen("gate", &[], &options);
+    assert_eq!((code, &*out), (2, ""), "{err}");
+    assert!(
+        err.contains("WRONG ANSWERS") && err.contains("WrongAnswer"),
+        "{err}"
+    );
+    assert!(
+        fs::read_to_string(summary)
+            .unwrap()
+            .starts_with("### gate: WRONG ANSWERS")
+    );
+    let saved = fs::read_dir(&results)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    assert!(saved.join("gate.txt").exists());
+    let document: Value =
+        serde_json::from_slice(&fs::read(saved.join("result.json")).unwrap()).unwrap();
+    assert_eq!(document["schema"], "resource-slot.loadgen.gate");
+    assert_eq!(document["decision"], "undecided");
+    assert_ne!(document["errors"], json!([]));
+}
+
+#[test]
+fn a_gate_without_programs_or_rounds_says_what_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let results = dir.path().to_str().unwrap();
+    let options = [
+        "--base",
+        "/bin/true",
+        "--head",
+        "no-such-revision",
+        "--results",
+        results,
+    ];
+    let (code, _, err) = loadgen("gate", &[], &options);
+    assert_eq!((code, err.contains("no-such-revision")), (1, true), "{err}");
+    let options = [
+        "--base",
+        "/bin/true",
+        "--head",
+        "/bin/true",
+        "--results",
+        results,
+    ];
+    let (code, _, err) = loadgen("gate", &[], &options);
+    assert_eq!((code, err.contains("/bin/true ended")), (1, true), "{err}");
+    let few = [&options[..], &["--max-rounds", "4"]].concat();
+    let (code, _, err) = loadgen("gate", &[], &few);
+    assert_eq!((code, err.contains("at least 16")), (1, true), "{err}");
+}
