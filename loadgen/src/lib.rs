@@ -10,6 +10,7 @@
 //!            -> result -> save (hdr_log, csv, report), table
 //!            -> merge            the results of parts, as one
 //!            -> overhead         the same at each layer, in turns
+//!            -> compare, gate    two results; two programs, in turns
 //! ```
 //!
 //! A [`plan`] is a pure function of seed and index. A [`lifecycle`] runs one pod

@@ -105,7 +105,11 @@ fn headline(comparison: &Comparison) -> String {
     };
     let slower = names(Verdict::Slower);
     if slower.is_empty() {
-        format!("nothing is slower by {percent} % or more")
+        let open = names(Verdict::Undecided).len() + names(Verdict::TooShort).len();
+        let all = comparison.figures.len();
+        format!(
+            "nothing is surely slower by {percent} % or more; {open} of {all} figures undecided"
+        )
     } else {
         format!("slower by {percent} % or more: {}", slower.join(", "))
     }
@@ -116,8 +120,8 @@ fn last_lines(comparison: &Comparison) -> Vec<String> {
     let seconds = comparison.a.seconds.min(comparison.b.seconds);
     if seconds < LEAST_SECONDS {
         lines.push(format!(
-            "too short: the shorter run has {seconds} seconds of measurements, and intervals need \
-             {LEAST_SECONDS}"
+            "too short: the shorter run has measurements of {seconds} s, and intervals need \
+             {LEAST_SECONDS} s"
         ));
     }
     let remarks = comparison.remarks.iter().map(|one| format!("note: {one}"));

@@ -220,7 +220,10 @@ fn a_short_run_has_ratios_and_no_verdict() {
     assert!(!short.is_slower());
     let text = table::text(&short);
     assert!(text.contains("undecided: too short"), "{text}");
-    assert!(text.contains("the shorter run has 7 seconds"), "{text}");
+    assert!(
+        text.contains("the shorter run has measurements of 7 s"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -1,0 +1,89 @@
+//! `loadgen gate` with real sandboxers: what it measures, and that it finds one that
+//! was slowed down on purpose. How fast anything is decides nothing here, only which
+//! of two is four times slower.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use tests::{binary, read_json};
+
+/// So few blocks that it can just fail; so few pods that it takes seconds.
+const SMALL: [&str; 6] = ["--max-rounds", "16", "--pods", "5", "--seed", "5"];
+
+fn gate(results: &Path, args: &[&str]) -> (Option<i32>, Value, String) {
+    let sandboxer = binary("resource-slot-sandboxer");
+    let output = Command::new(binary("loadgen"))
+        .arg("gate")
+        .arg("--base")
+        .arg(&sandboxer)
+        .arg("--head")
+        .arg(&sandboxer)
+        .arg("--results")
+        .arg(results)
+        .args(SMALL)
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .expect("loadgen runs");
+    let shown = String::from_utf8_lossy(&output.stderr).into_owned();
+    let saved = fs::read_dir(results).expect("results").next();
+    let saved = saved.unwrap_or_else(|| panic!("nothing saved: {shown}"));
+    let dir = saved.expect("an entry").path();
+    for file in ["gate.txt", "sandboxer-base.log", "sandboxer-head.log"] {
+        assert!(dir.join(file).exists(), "{file}");
+    }
+    (
+        output.status.code(),
+        read_json(&dir.join("result.json")),
+        shown,
+    )
+}
+
+#[test]
+fn a_sandboxer_that_is_four_times_slower_fails() {
+    let results = tempfile::tempdir().expect("a directory");
+    let (code, result, shown) = gate(results.path(), &["--head-arg=--test-slowdown=300"]);
+    assert_eq!(result["errors"], json!([]), "{shown}");
+    assert_eq!(result["complaints"], json!([]), "{shown}");
+    assert_eq!(result["decision"], "fail", "{result}");
+    assert_eq!(code, Some(3), "{shown}");
+    let cpu = &result["metrics"][0];
+    assert_eq!(
+        (&cpu["metric"], &cpu["standing"]),
+        (&json!("cpu_per_pod"), &json!("slower"))
+    );
+    assert_eq!(
+        result["scenario"]["head_args"],
+        json!(["--test-slowdown=300"])
+    );
+}
+
+#[test]
+fn every_round_has_its_figures_and_orders_are_drawn() {
+    let results = tempfile::tempdir().expect("a directory");
+    let (code, result, shown) = gate(results.path(), &[]);
+    assert_eq!(result["errors"], json!([]), "{shown}");
+    assert_eq!(result["complaints"], json!([]), "{shown}");
+    // What it says of two alike in so few rounds depends on the machine.
+    assert!(matches!(code, Some(0 | 3 | 4)), "{code:?} {shown}");
+    let blocks = result["blocks"].as_array().expect("a list");
+    assert_eq!(blocks.len(), 8);
+    for block in blocks {
+        for side in ["base", "head"] {
+            let rounds = block[side].as_array().expect("a list");
+            assert_eq!(rounds.len(), 2);
+            for round in rounds {
+                for figure in ["cpu_ms_per_pod", "p50_ms", "mean_ms", "pods_per_s"] {
+                    assert!(
+                        round[figure].as_f64().expect("a number") > 0.0,
+                        "{figure}: {round}"
+                    );
+                }
+            }
+        }
+    }
+    let orders: Vec<_> = blocks.iter().map(|block| &block["order"]).collect();
+    assert!(orders.contains(&&json!("ABBA")) && orders.contains(&&json!("BAAB")));
+}
