@@ -7,6 +7,7 @@
 //! {dir}/journal/{last record}.snapshot.jsonl        the state after that record
 //! {dir}/{sandbox}/resource_info.json                a view
 //! {dir}/{sandbox}/containers/{id}/resource_info.json
+//! {dir}/.spare/                                     where views are written first
 //! ```
 //!
 //! The state is the newest snapshot and the records after it, folded. Records

@@ -3,49 +3,29 @@
 //! Every step is relative to an open directory and follows no link, so nothing
 //! outside the directory can be reached, whatever someone puts into it.
 
-use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use containerd_sandbox::check_id;
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
+use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
+use super::entry::{
+    CONTAINERS, Found, INFO, Swept, TEMPORARY, find_dir, make_dir, names, remove_dir, remove_file,
+};
+use super::spare::{Kind, SPARE, Spares};
 use super::{ViewId, view_dir};
 use crate::resource::ResourceInfo;
 use crate::store::error::StoreError;
-
-const INFO: &str = "resource_info.json";
-/// One name is enough: one thread writes.
-const TEMPORARY: &str = ".resource_info.json.tmp";
-const CONTAINERS: &str = "containers";
-
-const DIRECTORY: OFlags = OFlags::DIRECTORY
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
 
 /// The directory that the views are in.
 #[derive(Debug)]
 pub(super) struct Root {
     fd: OwnedFd,
     path: PathBuf,
-}
-
-/// What bears a directory's name.
-enum Found {
-    Dir(OwnedFd),
-    Nothing,
-    /// Something else.
-    Foreign,
-}
-
-/// What became of something to be removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Swept {
-    /// It is not there any more.
-    Gone,
-    /// It holds, or is, something that is not a view's.
-    Left,
+    spares: Spares,
 }
 
 /// A view's file, as its bytes.
@@ -56,7 +36,9 @@ pub(super) fn content(info: &ResourceInfo) -> Result<Vec<u8>, StoreError> {
 }
 
 impl Root {
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+    /// Opens it; `rest` is how long at least a view's file is out of sight before
+    /// it becomes another's.
+    pub(super) fn open(path: &Path, rest: Duration) -> Result<Self, StoreError> {
         // The directory itself may be reached by a link: its owner chose it.
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty())
@@ -64,6 +46,7 @@ impl Root {
         Ok(Self {
             fd,
             path: path.to_owned(),
+            spares: Spares::new(rest),
         })
     }
 
@@ -77,33 +60,31 @@ impl Root {
     }
 
     /// Makes a view show `info`, atomically.
-    pub(super) fn put(&self, id: &ViewId, info: &ResourceInfo) -> Result<(), StoreError> {
+    pub(super) fn put(&mut self, id: &ViewId, info: &ResourceInfo) -> Result<(), StoreError> {
         check_container(id)?;
         let json = content(info)?;
         self.put_bytes(id, &json)
             .map_err(|e| StoreError::io("write", &self.path_of(id), e))
     }
 
-    fn put_bytes(&self, id: &ViewId, json: &[u8]) -> std::io::Result<()> {
-        let mut dir = make_dir(&self.fd, &view_dir(&id.key))?;
-        if let Some(container) = &id.container {
-            dir = make_dir(&make_dir(&dir, CONTAINERS)?, container)?;
+    fn put_bytes(&mut self, id: &ViewId, json: &[u8]) -> std::io::Result<()> {
+        let sandbox = view_dir(&id.key);
+        let (kind, name) = match &id.container {
+            None => (Kind::Sandbox, &sandbox),
+            Some(container) => (Kind::Container, container),
+        };
+        let parent = match kind {
+            Kind::Sandbox => None,
+            Kind::Container => Some(make_dir(make_dir(&self.fd, &sandbox)?, CONTAINERS)?),
+        };
+        let blank = self.spares.take(&self.fd, kind)?;
+        if let Err(e) = blank.write(json) {
+            // It may hold the space that is missing.
+            self.spares.discard(&self.fd, &blank);
+            return Err(e);
         }
-        let flags = OFlags::WRONLY
-            | OFlags::CREATE
-            | OFlags::TRUNC
-            | OFlags::NOFOLLOW
-            | OFlags::NONBLOCK
-            | OFlags::CLOEXEC;
-        let file = openat(&dir, TEMPORARY, flags, Mode::RUSR | Mode::WUSR)?;
-        let written = std::fs::File::from(file)
-            .write_all(json)
-            .and_then(|()| Ok(renameat(&dir, TEMPORARY, &dir, INFO)?));
-        if written.is_err() {
-            // It may hold the space that is missing; nobody is misled by it if it stays.
-            let _ = unlinkat(&dir, TEMPORARY, AtFlags::empty());
-        }
-        written
+        let parent = parent.as_ref().unwrap_or(&self.fd);
+        self.spares.place(&self.fd, blank, parent, name)
     }
 
     /// What a view's file holds; `None` if there is no such file.
@@ -142,7 +123,7 @@ impl Root {
     }
 
     /// Removes a view, a sandbox's with all in it, but nothing that is not a view's.
-    pub(super) fn sweep(&self, id: &ViewId) -> Result<Swept, StoreError> {
+    pub(super) fn sweep(&mut self, id: &ViewId) -> Result<Swept, StoreError> {
         check_container(id)?;
         let name = view_dir(&id.key);
         match &id.container {
@@ -152,41 +133,78 @@ impl Root {
     }
 
     /// As [`Root::sweep`], for a sandbox's directory of this name.
-    pub(super) fn sweep_sandbox(&self, name: &str) -> Result<Swept, StoreError> {
-        let sweep = || {
-            let dir = match find_dir(&self.fd, name)? {
-                Found::Dir(dir) => dir,
-                Found::Nothing => return Ok(Swept::Gone),
-                Found::Foreign => return Ok(Swept::Left),
-            };
-            if let Found::Dir(containers) = find_dir(&dir, CONTAINERS)? {
-                for id in names(&containers)? {
-                    if check_id("container", &id).is_ok() {
-                        sweep_leaf(&containers, &id)?;
-                    }
-                }
-                remove_dir(&dir, CONTAINERS)?;
-            }
-            sweep_leaf(&self.fd, name)
+    pub(super) fn sweep_sandbox(&mut self, name: &str) -> Result<Swept, StoreError> {
+        self.try_sweep_sandbox(name)
+            .map_err(|e| StoreError::io("remove", &self.path.join(name), e))
+    }
+
+    fn try_sweep_sandbox(&mut self, name: &str) -> Result<Swept, Errno> {
+        let dir = match find_dir(&self.fd, name)? {
+            Found::Dir(dir) => dir,
+            Found::Nothing => return Ok(Swept::Gone),
+            Found::Foreign => return Ok(Swept::Left),
         };
-        sweep().map_err(|e| StoreError::io("remove", &self.path.join(name), e))
+        let containers = find_dir(&dir, CONTAINERS)?;
+        if let Found::Dir(containers) = &containers {
+            for id in names(containers)? {
+                if check_id("container", &id).is_ok() {
+                    self.sweep_leaf(containers, &id)?;
+                }
+            }
+        }
+        if self
+            .spares
+            .keep(&self.fd, &self.fd, name, &dir, Kind::Sandbox)
+        {
+            return Ok(Swept::Gone);
+        }
+        if let Found::Dir(_) = containers {
+            remove_dir(&dir, CONTAINERS)?;
+        }
+        remove_leaf(&self.fd, name, &dir)
     }
 
     /// As [`Root::sweep`], for a container in a sandbox's directory of this name.
-    pub(super) fn sweep_container(&self, name: &str, container: &str) -> Result<Swept, StoreError> {
-        let sweep = || {
-            let Found::Dir(dir) = find_dir(&self.fd, name)? else {
-                return Ok(Swept::Gone);
-            };
-            match find_dir(&dir, CONTAINERS)? {
-                Found::Dir(containers) => sweep_leaf(&containers, container),
-                Found::Nothing | Found::Foreign => Ok(Swept::Gone),
-            }
-        };
-        sweep().map_err(|e: Errno| {
+    pub(super) fn sweep_container(
+        &mut self,
+        name: &str,
+        container: &str,
+    ) -> Result<Swept, StoreError> {
+        self.try_sweep_container(name, container).map_err(|e| {
             let path = self.path.join(name).join(CONTAINERS).join(container);
             StoreError::io("remove", &path, e)
         })
+    }
+
+    fn try_sweep_container(&mut self, name: &str, container: &str) -> Result<Swept, Errno> {
+        let Found::Dir(dir) = find_dir(&self.fd, name)? else {
+            return Ok(Swept::Gone);
+        };
+        match find_dir(&dir, CONTAINERS)? {
+            Found::Dir(containers) => self.sweep_leaf(&containers, container),
+            Found::Nothing | Found::Foreign => Ok(Swept::Gone),
+        }
+    }
+
+    fn sweep_leaf(&mut self, parent: &OwnedFd, name: &str) -> Result<Swept, Errno> {
+        let dir = match find_dir(parent, name)? {
+            Found::Dir(dir) => dir,
+            Found::Nothing => return Ok(Swept::Gone),
+            Found::Foreign => return Ok(Swept::Left),
+        };
+        if self
+            .spares
+            .keep(&self.fd, parent, name, &dir, Kind::Container)
+        {
+            return Ok(Swept::Gone);
+        }
+        remove_leaf(parent, name, &dir)
+    }
+
+    /// Removes what is kept of views that are gone, by an earlier run as well.
+    pub(super) fn clear_spares(&mut self) -> Result<(), StoreError> {
+        let cleared = self.spares.clear(&self.fd);
+        cleared.map_err(StoreError::of("clear", &self.path.join(SPARE)))
     }
 
     /// The names in the directory.
@@ -257,62 +275,12 @@ fn only_containers(dir: &OwnedFd) -> Result<bool, Errno> {
     Ok(true)
 }
 
-fn find_dir(parent: impl AsFd, name: &str) -> Result<Found, Errno> {
-    match openat(parent, name, DIRECTORY, Mode::empty()) {
-        Ok(dir) => Ok(Found::Dir(dir)),
-        Err(Errno::NOENT) => Ok(Found::Nothing),
-        Err(Errno::NOTDIR | Errno::LOOP) => Ok(Found::Foreign),
-        Err(e) => Err(e),
-    }
-}
-
-fn make_dir(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
-    match mkdirat(&parent, name, Mode::RWXU) {
-        Ok(()) | Err(Errno::EXIST) => openat(parent, name, DIRECTORY, Mode::empty()),
-        Err(e) => Err(e),
-    }
-}
-
 /// Removes the files of a view, and its directory if that leaves it empty.
-fn sweep_leaf(parent: impl AsFd, name: &str) -> Result<Swept, Errno> {
-    let dir = match find_dir(&parent, name)? {
-        Found::Dir(dir) => dir,
-        Found::Nothing => return Ok(Swept::Gone),
-        Found::Foreign => return Ok(Swept::Left),
-    };
-    remove_file(&dir, INFO)?;
-    if remove_dir(&parent, name)? == Swept::Gone {
+fn remove_leaf(parent: &OwnedFd, name: &str, dir: &OwnedFd) -> Result<Swept, Errno> {
+    remove_file(dir, INFO)?;
+    if remove_dir(parent, name)? == Swept::Gone {
         return Ok(Swept::Gone);
     }
-    // Only a crash leaves one.
-    remove_file(&dir, TEMPORARY)?;
-    remove_dir(&parent, name)
-}
-
-fn remove_file(dir: &OwnedFd, name: &str) -> Result<(), Errno> {
-    match unlinkat(dir, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT | Errno::ISDIR) => Ok(()),
-        Err(e) => Err(e),
-    }
-}
-
-fn remove_dir(parent: impl AsFd, name: &str) -> Result<Swept, Errno> {
-    match unlinkat(parent, name, AtFlags::REMOVEDIR) {
-        Ok(()) | Err(Errno::NOENT) => Ok(Swept::Gone),
-        Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(Swept::Left),
-        Err(e) => Err(e),
-    }
-}
-
-/// The names in a directory that are text: all of ours are.
-fn names(dir: impl AsFd) -> Result<Vec<String>, Errno> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(dir)? {
-        if let Ok(name) = entry?.file_name().to_str()
-            && ![".", ".."].contains(&name)
-        {
-            names.push(name.to_owned());
-        }
-    }
-    Ok(names)
+    remove_file(dir, TEMPORARY)?;
+    remove_dir(parent, name)
 }

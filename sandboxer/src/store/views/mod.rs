@@ -7,8 +7,10 @@
 
 mod backlog;
 mod disk;
+mod entry;
 mod queue;
 mod repair;
+mod spare;
 mod worker;
 
 use std::collections::HashMap;
@@ -50,6 +52,10 @@ pub enum ViewMode {
 /// How long what nobody waits for is gathered: half of what it promises, so that
 /// writing them has the other half.
 const WINDOW: Duration = Duration::from_millis(50);
+
+/// How long at least the file of a view that is gone rests before it becomes
+/// another's: a reader that opened it before reads nothing else in that time.
+const REST: Duration = Duration::from_millis(500);
 
 /// What is to become of a view.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,11 +144,16 @@ impl Views {
     /// # Errors
     /// If it cannot be opened, or no thread be started.
     pub fn start(dir: &Path, mode: ViewMode) -> Result<Self, StoreError> {
-        Self::start_with(dir, mode, WINDOW)
+        Self::start_with(dir, mode, WINDOW, REST)
     }
 
-    fn start_with(dir: &Path, mode: ViewMode, window: Duration) -> Result<Self, StoreError> {
-        let worker = Worker::new(Root::open(dir)?, window);
+    fn start_with(
+        dir: &Path,
+        mode: ViewMode,
+        window: Duration,
+        rest: Duration,
+    ) -> Result<Self, StoreError> {
+        let worker = Worker::new(Root::open(dir, rest)?, window);
         let queue = Arc::new(Queue::default());
         let fed = Arc::clone(&queue);
         let thread = thread::Builder::new()

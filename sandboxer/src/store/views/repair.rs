@@ -5,7 +5,8 @@ use std::fmt;
 
 use containerd_sandbox::{Key, check_id};
 
-use super::disk::{self, Root, Swept};
+use super::disk::{self, Root};
+use super::entry::Swept;
 use super::{JOURNAL, LOCK, ViewId, view_dir};
 use crate::resource::ResourceInfo;
 use crate::slot::Slot;
@@ -68,9 +69,10 @@ pub(super) type Unwritten = (ViewId, ResourceInfo);
 
 /// Repairs, and gives what is to be tried again.
 pub(super) fn repair(
-    root: &Root,
+    root: &mut Root,
     expected: &Expected,
 ) -> Result<(Repaired, Vec<Unwritten>), StoreError> {
+    root.clear_spares()?;
     let mut done = Repaired::default();
     let mut unwritten = Vec::new();
     for name in root.names()? {
@@ -112,7 +114,7 @@ impl Repaired {
 }
 
 /// Writes a view if it does not show what it should; whether it had to be.
-fn refresh(root: &Root, id: &ViewId, info: &ResourceInfo) -> Result<bool, StoreError> {
+fn refresh(root: &mut Root, id: &ViewId, info: &ResourceInfo) -> Result<bool, StoreError> {
     if root.get(id)? == Some(disk::content(info)?) {
         return Ok(false);
     }
@@ -120,7 +122,7 @@ fn refresh(root: &Root, id: &ViewId, info: &ResourceInfo) -> Result<bool, StoreE
     Ok(true)
 }
 
-fn remove_unknown(root: &Root, name: &str) -> Result<Swept, StoreError> {
+fn remove_unknown(root: &mut Root, name: &str) -> Result<Swept, StoreError> {
     if root.holds_only_views(name)? {
         root.sweep_sandbox(name)
     } else {
@@ -129,7 +131,7 @@ fn remove_unknown(root: &Root, name: &str) -> Result<Swept, StoreError> {
 }
 
 fn remove_unknown_containers(
-    root: &Root,
+    root: &mut Root,
     name: &str,
     views: &[(ViewId, ResourceInfo)],
     done: &mut Repaired,

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
+use super::spare::SPARE;
 use super::*;
 use crate::slot::{Change, NewContainer, NewProcess, NewSandbox};
 use crate::store::testing::{info, key};
@@ -40,12 +41,15 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// Every path below, for comparing.
+/// Every path below, for comparing, but for what is out of sight.
 fn tree(dir: &Path) -> Vec<String> {
     let mut all = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
+        if name == SPARE {
+            continue;
+        }
         if entry.file_type().unwrap().is_dir() {
             let below = tree(&entry.path());
             all.extend(below.into_iter().map(|path| format!("{name}/{path}")));
@@ -129,7 +133,7 @@ async fn off_writes_nothing() {
 #[tokio::test]
 async fn write_behind_never_touches_the_disk_for_what_is_gone_in_time() {
     let dir = tempfile::tempdir().unwrap();
-    let views = Views::start_with(dir.path(), ViewMode::WriteBehind, FOREVER).unwrap();
+    let views = Views::start_with(dir.path(), ViewMode::WriteBehind, FOREVER, REST).unwrap();
     let handle = fs::File::open(dir.path()).unwrap();
     handle.set_modified(SystemTime::UNIX_EPOCH).unwrap();
     for op in [
@@ -150,7 +154,7 @@ async fn write_behind_never_touches_the_disk_for_what_is_gone_in_time() {
 #[tokio::test]
 async fn write_behind_writes_the_last_of_several() {
     let dir = tempfile::tempdir().unwrap();
-    let views = Views::start_with(dir.path(), ViewMode::WriteBehind, FOREVER).unwrap();
+    let views = Views::start_with(dir.path(), ViewMode::WriteBehind, FOREVER, REST).unwrap();
     for pids in 1..=9 {
         views.submit(put("a", None, pids)).done().await.unwrap();
     }
@@ -185,7 +189,7 @@ fn what_nobody_waits_for_is_written_by_itself_however_much_it_is() {
 #[tokio::test]
 async fn who_waits_does_not_wait_for_what_is_gathered() {
     let dir = tempfile::tempdir().unwrap();
-    let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER).unwrap();
+    let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER, REST).unwrap();
     views.submit_lazily(put("a", None, 1));
     views.submit(put("b", None, 2)).done().await.unwrap();
     assert_eq!(shown(&dir.path().join("b")), Some(info(2)));
@@ -197,7 +201,7 @@ async fn who_waits_does_not_wait_for_what_is_gathered() {
 #[tokio::test]
 async fn a_lazy_removal_does_not_take_what_was_put_after_it() {
     let dir = tempfile::tempdir().unwrap();
-    let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER).unwrap();
+    let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER, REST).unwrap();
     for op in [
         put("a", None, 1),
         put("a", Some("c"), 2),
@@ -228,7 +232,7 @@ async fn a_lazy_removal_does_not_take_what_was_put_after_it() {
 #[tokio::test]
 async fn a_lazy_removal_takes_what_was_put_before_it() {
     let dir = tempfile::tempdir().unwrap();
-    let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER).unwrap();
+    let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER, REST).unwrap();
     views.submit(put("a", None, 1)).done().await.unwrap();
     views.submit(put("a", Some("c"), 2)).done().await.unwrap();
     views.submit_lazily(remove("a", Some("c")));
@@ -241,7 +245,7 @@ async fn a_lazy_removal_takes_what_was_put_before_it() {
 #[tokio::test]
 async fn a_lazy_view_of_what_is_gone_in_time_never_touches_the_disk() {
     let dir = tempfile::tempdir().unwrap();
-    let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER).unwrap();
+    let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER, REST).unwrap();
     let handle = fs::File::open(dir.path()).unwrap();
     handle.set_modified(SystemTime::UNIX_EPOCH).unwrap();
     views.submit_lazily(put("a", None, 1));
@@ -274,9 +278,10 @@ proptest! {
         ops in ops(),
         mode in prop::sample::select(vec![ViewMode::WriteThrough, ViewMode::WriteBehind]),
         window in prop::sample::select(vec![Duration::ZERO, FOREVER]),
+        rest in prop::sample::select(vec![Duration::ZERO, FOREVER]),
     ) {
         let dir = tempfile::tempdir().unwrap();
-        let views = Views::start_with(dir.path(), mode, window).unwrap();
+        let views = Views::start_with(dir.path(), mode, window, rest).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let path = |id: &str, container: &Option<String>| match container {
             None => dir.path().join(id),
@@ -310,6 +315,9 @@ proptest! {
                 prop_assert_eq!(shown.as_ref(), expected.get(&(id.to_owned(), container)));
             }
         }
+        let all = fs::read_dir(dir.path()).unwrap().flatten();
+        let hidden = all.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"."));
+        prop_assert_eq!(hidden.count(), 0);
     }
 }
 
@@ -319,7 +327,7 @@ async fn what_comes_again_has_nothing_of_its_former_life() {
     let views = Views::start(dir.path(), ViewMode::WriteThrough).unwrap();
     views.submit(put("a", Some("c"), 2)).done().await.unwrap();
     drop(views);
-    let views = Views::start_with(dir.path(), ViewMode::WriteBehind, FOREVER).unwrap();
+    let views = Views::start_with(dir.path(), ViewMode::WriteBehind, FOREVER, REST).unwrap();
     for op in [remove("a", None), put("a", None, 5), put("a", Some("d"), 6)] {
         let _ = views.submit(op);
     }
@@ -332,6 +340,88 @@ async fn what_comes_again_has_nothing_of_its_former_life() {
         "a/resource_info.json",
     ];
     assert_eq!(tree(dir.path()), expected);
+}
+
+#[tokio::test]
+async fn a_sandbox_shows_nothing_of_the_one_whose_directory_it_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let mode = ViewMode::WriteThrough;
+    let views = Views::start_with(dir.path(), mode, WINDOW, Duration::ZERO).unwrap();
+    let inode = |path: &str| fs::metadata(dir.path().join(path)).unwrap().ino();
+    for op in [put("a", None, 1_000_000), put("a", Some("c"), 2)] {
+        views.submit(op).done().await.unwrap();
+    }
+    let inodes = ["a", "a/resource_info.json"].map(inode);
+    views.submit(remove("a", None)).done().await.unwrap();
+    views.submit(put("b", None, 3)).done().await.unwrap();
+    assert_eq!(["b", "b/resource_info.json"].map(inode), inodes);
+    // As where a sandbox's containers have come and gone.
+    let expected = ["b", "b/containers", "b/resource_info.json"];
+    assert_eq!(tree(dir.path()), expected);
+    assert_eq!(shown(&dir.path().join("b")), Some(info(3)));
+}
+
+#[tokio::test]
+async fn a_reader_sees_a_sandboxs_own_view_or_none() {
+    const SANDBOXES: u32 = 8;
+    let dir = tempfile::tempdir().unwrap();
+    let views = Views::start(dir.path(), ViewMode::WriteThrough).unwrap();
+    let id = |n: u32| format!("s{n}");
+    let own = |n: u32| [u64::from(n) + 1, 10_u64.pow(n + 3)];
+    let writing = Arc::new(());
+    let (seen, root) = (Arc::downgrade(&writing), dir.path().to_owned());
+    let reader = thread::spawn(move || {
+        let mut reads = 0;
+        while seen.strong_count() > 0 {
+            for n in 0..SANDBOXES {
+                if let Some(read) = shown(&root.join(id(n))) {
+                    assert!(own(n).map(info).contains(&read), "{n} shows {read:?}");
+                    reads += 1;
+                }
+            }
+        }
+        reads
+    });
+    for n in (0..SANDBOXES).cycle().take(600) {
+        for op in [
+            put(&id(n), None, own(n)[0]),
+            put(&id(n), None, own(n)[1]),
+            remove(&id((n + 3) % SANDBOXES), None),
+        ] {
+            views.submit(op).done().await.unwrap();
+        }
+    }
+    drop(writing);
+    assert!(reader.join().unwrap() > 0);
+}
+
+#[test]
+fn what_a_crash_left_out_of_sight_goes_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |path: &str| dir.path().join(SPARE).join(path);
+    write(&at("1/resource_info.json"), "stale");
+    fs::create_dir(at("1/containers")).unwrap();
+    fs::create_dir(at("2")).unwrap();
+    write(&at("3/notes"), "");
+    write(&at("3/resource_info.json"), "stale");
+    write(
+        &at("4/containers/c/resource_info.json"),
+        "not ours like this",
+    );
+    let views = Views::start(dir.path(), ViewMode::WriteThrough).unwrap();
+    let repaired = views.repair(&slots(&[("a", &["c"])])).unwrap();
+    assert_eq!((repaired.written, repaired.failed), (2, 0));
+    assert_eq!(shown(&dir.path().join("a/containers/c")), Some(info(2)));
+    drop(views);
+    let expected = [
+        "3",
+        "3/notes",
+        "4",
+        "4/containers",
+        "4/containers/c",
+        "4/containers/c/resource_info.json",
+    ];
+    assert_eq!(tree(&dir.path().join(SPARE)), expected);
 }
 
 #[tokio::test]
@@ -361,7 +451,10 @@ async fn a_link_leads_nowhere() {
     symlink(outside.path(), dir.path().join("b/containers")).unwrap();
     let target = outside.path().join("resource_info.json");
     symlink(&target, dir.path().join("b/resource_info.json")).unwrap();
-    symlink(&target, dir.path().join("b/.resource_info.json.tmp")).unwrap();
+    fs::create_dir(dir.path().join(SPARE)).unwrap();
+    for name in ["1", "2"] {
+        symlink(outside.path(), dir.path().join(SPARE).join(name)).unwrap();
+    }
 
     let views = Views::start(dir.path(), ViewMode::WriteThrough).unwrap();
     views.submit(put("a", None, 1)).done().await.unwrap_err();
@@ -371,7 +464,9 @@ async fn a_link_leads_nowhere() {
         .done()
         .await
         .unwrap_err();
-    views.submit(put("b", None, 1)).done().await.unwrap_err();
+    // The link itself is replaced.
+    views.submit(put("b", None, 1)).done().await.unwrap();
+    assert_eq!(shown(&dir.path().join("b")), Some(info(1)));
     views.submit(remove("b", None)).done().await.unwrap();
     views.repair(&slots(&[("b", &["c"])])).unwrap();
     views.flush_and_stop();

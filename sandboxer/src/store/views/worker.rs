@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::backlog::{self, Backlog, Want};
-use super::disk::{Root, Swept};
+use super::disk::Root;
+use super::entry::Swept;
 use super::queue::{Queue, Wait};
 use super::repair::{self, Expected, Repaired};
 use super::{ViewId, ViewOp};
@@ -139,10 +140,13 @@ impl Worker {
         self.close_window();
         self.flush(usize::MAX);
         self.retry();
+        if let Err(e) = self.root.clear_spares() {
+            tracing::warn!("{e}");
+        }
     }
 
     fn repair(&mut self, expected: &Expected) -> Result<Repaired, StoreError> {
-        let (repaired, unwritten) = repair::repair(&self.root, expected)?;
+        let (repaired, unwritten) = repair::repair(&mut self.root, expected)?;
         for (id, info) in unwritten {
             let want = Want {
                 sweep: false,
@@ -182,7 +186,7 @@ impl Worker {
         }
     }
 
-    fn fulfil(&self, id: &ViewId, want: &mut Want) -> Result<(), StoreError> {
+    fn fulfil(&mut self, id: &ViewId, want: &mut Want) -> Result<(), StoreError> {
         if want.sweep {
             if self.root.sweep(id)? == Swept::Left {
                 tracing::warn!(
@@ -228,7 +232,10 @@ mod tests {
     #[test]
     fn a_sweep_that_failed_comes_before_what_lies_in_it() {
         let dir = tempfile::tempdir().unwrap();
-        let mut worker = Worker::new(Root::open(dir.path()).unwrap(), Duration::ZERO);
+        let mut worker = Worker::new(
+            Root::open(dir.path(), Duration::ZERO).unwrap(),
+            Duration::ZERO,
+        );
         let sandbox = ViewId {
             key: key("a"),
             container: None,
