@@ -240,3 +240,76 @@ fn a_gate_without_programs_or_rounds_says_what_is_missing() {
     let (code, _, err) = loadgen("gate", &[], &few);
     assert_eq!((code, err.contains("at least 16")), (1, true), "{err}");
 }
+
+fn git(dir: &Path, args: &[&str]) -> String {
+    let output = Command::new("git")
+        .current_dir(dir)
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+        .args(args)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// A gate of a repository's last commit against itself, built by `cargo`.
+fn gate_of_revisions(repository: &Path, results: &Path, cargo: &Path) -> (i32, String) {
+    let output = Command::new(LOADGEN)
+        .current_dir(repository)
+        .args(["gate", "--base", "HEAD", "--head", "HEAD"])
+        .args(["--pods", "2", "--quiet", "--results"])
+        .arg(results)
+        .env("CARGO", cargo)
+        .env_remove("CARGO_TARGET_DIR")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    (output.status.code().unwrap(), err)
+}
+
+#[test]
+fn revisions_are_built_in_worktrees_that_go_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |name: &str| dir.path().join(name);
+    let (repository, results, cargo) = (of("repository"), of("results"), of("cargo"));
+    fs::create_dir(&repository).unwrap();
+    git(&repository, &["init", "--quiet"]);
+    fs::write(repository.join("marker"), "").unwrap();
+    git(&repository, &["add", "."]);
+    git(&repository, &["commit", "--quiet", "--message", "x"]);
+
+    script(&cargo, "false");
+    let (code, err) = gate_of_revisions(&repository, &results, &cargo);
+    let commit = git(&repository, &["rev-parse", "HEAD"]);
+    let step = format!("build {commit}: cargo build --release -p sandboxer: exit status: 1");
+    assert_eq!((code, err.contains(&step)), (1, true), "{err}");
+
+    // What it builds is a sandboxer that keeps nothing, if it is in the commit's worktree.
+    let program = of("program");
+    script(
+        &program,
+        &format!("{LOADGEN} null --die-with-parent --listen \"$2\""),
+    );
+    let copy = format!(
+        "sh -c 'test -e marker && mkdir -p \"$CARGO_TARGET_DIR/release\" && \
+         cp {} \"$CARGO_TARGET_DIR/release/resource-slot-sandboxer\"'",
+        program.display()
+    );
+    script(&cargo, &copy);
+    let (code, err) = gate_of_revisions(&repository, &results, &cargo);
+    assert_eq!((code, err.contains("WRONG ANSWERS")), (2, true), "{err}");
+    let saved = fs::read_dir(&results)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let document = fs::read(saved.join("result.json")).unwrap();
+    let document: Value = serde_json::from_slice(&document).unwrap();
+    assert_eq!(document["base"]["commit"], json!(commit));
+    assert_eq!(document["base"]["asked"], "HEAD");
+
+    assert!(repository.join("target/gate/release").is_dir());
+    assert_eq!(git(&repository, &["worktree", "list"]).lines().count(), 1);
+}
