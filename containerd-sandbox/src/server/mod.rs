@@ -5,6 +5,7 @@
 // One shape for every RPC, whether or not it has something to wait for.
 #![allow(clippy::unused_async)]
 
+mod connection;
 mod controller;
 mod frame;
 mod listener;
