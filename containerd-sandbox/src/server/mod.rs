@@ -75,6 +75,5 @@ pub(crate) fn architecture() -> &'static str {
 
 /// The key of a sandbox or container that a request names in `field`.
 pub(crate) fn key(namespace: &str, field: &str, id: &str) -> Result<Key> {
-    crate::check_id(field, id)?;
-    Key::new(namespace, id)
+    Key::named(field, namespace, id)
 }
