@@ -23,8 +23,13 @@ impl Key {
     /// # Errors
     /// `InvalidArgument`, naming the part, its value and the rule.
     pub fn new(namespace: &str, id: &str) -> Result<Self> {
+        Self::named("id", namespace, id)
+    }
+
+    /// As [`Key::new`], of an id that came in `field`.
+    pub(crate) fn named(field: &str, namespace: &str, id: &str) -> Result<Self> {
+        check_id(field, id)?;
         check_id("namespace", namespace)?;
-        check_id("id", id)?;
         Ok(Self {
             namespace: namespace.into(),
             id: id.into(),
@@ -75,10 +80,7 @@ pub fn check_id(field: &str, value: &str) -> Result<()> {
         "it is empty".to_owned()
     } else if value.len() > MAX_ID_LEN {
         format!("it is {} bytes long, over {MAX_ID_LEN}", value.len())
-    } else if !value
-        .split(['.', '_', '-'])
-        .all(|group| !group.is_empty() && group.bytes().all(|b| b.is_ascii_alphanumeric()))
-    {
+    } else if !is_joined_groups(value) {
         "only ASCII letters and digits, joined by single '.', '_' or '-', are allowed".to_owned()
     } else {
         return Ok(());
@@ -87,6 +89,19 @@ pub fn check_id(field: &str, value: &str) -> Result<()> {
         "{field} {}: {reason}",
         quoted(value)
     )))
+}
+
+/// Every request brings ids, so this is one pass.
+fn is_joined_groups(value: &str) -> bool {
+    let mut group_is_empty = true;
+    for byte in value.bytes() {
+        match byte {
+            b'.' | b'_' | b'-' if !group_is_empty => group_is_empty = true,
+            _ if byte.is_ascii_alphanumeric() => group_is_empty = false,
+            _ => return false,
+        }
+    }
+    !group_is_empty
 }
 
 /// A value as an error message may carry it: escaped, and cut to a sane length.

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use containerd_shim_protos::sandbox_async::create_sandbox;
 use containerd_shim_protos::shim_async::{Task, create_task};
 use rustix::fs::Mode;
-use rustix::net::{self, RecvFlags};
-use tokio::io::Interest;
+use rustix::net;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use super::Service;
+use super::connection::Connection;
 use super::controller::ControllerServer;
 use super::frame::Guarded;
 use crate::api::Sandboxer;
@@ -79,7 +79,7 @@ fn in_use() -> io::Error {
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const ACCEPT_WARNING_PAUSE: Duration = Duration::from_secs(10);
 
-/// How an HTTP/2 connection opens: its first line of 14 bytes.
+/// How an HTTP/2 connection opens: its first line.
 const HTTP2: &[u8] = b"PRI * HTTP/2.0";
 
 #[derive(Debug, PartialEq, Eq)]
@@ -93,31 +93,12 @@ impl Protocol {
     /// The protocol of a connection that opens with these bytes; there may be
     /// more to come.
     fn of(opening: &[u8]) -> Self {
-        if HTTP2.starts_with(opening) {
+        if HTTP2.starts_with(&opening[..opening.len().min(HTTP2.len())]) {
             Self::Grpc
         } else if opening.first() == Some(&0) {
             Self::Ttrpc
         } else {
             Self::Unknown
-        }
-    }
-}
-
-/// The first bytes, left unread: those that came together, one at least. `None`
-/// if the peer closed before sending any.
-async fn opening(stream: &UnixStream) -> io::Result<Option<Vec<u8>>> {
-    let mut first = [0; HTTP2.len()];
-    loop {
-        stream.readable().await?;
-        let peeked = stream.try_io(Interest::READABLE, || {
-            let (count, _) = net::recv(stream, &mut first, RecvFlags::PEEK)?;
-            Ok(count)
-        });
-        match peeked {
-            Ok(0) => return Ok(None),
-            Ok(count) => return Ok(Some(first[..count].to_vec())),
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-            Err(e) => return Err(e),
         }
     }
 }
@@ -186,14 +167,15 @@ where
 
 async fn accept(
     listener: UnixListener,
-    grpc: mpsc::Sender<UnixStream>,
-    ttrpc: mpsc::Sender<Guarded<UnixStream>>,
+    grpc: mpsc::Sender<Connection>,
+    ttrpc: mpsc::Sender<Guarded<Connection>>,
 ) {
     let mut warned: Option<Instant> = None;
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                tokio::spawn(route(stream, grpc.clone(), ttrpc.clone()));
+        let accepted = listener.accept().await;
+        match accepted.and_then(|(stream, _)| Connection::new(stream)) {
+            Ok(connection) => {
+                tokio::spawn(route(connection, grpc.clone(), ttrpc.clone()));
             }
             Err(e) => {
                 // Out of descriptors, most likely: the backlog holds callers until some are free.
@@ -208,20 +190,20 @@ async fn accept(
 }
 
 async fn route(
-    stream: UnixStream,
-    grpc: mpsc::Sender<UnixStream>,
-    ttrpc: mpsc::Sender<Guarded<UnixStream>>,
+    mut connection: Connection,
+    grpc: mpsc::Sender<Connection>,
+    ttrpc: mpsc::Sender<Guarded<Connection>>,
 ) {
-    match opening(&stream).await {
-        Ok(Some(opening)) => match Protocol::of(&opening) {
-            Protocol::Grpc => drop(grpc.send(stream).await),
-            Protocol::Ttrpc => drop(ttrpc.send(Guarded::new(stream)).await),
+    match connection.opening().await {
+        Ok([]) => debug!("a connection was closed before it said anything"),
+        Ok(opening) => match Protocol::of(opening) {
+            Protocol::Grpc => drop(grpc.send(connection).await),
+            Protocol::Ttrpc => drop(ttrpc.send(Guarded::new(connection)).await),
             Protocol::Unknown => warn!(
                 "closed a connection: \"{}\" opens neither gRPC (HTTP/2) nor ttrpc",
-                opening.escape_ascii()
+                opening[..opening.len().min(HTTP2.len())].escape_ascii()
             ),
         },
-        Ok(None) => debug!("a connection was closed before it said anything"),
         Err(e) => debug!("a connection failed before it said anything: {e}"),
     }
 }

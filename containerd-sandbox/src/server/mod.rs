@@ -5,6 +5,7 @@
 // One shape for every RPC, whether or not it has something to wait for.
 #![allow(clippy::unused_async)]
 
+mod connection;
 mod controller;
 mod frame;
 mod listener;
@@ -74,6 +75,5 @@ pub(crate) fn architecture() -> &'static str {
 
 /// The key of a sandbox or container that a request names in `field`.
 pub(crate) fn key(namespace: &str, field: &str, id: &str) -> Result<Key> {
-    crate::check_id(field, id)?;
-    Key::new(namespace, id)
+    Key::named(field, namespace, id)
 }

@@ -82,6 +82,7 @@ pub(super) fn remove_dir(parent: impl AsFd, name: &str) -> Result<Swept, Errno> 
 /// The names in a directory that are text: all of ours are.
 pub(super) fn names(dir: impl AsFd) -> Result<Vec<String>, Errno> {
     let mut names = Vec::new();
+    seek(&dir, SeekFrom::Start(0))?;
     all_entries(dir, |name, _| {
         names.extend(name.to_str().map(str::to_owned));
         true
@@ -89,12 +90,12 @@ pub(super) fn names(dir: impl AsFd) -> Result<Vec<String>, Errno> {
     Ok(names)
 }
 
-/// Whether something holds for every entry of a directory, by name and type.
+/// Whether something holds for every entry of a directory that was just opened,
+/// by name and type.
 pub(super) fn all_entries(
     dir: impl AsFd,
     mut holds: impl FnMut(&CStr, FileType) -> bool,
 ) -> Result<bool, Errno> {
-    seek(&dir, SeekFrom::Start(0))?;
     let mut buffer = [MaybeUninit::uninit(); ENTRIES];
     let mut entries = RawDir::new(dir, &mut buffer);
     while let Some(entry) = entries.next() {

@@ -55,7 +55,7 @@ const WINDOW: Duration = Duration::from_millis(50);
 
 /// How long at least the file of a view that is gone rests before it becomes
 /// another's: a reader that opened it before reads nothing else in that time.
-const REST: Duration = Duration::from_millis(500);
+const REST: Duration = Duration::from_millis(100);
 
 /// What is to become of a view.
 #[derive(Debug, Clone, PartialEq)]

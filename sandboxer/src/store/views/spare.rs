@@ -33,7 +33,7 @@ use super::entry::{
 pub(super) const SPARE: &str = ".spare";
 
 /// The most directories of a kind that are kept.
-const LIMIT: usize = 128;
+const LIMIT: usize = 256;
 
 /// So many of a kind may be made new while the eldest still rests.
 const RESTING: usize = LIMIT / 2;

@@ -1,0 +1,286 @@
+//! A connection that wakes its tasks for what the peer says, and for little else.
+//!
+//! tokio's own stream is woken, too, whenever the peer has read something, for
+//! then there is room to write. On a Unix socket that is after every reply, and
+//! mostly for nothing: a third of all wake-ups behind containerd. So this one asks
+//! for room only when there was none.
+//!
+//! And it reads ahead: ttrpc asks for a frame's header first and then for its
+//! payload, which mostly have come together.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tonic::transport::server::Connected;
+
+/// The most that is read ahead, in bytes; memory for it is held while it waits.
+const AHEAD: usize = 4 << 10;
+
+/// A Unix socket's connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    socket: AsyncFd<UnixStream>,
+    /// A second handle, while the kernel takes no more: woken when it does.
+    blocked: Option<AsyncFd<UnixStream>>,
+    /// What was read before it was asked for, and how much of it was asked for since.
+    ahead: Vec<u8>,
+    taken: usize,
+}
+
+impl Connection {
+    /// Takes over an accepted stream.
+    pub(super) fn new(stream: tokio::net::UnixStream) -> io::Result<Self> {
+        Ok(Self {
+            socket: register(stream.into_std()?, Interest::READABLE)?,
+            blocked: None,
+            ahead: Vec::new(),
+            taken: 0,
+        })
+    }
+
+    /// What the peer said first, as much of it as came together; it will be read
+    /// all the same. Empty if the peer closed before it said anything.
+    pub(super) async fn opening(&mut self) -> io::Result<&[u8]> {
+        let mut chunk = [0; AHEAD];
+        let count = std::future::poll_fn(|cx| self.receive(cx, &mut chunk)).await?;
+        self.ahead.extend_from_slice(&chunk[..count]);
+        Ok(&self.ahead)
+    }
+
+    fn receive(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        loop {
+            let mut guard = ready!(self.socket.poll_read_ready(cx))?;
+            let Ok(received) = guard.try_io(|socket| socket.get_ref().read(buffer)) else {
+                continue;
+            };
+            // It was emptied: what comes now wakes again.
+            if received
+                .as_ref()
+                .is_ok_and(|n| (1..buffer.len()).contains(n))
+            {
+                guard.clear_ready();
+            }
+            return Poll::Ready(received);
+        }
+    }
+
+    fn send(
+        &mut self,
+        cx: &mut Context<'_>,
+        send: impl Fn(&UnixStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let Some(blocked) = &self.blocked else {
+                let socket = self.socket.get_ref();
+                match send(socket) {
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                        let second = socket.try_clone()?;
+                        self.blocked = Some(register(second, Interest::WRITABLE)?);
+                        continue;
+                    }
+                    sent => return Poll::Ready(sent),
+                }
+            };
+            let mut guard = ready!(blocked.poll_write_ready(cx))?;
+            if let Ok(sent) = guard.try_io(|socket| send(socket.get_ref())) {
+                self.blocked = None;
+                return Poll::Ready(sent);
+            }
+        }
+    }
+}
+
+/// The deprecated way is unsound for a type that may change its descriptor; a
+/// `UnixStream` has one for life.
+#[allow(deprecated)]
+fn register(socket: UnixStream, interest: Interest) -> io::Result<AsyncFd<UnixStream>> {
+    AsyncFd::with_interest(socket, interest)
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let wanted = buf.remaining();
+        if wanted == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        if self.ahead.is_empty() {
+            if wanted >= AHEAD {
+                let count = ready!(self.receive(cx, buf.initialize_unfilled()))?;
+                buf.advance(count);
+                return Poll::Ready(Ok(()));
+            }
+            let mut chunk = [0; AHEAD];
+            let count = ready!(self.receive(cx, &mut chunk))?;
+            let (now, later) = chunk[..count].split_at(count.min(wanted));
+            buf.put_slice(now);
+            self.ahead.extend_from_slice(later);
+            return Poll::Ready(Ok(()));
+        }
+        let ahead = &self.ahead[self.taken..];
+        let count = ahead.len().min(wanted);
+        buf.put_slice(&ahead[..count]);
+        self.taken += count;
+        if self.taken == self.ahead.len() {
+            self.ahead = Vec::new();
+            self.taken = 0;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.send(cx, |mut socket| socket.write(buf))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.send(cx, |mut socket| socket.write_vectored(bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.socket.get_ref().shutdown(Shutdown::Write))
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = ();
+
+    fn connect_info(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    fn pair() -> (Connection, UnixStream) {
+        let (own, peer) = UnixStream::pair().unwrap();
+        own.set_nonblocking(true).unwrap();
+        let own = tokio::net::UnixStream::from_std(own).unwrap();
+        (Connection::new(own).unwrap(), peer)
+    }
+
+    fn bytes(count: usize) -> Vec<u8> {
+        (0..=250).cycle().take(count).collect()
+    }
+
+    #[tokio::test]
+    async fn what_opens_a_connection_is_read_again() {
+        let (mut connection, mut peer) = pair();
+        peer.write_all(b"hello, ").unwrap();
+        assert_eq!(connection.opening().await.unwrap(), b"hello, ");
+        peer.write_all(b"world").unwrap();
+        drop(peer);
+        let mut all = String::new();
+        connection.read_to_string(&mut all).await.unwrap();
+        assert_eq!(all, "hello, world");
+    }
+
+    #[tokio::test]
+    async fn nothing_opens_a_connection_that_was_closed() {
+        let (mut connection, peer) = pair();
+        drop(peer);
+        assert_eq!(connection.opening().await.unwrap(), b"");
+    }
+
+    #[tokio::test]
+    async fn what_is_read_ahead_comes_in_order_and_is_not_kept() {
+        let (mut connection, mut peer) = pair();
+        let sent = bytes(3 * AHEAD);
+        let writer = thread::spawn({
+            let sent = sent.clone();
+            move || {
+                for part in sent.chunks(1000) {
+                    peer.write_all(part).unwrap();
+                }
+                peer
+            }
+        });
+        let mut all = Vec::new();
+        for size in [1, 10, AHEAD - 1, AHEAD, 7].into_iter().cycle() {
+            let mut part = vec![0; size.min(sent.len() - all.len())];
+            connection.read_exact(&mut part).await.unwrap();
+            all.extend(part);
+            if all.len() == sent.len() {
+                break;
+            }
+        }
+        assert_eq!(all, sent);
+        assert_eq!(connection.ahead.capacity(), 0);
+        drop(writer.join().unwrap());
+        assert_eq!(connection.read(&mut [0; 8]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_gets_everything_and_then_room_is_not_asked_for() {
+        let (mut connection, mut peer) = pair();
+        let sent = bytes(4 << 20);
+        let reader = thread::spawn(move || {
+            let mut all = Vec::new();
+            let mut part = vec![0; 100_000];
+            loop {
+                match peer.read(&mut part).unwrap() {
+                    0 => return all,
+                    n => all.extend_from_slice(&part[..n]),
+                }
+                thread::sleep(Duration::from_micros(200));
+            }
+        });
+        let mut blocked = false;
+        for part in sent.chunks(300_000) {
+            let write = connection.write_all(part);
+            tokio::pin!(write);
+            let pending = futures::poll!(&mut write).is_pending();
+            blocked |= pending;
+            if pending {
+                write.await.unwrap();
+            }
+        }
+        assert!(blocked);
+        assert!(connection.blocked.is_none());
+        connection.shutdown().await.unwrap();
+        assert_eq!(reader.join().unwrap(), sent);
+    }
+
+    #[tokio::test]
+    async fn reading_goes_on_while_the_peer_takes_nothing() {
+        let (connection, mut peer) = pair();
+        let (mut read, mut write) = tokio::io::split(connection);
+        let writing = tokio::spawn(async move { write.write_all(&bytes(4 << 20)).await });
+        tokio::task::yield_now().await;
+        assert!(!writing.is_finished());
+        peer.write_all(b"still here").unwrap();
+        let mut said = [0; 10];
+        read.read_exact(&mut said).await.unwrap();
+        assert_eq!(&said, b"still here");
+        drop(peer);
+        writing.await.unwrap().unwrap_err();
+    }
+}
