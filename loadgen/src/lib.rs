@@ -152,8 +152,6 @@ fn words(args: &[OsString]) -> Vec<String> {
 fn to_stdout(write: impl FnOnce(&mut Vec<u8>) -> anyhow::Result<()>) -> anyhow::Result<Verdict> {
     let mut text = Vec::new();
     write(&mut text)?;
-    match io::stdout().write_all(&text) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(Verdict::Good),
-    }
+    print::to_stdout(&String::from_utf8(text)?)?;
+    Ok(Verdict::Good)
 }

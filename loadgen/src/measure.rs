@@ -71,7 +71,7 @@ pub fn observe(
         let latest = Latest::default();
         let sampler = Sampler::start(processes.clone(), &latest);
         let observer = (timeline.writer(&counters, operations), log.clone());
-        let _shown = shown(style, load, &counters, &timeline, latest);
+        let _shown = show(style, load, &counters, &timeline, latest);
         let measured = session.run(load, prepared, &counters, observer)?;
         (measured, sampler.finish())
     };
@@ -85,31 +85,26 @@ pub fn observe(
     })
 }
 
-/// How the run is shown while it goes on; until dropped.
-enum Shown {
-    Lines(#[expect(dead_code, reason = "it ends when it is dropped")] Reporter),
-    Live(#[expect(dead_code, reason = "it ends when it is dropped")] Live),
-}
-
-fn shown(
+/// Shows the run while it goes on, on a terminal in full; until dropped.
+fn show(
     style: Style,
     load: &Load,
     counters: &[Arc<Counters>],
     timeline: &Timeline,
-    latest: Latest,
-) -> Shown {
-    match style {
-        Style::Bar { colour } => Shown::Live(Live::start(Sources {
+    processes: Latest,
+) -> (Option<Live>, Option<Reporter>) {
+    if let Style::Bar { colour } = style {
+        let sources = Sources {
             pods: load.pods(),
             counters: counters.to_vec(),
             timeline: timeline.clone(),
-            processes: latest,
+            processes,
             colour,
-        })),
-        Style::Lines | Style::Silent => {
-            Shown::Lines(Reporter::start(style, load.pods(), counters.to_vec()))
-        }
+        };
+        return (Some(Live::start(sources)), None);
     }
+    let reporter = Reporter::start(style, load.pods(), counters.to_vec());
+    (None, Some(reporter))
 }
 
 impl Observed {

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::error::RunError;
 use crate::human;
+use crate::stop::Stop;
 use crate::tape::Counters;
 
 /// How often a bar is redrawn, and how often a line is written.
@@ -55,6 +57,19 @@ impl Style {
             // Whoever closed it does not want to read it.
             let _ = writeln!(io::stderr(), "{line}");
         }
+    }
+
+    /// Listens for signals from now on, and says what they do.
+    ///
+    /// # Errors
+    /// If they cannot be listened for.
+    pub fn stop_on_signals(self) -> Result<Stop, RunError> {
+        Stop::on_signals(move |stop| {
+            if !stop.aborted() {
+                self.say("Interrupted: letting what is under way end; once more to drop it");
+            }
+        })
+        .map_err(RunError::Signals)
     }
 
     fn bar(self, length: u64) -> ProgressBar {

@@ -8,14 +8,12 @@ use crate::error::RunError;
 use crate::exit::Verdict;
 use crate::human;
 use crate::measure::{self, About};
-use crate::print::{self, Output};
-use crate::progress::Style;
+use crate::print::{self, Text};
 use crate::result::RunResult;
 use crate::save::{self, Saved};
 use crate::server::Source;
 use crate::session::{self, Session, Workload};
 use crate::slo::{self, Outcome, Slo};
-use crate::stop::Stop;
 use crate::table;
 use crate::trace::Trace;
 
@@ -76,15 +74,10 @@ pub fn replay(args: &ReplayArgs, command_line: Vec<String>) -> Result<Verdict, R
 impl Course<'_> {
     fn run(self) -> Result<Verdict, RunError> {
         let (output, load) = (self.output, &self.load);
-        let style = Style::of_stderr(!output.no_progress && !output.quiet);
+        let style = output.style();
         let source = Source::of(self.target)?;
         save::check(&output.results)?;
-        let stop = Stop::on_signals(move |stop| {
-            if !stop.aborted() {
-                style.say("Interrupted: letting what is under way end; once more to drop it");
-            }
-        })
-        .map_err(RunError::Signals)?;
+        let stop = style.stop_on_signals()?;
         let prepared = session::prepare(self.target, load, &stop, style)?;
         style.say(&format!(
             "Running {} pods with {} containers, plan {}",
@@ -119,21 +112,18 @@ impl Course<'_> {
             Trace::of_plan(&load.plan, &measured.arrivals, source).write(path)
         });
         let held = slo::check(self.slo, &result);
-        // The table is worth having even if the result could not be saved.
-        let mut text = if output.quiet {
-            table::problems(&result)
-        } else {
-            table::render(&result)
+        let mut text = Text {
+            whole: table::render(&result),
+            problems: table::problems(&result),
         };
-        let shown = held.iter().filter(|held| !output.quiet || !held.met);
-        text.extend(shown.map(|outcome| format!("{outcome}\n")));
-        let how = Output {
-            json: output.json,
-            quiet: output.quiet,
-        };
-        let printed = print::print(how, text, saved.as_deref().ok(), &result);
-        saved?;
-        printed?;
+        for outcome in &held {
+            let line = format!("{outcome}\n");
+            text.whole += &line;
+            if !outcome.met {
+                text.problems += &line;
+            }
+        }
+        print::tell(output, text, saved.map_err(RunError::from), &result)?;
         recorded.transpose()?;
         Ok(verdict(&result, complaints, &held))
     }

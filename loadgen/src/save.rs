@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::csv;
 use crate::error::SaveError;
 use crate::hdr_log;
@@ -73,15 +75,23 @@ impl Saved<'_> {
     }
 }
 
-/// Writes a result as [`RESULT_FILE`].
+/// Writes a document as [`RESULT_FILE`].
 ///
 /// # Errors
 /// [`SaveError`], naming the file.
-pub fn document(dir: &Path, result: &RunResult) -> Result<(), SaveError> {
+pub fn document(dir: &Path, result: &impl Serialize) -> Result<(), SaveError> {
     file(dir, RESULT_FILE, |out| {
         serde_json::to_writer_pretty(&mut *out, result)?;
         writeln!(out)
     })
+}
+
+/// Writes a text.
+///
+/// # Errors
+/// [`SaveError`], naming the file.
+pub fn text(dir: &Path, name: &str, text: &str) -> Result<(), SaveError> {
+    file(dir, name, |out| out.write_all(text.as_bytes()))
 }
 
 /// Writes what follows from a result and its histograms, which are in the

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::columns;
 use crate::human;
-use crate::result::{OperationResult, RunResult};
+use crate::result::{ErrorResult, OperationResult, RunResult};
 
 /// How many classes of errors are shown; the rest are in `result.json`.
 const SHOWN_ERRORS: usize = 10;
@@ -42,7 +42,10 @@ fn write(out: &mut String, result: &RunResult) -> fmt::Result {
 }
 
 fn write_problems(out: &mut String, result: &RunResult) -> fmt::Result {
-    errors(out, result)?;
+    if !result.errors.is_empty() {
+        writeln!(out, "\nerrors")?;
+        errors(out, &result.errors)?;
+    }
     if !result.complete {
         writeln!(out, "\nPARTIAL: not every pod of the plan was run")?;
     }
@@ -129,12 +132,12 @@ fn per_pod(cpu_s: f64, pods: u64) -> String {
     format!("{:.2} ms", cpu_s * 1000.0 / pods as f64)
 }
 
-fn errors(out: &mut String, result: &RunResult) -> fmt::Result {
-    if result.errors.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "\nerrors")?;
-    for error in result.errors.iter().take(SHOWN_ERRORS) {
+/// Failures, a line for each kind.
+///
+/// # Errors
+/// Whatever the writer says.
+pub fn errors(out: &mut impl Write, errors: &[ErrorResult]) -> fmt::Result {
+    for error in errors.iter().take(SHOWN_ERRORS) {
         writeln!(
             out,
             "{:>9}  {}: {}: {}",
@@ -144,7 +147,7 @@ fn errors(out: &mut String, result: &RunResult) -> fmt::Result {
             error.example,
         )?;
     }
-    match result.errors.len().saturating_sub(SHOWN_ERRORS) {
+    match errors.len().saturating_sub(SHOWN_ERRORS) {
         0 => Ok(()),
         more => writeln!(out, "           and {more} more kinds, see result.json"),
     }

@@ -95,9 +95,11 @@ impl Connection {
     }
 }
 
-/// The deprecated way is unsound for a type that may change its descriptor; a
-/// `UnixStream` has one for life.
-#[allow(deprecated)]
+#[expect(
+    deprecated,
+    reason = "it is unsound for a type that may change its descriptor, which a UnixStream does \
+              not; what stands in its place is unsafe"
+)]
 fn register(socket: UnixStream, interest: Interest) -> io::Result<AsyncFd<UnixStream>> {
     AsyncFd::with_interest(socket, interest)
 }

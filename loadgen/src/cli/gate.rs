@@ -2,15 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 
 use super::compare::percent;
-use super::{ContainerRange, OutputArgs, timeout};
+use super::{ContainerRange, OutputArgs, RequestArgs};
 use crate::door::Kind;
-use crate::plan::{Plan, SignalChoice};
-use crate::scenario::PodShape;
+use crate::plan::Plan;
 
 /// `loadgen gate`.
 #[derive(Debug, Clone, Args)]
@@ -50,17 +48,9 @@ pub struct GateArgs {
         default_value = "1-4"
     )]
     pub containers: ContainerRange,
-    /// Where everything random comes from.
-    #[arg(long, env = "LOADGEN_SEED", value_name = "S", default_value_t = 42)]
-    pub seed: u64,
-    /// The signal that ends a container.
-    #[arg(
-        long,
-        env = "LOADGEN_SIGNAL",
-        value_name = "SIGNAL",
-        default_value = "mix"
-    )]
-    pub signal: SignalChoice,
+    /// How they are made and asked for.
+    #[command(flatten)]
+    pub requests: RequestArgs,
     /// Through which door: ttrpc or controller.
     #[arg(long, env = "LOADGEN_TARGET", value_name = "DOOR", default_value = "controller",
           value_parser = door)]
@@ -69,10 +59,6 @@ pub struct GateArgs {
     #[arg(long, env = "LOADGEN_CONCURRENCY", value_name = "N", default_value_t = 8,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub concurrency: u32,
-    /// How long a call may take.
-    #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "DURATION", default_value = "30s",
-          value_parser = timeout)]
-    pub timeout: Duration,
     /// An argument for both sandboxers; may be repeated.
     #[arg(
         long = "sandboxer-arg",
@@ -105,12 +91,7 @@ pub struct GateArgs {
 impl GateArgs {
     /// The plan of each round.
     pub fn plan(&self) -> Plan {
-        let (min, max) = self.containers.0.clone().into_inner();
-        let shape = PodShape {
-            signal: self.signal,
-            ..PodShape::with_containers(u64::from(min), u64::from(max))
-        };
-        Plan::new(self.seed, shape)
+        self.requests.plan(&self.containers)
     }
 }
 

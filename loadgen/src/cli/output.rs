@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
+use crate::progress::Style;
+
 /// What is said of a result, and where it is kept.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
@@ -26,4 +28,11 @@ pub struct OutputArgs {
     /// Show neither progress nor table, only what goes wrong.
     #[arg(long, short, env = "LOADGEN_QUIET", value_parser = BoolishValueParser::new())]
     pub quiet: bool,
+}
+
+impl OutputArgs {
+    /// How progress is shown.
+    pub fn style(&self) -> Style {
+        Style::of_stderr(!self.no_progress && !self.quiet)
+    }
 }

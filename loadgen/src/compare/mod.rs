@@ -8,14 +8,13 @@ mod table;
 mod tests;
 pub mod verdict;
 
-use std::io::{self, Write};
-
 use serde::{Deserialize, Serialize};
 
 use self::figure::Figure;
 use crate::cli::CompareArgs;
 use crate::error::CompareError;
 use crate::exit;
+use crate::print;
 use crate::result::{self, RunResult};
 
 /// What the document is.
@@ -102,19 +101,13 @@ pub fn run(args: &CompareArgs) -> Result<exit::Verdict, CompareError> {
         });
     }
     let text = if args.json {
-        let mut json = serde_json::to_string_pretty(&comparison).map_err(io::Error::from)?;
-        json.push('\n');
-        json
+        print::json(&comparison)?
     } else if args.markdown {
         table::markdown(&comparison)
     } else {
         table::text(&comparison)
     };
-    match io::stdout().write_all(text.as_bytes()) {
-        // Whoever closed it does not want to read it.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
-        _ => {}
-    }
+    print::to_stdout(&text)?;
     Ok(if comparison.is_slower() {
         exit::Verdict::Missed
     } else {

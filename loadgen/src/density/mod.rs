@@ -7,7 +7,7 @@
 pub mod result;
 mod table;
 
-use std::io;
+use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, SystemTime};
 
@@ -15,10 +15,10 @@ use self::result::{DensityResult, Point, ProcessPoint};
 use crate::cli::DensityArgs;
 use crate::engine::{Load, Shape};
 use crate::environment::Environment;
-use crate::error::RunError;
+use crate::error::{RunError, SaveError};
 use crate::exit::Verdict;
 use crate::human;
-use crate::print::{self, Output};
+use crate::print::{self, Text};
 use crate::process::{self, Look};
 use crate::progress::{Reporter, Style};
 use crate::result as run_result;
@@ -27,7 +27,6 @@ use crate::save;
 use crate::scenario::{Life, LoadShape, Scenario};
 use crate::server::Source;
 use crate::session::{self, Session};
-use crate::stop::Stop;
 use crate::tape::{Listener, Part};
 
 /// From the moment that the last pod runs until memory is looked at: longer than
@@ -80,7 +79,7 @@ fn look(processes: &[Process]) -> Vec<ProcessPoint> {
 /// If there is no result; see [`RunError::is_interruption`].
 pub fn run(args: &DensityArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
     let output = &args.output;
-    let style = Style::of_stderr(!output.no_progress && !output.quiet);
+    let style = output.style();
     let scenario = held(args.scenario.resolve(DEFAULT)?)?;
     let mut load = Load::of(&scenario);
     load.stages = args.densities(load.pods());
@@ -88,12 +87,7 @@ pub fn run(args: &DensityArgs, command_line: Vec<String>) -> Result<Verdict, Run
         closed.pods = load.stages.last().copied().unwrap_or(closed.pods);
     }
     save::check(&output.results)?;
-    let stop = Stop::on_signals(move |stop| {
-        if !stop.aborted() {
-            style.say("Interrupted: letting what is under way end; once more to drop it");
-        }
-    })
-    .map_err(RunError::Signals)?;
+    let stop = style.stop_on_signals()?;
     let source = Source::of(&args.target)?;
     let prepared = session::prepare(&args.target, &load, &stop, style)?;
     let session = Session::open(source, &args.target, &load, &stop)?;
@@ -140,15 +134,12 @@ pub fn run(args: &DensityArgs, command_line: Vec<String>) -> Result<Verdict, Run
         errors: run_result::errors(&measured.recorder),
         environment: Environment::of_this_machine(),
     };
-    let dir = save(args, &result);
-    let text = table::render(&result);
-    let how = Output {
-        json: output.json,
-        quiet: output.quiet,
+    let text = Text {
+        whole: table::render(&result),
+        problems: table::problems(&result),
     };
-    let shown = if output.quiet { String::new() } else { text };
-    print::print(how, shown, dir.as_deref().ok(), &result)?;
-    dir?;
+    let saved = save(args, &result).map_err(RunError::from);
+    print::tell(output, text, saved, &result)?;
     Ok(if !result.errors.is_empty() || !complaints.is_empty() {
         Verdict::WrongAnswers
     } else if result.valid {
@@ -173,15 +164,10 @@ fn held(mut scenario: Scenario) -> Result<Scenario, RunError> {
     }
 }
 
-fn save(args: &DensityArgs, result: &DensityResult) -> Result<std::path::PathBuf, RunError> {
+fn save(args: &DensityArgs, result: &DensityResult) -> Result<PathBuf, SaveError> {
     let seed = result.scenario.seed;
     let dir = save::directory(&args.output.results, "density", &result.started_at, seed)?;
-    save::file(&dir, save::RESULT_FILE, |out| {
-        serde_json::to_writer_pretty(&mut *out, result)?;
-        io::Write::write_all(out, b"\n")
-    })?;
-    save::file(&dir, TABLE_FILE, |out| {
-        io::Write::write_all(out, table::render(result).as_bytes())
-    })?;
+    save::document(&dir, result)?;
+    save::text(&dir, TABLE_FILE, &table::render(result))?;
     Ok(dir)
 }

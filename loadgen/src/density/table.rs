@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use super::result::{DensityResult, PerPod};
 use crate::columns;
 use crate::human;
+use crate::table;
 
 /// Memory at each density, and what a pod costs.
 pub fn render(result: &DensityResult) -> String {
@@ -28,24 +29,25 @@ fn write(out: &mut String, result: &DensityResult) -> fmt::Result {
     for process in &result.per_pod {
         writeln!(out, "{:<10} {}", process.role, cost(process))?;
     }
-    for error in &result.errors {
-        let name = error.operation.name().replace('_', " ");
-        writeln!(
-            out,
-            "{:>9}  {name}: {}: {}",
-            human::count(error.count),
-            error.code,
-            error.example
-        )?;
-    }
-    for reason in &result.reasons {
-        writeln!(out, "not valid: {reason}")?;
-    }
+    write_problems(out, result)?;
     writeln!(
         out,
         "plan       {} (seed {})",
         result.plan_hash, result.scenario.seed
     )
+}
+
+/// Only what speaks against the figures; empty if nothing does.
+pub fn problems(result: &DensityResult) -> String {
+    let mut text = String::new();
+    let _ = write_problems(&mut text, result);
+    text
+}
+
+fn write_problems(out: &mut String, result: &DensityResult) -> fmt::Result {
+    table::errors(out, &result.errors)?;
+    let reasons = &mut result.reasons.iter();
+    reasons.try_for_each(|reason| writeln!(out, "not valid: {reason}"))
 }
 
 fn cost(process: &PerPod) -> String {

@@ -22,12 +22,11 @@ mod simulated;
 mod table;
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use clap::ValueEnum;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -41,12 +40,11 @@ use crate::engine::{Load, Shape};
 use crate::environment::{self, Environment};
 use crate::error::{GateError, RunError, SaveError};
 use crate::exit::Verdict;
-use crate::print::{self, Output};
+use crate::print::{self, Text};
 use crate::progress::{Preparing, Style};
 use crate::recorder::Recorder;
 use crate::save;
 use crate::scenario::Closed;
-use crate::stop::Stop;
 
 /// Pods before the rounds of a block: connections, caches and pools.
 const WARM_UP_PODS: u64 = 100;
@@ -74,7 +72,7 @@ struct Gate {
 /// # Errors
 /// If there is no result; see [`RunError::is_interruption`].
 pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
-    let style = Style::of_stderr(!args.output.no_progress && !args.output.quiet);
+    let style = args.output.style();
     let percent = |percent: f64| percent / 100.0;
     let rule = Rule::new(
         percent(args.min_effect),
@@ -87,12 +85,7 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, RunErr
         alpha: args.alpha,
     })?;
     save::check(&args.output.results)?;
-    let stop = Stop::on_signals(move |stop| {
-        if !stop.aborted() {
-            style.say("Interrupted: letting what is under way end; once more to drop it");
-        }
-    })
-    .map_err(RunError::Signals)?;
+    let stop = style.stop_on_signals()?;
     let programs = Programs::of(&args.base, &args.head, &stop, style)?;
     let plan = args.plan();
     let bundles = {
@@ -120,7 +113,7 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, RunErr
         stop: &stop,
     };
     let started = SystemTime::now();
-    let gate = course.run(&rule, args.seed, style)?;
+    let gate = course.run(&rule, args.requests.seed, style)?;
     let result = GateResult {
         schema: result::SCHEMA.to_owned(),
         schema_version: result::SCHEMA_VERSION,
@@ -141,20 +134,12 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, RunErr
         complaints: gate.complaints,
         environment: Environment::of_this_machine(),
     };
+    let text = Text {
+        whole: table::text(&result),
+        problems: table::problems(&result),
+    };
     let saved = save(args, &result, logs.path());
-    let text = if args.output.quiet {
-        table::problems(&result)
-    } else {
-        table::text(&result)
-    };
-    let output = Output {
-        json: args.output.json,
-        quiet: args.output.quiet,
-    };
-    // The table is worth having even if the result could not be saved.
-    let printed = print::print(output, text, saved.as_deref().ok(), &result);
-    saved?;
-    printed?;
+    print::tell(&args.output, text, saved, &result)?;
     if let Some(file) = &args.markdown {
         append(file, &table::markdown(&result))?;
     }
@@ -243,7 +228,7 @@ impl Gate {
 fn load(args: &GateArgs) -> Load {
     let connections = args.concurrency.min(CONNECTIONS);
     Load {
-        timeout: args.timeout,
+        timeout: args.requests.timeout,
         plan: args.plan(),
         shape: closed(args, args.pods),
         connections: usize::try_from(connections).unwrap_or(1),
@@ -280,31 +265,28 @@ fn scenario(args: &GateArgs, course: &Course<'_>) -> GateScenario {
         sandboxer_args: words(&args.sandboxer_args),
         head_args: words(&args.head_args),
         files_on: environment::file_system(course.files),
-        seed: args.seed,
+        seed: args.requests.seed,
         pods: course.load.pods(),
         warm_up_pods: course.warm_up.pods(),
         containers_min: *args.containers.0.start(),
         containers_max: *args.containers.0.end(),
-        signal: args
-            .signal
-            .to_possible_value()
-            .map_or_else(String::new, |value| value.get_name().to_owned()),
+        signal: args.requests.signal_name(),
         concurrency: args.concurrency,
         connections: course.load.connections,
-        timeout_s: args.timeout.as_secs_f64(),
+        timeout_s: args.requests.timeout.as_secs_f64(),
         max_rounds: args.max_rounds,
     }
 }
 
 fn save(args: &GateArgs, result: &GateResult, logs: &Path) -> Result<PathBuf, RunError> {
-    let dir = save::directory(&args.output.results, "gate", &result.started_at, args.seed)?;
-    save::file(&dir, save::RESULT_FILE, |out| {
-        serde_json::to_writer_pretty(&mut *out, result)?;
-        writeln!(out)
-    })?;
-    save::file(&dir, TABLE_FILE, |out| {
-        out.write_all(table::text(result).as_bytes())
-    })?;
+    let dir = save::directory(
+        &args.output.results,
+        "gate",
+        &result.started_at,
+        args.requests.seed,
+    )?;
+    save::document(&dir, result)?;
+    save::text(&dir, TABLE_FILE, &table::text(result))?;
     let logs = fs::read_dir(logs).map_err(GateError::Directory)?;
     let logs: Vec<PathBuf> = logs.flatten().map(|entry| entry.path()).collect();
     save::copy(&logs, &dir)?;
@@ -314,7 +296,7 @@ fn save(args: &GateArgs, result: &GateResult, logs: &Path) -> Result<PathBuf, Ru
 /// Adds to what others may have written.
 fn append(file: &Path, text: &str) -> Result<(), RunError> {
     if file == Path::new(STDOUT) {
-        return Ok(io::stdout().write_all(text.as_bytes())?);
+        return Ok(print::to_stdout(text)?);
     }
     File::options()
         .create(true)

@@ -8,9 +8,7 @@ use super::program::Program;
 use super::result::GateResult;
 use crate::columns;
 use crate::human;
-
-/// How many classes of errors are shown; the rest are in `result.json`.
-const SHOWN_ERRORS: usize = 10;
+use crate::table;
 
 const HEAD: [&str; 6] = [
     "metric",
@@ -67,16 +65,7 @@ fn write_text(out: &mut String, result: &GateResult) -> fmt::Result {
 }
 
 fn write_problems(out: &mut String, result: &GateResult) -> fmt::Result {
-    for error in result.errors.iter().take(SHOWN_ERRORS) {
-        writeln!(
-            out,
-            "{:>9}  {}: {}: {}",
-            human::count(error.count),
-            error.operation.name().replace('_', " "),
-            error.code,
-            error.example,
-        )?;
-    }
+    table::errors(out, &result.errors)?;
     for complaint in &result.complaints {
         writeln!(out, "WRONG: {complaint}")?;
     }

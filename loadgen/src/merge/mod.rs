@@ -23,7 +23,7 @@ use crate::cli::MergeArgs;
 use crate::error::SaveError;
 use crate::exit::Verdict;
 use crate::hdr_log::{self, Histograms, LogWriter};
-use crate::print::{self, Output};
+use crate::print;
 use crate::result::{self, RunResult};
 use crate::save::{self, HISTOGRAM_FILE};
 use crate::table;
@@ -66,11 +66,8 @@ impl Part {
 /// See [`into`].
 pub fn run(args: &MergeArgs, command_line: Vec<String>) -> Result<Verdict, MergeError> {
     let result = into(&args.out, &args.parts, command_line)?;
-    let output = Output {
-        json: false,
-        quiet: false,
-    };
-    print::print(output, table::render(&result), Some(&args.out), &result)?;
+    let table = table::render(&result);
+    print::to_stdout(&format!("{table}result     {}\n", args.out.display()))?;
     Ok(if result.totals.errors > 0 {
         Verdict::WrongAnswers
     } else if result.valid {

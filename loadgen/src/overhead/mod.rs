@@ -6,11 +6,9 @@ pub mod result;
 mod shares;
 mod table;
 
-use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-
-use clap::ValueEnum;
 
 pub use self::layer::Layer;
 pub use self::shares::{Part, Share};
@@ -24,15 +22,14 @@ use crate::containerd;
 use crate::embedded;
 use crate::engine::Load;
 use crate::environment::Environment;
-use crate::error::RunError;
+use crate::error::{RunError, SaveError};
 use crate::exit::Verdict;
 use crate::human;
 use crate::node::Programs;
 use crate::plan::Plan;
-use crate::print::{self, Output};
-use crate::progress::{Preparing, Style};
+use crate::print::{self, Text};
+use crate::progress::Preparing;
 use crate::save;
-use crate::stop::Stop;
 
 /// The most that the sandboxer's own part of a pod through containerd may be, in percent.
 const SHARE_LIMIT: f64 = 5.0;
@@ -48,18 +45,13 @@ const TABLE_FILE: &str = "overhead.txt";
 /// # Errors
 /// If there is no result; see [`RunError::is_interruption`].
 pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
-    let style = Style::of_stderr(!args.no_progress && !args.quiet);
+    let style = args.output.style();
     let programs = Programs {
         containerd: containerd::find(args.containerd.as_deref())?,
         sandboxer: embedded::find(args.sandboxer.as_deref())?,
     };
-    save::check(&args.results)?;
-    let stop = Stop::on_signals(move |stop| {
-        if !stop.aborted() {
-            style.say("Interrupted: letting what is under way end; once more to drop it");
-        }
-    })
-    .map_err(RunError::Signals)?;
+    save::check(&args.output.results)?;
+    let stop = style.stop_on_signals()?;
     let plan = args.plan();
     let bundles = {
         let preparing = Preparing::new(style, args.pods);
@@ -81,7 +73,7 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
     let wall = started.elapsed().unwrap_or(Duration::ZERO);
 
     let (whole, lost) = (rounds.whole, rounds.lost);
-    let figures = Figures::of(&rounds, args.seed);
+    let figures = Figures::of(&rounds, args.requests.seed);
     let problems = rounds.problems();
     let emptied = !lost && problems.left_behind() == 0;
     let stopped = layers.close(&stop, emptied);
@@ -117,20 +109,12 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
         errors,
         environment: Environment::of_this_machine(),
     };
-    let saved = save(args, &result, &stopped.logs);
-    let output = Output {
-        json: args.json,
-        quiet: args.quiet,
+    let text = Text {
+        whole: table::render(&result),
+        problems: table::problems(&result),
     };
-    let text = if args.quiet {
-        table::problems(&result)
-    } else {
-        table::render(&result)
-    };
-    // The table is worth having even if the result could not be saved.
-    let printed = print::print(output, text, saved.as_deref().ok(), &result);
-    saved?;
-    printed?;
+    let saved = save(args, &result, &stopped.logs).map_err(RunError::from);
+    print::tell(&args.output, text, saved, &result)?;
     let wrong = failed > 0 || !stopped.complaints.is_empty();
     Ok(verdict(&result, wrong))
 }
@@ -161,7 +145,7 @@ impl Figures {
 
 fn load(args: &OverheadArgs, plan: Plan) -> Load {
     Load {
-        timeout: args.timeout,
+        timeout: args.requests.timeout,
         plan,
         shape: one_by_one(args.pods),
         connections: 1,
@@ -180,16 +164,13 @@ fn scenario(args: &OverheadArgs, programs: &Programs) -> OverheadScenario {
             .map(|arg| arg.to_string_lossy().into_owned())
             .collect(),
         containerd: programs.containerd.display().to_string(),
-        seed: args.seed,
+        seed: args.requests.seed,
         rounds: args.rounds,
         pods: args.pods,
         warm_up_pods: WARM_UP_PODS.min(args.pods),
         containers_min: *args.containers.0.start(),
         containers_max: *args.containers.0.end(),
-        signal: args
-            .signal
-            .to_possible_value()
-            .map_or_else(String::new, |value| value.get_name().to_owned()),
+        signal: args.requests.signal_name(),
     }
 }
 
@@ -221,16 +202,12 @@ fn bars(layers: &[LayerResult], shares: &[Share]) -> Vec<Bar> {
 fn save(
     args: &OverheadArgs,
     result: &OverheadResult,
-    logs: &[std::path::PathBuf],
-) -> Result<std::path::PathBuf, RunError> {
-    let dir = save::directory(&args.results, "overhead", &result.started_at, args.seed)?;
-    save::file(&dir, save::RESULT_FILE, |out| {
-        serde_json::to_writer_pretty(&mut *out, result)?;
-        io::Write::write_all(out, b"\n")
-    })?;
-    save::file(&dir, TABLE_FILE, |out| {
-        io::Write::write_all(out, table::render(result).as_bytes())
-    })?;
+    logs: &[PathBuf],
+) -> Result<PathBuf, SaveError> {
+    let (results, seed) = (&args.output.results, result.scenario.seed);
+    let dir = save::directory(results, "overhead", &result.started_at, seed)?;
+    save::document(&dir, result)?;
+    save::text(&dir, TABLE_FILE, &table::render(result))?;
     save::copy(logs, &dir)?;
     Ok(dir)
 }

@@ -6,9 +6,7 @@ use super::result::{Added, LayerResult, OverheadResult};
 use super::shares::{Part, Share};
 use crate::columns;
 use crate::human;
-
-/// How many classes of errors are shown; the rest are in `result.json`.
-const SHOWN_ERRORS: usize = 10;
+use crate::table;
 
 const LAYERS: [&str; 6] = ["layer", "pods", "p50", "p99", "mean", "pods/s"];
 const CPU: [&str; 5] = ["CPU per pod", "null", "sandboxer", "containerd", "loadgen"];
@@ -86,16 +84,7 @@ fn write(out: &mut String, result: &OverheadResult) -> fmt::Result {
 }
 
 fn write_problems(out: &mut String, result: &OverheadResult) -> fmt::Result {
-    for error in result.errors.iter().take(SHOWN_ERRORS) {
-        writeln!(
-            out,
-            "{:>9}  {}: {}: {}",
-            human::count(error.count),
-            error.operation.name().replace('_', " "),
-            error.code,
-            error.example,
-        )?;
-    }
+    table::errors(out, &result.errors)?;
     if !result.complete {
         writeln!(out, "PARTIAL: not every round was run")?;
     }

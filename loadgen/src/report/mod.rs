@@ -20,13 +20,14 @@ mod tables;
 mod timeline;
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use crate::cli::ReportArgs;
 use crate::error::SaveError;
 use crate::exit::Verdict;
 use crate::hdr_log::LogError;
+use crate::print;
 use crate::result::{self, LoadError, RunResult};
 use crate::save::{HISTOGRAM_FILE, REPORT_FILE};
 
@@ -65,10 +66,8 @@ pub fn run(args: &ReportArgs) -> Result<Verdict, ReportError> {
     };
     let page = of(&result, dir)?;
     if args.output.as_deref() == Some(Path::new(STDOUT)) {
-        return match io::stdout().write_all(page.as_bytes()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-            _ => Ok(Verdict::Good),
-        };
+        print::to_stdout(&page)?;
+        return Ok(Verdict::Good);
     }
     let path = args.output.clone().unwrap_or_else(|| dir.join(REPORT_FILE));
     fs::write(&path, page).map_err(|source| SaveError { path, source })?;

@@ -4,20 +4,17 @@
 //! without a new version; what changes its meaning or goes gets one.
 
 mod load;
+mod made;
 
-use std::time::Duration;
-
-use hdrhistogram::Histogram;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Measured, Shape};
 use crate::environment::Environment;
 use crate::operation::Operation;
 use crate::process::ProcessUsage;
-use crate::recorder::{PhaseTally, Recorder};
 
 pub use self::load::{LoadError, LoadProblem, load, parse};
+pub use self::made::{errors, offered, operations, phases, totals};
 
 /// What the document is.
 pub const SCHEMA: &str = "resource-slot.loadgen.result";
@@ -296,147 +293,13 @@ impl RunResult {
     }
 }
 
-impl Lag {
-    /// The figures of a histogram of nanoseconds.
-    pub fn new(lags: &Histogram<u64>) -> Self {
-        Self {
-            p50_ns: lags.value_at_quantile(0.5),
-            p99_ns: lags.value_at_quantile(0.99),
-            max_ns: lags.max(),
-        }
-    }
-}
-
-impl OperationResult {
-    /// The figures of a histogram of nanoseconds.
-    pub fn new(operation: Operation, histogram: &Histogram<u64>, errors: u64) -> Self {
-        Self {
-            operation,
-            count: histogram.len(),
-            errors,
-            mean_ns: histogram.mean(),
-            min_ns: histogram.min(),
-            p50_ns: histogram.value_at_quantile(0.5),
-            p90_ns: histogram.value_at_quantile(0.9),
-            p99_ns: histogram.value_at_quantile(0.99),
-            p999_ns: histogram.value_at_quantile(0.999),
-            max_ns: histogram.max(),
-        }
-    }
-}
-
-/// The figures of these operations; of what only an open loop has, if there are any.
-pub fn operations(recorder: &Recorder, operations: &[Operation]) -> Vec<OperationResult> {
-    let of = |operation: &Operation| {
-        let errors = recorder.error_count(*operation);
-        OperationResult::new(*operation, recorder.histogram(*operation), errors)
-    };
-    operations
-        .iter()
-        .map(of)
-        .filter(|figures| figures.count > 0 || !figures.operation.is_service())
-        .collect()
-}
-
-/// How a load was offered.
-pub fn offered(shape: &Shape, measured: &Measured) -> LoadResult {
-    let Shape::Open { schedule, .. } = shape else {
-        return LoadResult {
-            mode: LoadMode::Closed,
-            offered_pods_per_s: None,
-            started_pods_per_s: None,
-            lag: None,
-            max_in_flight: measured.most_in_flight,
-        };
-    };
-    let tallies = measured.recorder.phases();
-    let (mut offered, mut started) = (0, 0);
-    for (number, _) in schedule
-        .phases()
-        .iter()
-        .enumerate()
-        .filter(|(_, p)| p.measured)
-    {
-        offered += schedule.pods_of(number);
-        started += tallies.get(number).map_or(0, |tally| tally.started);
-    }
-    let seconds = schedule.measured_time().as_secs_f64();
-    let lags = measured.recorder.lags();
-    LoadResult {
-        mode: LoadMode::Open,
-        offered_pods_per_s: Some(offered as f64 / seconds),
-        started_pods_per_s: Some(started as f64 / seconds),
-        lag: Some(Lag::new(lags)),
-        max_in_flight: measured.most_in_flight,
-    }
-}
-
-/// The phases of an open loop.
-pub fn phases(shape: &Shape, recorder: &Recorder) -> Vec<PhaseResult> {
-    let Shape::Open { schedule, .. } = shape else {
-        return Vec::new();
-    };
-    let none = PhaseTally::default();
-    let phases = schedule.phases().iter().enumerate();
-    phases
-        .map(|(number, phase)| {
-            let tally = recorder.phases().get(number).unwrap_or(&none);
-            PhaseResult {
-                name: phase.name.clone(),
-                measured: phase.measured,
-                start_s: schedule.start_of(number).as_secs_f64(),
-                duration_s: phase.duration.as_secs_f64(),
-                offered: schedule.pods_of(number),
-                started: tally.started,
-                pod: OperationResult::new(Operation::Pod, &tally.pod, 0),
-            }
-        })
-        .collect()
-}
-
-/// The failures, the most frequent first.
-pub fn errors(recorder: &Recorder) -> Vec<ErrorResult> {
-    let mut errors: Vec<_> = recorder
-        .errors()
-        .iter()
-        .map(|((operation, code, class), seen)| ErrorResult {
-            operation: *operation,
-            code: code.to_string(),
-            class: class.clone(),
-            example: seen.example.clone(),
-            count: seen.count,
-        })
-        .collect();
-    errors.sort_by_key(|error| std::cmp::Reverse(error.count));
-    errors
-}
-
-/// The sums of a run that took so long.
-pub fn totals(recorder: &Recorder, wall: Duration) -> Totals {
-    let count = |operation| recorder.histogram(operation).len();
-    let pods = count(Operation::Pod);
-    let per_second = |number: u64| {
-        if wall.is_zero() {
-            0.0
-        } else {
-            number as f64 / wall.as_secs_f64()
-        }
-    };
-    Totals {
-        pods,
-        pods_failed: recorder.failed(),
-        pods_left_behind: recorder.left_behind(),
-        rpcs: recorder.rpcs(),
-        errors: recorder.errors_in_all(),
-        pods_per_s: per_second(pods),
-        rpcs_per_s: per_second(recorder.rpcs()),
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::failure::Failure;
+    use crate::recorder::Recorder;
 
     pub(crate) fn example() -> RunResult {
         let mut recorder = Recorder::default();

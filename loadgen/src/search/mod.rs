@@ -8,7 +8,7 @@ mod ascent;
 pub mod result;
 mod table;
 
-use std::io;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 pub use self::ascent::{Ascent, Steps, knee};
@@ -16,11 +16,11 @@ use self::result::{Point, SearchResult};
 use crate::cli::SearchArgs;
 use crate::engine::Load;
 use crate::environment::Environment;
-use crate::error::RunError;
+use crate::error::{RunError, SaveError};
 use crate::exit::Verdict;
 use crate::human;
 use crate::measure::{self, About};
-use crate::print::{self, Output};
+use crate::print::{self, Text};
 use crate::progress::Style;
 use crate::result::RunResult;
 use crate::save;
@@ -59,17 +59,12 @@ struct Found {
 /// If there is no result; see [`RunError::is_interruption`].
 pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
     let output = &args.output;
-    let style = Style::of_stderr(!output.no_progress && !output.quiet);
+    let style = output.style();
     let steps = args.steps();
     // What is wrong with an option is wrong at any rate.
     let first = args.at(DEFAULT, steps.first)?;
     save::check(&output.results)?;
-    let stop = Stop::on_signals(move |stop| {
-        if !stop.aborted() {
-            style.say("Interrupted: letting what is under way end; once more to drop it");
-        }
-    })
-    .map_err(RunError::Signals)?;
+    let stop = style.stop_on_signals()?;
     let source = Source::of(&args.target)?;
     let load = Load::of(&first);
     let session = Session::open(source, &args.target, &load, &stop)?;
@@ -118,18 +113,12 @@ pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunE
         points: found.points,
         environment: Environment::of_this_machine(),
     };
-    let dir = save(args, &result);
-    let text = if output.quiet {
-        String::new()
-    } else {
-        table::render(&result)
+    let text = Text {
+        whole: table::render(&result),
+        problems: table::problems(&result),
     };
-    let how = Output {
-        json: output.json,
-        quiet: output.quiet,
-    };
-    print::print(how, text, dir.as_deref().ok(), &result)?;
-    dir?;
+    let saved = save(args, &result).map_err(RunError::from);
+    print::tell(output, text, saved, &result)?;
     Ok(verdict(&result, wrong))
 }
 
@@ -210,19 +199,12 @@ fn point(rate: f64, args: &SearchArgs, result: &RunResult) -> Point {
     }
 }
 
-fn save(args: &SearchArgs, result: &SearchResult) -> Result<std::path::PathBuf, RunError> {
+fn save(args: &SearchArgs, result: &SearchResult) -> Result<PathBuf, SaveError> {
     let seed = result.scenario.seed;
     let dir = save::directory(&args.output.results, "search", &result.started_at, seed)?;
-    save::file(&dir, save::RESULT_FILE, |out| {
-        serde_json::to_writer_pretty(&mut *out, result)?;
-        io::Write::write_all(out, b"\n")
-    })?;
-    save::file(&dir, TABLE_FILE, |out| {
-        io::Write::write_all(out, table::render(result).as_bytes())
-    })?;
-    save::file(&dir, CSV_FILE, |out| {
-        io::Write::write_all(out, table::csv(result).as_bytes())
-    })?;
+    save::document(&dir, result)?;
+    save::text(&dir, TABLE_FILE, &table::render(result))?;
+    save::text(&dir, CSV_FILE, &table::csv(result))?;
     Ok(dir)
 }
 

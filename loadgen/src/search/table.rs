@@ -46,10 +46,19 @@ fn write(out: &mut String, result: &SearchResult) -> fmt::Result {
             human::rate(knee)
         )?;
     }
-    for reason in &result.reasons {
-        writeln!(out, "not valid: {reason}")?;
-    }
-    Ok(())
+    write_problems(out, result)
+}
+
+/// Only what speaks against the search; empty if nothing does.
+pub fn problems(result: &SearchResult) -> String {
+    let mut text = String::new();
+    let _ = write_problems(&mut text, result);
+    text
+}
+
+fn write_problems(out: &mut String, result: &SearchResult) -> fmt::Result {
+    let mut reasons = result.reasons.iter();
+    reasons.try_for_each(|reason| writeln!(out, "not valid: {reason}"))
 }
 
 fn cells(point: &Point) -> [String; 7] {
