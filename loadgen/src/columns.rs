@@ -18,14 +18,15 @@ pub fn write(out: &mut impl Write, rows: &[impl AsRef<[String]>]) -> fmt::Result
         }
     }
     for row in rows {
+        let mut line = String::new();
         for (place, (cell, &width)) in row.as_ref().iter().zip(&widths).enumerate() {
             if place == 0 {
-                write!(out, "{cell:<width$}")?;
+                write!(line, "{cell:<width$}")?;
             } else {
-                write!(out, "  {cell:>width$}")?;
+                write!(line, "  {cell:>width$}")?;
             }
         }
-        writeln!(out)?;
+        writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@
 //! of it through any [`door::Door`]. The [`engine`] keeps many under way; a
 //! [`progress`] reporter looks on. All the rest is before or after.
 
+pub mod any_result;
 pub mod bare;
 pub mod bundle;
 pub mod calls;

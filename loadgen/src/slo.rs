@@ -289,6 +289,16 @@ impl Slo {
     }
 }
 
+/// The least time that any of them allows, in nanoseconds; `None` if none is about
+/// a time.
+pub fn least_time_ns(slos: &[Slo]) -> Option<f64> {
+    slos.iter()
+        .filter(|slo| slo.statistic.unit() == Unit::Nanoseconds)
+        .filter(|slo| matches!(slo.comparison, Comparison::Below | Comparison::AtMost))
+        .map(|slo| slo.limit)
+        .min_by(f64::total_cmp)
+}
+
 /// What a run says to thresholds, in their order.
 pub fn check(slos: &[Slo], result: &RunResult) -> Vec<Outcome> {
     slos.iter().map(|slo| slo.check(result)).collect()
@@ -449,6 +459,18 @@ mod tests {
             assert_eq!(slo(text).check(&result).to_string(), line);
         }
         assert!(check(&[slo("pod.errors<=0")], &result)[0].met);
+    }
+
+    #[test]
+    fn the_least_time_is_of_those_that_times_must_stay_below() {
+        let slos = [
+            "pod.p99<20ms",
+            "pod.p50<=3ms",
+            "pod.max>1us",
+            "pod.rate>5/s",
+        ];
+        assert_eq!(least_time_ns(&slos.map(slo)), Some(3e6));
+        assert_eq!(least_time_ns(&[slo("pod.errors<1")]), None);
     }
 
     #[test]

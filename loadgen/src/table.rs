@@ -125,7 +125,7 @@ fn totals(out: &mut String, result: &RunResult) -> fmt::Result {
 }
 
 /// Seconds of CPU, shared among pods: `0.84 ms`.
-fn per_pod(cpu_s: f64, pods: u64) -> String {
+pub fn per_pod(cpu_s: f64, pods: u64) -> String {
     if pods == 0 {
         return "-".to_owned();
     }

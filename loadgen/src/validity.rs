@@ -59,11 +59,11 @@ pub fn too_few(load: &LoadResult) -> bool {
     }
 }
 
-/// Whether pods of an open loop that took `p50_ns` at the median were begun so late
-/// that it shows.
-pub fn too_late(load: &LoadResult, p50_ns: u64) -> bool {
+/// Whether pods of an open loop were begun so late that it shows in a time such as
+/// their median latency.
+pub fn too_late(load: &LoadResult, time_ns: f64) -> bool {
     load.lag
-        .is_some_and(|lag| lag.p99_ns as f64 > p50_ns as f64 * MOST_LAG)
+        .is_some_and(|lag| lag.p99_ns as f64 > time_ns * MOST_LAG)
 }
 
 /// Whether an open loop was one.
@@ -82,7 +82,7 @@ fn kept_up(measured: &Measured, load: &LoadResult) -> Vec<String> {
     let pods = measured.recorder.histogram(Operation::Pod);
     let p50_ns = pods.value_at_quantile(0.5);
     if let Some(lag) = load.lag
-        && too_late(load, p50_ns)
+        && too_late(load, p50_ns as f64)
     {
         reasons.push(format!(
             "the generator began pods up to {} late (p99), more than a tenth of their median \

@@ -9,7 +9,12 @@ use tests::binary;
 /// What an example started ends with it, also if it fails half-way.
 const CLEAN_UP: &str = r"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT";
 
-const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"];
+const DOCUMENTS: [&str; 4] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "results/README.md",
+];
 
 fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -135,4 +140,74 @@ fn every_shell_example_runs() {
             "no example prints\n{shown}{printed}"
         );
     }
+}
+
+/// Set, what is generated in the documents is written anew instead of compared.
+const UPDATE: &str = "UPDATE_DOCUMENTS";
+
+const OUTPUT_OF: &str = "<!-- output of `";
+const COMMAND_ENDS: &str = "` -->\n";
+const END_OF_OUTPUT: &str = "<!-- end of output -->";
+const FENCE: &str = "```";
+
+/// The document with the present output of each command that it names, and how many
+/// there are.
+fn regenerated(text: &str) -> (String, usize) {
+    let mut pieces = text.split(OUTPUT_OF);
+    let mut made = pieces.next().unwrap_or_default().to_owned();
+    let mut commands = 0;
+    for piece in pieces {
+        let (command, rest) = piece.split_once(COMMAND_ENDS).expect("a command ends");
+        let (shown, rest) = rest.split_once(END_OF_OUTPUT).expect("its output ends");
+        let output = printed(command);
+        let output = if shown.starts_with(FENCE) {
+            format!("{FENCE}text\n{output}{FENCE}\n")
+        } else {
+            output
+        };
+        made.extend([
+            OUTPUT_OF,
+            command,
+            COMMAND_ENDS,
+            &output,
+            END_OF_OUTPUT,
+            rest,
+        ]);
+        commands += 1;
+    }
+    (made, commands)
+}
+
+fn printed(command: &str) -> String {
+    let programs = binary("loadgen");
+    let programs = programs.parent().expect("in a directory").display();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", command])
+        .current_dir(root())
+        .env("PATH", format!("{programs}:{path}"))
+        .output()
+        .expect("bash runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command}: {errors}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn tables_say_what_the_committed_results_say() {
+    let mut commands = 0;
+    for document in DOCUMENTS {
+        let text = read(document);
+        let (made, named) = regenerated(&text);
+        commands += named;
+        if std::env::var_os(UPDATE).is_some() {
+            std::fs::write(root().join(document), made).expect("the document is written");
+        } else {
+            assert!(
+                made == text,
+                "{document} does not show what results/ holds; {UPDATE}=1 writes it anew:\n{made}"
+            );
+        }
+    }
+    assert!(commands > 4, "the documents show results");
 }

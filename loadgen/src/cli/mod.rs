@@ -27,7 +27,7 @@ pub use self::gate::GateArgs;
 pub use self::merge::MergeArgs;
 pub use self::output::OutputArgs;
 pub use self::overhead::OverheadArgs;
-pub use self::report::ReportArgs;
+pub use self::report::{ReportArgs, ReportFormat};
 pub use self::requests::RequestArgs;
 pub use self::scenario::{ScenarioArgs, ScenariosCommand};
 pub use self::search::SearchArgs;
@@ -112,7 +112,8 @@ pub enum Command {
     ///
     /// Rates are tried in geometric steps until one misses, then between the highest that did not
     /// and the lowest that did. Each is an open loop of its own with a warm-up, --duration long;
-    /// one that misses is tried once more. A run in which this program was late does not count.
+    /// one that misses is tried once more. A run in which this program was late, by over a tenth of
+    /// the threshold's time, does not count.
     /// The result, with the curve of latency over rate and its knee, is saved as
     /// results/search-TIME-SEED/.
     #[command(after_help = EXIT_CODES)]
@@ -139,7 +140,7 @@ pub enum Command {
     Replay(Box<ReplayArgs>),
     /// List the shipped scenarios, or show one.
     Scenarios(ScenariosCommand),
-    /// Make the page of a saved result anew.
+    /// Make the page of a saved result anew, or show results as text or in a table.
     ///
     /// It is made from the result.json and latencies.hlog in the directory.
     Report(ReportArgs),

@@ -5,7 +5,7 @@
 //! the densities: what a process needs without any pod is not in it.
 
 pub mod result;
-mod table;
+pub mod table;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
@@ -21,6 +21,7 @@ use crate::human;
 use crate::print::{self, Text};
 use crate::process::{self, Look};
 use crate::progress::{Reporter, Style};
+use crate::report;
 use crate::result as run_result;
 use crate::sampler::Process;
 use crate::save;
@@ -169,5 +170,6 @@ fn save(args: &DensityArgs, result: &DensityResult) -> Result<PathBuf, SaveError
     let dir = save::directory(&args.output.results, "density", &result.started_at, seed)?;
     save::document(&dir, result)?;
     save::text(&dir, TABLE_FILE, &table::render(result))?;
+    save::text(&dir, save::REPORT_FILE, &report::of_density(result))?;
     Ok(dir)
 }

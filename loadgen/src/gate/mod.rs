@@ -19,7 +19,7 @@ pub mod program;
 pub mod result;
 #[cfg(test)]
 mod simulated;
-mod table;
+pub mod table;
 
 use std::fs::{self, File};
 use std::io::Write;

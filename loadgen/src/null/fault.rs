@@ -51,8 +51,8 @@ impl Faulty {
     /// What comes before a sandbox is created.
     pub async fn creating(&self) {
         if self.faults.leak > 0 {
-            // Touched, so that it is resident.
-            Box::leak(vec![1_u8; self.faults.leak].into_boxed_slice());
+            // Touched, so that it is resident; and kept, though nobody reads it.
+            std::hint::black_box(Box::leak(vec![1_u8; self.faults.leak].into_boxed_slice()));
         }
         let Some(capacity) = self.faults.capacity else {
             return;

@@ -4,7 +4,7 @@ mod layer;
 mod measure;
 pub mod result;
 mod shares;
-mod table;
+pub mod table;
 
 use std::path::PathBuf;
 use std::sync::Arc;

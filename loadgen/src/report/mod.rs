@@ -1,42 +1,51 @@
-//! `report.html`: a result on one page that needs nothing else.
+//! A saved result to be looked at: on one page that needs nothing else, as text, or
+//! beside others.
 //!
 //! The page has no script, no network and no fonts of its own. What comes from
 //! outside (messages, paths, the command line) is escaped by the template. It is
 //! both HTML and well-formed XML, so that any tool can read it.
 //!
 //! ```text
-//! page -> tables, curves, timeline, heatmap, processes -> svg -> scale
+//! page (of a run) -> tables, curves, timeline, heatmap, processes -> svg -> scale
 //!      '-> latencies -> hdr_log
+//! search, density -> page (its frame), tables, svg
 //! ```
 
 mod curves;
+mod density;
 mod heatmap;
+mod how;
 mod latencies;
+mod markdown;
 mod page;
 mod processes;
 mod scale;
+mod search;
 mod svg;
 mod tables;
 mod timeline;
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::cli::ReportArgs;
+use crate::any_result::{self, AnyResult};
+use crate::cli::{ReportArgs, ReportFormat};
+use crate::density::result::DensityResult;
 use crate::error::SaveError;
 use crate::exit::Verdict;
 use crate::hdr_log::LogError;
 use crate::print;
-use crate::result::{self, LoadError, RunResult};
+use crate::result::{LoadError, RunResult};
 use crate::save::{HISTOGRAM_FILE, REPORT_FILE};
+use crate::search::result::SearchResult;
 
 use self::latencies::Latencies;
 
 /// What stands for standard output.
 const STDOUT: &str = "-";
 
-/// A page cannot be made.
+/// A report cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The result cannot be read.
@@ -45,33 +54,83 @@ pub enum ReportError {
     /// Its histograms cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The page cannot be written.
+    /// There is no such report of it.
+    #[error("{}: it is no result of {of}; --format text shows it", path.display())]
+    None {
+        /// The result.
+        path: PathBuf,
+        /// What there is such a report of.
+        of: &'static str,
+    },
+    /// It cannot be written.
     #[error(transparent)]
     Save(#[from] SaveError),
-    /// The page cannot be printed.
-    #[error("print the page")]
+    /// It cannot be printed.
+    #[error("print the report")]
     Print(#[from] io::Error),
 }
 
-/// Makes the page of a saved result.
+/// Makes the report of saved results.
 ///
 /// # Errors
-/// If the result cannot be read or the page cannot be written.
+/// If one cannot be read or the report cannot be written.
 pub fn run(args: &ReportArgs) -> Result<Verdict, ReportError> {
-    let result = result::load(&args.dir)?;
-    let dir = if args.dir.is_dir() {
-        &args.dir
-    } else {
-        args.dir.parent().unwrap_or(Path::new(""))
+    let (report, beside) = match args.format {
+        ReportFormat::Html => {
+            let dir = directory(&args.results[0]);
+            (page(&args.results[0], dir)?, Some(dir.join(REPORT_FILE)))
+        }
+        ReportFormat::Text => (text(&args.results)?, None),
+        ReportFormat::Markdown => (table(&args.results)?, None),
     };
-    let page = of(&result, dir)?;
-    if args.output.as_deref() == Some(Path::new(STDOUT)) {
-        print::to_stdout(&page)?;
-        return Ok(Verdict::Good);
+    let stdout = Path::new(STDOUT);
+    match args.output.clone().or(beside).filter(|to| to != stdout) {
+        Some(path) => fs::write(&path, report).map_err(|source| SaveError { path, source })?,
+        None => print::to_stdout(&report)?,
     }
-    let path = args.output.clone().unwrap_or_else(|| dir.join(REPORT_FILE));
-    fs::write(&path, page).map_err(|source| SaveError { path, source })?;
     Ok(Verdict::Good)
+}
+
+fn directory(path: &Path) -> &Path {
+    if path.is_dir() {
+        path
+    } else {
+        path.parent().unwrap_or(Path::new(""))
+    }
+}
+
+fn page(path: &Path, dir: &Path) -> Result<String, ReportError> {
+    match any_result::load(path)? {
+        AnyResult::Run(result) => Ok(of(&result, dir)?),
+        AnyResult::Search(result) => Ok(of_search(&result)),
+        AnyResult::Density(result) => Ok(of_density(&result)),
+        AnyResult::Gate(_) | AnyResult::Overhead(_) => Err(ReportError::None {
+            path: path.to_owned(),
+            of: "run, search or density",
+        }),
+    }
+}
+
+fn text(paths: &[PathBuf]) -> Result<String, ReportError> {
+    let texts = paths
+        .iter()
+        .map(|path| Ok(any_result::load(path)?.text()))
+        .collect::<Result<Vec<_>, ReportError>>()?;
+    Ok(texts.join("\n"))
+}
+
+fn table(paths: &[PathBuf]) -> Result<String, ReportError> {
+    let runs = paths
+        .iter()
+        .map(|path| match any_result::load(path)? {
+            AnyResult::Run(run) => Ok(*run),
+            _ => Err(ReportError::None {
+                path: path.clone(),
+                of: "run",
+            }),
+        })
+        .collect::<Result<Vec<_>, ReportError>>()?;
+    Ok(markdown::table(&runs))
 }
 
 /// The page of a result whose histograms are in a directory.
@@ -82,6 +141,16 @@ pub fn of(result: &RunResult, dir: &Path) -> Result<String, LogError> {
     let log = dir.join(HISTOGRAM_FILE);
     let latencies = Latencies::read(&log, timeline::end_s(result))?;
     Ok(readable(&page::page(result, &latencies).into_string()))
+}
+
+/// The page of a search.
+pub fn of_search(result: &SearchResult) -> String {
+    readable(&search::page(result).into_string())
+}
+
+/// The page of a density measurement.
+pub fn of_density(result: &DensityResult) -> String {
+    readable(&density::page(result).into_string())
 }
 
 /// Without what neither HTML nor XML may contain, not even escaped.

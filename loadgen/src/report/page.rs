@@ -5,6 +5,7 @@ use std::fmt::Write;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::curves::{self, Curve};
+use super::how::How;
 use super::latencies::Latencies;
 use super::{heatmap, processes, tables, timeline};
 use crate::human;
@@ -18,42 +19,69 @@ const META: &str = "<meta charset=\"utf-8\"/>\
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\
     <meta name=\"color-scheme\" content=\"light dark\"/>";
 
-/// The page of a result.
-pub fn page(result: &RunResult, latencies: &Latencies) -> Markup {
-    let shown = shown(latencies);
+/// A page, with what matters most in its header.
+pub fn shell(title: &str, style: &str, header: &Markup, main: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 (PreEscaped(META))
-                title { (title(result)) }
-                style { (PreEscaped(STYLE)) (PreEscaped(switch_style(shown.len()))) }
+                title { (title) }
+                style { (PreEscaped(STYLE)) (PreEscaped(style)) }
             }
             body {
-                header { (verdict(result)) }
-                main {
-                    (headline(result))
-                    section aria-labelledby="operations" {
-                        h2 id="operations" { "Latencies" }
-                        (tables::operations(result, latencies))
-                        (tables::phases(result))
-                    }
-                    (by_operation(result, latencies, &shown))
-                    section aria-labelledby="time" {
-                        h2 id="time" { "Over time" }
-                        div.charts {
-                            (heatmap::chart(result, latencies))
-                            (timeline::rates(result))
-                        }
-                    }
-                    (tables::errors(result))
-                    section aria-labelledby="processes" {
-                        h2 id="processes" { "Processes" }
-                        (processes::section(result))
-                    }
-                    (tables::how(result))
-                }
+                header { (header) }
+                main { (main) }
             }
+        }
+    }
+}
+
+/// The page of a run.
+pub fn page(result: &RunResult, latencies: &Latencies) -> Markup {
+    let shown = shown(latencies);
+    let main = html! {
+        (headline(result))
+        section aria-labelledby="operations" {
+            h2 id="operations" { "Latencies" }
+            (tables::operations(result, latencies))
+            (tables::phases(result))
+        }
+        (by_operation(result, latencies, &shown))
+        section aria-labelledby="time" {
+            h2 id="time" { "Over time" }
+            div.charts {
+                (heatmap::chart(result, latencies))
+                (timeline::rates(result))
+            }
+        }
+        (tables::errors(&result.errors))
+        section aria-labelledby="processes" {
+            h2 id="processes" { "Processes" }
+            (processes::section(result))
+        }
+        (How::from(result).section())
+    };
+    let style = switch_style(shown.len());
+    shell(&title(result), &style, &verdict(result), &main)
+}
+
+/// Figures that stand out.
+pub fn figures(figures: &[(&str, String)]) -> Markup {
+    html! {
+        dl class={ "headline columns-" (if figures.len() > 6 { 4 } else { 6 }) } {
+            @for (name, figure) in figures {
+                div { dt { (name) } dd { (figure) } }
+            }
+        }
+    }
+}
+
+/// What speaks against figures, in words.
+pub fn reasons(reasons: &[String]) -> Markup {
+    html! {
+        @if !reasons.is_empty() {
+            ul.reasons { @for reason in reasons { li { (reason) } } }
         }
     }
 }
@@ -82,9 +110,8 @@ fn verdict(result: &RunResult) -> Markup {
             span.verdict.(class) { (word) }
             " " (human::count(result.totals.pods)) " pods at " (human::rate(result.totals.pods_per_s))
         }
-        @if !result.reasons.is_empty() {
-            ul.reasons { @for reason in &result.reasons { li { (reason) } } }
-        } @else if result.valid && result.complete {
+        (reasons(&result.reasons))
+        @if result.valid && result.complete {
             p.why { "Every pod of the plan came to its end, and every reply was as the plan wants." }
         }
         @if !result.notes.is_empty() {
@@ -114,13 +141,7 @@ fn headline(result: &RunResult) -> Markup {
     if let Some(lag) = result.load.lag {
         figures.push(("begun late, p99", human::nanoseconds(lag.p99_ns)));
     }
-    html! {
-        dl class={ "headline columns-" (if figures.len() > 6 { 4 } else { 6 }) } {
-            @for (name, figure) in figures {
-                div { dt { (name) } dd { (figure) } }
-            }
-        }
-    }
+    self::figures(&figures)
 }
 
 /// Operations that have a choice of their own: what is measured from the first

@@ -151,6 +151,15 @@ impl Chart {
         self.explain(style, name);
     }
 
+    /// Adds a point, if there is one.
+    pub fn dot(&mut self, style: Style, x: f64, y: Option<f64>) {
+        if let Some((x, y)) = y.and_then(|y| self.at(x, y)) {
+            self.layers.push(html! {
+                circle class={ "dot " (style.class()) } cx=(number(x)) cy=(number(y)) r="2.5" {}
+            });
+        }
+    }
+
     /// Marks a point with a text above it.
     pub fn mark(&mut self, style: Style, x: f64, y: f64, text: &str) {
         let Some((x, y)) = self.at(x, y) else {

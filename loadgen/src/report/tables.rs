@@ -6,7 +6,7 @@ use super::latencies::Latencies;
 use super::scale::Scale;
 use super::svg::number;
 use crate::human;
-use crate::result::{OperationResult, PhaseResult, RunResult};
+use crate::result::{ErrorResult, OperationResult, PhaseResult, RunResult};
 
 /// How many classes of errors are shown.
 const SHOWN_ERRORS: usize = 50;
@@ -124,10 +124,10 @@ fn phase(phase: &PhaseResult) -> Markup {
 }
 
 /// What failed, the most frequent first; nothing if nothing did.
-pub fn errors(result: &RunResult) -> Markup {
-    let more = result.errors.len().saturating_sub(SHOWN_ERRORS);
+pub fn errors(errors: &[ErrorResult]) -> Markup {
+    let more = errors.len().saturating_sub(SHOWN_ERRORS);
     html! {
-        @if !result.errors.is_empty() {
+        @if !errors.is_empty() {
             section aria-labelledby="errors" {
                 h2 id="errors" { "Errors" }
                 div.wide role="region" aria-label="Errors" tabindex="0" {
@@ -141,7 +141,7 @@ pub fn errors(result: &RunResult) -> Markup {
                             }
                         }
                         tbody {
-                            @for error in result.errors.iter().take(SHOWN_ERRORS) {
+                            @for error in errors.iter().take(SHOWN_ERRORS) {
                                 tr {
                                     td.n { (human::count(error.count)) }
                                     td { (error.operation.name().replace('_', " ")) }
@@ -155,96 +155,5 @@ pub fn errors(result: &RunResult) -> Markup {
                 @if more > 0 { p.why { "And " (more) " more kinds, see result.json." } }
             }
         }
-    }
-}
-
-/// How the figures came about, so that they can come about again.
-pub fn how(result: &RunResult) -> Markup {
-    let scenario = &result.scenario;
-    let environment = &result.environment;
-    let unknown = || "unknown".to_owned();
-    let mut asked = vec![
-        ("scenario", scenario.name.clone()),
-        ("door", scenario.target.clone()),
-        ("pods", human::count(scenario.pods)),
-        ("connections", human::count(scenario.connections as u64)),
-        ("threads", human::count(scenario.threads as u64)),
-        ("time limit of a call", format!("{} s", scenario.timeout_s)),
-        ("namespace", scenario.namespace.clone()),
-        ("seed", scenario.seed.to_string()),
-        ("plan hash", result.plan_hash.clone()),
-    ];
-    let given = [
-        ("endpoint", scenario.endpoint.clone()),
-        ("sandboxer", scenario.sandboxer.clone()),
-        ("containerd", scenario.containerd.clone()),
-        ("runtime handler", scenario.runtime_handler.clone()),
-        ("image", scenario.image.clone()),
-        (
-            "sandboxer's arguments",
-            Some(scenario.sandboxer_args.join(" ")),
-        ),
-    ];
-    let given = given
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)));
-    asked.extend(given.filter(|(_, value)| !value.is_empty()));
-    let machine = vec![
-        ("CPU", environment.cpu_model.clone().unwrap_or_else(unknown)),
-        ("cores", environment.cores.to_string()),
-        (
-            "memory",
-            environment.memory_bytes.map_or_else(unknown, human::bytes),
-        ),
-        ("kernel", environment.kernel.clone()),
-        ("architecture", environment.architecture.clone()),
-        ("temporary files", environment.temporary_files.clone()),
-        ("loadgen", result.tool_version.clone()),
-        ("begun", result.started_at.clone()),
-        ("measured for", format!("{:.2} s", result.wall_s)),
-    ];
-    html! {
-        section aria-labelledby="how" {
-            h2 id="how" { "How it was run" }
-            pre tabindex="0" aria-label="Command line" { code { (command(&result.command_line)) } }
-            div.how { (list("What was asked for", &asked)) (list("Where", &machine)) }
-            @if !scenario.document.is_empty() {
-                h3 { "Scenario" }
-                pre tabindex="0" aria-label="Scenario" { code { (scenario.document.trim_end()) } }
-            }
-        }
-    }
-}
-
-fn list(name: &str, pairs: &[(&str, String)]) -> Markup {
-    html! {
-        div {
-            h3 { (name) }
-            dl.pairs { @for (name, value) in pairs { dt { (name) } dd { (value) } } }
-        }
-    }
-}
-
-/// As a shell takes it.
-fn command(words: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
-    let quoted = |word: &String| {
-        if !word.is_empty() && word.chars().all(plain) {
-            word.clone()
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    };
-    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_line_can_be_pasted_into_a_shell() {
-        let words = ["loadgen", "run", "--a=b", "it's $HOME", ""].map(str::to_owned);
-        assert_eq!(command(&words), r"loadgen run --a=b 'it'\''s $HOME' ''");
     }
 }

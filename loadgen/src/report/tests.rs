@@ -154,6 +154,64 @@ fn a_long_run_is_drawn_in_few_columns() {
     assert!(page.len() < 300_000, "{} bytes", page.len());
 }
 
+fn page_args(result: &Path) -> ReportArgs {
+    ReportArgs {
+        results: vec![result.to_owned()],
+        format: ReportFormat::Html,
+        output: None,
+    }
+}
+
+/// A committed result.
+fn reference(name: &str) -> PathBuf {
+    let results = concat!(env!("CARGO_MANIFEST_DIR"), "/../results");
+    Path::new(results).join(name)
+}
+
+#[test]
+fn the_pages_of_the_committed_results_are_sound() {
+    for (name, says) in [
+        ("search", "Latency by offered rate"),
+        ("cost", "Resident memory over pods"),
+        ("presets/churn", "2,000 pods"),
+        ("presets/soak", "Over time"),
+    ] {
+        let dir = reference(name);
+        let page = page(&dir, &dir).unwrap();
+        checked(&page);
+        assert!(page.contains(says), "{name}: {says}");
+        if let Some(kept) = std::env::var_os(KEPT) {
+            let file = name.replace('/', "-") + ".html";
+            fs::write(Path::new(&kept).join(file), page).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_has_no_such_report_says_so() {
+    let overhead = reference("overhead");
+    let error = run(&page_args(&overhead)).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("no result of run, search or density"),
+        "{error}"
+    );
+    let markdown = table(&[reference("search")]).unwrap_err();
+    assert!(
+        markdown.to_string().contains("no result of run;"),
+        "{markdown}"
+    );
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("result.json"), r#"{"schema": "menu"}"#).unwrap();
+    let error = run(&page_args(dir.path())).unwrap_err();
+    let error = format!("{:#}", anyhow::Error::from(error));
+    assert!(
+        error.contains(r#"its field schema is "menu", and must be one of"#),
+        "{error}"
+    );
+}
+
 #[test]
 fn the_page_is_made_anew_from_the_files() {
     let dir = tempfile::tempdir().unwrap();
@@ -164,8 +222,8 @@ fn the_page_is_made_anew_from_the_files() {
     let page = fs::read_to_string(&file).unwrap();
     fs::remove_file(&file).unwrap();
     let args = |output: Option<&Path>| ReportArgs {
-        dir: dir.path().to_owned(),
         output: output.map(Path::to_owned),
+        ..page_args(dir.path())
     };
     run(&args(None)).unwrap();
     assert_eq!(fs::read_to_string(&file).unwrap(), page);
@@ -184,11 +242,8 @@ fn a_log_that_is_cut_off_is_an_error() {
     let log = dir.path().join(HISTOGRAM_FILE);
     let text = fs::read_to_string(&log).unwrap();
     fs::write(&log, &text[..text.len() - 9]).unwrap();
-    let args = ReportArgs {
-        dir: dir.path().to_owned(),
-        output: None,
-    };
-    let error = format!("{:#}", anyhow::Error::from(run(&args).unwrap_err()));
+    let error = run(&page_args(dir.path())).unwrap_err();
+    let error = format!("{:#}", anyhow::Error::from(error));
     assert!(error.contains("latencies.hlog: it is cut off"), "{error}");
 }
 

@@ -2,16 +2,18 @@
 
 use std::fs;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{RunResult, SCHEMA, SCHEMA_VERSION};
 use crate::save::RESULT_FILE;
 
 /// The oldest version that can be read.
-const OLDEST_VERSION: u64 = 1;
+const OLDEST_VERSION: u32 = 1;
 
 /// A result cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -34,19 +36,24 @@ pub enum LoadProblem {
     #[error("it is no whole JSON document: {0}")]
     Json(#[source] serde_json::Error),
     /// It is another document.
-    #[error("its field schema is {found}, and must be \"{SCHEMA}\"")]
+    #[error("its field schema is {found}, and must be {right}")]
     Foreign {
         /// What stands there, as JSON.
         found: String,
+        /// What would be right.
+        right: String,
     },
     /// It is of a version that this program does not know.
     #[error(
-        "its field schema_version is {found}, and this loadgen reads {OLDEST_VERSION} to \
-         {SCHEMA_VERSION}; {advice}"
+        "its field schema_version is {found}, and this loadgen reads {} to {}; {advice}",
+        known.start(),
+        known.end()
     )]
     Version {
         /// What stands there, as JSON.
         found: String,
+        /// What would be right.
+        known: RangeInclusive<u32>,
         /// What to do.
         advice: &'static str,
     },
@@ -73,6 +80,17 @@ fn field_name(field: &str) -> String {
 /// # Errors
 /// If it cannot be read, or is no result that this program knows.
 pub fn load(path: &Path) -> Result<RunResult, LoadError> {
+    load_as(path, parse)
+}
+
+/// Reads the document in a directory or a file of its own.
+///
+/// # Errors
+/// If it cannot be read, or `parse` refuses it.
+pub fn load_as<T>(
+    path: &Path,
+    parse: impl FnOnce(&str) -> Result<T, LoadProblem>,
+) -> Result<T, LoadError> {
     let file = if path.is_dir() {
         path.join(RESULT_FILE)
     } else {
@@ -88,37 +106,71 @@ pub fn load(path: &Path) -> Result<RunResult, LoadError> {
 /// # Errors
 /// If it is none that this program knows.
 pub fn parse(text: &str) -> Result<RunResult, LoadProblem> {
-    let document: Value = serde_json::from_str(text).map_err(LoadProblem::Json)?;
-    if document["schema"] != SCHEMA {
+    let document = json_of(text)?;
+    match version(&document, SCHEMA, OLDEST_VERSION..=SCHEMA_VERSION)? {
+        OLDEST_VERSION => fields(from_version_1(document)),
+        // From the text, for the numbers of its lines.
+        _ => fields(&mut serde_json::Deserializer::from_str(text)),
+    }
+}
+
+/// Reads a document of which there has been one version only.
+///
+/// # Errors
+/// If it is another one.
+pub fn parse_as<T: DeserializeOwned>(
+    text: &str,
+    schema: &str,
+    only_version: u32,
+) -> Result<T, LoadProblem> {
+    version(&json_of(text)?, schema, only_version..=only_version)?;
+    fields(&mut serde_json::Deserializer::from_str(text))
+}
+
+/// What the document says it is, as JSON.
+///
+/// # Errors
+/// If it is no JSON.
+pub fn schema(text: &str) -> Result<Value, LoadProblem> {
+    Ok(json_of(text)?["schema"].take())
+}
+
+fn json_of(text: &str) -> Result<Value, LoadProblem> {
+    serde_json::from_str(text).map_err(LoadProblem::Json)
+}
+
+/// The document's version.
+fn version(document: &Value, schema: &str, known: RangeInclusive<u32>) -> Result<u32, LoadProblem> {
+    if document["schema"] != schema {
         return Err(LoadProblem::Foreign {
             found: document["schema"].to_string(),
+            right: format!("\"{schema}\""),
         });
     }
-    let version = &document["schema_version"];
-    match version.as_u64() {
-        // From the text, for the numbers of its lines.
-        Some(number) if number == u64::from(SCHEMA_VERSION) => {
-            fields(&mut serde_json::Deserializer::from_str(text))
-        }
-        Some(OLDEST_VERSION) => fields(from_version_1(document)),
-        number => Err(LoadProblem::Version {
-            found: version.to_string(),
+    let found = &document["schema_version"];
+    let number = found.as_u64();
+    let version = number.and_then(|number| u32::try_from(number).ok());
+    version
+        .filter(|version| known.contains(version))
+        .ok_or_else(|| LoadProblem::Version {
+            found: found.to_string(),
+            known,
             advice: if number.is_some_and(|number| number > 0) {
                 "use a newer loadgen"
             } else {
                 "it must be a number from 1"
             },
-        }),
-    }
+        })
 }
 
-fn fields<'a, D>(from: D) -> Result<RunResult, LoadProblem>
+fn fields<'a, T, D>(from: D) -> Result<T, LoadProblem>
 where
+    T: Deserialize<'a>,
     D: serde::Deserializer<'a>,
 {
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(from, &mut track);
-    RunResult::deserialize(tracked).map_err(|error| LoadProblem::Field {
+    T::deserialize(tracked).map_err(|error| LoadProblem::Field {
         reason: error.to_string(),
         field: track.path().to_string(),
     })

@@ -13,7 +13,7 @@ use crate::environment::Environment;
 use crate::operation::Operation;
 use crate::process::ProcessUsage;
 
-pub use self::load::{LoadError, LoadProblem, load, parse};
+pub use self::load::{LoadError, LoadProblem, load, load_as, parse, parse_as, schema};
 pub use self::made::{errors, offered, operations, phases, totals};
 
 /// What the document is.

@@ -53,7 +53,8 @@ pub struct Point {
     pub rate: f64,
     /// Whether what was asked for was met.
     pub met: bool,
-    /// Whether the generator kept up; if not, the run says nothing of the server.
+    /// Whether the generator kept up: began pods late (p99) by at most a tenth of the least
+    /// time in the threshold, or of their median latency if there is none; if not, the run says nothing of the server.
     pub counts: bool,
     /// What was asked for, and what was found.
     pub slo: Vec<String>,
@@ -68,6 +69,15 @@ pub struct Point {
 }
 
 impl Point {
+    /// What came of it, in a word.
+    pub fn verdict(&self) -> &'static str {
+        match (self.counts, self.met) {
+            (false, _) => "late",
+            (true, true) => "met",
+            (true, false) => "missed",
+        }
+    }
+
     /// The pods' 99th percentile, in milliseconds.
     pub fn p99_ms(&self) -> f64 {
         self.pod.as_ref().map_or(0.0, |pod| pod.p99_ns as f64 / 1e6)

@@ -65,11 +65,6 @@ fn cells(point: &Point) -> [String; 7] {
     let rate = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), human::rate);
     let time = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), human::nanoseconds);
     let pod = point.pod.as_ref();
-    let verdict = match (point.counts, point.met) {
-        (false, _) => "late",
-        (true, true) => "met",
-        (true, false) => "missed",
-    };
     [
         human::rate(point.rate),
         rate(point.load.started_pods_per_s),
@@ -77,7 +72,7 @@ fn cells(point: &Point) -> [String; 7] {
         time(pod.map(|pod| pod.p99_ns)),
         time(pod.map(|pod| pod.max_ns)),
         time(point.load.lag.map(|lag| lag.p99_ns)),
-        verdict.to_owned(),
+        point.verdict().to_owned(),
     ]
 }
 

@@ -40,8 +40,7 @@ use worker::{Message, Worker};
 /// When views are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ViewMode {
-    /// Before the change is acknowledged; what is submitted
-    /// [lazily](Views::submit_lazily) as with write-behind.
+    /// Before the change is acknowledged; sums and removals as with write-behind.
     WriteThrough,
     /// Within 100 ms; what is gone by then never touches the disk.
     WriteBehind,
