@@ -118,6 +118,7 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, RunErr
         schema: result::SCHEMA.to_owned(),
         schema_version: result::SCHEMA_VERSION,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        debug_build: cfg!(debug_assertions),
         command_line,
         started_at: humantime::format_rfc3339_seconds(started).to_string(),
         wall_s: started.elapsed().unwrap_or(Duration::ZERO).as_secs_f64(),

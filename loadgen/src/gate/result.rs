@@ -26,6 +26,9 @@ pub struct GateResult {
     pub schema_version: u32,
     /// This program's version.
     pub tool_version: String,
+    /// Whether this program was built without optimisation, and so is slow.
+    #[serde(default)]
+    pub debug_build: bool,
     /// The command line, program first.
     pub command_line: Vec<String>,
     /// When the first block began (RFC 3339, UTC).
