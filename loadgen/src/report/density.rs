@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::how::How;
-use super::page::{figures, reasons, shell};
+use super::page::{self, Opening, figures, shell};
 use super::scale::Scale;
 use super::svg::{Axis, Chart, Style, plain};
 use super::tables;
@@ -26,28 +26,30 @@ pub fn page(result: &DensityResult) -> Markup {
             (table(result))
         }
         (tables::errors(&result.errors))
-        (How::from(result).section())
+        (How::from(result).section(None))
     };
     let title = format!("What a pod costs, {}", result.started_at);
     shell(&title, "", &header(result), &main)
 }
 
 fn header(result: &DensityResult) -> Markup {
-    let (class, word) = if result.valid {
-        ("good", "✓ valid")
-    } else {
-        ("bad", "✗ not valid")
+    let opening = Opening {
+        valid: result.valid,
+        reasons: &result.reasons,
+        target: &result.scenario.target,
+        started_at: &result.started_at,
     };
-    html! {
-        p.what { "loadgen density over " (result.scenario.target) ", " (result.started_at) }
-        h1 {
-            span.verdict.(class) { (word) }
-            @if let Some(process) = result.per_pod.first() {
-                " " (kib(process.rss_bytes)) " of the " (process.role) " for each pod"
-            }
-        }
-        (reasons(&result.reasons))
-    }
+    page::header("density", &opening, &answer(result))
+}
+
+fn answer(result: &DensityResult) -> String {
+    result.per_pod.first().map_or_else(
+        || "no density was measured".to_owned(),
+        |process| {
+            let memory = kib(process.rss_bytes);
+            format!("{memory} of the {} for each pod", process.role)
+        },
+    )
 }
 
 fn headline(result: &DensityResult) -> Vec<(&str, String)> {

@@ -16,61 +16,38 @@ pub struct How<'a> {
     environment: &'a Environment,
     tool_version: &'a str,
     started_at: &'a str,
-    wall_s: Option<f64>,
 }
 
-impl<'a> From<&'a RunResult> for How<'a> {
-    fn from(result: &'a RunResult) -> Self {
-        Self {
-            command_line: &result.command_line,
-            scenario: &result.scenario,
-            plan_hash: &result.plan_hash,
-            environment: &result.environment,
-            tool_version: &result.tool_version,
-            started_at: &result.started_at,
-            wall_s: Some(result.wall_s),
-        }
-    }
+macro_rules! how {
+    ($($document:ty),*) => {
+        $(impl<'a> From<&'a $document> for How<'a> {
+            fn from(result: &'a $document) -> Self {
+                Self {
+                    command_line: &result.command_line,
+                    scenario: &result.scenario,
+                    plan_hash: &result.plan_hash,
+                    environment: &result.environment,
+                    tool_version: &result.tool_version,
+                    started_at: &result.started_at,
+                }
+            }
+        })*
+    };
 }
 
-impl<'a> From<&'a SearchResult> for How<'a> {
-    fn from(result: &'a SearchResult) -> Self {
-        Self {
-            command_line: &result.command_line,
-            scenario: &result.scenario,
-            plan_hash: &result.plan_hash,
-            environment: &result.environment,
-            tool_version: &result.tool_version,
-            started_at: &result.started_at,
-            wall_s: None,
-        }
-    }
-}
-
-impl<'a> From<&'a DensityResult> for How<'a> {
-    fn from(result: &'a DensityResult) -> Self {
-        Self {
-            command_line: &result.command_line,
-            scenario: &result.scenario,
-            plan_hash: &result.plan_hash,
-            environment: &result.environment,
-            tool_version: &result.tool_version,
-            started_at: &result.started_at,
-            wall_s: None,
-        }
-    }
-}
+how!(RunResult, SearchResult, DensityResult);
 
 impl How<'_> {
-    /// The command line, what was asked for, and the machine.
-    pub fn section(&self) -> Markup {
+    /// The command line, what was asked for, the machine, and how long it took, if that
+    /// is known.
+    pub fn section(&self, wall_s: Option<f64>) -> Markup {
         html! {
             section aria-labelledby="how" {
                 h2 id="how" { "How it was run" }
                 pre tabindex="0" aria-label="Command line" { code { (command(self.command_line)) } }
                 div.how {
                     (list("What was asked for", &self.asked()))
-                    (list("Where", &self.machine()))
+                    (list("Where", &self.machine(wall_s)))
                 }
                 @if !self.scenario.document.is_empty() {
                     h3 { "Scenario" }
@@ -113,7 +90,7 @@ impl How<'_> {
         asked
     }
 
-    fn machine(&self) -> Vec<(&'static str, String)> {
+    fn machine(&self, wall_s: Option<f64>) -> Vec<(&'static str, String)> {
         let environment = self.environment;
         let unknown = || "unknown".to_owned();
         let memory = environment.memory_bytes.map_or_else(unknown, human::bytes);
@@ -127,10 +104,7 @@ impl How<'_> {
             ("loadgen", self.tool_version.to_owned()),
             ("begun", self.started_at.to_owned()),
         ];
-        machine.extend(
-            self.wall_s
-                .map(|wall_s| ("measured for", format!("{wall_s:.2} s"))),
-        );
+        machine.extend(wall_s.map(|wall_s| ("measured for", format!("{wall_s:.2} s"))));
         machine
     }
 }

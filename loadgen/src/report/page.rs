@@ -60,10 +60,39 @@ pub fn page(result: &RunResult, latencies: &Latencies) -> Markup {
             h2 id="processes" { "Processes" }
             (processes::section(result))
         }
-        (How::from(result).section())
+        (How::from(result).section(Some(result.wall_s)))
     };
     let style = switch_style(shown.len());
     shell(&title(result), &style, &verdict(result), &main)
+}
+
+/// The header of what is valid or not: which command it was, and its answer.
+pub fn header(command: &str, how: &Opening, answer: &str) -> Markup {
+    let (class, word) = if how.valid {
+        ("good", "✓ valid")
+    } else {
+        ("bad", "✗ not valid")
+    };
+    html! {
+        p.what { "loadgen " (command) " over " (how.target) ", " (how.started_at) }
+        h1 {
+            span.verdict.(class) { (word) }
+            " " (answer)
+        }
+        (reasons(how.reasons))
+    }
+}
+
+/// What a header says besides.
+pub struct Opening<'a> {
+    /// Whether the figures can be believed.
+    pub valid: bool,
+    /// Why not.
+    pub reasons: &'a [String],
+    /// The door.
+    pub target: &'a str,
+    /// When it began.
+    pub started_at: &'a str,
 }
 
 /// Figures that stand out.

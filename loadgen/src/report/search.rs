@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::how::How;
-use super::page::{figures, reasons, shell};
+use super::page::{self, Opening, figures, shell};
 use super::scale::Scale;
 use super::svg::{Axis, Chart, Style, plain, time};
 use crate::human;
@@ -22,7 +22,7 @@ pub fn page(result: &SearchResult) -> Markup {
             h2 id="rates" { "Rates" }
             (table(result))
         }
-        (How::from(result).section())
+        (How::from(result).section(None))
     };
     let title = format!("Search for {}, {}", slo(result), result.started_at);
     shell(&title, "", &header(result), &main)
@@ -33,19 +33,13 @@ fn slo(result: &SearchResult) -> String {
 }
 
 fn header(result: &SearchResult) -> Markup {
-    let (class, word) = if result.valid {
-        ("good", "✓ valid")
-    } else {
-        ("bad", "✗ not valid")
+    let opening = Opening {
+        valid: result.valid,
+        reasons: &result.reasons,
+        target: &result.scenario.target,
+        started_at: &result.started_at,
     };
-    html! {
-        p.what { "loadgen search over " (result.scenario.target) ", " (result.started_at) }
-        h1 {
-            span.verdict.(class) { (word) }
-            " " (answer(result))
-        }
-        (reasons(&result.reasons))
-    }
+    page::header("search", &opening, &answer(result))
 }
 
 fn answer(result: &SearchResult) -> String {

@@ -53,8 +53,9 @@ pub struct Point {
     pub rate: f64,
     /// Whether what was asked for was met.
     pub met: bool,
-    /// Whether the generator kept up: began pods late (p99) by at most a tenth of the least
-    /// time in the threshold, or of their median latency if there is none; if not, the run says nothing of the server.
+    /// Whether the generator kept up: it began pods late (p99) by at most a tenth of the
+    /// least time in the threshold, or of their median latency if there is none. If not,
+    /// the run says nothing of the server.
     pub counts: bool,
     /// What was asked for, and what was found.
     pub slo: Vec<String>,
