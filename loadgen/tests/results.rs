@@ -28,7 +28,10 @@ fn a_result_that_cannot_be_read_is_named_with_what_would_be_right() {
         (&format!("{begin}2, \"reasons\": [\n"), "at line 2"),
         (
             r#"{"schema": "other"}"#,
-            "must be \"resource-slot.loadgen.result\"",
+            "its field schema is \"other\", and must be one of \
+             \"resource-slot.loadgen.result\", \"resource-slot.loadgen.search\", \
+             \"resource-slot.loadgen.density\", \"resource-slot.loadgen.gate\" and \
+             \"resource-slot.loadgen.overhead\"",
         ),
         (&format!("{begin}3}}"), "use a newer loadgen"),
         (&format!("{begin}2}}"), "missing field `tool_version`"),
@@ -67,6 +70,23 @@ fn a_result_that_is_not_there_is_named() {
         );
     }
     assert!(!whole.exists());
+}
+
+#[test]
+fn what_is_made_of_runs_takes_no_other_result() {
+    let dir = tempfile::tempdir().unwrap();
+    let search = r#"{"schema": "resource-slot.loadgen.search", "schema_version": 1}"#;
+    fs::write(dir.path().join("result.json"), search).unwrap();
+    let (result, whole) = (text(dir.path()), dir.path().join("whole"));
+    for args in [
+        &["compare", result, result][..],
+        &["merge", text(&whole), result, result],
+    ] {
+        let (code, message) = loadgen(args);
+        assert_eq!(code, 1, "{message}");
+        let told = "must be \"resource-slot.loadgen.result\"";
+        assert!(message.contains(told), "{message}");
+    }
 }
 
 #[test]
