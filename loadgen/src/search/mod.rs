@@ -92,12 +92,7 @@ pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunE
     found.reasons.extend(complaints);
 
     found.points.sort_by(|a, b| a.rate.total_cmp(&b.rate));
-    let curve: Vec<(f64, f64)> = found
-        .points
-        .iter()
-        .filter(|point| point.counts)
-        .map(|point| (point.rate, point.p99_ms()))
-        .collect();
+    let curve = result::curve(&found.points);
     let result = SearchResult {
         schema: result::SCHEMA.to_owned(),
         schema_version: result::SCHEMA_VERSION,

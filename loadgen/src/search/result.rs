@@ -84,3 +84,53 @@ impl Point {
         self.pod.as_ref().map_or(0.0, |pod| pod.p99_ns as f64 / 1e6)
     }
 }
+
+/// The 99th percentile in milliseconds over the rate, of points in the order of their
+/// rates. A rate that was tried more than once is what its best run was.
+pub fn curve(points: &[Point]) -> Vec<(f64, f64)> {
+    let mut curve: Vec<(f64, f64)> = Vec::new();
+    for point in points.iter().filter(|point| point.counts) {
+        match curve.last_mut() {
+            Some((rate, p99_ms)) if rate.total_cmp(&point.rate).is_eq() => {
+                *p99_ms = p99_ms.min(point.p99_ms());
+            }
+            _ => curve.push((point.rate, point.p99_ms())),
+        }
+    }
+    curve
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::Operation;
+    use crate::result::tests::example;
+
+    fn point(rate: f64, p99_ms: u64, counts: bool) -> Point {
+        let run = example();
+        let mut pod = run.operations[0].clone();
+        pod.operation = Operation::Pod;
+        pod.p99_ns = p99_ms * 1_000_000;
+        Point {
+            rate,
+            met: false,
+            counts,
+            slo: Vec::new(),
+            load: run.load,
+            pods_per_s: rate,
+            pod: Some(pod),
+            processes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_rate_is_on_the_curve_once_with_its_best_run_that_counts() {
+        let points = [
+            point(100.0, 5, true),
+            point(200.0, 1, false),
+            point(200.0, 90, true),
+            point(200.0, 40, true),
+        ];
+        assert_eq!(curve(&points), [(100.0, 5.0), (200.0, 40.0)]);
+    }
+}
