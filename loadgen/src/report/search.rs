@@ -8,7 +8,7 @@ use super::scale::Scale;
 use super::svg::{Axis, Chart, Style, plain, time};
 use crate::human;
 use crate::result::OperationResult;
-use crate::search::result::{Point, SearchResult};
+use crate::search::result::{Point, SearchResult, best};
 
 /// The page.
 pub fn page(result: &SearchResult) -> Markup {
@@ -68,66 +68,53 @@ const PERCENTILES: [(&str, Latency); 3] = [
     ("largest", |pod| pod.max_ns),
 ];
 
-fn counting(result: &SearchResult) -> impl Iterator<Item = &Point> {
-    result.points.iter().filter(|point| point.counts)
-}
-
 fn offered(result: &SearchResult) -> Axis {
     let rates = Scale::linear(result.points.iter().map(|point| point.rate));
     Axis::new("pods offered per second", rates, 6, |tick| plain(tick, ""))
 }
 
 fn latencies(result: &SearchResult) -> Markup {
-    let values = counting(result)
-        .filter_map(|point| point.pod.as_ref())
-        .flat_map(|pod| PERCENTILES.map(|(_, of)| of(pod) as f64));
+    let best = best(&result.points);
+    let pods = || best.iter().filter_map(|point| point.pod.as_ref());
+    let values = pods().flat_map(|pod| PERCENTILES.map(|(_, of)| of(pod) as f64));
     let y = Axis::new("latency of a pod", Scale::log(values), 8, time);
     let summary = format!("{}.", answer(result));
     let mut chart = Chart::new("Latency by offered rate", summary, offered(result), y);
     for (number, (name, of)) in PERCENTILES.into_iter().enumerate() {
-        let points = counting(result)
-            .map(|point| (point.rate, point.pod.as_ref().map(|pod| of(pod) as f64)));
-        let points: Vec<_> = points.collect();
-        for (rate, latency) in &points {
-            chart.dot(Style(number), *rate, *latency);
+        let latency = |point: &&Point| point.pod.as_ref().map(|pod| of(pod) as f64);
+        for point in &best {
+            chart.dot(Style(number), point.rate, latency(point));
         }
+        let points = best.iter().map(|point| (point.rate, latency(point)));
         chart.line(Style(number), name, points);
     }
-    for (rate, name) in [(result.met, "met"), (result.knee, "knee")] {
-        let at = |rate: f64| {
-            let point = counting(result)
-                .filter(|point| point.rate.total_cmp(&rate).is_eq())
-                .last()?;
-            Some((rate, point.pod.as_ref()?.p99_ns as f64))
-        };
-        if let Some((rate, p99)) = rate.and_then(at) {
-            chart.mark(Style(1), rate, p99, name);
-        }
+    let met = best.iter().rfind(|point| point.met);
+    if let Some((rate, pod)) = met.and_then(|point| Some((point.rate, point.pod.as_ref()?))) {
+        chart.mark(Style(1), rate, pod.p99_ns as f64, &human::rate(rate));
     }
     chart.render()
 }
 
 fn rates(result: &SearchResult) -> Markup {
-    let reached = |point: &Point| point.pods_per_s;
-    let most = result
-        .points
-        .iter()
-        .flat_map(|point| [point.rate, reached(point)]);
+    let best = best(&result.points);
+    let most = best.iter().flat_map(|point| [point.rate, point.pods_per_s]);
     let y = Axis::new("pods ended per second", Scale::linear(most), 5, |tick| {
         plain(tick, "")
     });
-    let most = counting(result).map(reached).fold(0.0, f64::max);
+    let most = best
+        .iter()
+        .map(|point| point.pods_per_s)
+        .fold(0.0, f64::max);
     let summary = format!("At most {} came to their end.", human::rate(most));
     let mut chart = Chart::new("Throughput by offered rate", summary, offered(result), y);
-    let points = || counting(result).map(|point| (point.rate, Some(reached(point))));
-    for (rate, ended) in points() {
-        chart.dot(Style(0), rate, ended);
+    for point in &best {
+        chart.dot(Style(0), point.rate, Some(point.pods_per_s));
     }
-    chart.line(Style(0), "ended", points());
-    let ideal = result
-        .points
+    let ended = best
         .iter()
-        .map(|point| (point.rate, Some(point.rate)));
+        .map(|point| (point.rate, Some(point.pods_per_s)));
+    chart.line(Style(0), "ended", ended);
+    let ideal = best.iter().map(|point| (point.rate, Some(point.rate)));
     chart.line(Style::MUTED, "offered", ideal);
     chart.render()
 }
@@ -169,6 +156,9 @@ fn table(result: &SearchResult) -> Markup {
                 }
             }
         }
-        p.why { "late: the generator did not keep up, so that the run says nothing of the server." }
+        p.why {
+            "In the charts, each rate's best run. late: the generator did not keep up, so that the \
+             run says nothing of the server."
+        }
     }
 }

@@ -92,7 +92,8 @@ pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunE
     found.reasons.extend(complaints);
 
     found.points.sort_by(|a, b| a.rate.total_cmp(&b.rate));
-    let curve = result::curve(&found.points);
+    let best = result::best(&found.points).into_iter();
+    let curve: Vec<(f64, f64)> = best.map(|point| (point.rate, point.p99_ms())).collect();
     let result = SearchResult {
         schema: result::SCHEMA.to_owned(),
         schema_version: result::SCHEMA_VERSION,

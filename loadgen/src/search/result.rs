@@ -85,19 +85,21 @@ impl Point {
     }
 }
 
-/// The 99th percentile in milliseconds over the rate, of points in the order of their
-/// rates. A rate that was tried more than once is what its best run was.
-pub fn curve(points: &[Point]) -> Vec<(f64, f64)> {
-    let mut curve: Vec<(f64, f64)> = Vec::new();
+/// The run that each rate is judged by, of points in the order of their rates: the
+/// one with the lowest 99th percentile of those that count.
+pub fn best(points: &[Point]) -> Vec<&Point> {
+    let mut best: Vec<&Point> = Vec::new();
     for point in points.iter().filter(|point| point.counts) {
-        match curve.last_mut() {
-            Some((rate, p99_ms)) if rate.total_cmp(&point.rate).is_eq() => {
-                *p99_ms = p99_ms.min(point.p99_ms());
+        match best.last_mut() {
+            Some(last) if last.rate.total_cmp(&point.rate).is_eq() => {
+                if point.p99_ms() < last.p99_ms() {
+                    *last = point;
+                }
             }
-            _ => curve.push((point.rate, point.p99_ms())),
+            _ => best.push(point),
         }
     }
-    curve
+    best
 }
 
 #[cfg(test)]
@@ -124,13 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_on_the_curve_once_with_its_best_run_that_counts() {
+    fn a_rate_is_judged_by_its_best_run_that_counts() {
         let points = [
             point(100.0, 5, true),
             point(200.0, 1, false),
             point(200.0, 90, true),
             point(200.0, 40, true),
         ];
-        assert_eq!(curve(&points), [(100.0, 5.0), (200.0, 40.0)]);
+        assert_eq!(best(&points), [&points[0], &points[3]]);
     }
 }
