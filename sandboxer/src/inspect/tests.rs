@@ -30,6 +30,7 @@ fn journal(dir: &Path) {
                 ..ResourceInfo::default()
             },
             process: NewProcess::default(),
+            cri: None,
         })
     };
     let create = Change::Create(NewSandbox {
@@ -41,6 +42,7 @@ fn journal(dir: &Path) {
             attempt: 0,
         }),
         ..NewSandbox::default()
+        cri: None,
     });
     for change in [
         create,
@@ -62,6 +64,7 @@ fn journal(dir: &Path) {
     let create = Change::Create(NewSandbox {
         info,
         ..NewSandbox::default()
+        cri: None,
     });
     for change in [create, Change::Stop(137)] {
         journal.append(&second, at(4_000), &change).unwrap();

@@ -44,9 +44,14 @@ fn change() -> impl Strategy<Value = Change> {
             bundle: "/b".to_owned(),
             info,
             process: NewProcess::default(),
+            cri: None,
         })),
         2 => (container(), info())
-            .prop_map(|(container, info)| Change::UpdateContainer { container, info }),
+            .prop_map(|(container, info)| Change::UpdateContainer {
+                container,
+                info,
+                linux: None,
+            }),
         4 => (container(), prop::sample::select(&EXECS[..])).prop_map(|(container, exec)| {
             Change::CreateExec {
                 container,
@@ -166,7 +171,7 @@ impl Model {
                 self.stated.insert(new.id.clone(), amounts(&new.info));
                 Outcome::Done
             }
-            Change::UpdateContainer { container, info } => match self.is(container) {
+            Change::UpdateContainer { container, info, .. } => match self.is(container) {
                 None => Outcome::NotFound,
                 Some("stopped") => Outcome::Illegal,
                 Some(_) => {
@@ -311,6 +316,7 @@ fn running_time_leaves_pauses_out() {
         bundle: "/b".to_owned(),
         info: ResourceInfo::default(),
         process: NewProcess::default(),
+        cri: None,
     };
     for (change, now) in [
         (Change::Start, 0),
@@ -392,6 +398,7 @@ fn what_a_sandbox_does_not_state_is_the_sum_of_its_containers() {
         let sandbox = NewSandbox {
             info: stated,
             ..NewSandbox::default()
+            cri: None,
         };
         let mut slot = Slot::new(sandbox, at(0));
         assert_eq!(slot.resource_info(), stated, "without containers");
@@ -402,6 +409,7 @@ fn what_a_sandbox_does_not_state_is_the_sum_of_its_containers() {
                 bundle: "/b".to_owned(),
                 info: container,
                 process: NewProcess::default(),
+                cri: None,
             };
             slot.apply(Change::CreateContainer(new), at(2)).unwrap();
         }

@@ -18,6 +18,7 @@
 mod compaction;
 mod damage;
 mod directory;
+mod document;
 mod error;
 mod format;
 mod journal;
@@ -42,6 +43,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use document::Document;
 pub use damage::{Damage, Dropped};
 pub use error::StoreError;
 pub use journal::{Journal, Options, Recovered};

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use containerd_sandbox::Key;
+use k8s_cri::v1::LinuxContainerResources;
 use proptest::prelude::*;
 
 use super::journal::{Journal, Options, Recovered};
@@ -92,10 +93,12 @@ fn candidates(namespace: &str) -> Vec<(Key, Change)> {
                     bundle: "/run/b".to_owned(),
                     info: info(5),
                     process: NewProcess::default(),
+                    cri: None,
                 }),
                 Change::UpdateContainer {
                     container: named(),
                     info: info(6),
+                    linux: Some(LinuxContainerResources::default().into()),
                 },
                 Change::CreateExec {
                     container: named(),
