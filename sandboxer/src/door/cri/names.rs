@@ -51,6 +51,7 @@ struct Both {
 pub(super) struct Reservation<'a> {
     names: &'a Names,
     id: String,
+    kept: bool,
 }
 
 impl Names {
@@ -74,6 +75,7 @@ impl Names {
         Ok(Reservation {
             names: self,
             id: id.to_owned(),
+            kept: false,
         })
     }
 
@@ -118,14 +120,16 @@ impl Names {
 
 impl Reservation<'_> {
     /// From now on it goes with its owner.
-    pub(super) fn keep(self) {
-        std::mem::forget(self);
+    pub(super) fn keep(mut self) {
+        self.kept = true;
     }
 }
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        self.names.release(&self.id);
+        if !self.kept {
+            self.names.release(&self.id);
+        }
     }
 }
 
