@@ -91,7 +91,13 @@ pub fn run(listen: &Path, die_with_parent: bool, faults: &Faults) -> io::Result<
             sandboxes: Mutex::default(),
             tasks: Mutex::default(),
         }));
-        let serve = server::serve(listener, Arc::new(null.clone()), &address, Routes::default(), stop);
+        let serve = server::serve(
+            listener,
+            Arc::new(null.clone()),
+            &address,
+            Routes::default(),
+            stop,
+        );
         let served = tokio::select! {
             served = serve => served,
             () = null.0.faulty.stall() => Ok(()),
