@@ -36,7 +36,6 @@ fn create() -> Change {
         pid: 4_194_305,
         info: INFO,
         ..NewSandbox::default()
-        cri: None,
     })
 }
 

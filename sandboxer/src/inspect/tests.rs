@@ -42,7 +42,6 @@ fn journal(dir: &Path) {
             attempt: 0,
         }),
         ..NewSandbox::default()
-        cri: None,
     });
     for change in [
         create,
@@ -64,7 +63,6 @@ fn journal(dir: &Path) {
     let create = Change::Create(NewSandbox {
         info,
         ..NewSandbox::default()
-        cri: None,
     });
     for change in [create, Change::Stop(137)] {
         journal.append(&second, at(4_000), &change).unwrap();

@@ -40,7 +40,10 @@ impl ResourceSlotSandboxer {
 
     /// What `read` finds in the slots of the pods of CRI's door, in no order. Each is
     /// locked meanwhile.
-    pub(crate) fn pods<T>(&self, mut read: impl FnMut(&Key, &Slot, &CriPod) -> Option<T>) -> Vec<T> {
+    pub(crate) fn pods<T>(
+        &self,
+        mut read: impl FnMut(&Key, &Slot, &CriPod) -> Option<T>,
+    ) -> Vec<T> {
         let all = self.core.sandboxes.all();
         let found = all.iter().filter_map(|live| {
             let inner = live.lock().ok()?;

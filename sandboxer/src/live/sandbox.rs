@@ -119,7 +119,11 @@ impl ResourceSlotSandbox {
         };
         self.core.settled(committed).await?;
         undo.armed = false;
-        info!("Created container {} in sandbox {}", key.id(), self.live.key);
+        info!(
+            "Created container {} in sandbox {}",
+            key.id(),
+            self.live.key
+        );
         Ok(pid)
     }
 }

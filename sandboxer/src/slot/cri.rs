@@ -140,6 +140,9 @@ mod tests {
         assert_eq!(updated.unified.len(), 2);
         container.updated = Some(updated.clone().into());
         assert_eq!(container.linux_resources(), Some(&updated));
-        assert_eq!(container.updated_by(&LinuxContainerResources::default()), updated);
+        assert_eq!(
+            container.updated_by(&LinuxContainerResources::default()),
+            updated
+        );
     }
 }

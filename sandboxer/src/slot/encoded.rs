@@ -70,7 +70,11 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_an_error_and_says_so() {
-        for (text, word) in [("\"?\"", "base64"), ("\"AAAA\"", "encoded message"), ("3", "string")] {
+        for (text, word) in [
+            ("\"?\"", "base64"),
+            ("\"AAAA\"", "encoded message"),
+            ("3", "string"),
+        ] {
             let error = serde_json::from_str::<Encoded<PodSandboxConfig>>(text).unwrap_err();
             assert!(error.to_string().contains(word), "{error}");
         }

@@ -171,7 +171,9 @@ impl Model {
                 self.stated.insert(new.id.clone(), amounts(&new.info));
                 Outcome::Done
             }
-            Change::UpdateContainer { container, info, .. } => match self.is(container) {
+            Change::UpdateContainer {
+                container, info, ..
+            } => match self.is(container) {
                 None => Outcome::NotFound,
                 Some("stopped") => Outcome::Illegal,
                 Some(_) => {
@@ -398,7 +400,6 @@ fn what_a_sandbox_does_not_state_is_the_sum_of_its_containers() {
         let sandbox = NewSandbox {
             info: stated,
             ..NewSandbox::default()
-            cri: None,
         };
         let mut slot = Slot::new(sandbox, at(0));
         assert_eq!(slot.resource_info(), stated, "without containers");

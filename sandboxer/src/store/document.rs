@@ -110,6 +110,9 @@ mod tests {
         let document = Document::images(dir.path());
         fs::write(document.path(), "[1,").unwrap();
         let error = document.read::<Vec<u32>>().unwrap_err().to_string();
-        assert!(error.contains("images.json") && error.contains("EOF"), "{error}");
+        assert!(
+            error.contains("images.json") && error.contains("EOF"),
+            "{error}"
+        );
     }
 }

@@ -43,8 +43,8 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use document::Document;
 pub use damage::{Damage, Dropped};
+pub(crate) use document::Document;
 pub use error::StoreError;
 pub use journal::{Journal, Options, Recovered};
 pub use lock::DirLock;

@@ -57,6 +57,9 @@ mod tests {
         let addresses = Addresses::after(number(&last));
         assert_eq!(addresses.next().to_string(), "10.128.0.3");
         assert_eq!(Addresses::after(Some(LAST)).next().to_bits(), FIRST);
-        assert_eq!(Addresses::after(number("192.168.0.1")).next().to_bits(), FIRST);
+        assert_eq!(
+            Addresses::after(number("192.168.0.1")).next().to_bits(),
+            FIRST
+        );
     }
 }

@@ -2,8 +2,7 @@
 
 use containerd_sandbox::{Error, Result, quoted};
 use k8s_cri::v1::{
-    ContainerConfig, ContainerMetadata, ImageSpec, Int64Value, PodSandboxConfig,
-    PodSandboxMetadata,
+    ContainerConfig, ContainerMetadata, ImageSpec, Int64Value, PodSandboxConfig, PodSandboxMetadata,
 };
 use prost::Message;
 

@@ -7,11 +7,10 @@ use containerd_sandbox::{Code, Container, Error, Result, quoted};
 use k8s_cri::v1::{
     CheckpointContainerRequest, CheckpointContainerResponse, ContainerConfig,
     ContainerStatusRequest, ContainerStatusResponse, CreateContainerRequest,
-    CreateContainerResponse, ListContainersRequest, ListContainersResponse,
-    RemoveContainerRequest, RemoveContainerResponse, ReopenContainerLogRequest,
-    ReopenContainerLogResponse, StartContainerRequest, StartContainerResponse,
-    StopContainerRequest, StopContainerResponse, UpdateContainerResourcesRequest,
-    UpdateContainerResourcesResponse,
+    CreateContainerResponse, ListContainersRequest, ListContainersResponse, RemoveContainerRequest,
+    RemoveContainerResponse, ReopenContainerLogRequest, ReopenContainerLogResponse,
+    StartContainerRequest, StartContainerResponse, StopContainerRequest, StopContainerResponse,
+    UpdateContainerResourcesRequest, UpdateContainerResourcesResponse,
 };
 use serde::Serialize;
 
@@ -211,8 +210,7 @@ impl Cri {
 /// # Errors
 /// `FailedPrecondition` if the container does not run.
 pub(super) fn check_running(container: &ResourceSlotContainer, verb: &str) -> Result<()> {
-    let (id, state) =
-        container.read_cri(|c| (c.container.id.clone(), c.container.init.state))?;
+    let (id, state) = container.read_cri(|c| (c.container.id.clone(), c.container.init.state))?;
     match state {
         ProcessState::Running | ProcessState::Paused => Ok(()),
         other => Err(Error::failed_precondition(format!(
@@ -282,6 +280,5 @@ fn verbose(found: Found<'_>) -> Result<String> {
         resource_info: container.info,
         config: &cri.config,
     };
-    serde_json::to_string(&info)
-        .map_err(|e| Error::internal(format!("encode container info: {e}")))
+    serde_json::to_string(&info).map_err(|e| Error::internal(format!("encode container info: {e}")))
 }

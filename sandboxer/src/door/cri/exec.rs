@@ -74,7 +74,10 @@ impl Cri {
         let exit = match limit {
             None => ended.await?,
             Some(limit) => tokio::time::timeout(limit, ended).await.map_err(|_| {
-                let message = format!("timeout {}: the command did not end in time", request.timeout);
+                let message = format!(
+                    "timeout {}: the command did not end in time",
+                    request.timeout
+                );
                 Error::new(Code::DeadlineExceeded, message)
             })??,
         };

@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 
 use containerd_sandbox::{Key, Result};
-use k8s_cri::v1::{
-    ContainerFilter, ContainerStatsFilter, PodSandboxFilter, PodSandboxStatsFilter,
-};
+use k8s_cri::v1::{ContainerFilter, ContainerStatsFilter, PodSandboxFilter, PodSandboxStatsFilter};
 
 use super::{Cri, status};
 use crate::live::Found;
 use crate::slot::{CriPod, SandboxState, Slot};
 
 /// Whether the labels are among those that a filter asks for.
-pub(super) fn matches(selector: &HashMap<String, String>, labels: &HashMap<String, String>) -> bool {
+pub(super) fn matches(
+    selector: &HashMap<String, String>,
+    labels: &HashMap<String, String>,
+) -> bool {
     selector
         .iter()
         .all(|(key, value)| labels.get(key) == Some(value))
@@ -166,7 +167,10 @@ mod tests {
         let of_pod = labels(&[("app", "shop"), ("tier", "web")]);
         assert!(matches(&labels(&[]), &of_pod));
         assert!(matches(&labels(&[("app", "shop")]), &of_pod));
-        assert!(!matches(&labels(&[("app", "shop"), ("tier", "db")]), &of_pod));
+        assert!(!matches(
+            &labels(&[("app", "shop"), ("tier", "db")]),
+            &of_pod
+        ));
         assert!(!matches(&labels(&[("zone", "")]), &of_pod));
     }
 }

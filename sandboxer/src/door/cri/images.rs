@@ -132,7 +132,9 @@ impl Images {
         if let Some(known) = all.get(&image.id) {
             image.size_bytes = known.size_bytes;
             image.repo_tags.extend(known.repo_tags.iter().cloned());
-            image.repo_digests.extend(known.repo_digests.iter().cloned());
+            image
+                .repo_digests
+                .extend(known.repo_digests.iter().cloned());
             if image == *known {
                 return Ok(image);
             }

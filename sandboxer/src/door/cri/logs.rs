@@ -165,7 +165,9 @@ mod tests {
     #[test]
     fn a_directory_that_is_there_keeps_its_mode() {
         let root = tempfile::tempdir().unwrap();
-        open(root.path().to_str().unwrap(), "0.log").unwrap().unwrap();
+        open(root.path().to_str().unwrap(), "0.log")
+            .unwrap()
+            .unwrap();
         assert_eq!(mode(root.path()), 0o700);
     }
 

@@ -73,7 +73,10 @@ impl Cri {
         request: StopPodSandboxRequest,
     ) -> Result<StopPodSandboxResponse> {
         match self.find_pod(&request.pod_sandbox_id)? {
-            Some((key, _)) => self.unless_gone(self.sandboxer.stop(&key, false).await).await?,
+            Some((key, _)) => {
+                self.unless_gone(self.sandboxer.stop(&key, false).await)
+                    .await?
+            }
             None => self.sandboxer.settled().await?,
         }
         Ok(StopPodSandboxResponse {})

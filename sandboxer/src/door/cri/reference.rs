@@ -36,9 +36,8 @@ impl Reference {
     /// # Errors
     /// `InvalidArgument`, with what is wrong.
     pub(super) fn parse(text: &str) -> Result<Self> {
-        let invalid = |reason: &str| {
-            Error::invalid_argument(format!("image {}: {reason}", quoted(text)))
-        };
+        let invalid =
+            |reason: &str| Error::invalid_argument(format!("image {}: {reason}", quoted(text)));
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) => (rest, Some(digest)),
             None => (text, None),
@@ -142,7 +141,9 @@ fn is_domain(domain: &str) -> bool {
         !label.is_empty()
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
     port.is_none_or(is_port) && (is_v6(host) || host.split('.').all(is_label))
 }
@@ -154,9 +155,9 @@ fn is_part(part: &str) -> bool {
     let separators = part.split(is_letter).filter(|between| !between.is_empty());
     ends_well(part.chars().next())
         && ends_well(part.chars().next_back())
-        && separators.into_iter().all(|between| {
-            matches!(between, "." | "_" | "__") || between.chars().all(|c| c == '-')
-        })
+        && separators
+            .into_iter()
+            .all(|between| matches!(between, "." | "_" | "__") || between.chars().all(|c| c == '-'))
 }
 
 fn is_tag(tag: &str) -> bool {
@@ -211,7 +212,10 @@ mod tests {
     #[test]
     fn a_made_up_digest_is_the_same_each_time_and_for_every_spelling() {
         let digest = |text| Reference::parse(text).unwrap().digest();
-        assert_eq!(digest("busybox"), digest("docker.io/library/busybox:latest"));
+        assert_eq!(
+            digest("busybox"),
+            digest("docker.io/library/busybox:latest")
+        );
         assert_ne!(digest("busybox"), digest("busybox:1"));
         assert!(is_digest(&digest("busybox")));
     }
@@ -219,8 +223,25 @@ mod tests {
     #[test]
     fn what_is_no_reference_is_refused() {
         for text in [
-            "", ":", "@", "a:", "a@", "Upper/x/Y", "a b", "a/", "/a", "a//b", "-a", "a_", "a..b",
-            "a___b", "a@sha256:12", "a:b:c", "ex.com:x/a", "ä", "a/B",
+            "",
+            ":",
+            "@",
+            "a:",
+            "a@",
+            "Upper/x/Y",
+            "a b",
+            "a/",
+            "/a",
+            "a//b",
+            "-a",
+            "a_",
+            "a..b",
+            "a___b",
+            "a@sha256:12",
+            "a:b:c",
+            "ex.com:x/a",
+            "ä",
+            "a/B",
         ] {
             let error = Reference::parse(text).unwrap_err();
             assert_eq!(error.code(), Code::InvalidArgument, "{text}");

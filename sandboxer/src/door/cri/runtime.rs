@@ -67,7 +67,9 @@ impl Cri {
     }
 
     fn verbose_status(&self) -> Result<HashMap<String, String>> {
-        let containers = self.sandboxer.pods(|_, slot, _| Some(slot.containers.len()));
+        let containers = self
+            .sandboxer
+            .pods(|_, slot, _| Some(slot.containers.len()));
         let info = json!({
             "dir": self.dir,
             "sandboxes": self.sandboxer.len(),

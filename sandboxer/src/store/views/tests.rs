@@ -66,7 +66,6 @@ fn slots(of: &[(&str, &[&str])]) -> HashMap<Key, Slot> {
         let new = NewSandbox {
             info: info(1),
             ..NewSandbox::default()
-            cri: None,
         };
         let mut slot = Slot::new(new, at);
         slot.apply(Change::Start, at).unwrap();
