@@ -63,12 +63,12 @@ impl Cri {
             },
             stdio: Stdio::default(),
         };
-        container.exec(&exec, options).await?;
         let _clean_up = CleanUp {
             sandboxer: &self.sandboxer,
             container: container.read_cri(|found| found.container.id.clone())?,
             exec: exec.clone(),
         };
+        container.exec(&exec, options).await?;
         container.start(Some(&exec)).await?;
         let ended = container.wait(Some(&exec));
         let exit = match limit {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::id;
-use super::reference::{Reference, digest_of};
+use super::reference::{Reference, digest_of, is_id};
 use crate::store::Document;
 
 /// The smallest image and how much the others are larger at most, in bytes: from
@@ -23,6 +23,10 @@ const MIN_SIZE: u64 = 1 << 20;
 const SIZES: u64 = 255 << 20;
 /// So many bytes of an image are one file.
 const BYTES_PER_FILE: u64 = 64 << 10;
+
+/// The fewest hex digits that are taken for the beginning of an id: what is shorter is
+/// rather a name, such as `cafe`.
+const MIN_DIGITS: usize = 7;
 
 /// One image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,7 +129,9 @@ impl Images {
         let _changing = self.changing.lock().await;
         let all = self.all();
         // An id that is known is as good as its names.
-        if let (None, Some(known)) = (Reference::parse(named).ok(), find(&all, named)?) {
+        if is_id(named)
+            && let Some(known) = find(&all, named)?
+        {
             return Ok(known);
         }
         let mut image = Image::of(&Reference::parse(named)?);
@@ -188,7 +194,7 @@ fn find(all: &ById, named: &str) -> Result<Option<Image>> {
         }
     }
     let digits = named.strip_prefix("sha256:").unwrap_or(named);
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if digits.len() < MIN_DIGITS || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
         // Neither a reference nor an id.
         return reference.map(|_| None);
     }
@@ -226,7 +232,7 @@ mod tests {
         ] {
             assert_eq!(images.find(name).unwrap().as_ref(), Some(&pulled), "{name}");
         }
-        for name in ["busybox", "busybox:1", &"0".repeat(64)] {
+        for name in ["busybox", "busybox:1", &short[..6], &"0".repeat(64)] {
             assert_eq!(images.find(name).unwrap(), None, "{name}");
         }
         assert_eq!(images.find("?").unwrap_err().code(), Code::InvalidArgument);

@@ -165,6 +165,8 @@ mod tests {
     #[test]
     fn a_directory_that_is_there_keeps_its_mode() {
         let root = tempfile::tempdir().unwrap();
+        let private = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(root.path(), private).unwrap();
         open(root.path().to_str().unwrap(), "0.log")
             .unwrap()
             .unwrap();

@@ -38,6 +38,9 @@ impl Reference {
     pub(super) fn parse(text: &str) -> Result<Self> {
         let invalid =
             |reason: &str| Error::invalid_argument(format!("image {}: {reason}", quoted(text)));
+        if is_id(text) {
+            return Err(invalid("the id of no image that is there"));
+        }
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) => (rest, Some(digest)),
             None => (text, None),
@@ -165,6 +168,11 @@ fn is_tag(tag: &str) -> bool {
     (1..=MAX_TAG_LEN).contains(&tag.len())
         && tag.bytes().next().is_some_and(is_word)
         && tag.bytes().all(|b| is_word(b) || b == b'.' || b == b'-')
+}
+
+/// Whether it can only be the id of an image: no name may look like one.
+pub(super) fn is_id(text: &str) -> bool {
+    is_digest(text) || is_digest(&format!("sha256:{text}"))
 }
 
 fn is_digest(digest: &str) -> bool {
