@@ -19,18 +19,40 @@ pub(super) fn matches(
         .all(|(key, value)| labels.get(key) == Some(value))
 }
 
+/// Which of many is wanted.
+enum Wanted<T> {
+    Any,
+    One(T),
+    /// One that does not exist.
+    Nobody,
+}
+
+impl<T: PartialEq> Wanted<T> {
+    fn admits(&self, id: &T) -> bool {
+        match self {
+            Self::Any => true,
+            Self::One(wanted) => wanted == id,
+            Self::Nobody => false,
+        }
+    }
+}
+
+impl<T> From<Option<T>> for Wanted<T> {
+    fn from(found: Option<T>) -> Self {
+        found.map_or(Self::Nobody, Self::One)
+    }
+}
+
 /// Which pods are wanted.
 pub(super) struct PodFilter {
-    /// `Some(None)`: one that does not exist.
-    id: Option<Option<Key>>,
+    id: Wanted<Key>,
     state: Option<i32>,
     labels: HashMap<String, String>,
 }
 
 /// Which containers are wanted.
 pub(super) struct ContainersFilter {
-    /// `Some(None)`: one that does not exist.
-    id: Option<Option<String>>,
+    id: Wanted<String>,
     pod: PodFilter,
     state: Option<i32>,
     labels: HashMap<String, String>,
@@ -40,9 +62,8 @@ impl PodFilter {
     /// Whether it lets a pod through. One whose creation is not answered yet is
     /// nobody's to see.
     pub(super) fn admits(&self, key: &Key, slot: &Slot, pod: &CriPod) -> bool {
-        let is_wanted = |id: &Option<Key>| id.as_ref() == Some(key);
         slot.state != SandboxState::Created
-            && self.id.as_ref().is_none_or(is_wanted)
+            && self.id.admits(key)
             && self
                 .state
                 .is_none_or(|state| state == i32::from(status::pod_state(slot)))
@@ -59,9 +80,8 @@ impl ContainersFilter {
     /// Whether it lets a container of such a pod through.
     pub(super) fn admits(&self, found: Found<'_>) -> bool {
         let container = found.container;
-        let is_wanted = |id: &Option<String>| id.as_ref() == Some(&container.id);
         let state = i32::from(status::container_state(&container.init));
-        self.id.as_ref().is_none_or(is_wanted)
+        self.id.admits(&container.id)
             && self.state.is_none_or(|wanted| wanted == state)
             && matches(&self.labels, &found.cri.config.labels)
     }
@@ -127,11 +147,12 @@ impl Cri {
         labels: HashMap<String, String>,
     ) -> Result<ContainersFilter> {
         let id = match id {
-            "" => None,
+            "" => Wanted::Any,
             id => {
                 let found = self.find_container(id)?;
-                let id = found.and_then(|one| one.read_cri(|c| c.container.id.clone()).ok());
-                Some(id)
+                found
+                    .and_then(|one| one.read_cri(|c| c.container.id.clone()).ok())
+                    .into()
             }
         };
         Ok(ContainersFilter {
@@ -146,10 +167,10 @@ impl Cri {
         })
     }
 
-    fn wanted_pod(&self, id: &str) -> Result<Option<Option<Key>>> {
+    fn wanted_pod(&self, id: &str) -> Result<Wanted<Key>> {
         Ok(match id {
-            "" => None,
-            id => Some(self.find_pod(id)?.map(|(key, _)| key)),
+            "" => Wanted::Any,
+            id => self.find_pod(id)?.map(|(key, _)| key).into(),
         })
     }
 }

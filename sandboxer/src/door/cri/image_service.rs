@@ -85,8 +85,8 @@ impl Cri {
         let usage = |used_bytes: u64, inodes_used: u64| FilesystemUsage {
             timestamp,
             fs_id: Some(self.filesystem()),
-            used_bytes: number(used_bytes),
-            inodes_used: number(inodes_used),
+            used_bytes: Some(number(used_bytes)),
+            inodes_used: Some(number(inodes_used)),
         };
         let bytes = images.values().map(|image| image.size_bytes).sum();
         let inodes = images.values().map(Image::inodes).sum();

@@ -87,7 +87,7 @@ pub(super) struct Images {
     /// Who changes them, one after the other.
     changing: Mutex<()>,
     /// As they were acknowledged last.
-    images: RwLock<Arc<ById>>,
+    acknowledged: RwLock<Arc<ById>>,
 }
 
 impl Images {
@@ -103,13 +103,13 @@ impl Images {
         Ok(Self {
             document,
             changing: Mutex::new(()),
-            images: RwLock::new(Arc::new(by_id)),
+            acknowledged: RwLock::new(Arc::new(by_id)),
         })
     }
 
     /// All of them, by id.
     pub(super) fn all(&self) -> Arc<ById> {
-        Arc::clone(&self.images.read())
+        Arc::clone(&self.acknowledged.read())
     }
 
     /// The image of a reference, of an id, or of the beginning of one.
@@ -175,7 +175,7 @@ impl Images {
         tokio::task::spawn_blocking(move || document.write(&content))
             .await
             .map_err(|e| Error::internal(format!("write images: {e}")))??;
-        *self.images.write() = Arc::new(images);
+        *self.acknowledged.write() = Arc::new(images);
         Ok(())
     }
 }

@@ -115,7 +115,7 @@ fn metrics(usage: &Usage, labels: &[String; LABELS.len()]) -> Vec<Metric> {
         timestamp: 0,
         metric_type: row.kind.into(),
         label_values: labels.to_vec(),
-        value: stats::number((row.value)(usage)),
+        value: Some(stats::number((row.value)(usage))),
     };
     ROWS.iter().map(of_row).collect()
 }

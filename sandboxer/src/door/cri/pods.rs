@@ -75,7 +75,7 @@ impl Cri {
         match self.find_pod(&request.pod_sandbox_id)? {
             Some((key, _)) => {
                 self.unless_gone(self.sandboxer.stop(&key, false).await)
-                    .await?
+                    .await?;
             }
             None => self.sandboxer.settled().await?,
         }

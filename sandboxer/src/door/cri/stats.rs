@@ -18,8 +18,8 @@ use crate::time::Timestamp;
 /// The interface a pod would have.
 const INTERFACE: &str = "eth0";
 
-pub(super) fn number(value: u64) -> Option<UInt64Value> {
-    Some(UInt64Value { value })
+pub(super) fn number(value: u64) -> UInt64Value {
+    UInt64Value { value }
 }
 
 /// Whether a container uses anything.
@@ -106,13 +106,13 @@ impl Cri {
             writable_layer: Some(FilesystemUsage {
                 timestamp: status::nanos(now),
                 fs_id: Some(self.filesystem()),
-                used_bytes: number(0),
-                inodes_used: number(0),
+                used_bytes: Some(number(0)),
+                inodes_used: Some(number(0)),
             }),
             swap: Some(SwapUsage {
                 timestamp: status::nanos(now),
-                swap_available_bytes: number(0),
-                swap_usage_bytes: number(0),
+                swap_available_bytes: Some(number(0)),
+                swap_usage_bytes: Some(number(0)),
             }),
         }
     }
@@ -131,10 +131,10 @@ impl Cri {
             timestamp,
             default_interface: Some(NetworkInterfaceUsage {
                 name: INTERFACE.to_owned(),
-                rx_bytes: number(0),
-                rx_errors: number(0),
-                tx_bytes: number(0),
-                tx_errors: number(0),
+                rx_bytes: Some(number(0)),
+                rx_errors: Some(number(0)),
+                tx_bytes: Some(number(0)),
+                tx_errors: Some(number(0)),
             }),
             interfaces: Vec::new(),
         };
@@ -152,7 +152,7 @@ impl Cri {
                 network: (!status::is_on_host_network(config)).then_some(network),
                 process: Some(ProcessUsage {
                     timestamp,
-                    process_count: number(usage.pids),
+                    process_count: Some(number(usage.pids)),
                 }),
                 containers: running.map(|found| self.stats_of(found, now)).collect(),
             }),
@@ -171,8 +171,8 @@ impl Cri {
 fn cpu(usage: &Usage, now: Timestamp) -> CpuUsage {
     CpuUsage {
         timestamp: status::nanos(now),
-        usage_core_nano_seconds: number(usage.cpu_usec.saturating_mul(1000)),
-        usage_nano_cores: number(usage.nano_cores),
+        usage_core_nano_seconds: Some(number(usage.cpu_usec.saturating_mul(1000))),
+        usage_nano_cores: Some(number(usage.nano_cores)),
     }
 }
 
@@ -180,12 +180,12 @@ fn memory(usage: &Usage, now: Timestamp) -> MemoryUsage {
     let left = |limit: u64| limit.saturating_sub(usage.memory);
     MemoryUsage {
         timestamp: status::nanos(now),
-        working_set_bytes: number(usage.memory),
+        working_set_bytes: Some(number(usage.memory)),
         // Without a limit there is nothing it could be counted from.
-        available_bytes: usage.memory_limit.map(left).and_then(number),
-        usage_bytes: number(usage.memory),
-        rss_bytes: number(usage.memory),
-        page_faults: number(0),
-        major_page_faults: number(0),
+        available_bytes: usage.memory_limit.map(left).map(number),
+        usage_bytes: Some(number(usage.memory)),
+        rss_bytes: Some(number(usage.memory)),
+        page_faults: Some(number(0)),
+        major_page_faults: Some(number(0)),
     }
 }
