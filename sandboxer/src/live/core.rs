@@ -216,7 +216,8 @@ impl Core {
         let had_ended = inner.slot.exit.is_some();
         let is_delete = matches!(change, Change::Delete);
         let is_update = matches!(change, Change::Update(_));
-        let event = match &self.publisher {
+        let publisher = self.publisher_of(&inner.slot);
+        let event = match publisher {
             Some(_) => upstream::of_change(&live.key, &inner.slot, &change),
             None => None,
         };
@@ -226,7 +227,7 @@ impl Core {
         for ended in &processes {
             inner.attachments.hold_back(ended.pid);
         }
-        if let Some(publisher) = &self.publisher {
+        if let Some(publisher) = publisher {
             let ends = processes
                 .iter()
                 .map(|ended| upstream::of_end(&live.key, ended));
@@ -285,6 +286,13 @@ impl Core {
                 durable: false,
             },
         })
+    }
+
+    /// containerd, if this slot is of its making and it is to be told.
+    pub(super) fn publisher_of(&self, slot: &Slot) -> Option<&Publisher> {
+        self.publisher
+            .as_ref()
+            .filter(|_| slot.sandbox.cri.is_none())
     }
 
     /// Who watches this slot.

@@ -101,6 +101,7 @@ impl CriContainer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slot::NewSandbox;
     use k8s_cri::v1::LinuxContainerConfig;
 
     #[test]
@@ -144,5 +145,13 @@ mod tests {
             container.updated_by(&LinuxContainerResources::default()),
             updated
         );
+    }
+
+    #[test]
+    fn a_record_of_another_door_holds_nothing_of_it() {
+        let sandbox = serde_json::to_string(&NewSandbox::default()).unwrap();
+        assert!(!sandbox.contains("cri"), "{sandbox}");
+        let back: NewSandbox = serde_json::from_str(&sandbox).unwrap();
+        assert_eq!(back.cri, None);
     }
 }

@@ -137,6 +137,7 @@ fn step_into(dir: impl AsFd, name: &std::ffi::OsStr) -> Result<OwnedFd, Errno> {
 mod tests {
     use super::*;
     use containerd_sandbox::Code;
+    use proptest::prelude::*;
     use std::fs;
     use std::io::Write;
     use std::os::unix::fs::{PermissionsExt, symlink};
@@ -206,5 +207,20 @@ mod tests {
         rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
         let error = open(root.path().to_str().unwrap(), "0.log").unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_path_a_log_lies_in_its_directory(path in "(\\.{0,2}[a-c]{0,2}/?){0,5}") {
+            let root = tempfile::tempdir().unwrap();
+            let directory = root.path().join("logs");
+            let made = open(directory.to_str().unwrap(), &path);
+            let outside = fs::read_dir(root.path()).unwrap().count();
+            prop_assert!(outside <= 1);
+            if let Ok(Some(_)) = made {
+                let file = fs::canonicalize(directory.join(&path)).unwrap();
+                prop_assert!(file.starts_with(&directory), "{file:?}");
+            }
+        }
     }
 }
