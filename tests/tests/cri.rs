@@ -8,9 +8,9 @@ use containerd_sandbox::client::Cri;
 use k8s_cri::v1::{self, ContainerState, NamespaceMode, PodSandboxState};
 use serde_json::{Value, json};
 use tests::cri::{
-    IMAGE, code, container_config, container_reply, containers, create, exec, image, labels,
-    pod_config, pod_reply, pod_status, pull, remove, remove_pod, resources, run_pod, run_with,
-    start, started, status, stop, stop_pod, until,
+    IMAGE, code, container_config, container_reply, create, exec, labels, pod_config, pod_reply,
+    pod_status, pull, remove, remove_pod, resources, run_pod, run_with, start, started, status,
+    stop, stop_pod, until,
 };
 use tests::{Daemon, eventually, read_json};
 

@@ -42,10 +42,12 @@ pub(super) fn check_path(path: &str) -> Result<()> {
     let leads_down = Path::new(path)
         .components()
         .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    if !leads_down || path.contains('\0') || path.len() > MAX_PATH_LEN {
+    let last = path.rsplit('/').next().unwrap_or(path);
+    let names_a_file = path.is_empty() || !matches!(last, "" | ".");
+    if !leads_down || !names_a_file || path.contains('\0') || path.len() > MAX_PATH_LEN {
         return Err(Error::invalid_argument(format!(
-            "config.log_path {}: a relative path without \"..\" of at most {MAX_PATH_LEN} bytes \
-             is needed",
+            "config.log_path {}: the relative path of a file, without \"..\" and of at most \
+             {MAX_PATH_LEN} bytes, is needed",
             quoted(path)
         )));
     }
@@ -190,7 +192,15 @@ mod tests {
         symlink(outside.path(), root.path().join("app")).unwrap();
         symlink(&secret, root.path().join("0.log")).unwrap();
         let directory = root.path().to_str().unwrap();
-        for path in ["app/0.log", "0.log", "../x", "/etc/x", "app/../../x", "."] {
+        for path in [
+            "app/0.log",
+            "0.log",
+            "../x",
+            "/etc/x",
+            "app/../../x",
+            ".",
+            "app/",
+        ] {
             let error = open(directory, path).unwrap_err();
             assert_eq!(error.code(), Code::InvalidArgument, "{path}: {error}");
         }
