@@ -14,9 +14,9 @@ use tracing::Level;
 /// A containerd sandboxer that allocates nothing: it starts no process, mounts nothing and
 /// isolates nothing, but tracks what every pod and container asks for.
 ///
-/// It answers gRPC (containerd.services.sandbox.v1.Controller) and ttrpc
-/// (containerd.runtime.sandbox.v1.Sandbox, containerd.task.v3.Task) on one Unix socket,
-/// and writes DIR/SANDBOX/resource_info.json for every sandbox.
+/// It answers gRPC (containerd.services.sandbox.v1.Controller; CRI: runtime.v1.RuntimeService
+/// and ImageService) and ttrpc (containerd.runtime.sandbox.v1.Sandbox,
+/// containerd.task.v3.Task) on one Unix socket, and writes DIR/SANDBOX/resource_info.json for every sandbox.
 #[derive(Debug, Parser)]
 #[command(
     name = "resource-slot-sandboxer",

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use rustix::process::{
     Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
 };
+use sandboxer::door::cri::Cri;
 use sandboxer::live::{ResourceSlotSandboxer, Settings};
 use sandboxer::store::{DirLock, Journal, Options, Views};
 use sd_notify::NotifyState;
@@ -74,6 +75,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         settings,
         args.containerd_address.as_deref(),
     )?);
+    let cri = Cri::open(Arc::clone(&sandboxer), dir).context("open the door of CRI")?;
     let address = format!("ttrpc+unix://{}", listen.display());
     info!(
         "Serving {} sandboxes on {}",
@@ -88,6 +90,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         listener,
         Arc::clone(&sandboxer),
         &address,
+        cri.routes(),
         stopped(&sandboxer)?,
     )
     .await

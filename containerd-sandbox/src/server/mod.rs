@@ -15,9 +15,9 @@ mod task;
 
 use std::sync::Arc;
 
-pub use listener::{bind, serve};
+pub use listener::{MAX_GRPC_MESSAGE, bind, serve};
+pub use outcome::Outcomes;
 
-use self::outcome::Outcomes;
 use crate::error::Result;
 use crate::id::Key;
 

@@ -18,6 +18,7 @@ use containerd_sandbox::{
 use oci_spec::runtime::LinuxResources;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::signal::unix::{SignalKind, signal};
+use tonic::service::Routes;
 
 pub use self::fault::Faults;
 use self::fault::Faulty;
@@ -90,7 +91,13 @@ pub fn run(listen: &Path, die_with_parent: bool, faults: &Faults) -> io::Result<
             sandboxes: Mutex::default(),
             tasks: Mutex::default(),
         }));
-        let serve = server::serve(listener, Arc::new(null.clone()), &address, stop);
+        let serve = server::serve(
+            listener,
+            Arc::new(null.clone()),
+            &address,
+            Routes::default(),
+            stop,
+        );
         let served = tokio::select! {
             served = serve => served,
             () = null.0.faulty.stall() => Ok(()),

@@ -30,6 +30,7 @@ fn journal(dir: &Path) {
                 ..ResourceInfo::default()
             },
             process: NewProcess::default(),
+            cri: None,
         })
     };
     let create = Change::Create(NewSandbox {

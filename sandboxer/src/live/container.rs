@@ -5,17 +5,22 @@ use std::sync::Arc;
 use containerd_sandbox::{
     Any, Container, Deleted, Error, ExecOptions, Exit, ProcessStatus, Result,
 };
+use k8s_cri::v1::LinuxContainerResources;
 use oci_spec::runtime::LinuxResources;
 use tracing::{debug, info};
 
 use super::core::{Core, LiveSlot};
 use super::decode;
 use super::process;
+use crate::resource::Extraction;
 use crate::simulate::signal::{Effect, effect};
 use crate::simulate::{life, stdio, usage};
-use crate::slot::{Change, NewProcess, Process, ProcessId, ProcessState};
+use crate::slot::{self, Change, Encoded, NewProcess, Process, ProcessId, ProcessState};
 use crate::store::ViewOp;
 use crate::time::Timestamp;
+
+/// CRI's resources of a container, as the slot holds them.
+type CriResources = Encoded<LinuxContainerResources>;
 
 /// A handle on one container.
 pub struct ResourceSlotContainer {
@@ -40,6 +45,35 @@ impl ResourceSlotContainer {
             self.core.commit(&self.live, &mut inner, change)?
         };
         self.core.settled(committed).await
+    }
+
+    /// Changes what it asks for to what is found for it as it is now, and the
+    /// Linux resources that CRI's door gives back.
+    pub(super) async fn update_by(
+        &self,
+        stated: impl FnOnce(&slot::Container) -> Result<(Extraction, Option<CriResources>)>,
+    ) -> Result<()> {
+        let _pass = self.core.gate.enter()?;
+        let container = &self.id.container;
+        let (committed, view) = {
+            let mut inner = self.live.lock()?;
+            let (updated, linux) = stated(inner.slot.container(container)?)?;
+            let info = decode::warned(container, updated);
+            let change = Change::UpdateContainer {
+                container: container.clone(),
+                info,
+                linux,
+            };
+            let committed = self.core.commit(&self.live, &mut inner, change)?;
+            let view = self.core.views.submit(ViewOp::Put {
+                key: self.live.key.clone(),
+                container: Some(container.clone()),
+                info,
+            });
+            debug!("Updated container {container}: {info:?}");
+            (committed, view)
+        };
+        self.core.settled(committed.and(view)).await
     }
 }
 
@@ -160,27 +194,9 @@ impl Container for ResourceSlotContainer {
     }
 
     async fn update(&self, resources: &LinuxResources) -> Result<()> {
-        let _pass = self.core.gate.enter()?;
-        let container = &self.id.container;
-        let (committed, view) = {
-            let mut inner = self.live.lock()?;
-            let known = inner.slot.container(container)?.info;
-            let updated = known.updated_by(resources, self.core.settings.on_invalid)?;
-            let info = decode::warned(container, updated);
-            let change = Change::UpdateContainer {
-                container: container.clone(),
-                info,
-            };
-            let committed = self.core.commit(&self.live, &mut inner, change)?;
-            let view = self.core.views.submit(ViewOp::Put {
-                key: self.live.key.clone(),
-                container: Some(container.clone()),
-                info,
-            });
-            debug!("Updated container {container}: {info:?}");
-            (committed, view)
-        };
-        self.core.settled(committed.and(view)).await
+        let on_invalid = self.core.settings.on_invalid;
+        self.update_by(|known| Ok((known.info.updated_by(resources, on_invalid)?, None)))
+            .await
     }
 
     async fn delete(&self, exec: Option<&str>) -> Result<Deleted> {

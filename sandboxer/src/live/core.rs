@@ -1,7 +1,7 @@
 //! What all sandboxes share, and the one way in which a slot changes.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use containerd_sandbox::{Error, ExitSignal, Key, Result};
@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 
 use super::attached::Attachments;
 use super::gate::Gate;
+use super::observe::{self, Observer};
 use super::table::Table;
 use crate::resource::OnInvalid;
 use crate::simulate::pids::Pids;
@@ -42,6 +43,8 @@ pub(super) struct Core {
     pub(super) gate: Gate,
     /// containerd, if it is to be told what happens.
     pub(super) publisher: Option<Publisher>,
+    /// Who watches the pods of CRI's door.
+    pub(super) observer: OnceLock<Observer>,
     pub(super) settings: Settings,
 }
 
@@ -213,15 +216,18 @@ impl Core {
         let had_ended = inner.slot.exit.is_some();
         let is_delete = matches!(change, Change::Delete);
         let is_update = matches!(change, Change::Update(_));
-        let event = match &self.publisher {
+        let publisher = self.publisher_of(&inner.slot);
+        let event = match publisher {
             Some(_) => upstream::of_change(&live.key, &inner.slot, &change),
             None => None,
         };
+        let observer = self.observer_of(&inner.slot);
+        let step = observer.and_then(|_| observe::of_change(&change));
         let processes = inner.slot.apply(change, at)?;
         for ended in &processes {
             inner.attachments.hold_back(ended.pid);
         }
-        if let Some(publisher) = &self.publisher {
+        if let Some(publisher) = publisher {
             let ends = processes
                 .iter()
                 .map(|ended| upstream::of_end(&live.key, ended));
@@ -236,6 +242,11 @@ impl Core {
             }
             _ => None,
         };
+        if let Some(observer) = observer {
+            for seen in observe::of_ends(&processes, sandbox.is_some()).chain(step) {
+                observer(&live.key, &inner.slot, &seen);
+            }
+        }
         let mut views = Vec::new();
         if is_delete {
             inner.gone = true;
@@ -277,6 +288,20 @@ impl Core {
         })
     }
 
+    /// containerd, if this slot is of its making and it is to be told.
+    pub(super) fn publisher_of(&self, slot: &Slot) -> Option<&Publisher> {
+        self.publisher
+            .as_ref()
+            .filter(|_| slot.sandbox.cri.is_none())
+    }
+
+    /// Who watches this slot.
+    pub(super) fn observer_of(&self, slot: &Slot) -> Option<&Observer> {
+        // Of other doors nothing is watched, and this costs a look at a pointer.
+        slot.sandbox.cri.as_ref()?;
+        self.observer.get()
+    }
+
     /// Waits until a change is as durable as was asked for, and its views are
     /// where they were promised to be.
     ///
@@ -304,7 +329,7 @@ impl Core {
     }
 
     /// The same, however often it fails.
-    async fn certain(&self) {
+    pub(super) async fn certain(&self) {
         const RETRY: Duration = Duration::from_millis(200);
         while self.journal.barrier().await.is_err() {
             tokio::time::sleep(RETRY).await;

@@ -1,15 +1,17 @@
 //! Requests decoded at the edge: from what a door hands over to what a slot holds.
 
+use std::collections::HashMap;
+
 use containerd_sandbox::{
     ContainerOptions, Error, ProcessState as ApiState, Result, SandboxOptions, SandboxRecord,
     quoted,
 };
-use k8s_cri::v1::PodSandboxConfig;
+use k8s_cri::v1::{PodSandboxConfig, PodSandboxMetadata};
 use prost::Message;
 use tracing::{debug, warn};
 
 use crate::resource::{ContainerData, Extraction, OnInvalid, ResourceInfo, SandboxData};
-use crate::slot::{Exit, NewSandbox, Pod, ProcessState, Stdio};
+use crate::slot::{CriPod, Exit, NewSandbox, Pod, ProcessState, Stdio};
 
 /// The type of the options that CRI creates a sandbox with.
 const POD_SANDBOX_CONFIG: &str = "runtime.v1.PodSandboxConfig";
@@ -52,21 +54,49 @@ pub(super) fn sandbox(
         record_metadata: metadata(&options.record),
     };
     let info = warned(id, ResourceInfo::from_sandbox_data(&data, on_invalid)?);
-    let pod = config.and_then(|config| config.metadata).map(|pod| Pod {
-        name: pod.name,
-        namespace: pod.namespace,
-        uid: pod.uid,
-        attempt: pod.attempt,
-    });
     let new = NewSandbox {
         pid: 0,
         info,
-        pod,
+        pod: config.and_then(|config| config.metadata).map(Pod::from),
         runtime: options.record.runtime,
         netns: options.netns_path,
+        cri: None,
     };
     check_lengths(&new)?;
     Ok(new)
+}
+
+/// What a pod of CRI's door is created with; the process id is filled in later.
+pub(super) fn pod(id: &str, pod: CriPod, on_invalid: OnInvalid) -> Result<NewSandbox> {
+    let none = HashMap::new();
+    let data = SandboxData {
+        config: Some(&pod.config),
+        annotations: &none,
+        record_labels: &none,
+        record_metadata: None,
+    };
+    let info = warned(id, ResourceInfo::from_sandbox_data(&data, on_invalid)?);
+    let new = NewSandbox {
+        pid: 0,
+        info,
+        pod: pod.config.metadata.clone().map(Pod::from),
+        runtime: String::new(),
+        netns: String::new(),
+        cri: Some(Box::new(pod)),
+    };
+    check_lengths(&new)?;
+    Ok(new)
+}
+
+impl From<PodSandboxMetadata> for Pod {
+    fn from(metadata: PodSandboxMetadata) -> Self {
+        Self {
+            name: metadata.name,
+            namespace: metadata.namespace,
+            uid: metadata.uid,
+            attempt: metadata.attempt,
+        }
+    }
 }
 
 /// What is kept of a pod is kept in memory and in the journal: no more of it than
@@ -98,7 +128,7 @@ pub(super) fn record(
     record: &SandboxRecord,
     on_invalid: OnInvalid,
 ) -> Result<ResourceInfo> {
-    let none = std::collections::HashMap::new();
+    let none = HashMap::new();
     let data = SandboxData {
         config: None,
         annotations: &none,

@@ -7,8 +7,10 @@
 mod attached;
 mod container;
 mod core;
+mod cri;
 mod decode;
 mod gate;
+mod observe;
 mod orphans;
 mod process;
 mod sandbox;
@@ -20,5 +22,7 @@ mod tests;
 
 pub use container::ResourceSlotContainer;
 pub use core::Settings;
+pub(crate) use cri::Found;
+pub(crate) use observe::{Seen, Step};
 pub use sandbox::ResourceSlotSandbox;
 pub use sandboxer::ResourceSlotSandboxer;

@@ -108,8 +108,12 @@ async fn run(
         () = sleep(left) => spec.life.exit_code,
         () = stdio::stdin_ended(&spec.stdio.stdin) => 0,
     };
+    let publisher = match live.lock() {
+        Ok(inner) if spec.life.oom && code == KILLED => core.publisher_of(&inner.slot),
+        _ => None,
+    };
     // containerd gives an end this reason only if it hears of it before.
-    if let (true, Some(publisher)) = (spec.life.oom && code == KILLED, &core.publisher) {
+    if let Some(publisher) = publisher {
         publisher.posted(Event::oom(&live.key, &id.container)).await;
     }
     end(&core, &live, &id, spec.pid, code).await;

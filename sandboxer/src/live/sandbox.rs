@@ -80,6 +80,54 @@ fn verbose(key: &Key, slot: &Slot) -> Result<HashMap<String, String>> {
     ]))
 }
 
+impl ResourceSlotSandbox {
+    /// Adds a container, all or nothing, and returns its process id.
+    pub(super) async fn append(&self, new: NewContainer) -> Result<u32> {
+        let key = self.live.key.sibling(&new.id)?;
+        let (info, pid) = (new.info, new.process.pid);
+        debug!("Extracted resource info: {info:?}");
+        let change = Change::CreateContainer(new);
+        if !self.core.containers.reserve(&key) {
+            return Err(Error::already_exists(format!(
+                "container {key} already exists"
+            )));
+        }
+        let mut undo = Undo {
+            sandbox: self,
+            key: &key,
+            committed: None,
+            armed: true,
+        };
+        // The view first: if there is no room for it, nothing has happened yet.
+        // Under the slot's lock, so that the removal of the sandbox comes after it.
+        let view = {
+            let inner = self.live.lock()?;
+            inner.slot.check(&change)?;
+            self.core.views.submit(ViewOp::Put {
+                key: self.live.key.clone(),
+                container: Some(key.id().to_owned()),
+                info,
+            })
+        };
+        view.done().await?;
+        let committed = {
+            let mut inner = self.live.lock()?;
+            let committed = self.core.commit(&self.live, &mut inner, change)?;
+            self.core.containers.publish(&key, Arc::clone(&self.live));
+            undo.committed = Some(pid);
+            committed
+        };
+        self.core.settled(committed).await?;
+        undo.armed = false;
+        info!(
+            "Created container {} in sandbox {}",
+            key.id(),
+            self.live.key
+        );
+        Ok(pid)
+    }
+}
+
 /// Takes a container back whose creation failed half-way or was abandoned.
 struct Undo<'a> {
     sandbox: &'a ResourceSlotSandbox,
@@ -162,7 +210,6 @@ impl Sandbox for ResourceSlotSandbox {
 
     async fn append_container(&self, id: &str, options: ContainerOptions) -> Result<u32> {
         let _pass = self.core.gate.enter()?;
-        let key = self.live.key.sibling(id)?;
         let info = decode::container(id, &options, self.core.settings.on_invalid)?;
         let new = NewContainer {
             id: id.to_owned(),
@@ -173,45 +220,10 @@ impl Sandbox for ResourceSlotSandbox {
                 stdio: options.stdio.into(),
                 life: life::of_init(&options.spec.annotations)?,
             },
+            cri: None,
         };
         stdio::check(&new.process.stdio)?;
-        debug!("Extracted resource info: {info:?}");
-        let pid = new.process.pid;
-        let change = Change::CreateContainer(new);
-        if !self.core.containers.reserve(&key) {
-            return Err(Error::already_exists(format!(
-                "container {key} already exists"
-            )));
-        }
-        let mut undo = Undo {
-            sandbox: self,
-            key: &key,
-            committed: None,
-            armed: true,
-        };
-        // The view first: if there is no room for it, nothing has happened yet.
-        // Under the slot's lock, so that the removal of the sandbox comes after it.
-        let view = {
-            let inner = self.live.lock()?;
-            inner.slot.check(&change)?;
-            self.core.views.submit(ViewOp::Put {
-                key: self.live.key.clone(),
-                container: Some(id.to_owned()),
-                info,
-            })
-        };
-        view.done().await?;
-        let committed = {
-            let mut inner = self.live.lock()?;
-            let committed = self.core.commit(&self.live, &mut inner, change)?;
-            self.core.containers.publish(&key, Arc::clone(&self.live));
-            undo.committed = Some(pid);
-            committed
-        };
-        self.core.settled(committed).await?;
-        undo.armed = false;
-        info!("Created container {id} in sandbox {}", self.live.key);
-        Ok(pid)
+        self.append(new).await
     }
 
     async fn update_container(&self, id: &str, resources: &LinuxResources) -> Result<()> {

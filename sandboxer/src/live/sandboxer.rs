@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use containerd_sandbox::{Code, Error, Key, Result, SandboxOptions, SandboxUpdate, Sandboxer};
@@ -12,6 +12,7 @@ use super::container::ResourceSlotContainer;
 use super::core::{Committed, Core, LiveSlot, Settings, populate, sandbox_not_found};
 use super::decode;
 use super::gate::Gate;
+use super::observe::{Seen, Step};
 use super::sandbox::ResourceSlotSandbox;
 use super::slowdown::Slowdown;
 use super::table::Table;
@@ -27,7 +28,7 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A sandboxer that allocates nothing, and tracks what every pod asks for.
 pub struct ResourceSlotSandboxer {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     /// Watches over sandboxes that containerd may give up.
     abandoned: Option<Abandoned>,
 }
@@ -68,6 +69,7 @@ impl ResourceSlotSandboxer {
             pids: Pids::after(last_pid),
             gate: Gate::new(Slowdown::new(settings.slowdown_percent)),
             publisher: containerd.map(Publisher::start).transpose()?,
+            observer: OnceLock::new(),
             settings,
         });
         let recovered = populate(&core, slots);
@@ -97,6 +99,49 @@ impl ResourceSlotSandboxer {
         if !self.core.gate.close(DRAIN_PATIENCE).await {
             warn!("some requests are still under way after {DRAIN_PATIENCE:?}");
         }
+    }
+
+    /// Makes a sandbox, all or nothing.
+    pub(super) async fn insert(&self, id: &Key, mut new: NewSandbox) -> Result<()> {
+        let core = &self.core;
+        debug!("Extracted resource info: {:?}", new.info);
+        if !core.sandboxes.reserve(id) {
+            return Err(Error::already_exists(format!(
+                "sandbox {id} already exists"
+            )));
+        }
+        let mut undo = Undo {
+            core,
+            key: id,
+            live: None,
+            armed: true,
+        };
+        // The view first: if there is no room for it, nothing has happened yet.
+        core.views
+            .submit(ViewOp::Put {
+                key: id.clone(),
+                container: None,
+                info: new.info,
+            })
+            .done()
+            .await?;
+        new.pid = core.pids.next();
+        let at = Timestamp::now();
+        let seq = core.journal.append(id, at, &Change::Create(new.clone()))?;
+        if let (Some(abandoned), true) = (&self.abandoned, is_recorded(&new)) {
+            abandoned.watch(id);
+        }
+        let slot = Slot::new(new, at);
+        if let Some(observer) = core.observer_of(&slot) {
+            observer(id, &slot, &Seen::of_pod(Step::Created));
+        }
+        let live = Arc::new(LiveSlot::new(id.clone(), slot));
+        core.sandboxes.publish(id, Arc::clone(&live));
+        undo.live = Some(live);
+        core.journal.durable(seq).await?;
+        undo.armed = false;
+        info!("ResourceSlot sandbox {id} created successfully");
+        Ok(())
     }
 
     /// The sandbox of a request that a second attempt may repeat. That it is not
@@ -188,7 +233,7 @@ fn is_recorded(sandbox: &NewSandbox) -> bool {
 }
 
 /// Ends whatever runs and forgets the sandbox.
-fn delete(core: &Arc<Core>, live: &Arc<LiveSlot>) -> Result<Committed> {
+pub(super) fn delete(core: &Arc<Core>, live: &Arc<LiveSlot>) -> Result<Committed> {
     let mut inner = live.lock()?;
     core.commit(live, &mut inner, Change::Delete)
 }
@@ -198,43 +243,9 @@ impl Sandboxer for ResourceSlotSandboxer {
 
     async fn create(&self, id: &Key, options: SandboxOptions) -> Result<()> {
         info!("Creating ResourceSlot sandbox: {id}");
-        let core = &self.core;
-        let _pass = core.gate.enter()?;
-        let mut new = decode::sandbox(id.id(), options, core.settings.on_invalid)?;
-        debug!("Extracted resource info: {:?}", new.info);
-        if !core.sandboxes.reserve(id) {
-            return Err(Error::already_exists(format!(
-                "sandbox {id} already exists"
-            )));
-        }
-        let mut undo = Undo {
-            core,
-            key: id,
-            live: None,
-            armed: true,
-        };
-        // The view first: if there is no room for it, nothing has happened yet.
-        core.views
-            .submit(ViewOp::Put {
-                key: id.clone(),
-                container: None,
-                info: new.info,
-            })
-            .done()
-            .await?;
-        new.pid = core.pids.next();
-        let at = Timestamp::now();
-        let seq = core.journal.append(id, at, &Change::Create(new.clone()))?;
-        if let (Some(abandoned), true) = (&self.abandoned, is_recorded(&new)) {
-            abandoned.watch(id);
-        }
-        let live = Arc::new(LiveSlot::new(id.clone(), Slot::new(new, at)));
-        core.sandboxes.publish(id, Arc::clone(&live));
-        undo.live = Some(live);
-        core.journal.durable(seq).await?;
-        undo.armed = false;
-        info!("ResourceSlot sandbox {id} created successfully");
-        Ok(())
+        let _pass = self.core.gate.enter()?;
+        let new = decode::sandbox(id.id(), options, self.core.settings.on_invalid)?;
+        self.insert(id, new).await
     }
 
     async fn start(&self, id: &Key) -> Result<()> {

@@ -41,6 +41,17 @@ pub(crate) fn of_init(annotations: &HashMap<String, String>) -> Result<Life> {
     })
 }
 
+/// Those of the annotations that say how a container lives.
+pub(crate) fn stated_by(annotations: &HashMap<String, String>) -> HashMap<String, String> {
+    let known = [EXIT_AFTER, EXIT_CODE, OOM];
+    let stated = annotations
+        .iter()
+        .filter(|(key, _)| known.contains(&key.as_str()));
+    stated
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
 fn stated<T>(
     annotations: &HashMap<String, String>,
     key: &str,

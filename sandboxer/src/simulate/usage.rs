@@ -17,16 +17,22 @@ const MEMORY_UNSTATED: u64 = 64 << 20;
 
 /// Usage at one moment.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Usage {
-    cpu_usec: u64,
-    memory: u64,
-    /// `None`: no limit.
-    memory_limit: Option<u64>,
-    pids: u64,
+pub(crate) struct Usage {
+    /// CPU time since the start, in microseconds.
+    pub(crate) cpu_usec: u64,
+    /// CPU time a second at present, in nanoseconds.
+    pub(crate) nano_cores: u64,
+    /// Memory in use, in bytes.
+    pub(crate) memory: u64,
+    /// How much of it may be used, in bytes; `None`: no limit.
+    pub(crate) memory_limit: Option<u64>,
+    /// Processes.
+    pub(crate) pids: u64,
     pids_limit: Option<u64>,
 }
 
-fn usage(container: &Container, now: Timestamp) -> Usage {
+/// What a container is seen to use at `now`.
+pub(crate) fn usage(container: &Container, now: Timestamp) -> Usage {
     let ResourceInfo {
         cpu_limit,
         cpu_request,
@@ -53,6 +59,12 @@ fn usage(container: &Container, now: Timestamp) -> Usage {
         // Shares and run times are far below 2^52, and never negative.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         cpu_usec: (ran_usec as f64 * cores) as u64,
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        nano_cores: if container.init.state == ProcessState::Running {
+            (cores * 1e9) as u64
+        } else {
+            0
+        },
         memory: if running { memory } else { 0 },
         memory_limit,
         pids: if running { 1 + execs } else { 0 },
@@ -104,6 +116,11 @@ pub(crate) fn of_container(container: &Container, now: Timestamp) -> Result<Any>
 /// # Errors
 /// `Internal` if it cannot be encoded.
 pub(crate) fn of_sandbox(slot: &Slot, now: Timestamp) -> Result<Any> {
+    metrics(sum(slot, now))
+}
+
+/// What all of a sandbox's containers are seen to use at `now`.
+pub(crate) fn sum(slot: &Slot, now: Timestamp) -> Usage {
     let info = slot.resource_info();
     let sum = slot
         .containers
@@ -111,16 +128,17 @@ pub(crate) fn of_sandbox(slot: &Slot, now: Timestamp) -> Result<Any> {
         .map(|container| usage(container, now))
         .fold(Usage::default(), |sum, one| Usage {
             cpu_usec: sum.cpu_usec.saturating_add(one.cpu_usec),
+            nano_cores: sum.nano_cores.saturating_add(one.nano_cores),
             memory: sum.memory.saturating_add(one.memory),
             pids: sum.pids + one.pids,
             memory_limit: info.memory_limit,
             pids_limit: info.pid_limit,
         });
-    metrics(Usage {
+    Usage {
         // A limit of its own may be below what its containers are seen to use.
         memory: sum.memory.min(info.memory_limit.unwrap_or(u64::MAX)),
         ..sum
-    })
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +157,7 @@ mod tests {
             bundle: "/b".to_owned(),
             info,
             process: NewProcess::default(),
+            cri: None,
         };
         for change in [
             Change::Start,

@@ -3,8 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use k8s_cri::v1::LinuxContainerResources;
 use serde::{Deserialize, Serialize};
 
+use super::cri::{CriContainer, CriPod};
+use super::encoded::Encoded;
 use crate::resource::ResourceInfo;
 
 /// One change of one sandbox. The journal's `do` field.
@@ -29,6 +32,9 @@ pub enum Change {
         container: String,
         /// Its resources from now on.
         info: ResourceInfo,
+        /// Of a container of CRI's door: its Linux resources from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        linux: Option<Encoded<LinuxContainerResources>>,
     },
     /// A process is added to a running container.
     CreateExec {
@@ -69,6 +75,9 @@ pub struct NewSandbox {
     /// The network namespace it was given; empty for the host's.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub netns: String,
+    /// What CRI's door must give back of it; `None` if it came through another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cri: Option<Box<CriPod>>,
 }
 
 /// Kubernetes' name of a pod (CRI `PodSandboxMetadata`).
@@ -97,6 +106,9 @@ pub struct NewContainer {
     pub info: ResourceInfo,
     /// Its first process.
     pub process: NewProcess,
+    /// What CRI's door must give back of it; `None` if it came through another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cri: Option<Box<CriContainer>>,
 }
 
 /// What a process is created with.

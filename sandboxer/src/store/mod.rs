@@ -18,6 +18,7 @@
 mod compaction;
 mod damage;
 mod directory;
+mod document;
 mod error;
 mod format;
 mod journal;
@@ -43,6 +44,7 @@ mod testing;
 mod tests;
 
 pub use damage::{Damage, Dropped};
+pub(crate) use document::Document;
 pub use error::StoreError;
 pub use journal::{Journal, Options, Recovered};
 pub use lock::DirLock;

@@ -25,6 +25,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::directory::JOURNAL;
+use super::document::IMAGES;
 use super::error::StoreError;
 use super::lock::LOCK;
 use crate::resource::ResourceInfo;
@@ -99,7 +100,7 @@ impl ViewId {
 /// namespace needs. Another namespace is added behind an `@`, which no id
 /// contains, and so it is where the id is a name that the store uses itself.
 fn view_dir(key: &Key) -> String {
-    let own = [LOCK, JOURNAL].contains(&key.id());
+    let own = [LOCK, JOURNAL, IMAGES].contains(&key.id());
     if key.namespace() == DEFAULT_NAMESPACE && !own {
         key.id().to_owned()
     } else {

@@ -1,0 +1,224 @@
+//! What is wrong with a request's configuration.
+
+use containerd_sandbox::{Error, Result, quoted};
+use k8s_cri::v1::{
+    ContainerConfig, ContainerMetadata, ImageSpec, Int64Value, PodSandboxConfig, PodSandboxMetadata,
+};
+use prost::Message;
+
+use super::logs;
+
+/// The runtime handler that pods may ask for by name.
+pub(super) const HANDLER: &str = "resource-slot";
+
+/// The largest configuration, in bytes: it is kept in memory and in the journal, and
+/// that of a pod as large as Kubernetes stores any (1.5 MiB) fits.
+const MAX_CONFIG_BYTES: usize = 2 << 20;
+
+fn missing(field: &str) -> Error {
+    Error::invalid_argument(format!("{field}: missing"))
+}
+
+fn given<'a>(field: &str, text: &'a str) -> Result<&'a str> {
+    if text.is_empty() {
+        return Err(Error::invalid_argument(format!(
+            "{field} \"\": a name is needed"
+        )));
+    }
+    Ok(text)
+}
+
+fn size(config: &impl Message) -> Result<()> {
+    let size = config.encoded_len();
+    if size > MAX_CONFIG_BYTES {
+        return Err(Error::invalid_argument(format!(
+            "config: {size} bytes, over the limit of {MAX_CONFIG_BYTES}"
+        )));
+    }
+    Ok(())
+}
+
+/// The runtime handler of a request.
+///
+/// # Errors
+/// `InvalidArgument` for one that is not known.
+pub(super) fn handler(handler: &str) -> Result<()> {
+    match handler {
+        "" | HANDLER => Ok(()),
+        other => Err(Error::invalid_argument(format!(
+            "runtime_handler {}: no such runtime handler; {HANDLER:?} or \"\" is needed",
+            quoted(other)
+        ))),
+    }
+}
+
+/// A pod's configuration, and the metadata in it.
+///
+/// # Errors
+/// `InvalidArgument`, naming the field.
+pub(super) fn pod(
+    config: Option<PodSandboxConfig>,
+) -> Result<(PodSandboxConfig, PodSandboxMetadata)> {
+    let config = config.ok_or_else(|| missing("config"))?;
+    size(&config)?;
+    let metadata = config
+        .metadata
+        .clone()
+        .ok_or_else(|| missing("config.metadata"))?;
+    given("config.metadata.name", &metadata.name)?;
+    logs::check_directory(&config.log_directory)?;
+    let linux = config.linux.as_ref();
+    if let Some(context) = linux.and_then(|linux| linux.security_context.as_ref()) {
+        group(context.run_as_group.as_ref(), context.run_as_user.is_some())?;
+    }
+    Ok((config, metadata))
+}
+
+/// A container's configuration, with the metadata and image in it.
+///
+/// # Errors
+/// `InvalidArgument`, naming the field.
+pub(super) fn container(
+    config: Option<ContainerConfig>,
+) -> Result<(ContainerConfig, ContainerMetadata, ImageSpec)> {
+    let config = config.ok_or_else(|| missing("config"))?;
+    size(&config)?;
+    let metadata = config
+        .metadata
+        .clone()
+        .ok_or_else(|| missing("config.metadata"))?;
+    given("config.metadata.name", &metadata.name)?;
+    let image = config
+        .image
+        .clone()
+        .ok_or_else(|| missing("config.image"))?;
+    given("config.image.image", &image.image)?;
+    logs::check_path(&config.log_path)?;
+    let linux = config.linux.as_ref();
+    if let Some(context) = linux.and_then(|linux| linux.security_context.as_ref()) {
+        let by_name = !context.run_as_username.is_empty();
+        if by_name && context.run_as_user.is_some() {
+            return Err(Error::invalid_argument(format!(
+                "run_as_username {}: run_as_user is given, too; one of them is needed",
+                quoted(&context.run_as_username)
+            )));
+        }
+        let has_user = by_name || context.run_as_user.is_some();
+        group(context.run_as_group.as_ref(), has_user)?;
+    }
+    Ok((config, metadata, image))
+}
+
+fn group(group: Option<&Int64Value>, has_user: bool) -> Result<()> {
+    match group {
+        Some(group) if !has_user => Err(Error::invalid_argument(format!(
+            "run_as_group {}: a user is needed, too",
+            group.value
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The name of the image that a request is about.
+///
+/// # Errors
+/// `InvalidArgument` if it names none.
+pub(super) fn image(image: Option<&ImageSpec>) -> Result<&str> {
+    let image = image.ok_or_else(|| missing("image"))?;
+    given("image.image", &image.image)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use containerd_sandbox::Code;
+    use k8s_cri::v1::{LinuxContainerConfig, LinuxContainerSecurityContext};
+
+    fn sound() -> ContainerConfig {
+        ContainerConfig {
+            metadata: Some(ContainerMetadata {
+                name: "app".to_owned(),
+                attempt: 0,
+            }),
+            image: Some(ImageSpec {
+                image: "busybox".to_owned(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }
+    }
+
+    fn with(context: LinuxContainerSecurityContext) -> ContainerConfig {
+        ContainerConfig {
+            linux: Some(LinuxContainerConfig {
+                resources: None,
+                security_context: Some(context),
+            }),
+            ..sound()
+        }
+    }
+
+    #[test]
+    fn a_sound_configuration_passes() {
+        container(Some(sound())).unwrap();
+        for name in ["", HANDLER] {
+            handler(name).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named() {
+        let nameless = ContainerConfig {
+            metadata: Some(ContainerMetadata::default()),
+            ..sound()
+        };
+        let imageless = ContainerConfig {
+            image: None,
+            ..sound()
+        };
+        let outside = ContainerConfig {
+            log_path: "../x".to_owned(),
+            ..sound()
+        };
+        let huge = ContainerConfig {
+            working_dir: "x".repeat(MAX_CONFIG_BYTES),
+            ..sound()
+        };
+        let id = || Some(Int64Value { value: 7 });
+        let group_only = with(LinuxContainerSecurityContext {
+            run_as_group: id(),
+            ..Default::default()
+        });
+        let twice = with(LinuxContainerSecurityContext {
+            run_as_user: id(),
+            run_as_username: "app".to_owned(),
+            ..Default::default()
+        });
+        for (config, word) in [
+            (None, "config: missing"),
+            (Some(ContainerConfig::default()), "config.metadata"),
+            (Some(nameless), "config.metadata.name"),
+            (Some(imageless), "config.image"),
+            (Some(outside), "log_path"),
+            (Some(huge), "over the limit"),
+            (Some(group_only), "run_as_group 7"),
+            (Some(twice), "run_as_username"),
+        ] {
+            let error = container(config).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument);
+            assert!(error.to_string().contains(word), "{error}");
+        }
+        let relative = PodSandboxConfig {
+            metadata: Some(PodSandboxMetadata {
+                name: "web".to_owned(),
+                ..Default::default()
+            }),
+            log_directory: "logs".to_owned(),
+            ..Default::default()
+        };
+        let error = pod(Some(relative)).unwrap_err().to_string();
+        assert!(error.contains("log_directory"), "{error}");
+        let error = handler("runc").unwrap_err().to_string();
+        assert!(error.contains("runc") && error.contains(HANDLER), "{error}");
+    }
+}
