@@ -55,11 +55,18 @@ impl Node {
         self.kind == Kind::Directory
     }
 
-    pub(crate) fn size(&self) -> usize {
+    fn content_bytes(&self) -> usize {
         match &self.kind {
             Kind::File(content) => content.len(),
+            Kind::Directory | Kind::Device(_) | Kind::Program => 0,
+        }
+    }
+
+    /// The size that is shown, in bytes; a directory takes a block.
+    pub(crate) fn size(&self) -> usize {
+        match self.kind {
             Kind::Directory => 4096,
-            Kind::Device(_) | Kind::Program => 0,
+            _ => self.content_bytes(),
         }
     }
 
@@ -134,17 +141,27 @@ impl Tree {
     }
 
     /// Puts something where the image or a volume has it, with the directories
-    /// above it, whatever the mounts say and the capacity is.
+    /// above it, whatever the mounts say and the capacity is. A file neither
+    /// takes a directory's place nor has anything below it.
     pub(crate) fn place(&mut self, path: &str, node: Node) {
+        let mut missing = Vec::new();
         let mut above = parent(path);
         while !self.nodes.contains_key(above) {
-            self.nodes.insert(above.to_owned(), self.directory(0o755));
+            missing.push(above.to_owned());
             above = parent(above);
         }
-        if let Kind::File(content) = &node.kind {
-            self.bytes += content.len();
+        let directory_at = |path: &str| self.nodes.get(path).map(Node::is_directory);
+        let in_the_way = directory_at(path) == Some(true) && !node.is_directory();
+        if in_the_way || directory_at(above) == Some(false) {
+            return;
         }
-        self.nodes.insert(path.to_owned(), node);
+        for directory in missing {
+            self.nodes.insert(directory, self.directory(0o755));
+        }
+        self.bytes += node.content_bytes();
+        if let Some(replaced) = self.nodes.insert(path.to_owned(), node) {
+            self.bytes -= replaced.content_bytes();
+        }
     }
 
     /// Puts a directory, if there is none.
