@@ -299,7 +299,7 @@ impl Interpreter {
         shell.descriptors.stdout =
             Output::Captured(Arc::clone(&captured), self.limits.expansion_bytes);
         let outcome = shell.list(list).await;
-        self.status = shell.finish(outcome).await;
+        self.substituted = Some(shell.finish(outcome).await);
         self.leave();
         let output = String::from_utf8_lossy(&captured.lock()).replace('\0', "");
         Ok(output.trim_end_matches('\n').to_owned())

@@ -20,7 +20,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-pub(super) use jobs::Jobs;
+use tokio::sync::Semaphore;
+
+pub(super) use jobs::{Jobs, until_killed};
 pub(super) use pattern::matches;
 pub(super) use streams::{Descriptors, Input, Output, WriteError};
 pub use streams::{Io, Reader, Writer};
@@ -81,6 +83,8 @@ pub(super) struct Interpreter {
     pub(super) options: Options,
     /// The last exit code, `$?`.
     pub(super) status: u8,
+    /// The exit code of the command's last substitution.
+    substituted: Option<u8>,
     /// The last background command's process id, `$!`.
     pub(super) last_job: Option<u32>,
     pub(super) jobs: Jobs,
@@ -93,6 +97,8 @@ pub(super) struct Interpreter {
     condition: bool,
     depth: u32,
     steps: Arc<AtomicU64>,
+    /// One permit for each background command that may still be started.
+    forks: Arc<Semaphore>,
 }
 
 impl Interpreter {
@@ -135,6 +141,7 @@ impl Interpreter {
             descriptors,
             options: Options::default(),
             status: 0,
+            substituted: None,
             last_job: None,
             jobs: Jobs::default(),
             signals,
@@ -144,6 +151,7 @@ impl Interpreter {
             condition: false,
             depth: 0,
             steps: Arc::default(),
+            forks: Arc::new(Semaphore::new(limits.jobs)),
             world,
         }
     }
@@ -162,6 +170,7 @@ impl Interpreter {
             descriptors: self.descriptors.clone(),
             options: self.options,
             status: self.status,
+            substituted: None,
             last_job: self.last_job,
             jobs: Jobs::default(),
             // Traps are the parent's.
@@ -172,6 +181,7 @@ impl Interpreter {
             condition: self.condition,
             depth: self.depth,
             steps: Arc::clone(&self.steps),
+            forks: Arc::clone(&self.forks),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Variable {
+pub(super) struct Variable {
     value: Option<String>,
     exported: bool,
     read_only: bool,
@@ -83,6 +83,22 @@ impl Variables {
             mark(variable);
         }
         Ok(())
+    }
+
+    /// A variable as it is, to be put back after a command.
+    pub(super) fn snapshot(&self, name: &str) -> Option<Variable> {
+        self.variables.get(name).cloned()
+    }
+
+    /// Puts a variable back as it was.
+    pub(super) fn restore(&mut self, name: &str, before: Option<Variable>) {
+        if let Some(now) = self.variables.remove(name) {
+            self.bytes -= size(name, now.value.as_deref());
+        }
+        if let Some(before) = before {
+            self.bytes += size(name, before.value.as_deref());
+            self.variables.insert(name.to_owned(), before);
+        }
     }
 
     pub(crate) fn is_exported(&self, name: &str) -> bool {

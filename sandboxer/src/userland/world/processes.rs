@@ -67,6 +67,10 @@ impl Signal {
         matches!(self.0, 0 | 17 | 18 | 19 | 28)
     }
 
+    fn bit(self) -> u64 {
+        1 << (self.0 & 63)
+    }
+
     /// The exit code of what a signal ended.
     pub(crate) fn exit_code(self) -> u8 {
         128 + self.0.min(127)
@@ -77,37 +81,63 @@ impl Signal {
 #[derive(Debug, Default)]
 pub struct Signals {
     pending: AtomicU64,
-    sent: Notify,
+    /// Those that a shell's `trap` sees to.
+    trapped: AtomicU64,
+    changed: Notify,
 }
 
 impl Signals {
     /// Sends a signal. One that is pending already is not sent twice.
     pub fn send(&self, signal: Signal) {
-        self.pending.fetch_or(1 << (signal.0 & 63), Ordering::AcqRel);
-        self.sent.notify_waiters();
+        self.pending.fetch_or(signal.bit(), Ordering::AcqRel);
+        self.changed.notify_waiters();
     }
 
-    /// Takes the pending signal with the lowest number, if there is one.
-    pub fn take(&self) -> Option<Signal> {
-        let pending = self.pending.load(Ordering::Acquire);
-        if pending == 0 {
-            return None;
-        }
-        // A bit of 64.
-        let number = u8::try_from(pending.trailing_zeros()).unwrap_or(0);
-        self.pending.fetch_and(!(1 << number), Ordering::AcqRel);
-        Some(Signal(number))
-    }
-
-    /// Waits until a signal is pending, and leaves it so.
-    pub async fn wait(&self) {
+    /// Waits for a signal that the process does nothing about and that ends it.
+    pub async fn killed(&self) -> Signal {
         loop {
-            let sent = self.sent.notified();
-            if self.pending.load(Ordering::Acquire) != 0 {
+            let changed = self.changed.notified();
+            let ending = |signal: &Signal| !signal.is_ignored_by_default();
+            if let Some(signal) = self.pending(false).find(ending) {
+                return signal;
+            }
+            changed.await;
+        }
+    }
+
+    /// Takes a pending signal that is trapped, if there is one.
+    pub(crate) fn take_trapped(&self) -> Option<Signal> {
+        let signal = self.pending(true).next()?;
+        self.pending.fetch_and(!signal.bit(), Ordering::AcqRel);
+        Some(signal)
+    }
+
+    /// Waits until a trapped signal is pending, and leaves it so.
+    pub(crate) async fn trapped(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.pending(true).next().is_some() {
                 return;
             }
-            sent.await;
+            changed.await;
         }
+    }
+
+    /// Says whether the process sees to a signal itself. Nothing sees to KILL.
+    pub(crate) fn trap(&self, signal: Signal, trapped: bool) {
+        if trapped && signal != Signal::KILL {
+            self.trapped.fetch_or(signal.bit(), Ordering::AcqRel);
+        } else {
+            self.trapped.fetch_and(!signal.bit(), Ordering::AcqRel);
+        }
+        self.changed.notify_waiters();
+    }
+
+    fn pending(&self, trapped: bool) -> impl Iterator<Item = Signal> {
+        let pending = self.pending.load(Ordering::Acquire);
+        let mask = self.trapped.load(Ordering::Acquire);
+        let wanted = pending & if trapped { mask } else { !mask };
+        (0..64).map(Signal).filter(move |signal| wanted & signal.bit() != 0)
     }
 }
 
@@ -192,13 +222,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sent_signal_is_taken_once() {
+    async fn a_signal_ends_a_process_unless_it_is_trapped() {
         let signals = Signals::default();
+        signals.send(Signal(17));
         signals.send(Signal::TERM);
-        signals.send(Signal::TERM);
-        signals.wait().await;
-        assert_eq!(signals.take(), Some(Signal::TERM));
-        assert_eq!(signals.take(), None);
+        assert_eq!(signals.killed().await, Signal::TERM);
+        signals.trap(Signal::TERM, true);
+        signals.trapped().await;
+        assert_eq!(signals.take_trapped(), Some(Signal::TERM));
+        assert_eq!(signals.take_trapped(), None);
+        signals.trap(Signal::KILL, true);
+        signals.send(Signal::KILL);
+        assert_eq!(signals.killed().await, Signal::KILL);
     }
 
     #[test]
