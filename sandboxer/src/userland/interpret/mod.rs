@@ -30,7 +30,7 @@ pub(super) use variables::{VariableError, Variables};
 
 use super::limits::Limits;
 use super::syntax::{self, Command, List};
-use super::world::{FileError, Signal, Signals, User, World, path};
+use super::world::{FileError, Kind, Signal, Signals, User, World, path};
 
 /// After how many steps others get their turn, at the latest.
 const STEPS_PER_TURN: u64 = 32;
@@ -294,6 +294,36 @@ impl Interpreter {
     /// The absolute form of a path seen from where the shell is.
     pub(super) fn path(&self, path: &str) -> String {
         path::absolute(&self.directory, path)
+    }
+
+    /// How many loops are around.
+    pub(super) fn loops(&self) -> u32 {
+        self.loops
+    }
+
+    /// Switches an option of `set`, by its letter or name; not if there is none.
+    pub(super) fn set_option(&mut self, name: &str, on: bool) -> bool {
+        let option = match name {
+            "e" | "errexit" => &mut self.options.exit_on_failure,
+            "u" | "nounset" => &mut self.options.unset_is_error,
+            "x" | "xtrace" => &mut self.options.trace,
+            "f" | "noglob" => &mut self.options.no_glob,
+            "pipefail" => &mut self.options.pipe_fail,
+            // Nothing here depends on them.
+            "a" | "b" | "C" | "h" | "m" | "n" | "v" => return true,
+            _ => return false,
+        };
+        *option = on;
+        true
+    }
+
+    /// The content of a file as text.
+    pub(super) fn text_of(&self, path: &str) -> Result<String, FileError> {
+        let node = self.world.tree().read(&self.path(path), self.user())?;
+        Ok(match node.kind {
+            Kind::File(content) => String::from_utf8_lossy(&content).into_owned(),
+            Kind::Directory | Kind::Device(_) | Kind::Program => String::new(),
+        })
     }
 
     /// A file to read from.

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use super::{Interpreter, Outcome, Unwind};
 use crate::userland::commands::{self, Call};
 use crate::userland::syntax::{Command, Redirect, Word};
-use crate::userland::world::{FileError, Kind, PROGRAM_DIRECTORIES, path};
+use crate::userland::world::{Kind, PROGRAM_DIRECTORIES, path};
 
 /// What a command's name stands for.
 enum Found {
@@ -135,15 +135,9 @@ impl Interpreter {
         name: String,
         parameters: Vec<String>,
     ) -> Outcome {
-        let read = self.world.tree().read(&self.path(file), self.user());
-        let script = match read.map(|node| node.kind) {
-            Ok(Kind::File(content)) => String::from_utf8_lossy(&content).into_owned(),
-            Ok(_) => String::new(),
+        let script = match self.text_of(file) {
+            Ok(script) => script,
             Err(error) => {
-                let error = match error {
-                    FileError::NotFound => "No such file or directory".to_owned(),
-                    other => other.to_string(),
-                };
                 self.complain(&format!("can't open '{file}': {error}")).await;
                 return Ok(2);
             }

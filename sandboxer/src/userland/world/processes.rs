@@ -56,6 +56,12 @@ impl Signal {
         known.map(|(_, number)| Self(*number))
     }
 
+    /// The name, or the number of one without.
+    pub(crate) fn name(self) -> String {
+        let known = SIGNALS.iter().find(|(_, number)| *number == self.0);
+        known.map_or_else(|| self.0.to_string(), |(name, _)| (*name).to_owned())
+    }
+
     /// The names, in the order of their numbers.
     pub(crate) fn names() -> impl Iterator<Item = (&'static str, u8)> {
         SIGNALS.into_iter().filter(|(_, number)| *number > 0)
