@@ -23,12 +23,15 @@ use std::sync::LazyLock;
 
 use futures::future::BoxFuture;
 
-use super::interpret::{Interpreter, Outcome, Output, Unwind, WriteError};
+use super::interpret::{Input, Interpreter, Outcome, Unwind, WriteError};
 use super::world::{FileError, Signal};
 use arguments::Arguments;
 
 /// The longest line that is kept whole, in bytes.
 const MAX_LINE_BYTES: usize = 64 << 10;
+
+/// What a line that is kept takes besides its text, in bytes.
+const LINE_OVERHEAD: usize = 24;
 
 /// A command that is being run.
 pub(super) struct Call<'s> {
@@ -129,8 +132,65 @@ impl<'s> Call<'s> {
         }
     }
 
-    fn stdout(&self) -> Output {
-        self.shell.descriptors.stdout.clone()
+    /// What an operand names to be read, `-` being standard input, or none with
+    /// a message.
+    async fn input(&mut self, operand: &str) -> Option<Input> {
+        if operand == "-" {
+            return Some(self.shell.descriptors.stdin.clone());
+        }
+        match self.shell.open(operand) {
+            Ok(input) => Some(input),
+            Err(FileError::IsADirectory) => {
+                self.complain("read error: Is a directory").await;
+                None
+            }
+            Err(error) => {
+                self.complain(&format!("can't open '{operand}': {error}")).await;
+                None
+            }
+        }
+    }
+
+    /// The next bytes of what is read; none at its end.
+    async fn chunk(&mut self, input: &Input) -> Result<Vec<u8>, Unwind> {
+        self.shell.step().await?;
+        Ok(input.read(usize::MAX).await)
+    }
+
+    /// The next line of what is read, with its end; none at the end of it all. A
+    /// line that is too long comes in pieces.
+    async fn line(&mut self, input: &Input) -> Result<Vec<u8>, Unwind> {
+        self.shell.step().await?;
+        Ok(input.read_line(MAX_LINE_BYTES).await)
+    }
+
+    /// All lines of the operands, without their ends, as far as they are bounded.
+    async fn lines(&mut self, operands: &[String]) -> Result<(Vec<Vec<u8>>, u8), Unwind> {
+        let mut lines = Vec::new();
+        let mut room = self.shell.limits.expansion_bytes;
+        let mut code = 0;
+        for operand in operands {
+            let Some(input) = self.input(operand).await else {
+                code = 1;
+                continue;
+            };
+            loop {
+                let mut line = self.line(&input).await?;
+                if line.is_empty() {
+                    break;
+                }
+                let Some(left) = room.checked_sub(line.len() + LINE_OVERHEAD) else {
+                    self.complain("out of memory").await;
+                    return Err(Unwind::Failed(1));
+                };
+                room = left;
+                if line.ends_with(b"\n") {
+                    line.pop();
+                }
+                lines.push(line);
+            }
+        }
+        Ok((lines, code))
     }
 }
 

@@ -140,8 +140,11 @@ pub(super) async fn read_only(call: Call<'_>) -> Outcome {
     mark(call, Variables::make_read_only).await
 }
 
-/// Within a function it should go with it; here it only assigns.
 pub(super) async fn local(call: Call<'_>) -> Outcome {
+    for operand in &call.args {
+        let name = operand.split_once('=').map_or(operand.as_str(), |(name, _)| name);
+        call.shell.make_local(name);
+    }
     mark(call, |_, _| Ok(())).await
 }
 

@@ -26,6 +26,7 @@ pub(super) use jobs::{Jobs, until_killed};
 pub(super) use pattern::matches;
 pub(super) use streams::{Descriptors, Input, Output, WriteError};
 pub use streams::{Io, Reader, Writer};
+use variables::Variable;
 pub(super) use variables::{VariableError, Variables};
 
 use super::limits::Limits;
@@ -91,6 +92,8 @@ pub(super) struct Interpreter {
     pub(super) signals: Arc<Signals>,
     pub(super) traps: Arc<BTreeMap<Signal, Arc<str>>>,
     in_trap: bool,
+    /// What the variables were that functions have made local, in their order.
+    locals: Vec<(String, Option<Variable>)>,
     /// How many loops are around, for `break`.
     loops: u32,
     /// Whether a failure is looked at, so that `set -e` does not act on it.
@@ -147,6 +150,7 @@ impl Interpreter {
             signals,
             traps: Arc::default(),
             in_trap: false,
+            locals: Vec::new(),
             loops: 0,
             condition: false,
             depth: 0,
@@ -177,6 +181,7 @@ impl Interpreter {
             signals: Arc::default(),
             traps: Arc::default(),
             in_trap: self.in_trap,
+            locals: Vec::new(),
             loops: 0,
             condition: self.condition,
             depth: self.depth,
@@ -294,6 +299,12 @@ impl Interpreter {
     /// The absolute form of a path seen from where the shell is.
     pub(super) fn path(&self, path: &str) -> String {
         path::absolute(&self.directory, path)
+    }
+
+    /// Has a variable put back as it is when the function ends.
+    pub(super) fn make_local(&mut self, name: &str) {
+        let before = self.variables.snapshot(name);
+        self.locals.push((name.to_owned(), before));
     }
 
     /// How many loops are around.

@@ -82,7 +82,11 @@ impl Interpreter {
         self.enter().await?;
         let parameters = std::mem::replace(&mut self.parameters, Arc::new(arguments.to_vec()));
         let loops = std::mem::take(&mut self.loops);
+        let locals = self.locals.len();
         let outcome = self.command(body).await;
+        for (name, before) in self.locals.split_off(locals).into_iter().rev() {
+            Arc::make_mut(&mut self.variables).restore(&name, before);
+        }
         self.parameters = parameters;
         self.loops = loops;
         self.leave();

@@ -55,6 +55,7 @@ impl Node {
         self.kind == Kind::Directory
     }
 
+    /// What counts towards the capacity, besides the path.
     fn content_bytes(&self) -> usize {
         match &self.kind {
             Kind::File(content) => content.len(),
@@ -126,7 +127,8 @@ impl Tree {
             programs,
             made,
         };
-        tree.nodes.insert("/".to_owned(), tree.directory(0o755));
+        let root = tree.directory(0o755);
+        tree.insert("/".to_owned(), root);
         tree
     }
 
@@ -156,12 +158,23 @@ impl Tree {
             return;
         }
         for directory in missing {
-            self.nodes.insert(directory, self.directory(0o755));
+            let node = self.directory(0o755);
+            self.insert(directory, node);
         }
-        self.bytes += node.content_bytes();
-        if let Some(replaced) = self.nodes.insert(path.to_owned(), node) {
-            self.bytes -= replaced.content_bytes();
-        }
+        self.take(path);
+        self.insert(path.to_owned(), node);
+    }
+
+    /// Puts what is not there.
+    fn insert(&mut self, path: String, node: Node) {
+        self.bytes += path.len() + node.content_bytes();
+        self.nodes.insert(path, node);
+    }
+
+    fn take(&mut self, path: &str) -> Option<Node> {
+        let node = self.nodes.remove(path)?;
+        self.bytes -= path.len() + node.content_bytes();
+        Some(node)
     }
 
     /// Puts a directory, if there is none.
@@ -282,7 +295,8 @@ impl Tree {
             return Err(FileError::NameTooLong);
         }
         self.check_directory(path, user)?;
-        if self.nodes.len() >= self.capacity.files {
+        let room = self.capacity.bytes.saturating_sub(self.bytes);
+        if self.nodes.len() >= self.capacity.files || path.len() > room {
             return Err(FileError::NoSpace);
         }
         let node = Node {
@@ -292,7 +306,7 @@ impl Tree {
             gid: user.gid,
             modified: now,
         };
-        self.nodes.insert(path.to_owned(), node);
+        self.insert(path.to_owned(), node);
         Ok(())
     }
 
@@ -409,10 +423,7 @@ impl Tree {
         if node.is_directory() && within.is_some_and(|(below, _)| is_within(below, path)) {
             return Err(FileError::NotEmpty);
         }
-        self.nodes.remove(path);
-        if let Kind::File(content) = node.kind {
-            self.bytes -= content.len();
-        }
+        self.take(path);
         Ok(())
     }
 
@@ -449,9 +460,13 @@ impl Tree {
             .take_while(|path| is_within(path, from))
             .collect();
         moved.push(from.to_owned());
+        let longest = moved.iter().map(String::len).max().unwrap_or(0);
+        if longest - from.len() + to.len() > MAX_PATH_BYTES {
+            return Err(FileError::NameTooLong);
+        }
         for path in moved {
-            if let Some(node) = self.nodes.remove(&path) {
-                self.nodes.insert(format!("{to}{}", &path[from.len()..]), node);
+            if let Some(node) = self.take(&path) {
+                self.insert(format!("{to}{}", &path[from.len()..]), node);
             }
         }
         Ok(())
