@@ -31,7 +31,7 @@ pub(super) use variables::{VariableError, Variables};
 
 use super::limits::Limits;
 use super::syntax::{self, Command, List};
-use super::world::{FileError, Kind, Signal, Signals, User, World, path};
+use super::world::{FileError, Kind, Opening, Signal, Signals, User, World, path};
 
 /// After how many steps others get their turn, at the latest.
 const STEPS_PER_TURN: u64 = 32;
@@ -334,6 +334,29 @@ impl Interpreter {
         Ok(match node.kind {
             Kind::File(content) => String::from_utf8_lossy(&content).into_owned(),
             Kind::Directory | Kind::Device(_) | Kind::Program => String::new(),
+        })
+    }
+
+    /// The content of a file; empty if it cannot be had.
+    pub(super) fn bytes_of(&self, path: &str) -> Vec<u8> {
+        let node = self.world.tree().read(&self.path(path), self.user());
+        match node.map(|node| node.kind) {
+            Ok(Kind::File(content)) => content,
+            _ => Vec::new(),
+        }
+    }
+
+    /// A file to write to.
+    pub(super) fn create_file(&self, path: &str, opening: Opening) -> Result<Output, FileError> {
+        if path.is_empty() {
+            return Err(FileError::NotFound);
+        }
+        let path = self.path(path);
+        let now = self.world.now();
+        self.world.tree().open(&path, opening, self.user(), now)?;
+        Ok(Output::File {
+            world: Arc::clone(&self.world),
+            path: path.into(),
         })
     }
 

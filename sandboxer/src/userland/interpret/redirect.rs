@@ -1,9 +1,7 @@
 //! Redirections, XCU 2.7.
 
-use std::sync::Arc;
-
 use super::{Input, Interpreter, Output, Unwind};
-use crate::userland::syntax::{Redirect, RedirectKind, Word};
+use crate::userland::syntax::{Redirect, RedirectKind};
 use crate::userland::world::{FileError, Opening};
 
 impl Interpreter {
@@ -23,21 +21,22 @@ impl Interpreter {
                     }
                 }
                 RedirectKind::ReadWrite(word) if descriptor == 0 => {
-                    let path = self.create(word, Opening::Append).await?;
+                    let path = self.text(word).await?;
+                    self.create(&path, Opening::Append).await?;
                     match self.open(&path) {
                         Ok(input) => self.put_input(descriptor, input).await?,
                         Err(error) => return Err(self.cannot_open(&path, error).await),
                     }
                 }
                 RedirectKind::Write(word) => {
-                    let path = self.create(word, Opening::Truncate).await?;
-                    let file = self.file(&path);
-                    self.put_output(descriptor, file).await?;
+                    let path = self.text(word).await?;
+                    let output = self.create(&path, Opening::Truncate).await?;
+                    self.put_output(descriptor, output).await?;
                 }
                 RedirectKind::Append(word) | RedirectKind::ReadWrite(word) => {
-                    let path = self.create(word, Opening::Append).await?;
-                    let file = self.file(&path);
-                    self.put_output(descriptor, file).await?;
+                    let path = self.text(word).await?;
+                    let output = self.create(&path, Opening::Append).await?;
+                    self.put_output(descriptor, output).await?;
                 }
                 RedirectKind::Duplicate(word) => {
                     let target = self.text(word).await?;
@@ -56,18 +55,9 @@ impl Interpreter {
         Ok(())
     }
 
-    async fn create(&mut self, word: &Word, opening: Opening) -> Result<String, Unwind> {
-        let path = self.text(word).await?;
-        let now = self.world.now();
-        let opened = match path.as_str() {
-            "" => Err(FileError::NotFound),
-            path => {
-                let absolute = self.path(path);
-                self.world.tree().open(&absolute, opening, self.user(), now)
-            }
-        };
-        match opened {
-            Ok(()) => Ok(path),
+    async fn create(&mut self, path: &str, opening: Opening) -> Result<Output, Unwind> {
+        match self.create_file(path, opening) {
+            Ok(output) => Ok(output),
             Err(FileError::NotFound) => {
                 let message = format!("can't create {path}: nonexistent directory");
                 Err(self.refused(&message).await)
@@ -80,13 +70,6 @@ impl Interpreter {
         match error {
             FileError::NotFound => self.refused(&format!("can't open {path}: no such file")).await,
             error => self.refused(&format!("can't open {path}: {error}")).await,
-        }
-    }
-
-    fn file(&self, path: &str) -> Output {
-        Output::File {
-            world: Arc::clone(&self.world),
-            path: self.path(path).into(),
         }
     }
 
