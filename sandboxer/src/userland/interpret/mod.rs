@@ -254,6 +254,27 @@ impl Interpreter {
         self.finish(outcome).await
     }
 
+    /// Whether a text is a script already, or will not become one by more text.
+    pub(super) fn is_complete(&self, text: &str) -> bool {
+        let limits = self.limits;
+        match syntax::parse(text, limits.script_bytes, self.depth, limits.depth) {
+            Ok(_) => !text.ends_with("\\\n"),
+            Err(error) => !error.wants_more(),
+        }
+    }
+
+    /// Runs a part of a script; an exit code if the shell ends with it.
+    pub(super) async fn run_line(&mut self, text: &str) -> Option<u8> {
+        let outcome = match self.parse(text).await {
+            Ok(list) => self.list(&list).await,
+            Err(unwind) => Err(unwind),
+        };
+        match outcome {
+            Ok(_) => None,
+            outcome => Some(self.finish(outcome).await),
+        }
+    }
+
     /// The exit code of a shell that has come to its end, after its last trap.
     pub(super) async fn finish(&mut self, outcome: Outcome) -> u8 {
         let code = exit_code(outcome, self.status);

@@ -41,6 +41,21 @@ pub(super) enum SyntaxError {
     Length(usize),
 }
 
+impl SyntaxError {
+    /// Whether more text could make it right.
+    pub(super) fn wants_more(&self) -> bool {
+        match self {
+            Self::Unexpected(found) | Self::Expected { found, .. } => found == "end of file",
+            Self::Quote => true,
+            Self::Substitution
+            | Self::LoopVariable
+            | Self::FunctionName
+            | Self::Depth(_)
+            | Self::Length(_) => false,
+        }
+    }
+}
+
 /// Whether a text can name a variable or function.
 pub(super) fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
