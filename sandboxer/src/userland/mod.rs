@@ -82,7 +82,6 @@ impl Shell {
     /// future. No command at all is one that is not found.
     pub async fn run(&self, argv: &[String], io: Io) -> u8 {
         let listed = self.world.processes().start(Process {
-            parent: 0,
             command: argv.join(" "),
             signals: Arc::clone(&self.signals),
         });

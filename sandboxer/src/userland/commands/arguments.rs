@@ -72,7 +72,10 @@ impl Arguments {
 
     /// All values of an option.
     pub(super) fn values(&self, letter: char) -> impl Iterator<Item = &str> {
-        let given = self.options.iter().filter(move |(option, _)| *option == letter);
+        let given = self
+            .options
+            .iter()
+            .filter(move |(option, _)| *option == letter);
         given.map(|(_, value)| value.as_str())
     }
 

@@ -129,7 +129,11 @@ impl<'a> Reader<'a> {
         }
         if self.eat("(") {
             let holds = self.or()?;
-            return if self.eat(")") { Ok(holds) } else { Err(TestError::Parenthesis) };
+            return if self.eat(")") {
+                Ok(holds)
+            } else {
+                Err(TestError::Parenthesis)
+            };
         }
         let word = self.next().ok_or(TestError::Missing)?;
         match (is_unary(word), self.words.first()) {
@@ -184,7 +188,11 @@ impl<'a> Reader<'a> {
             "-nt" | "-ot" => {
                 let time = |path| self.node(path).map(|node| node.modified);
                 let (left, right) = (time(left), time(right));
-                return Ok(if operator == "-nt" { left > right } else { left < right });
+                return Ok(if operator == "-nt" {
+                    left > right
+                } else {
+                    left < right
+                });
             }
             _ => {}
         }
@@ -216,5 +224,7 @@ fn is_binary(word: &str) -> bool {
 }
 
 fn number(text: &str) -> Result<i64, TestError> {
-    text.trim().parse().map_err(|_| TestError::Number(text.to_owned()))
+    text.trim()
+        .parse()
+        .map_err(|_| TestError::Number(text.to_owned()))
 }

@@ -5,7 +5,10 @@ use super::files::below;
 use crate::userland::world::{FileError, Kind, Opening, path};
 
 /// The sources and where each of them goes.
-fn pairs(call: &mut Call<'_>, known: &str) -> Result<(super::Arguments, Vec<(String, String)>), u8> {
+fn pairs(
+    call: &mut Call<'_>,
+    known: &str,
+) -> Result<(super::Arguments, Vec<(String, String)>), u8> {
     let arguments = call.arguments(known)?;
     let Some((target, sources)) = arguments.operands.split_last() else {
         return Err(call.fail("two operands are needed"));
@@ -31,7 +34,9 @@ pub(super) fn cp(call: &mut Call<'_>) -> u8 {
         Ok(read) => read,
         Err(code) => return code,
     };
-    let recursive = ['r', 'R', 'a'].into_iter().any(|letter| arguments.has(letter));
+    let recursive = ['r', 'R', 'a']
+        .into_iter()
+        .any(|letter| arguments.has(letter));
     let mut code = 0;
     for (source, target) in pairs {
         if let Err(message) = copy(call, &source, &target, recursive) {

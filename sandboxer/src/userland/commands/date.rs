@@ -8,11 +8,27 @@ use super::Call;
 pub(super) const UPTIME_CLOCK: &str = "%H:%M:%S";
 
 const WEEKDAYS: [&str; 7] = [
-    "Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
 ];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 pub(super) fn date(call: &mut Call<'_>) -> u8 {
@@ -24,7 +40,9 @@ pub(super) fn date(call: &mut Call<'_>) -> u8 {
             "-u" => {}
             "-d" => {
                 let stated = args.next().unwrap_or_default();
-                let seconds = stated.strip_prefix('@').and_then(|text| text.parse::<u64>().ok());
+                let seconds = stated
+                    .strip_prefix('@')
+                    .and_then(|text| text.parse::<u64>().ok());
                 let seconds = seconds.map(Duration::from_secs);
                 match seconds.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(seconds)) {
                     Some(stated) => time = stated,
@@ -47,7 +65,9 @@ pub(super) fn date(call: &mut Call<'_>) -> u8 {
 
 /// A time in the way of strftime(3).
 pub(super) fn formatted(time: SystemTime, format: &str) -> String {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     let seconds = since.as_secs();
     let days = seconds / 86_400;
     let (year, month, day, day_of_year) = civil(days);
@@ -126,11 +146,17 @@ mod tests {
     #[test]
     fn times_have_the_dates_that_date_gives() {
         let at = |seconds, format| {
-            formatted(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds), format)
+            formatted(
+                SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+                format,
+            )
         };
         assert_eq!(at(0, "%a %F %T %j %u"), "Thu 1970-01-01 00:00:00 001 4");
         assert_eq!(at(951_782_400, "%A %d %B %y"), "Tuesday 29 February 00");
-        assert_eq!(at(4_107_542_399, "%F %I:%M:%S %p"), "2100-02-28 11:59:59 PM");
+        assert_eq!(
+            at(4_107_542_399, "%F %I:%M:%S %p"),
+            "2100-02-28 11:59:59 PM"
+        );
         assert_eq!(at(1_700_000_000, "%s%%%q%"), "1700000000%%q%");
     }
 }

@@ -10,7 +10,10 @@ pub(super) async fn env(mut call: Call<'_>) -> Outcome {
     let mut shell = call.shell.program();
     let variables = Arc::make_mut(&mut shell.variables);
     if arguments.has('i') {
-        let names: Vec<String> = variables.exported().map(|(name, _)| name.to_owned()).collect();
+        let names: Vec<String> = variables
+            .exported()
+            .map(|(name, _)| name.to_owned())
+            .collect();
         for name in names {
             // None is read-only in a program of its own.
             let _ = variables.unset(&name);
@@ -21,7 +24,11 @@ pub(super) async fn env(mut call: Call<'_>) -> Outcome {
     }
     let mut words = arguments.operands.into_iter().peekable();
     while let Some((name, value)) = words.peek().and_then(|word| word.split_once('=')) {
-        if variables.set(name, Some(value)).and_then(|()| variables.export(name)).is_err() {
+        if variables
+            .set(name, Some(value))
+            .and_then(|()| variables.export(name))
+            .is_err()
+        {
             call.complain("out of memory").await;
             return Ok(1);
         }
@@ -30,7 +37,9 @@ pub(super) async fn env(mut call: Call<'_>) -> Outcome {
     let words: Vec<String> = words.collect();
     if words.is_empty() {
         let exported = shell.variables.exported();
-        let lines: String = exported.map(|(name, value)| format!("{name}={value}\n")).collect();
+        let lines: String = exported
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect();
         call.write(lines.as_bytes()).await?;
         return Ok(0);
     }

@@ -73,7 +73,8 @@ pub(super) fn touch(call: &mut Call<'_>) -> u8 {
         if arguments.has('c') && tree.find(&path).is_none() {
             return Ok(());
         }
-        tree.touch(&path, shell.user(), now).map_err(|error| about(operand, error))
+        tree.touch(&path, shell.user(), now)
+            .map_err(|error| about(operand, error))
     })
 }
 
@@ -96,14 +97,16 @@ pub(super) fn mkdir(call: &mut Call<'_>) -> u8 {
             for (end, _) in target.match_indices('/').skip(1) {
                 let above = &target[..end];
                 if tree.find(above).is_none() {
-                    tree.make_directory(above, shell.user(), now).map_err(refused)?;
+                    tree.make_directory(above, shell.user(), now)
+                        .map_err(refused)?;
                 }
             }
             if tree.find(&target).is_some_and(|node| node.is_directory()) {
                 return Ok(());
             }
         }
-        tree.make_directory(&target, shell.user(), now).map_err(refused)?;
+        tree.make_directory(&target, shell.user(), now)
+            .map_err(refused)?;
         match mode {
             Some(mode) => {
                 let change = |node: &mut Node| node.mode = mode;
@@ -275,7 +278,9 @@ fn change(
 }
 
 fn octal(text: &str) -> Option<u16> {
-    u16::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777)
+    u16::from_str_radix(text, 8)
+        .ok()
+        .filter(|mode| *mode <= 0o7777)
 }
 
 /// A mode after a change such as `755`, `u+x,go-w` or `a=rX`.

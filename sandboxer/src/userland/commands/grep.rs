@@ -18,10 +18,16 @@ pub(super) async fn grep(mut call: Call<'_>) -> Outcome {
             call.complain("a pattern is needed").await;
             return Ok(2);
         }
-        patterns = arguments.operands.remove(0).lines().map(str::to_owned).collect();
+        patterns = arguments
+            .operands
+            .remove(0)
+            .lines()
+            .map(str::to_owned)
+            .collect();
     }
     let Some(regex) = compiled(&patterns, &arguments) else {
-        call.complain(&format!("bad regex '{}'", patterns.join("|"))).await;
+        call.complain(&format!("bad regex '{}'", patterns.join("|")))
+            .await;
         return Ok(2);
     };
     let mut found = false;
@@ -69,11 +75,22 @@ async fn search(
         },
     };
     let named = (several || arguments.has('H')) && !arguments.has('h');
-    let shown = if operand == "-" { "(standard input)" } else { operand };
-    let prefix = if named { format!("{shown}:") } else { String::new() };
+    let shown = if operand == "-" {
+        "(standard input)"
+    } else {
+        operand
+    };
+    let prefix = if named {
+        format!("{shown}:")
+    } else {
+        String::new()
+    };
     let names_only = arguments.has('l') || arguments.has('L');
     let silent = arguments.has('q') || arguments.has('c') || names_only;
-    let most = arguments.value('m').and_then(|text| text.parse().ok()).unwrap_or(usize::MAX);
+    let most = arguments
+        .value('m')
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(usize::MAX);
     let mut lines = 0;
     let mut number = 0;
     while lines < most {
@@ -101,10 +118,12 @@ async fn search(
         }
         if arguments.has('o') {
             for part in regex.find_iter(&line).filter(|part| !part.is_empty()) {
-                call.write(&[before.as_bytes(), part.as_bytes(), b"\n"].concat()).await?;
+                call.write(&[before.as_bytes(), part.as_bytes(), b"\n"].concat())
+                    .await?;
             }
         } else {
-            call.write(&[before.as_bytes(), &line, b"\n"].concat()).await?;
+            call.write(&[before.as_bytes(), &line, b"\n"].concat())
+                .await?;
         }
     }
     if arguments.has('c') && !arguments.has('q') {
@@ -126,7 +145,10 @@ fn compiled(patterns: &[String], arguments: &Arguments) -> Option<Regex> {
             from_basic(pattern)
         }
     };
-    let any: Vec<String> = patterns.iter().map(|pattern| format!("(?:{})", one(pattern))).collect();
+    let any: Vec<String> = patterns
+        .iter()
+        .map(|pattern| format!("(?:{})", one(pattern)))
+        .collect();
     let any = any.join("|");
     let expression = match () {
         () if arguments.has('x') => format!("^(?:{any})$"),

@@ -11,7 +11,9 @@ impl Interpreter {
             return Some(number);
         }
         let entries = self.text_of(file).ok()?;
-        let found = entries.lines().find(|line| line.split(':').next() == Some(text))?;
+        let found = entries
+            .lines()
+            .find(|line| line.split(':').next() == Some(text))?;
         found.split(':').nth(2)?.parse().ok()
     }
 
@@ -19,7 +21,9 @@ impl Interpreter {
     pub(super) fn name_of(&self, id: u32, file: &str) -> Option<String> {
         let entries = self.text_of(file).ok()?;
         let number = id.to_string();
-        let found = entries.lines().find(|line| line.split(':').nth(2) == Some(&number))?;
+        let found = entries
+            .lines()
+            .find(|line| line.split(':').nth(2) == Some(&number))?;
         found.split(':').next().map(str::to_owned)
     }
 }

@@ -32,15 +32,24 @@ pub(super) fn ls(call: &mut Call<'_>) -> u8 {
     if arguments.has('R') {
         let all = directories.iter().flat_map(|directory| {
             let root = call.shell.path(directory);
-            let within = below(call, &root).into_iter().map(move |path| (root.clone(), path));
+            let within = below(call, &root)
+                .into_iter()
+                .map(move |path| (root.clone(), path));
             let shown = within.map(|(root, path)| {
-                format!("{}{}", directory.trim_end_matches('/'), &path[root.trim_end_matches('/').len()..])
+                format!(
+                    "{}{}",
+                    directory.trim_end_matches('/'),
+                    &path[root.trim_end_matches('/').len()..]
+                )
             });
-            std::iter::once(directory.clone()).chain(shown).collect::<Vec<_>>()
+            std::iter::once(directory.clone())
+                .chain(shown)
+                .collect::<Vec<_>>()
         });
         let tree = call.shell.world.tree();
         let is_directory = |shown: &String| {
-            tree.find(&call.shell.path(shown)).is_some_and(|node| node.is_directory())
+            tree.find(&call.shell.path(shown))
+                .is_some_and(|node| node.is_directory())
         };
         directories = all.collect();
         directories.retain(is_directory);
@@ -60,14 +69,20 @@ pub(super) fn ls(call: &mut Call<'_>) -> u8 {
             call.say(&format!("{before}{directory}:\n"));
         }
         blank = true;
-        let dots = if arguments.has('a') { &[".", ".."][..] } else { &[] };
+        let dots = if arguments.has('a') {
+            &[".", ".."][..]
+        } else {
+            &[]
+        };
         let hidden = arguments.has('a') || arguments.has('A');
         let names = dots.iter().map(ToString::to_string).chain(names);
         let listed: Vec<(String, Node)> = {
             let tree = call.shell.world.tree();
             let node = |name: &String| tree.find(&path::absolute(&target, name));
             let shown = names.filter(|name| hidden || !name.starts_with('.'));
-            shown.filter_map(|name| node(&name).map(|node| (name, node))).collect()
+            shown
+                .filter_map(|name| node(&name).map(|node| (name, node)))
+                .collect()
         };
         if long {
             call.say("total 0\n");
@@ -90,7 +105,11 @@ fn entries(call: &mut Call<'_>, entries: Vec<(String, Node)>, long: bool) {
 }
 
 fn owner(call: &Call<'_>, node: &Node) -> String {
-    let named = |id: u32, file| call.shell.name_of(id, file).unwrap_or_else(|| id.to_string());
+    let named = |id: u32, file| {
+        call.shell
+            .name_of(id, file)
+            .unwrap_or_else(|| id.to_string())
+    };
     let user = named(node.uid, "/etc/passwd");
     let group = named(node.gid, "/etc/group");
     format!("{user:<8} {group:<8}")
@@ -106,7 +125,11 @@ fn mode(node: &Node) -> String {
     let letters = ['r', 'w', 'x'].into_iter().cycle().take(9);
     let bits = (0..9).rev().map(|bit| node.mode >> bit & 1 == 1);
     let mut text: String = std::iter::once(kind)
-        .chain(letters.zip(bits).map(|(letter, set)| if set { letter } else { '-' }))
+        .chain(
+            letters
+                .zip(bits)
+                .map(|(letter, set)| if set { letter } else { '-' }),
+        )
         .collect();
     if node.mode & 0o1000 != 0 {
         let last = if text.ends_with('x') { 't' } else { 'T' };
@@ -141,7 +164,11 @@ pub(super) fn stat(call: &mut Call<'_>) -> u8 {
 }
 
 fn stat_text(call: &Call<'_>, format: &str, name: &str, node: &Node) -> String {
-    let named = |id: u32, file| call.shell.name_of(id, file).unwrap_or_else(|| "UNKNOWN".to_owned());
+    let named = |id: u32, file| {
+        call.shell
+            .name_of(id, file)
+            .unwrap_or_else(|| "UNKNOWN".to_owned())
+    };
     let mut text = String::new();
     let mut chars = format.chars();
     while let Some(c) = chars.next() {
@@ -178,7 +205,10 @@ fn stat_text(call: &Call<'_>, format: &str, name: &str, node: &Node) -> String {
 /// With `-name`, `-type` and `-maxdepth`.
 pub(super) fn find(call: &mut Call<'_>) -> u8 {
     let args = std::mem::take(&mut call.args);
-    let split = args.iter().position(|argument| argument.starts_with('-')).unwrap_or(args.len());
+    let split = args
+        .iter()
+        .position(|argument| argument.starts_with('-'))
+        .unwrap_or(args.len());
     let (roots, tests) = args.split_at(split);
     let (mut name, mut kind, mut depth) = (None, None, usize::MAX);
     let mut tests = tests.iter();
@@ -195,7 +225,11 @@ pub(super) fn find(call: &mut Call<'_>) -> u8 {
             _ => return call.fail(&format!("unrecognized: {test}")),
         }
     }
-    let roots = if roots.is_empty() { vec![".".to_owned()] } else { roots.to_vec() };
+    let roots = if roots.is_empty() {
+        vec![".".to_owned()]
+    } else {
+        roots.to_vec()
+    };
     let mut code = 0;
     for shown in roots {
         let root = call.shell.path(&shown);
@@ -216,7 +250,9 @@ pub(super) fn find(call: &mut Call<'_>) -> u8 {
                 Some(_) => false,
                 None => true,
             };
-            let named = name.as_ref().is_none_or(|name| matches(name, path::base_name(&path)));
+            let named = name
+                .as_ref()
+                .is_none_or(|name| matches(name, path::base_name(&path)));
             if level <= depth && named && node.is_some_and(|node| typed(&node)) {
                 let rest = if path == root { "" } else { rest };
                 call.say_line(&format!("{}{rest}", trimmed(&shown, rest)));
@@ -228,5 +264,9 @@ pub(super) fn find(call: &mut Call<'_>) -> u8 {
 
 /// A root as it was stated, without a slash that the rest brings.
 fn trimmed<'s>(shown: &'s str, rest: &str) -> &'s str {
-    if rest.is_empty() { shown } else { shown.trim_end_matches('/') }
+    if rest.is_empty() {
+        shown
+    } else {
+        shown.trim_end_matches('/')
+    }
 }

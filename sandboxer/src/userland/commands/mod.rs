@@ -145,7 +145,8 @@ impl<'s> Call<'s> {
                 None
             }
             Err(error) => {
-                self.complain(&format!("can't open '{operand}': {error}")).await;
+                self.complain(&format!("can't open '{operand}': {error}"))
+                    .await;
                 None
             }
         }

@@ -21,7 +21,9 @@ fn target(call: &Call<'_>, with_value: &str) -> Option<String> {
 fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.rsplit_once(':').map_or(authority, |(host, _)| host)
+    authority
+        .rsplit_once(':')
+        .map_or(authority, |(host, _)| host)
 }
 
 fn is_address(host: &str) -> bool {
@@ -36,9 +38,7 @@ async fn failed(mut call: Call<'_>, message: &str, code: u8) -> Outcome {
 pub(super) async fn ping(call: Call<'_>) -> Outcome {
     match target(&call, "cwWsIit") {
         None => failed(call, "usage: ping HOST", 1).await,
-        Some(host) if is_address(&host) => {
-            failed(call, "sendto: Network is unreachable", 1).await
-        }
+        Some(host) if is_address(&host) => failed(call, "sendto: Network is unreachable", 1).await,
         Some(host) => failed(call, &format!("bad address '{host}'"), 1).await,
     }
 }
@@ -84,12 +84,17 @@ pub(super) async fn nslookup(mut call: Call<'_>) -> Outcome {
         return failed(call, "usage: nslookup HOST [SERVER]", 1).await;
     }
     let resolvers = call.shell.text_of("/etc/resolv.conf").unwrap_or_default();
-    let stated = resolvers.lines().find_map(|line| line.strip_prefix("nameserver "));
-    let server = call.args.get(1).cloned().or(stated.map(|server| server.trim().to_owned()));
+    let stated = resolvers
+        .lines()
+        .find_map(|line| line.strip_prefix("nameserver "));
+    let server = call
+        .args
+        .get(1)
+        .cloned()
+        .or(stated.map(|server| server.trim().to_owned()));
     let server = server.unwrap_or_else(|| "127.0.0.1".to_owned());
-    let answer = format!(
-        "Server:\t\t{server}\n;; connection timed out; no servers could be reached\n\n"
-    );
+    let answer =
+        format!("Server:\t\t{server}\n;; connection timed out; no servers could be reached\n\n");
     call.write(answer.as_bytes()).await?;
     Ok(1)
 }

@@ -63,7 +63,8 @@ impl Printer<'_> {
                     None => return false,
                 },
                 c => {
-                    call.out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                    call.out
+                        .extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
                     rest = after;
                 }
             }
@@ -120,12 +121,20 @@ impl Printer<'_> {
             }
             Some('f' | 'e' | 'g') => {
                 let operand = self.next().to_owned();
-                let number = if operand.is_empty() { Ok(0.0) } else { operand.parse::<f64>() };
+                let number = if operand.is_empty() {
+                    Ok(0.0)
+                } else {
+                    operand.parse::<f64>()
+                };
                 if number.is_err() {
                     self.code = call.fail(&format!("invalid number '{operand}'"));
                 }
                 let precision = spec.precision.unwrap_or(6);
-                pad(&mut call.out, &format!("{:.precision$}", number.unwrap_or(0.0)), &spec);
+                pad(
+                    &mut call.out,
+                    &format!("{:.precision$}", number.unwrap_or(0.0)),
+                    &spec,
+                );
             }
             _ => {
                 self.code = call.fail(&format!("%{text}: invalid format"));
@@ -148,9 +157,15 @@ impl Printer<'_> {
             let amount = usize::try_from(amount.unsigned_abs()).unwrap_or(MAX_WIDTH);
             return (amount.min(MAX_WIDTH), rest);
         }
-        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let end = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
         let (digits, rest) = text.split_at(end);
-        let amount = if digits.is_empty() { 0 } else { digits.parse().unwrap_or(MAX_WIDTH) };
+        let amount = if digits.is_empty() {
+            0
+        } else {
+            digits.parse().unwrap_or(MAX_WIDTH)
+        };
         (amount.min(MAX_WIDTH), rest)
     }
 }
@@ -261,7 +276,11 @@ fn escape(text: &str) -> (Vec<u8>, usize) {
         }
         Some('0'..='7') => {
             let most = if text.starts_with('0') { 4 } else { 3 };
-            let digits: String = text.chars().take(most).take_while(|c| c.is_digit(8)).collect();
+            let digits: String = text
+                .chars()
+                .take(most)
+                .take_while(|c| c.is_digit(8))
+                .collect();
             let value = u32::from_str_radix(&digits, 8).unwrap_or(0);
             (vec![u8::try_from(value & 0xff).unwrap_or(0)], digits.len())
         }

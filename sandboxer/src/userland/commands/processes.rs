@@ -13,7 +13,10 @@ pub(super) fn ps(call: &mut Call<'_>) -> u8 {
         call.say_line(&format!("{pid:>5} {user:<8}  0:00 {}", process.command));
         last = pid;
     }
-    call.say_line(&format!("{:>5} {user:<8}  0:00 ps", last.max(call.shell.pid) + 1));
+    call.say_line(&format!(
+        "{:>5} {user:<8}  0:00 ps",
+        last.max(call.shell.pid) + 1
+    ));
     0
 }
 
@@ -29,11 +32,23 @@ pub(super) fn pgrep(call: &mut Call<'_>) -> u8 {
     for (pid, process) in call.shell.world.processes().list() {
         let program = process.command.split(' ').next().unwrap_or_default();
         let name = program.rsplit('/').next().unwrap_or_default();
-        let text = if arguments.has('f') { process.command.as_str() } else { name };
-        let found = if arguments.has('x') { text == wanted } else { text.contains(wanted.as_str()) };
+        let text = if arguments.has('f') {
+            process.command.as_str()
+        } else {
+            name
+        };
+        let found = if arguments.has('x') {
+            text == wanted
+        } else {
+            text.contains(wanted.as_str())
+        };
         if found && pid != call.shell.pid {
             code = 0;
-            let shown = if arguments.has('l') { format!("{pid} {name}") } else { pid.to_string() };
+            let shown = if arguments.has('l') {
+                format!("{pid} {name}")
+            } else {
+                pid.to_string()
+            };
             call.say_line(&shown);
         }
     }

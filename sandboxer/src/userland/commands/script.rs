@@ -59,7 +59,10 @@ pub(super) async fn sh(mut call: Call<'_>) -> Outcome {
             }
         }
     } else if let Some(file) = args.next() {
-        let outcome = call.shell.run_file(&file, file.clone(), args.collect()).await;
+        let outcome = call
+            .shell
+            .run_file(&file, file.clone(), args.collect())
+            .await;
         exit_code(outcome, 0)
     } else {
         shell.name = "sh".to_owned();
@@ -145,9 +148,13 @@ pub(super) async fn sleep(mut call: Call<'_>) -> Outcome {
 
 pub(super) async fn timeout(mut call: Call<'_>) -> Outcome {
     let arguments = call.arguments_now("+s:k:t:").await?;
-    let Some((time, words)) = arguments.operands.split_first().filter(|(_, rest)| !rest.is_empty())
+    let Some((time, words)) = arguments
+        .operands
+        .split_first()
+        .filter(|(_, rest)| !rest.is_empty())
     else {
-        call.complain("usage: timeout [-s SIG] SECS PROG ARGS").await;
+        call.complain("usage: timeout [-s SIG] SECS PROG ARGS")
+            .await;
         return Ok(1);
     };
     let Some(time) = duration(time) else {

@@ -65,7 +65,10 @@ async fn levels(call: &mut Call<'_>) -> Result<u32, Unwind> {
 
 pub(super) async fn change_directory(mut call: Call<'_>) -> Outcome {
     let variable = |call: &Call<'_>, name: &str| call.shell.variables.get(name).map(str::to_owned);
-    let operand = call.args.iter().find(|argument| !matches!(argument.as_str(), "--" | "-L" | "-P"));
+    let operand = call
+        .args
+        .iter()
+        .find(|argument| !matches!(argument.as_str(), "--" | "-L" | "-P"));
     let operand = operand.cloned();
     let back = operand.as_deref() == Some("-");
     let target = match operand {
@@ -88,7 +91,9 @@ pub(super) async fn change_directory(mut call: Call<'_>) -> Outcome {
         Err(error) => Some(error),
     };
     if let Some(error) = error {
-        call.shell.complain(&format!("cd: can't cd to {target}: {error}")).await;
+        call.shell
+            .complain(&format!("cd: can't cd to {target}: {error}"))
+            .await;
         return Err(Unwind::Failed(2));
     }
     let before = std::mem::replace(&mut call.shell.directory, path.clone());
@@ -142,7 +147,9 @@ pub(super) async fn read_only(call: Call<'_>) -> Outcome {
 
 pub(super) async fn local(call: Call<'_>) -> Outcome {
     for operand in &call.args {
-        let name = operand.split_once('=').map_or(operand.as_str(), |(name, _)| name);
+        let name = operand
+            .split_once('=')
+            .map_or(operand.as_str(), |(name, _)| name);
         call.shell.make_local(name);
     }
     mark(call, |_, _| Ok(())).await
@@ -171,7 +178,9 @@ pub(super) async fn set(mut call: Call<'_>) -> Outcome {
     let args = std::mem::take(&mut call.args);
     if args.is_empty() {
         let all = call.shell.variables.all();
-        let lines: String = all.map(|(name, value)| format!("{name}={}\n", quoted(value))).collect();
+        let lines: String = all
+            .map(|(name, value)| format!("{name}={}\n", quoted(value)))
+            .collect();
         call.write(lines.as_bytes()).await?;
         return Ok(0);
     }
@@ -223,7 +232,7 @@ pub(super) async fn eval(mut call: Call<'_>) -> Outcome {
     outcome
 }
 
-pub(super) async fn source(mut call: Call<'_>) -> Outcome {
+pub(super) async fn source(call: Call<'_>) -> Outcome {
     let Some(path) = call.args.first().cloned() else {
         return Err(call.shell.fatal(".: file argument required").await);
     };
@@ -248,6 +257,10 @@ pub(super) async fn exec(mut call: Call<'_>) -> Outcome {
     let words = std::mem::take(&mut call.args);
     if words.is_empty() {
         return Ok(0);
+    }
+    call.shell.replaced = true;
+    for signal in call.shell.traps.keys() {
+        call.shell.signals.trap(*signal, false);
     }
     match call.shell.run_words(words).await {
         Ok(code) | Err(Unwind::Failed(code)) => Err(Unwind::Exit(code)),
@@ -292,7 +305,9 @@ pub(super) async fn kind_of(mut call: Call<'_>) -> Outcome {
     for name in std::mem::take(&mut call.args) {
         let line = match place_of(&call, &name) {
             Some(place) if place.starts_with('/') => format!("{name} is {place}\n"),
-            Some(_) if call.shell.functions.contains_key(&name) => format!("{name} is a function\n"),
+            Some(_) if call.shell.functions.contains_key(&name) => {
+                format!("{name} is a function\n")
+            }
             Some(_) => format!("{name} is a shell builtin\n"),
             None => {
                 code = 127;
@@ -320,7 +335,9 @@ pub(super) async fn read(mut call: Call<'_>) -> Outcome {
         }
         line.pop();
         if raw || !line.ends_with(b"\\") {
-            return assign_words(&mut call, &line, raw, &arguments.operands).await.map(|()| 0);
+            return assign_words(&mut call, &line, raw, &arguments.operands)
+                .await
+                .map(|()| 0);
         }
         line.pop();
     }
@@ -335,8 +352,17 @@ async fn assign_words(
     names: &[String],
 ) -> Result<(), Unwind> {
     let text = String::from_utf8_lossy(line);
-    let text = if raw { text.into_owned() } else { text.replace('\\', "") };
-    let separators = call.shell.variables.get("IFS").unwrap_or(" \t\n").to_owned();
+    let text = if raw {
+        text.into_owned()
+    } else {
+        text.replace('\\', "")
+    };
+    let separators = call
+        .shell
+        .variables
+        .get("IFS")
+        .unwrap_or(" \t\n")
+        .to_owned();
     let is_separator = |c: char| separators.contains(c);
     let is_blank = |c: char| c.is_ascii_whitespace() && is_separator(c);
     let mut rest = text.trim_start_matches(is_blank);
@@ -344,7 +370,10 @@ async fn assign_words(
     let names = if names.is_empty() { &reply } else { names };
     for (index, name) in names.iter().enumerate() {
         if !is_name(name) {
-            return Err(call.shell.fatal(&format!("read: {name}: bad variable name")).await);
+            return Err(call
+                .shell
+                .fatal(&format!("read: {name}: bad variable name"))
+                .await);
         }
         let word = if index + 1 == names.len() {
             rest.trim_end_matches(is_blank)
@@ -379,7 +408,11 @@ pub(super) async fn trap(mut call: Call<'_>) -> Outcome {
     }
     let resets = args[0] == "-" || Signal::parse(&args[0]).is_some_and(|_| args.len() == 1);
     let action: Arc<str> = args[0].as_str().into();
-    let names = if resets && args[0] != "-" { &args[..] } else { &args[1..] };
+    let names = if resets && args[0] != "-" {
+        &args[..]
+    } else {
+        &args[1..]
+    };
     for name in names {
         let Some(signal) = Signal::parse(name) else {
             let message = format!("trap: {name}: invalid signal specification");
@@ -405,7 +438,10 @@ pub(super) async fn wait(mut call: Call<'_>) -> Outcome {
     let mut code = 0;
     for pid in pids {
         let Ok(pid) = pid.trim_start_matches('%').parse() else {
-            return Err(call.shell.fatal(&format!("wait: Illegal number: {pid}")).await);
+            return Err(call
+                .shell
+                .fatal(&format!("wait: Illegal number: {pid}"))
+                .await);
         };
         code = call.shell.wait_for(Some(pid)).await?;
     }

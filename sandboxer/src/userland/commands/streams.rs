@@ -65,7 +65,9 @@ async fn counted(call: &mut Call<'_>, known: &str) -> Result<(super::Arguments, 
     }
     let arguments = call.arguments_now(known).await?;
     let bytes = arguments.has('c');
-    let text = arguments.value(if bytes { 'c' } else { 'n' }).unwrap_or("10");
+    let text = arguments
+        .value(if bytes { 'c' } else { 'n' })
+        .unwrap_or("10");
     let from_start = text.starts_with('+');
     let Some(amount) = size(text.trim_start_matches(['+', '-'])) else {
         call.complain(&format!("invalid number '{text}'")).await;
@@ -187,7 +189,11 @@ async fn last(call: &mut Call<'_>, input: &Input, count: &Count) -> Result<Vec<u
         kept.len().saturating_sub(count.amount)
     } else {
         let body = kept.strip_suffix(b"\n").unwrap_or(&kept);
-        let ends = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+        let ends = body
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(_, byte)| **byte == b'\n');
         match count.amount.checked_sub(1) {
             Some(before) => ends.map(|(at, _)| at + 1).nth(before).unwrap_or(0),
             None => kept.len(),
@@ -213,7 +219,11 @@ async fn follow(call: &mut Call<'_>, operand: &str) -> Result<(), Unwind> {
 
 pub(super) async fn tee(mut call: Call<'_>) -> Outcome {
     let arguments = call.arguments_now("ai").await?;
-    let opening = if arguments.has('a') { Opening::Append } else { Opening::Truncate };
+    let opening = if arguments.has('a') {
+        Opening::Append
+    } else {
+        Opening::Truncate
+    };
     let mut outputs = Vec::new();
     let mut code = 0;
     for operand in &arguments.operands {
@@ -308,7 +318,8 @@ pub(super) async fn dd(mut call: Call<'_>) -> Outcome {
             ("status", _) => quiet = value == "none",
             ("conv" | "oflag" | "iflag" | "ibs" | "obs", _) => {}
             _ => {
-                call.complain(&format!("invalid argument '{argument}'")).await;
+                call.complain(&format!("invalid argument '{argument}'"))
+                    .await;
                 return Ok(1);
             }
         }
@@ -321,7 +332,8 @@ pub(super) async fn dd(mut call: Call<'_>) -> Outcome {
         Some(path) => match call.shell.create_file(&path, Opening::Truncate) {
             Ok(output) => output,
             Err(error) => {
-                call.complain(&format!("can't open '{path}': {error}")).await;
+                call.complain(&format!("can't open '{path}': {error}"))
+                    .await;
                 return Ok(1);
             }
         },

@@ -57,7 +57,9 @@ pub(super) fn uptime(call: &mut Call<'_>) -> u8 {
     let seconds = call.shell.world.age().as_secs();
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
     let clock = super::date::formatted(call.shell.world.now(), UPTIME_CLOCK);
-    call.say_line(&format!(" {clock} up {hours:>2}:{minutes:02},  load average: 0.00, 0.00, 0.00"));
+    call.say_line(&format!(
+        " {clock} up {hours:>2}:{minutes:02},  load average: 0.00, 0.00, 0.00"
+    ));
     0
 }
 
@@ -85,13 +87,24 @@ pub(super) fn df(call: &mut Call<'_>) -> u8 {
         (tree.mounts().to_vec(), tree.capacity().bytes, tree.bytes())
     };
     let shown: Vec<_> = if arguments.operands.is_empty() {
-        let stored = mounts.iter().filter(|mount| !matches!(mount.kind.as_str(), "proc" | "sysfs"));
+        let stored = mounts
+            .iter()
+            .filter(|mount| !matches!(mount.kind.as_str(), "proc" | "sysfs"));
         stored.collect()
     } else {
-        let holding = arguments.operands.iter().map(|operand| call.shell.path(operand));
-        holding.filter_map(|path| mount_of(&mounts, &path)).collect()
+        let holding = arguments
+            .operands
+            .iter()
+            .map(|operand| call.shell.path(operand));
+        holding
+            .filter_map(|path| mount_of(&mounts, &path))
+            .collect()
     };
-    let (unit, title) = if arguments.has('m') { (1 << 20, "1M-blocks") } else { (1 << 10, "1K-blocks") };
+    let (unit, title) = if arguments.has('m') {
+        (1 << 20, "1M-blocks")
+    } else {
+        (1 << 10, "1K-blocks")
+    };
     let lines: Vec<String> = shown
         .iter()
         .map(|mount| {
@@ -102,7 +115,9 @@ pub(super) fn df(call: &mut Call<'_>) -> u8 {
             format!("{source:<20} {all:>9} {taken:>9} {free:>9} {share:>3}% {target}")
         })
         .collect();
-    call.say_line(&format!("Filesystem           {title:>9}      Used Available Use% Mounted on"));
+    call.say_line(&format!(
+        "Filesystem           {title:>9}      Used Available Use% Mounted on"
+    ));
     for line in lines {
         call.say_line(&line);
     }
@@ -117,7 +132,9 @@ pub(super) fn sysctl(call: &mut Call<'_>) -> u8 {
     let mut names = arguments.operands.clone();
     if arguments.has('a') {
         let all = super::files::below(call, "/proc/sys");
-        let below = all.iter().filter_map(|path| path.strip_prefix("/proc/sys/"));
+        let below = all
+            .iter()
+            .filter_map(|path| path.strip_prefix("/proc/sys/"));
         names.extend(below.map(|path| path.chars().map(exchange_dot_and_slash).collect()));
     }
     let mut code = 0;
@@ -133,11 +150,17 @@ pub(super) fn sysctl(call: &mut Call<'_>) -> u8 {
                 code = call.fail(&format!("error: '{path}': {error}"));
             }
             Ok(_) if value.is_some() => {
-                code = call.fail(&format!("error setting key '{name}': Read-only file system"));
+                code = call.fail(&format!(
+                    "error setting key '{name}': Read-only file system"
+                ));
             }
             Ok(text) if !text.is_empty() => {
                 let text = text.trim_end();
-                let line = if arguments.has('n') { text.to_owned() } else { format!("{name} = {text}") };
+                let line = if arguments.has('n') {
+                    text.to_owned()
+                } else {
+                    format!("{name} = {text}")
+                };
                 call.say_line(&line);
             }
             _ => {}

@@ -10,7 +10,11 @@ pub(super) fn echo(call: &mut Call<'_>) -> u8 {
         let letters = argument.strip_prefix('-').unwrap_or_default();
         !letters.is_empty() && letters.chars().all(|c| matches!(c, 'n' | 'e' | 'E'))
     };
-    let options = call.args.iter().take_while(|argument| is_option(argument)).count();
+    let options = call
+        .args
+        .iter()
+        .take_while(|argument| is_option(argument))
+        .count();
     for letter in call.args[..options].concat().chars() {
         match letter {
             'n' => newline = false,
@@ -66,7 +70,11 @@ pub(super) async fn wc(mut call: Call<'_>) -> Outcome {
                 in_word = !blank;
             }
         }
-        let name = if arguments.operands.is_empty() { "" } else { &operand };
+        let name = if arguments.operands.is_empty() {
+            ""
+        } else {
+            &operand
+        };
         report(&mut call, &counts, all, &arguments, name).await?;
         total.lines += counts.lines;
         total.words += counts.words;
@@ -88,14 +96,20 @@ async fn report(
     let shown: Vec<usize> = [
         (all || arguments.has('l'), counts.lines),
         (all || arguments.has('w'), counts.words),
-        (all || arguments.has('c') || arguments.has('m'), counts.bytes),
+        (
+            all || arguments.has('c') || arguments.has('m'),
+            counts.bytes,
+        ),
     ]
     .into_iter()
     .filter_map(|(wanted, count)| wanted.then_some(count))
     .collect();
     let mut line = match shown[..] {
         [one] => one.to_string(),
-        _ => shown.iter().map(|count| format!("{count:>9} ")).collect::<String>(),
+        _ => shown
+            .iter()
+            .map(|count| format!("{count:>9} "))
+            .collect::<String>(),
     };
     if shown.len() > 1 {
         line.pop();
@@ -114,9 +128,9 @@ pub(super) async fn sort(mut call: Call<'_>) -> Outcome {
     let number = |line: &[u8]| {
         let text = String::from_utf8_lossy(line);
         let text = text.trim_start();
-        let end = text.char_indices().find(|(at, c)| {
-            !(c.is_ascii_digit() || (*at == 0 && *c == '-'))
-        });
+        let end = text
+            .char_indices()
+            .find(|(at, c)| !(c.is_ascii_digit() || (*at == 0 && *c == '-')));
         let end = end.map_or(text.len(), |(at, _)| at);
         text[..end].parse::<i64>().unwrap_or(0)
     };
@@ -165,7 +179,8 @@ pub(super) async fn cut(mut call: Call<'_>) -> Outcome {
     let arguments = call.arguments_now("d:f:c:s").await?;
     let list = arguments.value('f').or(arguments.value('c'));
     let Some(ranges) = list.and_then(ranges) else {
-        call.complain("expected a list of bytes, characters, or fields").await;
+        call.complain("expected a list of bytes, characters, or fields")
+            .await;
         return Ok(1);
     };
     let delimiter = arguments.value('d').unwrap_or("\t").to_owned();
@@ -184,7 +199,10 @@ pub(super) async fn cut(mut call: Call<'_>) -> Outcome {
             let line = line.trim_end_matches('\n');
             let kept = if arguments.has('c') {
                 let chars = line.chars().enumerate();
-                chars.filter(|(at, _)| is_in(&ranges, at + 1)).map(|(_, c)| c).collect()
+                chars
+                    .filter(|(at, _)| is_in(&ranges, at + 1))
+                    .map(|(_, c)| c)
+                    .collect()
             } else if !line.contains(&delimiter) {
                 if arguments.has('s') {
                     continue;
@@ -192,7 +210,9 @@ pub(super) async fn cut(mut call: Call<'_>) -> Outcome {
                 line.to_owned()
             } else {
                 let fields = line.split(delimiter.as_str()).enumerate();
-                let kept = fields.filter(|(at, _)| is_in(&ranges, at + 1)).map(|(_, field)| field);
+                let kept = fields
+                    .filter(|(at, _)| is_in(&ranges, at + 1))
+                    .map(|(_, field)| field);
                 kept.collect::<Vec<_>>().join(&delimiter)
             };
             call.write(format!("{kept}\n").as_bytes()).await?;
@@ -202,7 +222,9 @@ pub(super) async fn cut(mut call: Call<'_>) -> Outcome {
 }
 
 fn is_in(ranges: &[(usize, usize)], number: usize) -> bool {
-    ranges.iter().any(|(first, last)| (*first..=*last).contains(&number))
+    ranges
+        .iter()
+        .any(|(first, last)| (*first..=*last).contains(&number))
 }
 
 /// `1,3-5,7-` as first and last numbers.
@@ -213,8 +235,16 @@ fn ranges(list: &str) -> Option<Vec<(usize, usize)>> {
             Some((number, number))
         }
         Some((first, last)) => {
-            let first = if first.is_empty() { 1 } else { first.parse().ok()? };
-            let last = if last.is_empty() { usize::MAX } else { last.parse().ok()? };
+            let first = if first.is_empty() {
+                1
+            } else {
+                first.parse().ok()?
+            };
+            let last = if last.is_empty() {
+                usize::MAX
+            } else {
+                last.parse().ok()?
+            };
             Some((first, last))
         }
     };
@@ -223,7 +253,10 @@ fn ranges(list: &str) -> Option<Vec<(usize, usize)>> {
 
 pub(super) async fn tr(mut call: Call<'_>) -> Outcome {
     let arguments = call.arguments_now("+dsc").await?;
-    let mut sets = arguments.operands.iter().map(|operand| bytes_of_set(operand));
+    let mut sets = arguments
+        .operands
+        .iter()
+        .map(|operand| bytes_of_set(operand));
     let (from, to) = match (sets.next(), sets.next()) {
         (Some(from), to) if to.is_some() || arguments.has('d') || arguments.has('s') => {
             (from, to.unwrap_or_default())

@@ -253,7 +253,9 @@ impl<'t, N: Names> Reader<'t, N> {
                     Some(digits) => (-1, digits),
                     None => (1, text.strip_prefix('+').unwrap_or(text)),
                 };
-                Ok(constant(digits).ok_or(ArithmeticError::Syntax)?.wrapping_mul(sign))
+                Ok(constant(digits)
+                    .ok_or(ArithmeticError::Syntax)?
+                    .wrapping_mul(sign))
             }
             _ => Ok(0),
         }

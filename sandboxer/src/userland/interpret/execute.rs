@@ -3,9 +3,7 @@
 use futures::future::{BoxFuture, join_all};
 
 use super::{Input, Interpreter, Outcome, Output, Unwind, matches};
-use crate::userland::syntax::{
-    AndOr, Command, Connector, List, Pipeline, Redirect, Shape, Word,
-};
+use crate::userland::syntax::{AndOr, Command, Connector, List, Pipeline, Redirect, Shape, Word};
 
 impl Interpreter {
     /// Runs commands one after the other.

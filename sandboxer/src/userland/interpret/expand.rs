@@ -105,7 +105,11 @@ impl Interpreter {
                 name,
                 substitution,
                 quoted,
-            } => return self.parameter(name, substitution, *quoted, mode, fields).await,
+            } => {
+                return self
+                    .parameter(name, substitution, *quoted, mode, fields)
+                    .await;
+            }
         };
         self.check(added).await
     }
@@ -233,7 +237,11 @@ impl Interpreter {
         let separators = self.separators();
         if mode == Mode::Whole || (quoted && name == "*") {
             let between = match name {
-                "*" => separators.chars().next().map(String::from).unwrap_or_default(),
+                "*" => separators
+                    .chars()
+                    .next()
+                    .map(String::from)
+                    .unwrap_or_default(),
                 _ => " ".to_owned(),
             };
             let joined = self.parameters.join(&between);
@@ -319,6 +327,8 @@ impl Names for ShellNames<'_> {
     }
 
     fn assign(&mut self, name: &str, value: i64) -> bool {
-        Arc::make_mut(self.0).set(name, Some(&value.to_string())).is_ok()
+        Arc::make_mut(self.0)
+            .set(name, Some(&value.to_string()))
+            .is_ok()
     }
 }

@@ -39,7 +39,11 @@ impl Interpreter {
                 // A leading dot has to be stated.
                 let hidden = segment.starts_with('.') || segment.starts_with("\\.");
                 let names = names.iter().filter(|name| hidden || !name.starts_with('.'));
-                next.extend(names.filter(|name| matches(segment, name)).map(|name| shown(name)));
+                next.extend(
+                    names
+                        .filter(|name| matches(segment, name))
+                        .map(|name| shown(name)),
+                );
             }
             next.truncate(self.limits.words);
             paths = next;

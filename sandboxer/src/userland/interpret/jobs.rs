@@ -47,12 +47,12 @@ impl Interpreter {
     /// Starts a command in the background.
     pub(super) async fn start_job(&mut self, command: &Arc<AndOr>) -> u8 {
         let Ok(permit) = Arc::clone(&self.forks).try_acquire_owned() else {
-            self.complain("can't fork: Resource temporarily unavailable").await;
+            self.complain("can't fork: Resource temporarily unavailable")
+                .await;
             return 2;
         };
         let signals = Arc::<Signals>::default();
         let listed = self.world.processes().start(Process {
-            parent: self.pid,
             command: self.name.clone(),
             signals: Arc::clone(&signals),
         });

@@ -92,6 +92,9 @@ pub(super) struct Interpreter {
     pub(super) signals: Arc<Signals>,
     pub(super) traps: Arc<BTreeMap<Signal, Arc<str>>>,
     in_trap: bool,
+    /// Whether a program that it starts takes its place, as by exec(2), and so
+    /// gets its signals.
+    pub(super) replaced: bool,
     /// What the variables were that functions have made local, in their order.
     locals: Vec<(String, Option<Variable>)>,
     /// How many loops are around, for `break`.
@@ -116,7 +119,10 @@ impl Interpreter {
         let setup = world.setup();
         let mut variables = Variables::new(limits.variable_bytes);
         let usual = [
-            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+            (
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            ),
             ("HOSTNAME", setup.hostname.as_str()),
             ("HOME", home(&setup.user)),
         ];
@@ -129,7 +135,11 @@ impl Interpreter {
         }
         let directory = path::absolute("/", &setup.working_directory);
         // A shell's own; they are not exported.
-        for (name, value) in [("PWD", directory.as_str()), ("IFS", " \t\n"), ("OPTIND", "1")] {
+        for (name, value) in [
+            ("PWD", directory.as_str()),
+            ("IFS", " \t\n"),
+            ("OPTIND", "1"),
+        ] {
             let _ = variables.set(name, Some(value));
         }
         let _ = variables.export("PWD");
@@ -150,6 +160,8 @@ impl Interpreter {
             signals,
             traps: Arc::default(),
             in_trap: false,
+            // It only starts the process's command.
+            replaced: true,
             locals: Vec::new(),
             loops: 0,
             condition: false,
@@ -181,6 +193,7 @@ impl Interpreter {
             signals: Arc::default(),
             traps: Arc::default(),
             in_trap: self.in_trap,
+            replaced: false,
             locals: Vec::new(),
             loops: 0,
             condition: self.condition,
@@ -193,6 +206,9 @@ impl Interpreter {
     /// A shell as a program that is started gets it: with what is exported.
     pub(super) fn program(&self) -> Self {
         let mut shell = self.subshell();
+        if self.replaced {
+            shell.signals = Arc::clone(&self.signals);
+        }
         Arc::make_mut(&mut shell.variables).retain_exported();
         // There is always room for it: something of its size was left out.
         let _ = Arc::make_mut(&mut shell.variables).set("IFS", Some(" \t\n"));

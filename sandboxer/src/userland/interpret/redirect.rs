@@ -68,7 +68,10 @@ impl Interpreter {
 
     async fn cannot_open(&self, path: &str, error: FileError) -> Unwind {
         match error {
-            FileError::NotFound => self.refused(&format!("can't open {path}: no such file")).await,
+            FileError::NotFound => {
+                self.refused(&format!("can't open {path}: no such file"))
+                    .await
+            }
             error => self.refused(&format!("can't open {path}: {error}")).await,
         }
     }

@@ -142,7 +142,8 @@ impl Interpreter {
         let script = match self.text_of(file) {
             Ok(script) => script,
             Err(error) => {
-                self.complain(&format!("can't open '{file}': {error}")).await;
+                self.complain(&format!("can't open '{file}': {error}"))
+                    .await;
                 return Ok(2);
             }
         };
@@ -157,7 +158,9 @@ impl Interpreter {
             if let Some(entry) = commands::find(name) {
                 return Found::BuiltIn(entry);
             }
-            let search = PROGRAM_DIRECTORIES.iter().map(|directory| path::join(directory, name));
+            let search = PROGRAM_DIRECTORIES
+                .iter()
+                .map(|directory| path::join(directory, name));
             for candidate in search {
                 if let found @ (Found::Script(_) | Found::Denied) = self.at(&candidate) {
                     return found;

@@ -69,7 +69,10 @@ impl Input {
         let mut line = Vec::new();
         let limit = u64::try_from(at_most).unwrap_or(u64::MAX);
         let mut reader = self.0.lock().await;
-        let _ = (&mut *reader).take(limit).read_until(b'\n', &mut line).await;
+        let _ = (&mut *reader)
+            .take(limit)
+            .read_until(b'\n', &mut line)
+            .await;
         line
     }
 }
@@ -87,7 +90,10 @@ pub(crate) enum WriteError {
 pub(crate) enum Output {
     Stream(Arc<AsyncMutex<Writer>>),
     /// The end of a file.
-    File { world: Arc<World>, path: Arc<str> },
+    File {
+        world: Arc<World>,
+        path: Arc<str>,
+    },
     /// The output of a command substitution: up to so many bytes.
     Captured(Arc<Mutex<Vec<u8>>>, usize),
     Nowhere,

@@ -102,7 +102,9 @@ impl Variables {
     }
 
     pub(crate) fn is_exported(&self, name: &str) -> bool {
-        self.variables.get(name).is_some_and(|variable| variable.exported)
+        self.variables
+            .get(name)
+            .is_some_and(|variable| variable.exported)
     }
 
     /// What a program gets as its environment.
@@ -120,7 +122,9 @@ impl Variables {
     pub(crate) fn retain_exported(&mut self) {
         self.variables.retain(|_, variable| variable.exported);
         let sizes = self.variables.iter();
-        self.bytes = sizes.map(|(name, one)| size(name, one.value.as_deref())).sum();
+        self.bytes = sizes
+            .map(|(name, one)| size(name, one.value.as_deref()))
+            .sum();
     }
 }
 

@@ -133,15 +133,33 @@ pub(crate) enum Substitution {
     /// `${#name}`
     Length,
     /// `-`: another word if it is unset; with a colon, if it is empty, too.
-    Default { word: Word, or_empty: bool },
+    Default {
+        word: Word,
+        or_empty: bool,
+    },
     /// `=`: the same, and assign it.
-    Assign { word: Word, or_empty: bool },
+    Assign {
+        word: Word,
+        or_empty: bool,
+    },
     /// `?`: the same, and fail.
-    Error { word: Word, or_empty: bool },
+    Error {
+        word: Word,
+        or_empty: bool,
+    },
     /// `+`: another word if it is set.
-    Alternative { word: Word, or_empty: bool },
+    Alternative {
+        word: Word,
+        or_empty: bool,
+    },
     /// `#` and `##`
-    RemovePrefix { pattern: Word, longest: bool },
+    RemovePrefix {
+        pattern: Word,
+        longest: bool,
+    },
     /// `%` and `%%`
-    RemoveSuffix { pattern: Word, longest: bool },
+    RemoveSuffix {
+        pattern: Word,
+        longest: bool,
+    },
 }

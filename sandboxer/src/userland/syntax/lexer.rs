@@ -1,7 +1,7 @@
 //! Tokens: operators, words, line ends, and the here-documents behind them.
 
-use super::ast::{HereDocument, Part, Word};
 use super::SyntaxError;
+use super::ast::{HereDocument, Part, Word};
 
 /// Operators, the longer ones first.
 const OPERATORS: [&str; 18] = [

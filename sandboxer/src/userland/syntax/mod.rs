@@ -15,8 +15,8 @@ mod word;
 mod tests;
 
 pub(super) use ast::{
-    AndOr, Command, Connector, HereDocument, Item, List, Part, Pipeline, Redirect, RedirectKind,
-    Shape, Substitution, Word,
+    AndOr, Command, Connector, List, Part, Pipeline, Redirect, RedirectKind, Shape, Substitution,
+    Word,
 };
 pub(super) use parser::parse;
 

@@ -25,17 +25,32 @@ fn what_is_no_script_is_refused_in_a_shells_words() {
     for (text, expected) in [
         ("echo 'a", "syntax error: unterminated quoted string"),
         ("echo \"a", "syntax error: unterminated quoted string"),
-        ("if true", "syntax error: unexpected end of file (expecting \"then\")"),
-        ("if true; then true", "syntax error: unexpected end of file (expecting \"fi\")"),
-        ("while true; do echo", "syntax error: unexpected end of file (expecting \"done\")"),
+        (
+            "if true",
+            "syntax error: unexpected end of file (expecting \"then\")",
+        ),
+        (
+            "if true; then true",
+            "syntax error: unexpected end of file (expecting \"fi\")",
+        ),
+        (
+            "while true; do echo",
+            "syntax error: unexpected end of file (expecting \"done\")",
+        ),
         ("| cat", "syntax error: unexpected \"|\""),
         ("echo )", "syntax error: unexpected \")\""),
         ("fi", "syntax error: unexpected \"fi\""),
-        ("for 1x in a; do :; done", "syntax error: bad for loop variable"),
+        (
+            "for 1x in a; do :; done",
+            "syntax error: bad for loop variable",
+        ),
         ("echo ${x@y}", "syntax error: bad substitution"),
         ("echo ${", "syntax error: bad substitution"),
         ("a && ", "syntax error: unexpected end of file"),
-        ("echo $(", "syntax error: unexpected end of file (expecting \")\")"),
+        (
+            "echo $(",
+            "syntax error: unexpected end of file (expecting \")\")",
+        ),
         ("( )", "syntax error: unexpected \")\""),
         ("echo >", "syntax error: unexpected end of file"),
         ("a;;", "syntax error: unexpected \";;\""),
@@ -46,7 +61,17 @@ fn what_is_no_script_is_refused_in_a_shells_words() {
 
 #[test]
 fn nesting_is_bounded_whatever_it_is_made_of() {
-    for opening in ["(", "$(", "`echo \\`", "if ", "{ ", "\"${x:-", "$((", "f() f() ", "case x in x) "] {
+    for opening in [
+        "(",
+        "$(",
+        "`echo \\`",
+        "if ",
+        "{ ",
+        "\"${x:-",
+        "$((",
+        "f() f() ",
+        "case x in x) ",
+    ] {
         let text = format!("echo; {}", opening.repeat(10_000));
         assert!(parsed(&text).is_err(), "{opening}");
     }
@@ -59,14 +84,20 @@ fn nesting_is_bounded_whatever_it_is_made_of() {
 #[test]
 fn a_script_that_is_too_long_is_not_read() {
     let text = "#".repeat((1 << 16) + 1);
-    assert_eq!(message(&text), "syntax error: a script of more than 65536 bytes");
+    assert_eq!(
+        message(&text),
+        "syntax error: a script of more than 65536 bytes"
+    );
 }
 
 #[test]
 fn quotes_keep_text_as_it_stands() {
     assert_eq!(
         words(r#"a'b c'"d"\e"#),
-        [Word(vec![Part::Plain("a".into()), Part::Quoted("b cde".into())])]
+        [Word(vec![
+            Part::Plain("a".into()),
+            Part::Quoted("b cde".into())
+        ])]
     );
     assert_eq!(words(r#""" ''"#).len(), 2);
     assert_eq!(words("a#b #c"), [Word(vec![Part::Plain("a#b".into())])]);

@@ -297,9 +297,7 @@ impl Lexer<'_> {
     fn parameter_name(&mut self) -> Result<String, SyntaxError> {
         match self.char() {
             Some(c) if is_name_start(c) => Ok(self.take_while(is_name_char).to_owned()),
-            Some(c) if c.is_ascii_digit() => {
-                Ok(self.take_while(|c| c.is_ascii_digit()).to_owned())
-            }
+            Some(c) if c.is_ascii_digit() => Ok(self.take_while(|c| c.is_ascii_digit()).to_owned()),
             Some(c) if is_special(c) => {
                 self.bump();
                 Ok(c.to_string())

@@ -8,7 +8,9 @@ use super::*;
 
 /// Runs a script for at most an hour of paused time.
 async fn bounded(script: &str) -> Option<Answer> {
-    tokio::time::timeout(Duration::from_secs(3600), sh(script)).await.ok()
+    tokio::time::timeout(Duration::from_secs(3600), sh(script))
+        .await
+        .ok()
 }
 
 #[tokio::test(start_paused = true)]
@@ -23,7 +25,10 @@ async fn recursion_ends_with_a_message() {
         "x='eval \"$x\"'; eval \"$x\"",
     ] {
         let found = bounded(script).await.expect(script);
-        assert!(found.stderr.contains("nested more than 48 deep"), "{script} {found:?}");
+        assert!(
+            found.stderr.contains("nested more than 48 deep"),
+            "{script} {found:?}"
+        );
     }
 }
 
@@ -38,10 +43,19 @@ async fn what_grows_without_end_is_stopped() {
     for (script, message) in [
         ("x=a; while true; do x=$x$x; done", "sh: "),
         ("x=$(yes)", ""),
-        ("i=0; while true; do i=$((i+1)); export v$i=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa || exit; done", "out of memory"),
-        ("while true; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa >> /tmp/x || exit; done", "No space left"),
+        (
+            "i=0; while true; do i=$((i+1)); export v$i=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa || exit; done",
+            "out of memory",
+        ),
+        (
+            "while true; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa >> /tmp/x || exit; done",
+            "No space left",
+        ),
         ("printf '%999999999999s' a | wc -c", ""),
-        ("i=0; while mkdir /tmp/$i; do i=$((i+1)); done", "No space left"),
+        (
+            "i=0; while mkdir /tmp/$i; do i=$((i+1)); done",
+            "No space left",
+        ),
     ] {
         let found = bounded(script).await.expect(script);
         assert!(found.stderr.contains(message), "{script}");
@@ -53,8 +67,13 @@ async fn what_grows_without_end_is_stopped() {
 async fn a_loop_that_never_waits_is_slowed_down() {
     let world = world();
     let script = "i=0; while true; do i=$((i+1)); echo $i > /tmp/i; done";
-    let running = run_with(&world, &["sh", "-c", script], "");
-    assert!(tokio::time::timeout(Duration::from_secs(20), running).await.is_err());
+    let argv = ["sh", "-c", script];
+    let running = run_with(&world, &argv, "");
+    assert!(
+        tokio::time::timeout(Duration::from_secs(20), running)
+            .await
+            .is_err()
+    );
     let found = run_with(&world, &["cat", "/tmp/i"], "").await;
     let rounds: u64 = found.stdout.trim().parse().unwrap();
     assert!(rounds < 100_000, "{rounds}");
@@ -76,16 +95,132 @@ async fn a_writer_that_nobody_reads_ends() {
 
 fn words() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
-        "if", "then", "fi", "while", "do", "done", "for", "in", "case", "esac", "x", "x=1", "$x",
-        "\"$x\"", "${x:-a}", "${x%", "}", "$(", ")", "(", "{", ";", "&&", "||", "|", "&", "\n",
-        "!", ">", "<", ">>", "/tmp/f", "2>&1", "<<E", "E\n", "*", "[", "]", "test", "echo", "cat",
-        "grep", "printf", "%d", "-n", "head", "tail", "wc", "seq", "3", "tr", "a-z", "cut", "-f1",
-        "sort", "read", "set", "--", "shift", "eval", "trap", "EXIT", "wait", "kill", "$!", "$$",
-        "sleep", "1", "timeout", "env", "sh", "-c", "exec", "exit", "return", "break", "continue",
-        "f()", "f", "local", "export", "unset", "cd", "..", "ls", "-l", "-R", "/", "rm", "-rf",
-        "cp", "mv", "mkdir", "-p", "dd", "if=/dev/zero", "of=/tmp/d", "bs=1k", "count=3", "date",
-        "+%s", "find", "-name", "stat", "-c", "chmod", "+x", "id", "ps", "pgrep", "sysctl", "df",
-        "'", "\"", "`", "\\", "$((", "1+", "))", "~", "#", "é", "%s\\n", "tee", "uniq", "yes",
+        "if",
+        "then",
+        "fi",
+        "while",
+        "do",
+        "done",
+        "for",
+        "in",
+        "case",
+        "esac",
+        "x",
+        "x=1",
+        "$x",
+        "\"$x\"",
+        "${x:-a}",
+        "${x%",
+        "}",
+        "$(",
+        ")",
+        "(",
+        "{",
+        ";",
+        "&&",
+        "||",
+        "|",
+        "&",
+        "\n",
+        "!",
+        ">",
+        "<",
+        ">>",
+        "/tmp/f",
+        "2>&1",
+        "<<E",
+        "E\n",
+        "*",
+        "[",
+        "]",
+        "test",
+        "echo",
+        "cat",
+        "grep",
+        "printf",
+        "%d",
+        "-n",
+        "head",
+        "tail",
+        "wc",
+        "seq",
+        "3",
+        "tr",
+        "a-z",
+        "cut",
+        "-f1",
+        "sort",
+        "read",
+        "set",
+        "--",
+        "shift",
+        "eval",
+        "trap",
+        "EXIT",
+        "wait",
+        "kill",
+        "$!",
+        "$$",
+        "sleep",
+        "1",
+        "timeout",
+        "env",
+        "sh",
+        "-c",
+        "exec",
+        "exit",
+        "return",
+        "break",
+        "continue",
+        "f()",
+        "f",
+        "local",
+        "export",
+        "unset",
+        "cd",
+        "..",
+        "ls",
+        "-l",
+        "-R",
+        "/",
+        "rm",
+        "-rf",
+        "cp",
+        "mv",
+        "mkdir",
+        "-p",
+        "dd",
+        "if=/dev/zero",
+        "of=/tmp/d",
+        "bs=1k",
+        "count=3",
+        "date",
+        "+%s",
+        "find",
+        "-name",
+        "stat",
+        "-c",
+        "chmod",
+        "+x",
+        "id",
+        "ps",
+        "pgrep",
+        "sysctl",
+        "df",
+        "'",
+        "\"",
+        "`",
+        "\\",
+        "$((",
+        "1+",
+        "))",
+        "~",
+        "#",
+        "é",
+        "%s\\n",
+        "tee",
+        "uniq",
+        "yes",
     ])
 }
 

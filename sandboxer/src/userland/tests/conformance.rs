@@ -17,7 +17,12 @@ async fn a_programs_path_is_as_good_as_its_name() {
 async fn standard_input_is_read() {
     let found = run_with(&world(), &["cat"], "hello\n").await;
     assert_eq!(found, answer("hello\n", "", 0));
-    let found = run_with(&world(), &["sh"], "for x in a b\ndo echo $x\ndone\nexit 3\necho no\n").await;
+    let found = run_with(
+        &world(),
+        &["sh"],
+        "for x in a b\ndo echo $x\ndone\nexit 3\necho no\n",
+    )
+    .await;
     assert_eq!(found, answer("a\nb\n", "", 3));
 }
 
@@ -55,15 +60,35 @@ async fn a_containers_description_is_found_by_its_commands() {
         ..Setup::default()
     }));
     for (script, stdout, stderr, code) in [
-        ("grep CapEff /proc/self/status", "CapEff:\t0000000000001000\n", "", 0),
-        ("grep NoNewPrivs /proc/self/status", "NoNewPrivs:\t1\n", "", 0),
+        (
+            "grep CapEff /proc/self/status",
+            "CapEff:\t0000000000001000\n",
+            "",
+            0,
+        ),
+        (
+            "grep NoNewPrivs /proc/self/status",
+            "NoNewPrivs:\t1\n",
+            "",
+            0,
+        ),
         ("cat /proc/sys/kernel/shm_rmid_forced", "1\n", "", 0),
         ("id", "uid=1000 gid=2000 groups=2000,3000\n", "", 0),
         ("id -G", "2000 3000\n", "", 0),
         ("whoami", "", "whoami: unknown uid 1000\n", 1),
         ("pwd", "/data\n", "", 0),
-        ("echo $GREETING > x; echo $?", "1\n", "sh: can't create x: Permission denied\n", 0),
-        ("touch /tmp/x", "", "touch: /tmp/x: Read-only file system\n", 1),
+        (
+            "echo $GREETING > x; echo $?",
+            "1\n",
+            "sh: can't create x: Permission denied\n",
+            0,
+        ),
+        (
+            "touch /tmp/x",
+            "",
+            "touch: /tmp/x: Read-only file system\n",
+            1,
+        ),
         ("printenv GREETING", "hello world\n", "", 0),
     ] {
         let found = run_with(&world, &["sh", "-c", script], "").await;
@@ -92,7 +117,11 @@ async fn a_loop_that_sleeps_keeps_time_until_it_is_dropped() {
 async fn a_signal_ends_what_does_not_trap_it() {
     for (script, stdout, code) in [
         ("sleep 100", "", 143),
-        ("trap 'echo bye; exit 3' TERM; while true; do sleep 1; done", "bye\n", 3),
+        (
+            "trap 'echo bye; exit 3' TERM; while true; do sleep 1; done",
+            "bye\n",
+            3,
+        ),
         ("trap 'echo bye; exit 3' TERM; sleep 100 & wait", "bye\n", 3),
         ("trap '' TERM; sleep 5; echo survived", "survived\n", 0),
     ] {

@@ -93,9 +93,15 @@ pub(super) fn tree(setup: &Setup, programs: &'static [&'static str]) -> Tree {
         let mountinfo = proc_mountinfo(&mounts);
         tree.place(&format!("{proc}/mountinfo"), read_only(mountinfo));
     }
-    let cmdline = setup.command.iter().fold(String::new(), |all, argument| all + argument + "\0");
+    let cmdline = setup
+        .command
+        .iter()
+        .fold(String::new(), |all, argument| all + argument + "\0");
     tree.place("/proc/1/cmdline", read_only(cmdline));
-    let stated = setup.sysctls.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let stated = setup
+        .sysctls
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in SYSCTLS.into_iter().chain(stated) {
         // A slash in a parameter's name stands for a dot, sysctl(8).
         let relative: String = name.chars().map(exchange_dot_and_slash).collect();
@@ -110,7 +116,10 @@ pub(super) fn tree(setup: &Setup, programs: &'static [&'static str]) -> Tree {
         tree.place_directory(&mount.target, mode);
     }
     for (path, content) in &setup.files {
-        tree.place(&absolute("/", path), node(0o644, Kind::File(content.clone())));
+        tree.place(
+            &absolute("/", path),
+            node(0o644, Kind::File(content.clone())),
+        );
     }
     tree
 }
@@ -142,9 +151,17 @@ fn mounts(setup: &Setup) -> Vec<Mount> {
         mounts.insert(0, implied("overlay", "/", &["rw", "relatime"]));
     }
     if !mounts.iter().any(|mount| mount.target == "/proc") {
-        mounts.push(implied("proc", "/proc", &["rw", "nosuid", "nodev", "noexec"]));
+        mounts.push(implied(
+            "proc",
+            "/proc",
+            &["rw", "nosuid", "nodev", "noexec"],
+        ));
     }
-    mounts.push(implied("proc", "/proc/sys", &["ro", "nosuid", "nodev", "noexec"]));
+    mounts.push(implied(
+        "proc",
+        "/proc/sys",
+        &["ro", "nosuid", "nodev", "noexec"],
+    ));
     mounts
 }
 
@@ -180,7 +197,11 @@ fn group(setup: &Setup) -> String {
 fn status(setup: &Setup, pid: u32) -> String {
     let user = &setup.user;
     let (uid, gid) = (user.uid, user.gid);
-    let groups: String = user.groups.iter().map(|group| format!("{group} ")).collect();
+    let groups: String = user
+        .groups
+        .iter()
+        .map(|group| format!("{group} "))
+        .collect();
     let sets = setup.capabilities;
     let seccomp = match setup.seccomp {
         Seccomp::Disabled => 0,

@@ -26,7 +26,7 @@ pub use error::FileError;
 pub(super) use files::{KERNEL_RELEASE, exchange_dot_and_slash};
 pub use mounts::Mount;
 pub(super) use mounts::mount_of;
-pub(super) use processes::{INIT, Process, Processes, Running};
+pub(super) use processes::{INIT, Process, Processes};
 pub use processes::{Signal, Signals};
 pub use setup::{Seccomp, Setup};
 pub(super) use tree::{Device, Kind, Node, Opening, PROGRAM_DIRECTORIES, Tree};

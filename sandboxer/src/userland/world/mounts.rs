@@ -28,7 +28,10 @@ impl Mount {
         let access = if self.is_read_only() { "ro" } else { "rw" };
         let rest = self.options.iter().map(String::as_str);
         let rest = rest.filter(|option| !matches!(*option, "ro" | "rw" | "bind" | "rbind"));
-        std::iter::once(access).chain(rest).collect::<Vec<_>>().join(",")
+        std::iter::once(access)
+            .chain(rest)
+            .collect::<Vec<_>>()
+            .join(",")
     }
 }
 
@@ -88,7 +91,11 @@ mod tests {
 
     #[test]
     fn a_path_is_on_the_innermost_mount() {
-        let mounts = [mount("/", &["ro"]), mount("/tmp", &[]), mount("/tmp/x", &["ro"])];
+        let mounts = [
+            mount("/", &["ro"]),
+            mount("/tmp", &[]),
+            mount("/tmp/x", &["ro"]),
+        ];
         let read_only = |path| mount_of(&mounts, path).unwrap().is_read_only();
         assert!(read_only("/etc") && !read_only("/tmp/a") && read_only("/tmp/x/y"));
         assert!(read_only("/tmpfile"));

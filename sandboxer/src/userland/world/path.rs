@@ -65,10 +65,19 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_path_are_told_apart() {
-        assert_eq!((parent("/a/b"), parent("/a"), parent("/")), ("/a", "/", "/"));
-        assert_eq!((base_name("/a/b/"), base_name("/"), base_name("x")), ("b", "/", "x"));
+        assert_eq!(
+            (parent("/a/b"), parent("/a"), parent("/")),
+            ("/a", "/", "/")
+        );
+        assert_eq!(
+            (base_name("/a/b/"), base_name("/"), base_name("x")),
+            ("b", "/", "x")
+        );
         assert!(is_within("/a/b", "/a") && is_within("/a", "/a") && is_within("/a", "/"));
         assert!(!is_within("/ab", "/a"));
-        assert_eq!((join("/", "x"), join("/a", "x")), ("/x".into(), "/a/x".into()));
+        assert_eq!(
+            (join("/", "x"), join("/a", "x")),
+            ("/x".into(), "/a/x".into())
+        );
     }
 }

@@ -143,14 +143,15 @@ impl Signals {
         let pending = self.pending.load(Ordering::Acquire);
         let mask = self.trapped.load(Ordering::Acquire);
         let wanted = pending & if trapped { mask } else { !mask };
-        (0..64).map(Signal).filter(move |signal| wanted & signal.bit() != 0)
+        (0..64)
+            .map(Signal)
+            .filter(move |signal| wanted & signal.bit() != 0)
     }
 }
 
 /// One line of `ps`.
 #[derive(Debug, Clone)]
 pub(crate) struct Process {
-    pub(crate) parent: u32,
     pub(crate) command: String,
     pub(crate) signals: Arc<Signals>,
 }
@@ -165,7 +166,6 @@ impl Processes {
     /// With a container's first process.
     pub(crate) fn new(command: String) -> Self {
         let init = Process {
-            parent: 0,
             command,
             signals: Arc::default(),
         };
@@ -190,12 +190,19 @@ impl Processes {
 
     pub(crate) fn list(&self) -> Vec<(u32, Process)> {
         let table = self.table.lock();
-        table.1.iter().map(|(pid, one)| (*pid, one.clone())).collect()
+        table
+            .1
+            .iter()
+            .map(|(pid, one)| (*pid, one.clone()))
+            .collect()
     }
 
     pub(crate) fn signals(&self, pid: u32) -> Option<Arc<Signals>> {
         let table = self.table.lock();
-        table.1.get(&pid).map(|process| Arc::clone(&process.signals))
+        table
+            .1
+            .get(&pid)
+            .map(|process| Arc::clone(&process.signals))
     }
 }
 
@@ -246,7 +253,6 @@ mod tests {
     fn a_process_is_listed_while_it_runs() {
         let processes = Arc::new(Processes::new("/pause".to_owned()));
         let running = processes.start(Process {
-            parent: 0,
             command: "sh".to_owned(),
             signals: Arc::default(),
         });

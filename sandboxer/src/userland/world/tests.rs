@@ -57,7 +57,10 @@ fn a_read_only_root_refuses_what_a_volume_in_it_allows() {
         ..Setup::default()
     });
     assert_eq!(write(&world, &root(), "/x", b""), Err(FileError::ReadOnly));
-    assert_eq!(write(&world, &root(), "/etc/hosts", b""), Err(FileError::ReadOnly));
+    assert_eq!(
+        write(&world, &root(), "/etc/hosts", b""),
+        Err(FileError::ReadOnly)
+    );
     assert_eq!(write(&world, &root(), "/data/x", b""), Ok(()));
     assert_eq!(world.tree().remove("/data", &root()), Err(FileError::Busy));
 }
@@ -70,7 +73,10 @@ fn permissions_hold_for_all_but_root() {
         gid: 1000,
         ..User::default()
     };
-    assert_eq!(write(&world, &user, "/etc/hosts", b""), Err(FileError::Denied));
+    assert_eq!(
+        write(&world, &user, "/etc/hosts", b""),
+        Err(FileError::Denied)
+    );
     assert_eq!(write(&world, &user, "/x", b""), Err(FileError::Denied));
     assert_eq!(write(&world, &user, "/tmp/x", b""), Ok(()));
     assert_eq!(world.tree().list("/root", &user), Err(FileError::Denied));
@@ -83,7 +89,10 @@ fn a_directory_is_moved_with_all_in_it() {
     world.tree().make_directory("/tmp/a", &root(), now).unwrap();
     write(&world, &root(), "/tmp/a/x", b"1").unwrap();
     write(&world, &root(), "/tmp/ab", b"2").unwrap();
-    assert_eq!(world.tree().remove("/tmp/a", &root()), Err(FileError::NotEmpty));
+    assert_eq!(
+        world.tree().remove("/tmp/a", &root()),
+        Err(FileError::NotEmpty)
+    );
     let into_itself = world.tree().rename("/tmp/a", "/tmp/a/b", &root());
     assert_eq!(into_itself, Err(FileError::Invalid));
     world.tree().rename("/tmp/a", "/tmp/c", &root()).unwrap();
@@ -97,7 +106,10 @@ fn a_path_through_a_file_is_no_directory() {
     let look = |path| world.tree().look(path).unwrap_err();
     assert_eq!(look("/etc/hosts/x"), FileError::NotADirectory);
     assert_eq!(look("/none/x"), FileError::NotFound);
-    assert_eq!(write(&world, &root(), "/none/x", b""), Err(FileError::NotFound));
+    assert_eq!(
+        write(&world, &root(), "/none/x", b""),
+        Err(FileError::NotFound)
+    );
 }
 
 #[test]
@@ -111,7 +123,10 @@ fn a_description_is_found_in_proc() {
             ..Capabilities::default()
         },
         sysctls: vec![("kernel.shm_rmid_forced".into(), "1".into())],
-        files: vec![("/etc/resolv.conf".into(), b"nameserver 10.0.0.10\n".to_vec())],
+        files: vec![(
+            "/etc/resolv.conf".into(),
+            b"nameserver 10.0.0.10\n".to_vec(),
+        )],
         ..Setup::default()
     });
     let status = read(&world, "/proc/self/status");
@@ -125,8 +140,17 @@ fn a_description_is_found_in_proc() {
 #[test]
 fn programs_are_found_where_path_looks() {
     let world = World::new(Setup::default());
-    assert_eq!(world.tree().look("/usr/bin/cat").unwrap().kind, Kind::Program);
-    assert!(world.tree().list("/bin", &root()).unwrap().contains(&"sh".to_owned()));
+    assert_eq!(
+        world.tree().look("/usr/bin/cat").unwrap().kind,
+        Kind::Program
+    );
+    assert!(
+        world
+            .tree()
+            .list("/bin", &root())
+            .unwrap()
+            .contains(&"sh".to_owned())
+    );
     let removed = world.tree().remove("/bin/cat", &root());
     assert_eq!(removed, Err(FileError::NotPermitted));
 }
@@ -134,7 +158,10 @@ fn programs_are_found_where_path_looks() {
 #[test]
 fn hostile_names_stay_where_they_belong() {
     let world = World::new(Setup {
-        sysctls: vec![("../../etc/passwd".into(), "x".into()), (String::new(), String::new())],
+        sysctls: vec![
+            ("../../etc/passwd".into(), "x".into()),
+            (String::new(), String::new()),
+        ],
         files: vec![("../../..".into(), Vec::new()), (String::new(), Vec::new())],
         working_directory: "/proc/self/status/x".into(),
         ..Setup::default()

@@ -439,7 +439,11 @@ impl Tree {
         if node.kind == Kind::Program {
             return Err(FileError::NotPermitted);
         }
-        if self.mounts.iter().any(|mount| is_within(&mount.target, from)) {
+        if self
+            .mounts
+            .iter()
+            .any(|mount| is_within(&mount.target, from))
+        {
             return Err(FileError::Busy);
         }
         self.check_directory(from, user)?;
