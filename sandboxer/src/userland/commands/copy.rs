@@ -21,9 +21,13 @@ fn pairs(
     if !into && sources.len() > 1 {
         return Err(call.fail(&format!("target '{target}': {}", FileError::NotADirectory)));
     }
-    let place = |source: &String| match into {
-        true => (source.clone(), path::join(target, path::base_name(source))),
-        false => (source.clone(), target.clone()),
+    let place = |source: &String| {
+        let place = if into {
+            path::join(target, path::base_name(source))
+        } else {
+            target.clone()
+        };
+        (source.clone(), place)
     };
     let pairs = sources.iter().map(place).collect();
     Ok((arguments, pairs))

@@ -80,7 +80,7 @@ pub(super) fn formatted(time: SystemTime, format: &str) -> String {
             text.push(c);
             continue;
         }
-        text.push_str(&match chars.next() {
+        let part = match chars.next() {
             Some('Y') => year.to_string(),
             Some('y') => format!("{:02}", year % 100),
             Some('m') => format!("{:02}", month + 1),
@@ -106,10 +106,10 @@ pub(super) fn formatted(time: SystemTime, format: &str) -> String {
             Some('z') => "+0000".to_owned(),
             Some('n') => "\n".to_owned(),
             Some('t') => "\t".to_owned(),
-            Some('%') => "%".to_owned(),
+            Some('%') | None => "%".to_owned(),
             Some(other) => format!("%{other}"),
-            None => "%".to_owned(),
-        });
+        };
+        text.push_str(&part);
     }
     text
 }

@@ -37,10 +37,10 @@ pub(super) async fn env(mut call: Call<'_>) -> Outcome {
     let words: Vec<String> = words.collect();
     if words.is_empty() {
         let exported = shell.variables.exported();
-        let lines: String = exported
+        let lines: Vec<String> = exported
             .map(|(name, value)| format!("{name}={value}\n"))
             .collect();
-        call.write(lines.as_bytes()).await?;
+        call.write(lines.concat().as_bytes()).await?;
         return Ok(0);
     }
     let outcome = shell.run_words(words).await;

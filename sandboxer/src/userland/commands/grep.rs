@@ -112,10 +112,11 @@ async fn search(
         if silent {
             continue;
         }
-        let mut before = prefix.clone();
-        if arguments.has('n') {
-            before.push_str(&format!("{number}:"));
-        }
+        let before = if arguments.has('n') {
+            format!("{prefix}{number}:")
+        } else {
+            prefix.clone()
+        };
         if arguments.has('o') {
             for part in regex.find_iter(&line).filter(|part| !part.is_empty()) {
                 call.write(&[before.as_bytes(), part.as_bytes(), b"\n"].concat())

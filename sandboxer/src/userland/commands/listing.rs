@@ -176,7 +176,7 @@ fn stat_text(call: &Call<'_>, format: &str, name: &str, node: &Node) -> String {
             text.push(c);
             continue;
         }
-        text.push_str(&match chars.next() {
+        let part = match chars.next() {
             Some('n') => name.to_owned(),
             Some('s') => node.size().to_string(),
             Some('a') => format!("{:o}", node.mode),
@@ -194,10 +194,10 @@ fn stat_text(call: &Call<'_>, format: &str, name: &str, node: &Node) -> String {
             .to_owned(),
             Some('Y') => formatted(node.modified, "%s"),
             Some('y') => formatted(node.modified, "%F %T.%N +0000"),
-            Some('%') => "%".to_owned(),
+            Some('%') | None => "%".to_owned(),
             Some(other) => format!("%{other}"),
-            None => "%".to_owned(),
-        });
+        };
+        text.push_str(&part);
     }
     text
 }

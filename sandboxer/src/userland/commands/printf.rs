@@ -33,6 +33,7 @@ struct Printer<'a> {
 
 /// What stands between `%` and the letter.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 struct Spec {
     left: bool,
     zero: bool,

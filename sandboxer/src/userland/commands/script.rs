@@ -102,10 +102,11 @@ async fn from_input(
     Ok(shell.finish(Ok(status)).await)
 }
 
-/// Seconds, minutes, hours or days, with a fraction or not; none for ever.
-fn duration(text: &str) -> Option<Option<Duration>> {
+/// Seconds, minutes, hours or days, with a fraction or not. What is longer than
+/// any duration is the longest one, and so is `infinity`.
+fn duration(text: &str) -> Option<Duration> {
     if matches!(text, "infinity" | "inf") {
-        return Some(None);
+        return Some(Duration::MAX);
     }
     let (number, unit) = match text.strip_suffix(['s', 'm', 'h', 'd']) {
         Some(number) => (number, &text[number.len()..]),
@@ -121,7 +122,7 @@ fn duration(text: &str) -> Option<Option<Duration>> {
             "d" => 86400.0,
             _ => 1.0,
         };
-    Some(Duration::try_from_secs_f64(seconds).ok())
+    Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
 pub(super) async fn sleep(mut call: Call<'_>) -> Outcome {
@@ -129,20 +130,15 @@ pub(super) async fn sleep(mut call: Call<'_>) -> Outcome {
         call.complain("usage: sleep N...").await;
         return Ok(1);
     }
-    let mut total = Some(Duration::ZERO);
+    let mut total = Duration::ZERO;
     for text in call.args.clone() {
-        match duration(&text) {
-            Some(one) => total = total.zip(one).and_then(|(a, b)| a.checked_add(b)),
-            None => {
-                call.complain(&format!("invalid number '{text}'")).await;
-                return Ok(1);
-            }
-        }
+        let Some(one) = duration(&text) else {
+            call.complain(&format!("invalid number '{text}'")).await;
+            return Ok(1);
+        };
+        total = total.saturating_add(one);
     }
-    match total {
-        Some(total) => tokio::time::sleep(total).await,
-        None => std::future::pending().await,
-    }
+    tokio::time::sleep(total).await;
     Ok(0)
 }
 
@@ -171,12 +167,9 @@ pub(super) async fn timeout(mut call: Call<'_>) -> Outcome {
     };
     let mut shell = call.shell.program();
     let running = shell.run_words(words.to_vec());
-    Ok(match time {
-        Some(time) => match tokio::time::timeout(time, running).await {
-            Ok(outcome) => exit_code(outcome, 0),
-            Err(_) => signal,
-        },
-        None => exit_code(running.await, 0),
+    Ok(match tokio::time::timeout(time, running).await {
+        Ok(outcome) => exit_code(outcome, 0),
+        Err(_) => signal,
     })
 }
 
@@ -186,10 +179,10 @@ mod tests {
 
     #[test]
     fn a_duration_has_a_unit_or_is_in_seconds() {
-        assert_eq!(duration("1.5"), Some(Some(Duration::from_millis(1500))));
-        assert_eq!(duration("2m"), Some(Some(Duration::from_secs(120))));
-        assert_eq!(duration("infinity"), Some(None));
-        assert_eq!(duration("1e300"), Some(None));
+        assert_eq!(duration("1.5"), Some(Duration::from_millis(1500)));
+        assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
+        assert_eq!(duration("infinity"), Some(Duration::MAX));
+        assert_eq!(duration("1e300"), Some(Duration::MAX));
         for text in ["", "x", "-1", "NaN", "s", "é"] {
             assert_eq!(duration(text), None, "{text}");
         }

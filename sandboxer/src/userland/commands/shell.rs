@@ -132,10 +132,10 @@ async fn mark(
 pub(super) async fn export(mut call: Call<'_>) -> Outcome {
     if call.args.is_empty() || call.args == ["-p"] {
         let exported = call.shell.variables.exported();
-        let lines: String = exported
+        let lines: Vec<String> = exported
             .map(|(name, value)| format!("export {name}={}\n", quoted(value)))
             .collect();
-        call.write(lines.as_bytes()).await?;
+        call.write(lines.concat().as_bytes()).await?;
         return Ok(0);
     }
     mark(call, Variables::export).await
@@ -178,10 +178,10 @@ pub(super) async fn set(mut call: Call<'_>) -> Outcome {
     let args = std::mem::take(&mut call.args);
     if args.is_empty() {
         let all = call.shell.variables.all();
-        let lines: String = all
+        let lines: Vec<String> = all
             .map(|(name, value)| format!("{name}={}\n", quoted(value)))
             .collect();
-        call.write(lines.as_bytes()).await?;
+        call.write(lines.concat().as_bytes()).await?;
         return Ok(0);
     }
     let mut rest = args.iter();
@@ -400,10 +400,10 @@ pub(super) async fn trap(mut call: Call<'_>) -> Outcome {
     args.retain(|argument| argument != "--");
     if args.is_empty() {
         let traps = call.shell.traps.iter();
-        let lines: String = traps
+        let lines: Vec<String> = traps
             .map(|(signal, action)| format!("trap -- {} {}\n", quoted(action), signal.name()))
             .collect();
-        call.write(lines.as_bytes()).await?;
+        call.write(lines.concat().as_bytes()).await?;
         return Ok(0);
     }
     let resets = args[0] == "-" || Signal::parse(&args[0]).is_some_and(|_| args.len() == 1);

@@ -109,7 +109,8 @@ async fn report(
         _ => shown
             .iter()
             .map(|count| format!("{count:>9} "))
-            .collect::<String>(),
+            .collect::<Vec<_>>()
+            .concat(),
     };
     if shown.len() > 1 {
         line.pop();
@@ -299,10 +300,13 @@ pub(super) async fn tr(mut call: Call<'_>) -> Outcome {
     }
 }
 
+/// Whether a byte is of a class.
+type Class = fn(&u8) -> bool;
+
 /// The bytes that a set such as `a-z\n` or `[:upper:]` has.
 fn bytes_of_set(text: &str) -> Vec<u8> {
     let (bytes, _) = super::printf::unescaped(text);
-    let classes: [(&[u8], fn(&u8) -> bool); 6] = [
+    let classes: [(&[u8], Class); 6] = [
         (b"[:lower:]", u8::is_ascii_lowercase),
         (b"[:upper:]", u8::is_ascii_uppercase),
         (b"[:digit:]", u8::is_ascii_digit),

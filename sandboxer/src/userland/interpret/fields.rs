@@ -20,7 +20,7 @@ pub(super) struct Fields {
     /// A word that more may be added to.
     open: Option<Field>,
     room: usize,
-    max_fields: usize,
+    most: usize,
     /// Blanks of a splitting expansion have just ended a word.
     separated: bool,
 }
@@ -31,7 +31,7 @@ impl Fields {
             done: Vec::new(),
             open: None,
             room: max_bytes,
-            max_fields,
+            most: max_fields,
             separated: false,
         }
     }
@@ -93,7 +93,7 @@ impl Fields {
     /// Ends the word that is open.
     pub(super) fn end(&mut self) -> Result<(), TooLong> {
         if let Some(field) = self.open.take() {
-            if self.done.len() >= self.max_fields {
+            if self.done.len() >= self.most {
                 return Err(TooLong);
             }
             self.done.push(field);

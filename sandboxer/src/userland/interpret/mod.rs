@@ -56,6 +56,7 @@ pub(super) enum Unwind {
 pub(super) type Outcome = Result<u8, Unwind>;
 
 /// Options of `set`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Options {
     /// `-e`
@@ -224,9 +225,9 @@ impl Interpreter {
     /// What a trap that was due came to.
     pub(super) async fn step(&mut self) -> Result<(), Unwind> {
         let step = self.steps.fetch_add(1, Ordering::Relaxed);
-        if step > self.limits.full_speed_steps && step % STEPS_PER_PAUSE == 0 {
+        if step > self.limits.full_speed_steps && step.is_multiple_of(STEPS_PER_PAUSE) {
             tokio::time::sleep(PAUSE).await;
-        } else if step % STEPS_PER_TURN == 0 {
+        } else if step.is_multiple_of(STEPS_PER_TURN) {
             tokio::task::yield_now().await;
         }
         self.run_traps().await

@@ -21,7 +21,7 @@ pub(crate) enum VariableError {
 /// Variables by name, which together hold a bounded number of bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Variables {
-    variables: BTreeMap<String, Variable>,
+    by_name: BTreeMap<String, Variable>,
     bytes: usize,
     limit: usize,
 }
@@ -29,18 +29,18 @@ pub(crate) struct Variables {
 impl Variables {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
-            variables: BTreeMap::new(),
+            by_name: BTreeMap::new(),
             bytes: 0,
             limit,
         }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.variables.get(name)?.value.as_deref()
+        self.by_name.get(name)?.value.as_deref()
     }
 
     pub(crate) fn set(&mut self, name: &str, value: Option<&str>) -> Result<(), VariableError> {
-        let before = self.variables.get(name);
+        let before = self.by_name.get(name);
         if before.is_some_and(|variable| variable.read_only) {
             return Err(VariableError::ReadOnly);
         }
@@ -50,20 +50,20 @@ impl Variables {
             return Err(VariableError::TooLong);
         }
         self.bytes = bytes;
-        let variable = self.variables.entry(name.to_owned()).or_default();
+        let variable = self.by_name.entry(name.to_owned()).or_default();
         variable.value = value.map(str::to_owned);
         Ok(())
     }
 
     pub(crate) fn unset(&mut self, name: &str) -> Result<(), VariableError> {
-        let Some(variable) = self.variables.get(name) else {
+        let Some(variable) = self.by_name.get(name) else {
             return Ok(());
         };
         if variable.read_only {
             return Err(VariableError::ReadOnly);
         }
         self.bytes -= size(name, variable.value.as_deref());
-        self.variables.remove(name);
+        self.by_name.remove(name);
         Ok(())
     }
 
@@ -76,10 +76,10 @@ impl Variables {
     }
 
     fn mark(&mut self, name: &str, mark: impl Fn(&mut Variable)) -> Result<(), VariableError> {
-        if !self.variables.contains_key(name) {
+        if !self.by_name.contains_key(name) {
             self.set(name, None)?;
         }
-        if let Some(variable) = self.variables.get_mut(name) {
+        if let Some(variable) = self.by_name.get_mut(name) {
             mark(variable);
         }
         Ok(())
@@ -87,22 +87,22 @@ impl Variables {
 
     /// A variable as it is, to be put back after a command.
     pub(super) fn snapshot(&self, name: &str) -> Option<Variable> {
-        self.variables.get(name).cloned()
+        self.by_name.get(name).cloned()
     }
 
     /// Puts a variable back as it was.
     pub(super) fn restore(&mut self, name: &str, before: Option<Variable>) {
-        if let Some(now) = self.variables.remove(name) {
+        if let Some(now) = self.by_name.remove(name) {
             self.bytes -= size(name, now.value.as_deref());
         }
         if let Some(before) = before {
             self.bytes += size(name, before.value.as_deref());
-            self.variables.insert(name.to_owned(), before);
+            self.by_name.insert(name.to_owned(), before);
         }
     }
 
     pub(crate) fn is_exported(&self, name: &str) -> bool {
-        self.variables
+        self.by_name
             .get(name)
             .is_some_and(|variable| variable.exported)
     }
@@ -114,14 +114,14 @@ impl Variables {
 
     /// All that have a value.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
-        let variables = self.variables.iter();
+        let variables = self.by_name.iter();
         variables.filter_map(|(name, one)| Some((name.as_str(), one.value.as_deref()?)))
     }
 
     /// Only what a program that is started gets.
     pub(crate) fn retain_exported(&mut self) {
-        self.variables.retain(|_, variable| variable.exported);
-        let sizes = self.variables.iter();
+        self.by_name.retain(|_, variable| variable.exported);
+        let sizes = self.by_name.iter();
         self.bytes = sizes
             .map(|(name, one)| size(name, one.value.as_deref()))
             .sum();

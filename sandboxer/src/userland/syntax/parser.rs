@@ -324,11 +324,10 @@ fn redirect(lexer: &mut Lexer<'_>) -> Result<Option<Redirect>, SyntaxError> {
         }
         _ => None,
     };
-    let operator = match *lexer.peek()? {
-        Token::Operator(
-            operator @ ("<" | ">" | ">>" | ">|" | "<>" | "<&" | ">&" | "<<" | "<<-"),
-        ) => operator,
-        _ => return Ok(None),
+    let Token::Operator(operator @ ("<" | ">" | ">>" | ">|" | "<>" | "<&" | ">&" | "<<" | "<<-")) =
+        *lexer.peek()?
+    else {
+        return Ok(None);
     };
     lexer.next()?;
     let word = match lexer.next()? {

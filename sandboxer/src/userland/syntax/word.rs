@@ -150,8 +150,7 @@ impl Lexer<'_> {
             return;
         };
         let special = match place {
-            Place::Open => true,
-            Place::Braces { quoted: false } => true,
+            Place::Open | Place::Braces { quoted: false } => true,
             Place::Quotes | Place::Arithmetic => matches!(next, '$' | '`' | '"' | '\\' | '\n'),
             Place::Braces { quoted: true } => matches!(next, '$' | '`' | '"' | '\\' | '\n' | '}'),
             Place::Document => matches!(next, '$' | '`' | '\\' | '\n'),

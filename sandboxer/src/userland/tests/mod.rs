@@ -1,4 +1,5 @@
-//! Tests of whole scripts, with the answers that BusyBox gives.
+//! Tests of whole scripts. The answers are those of BusyBox 1.35, except that
+//! names are listed in order and that nothing is said of what a signal ended.
 
 mod bounds;
 mod conformance;

@@ -197,11 +197,8 @@ fn group(setup: &Setup) -> String {
 fn status(setup: &Setup, pid: u32) -> String {
     let user = &setup.user;
     let (uid, gid) = (user.uid, user.gid);
-    let groups: String = user
-        .groups
-        .iter()
-        .map(|group| format!("{group} "))
-        .collect();
+    let groups = user.groups.iter().map(|group| format!("{group} "));
+    let groups = groups.collect::<Vec<_>>().concat();
     let sets = setup.capabilities;
     let seccomp = match setup.seccomp {
         Seccomp::Disabled => 0,
