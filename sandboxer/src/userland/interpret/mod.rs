@@ -376,11 +376,11 @@ impl Interpreter {
     }
 
     /// The content of a file; empty if it cannot be had.
-    pub(super) fn bytes_of(&self, path: &str) -> Vec<u8> {
+    pub(super) fn bytes_of(&self, path: &str) -> Arc<Vec<u8>> {
         let node = self.world.tree().read(&self.path(path), self.user());
         match node.map(|node| node.kind) {
             Ok(Kind::File(content)) => content,
-            _ => Vec::new(),
+            _ => Arc::default(),
         }
     }
 

@@ -48,7 +48,7 @@ impl Input {
     /// The content that a file has now.
     pub(crate) fn of_file(node: Node) -> Self {
         match node.kind {
-            Kind::File(content) => Self::of_bytes(content),
+            Kind::File(content) => Self::new(Box::new(Cursor::new(Shared(content)))),
             Kind::Device(Device::Zero | Device::Full) => Self::new(Box::new(tokio::io::repeat(0))),
             // Nobody may rely on its being random: it is the same every time.
             Kind::Device(Device::Random) => Self::new(Box::new(tokio::io::repeat(0x5a))),
@@ -74,6 +74,15 @@ impl Input {
             .read_until(b'\n', &mut line)
             .await;
         line
+    }
+}
+
+/// A file's content as something that can be read.
+struct Shared(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 

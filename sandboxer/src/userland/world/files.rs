@@ -1,6 +1,7 @@
 //! The files that every container has, made from its description.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::mounts::{Mount, proc_mountinfo, proc_mounts};
 use super::path::absolute;
@@ -57,8 +58,8 @@ pub(super) fn tree(setup: &Setup, programs: &'static [&'static str]) -> Tree {
         gid: 0,
         modified: setup.now,
     };
-    let file = |text: String| node(0o644, Kind::File(text.into_bytes()));
-    let read_only = |text: String| node(0o444, Kind::File(text.into_bytes()));
+    let file = |text: String| node(0o644, Kind::File(Arc::new(text.into_bytes())));
+    let read_only = |text: String| node(0o444, Kind::File(Arc::new(text.into_bytes())));
 
     for directory in PROGRAM_DIRECTORIES {
         tree.place_directory(directory, 0o755);
@@ -118,7 +119,7 @@ pub(super) fn tree(setup: &Setup, programs: &'static [&'static str]) -> Tree {
     for (path, content) in &setup.files {
         tree.place(
             &absolute("/", path),
-            node(0o644, Kind::File(content.clone())),
+            node(0o644, Kind::File(Arc::new(content.clone()))),
         );
     }
     tree

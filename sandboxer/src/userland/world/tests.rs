@@ -14,7 +14,7 @@ fn write(world: &World, user: &User, path: &str, bytes: &[u8]) -> Result<(), Fil
 
 fn read(world: &World, path: &str) -> String {
     match world.tree().read(path, &root()).unwrap().kind {
-        Kind::File(content) => String::from_utf8(content).unwrap(),
+        Kind::File(content) => String::from_utf8(content.to_vec()).unwrap(),
         other => panic!("{other:?}"),
     }
 }

@@ -1,6 +1,7 @@
 //! The files of a container, in memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::error::FileError;
@@ -34,7 +35,8 @@ pub(crate) enum Device {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     Directory,
-    File(Vec<u8>),
+    /// Shared with whoever reads it, who sees it as it was then.
+    File(Arc<Vec<u8>>),
     Device(Device),
     /// A built-in command.
     Program,
@@ -324,7 +326,7 @@ impl Tree {
             Ok(node) if node.kind == Kind::Program => return Err(FileError::Denied),
             Ok(_) => {}
             Err(FileError::NotFound) => {
-                return self.insert_new(path, Kind::File(Vec::new()), 0o644, user, now);
+                return self.insert_new(path, Kind::File(Arc::default()), 0o644, user, now);
             }
             Err(error) => return Err(error),
         }
@@ -336,7 +338,7 @@ impl Tree {
         }
         self.check_writable(path)?;
         if opening == Opening::Truncate {
-            self.replace(path, Vec::new(), now)?;
+            self.empty(path, now);
         }
         Ok(())
     }
@@ -357,7 +359,7 @@ impl Tree {
             Kind::Program => Err(FileError::Denied),
             Kind::File(_) if bytes.len() > room => Err(FileError::NoSpace),
             Kind::File(content) => {
-                content.extend_from_slice(bytes);
+                Arc::make_mut(content).extend_from_slice(bytes);
                 self.bytes += bytes.len();
                 node.modified = now;
                 Ok(())
@@ -365,18 +367,14 @@ impl Tree {
         }
     }
 
-    fn replace(&mut self, path: &str, with: Vec<u8>, now: SystemTime) -> Result<(), FileError> {
-        let room = self.capacity.bytes.saturating_sub(self.bytes);
-        let node = self.nodes.get_mut(path).ok_or(FileError::NotFound)?;
-        if let Kind::File(content) = &mut node.kind {
-            if with.len() > room + content.len() {
-                return Err(FileError::NoSpace);
-            }
-            self.bytes = self.bytes - content.len() + with.len();
-            *content = with;
+    fn empty(&mut self, path: &str, now: SystemTime) {
+        if let Some(node) = self.nodes.get_mut(path)
+            && let Kind::File(content) = &mut node.kind
+        {
+            self.bytes -= content.len();
+            *content = Arc::default();
             node.modified = now;
         }
-        Ok(())
     }
 
     /// Makes a directory.
