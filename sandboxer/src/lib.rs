@@ -7,6 +7,7 @@
 //! views of that state. [`resource`] extracts what is asked for, `simulate`
 //! says how processes that do not exist behave, `upstream` tells containerd.
 
+pub mod door;
 pub mod inspect;
 pub mod live;
 pub mod resource;

@@ -1,0 +1,3 @@
+//! Doors of the sandboxer's own, beside those of the sandbox API.
+
+pub mod streaming;
