@@ -3,7 +3,7 @@
 use futures::future::try_join;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::{Mutex, mpsc};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tracing::debug;
@@ -36,11 +36,10 @@ pub(super) async fn run(socket: Socket, protocol: Protocol, streams: Streams, ha
     let (stdout, from_stdout) = duplex(BUFFER_BYTES);
     let (stderr, from_stderr) = duplex(BUFFER_BYTES);
     let (resized, resizes) = mpsc::channel(MAX_RESIZES);
-    let stderr_wanted = streams.stderr && !streams.tty;
     let session = handler(Session {
         stdin: Box::new(stdin),
-        stdout: if streams.stdout { Box::new(stdout) } else { Box::new(tokio::io::sink()) },
-        stderr: if stderr_wanted { Box::new(stderr) } else { Box::new(tokio::io::sink()) },
+        stdout: wanted(stdout, streams.stdout),
+        stderr: wanted(stderr, streams.stderr && !streams.tty),
         resizes,
     });
     let input = Input {
@@ -50,9 +49,13 @@ pub(super) async fn run(socket: Socket, protocol: Protocol, streams: Streams, ha
     };
     let output = async {
         greet(&sink, streams).await?;
-        let copied = try_join(copy(&sink, STDOUT, from_stdout), copy(&sink, STDERR, from_stderr));
-        let (code, copied) = tokio::join!(session, end_or_wait(copied));
-        copied.map(|()| code)
+        let copied = try_join(
+            copy(&sink, STDOUT, from_stdout),
+            copy(&sink, STDERR, from_stderr),
+        );
+        // If the client is gone, the session ends at once.
+        let session = async { Ok(session.await) };
+        try_join(session, copied).await.map(|(code, _)| code)
     };
     tokio::select! {
         () = input.read(source) => debug!("a stream's client went away"),
@@ -64,11 +67,15 @@ pub(super) async fn run(socket: Socket, protocol: Protocol, streams: Streams, ha
     }
 }
 
-/// Ends at once if the client is gone, so that the session does, too.
-async fn end_or_wait(
-    copied: impl Future<Output = Result<((), ()), Error>>,
-) -> Result<(), Error> {
-    copied.await.map(|_| ())
+/// The session's end of a stream. One that the client does not want has ended for
+/// whoever copies it, or the session would never be over.
+fn wanted(stream: DuplexStream, wanted: bool) -> Box<dyn AsyncWrite + Send + Unpin> {
+    if wanted {
+        Box::new(stream)
+    } else {
+        drop(stream);
+        Box::new(tokio::io::sink())
+    }
 }
 
 /// An empty message on the lowest channel that is written to: it tells a client

@@ -23,7 +23,9 @@ pub(super) enum PortsError {
 
 /// The ports that a query such as `port=80&port=443` names.
 pub(super) fn ports(query: &str) -> Result<Vec<u16>, PortsError> {
-    let parameters = query.split('&').filter_map(|parameter| parameter.split_once('='));
+    let parameters = query
+        .split('&')
+        .filter_map(|parameter| parameter.split_once('='));
     let stated = parameters.filter(|(name, _)| *name == "port");
     let numbers = stated.flat_map(|(_, value)| value.split(','));
     let port = |text: &str| match text.parse() {
@@ -49,7 +51,9 @@ async fn echo(mut socket: Socket, ports: &[u16]) -> Result<(), Error> {
     // Each channel opens with its port, the lower byte first.
     for (channel, port) in (0..=u8::MAX).zip(ports.iter().flat_map(|port| [port, port])) {
         let [low, high] = port.to_le_bytes();
-        socket.send(Message::binary(vec![channel, low, high])).await?;
+        socket
+            .send(Message::binary(vec![channel, low, high]))
+            .await?;
     }
     while let Some(message) = socket.next().await {
         let bytes = match message? {
@@ -79,7 +83,10 @@ mod tests {
         assert_eq!(ports("port=80,443"), Ok(vec![80, 443]));
         assert_eq!(ports("x=1"), Err(PortsError::Missing));
         assert_eq!(ports("port=0"), Err(PortsError::Invalid("0".into())));
-        assert_eq!(ports("port=65536"), Err(PortsError::Invalid("65536".into())));
+        assert_eq!(
+            ports("port=65536"),
+            Err(PortsError::Invalid("65536".into()))
+        );
         let many = "port=1&".repeat(129);
         assert_eq!(ports(&many), Err(PortsError::TooMany(129)));
     }

@@ -56,9 +56,14 @@ impl Protocol {
     fn offered(request: &Request<Incoming>) -> Option<Self> {
         let offers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
         let offers = offers.iter().filter_map(|value| value.to_str().ok());
-        let offers: Vec<&str> = offers.flat_map(|list| list.split(',')).map(str::trim).collect();
+        let offers: Vec<&str> = offers
+            .flat_map(|list| list.split(','))
+            .map(str::trim)
+            .collect();
         let known = [Self::V5, Self::V4];
-        known.into_iter().find(|protocol| offers.contains(&protocol.name()))
+        known
+            .into_iter()
+            .find(|protocol| offers.contains(&protocol.name()))
     }
 }
 
@@ -117,7 +122,10 @@ fn answer(tokens: &Tokens, then: &Then, mut request: Request<Incoming>) -> Respo
         let message = "no such stream: its URL is good for one connection within a minute\n";
         return refused(StatusCode::NOT_FOUND, message);
     };
-    let upgrade = request.headers().get(UPGRADE).and_then(|value| value.to_str().ok());
+    let upgrade = request
+        .headers()
+        .get(UPGRADE)
+        .and_then(|value| value.to_str().ok());
     if upgrade.is_some_and(|protocol| protocol.to_ascii_uppercase().starts_with("SPDY/")) {
         let message = "SPDY is not spoken here; use WebSocket with v5.channel.k8s.io or \
                        v4.channel.k8s.io\n";
@@ -139,7 +147,10 @@ fn answer(tokens: &Tokens, then: &Then, mut request: Request<Incoming>) -> Respo
         Err(e) => return refused(StatusCode::BAD_REQUEST, &format!("no WebSocket: {e}\n")),
     };
     let Some(purpose) = tokens.take(purpose, token) else {
-        return refused(StatusCode::NOT_FOUND, "no such stream: it has just been used\n");
+        return refused(
+            StatusCode::NOT_FOUND,
+            "no such stream: it has just been used\n",
+        );
     };
     let name = HeaderValue::from_static(protocol.name());
     response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, name);

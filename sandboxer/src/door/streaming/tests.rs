@@ -24,11 +24,16 @@ async fn server() -> StreamingServer {
 }
 
 async fn connect(server: &StreamingServer, url: &str, protocol: &str) -> Result<Client, Error> {
-    let mut request = url.replace("http://", "ws://").into_client_request().unwrap();
+    let mut request = url
+        .replace("http://", "ws://")
+        .into_client_request()
+        .unwrap();
     let headers = request.headers_mut();
     headers.insert("Sec-WebSocket-Protocol", protocol.parse().unwrap());
     let stream = TcpStream::connect(server.address()).await.unwrap();
-    client_async(request, stream).await.map(|(client, _)| client)
+    client_async(request, stream)
+        .await
+        .map(|(client, _)| client)
 }
 
 /// The status code and the body of what is no switch to WebSocket.
@@ -43,10 +48,17 @@ async fn send(client: &mut Client, bytes: &[u8]) {
     client.send(Message::binary(bytes.to_vec())).await.unwrap();
 }
 
+/// Long past what any answer takes.
+const DEADLINE: std::time::Duration = std::time::Duration::from_secs(20);
+
 /// All that comes, put together by channel, until the server closes.
 async fn received(client: &mut Client) -> [String; 4] {
     let mut channels = [const { Vec::new() }; 4];
-    while let Some(Ok(message)) = client.next().await {
+    let next = async |client: &mut Client| {
+        let next = tokio::time::timeout(DEADLINE, client.next()).await;
+        next.expect("the server says something")
+    };
+    while let Some(Ok(message)) = next(client).await {
         if let Message::Binary(bytes) = message {
             channels[usize::from(bytes[0])].extend_from_slice(&bytes[1..]);
         }
@@ -77,7 +89,9 @@ fn exit(code: u8) -> Handler {
 async fn an_exec_has_its_streams_and_its_exit_code() {
     let server = server().await;
     let url = server.exec(ALL, shout()).unwrap();
-    let mut client = connect(&server, &url, "v4.channel.k8s.io, v5.channel.k8s.io").await.unwrap();
+    let mut client = connect(&server, &url, "v4.channel.k8s.io, v5.channel.k8s.io")
+        .await
+        .unwrap();
     send(&mut client, b"\0hello ").await;
     send(&mut client, b"\0world").await;
     send(&mut client, &[255, 0]).await;
@@ -103,7 +117,11 @@ async fn a_long_output_arrives_whole() {
     let server = server().await;
     let write: Handler = Box::new(|mut session| {
         Box::pin(async move {
-            session.stdout.write_all(&vec![b'x'; 1 << 20]).await.unwrap();
+            session
+                .stdout
+                .write_all(&vec![b'x'; 1 << 20])
+                .await
+                .unwrap();
             0
         })
     });
@@ -154,13 +172,16 @@ async fn a_session_is_dropped_when_its_client_or_the_server_goes() {
         });
         let url = server.exec(ALL, forever).unwrap();
         let client = connect(&server, &url, "v5.channel.k8s.io").await.unwrap();
-        if client_goes {
+        // The one that does not go is kept until the session is seen to be gone.
+        let _kept = if client_goes {
             drop(client);
-            gone.await.unwrap();
+            (Some(server), None)
         } else {
             drop(server);
-            gone.await.unwrap();
-        }
+            (None, Some(client))
+        };
+        let gone = tokio::time::timeout(DEADLINE, gone).await;
+        gone.expect("the session is dropped").unwrap();
     }
 }
 
@@ -212,7 +233,10 @@ async fn a_forwarded_port_echoes() {
     send(&mut client, b"\x01x").await;
     send(&mut client, b"\x04x").await;
     send(&mut client, b"\x02hello").await;
-    assert_eq!(client.next().await.unwrap().unwrap().into_data().to_vec(), b"\x02hello");
+    assert_eq!(
+        client.next().await.unwrap().unwrap().into_data().to_vec(),
+        b"\x02hello"
+    );
 }
 
 #[tokio::test]
