@@ -16,3 +16,4 @@ pub mod slot;
 pub mod store;
 pub mod time;
 mod upstream;
+pub mod userland;
