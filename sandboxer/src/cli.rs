@@ -1,11 +1,13 @@
 //! The command line: flags, environment, and a configuration file below both.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use sandboxer::door::streaming::DEFAULT_LISTEN;
 use sandboxer::inspect::InspectArgs;
 use sandboxer::resource::OnInvalid;
 use sandboxer::store::{Options, Sync, ViewMode};
@@ -128,6 +130,24 @@ pub(crate) struct ServeArgs {
         default_value = "reject"
     )]
     pub(crate) on_invalid: OnInvalid,
+    /// Where Exec, Attach and PortForward of CRI are answered, over WebSocket: an address and
+    /// port, 0 for any free one. Whoever can reach it needs a URL that was given out.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_STREAMING_LISTEN",
+        value_name = "ADDRESS",
+        default_value_t = DEFAULT_LISTEN
+    )]
+    pub(crate) streaming_listen: SocketAddr,
+    /// The exit code of a command in a container that the built-in userland does not know; 127
+    /// is a shell's. With 0 it also says nothing of it, as a probe that finds all well.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_UNKNOWN_COMMAND",
+        value_name = "CODE",
+        default_value_t = 127
+    )]
+    pub(crate) unknown_command: u8,
     /// How long after a signal a process is seen to end. containerd needs the reply to Kill
     /// before the one to Wait: with one thread that order is certain, and the default is no
     /// delay; with more it is 1ms.

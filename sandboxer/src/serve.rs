@@ -9,6 +9,7 @@ use rustix::process::{
     Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
 };
 use sandboxer::door::cri::Cri;
+use sandboxer::door::streaming::StreamingServer;
 use sandboxer::live::{ResourceSlotSandboxer, Settings};
 use sandboxer::store::{DirLock, Journal, Options, Views};
 use sd_notify::NotifyState;
@@ -66,6 +67,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
             1 => Duration::ZERO,
             _ => EXIT_DELAY,
         }),
+        unknown_command: args.unknown_command,
         slowdown_percent: args.test_slowdown,
     };
     let sandboxer = Arc::new(ResourceSlotSandboxer::new(
@@ -75,7 +77,8 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         settings,
         args.containerd_address.as_deref(),
     )?);
-    let cri = Cri::open(Arc::clone(&sandboxer), dir).context("open the door of CRI")?;
+    let streams = StreamingServer::start(args.streaming_listen).await?;
+    let cri = Cri::open(Arc::clone(&sandboxer), dir, streams).context("open the door of CRI")?;
     let address = format!("ttrpc+unix://{}", listen.display());
     info!(
         "Serving {} sandboxes on {}",

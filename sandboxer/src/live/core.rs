@@ -8,10 +8,12 @@ use containerd_sandbox::{Error, ExitSignal, Key, Result};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 
+use super::appender::Appender;
 use super::attached::Attachments;
 use super::gate::Gate;
 use super::observe::{self, Observer};
 use super::table::Table;
+use super::timers::Timers;
 use crate::resource::OnInvalid;
 use crate::simulate::pids::Pids;
 use crate::slot::{Change, Ended, Exit, Slot};
@@ -28,6 +30,8 @@ pub struct Settings {
     /// reply to Kill before the one to Wait. Zero is enough on a runtime with one
     /// thread, where the task that replies to Kill comes first.
     pub exit_delay: Duration,
+    /// The exit code of a command in the toy userland that is not built in.
+    pub unknown_command: u8,
     /// For tests: how much more CPU time everything takes, in percent.
     pub slowdown_percent: u32,
 }
@@ -41,6 +45,9 @@ pub(super) struct Core {
     pub(super) views: Views,
     pub(super) pids: Pids,
     pub(super) gate: Gate,
+    pub(super) timers: Timers,
+    /// Started when the first container writes to a log.
+    pub(super) appender: OnceLock<Option<Appender>>,
     /// containerd, if it is to be told what happens.
     pub(super) publisher: Option<Publisher>,
     /// Who watches the pods of CRI's door.
@@ -334,6 +341,18 @@ impl Core {
         while self.journal.barrier().await.is_err() {
             tokio::time::sleep(RETRY).await;
         }
+    }
+
+    /// Who appends to logs, if the system has a thread for that.
+    pub(super) fn appender(&self) -> Option<Appender> {
+        let start = || match Appender::start() {
+            Ok(appender) => Some(appender),
+            Err(e) => {
+                tracing::warn!("containers have no logs: {e}");
+                None
+            }
+        };
+        self.appender.get_or_init(start).clone()
     }
 
     /// How many sandboxes are live.

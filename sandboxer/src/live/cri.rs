@@ -9,6 +9,7 @@ use super::decode;
 use super::observe::Observer;
 use super::sandbox::ResourceSlotSandbox;
 use super::sandboxer::{ResourceSlotSandboxer, delete};
+use super::setup;
 use crate::resource::ResourceInfo;
 use crate::simulate::life;
 use crate::slot::{self, CriContainer, CriPod, NewContainer, NewProcess, Slot};
@@ -102,6 +103,8 @@ impl ResourceSlotSandbox {
             self.read_pod(|_, _, pod| life::stated_by(&pod.config.annotations))?;
         annotations.extend(life::stated_by(&container.config.annotations));
         let found = ResourceInfo::from_container_config(&container.config, on_invalid)?;
+        let args = setup::command_of_cri(&container.config);
+        let course = life::of_init(&annotations, args)?;
         let new = NewContainer {
             id: id.to_owned(),
             bundle: String::new(),
@@ -109,8 +112,10 @@ impl ResourceSlotSandbox {
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: slot::Stdio::default(),
-                life: life::of_init(&annotations)?,
+                life: course.life,
+                command: course.command,
             },
+            conduct: None,
             cri: Some(Box::new(container)),
         };
         self.append(new).await

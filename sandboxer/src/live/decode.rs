@@ -60,6 +60,7 @@ pub(super) fn sandbox(
         pod: config.and_then(|config| config.metadata).map(Pod::from),
         runtime: options.record.runtime,
         netns: options.netns_path,
+        hints: None,
         cri: None,
     };
     check_lengths(&new)?;
@@ -82,6 +83,7 @@ pub(super) fn pod(id: &str, pod: CriPod, on_invalid: OnInvalid) -> Result<NewSan
         pod: pod.config.metadata.clone().map(Pod::from),
         runtime: String::new(),
         netns: String::new(),
+        hints: None,
         cri: Some(Box::new(pod)),
     };
     check_lengths(&new)?;

@@ -211,6 +211,11 @@ impl Sandbox for ResourceSlotSandbox {
     async fn append_container(&self, id: &str, options: ContainerOptions) -> Result<u32> {
         let _pass = self.core.gate.enter()?;
         let info = decode::container(id, &options, self.core.settings.on_invalid)?;
+        let args = options
+            .spec
+            .process
+            .map_or(Vec::new(), |process| process.args);
+        let course = life::of_init(&options.spec.annotations, args)?;
         let new = NewContainer {
             id: id.to_owned(),
             bundle: options.bundle,
@@ -218,9 +223,10 @@ impl Sandbox for ResourceSlotSandbox {
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: options.stdio.into(),
-                life: life::of_init(&options.spec.annotations)?,
+                life: course.life,
+                command: course.command,
             },
-            cri: None,
+            ..NewContainer::default()
         };
         stdio::check(&new.process.stdio)?;
         self.append(new).await

@@ -16,6 +16,7 @@ use super::observe::{Seen, Step};
 use super::sandbox::ResourceSlotSandbox;
 use super::slowdown::Slowdown;
 use super::table::Table;
+use super::timers::Timers;
 use super::{orphans, process};
 use crate::simulate::pids::Pids;
 use crate::slot::{Change, KILLED, NewSandbox, ProcessId, SandboxState, Slot};
@@ -61,6 +62,7 @@ impl ResourceSlotSandboxer {
                 processes.chain(std::iter::once(slot.sandbox.pid))
             })
             .max();
+        let (timers, queue) = Timers::new();
         let core = Arc::new(Core {
             sandboxes: Table::default(),
             containers: Table::default(),
@@ -68,10 +70,13 @@ impl ResourceSlotSandboxer {
             views,
             pids: Pids::after(last_pid),
             gate: Gate::new(Slowdown::new(settings.slowdown_percent)),
+            timers,
+            appender: OnceLock::new(),
             publisher: containerd.map(Publisher::start).transpose()?,
             observer: OnceLock::new(),
             settings,
         });
+        tokio::spawn(queue.run(Arc::downgrade(&core)));
         let recovered = populate(&core, slots);
         for live in &recovered {
             process::resume_all(&core, live);

@@ -21,6 +21,7 @@ fn open(dir: &Path) -> ResourceSlotSandboxer {
     let settings = Settings {
         on_invalid: OnInvalid::Reject,
         exit_delay: std::time::Duration::ZERO,
+        unknown_command: 127,
         slowdown_percent: 0,
     };
     let views = Views::start(dir, ViewMode::WriteThrough).unwrap();

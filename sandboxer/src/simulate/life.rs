@@ -3,21 +3,47 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use containerd_sandbox::{Error, Process, Result, quoted};
+use containerd_sandbox::{Error, Result, quoted};
 
 use crate::slot::{KILLED, Life};
+use crate::userland;
 
 /// The annotations that say how a container ends.
 const EXIT_AFTER: &str = "resource-slot.kuasar.io/exit-after";
 const EXIT_CODE: &str = "resource-slot.kuasar.io/exit-code";
 const OOM: &str = "resource-slot.kuasar.io/oom";
 
-/// A container's first process runs until it is stopped, whatever its command,
-/// unless its spec's annotations say otherwise.
+/// The longest command with its arguments, in bytes, each with its final NUL: a
+/// quarter of a stack of 8 MiB, execve(2).
+const MAX_ARGS_BYTES: usize = 2 << 20;
+
+/// The exit code of a command that is not found, as a shell gives it.
+const NOT_FOUND: u32 = 127;
+
+/// How a process is going to end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Course {
+    /// By itself.
+    pub(crate) life: Life,
+    /// By what it runs in the toy userland; empty: nothing.
+    pub(crate) command: Vec<String>,
+}
+
+impl From<Life> for Course {
+    fn from(life: Life) -> Self {
+        Self {
+            life,
+            command: Vec::new(),
+        }
+    }
+}
+
+/// A container's first process lives as its annotations say, else as its command
+/// does if the toy userland knows it, else until it is stopped.
 ///
 /// # Errors
 /// `InvalidArgument`, naming the annotation, its value and what would be right.
-pub(crate) fn of_init(annotations: &HashMap<String, String>) -> Result<Life> {
+pub(crate) fn of_init(annotations: &HashMap<String, String>, args: Vec<String>) -> Result<Course> {
     let ends_after = stated(
         annotations,
         EXIT_AFTER,
@@ -34,10 +60,40 @@ pub(crate) fn of_init(annotations: &HashMap<String, String>) -> Result<Life> {
             "annotation {EXIT_AFTER}: missing; {OOM} and {EXIT_CODE} say how a container ends, not when"
         )));
     }
-    Ok(Life {
+    if ends_after.is_none() {
+        return of_command(args, |_| Course::default());
+    }
+    let life = Life {
         ends_after,
         exit_code: if oom { KILLED } else { exit_code.unwrap_or(0) },
         oom,
+    };
+    Ok(life.into())
+}
+
+/// What a command comes to: nothing is run that only waits, and what the toy userland
+/// does not know comes to what `unknown` says.
+fn of_command(args: Vec<String>, unknown: impl FnOnce(Vec<String>) -> Course) -> Result<Course> {
+    let size: usize = args.iter().map(|arg| arg.len() + 1).sum();
+    if size > MAX_ARGS_BYTES {
+        return Err(Error::invalid_argument(format!(
+            "args: {size} bytes, over the limit of {MAX_ARGS_BYTES}"
+        )));
+    }
+    if let Some(idle) = userland::idle(&args) {
+        let life = Life {
+            ends_after: idle.ends_after,
+            exit_code: u32::from(idle.exit_code),
+            oom: false,
+        };
+        return Ok(life.into());
+    }
+    Ok(match args.first() {
+        Some(command) if userland::is_known(command) => Course {
+            command: args,
+            ..Course::default()
+        },
+        _ => unknown(args),
     })
 }
 
@@ -70,51 +126,48 @@ fn stated<T>(
     }
 }
 
-/// A process that exec adds ends at once with 0, as a probe that finds all well.
-/// `false` ends with 1, `sleep N` runs for N seconds, and one with standard
-/// input runs until that ends.
-pub(crate) fn of_exec(process: &Process, has_stdin: bool) -> Life {
-    let mut args = process.args.iter().map(String::as_str);
-    let command = args
-        .next()
-        .map(|path| path.rsplit_once('/').map_or(path, |(_, name)| name));
-    let (ends_after, exit_code) = match (command, args.next()) {
-        (Some("sleep"), Some(seconds)) => (sleep(seconds), 0),
-        (Some("false"), _) => (Some(Duration::ZERO), 1),
-        _ if has_stdin => (None, 0),
-        _ => (Some(Duration::ZERO), 0),
-    };
-    Life {
-        ends_after,
-        exit_code,
-        oom: false,
+/// A process that exec adds runs in the toy userland, which knows what to say of a
+/// command that it does not know.
+///
+/// # Errors
+/// `InvalidArgument` for more arguments than Linux would take.
+pub(crate) fn of_exec(args: Vec<String>, has_stdin: bool) -> Result<Course> {
+    if args.is_empty() {
+        // Nothing is found that could be run.
+        let life = Life {
+            ends_after: Some(Duration::ZERO),
+            exit_code: NOT_FOUND,
+            oom: false,
+        };
+        return Ok(life.into());
     }
-}
-
-/// The argument of `sleep`: seconds, with a fraction or not; `None` for `infinity`.
-fn sleep(seconds: &str) -> Option<Duration> {
-    match seconds.parse::<f64>() {
-        Ok(f64::INFINITY) => None,
-        Ok(seconds) => Some(Duration::try_from_secs_f64(seconds).unwrap_or_default()),
-        Err(_) => Some(Duration::ZERO),
+    if has_stdin {
+        // It may read it.
+        return Ok(Course {
+            command: args,
+            ..Course::default()
+        });
     }
+    of_command(args, |args| Course {
+        command: args,
+        ..Course::default()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn life(args: &[&str], has_stdin: bool) -> Life {
-        let process = Process {
-            args: args.iter().map(ToString::to_string).collect(),
-            terminal: false,
-        };
-        of_exec(&process, has_stdin)
+    fn args(args: &[&str]) -> Vec<String> {
+        args.iter().map(ToString::to_string).collect()
     }
 
     fn annotated(annotations: &[(&str, &str)]) -> Result<Life> {
+        let script = args(&["sh", "-c", "echo hi; sleep 1"]);
         let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-        of_init(&annotations.iter().map(pair).collect())
+        let course = of_init(&annotations.iter().map(pair).collect(), script)?;
+        assert_eq!(course.command.is_empty(), !annotations.is_empty());
+        Ok(course.life)
     }
 
     #[test]
@@ -146,33 +199,34 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_finds_all_well_at_once() {
-        let life = life(&["/bin/grpc_health_probe", "-addr", ":80"], false);
-        assert_eq!((life.ends_after, life.exit_code), (Some(Duration::ZERO), 0));
-    }
-
-    #[test]
-    fn false_fails() {
-        assert_eq!(life(&["/bin/false"], false).exit_code, 1);
-    }
-
-    #[test]
-    fn sleep_runs_as_long_as_it_says() {
-        let after = |arg| life(&["sleep", arg], false).ends_after;
-        assert_eq!(after("1.5"), Some(Duration::from_millis(1500)));
-        assert_eq!(after("infinity"), None);
-        for nonsense in ["x", "-1", "-inf", "NaN", "1e300"] {
-            assert_eq!(after(nonsense), Some(Duration::ZERO), "{nonsense}");
+    fn a_container_whose_command_is_not_known_runs_until_it_is_stopped() {
+        let course = |args: &[&str]| of_init(&HashMap::new(), self::args(args)).unwrap();
+        for endless in [
+            &["/app/server", "--port=80"][..],
+            &["sleep", "infinity"],
+            &[],
+        ] {
+            assert_eq!(course(endless), Course::default(), "{endless:?}");
         }
+        let script = ["sh", "-c", "exit 3"];
+        assert_eq!(course(&script).command, args(&script));
+        assert_eq!(course(&["false"]).life.exit_code, 1);
     }
 
     #[test]
-    fn a_process_with_standard_input_runs_until_that_ends() {
-        assert_eq!(life(&["sh"], true).ends_after, None);
+    fn a_command_that_only_waits_is_timed_and_every_other_run() {
+        let exec = |args: &[&str], stdin| of_exec(self::args(args), stdin).unwrap();
+        let sleeps = exec(&["sleep", "1.5"], false);
+        assert_eq!(sleeps.life.ends_after, Some(Duration::from_millis(1500)));
+        assert!(sleeps.command.is_empty());
+        assert_eq!(exec(&["true"], true).command, ["true"]);
+        assert_eq!(exec(&["/app/probe"], false).command, ["/app/probe"]);
+        assert_eq!(exec(&[], true).life.exit_code, 127);
     }
 
     #[test]
-    fn no_command_at_all_is_no_reason_to_panic() {
-        assert_eq!(life(&[], false).exit_code, 0);
+    fn more_arguments_than_linux_takes_are_refused() {
+        let error = of_exec(vec!["x".repeat(MAX_ARGS_BYTES)], false).unwrap_err();
+        assert!(error.to_string().starts_with("args: "), "{error}");
     }
 }

@@ -157,7 +157,7 @@ mod tests {
             bundle: "/b".to_owned(),
             info,
             process: NewProcess::default(),
-            cri: None,
+            ..NewContainer::default()
         };
         for change in [
             Change::Start,

@@ -6,7 +6,7 @@ use k8s_cri::v1::{
 };
 use prost::Message;
 
-use super::logs;
+use crate::simulate::logs;
 
 /// The runtime handler that pods may ask for by name.
 pub(super) const HANDLER: &str = "resource-slot";

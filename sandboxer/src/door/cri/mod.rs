@@ -22,7 +22,6 @@ mod find;
 mod id;
 mod image_service;
 mod images;
-mod logs;
 mod metrics;
 mod names;
 mod pods;
@@ -44,6 +43,7 @@ use k8s_cri::v1::runtime_service_server::RuntimeServiceServer;
 use tonic::service::Routes;
 use tracing::info;
 
+use crate::door::streaming::StreamingServer;
 use crate::live::ResourceSlotSandboxer;
 use crate::slot::SandboxState;
 use address::Addresses;
@@ -62,16 +62,22 @@ pub struct Cri {
     addresses: Addresses,
     images: Images,
     events: Arc<Events>,
+    streams: StreamingServer,
     outcomes: Outcomes,
 }
 
 impl Cri {
-    /// The services over a sandboxer whose files are in `dir`. Pods that nobody was
-    /// told of before a crash are dropped.
+    /// The services over a sandboxer whose files are in `dir`, with `streams` for
+    /// Exec, Attach and PortForward. Pods that nobody was told of before a crash are
+    /// dropped.
     ///
     /// # Errors
     /// If the images of `dir` cannot be read.
-    pub fn open(sandboxer: Arc<ResourceSlotSandboxer>, dir: &Path) -> Result<Self> {
+    pub fn open(
+        sandboxer: Arc<ResourceSlotSandboxer>,
+        dir: &Path,
+        streams: StreamingServer,
+    ) -> Result<Self> {
         let images = Images::open(dir)?;
         let names = Arc::new(Names::default());
         let events = Arc::new(Events::default());
@@ -99,6 +105,7 @@ impl Cri {
             addresses: Addresses::after(last_address),
             images,
             events,
+            streams,
             outcomes: Outcomes::default(),
         })
     }

@@ -7,8 +7,8 @@ use k8s_cri::v1::{
     PodSandbox, PodSandboxConfig, PodSandboxNetworkStatus, PodSandboxState, PodSandboxStatus,
 };
 
-use super::logs;
 use crate::live::Found;
+use crate::simulate::logs;
 use crate::slot::{CriPod, KILLED, Process, ProcessState, SandboxState, Slot};
 use crate::time::Timestamp;
 
