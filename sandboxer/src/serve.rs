@@ -10,7 +10,7 @@ use rustix::process::{
 };
 use sandboxer::door::cri::Cri;
 use sandboxer::door::streaming::StreamingServer;
-use sandboxer::live::{ResourceSlotSandboxer, Settings};
+use sandboxer::live::{Lives, ResourceSlotSandboxer, Settings};
 use sandboxer::store::{DirLock, Journal, Options, Views};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
@@ -61,7 +61,12 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     let listener = containerd_sandbox::server::bind(&listen)
         .await
         .with_context(|| format!("listen on {}", listen.display()))?;
+    let lives = match &args.lives {
+        Some(file) => Lives::read(file)?,
+        None => Lives::default(),
+    };
     let settings = Settings {
+        lives: Arc::new(lives),
         on_invalid: args.on_invalid,
         exit_delay: args.exit_delay.unwrap_or(match args.threads {
             1 => Duration::ZERO,

@@ -26,6 +26,7 @@ fn sandboxer(dir: &Path) -> Arc<ResourceSlotSandboxer> {
     let settings = Settings {
         on_invalid: OnInvalid::Reject,
         exit_delay: std::time::Duration::ZERO,
+        lives: Arc::default(),
         unknown_command: 127,
         slowdown_percent: 0,
     };
