@@ -13,6 +13,7 @@ use super::sandboxer::{ResourceSlotSandboxer, delete};
 use super::setup;
 use crate::resource::ResourceInfo;
 use crate::simulate::failure::Call;
+use crate::simulate::lives::Pulls;
 use crate::slot::{self, Change, CriContainer, CriPod, NewContainer, NewProcess, Slot};
 
 impl ResourceSlotSandboxer {
@@ -54,6 +55,11 @@ impl ResourceSlotSandboxer {
             read(&live.key, &inner.slot, pod)
         });
         found.collect()
+    }
+
+    /// How images are pulled.
+    pub(crate) fn pulls(&self) -> Pulls {
+        self.core.settings.lives.images()
     }
 
     /// Has somebody watch the pods of CRI's door, once and for all.

@@ -1,5 +1,6 @@
 //! How pods and containers live: by what is said of them, and for all of them.
 
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,6 +22,7 @@ const MAX_LINES_PER_SECOND: f64 = 1000.0;
 #[derive(Debug, Default)]
 pub struct Lives {
     seed: u64,
+    images: Pulls,
     defaults: Stated,
     failures: Vec<(Call, Failure)>,
     /// How many calls of each kind there were.
@@ -32,8 +34,30 @@ pub struct Lives {
 #[serde(deny_unknown_fields, default)]
 struct File {
     seed: u64,
+    images: Pulls,
     defaults: toml::Table,
     fail: Vec<FileFailure>,
+}
+
+/// How images are pulled.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct Pulls {
+    /// The size of every image, in bytes; else each has one made up of its name.
+    pub(crate) size_bytes: Option<u64>,
+    /// How much of an image comes a second, in bytes; else it is there at once.
+    bytes_per_second: Option<NonZeroU64>,
+}
+
+impl Pulls {
+    /// How long an image of this size takes.
+    pub(crate) fn time(self, size_bytes: u64) -> Duration {
+        self.bytes_per_second.map_or(Duration::ZERO, |rate| {
+            // Sizes are far below 2^53.
+            Duration::try_from_secs_f64(size_bytes as f64 / rate.get() as f64)
+                .unwrap_or(Duration::MAX)
+        })
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,6 +120,7 @@ impl Lives {
         let failures = file.fail.iter().map(failure).collect::<Result<_>>()?;
         let lives = Self {
             seed: file.seed,
+            images: file.images,
             defaults,
             failures,
             calls: <[AtomicU64; Call::COUNT]>::default(),
@@ -104,6 +129,11 @@ impl Lives {
         lives.container(Stated::default(), Vec::new(), &[])?;
         lives.pod(Stated::default(), &[])?;
         Ok(lives)
+    }
+
+    /// How images are pulled.
+    pub(crate) fn images(&self) -> Pulls {
+        self.images
     }
 
     /// Counts a call, and fails it if it is to fail.
@@ -288,6 +318,7 @@ mod tests {
                 "[defaults]\nlog-lines-per-second = 1e9",
                 "log-lines-per-second",
             ),
+            ("[images]\nbytes-per-second = 0", "bytes-per-second"),
             ("[[fail]]\ncall = \"dance\"\nwhen = \"internal\"", "dance"),
             ("[[fail]]\ncall = \"start-pod\"\nwhen = \"ok\"", "\"ok\""),
         ] {

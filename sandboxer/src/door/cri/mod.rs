@@ -80,7 +80,7 @@ impl Cri {
         dir: &Path,
         streams: StreamingServer,
     ) -> Result<Self> {
-        let images = Images::open(dir)?;
+        let images = Images::open(dir, sandboxer.pulls())?;
         let names = Arc::new(Names::default());
         let events = Arc::new(Events::default());
         sandboxer.watch_pods({
