@@ -149,6 +149,25 @@ async fn commands_see_what_the_container_was_asked_for_with() {
     assert!(stderr.contains("not found"), "{stderr}");
     let (code, ..) = exec(&cri, &id, &["touch", "/data/x"]).await;
     assert_eq!(code, 1, "the mount is read-only");
+    let mut other = container_config("other");
+    if let Some(context) = other
+        .linux
+        .as_mut()
+        .and_then(|linux| linux.security_context.as_mut())
+    {
+        context.run_as_user = None;
+        context.run_as_username = "nobody".to_owned();
+        context.readonly_paths = vec!["/tmp".to_owned()];
+    }
+    let other = started(&cri, &pod, &other).await;
+    assert_eq!(exec(&cri, &other, &["id", "-un"]).await.1, "nobody\n");
+    let (code, _, stderr) = exec(&cri, &other, &["touch", "/tmp/x"]).await;
+    assert_eq!(
+        (code, stderr.as_str()),
+        (1, "touch: /tmp/x: Read-only file system\n")
+    );
+    let user = status(&cri, &other).await.user.unwrap().linux.unwrap();
+    assert_eq!(user.uid, 65534);
     // Of the first process its commands can make an end.
     exec(&cri, &id, &["kill", "1"]).await;
     let ended = until(&cri, &id, ContainerState::ContainerExited).await;

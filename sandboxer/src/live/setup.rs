@@ -11,7 +11,7 @@ use k8s_cri::v1::{
 };
 use oci_spec::runtime::{LinuxSeccompAction, Spec};
 
-use crate::slot::PodHints;
+use crate::slot::{PodHints, user_id};
 use crate::userland::{Capabilities, CapabilitySet, Mount, Seccomp, Setup, User};
 
 /// Where programs are looked for if nothing else is stated, as containerd has it.
@@ -219,7 +219,10 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, config: &ContainerCo
     let id = |stated: Option<&k8s_cri::v1::Int64Value>| {
         stated.map_or(0, |id| u32::try_from(id.value).unwrap_or(u32::MAX))
     };
-    let uid = id(user);
+    let uid = match context.run_as_username.as_str() {
+        "" => id(user),
+        name => user_id(name),
+    };
     let hostname = hostname(pod);
     let mut environment = vec![
         ("PATH".to_owned(), PATH.to_owned()),
@@ -232,6 +235,8 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, config: &ContainerCo
         let (source, target) = (&declared.host_path, &declared.container_path);
         mount(source, target, "ext4", &["rbind", access])
     });
+    let read_only = context.readonly_paths.iter();
+    let mounts = mounts.chain(read_only.map(|path| mount(path, path, "none", &["ro", "rbind"])));
     let is_on_host = pod_context
         .and_then(|context| context.namespace_options.as_ref())
         .is_some_and(|options| options.network() == NamespaceMode::Node);

@@ -13,7 +13,7 @@ pub use change::{
     Change, Life, NewContainer, NewProcess, NewSandbox, Pod, PodHints, ProcessId, Stdio,
 };
 pub use conduct::{Conduct, Curve};
-pub use cri::{CriContainer, CriPod};
+pub use cri::{CriContainer, CriPod, user_id};
 pub use encoded::Encoded;
 pub use machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};
 pub use state::{Container, Ended, Exit, KILLED, Process, Refusal, Slot};
