@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use containerd_sandbox::server::DoorCalls;
 use rustix::process::{
     Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
 };
@@ -94,6 +95,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         Arc::clone(&sandboxer),
         &address,
         cri.routes(),
+        &DoorCalls::default(),
         stopped(&sandboxer)?,
     )
     .await

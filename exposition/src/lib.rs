@@ -1,0 +1,17 @@
+//! Metrics of a process, for whoever scrapes them over HTTP.
+//!
+//! [`MetricsServer`] answers `GET /metrics` from a thread of its own, so that whoever does
+//! the work neither waits for a scrape nor knows of one. What is exposed is a
+//! [`Registry`] of prometheus-client, whose collectors look at what there is when they are
+//! asked. [`Process`] is the collector that every process can use.
+
+mod format;
+mod process;
+mod sample;
+mod server;
+
+pub use format::Format;
+pub use process::Process;
+pub use prometheus_client::registry::Registry;
+pub use sample::{Descriptor, Labels};
+pub use server::{ListenError, MetricsServer};
