@@ -13,5 +13,5 @@ mod server;
 pub use format::Format;
 pub use process::Process;
 pub use prometheus_client::registry::Registry;
-pub use sample::{Descriptor, Labels};
+pub use sample::{Descriptor, Samples};
 pub use server::{ListenError, MetricsServer};

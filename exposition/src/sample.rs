@@ -1,15 +1,11 @@
 //! One metric at a time, for collectors.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
-
-/// Labels of a series: names and values.
-pub type Labels<'a, const N: usize> = [(&'static str, Cow<'a, str>); N];
 
 /// What a metric is. The unit is the last part of the exposed name, as OpenMetrics wants
 /// it; a counter's name then ends in `_total`.
@@ -58,6 +54,18 @@ impl Descriptor {
         samples: impl FnOnce(&mut Samples<'_>) -> fmt::Result,
     ) -> fmt::Result {
         self.encode(encoder, MetricType::Histogram, samples)
+    }
+
+    /// Facts that do not change while the process lives, as labels.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn info(
+        self,
+        encoder: &mut DescriptorEncoder<'_>,
+        labels: &impl EncodeLabelSet,
+    ) -> fmt::Result {
+        self.encode(encoder, MetricType::Info, |s| s.0.encode_info(labels))
     }
 
     fn encode(
