@@ -12,8 +12,6 @@ mod resources;
 mod rpcs;
 mod slots;
 mod store;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::sync::Arc;

@@ -21,7 +21,7 @@ pub(super) struct Resource {
 }
 
 macro_rules! resources {
-    ($($field:ident as $name:literal in $unit:literal: $what:literal;)*) => {
+    ($($field:ident as $name:literal in $unit:literal by $value:ident: $what:literal;)*) => {
         /// Every resource.
         pub(super) const RESOURCES: &[Resource] = &[$(Resource {
             total: Descriptor {
@@ -39,7 +39,7 @@ macro_rules! resources {
                 help: concat!($what, " of a pod"),
                 unit: $unit,
             },
-            value: |info| info.$field.map(number),
+            value: |info| info.$field.map($value),
         }),*];
 
         /// A resource that has no metric does not compile.
@@ -50,34 +50,27 @@ macro_rules! resources {
 }
 
 resources! {
-    cpu_request as "cpu_request" in "cores": "Requested CPU";
-    cpu_limit as "cpu_limit" in "cores": "Limited CPU";
-    memory_request as "memory_request" in "bytes": "Requested memory";
-    memory_limit as "memory_limit" in "bytes": "Limited memory";
-    pid_limit as "pid_limit" in "": "Limited number of processes";
-    storage_limit as "storage_limit" in "bytes": "Limited local storage";
-    network_bandwidth as "network_bandwidth" in "bits_per_second": "Stated network bandwidth";
+    cpu_request as "cpu_request" in "cores" by cores: "Requested CPU";
+    cpu_limit as "cpu_limit" in "cores" by cores: "Limited CPU";
+    memory_request as "memory_request" in "bytes" by count: "Requested memory";
+    memory_limit as "memory_limit" in "bytes" by count: "Limited memory";
+    pid_limit as "pid_limit" in "" by count: "Limited number of processes";
+    storage_limit as "storage_limit" in "bytes" by count: "Limited local storage";
+    network_bandwidth as "network_bandwidth" in "bytes_per_second" by bytes_of_bits:
+        "Stated network bandwidth";
 }
 
-/// A number of any kind.
-trait Number {
-    fn as_f64(self) -> f64;
+fn cores(cores: f64) -> f64 {
+    cores
 }
 
-impl Number for f64 {
-    fn as_f64(self) -> f64 {
-        self
-    }
+fn count(count: u64) -> f64 {
+    count as f64
 }
 
-impl Number for u64 {
-    fn as_f64(self) -> f64 {
-        self as f64
-    }
-}
-
-fn number(number: impl Number) -> f64 {
-    number.as_f64()
+/// Bytes are the base unit, as promtool's lints have it.
+fn bytes_of_bits(bits: u64) -> f64 {
+    bits as f64 / 8.0
 }
 
 impl Resource {
