@@ -54,11 +54,14 @@ impl MetricsServer {
     ///
     /// # Errors
     /// If the address cannot be listened on, or no thread be started.
-    pub fn start(address: SocketAddr, registry: Registry) -> Result<Self, ListenError> {
-        Self::listen(address, registry).map_err(|source| ListenError { address, source })
+    pub fn start(
+        address: SocketAddr,
+        registry: impl Into<Arc<Registry>>,
+    ) -> Result<Self, ListenError> {
+        Self::listen(address, registry.into()).map_err(|source| ListenError { address, source })
     }
 
-    fn listen(address: SocketAddr, registry: Registry) -> io::Result<Self> {
+    fn listen(address: SocketAddr, registry: Arc<Registry>) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -67,7 +70,7 @@ impl MetricsServer {
         let serve = move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = accept(listener, Arc::new(registry)) => {}
+                    () = accept(listener, registry) => {}
                     _ = stopped => {}
                 }
             });

@@ -1,14 +1,14 @@
 //! What Prometheus is told, by the shipped binary.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tests::cri::{pod_config, run_pod, stop_pod};
 use tests::metrics::{Family, Scrape, address, get, scrape};
-use tests::{Daemon, Home, eventually, ready_sandbox, request, run, running_container};
+use tests::{Daemon, Home, binary, eventually, ready_sandbox, request, run, running_container};
 
 const SERVED: [&str; 2] = ["--metrics-listen", "127.0.0.1:0"];
 
@@ -407,6 +407,145 @@ async fn promtool_has_nothing_to_say() {
     let output = child.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+/// loadgen with metrics, while it runs, and where they are.
+struct Loading {
+    child: std::process::Child,
+    address: SocketAddr,
+    _results: tempfile::TempDir,
+}
+
+impl Loading {
+    fn start(daemon: &Daemon, args: &[&str]) -> Self {
+        let results = tempfile::tempdir().expect("a directory");
+        let log = results.path().join("log");
+        let child = Command::new(binary("loadgen"))
+            .args(["run", "--metrics-listen", "127.0.0.1:0", "--endpoint"])
+            .arg(daemon.home().socket())
+            .arg("--results")
+            .arg(results.path())
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log).expect("a log"))
+            .spawn()
+            .expect("loadgen starts");
+        let read = || std::fs::read_to_string(&log).unwrap_or_default();
+        let address = eventually("the address", || tests::metrics::address(&read()));
+        Self {
+            child,
+            address,
+            _results: results,
+        }
+    }
+}
+
+impl Drop for Loading {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn loadgen_tells_how_its_run_goes_on() {
+    let daemon = Daemon::start(&["--views", "off"]);
+    // Longer than it is looked at.
+    let load = ["--rate", "40", "--duration", "120s"];
+    let loading = Loading::start(&daemon, &load);
+    let seen = eventually("a second and some pods", || {
+        let seen = scrape(loading.address);
+        let ok = [("operation", "pod"), ("code", "OK")];
+        let pods = seen.value("loadgen_operations_total", &ok);
+        let offered = seen.value("loadgen_offered_pods_per_second", &[]);
+        (pods > Some(0.0) && offered > Some(0.0)).then_some(seen)
+    });
+    let value = |name| seen.value(name, &[]).unwrap_or(-1.0);
+    assert!(value("loadgen_pods_begun_total") >= value("loadgen_pods_ended_total"));
+    assert!(value("loadgen_achieved_pods_per_second") >= 0.0);
+    let creates = [("operation", "sandbox_create")];
+    let count = seen.value("loadgen_operation_duration_seconds_count", &creates);
+    assert!(count > Some(0.0), "{count:?}");
+    agree(
+        &seen.0,
+        &documented(&read("docs/metrics.md"), "## Of loadgen"),
+    );
+}
+
+/// The body of the next push.
+fn pushed(gateway: &TcpListener) -> String {
+    let (stream, _) = gateway.accept().expect("a push");
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a head");
+        let line = line.trim_end().to_ascii_lowercase();
+        if let Some(stated) = line.strip_prefix("content-length: ") {
+            length = stated.parse().expect("a length");
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).expect("a body");
+    write!(
+        reader.get_mut(),
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    )
+    .expect("sent");
+    String::from_utf8(body).expect("text")
+}
+
+#[test]
+fn loadgen_pushes_what_there_was_in_the_end() {
+    let daemon = Daemon::start(&["--views", "off"]);
+    let gateway = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", gateway.local_addr().expect("an address"));
+    let results = tempfile::tempdir().expect("a directory");
+    let mut child = Command::new(binary("loadgen"))
+        .args([
+            "run",
+            "--quiet",
+            "--pods",
+            "5",
+            "--push",
+            &url,
+            "--endpoint",
+        ])
+        .arg(daemon.home().socket())
+        .arg("--results")
+        .arg(results.path())
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("loadgen starts");
+    // On a slow machine others come before the last one.
+    let body = loop {
+        let body = pushed(&gateway);
+        if body.contains("\nloadgen_pods_ended_total 5\n") {
+            break body;
+        }
+    };
+    assert!(
+        body.contains("loadgen_operations_total{operation=\"pod\",code=\"OK\"} 5\n"),
+        "{body}"
+    );
+    let status = child.wait().expect("it ends");
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn loadgen_says_what_is_wrong_with_its_options() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    for (option, value) in [("--push", "localhost:9091"), ("--metrics-listen", &address)] {
+        let output = run("loadgen", &["run", option, value, "--pods", "1"]);
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(option) && said.contains(value), "{said}");
+    }
 }
 
 #[test]
