@@ -99,7 +99,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         Arc::clone(&sandboxer),
         &address,
         cri.routes(),
-        &metrics.doors,
+        metrics.doors.clone(),
         stopped(&sandboxer)?,
     )
     .await

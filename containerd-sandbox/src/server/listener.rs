@@ -116,10 +116,10 @@ pub async fn serve<S: Sandboxer>(
     sandboxer: Arc<S>,
     address: &str,
     others: Routes,
-    calls: &DoorCalls,
+    calls: DoorCalls,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let service = Service::new(sandboxer, address, calls.clone());
+    let service = Service::new(sandboxer, address, calls);
     let (grpc, grpc_connections) = mpsc::channel(64);
     let (ttrpc, ttrpc_connections) = mpsc::channel(64);
 

@@ -97,7 +97,7 @@ pub fn run(listen: &Path, die_with_parent: bool, faults: &Faults) -> io::Result<
             Arc::new(null.clone()),
             &address,
             Routes::default(),
-            &DoorCalls::default(),
+            DoorCalls::default(),
             stop,
         );
         let served = tokio::select! {
