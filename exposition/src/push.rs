@@ -142,17 +142,10 @@ impl PushUrl {
         let io = TokioIo::new(stream);
         let handshake = hyper::client::conn::http1::handshake(io).await;
         let (mut sender, connection) = handshake.map_err(|e| failed(e.into()))?;
-        let answered = async {
-            tokio::select! {
-                answer = sender.send_request(request) => answer,
-                // It ends with an error, or when the answer is there.
-                ended = connection => match ended {
-                    Err(error) => Err(error),
-                    Ok(()) => std::future::pending().await,
-                },
-            }
-        };
-        let answer = answered.await.map_err(|e| failed(e.into()))?;
+        // It ends with its sender; how it fails, the answer tells.
+        tokio::spawn(connection);
+        let answer = sender.send_request(request).await;
+        let answer = answer.map_err(|e| failed(e.into()))?;
         if !answer.status().is_success() {
             return Err(PushError::Refused {
                 url: self.clone(),

@@ -505,7 +505,7 @@ fn loadgen_pushes_what_there_was_in_the_end() {
     let gateway = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", gateway.local_addr().expect("an address"));
     let results = tempfile::tempdir().expect("a directory");
-    let mut child = Command::new(binary("loadgen"))
+    let child = Command::new(binary("loadgen"))
         .args([
             "run",
             "--quiet",
@@ -519,6 +519,7 @@ fn loadgen_pushes_what_there_was_in_the_end() {
         .arg("--results")
         .arg(results.path())
         .stdin(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("loadgen starts");
     // On a slow machine others come before the last one.
@@ -532,8 +533,9 @@ fn loadgen_pushes_what_there_was_in_the_end() {
         body.contains("loadgen_operations_total{operation=\"pod\",code=\"OK\"} 5\n"),
         "{body}"
     );
-    let status = child.wait().expect("it ends");
-    assert!(status.success(), "{status}");
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
 }
 
 #[test]
