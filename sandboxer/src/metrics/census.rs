@@ -86,24 +86,24 @@ impl Census {
     pub(super) fn add(&mut self, key: &Key, slot: &Slot) {
         for container in &slot.containers {
             let state = container.init.state;
-            add(&CONTAINER_STATES, &mut self.containers, state, |count| {
-                *count += 1
-            });
+            if let Some(count) = of_state(&mut self.containers, &CONTAINER_STATES, state) {
+                *count += 1;
+            }
         }
         let one = Total {
             sandboxes: 1,
             info: slot.resource_info(),
         };
         let totals = self.groups.entry(Group::of(key, slot)).or_default();
-        add(&SANDBOX_STATES, totals, slot.state, |total| {
-            *total = total.plus(one)
-        });
+        if let Some(total) = of_state(totals, &SANDBOX_STATES, slot.state) {
+            *total = total.plus(one);
+        }
         self.pods.add(key, slot, one.info);
     }
 
     /// All sandboxes.
     pub(super) fn total(&self) -> ByState {
-        self.groups.values().fold(ByState::default(), sum)
+        sum(self.groups.values())
     }
 
     /// Sandboxes by what they have in common: the first [`MAX_GROUPS`] groups in the order
@@ -116,22 +116,30 @@ impl Census {
             .collect();
         if self.groups.len() > MAX_GROUPS {
             let beyond = self.groups.values().skip(MAX_GROUPS);
-            named.push((Group::beyond(), beyond.fold(ByState::default(), sum)));
+            named.push((Group::beyond(), sum(beyond)));
         }
         named
     }
 }
 
-fn sum(a: ByState, b: &ByState) -> ByState {
-    std::array::from_fn(|state| a[state].plus(b[state]))
+fn sum<'a>(all: impl Iterator<Item = &'a ByState>) -> ByState {
+    let mut sum = ByState::default();
+    for totals in all {
+        for (sum, total) in sum.iter_mut().zip(totals) {
+            *sum = sum.plus(*total);
+        }
+    }
+    sum
 }
 
-/// Does something to the number of this state.
-fn add<S: PartialEq, T>(states: &[S], numbers: &mut [T], state: S, then: impl FnOnce(&mut T)) {
-    let mut numbered = states.iter().zip(numbers);
-    if let Some((_, number)) = numbered.find(|(one, _)| **one == state) {
-        then(number);
-    }
+/// The one of some numbers that is this state's.
+fn of_state<'a, S: PartialEq + Copy, T>(
+    numbers: &'a mut [T],
+    states: &[S],
+    state: S,
+) -> Option<&'a mut T> {
+    let place = states.iter().position(|one| *one == state)?;
+    numbers.get_mut(place)
 }
 
 impl Group {
