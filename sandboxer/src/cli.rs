@@ -162,6 +162,11 @@ pub(crate) struct ServeArgs {
         default_value_t = 127
     )]
     pub(crate) unknown_command: u8,
+    /// A TOML file that says how pods and containers live that do not say otherwise: how
+    /// long their starts take, when and how they end, what they use and log; and which
+    /// calls fail.
+    #[arg(long, env = "RESOURCE_SLOT_LIVES", value_name = "FILE")]
+    pub(crate) lives: Option<PathBuf>,
     /// How long after a signal a process is seen to end. containerd needs the reply to Kill
     /// before the one to Wait: with one thread that order is certain, and the default is no
     /// delay; with more it is 1ms.

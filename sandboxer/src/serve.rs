@@ -12,7 +12,7 @@ use rustix::process::{
 };
 use sandboxer::door::cri::{Cri, CriCalls};
 use sandboxer::door::streaming::StreamingServer;
-use sandboxer::live::{ResourceSlotSandboxer, Settings};
+use sandboxer::live::{Lives, ResourceSlotSandboxer, Settings};
 use sandboxer::metrics::{self, Sources};
 use sandboxer::store::{DirLock, Journal, Options, Report, Views};
 use sd_notify::NotifyState;
@@ -64,7 +64,12 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     let listener = containerd_sandbox::server::bind(&listen)
         .await
         .with_context(|| format!("listen on {}", listen.display()))?;
+    let lives = match &args.lives {
+        Some(file) => Lives::read(file)?,
+        None => Lives::default(),
+    };
     let settings = Settings {
+        lives: Arc::new(lives),
         on_invalid: args.on_invalid,
         exit_delay: args.exit_delay.unwrap_or(match args.threads {
             1 => Duration::ZERO,

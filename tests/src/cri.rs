@@ -81,7 +81,7 @@ pub fn container_config(name: &str) -> v1::ContainerConfig {
         }),
         image: Some(image(IMAGE)),
         command: vec!["sh".to_owned()],
-        args: vec!["-c".to_owned(), "true".to_owned()],
+        args: vec!["-c".to_owned(), "sleep infinity".to_owned()],
         working_dir: "/srv".to_owned(),
         envs: vec![v1::KeyValue {
             key: "A".to_owned(),

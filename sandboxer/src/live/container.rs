@@ -107,6 +107,9 @@ fn finished(id: &ProcessId) -> Error {
 
 impl Container for ResourceSlotContainer {
     async fn start(&self, exec: Option<&str>) -> Result<u32> {
+        if exec.is_none() {
+            self.take_its_time().await?;
+        }
         let _pass = self.core.gate.enter()?;
         let id = self.process_id(exec);
         let (committed, pid) = {

@@ -15,6 +15,7 @@ use super::observe::{self, Observer};
 use super::table::Table;
 use super::timers::Timers;
 use crate::resource::OnInvalid;
+use crate::simulate::lives::Lives;
 use crate::simulate::pids::Pids;
 use crate::slot::{Change, Ended, Exit, Slot};
 use crate::store::{Ack, Journal, ViewOp, Views};
@@ -22,8 +23,10 @@ use crate::time::Timestamp;
 use crate::upstream::{self, Publisher};
 
 /// How the sandboxer behaves where a user can choose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
+    /// How pods and containers live, and which calls fail.
+    pub lives: Arc<Lives>,
     /// What becomes of a resource value that cannot be read.
     pub on_invalid: OnInvalid,
     /// How long after the signal a process is seen to end: containerd wants the
@@ -64,8 +67,16 @@ pub(super) struct LiveSlot {
 pub(super) struct Inner {
     pub(super) slot: Slot,
     pub(super) attachments: Attachments,
+    pub(super) calls: Calls,
     signal: Option<Arc<ExitSignal>>,
     gone: bool,
+}
+
+/// How many containers a pod was asked to create and start, for those that are to fail.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Calls {
+    pub(super) creates: u32,
+    pub(super) starts: u32,
 }
 
 impl LiveSlot {
@@ -75,6 +86,7 @@ impl LiveSlot {
             inner: Mutex::new(Inner {
                 slot,
                 attachments: Attachments::default(),
+                calls: Calls::default(),
                 signal: None,
                 gone: false,
             }),

@@ -6,12 +6,13 @@ use tracing::{info, warn};
 
 use super::container::ResourceSlotContainer;
 use super::decode;
+use super::lives;
 use super::observe::Observer;
 use super::sandbox::ResourceSlotSandbox;
 use super::sandboxer::{ResourceSlotSandboxer, delete};
 use super::setup;
 use crate::resource::ResourceInfo;
-use crate::simulate::life;
+use crate::simulate::failure::Call;
 use crate::slot::{self, CriContainer, CriPod, NewContainer, NewProcess, Slot};
 
 impl ResourceSlotSandboxer {
@@ -24,6 +25,7 @@ impl ResourceSlotSandboxer {
         info!("Creating ResourceSlot sandbox: {id}");
         let _pass = self.core.gate.enter()?;
         let new = decode::pod(id.id(), pod, self.core.settings.on_invalid)?;
+        lives::check_pod(&self.core, id, &new, Call::CreatePod)?;
         self.insert(id, new).await
     }
 
@@ -99,12 +101,14 @@ impl ResourceSlotSandbox {
     pub(crate) async fn append_cri(&self, id: &str, container: CriContainer) -> Result<u32> {
         let _pass = self.core.gate.enter()?;
         let on_invalid = self.core.settings.on_invalid;
-        let mut annotations =
-            self.read_pod(|_, _, pod| life::stated_by(&pod.config.annotations))?;
-        annotations.extend(life::stated_by(&container.config.annotations));
         let found = ResourceInfo::from_container_config(&container.config, on_invalid)?;
         let args = setup::command_of_cri(&container.config);
-        let course = life::of_init(&annotations, args)?;
+        let name = container.config.metadata.clone().unwrap_or_default();
+        let life = self.life_of(
+            &container.config.annotations,
+            args,
+            &[&name.name, &name.attempt.to_string()],
+        )?;
         let new = NewContainer {
             id: id.to_owned(),
             bundle: String::new(),
@@ -112,10 +116,10 @@ impl ResourceSlotSandbox {
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: slot::Stdio::default(),
-                life: course.life,
-                command: course.command,
+                life: life.course.life,
+                command: life.course.command,
             },
-            conduct: None,
+            conduct: life.conduct,
             cri: Some(Box::new(container)),
         };
         self.append(new).await

@@ -1,6 +1,6 @@
 //! Requests decoded at the edge: from what a door hands over to what a slot holds.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use containerd_sandbox::{
     ContainerOptions, Error, ProcessState as ApiState, Result, SandboxOptions, SandboxRecord,
@@ -11,7 +11,8 @@ use prost::Message;
 use tracing::{debug, warn};
 
 use crate::resource::{ContainerData, Extraction, OnInvalid, ResourceInfo, SandboxData};
-use crate::slot::{CriPod, Exit, NewSandbox, Pod, ProcessState, Stdio};
+use crate::simulate::stated::{self, Stated};
+use crate::slot::{CriPod, Exit, NewSandbox, Pod, PodHints, ProcessState, Stdio};
 
 /// The type of the options that CRI creates a sandbox with.
 const POD_SANDBOX_CONFIG: &str = "runtime.v1.PodSandboxConfig";
@@ -57,10 +58,10 @@ pub(super) fn sandbox(
     let new = NewSandbox {
         pid: 0,
         info,
+        hints: hints(config.as_ref(), &options.annotations)?,
         pod: config.and_then(|config| config.metadata).map(Pod::from),
         runtime: options.record.runtime,
         netns: options.netns_path,
-        hints: None,
         cri: None,
     };
     check_lengths(&new)?;
@@ -88,6 +89,30 @@ pub(super) fn pod(id: &str, pod: CriPod, on_invalid: OnInvalid) -> Result<NewSan
     };
     check_lengths(&new)?;
     Ok(new)
+}
+
+/// What a pod says of all its containers, if it says anything.
+fn hints(
+    config: Option<&PodSandboxConfig>,
+    annotations: &HashMap<String, String>,
+) -> Result<Option<Box<PodHints>>> {
+    let of_config = config.iter().flat_map(|config| &config.annotations);
+    let ours: BTreeMap<String, String> = annotations
+        .iter()
+        .chain(of_config)
+        .filter(|(key, _)| key.starts_with(stated::PREFIX))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    Stated::of(&ours)?;
+    let linux = config.and_then(|config| config.linux.as_ref());
+    let hints = PodHints {
+        annotations: ours,
+        hostname: config.map_or_else(String::new, |config| config.hostname.clone()),
+        sysctls: linux
+            .map(|linux| linux.sysctls.clone().into_iter().collect())
+            .unwrap_or_default(),
+    };
+    Ok((hints != PodHints::default()).then(|| Box::new(hints)))
 }
 
 impl From<PodSandboxMetadata> for Pod {

@@ -12,6 +12,7 @@ mod core;
 mod cri;
 mod decode;
 mod gate;
+mod lives;
 mod observe;
 mod orphans;
 mod process;
@@ -25,6 +26,7 @@ mod tests;
 mod timers;
 mod userland;
 
+pub use crate::simulate::lives::Lives;
 pub(crate) use console::Output;
 pub use container::ResourceSlotContainer;
 pub use core::Settings;

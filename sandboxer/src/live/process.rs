@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use containerd_sandbox::{Deleted, Result};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::console::Output;
@@ -84,6 +85,9 @@ pub(super) fn resume(
     }
     let (core, live) = (Arc::clone(core), Arc::clone(live));
     if !spec.command.is_empty() {
+        if !spec.stdio.stdin.is_empty() {
+            inner.attachments.shelled_mut(pid).stdin_closed = Some(CancellationToken::new());
+        }
         let task = tokio::spawn(userland::run_process(core, live, id.clone(), spec));
         inner.attachments.tie(pid, task.abort_handle());
         return Ok(pid);

@@ -16,7 +16,7 @@ use super::core::{Core, LiveSlot};
 use super::decode;
 use super::process;
 use crate::resource::ResourceInfo;
-use crate::simulate::{life, stdio, usage};
+use crate::simulate::{stdio, usage};
 use crate::slot::{
     Change, NewContainer, NewProcess, Pod, ProcessId, ProcessState, SandboxState, Slot,
 };
@@ -215,7 +215,7 @@ impl Sandbox for ResourceSlotSandbox {
             .spec
             .process
             .map_or(Vec::new(), |process| process.args);
-        let course = life::of_init(&options.spec.annotations, args)?;
+        let life = self.life_of(&options.spec.annotations, args, &[id])?;
         let new = NewContainer {
             id: id.to_owned(),
             bundle: options.bundle,
@@ -223,9 +223,10 @@ impl Sandbox for ResourceSlotSandbox {
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: options.stdio.into(),
-                life: course.life,
-                command: course.command,
+                life: life.course.life,
+                command: life.course.command,
             },
+            conduct: life.conduct,
             ..NewContainer::default()
         };
         stdio::check(&new.process.stdio)?;

@@ -12,12 +12,14 @@ use super::container::ResourceSlotContainer;
 use super::core::{Committed, Core, LiveSlot, Settings, populate, sandbox_not_found};
 use super::decode;
 use super::gate::Gate;
+use super::lives;
 use super::observe::{Seen, Step};
 use super::sandbox::ResourceSlotSandbox;
 use super::slowdown::Slowdown;
 use super::table::Table;
 use super::timers::Timers;
 use super::{orphans, process};
+use crate::simulate::failure::Call;
 use crate::simulate::pids::Pids;
 use crate::slot::{Change, KILLED, NewSandbox, ProcessId, SandboxState, Slot};
 use crate::store::{Journal, JournalStats, ViewOp, Views};
@@ -269,12 +271,19 @@ impl Sandboxer for ResourceSlotSandboxer {
         info!("Creating ResourceSlot sandbox: {id}");
         let _pass = self.core.gate.enter()?;
         let new = decode::sandbox(id.id(), options, self.core.settings.on_invalid)?;
+        lives::check_pod(&self.core, id, &new, Call::CreatePod)?;
         self.insert(id, new).await
     }
 
     async fn start(&self, id: &Key) -> Result<()> {
-        let _pass = self.core.gate.enter()?;
         let live = self.core.slot(id)?;
+        let delay = {
+            let inner = live.lock()?;
+            inner.slot.check(&Change::Start)?;
+            lives::check_pod(&self.core, id, &inner.slot.sandbox, Call::StartPod)?.start_delay
+        };
+        lives::take(delay).await;
+        let _pass = self.core.gate.enter()?;
         let committed = {
             let mut inner = live.lock()?;
             self.core.commit(&live, &mut inner, Change::Start)?

@@ -157,12 +157,13 @@ async fn streams(
     } else {
         (own_output(stdout), own_output(stderr))
     };
-    let stdin: Reader = match Stdin::open(stdin) {
-        Some((stdin, closed)) => {
-            let mut inner = live.lock().ok()?;
-            inner.attachments.shelled_mut(spec.pid).stdin_closed = Some(closed);
-            Box::new(stdin)
-        }
+    let closed = {
+        let inner = live.lock().ok()?;
+        let shelled = inner.attachments.shelled(spec.pid);
+        shelled.and_then(|shelled| shelled.stdin_closed.clone())
+    };
+    let stdin: Reader = match closed.and_then(|closed| Stdin::open(stdin, closed)) {
+        Some(stdin) => Box::new(stdin),
         None => Box::new(tokio::io::empty()),
     };
     Some(Io {

@@ -1,17 +1,14 @@
 //! How long a fake process lives.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use containerd_sandbox::{Error, Result, quoted};
+use containerd_sandbox::{Error, Result};
 
+use super::delay::{self, Delay};
+use super::random::Random;
+use super::stated::{PREFIX, Stated};
 use crate::slot::{KILLED, Life};
 use crate::userland;
-
-/// The annotations that say how a container ends.
-const EXIT_AFTER: &str = "resource-slot.kuasar.io/exit-after";
-const EXIT_CODE: &str = "resource-slot.kuasar.io/exit-code";
-const OOM: &str = "resource-slot.kuasar.io/oom";
 
 /// The longest command with its arguments, in bytes, each with its final NUL: a
 /// quarter of a stack of 8 MiB, execve(2).
@@ -43,32 +40,54 @@ impl From<Life> for Course {
 ///
 /// # Errors
 /// `InvalidArgument`, naming the annotation, its value and what would be right.
-pub(crate) fn of_init(annotations: &HashMap<String, String>, args: Vec<String>) -> Result<Course> {
-    let ends_after = stated(
-        annotations,
-        EXIT_AFTER,
-        "a time such as 5s or 250ms",
-        |text| humantime::parse_duration(text).ok(),
-    )?;
-    let exit_code = stated(annotations, EXIT_CODE, "a number from 0 to 255", |text| {
-        text.parse::<u8>().ok().map(u32::from)
-    })?;
-    let oom = stated(annotations, OOM, "true or false", |text| text.parse().ok())?;
-    let oom = oom.unwrap_or(false);
-    if ends_after.is_none() && (oom || exit_code.is_some()) {
-        return Err(Error::invalid_argument(format!(
-            "annotation {EXIT_AFTER}: missing; {OOM} and {EXIT_CODE} say how a container ends, not when"
-        )));
-    }
+pub(crate) fn of_init(stated: &Stated, args: Vec<String>, random: &mut Random) -> Result<Course> {
+    let ends_after = drawn(stated, "exit-after", "exit-jitter", random)?;
+    let exit_code: Option<u8> = stated.parsed("exit-code", "a number from 0 to 255")?;
+    let oom = stated.parsed("oom", "true or false")?.unwrap_or(false);
     if ends_after.is_none() {
+        if oom || exit_code.is_some() || stated.says("exit-jitter") {
+            return Err(Error::invalid_argument(format!(
+                "annotation {PREFIX}exit-after: missing; oom, exit-code and exit-jitter say how a \
+                 container ends, not when"
+            )));
+        }
         return of_command(args, |_| Course::default());
     }
     let life = Life {
         ends_after,
-        exit_code: if oom { KILLED } else { exit_code.unwrap_or(0) },
+        exit_code: if oom {
+            KILLED
+        } else {
+            u32::from(exit_code.unwrap_or(0))
+        },
         oom,
     };
     Ok(life.into())
+}
+
+/// A time that is stated by a distribution, and up to so much more.
+///
+/// # Errors
+/// `InvalidArgument`, naming the annotation, its value and what would be right.
+pub(crate) fn drawn(
+    stated: &Stated,
+    name: &str,
+    jitter: &str,
+    random: &mut Random,
+) -> Result<Option<Duration>> {
+    let time: Option<Delay> = stated.parsed(name, delay::RIGHT)?;
+    let more = stated.get(jitter, "a time such as 250ms", |text| {
+        humantime::parse_duration(text).ok()
+    })?;
+    let time = time.map(|time| time.draw(random));
+    let more = more.map(|most| Delay::Uniform(Duration::ZERO, most).draw(random));
+    Ok(match (time, more) {
+        (None, None) => None,
+        (time, more) => Some(
+            time.unwrap_or_default()
+                .saturating_add(more.unwrap_or_default()),
+        ),
+    })
 }
 
 /// What a command comes to: nothing is run that only waits, and what the toy userland
@@ -95,35 +114,6 @@ fn of_command(args: Vec<String>, unknown: impl FnOnce(Vec<String>) -> Course) ->
         },
         _ => unknown(args),
     })
-}
-
-/// Those of the annotations that say how a container lives.
-pub(crate) fn stated_by(annotations: &HashMap<String, String>) -> HashMap<String, String> {
-    let known = [EXIT_AFTER, EXIT_CODE, OOM];
-    let stated = annotations
-        .iter()
-        .filter(|(key, _)| known.contains(&key.as_str()));
-    stated
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
-}
-
-fn stated<T>(
-    annotations: &HashMap<String, String>,
-    key: &str,
-    right: &str,
-    read: impl Fn(&str) -> Option<T>,
-) -> Result<Option<T>> {
-    let Some(text) = annotations.get(key) else {
-        return Ok(None);
-    };
-    match read(text) {
-        Some(value) => Ok(Some(value)),
-        None => Err(Error::invalid_argument(format!(
-            "annotation {key} {}: {right} is needed",
-            quoted(text)
-        ))),
-    }
 }
 
 /// A process that exec adds runs in the toy userland, which knows what to say of a
@@ -162,31 +152,41 @@ mod tests {
         args.iter().map(ToString::to_string).collect()
     }
 
-    fn annotated(annotations: &[(&str, &str)]) -> Result<Life> {
+    fn annotated(said: &[(&str, &str)]) -> Result<Life> {
+        let mut stated = Stated::default();
+        for (name, value) in said {
+            stated.add(name, value)?;
+        }
         let script = args(&["sh", "-c", "echo hi; sleep 1"]);
-        let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-        let course = of_init(&annotations.iter().map(pair).collect(), script)?;
-        assert_eq!(course.command.is_empty(), !annotations.is_empty());
+        let course = of_init(&stated, script, &mut Random::of(1, &[]))?;
+        assert_eq!(course.command.is_empty(), !said.is_empty());
         Ok(course.life)
     }
 
     #[test]
     fn a_container_lives_as_its_annotations_say() {
         assert_eq!(annotated(&[]), Ok(Life::default()));
-        let life = annotated(&[(EXIT_AFTER, "1500ms"), (EXIT_CODE, "3")]).unwrap();
+        let life = annotated(&[("exit-after", "1500ms"), ("exit-code", "3")]).unwrap();
         assert_eq!(life.ends_after, Some(Duration::from_millis(1500)));
         assert_eq!((life.exit_code, life.oom), (3, false));
-        let life = annotated(&[(EXIT_AFTER, "0s"), (OOM, "true")]).unwrap();
+        let life = annotated(&[("exit-after", "0s"), ("oom", "true")]).unwrap();
         assert_eq!((life.exit_code, life.oom), (137, true));
+    }
+
+    #[test]
+    fn jitter_adds_up_to_so_much() {
+        let after = annotated(&[("exit-after", "1s"), ("exit-jitter", "100ms")]).unwrap();
+        let after = after.ends_after.unwrap();
+        assert!(after > Duration::from_secs(1) && after < Duration::from_millis(1100));
     }
 
     #[test]
     fn what_cannot_be_read_is_refused_by_name() {
         for (key, value) in [
-            (EXIT_AFTER, "soon"),
-            (EXIT_CODE, "256"),
-            (EXIT_CODE, "-1"),
-            (OOM, "perhaps"),
+            ("exit-after", "soon"),
+            ("exit-code", "256"),
+            ("exit-code", "-1"),
+            ("oom", "perhaps"),
         ] {
             let message = annotated(&[(key, value)]).unwrap_err().to_string();
             assert!(
@@ -194,13 +194,16 @@ mod tests {
                 "{message}"
             );
         }
-        let message = annotated(&[(OOM, "true")]).unwrap_err().to_string();
-        assert!(message.contains(EXIT_AFTER), "{message}");
+        let message = annotated(&[("oom", "true")]).unwrap_err().to_string();
+        assert!(message.contains("exit-after"), "{message}");
     }
 
     #[test]
     fn a_container_whose_command_is_not_known_runs_until_it_is_stopped() {
-        let course = |args: &[&str]| of_init(&HashMap::new(), self::args(args)).unwrap();
+        let course = |args: &[&str]| {
+            let random = &mut Random::of(1, &[]);
+            of_init(&Stated::default(), self::args(args), random).unwrap()
+        };
         for endless in [
             &["/app/server", "--port=80"][..],
             &["sleep", "infinity"],

@@ -120,13 +120,12 @@ pub(crate) struct Stdin {
 }
 
 impl Stdin {
-    /// Opens the input, if there is one, and gives what closes it.
-    pub(crate) fn open(path: &str) -> Option<(Self, CancellationToken)> {
+    /// Opens the input, if there is one. The token closes it.
+    pub(crate) fn open(path: &str, closed: CancellationToken) -> Option<Self> {
         let stream = open_fifo(path, OFlags::RDONLY).ok().flatten()?;
         let stream = pipe::Receiver::from_owned_fd(stream).ok()?;
-        let token = CancellationToken::new();
-        let closed = Box::pin(token.clone().cancelled_owned());
-        Some((Self { stream, closed }, token))
+        let closed = Box::pin(closed.cancelled_owned());
+        Some(Self { stream, closed })
     }
 }
 

@@ -12,6 +12,10 @@ pub struct Conduct {
     /// How long its start takes.
     #[serde(skip_serializing_if = "Duration::is_zero")]
     pub start_delay: Duration,
+    /// Which of its pod's starts of containers fail, and with which gRPC code, if it is
+    /// this one's turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fail_start: Option<String>,
     /// How many lines it writes to its log a second.
     #[serde(skip_serializing_if = "is_zero")]
     pub log_lines_per_second: f64,
