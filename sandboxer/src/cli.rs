@@ -318,6 +318,17 @@ mod tests {
     }
 
     #[test]
+    fn metrics_are_off_unless_an_address_is_named_be_it_in_a_file() {
+        assert_eq!(parsed(&[]).unwrap().serve.metrics_listen, None);
+        let (_dir, path) = config("metrics-listen = '127.0.0.1:9464'\nmetrics-per-pod = 10");
+        let serve = parsed(&["--config", &path]).unwrap().serve;
+        let address = serve.metrics_listen.expect("an address");
+        assert_eq!((address.port(), serve.metrics_per_pod), (9464, 10));
+        let error = parsed(&["--metrics-listen", "9464"]).unwrap_err();
+        assert!(error.to_string().contains("metrics-listen"), "{error}");
+    }
+
+    #[test]
     fn a_bad_file_is_named_with_what_is_wrong() {
         for (text, word) in [
             ("speed = 3", "speed"),
