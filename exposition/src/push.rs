@@ -237,10 +237,11 @@ mod tests {
         }
     }
 
-    /// Answers one request, and gives it.
-    fn answering(status: &'static str) -> (PushUrl, JoinHandle<String>) {
+    /// Answers one request, and tells what it was.
+    fn answering(status: &'static str) -> (PushUrl, mpsc::Receiver<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        let (seen, request) = mpsc::channel();
         let answer = move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = Vec::new();
@@ -251,9 +252,10 @@ mod tests {
                 request.extend_from_slice(&some[..read]);
             }
             write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").unwrap();
-            String::from_utf8(request).unwrap()
+            let _ = seen.send(String::from_utf8(request).unwrap());
         };
-        (url.parse().unwrap(), std::thread::spawn(answer))
+        std::thread::spawn(answer);
+        (url.parse().unwrap(), request)
     }
 
     fn registry() -> Arc<Registry> {
@@ -268,7 +270,7 @@ mod tests {
     fn what_is_there_in_the_end_is_sent() {
         let (url, request) = answering("202 Accepted");
         Pusher::start(url, registry()).unwrap().finish().unwrap();
-        let request = request.join().unwrap();
+        let request = request.recv_timeout(PATIENCE).unwrap();
         assert!(
             request.starts_with("POST /metrics/job/loadgen HTTP/1.1\r\n"),
             "{request}"
@@ -288,7 +290,7 @@ mod tests {
             error.to_string().ends_with("answers 400 Bad Request"),
             "{error}"
         );
-        request.join().unwrap();
+        request.recv_timeout(PATIENCE).unwrap();
     }
 
     #[test]
