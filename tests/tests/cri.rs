@@ -8,9 +8,9 @@ use containerd_sandbox::client::Cri;
 use k8s_cri::v1::{self, ContainerState, NamespaceMode, PodSandboxState};
 use serde_json::{Value, json};
 use tests::cri::{
-    IMAGE, code, container_config, container_reply, create, exec, labels, pod_config, pod_reply,
-    pod_status, pull, remove, remove_pod, resources, run_pod, run_with, start, started, status,
-    stop, stop_pod, until,
+    IMAGE, UpdatePod, code, container_config, container_reply, create, exec, labels, pod_config,
+    pod_reply, pod_status, pull, remove, remove_pod, resources, run_pod, run_with, start, started,
+    status, stop, stop_pod, until, update_pod,
 };
 use tests::{Daemon, eventually, read_json};
 
@@ -363,6 +363,32 @@ async fn an_update_changes_what_it_names_in_the_status_and_in_the_view() {
     };
     let refused = cri.update_container_resources(unknown).await;
     assert_eq!(code(refused), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_pods_resources_can_be_changed() {
+    let daemon = Daemon::start(&[]);
+    let cri = daemon.cri().await;
+    let id = run_pod(&cri, &pod_config("web", daemon.home().root())).await;
+    let update = |id: &str, cpu_quota| UpdatePod {
+        pod_sandbox_id: id.to_owned(),
+        overhead: None,
+        resources: Some(v1::LinuxContainerResources {
+            cpu_quota,
+            ..resources()
+        }),
+    };
+    let socket = daemon.home().socket();
+    update_pod(&socket, update(&id, 150_000)).await.unwrap();
+    let info = read_json(&daemon.view(&id));
+    assert_eq!(
+        (&info["cpu_limit"], &info["pid_limit"]),
+        (&json!(1.5), &json!(100))
+    );
+    let daemon = daemon.kill9().start();
+    assert_eq!(read_json(&daemon.view(&id)), info);
+    let unknown = update_pod(&daemon.home().socket(), update("0123", 1)).await;
+    assert_eq!(unknown.unwrap_err().code(), tonic::Code::NotFound);
 }
 
 #[tokio::test]

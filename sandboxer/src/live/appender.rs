@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use containerd_sandbox::Result;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::PollSender;
 use tracing::warn;
 
@@ -13,6 +13,8 @@ use crate::simulate::logs;
 
 /// How many writes wait for the disk before their writers have to.
 const WAITING_WRITES: usize = 1024;
+/// How long the end of a container waits for its log at most.
+const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 /// How often a failure, which may be that of every write, is logged.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -22,9 +24,16 @@ pub(super) struct Chunk {
     pub(super) lines: Vec<u8>,
 }
 
+/// What the thread is asked for.
+pub(super) enum Request {
+    Append(Chunk),
+    /// To say when all that was asked for before is done.
+    Tell(oneshot::Sender<()>),
+}
+
 /// Appends to logs, one after the other.
 #[derive(Debug, Clone)]
-pub(super) struct Appender(mpsc::Sender<Chunk>);
+pub(super) struct Appender(mpsc::Sender<Request>);
 
 impl Appender {
     /// Starts the thread. It ends with its last handle.
@@ -39,20 +48,39 @@ impl Appender {
         Ok(Self(sender))
     }
 
-    pub(super) fn sender(&self) -> PollSender<Chunk> {
+    pub(super) fn sender(&self) -> PollSender<Request> {
         PollSender::new(self.0.clone())
     }
 
     /// Appends, unless too much is waiting.
     pub(super) fn try_append(&self, chunk: Chunk) {
         // A log that is too slow misses lines rather than holding up what writes them.
-        let _ = self.0.try_send(chunk);
+        let _ = self.0.try_send(Request::Append(chunk));
+    }
+
+    /// Waits until all that was appended is in the files, or the disk takes too long.
+    pub(super) async fn flush(&self) {
+        let (sender, told) = oneshot::channel();
+        let flushed = async {
+            if self.0.send(Request::Tell(sender)).await.is_ok() {
+                let _ = told.await;
+            }
+        };
+        let _ = tokio::time::timeout(FLUSH_LIMIT, flushed).await;
     }
 }
 
-fn append_all(mut chunks: mpsc::Receiver<Chunk>) {
+fn append_all(mut requests: mpsc::Receiver<Request>) {
     let mut told: Option<Instant> = None;
-    while let Some(chunk) = chunks.blocking_recv() {
+    while let Some(request) = requests.blocking_recv() {
+        let chunk = match request {
+            Request::Append(chunk) => chunk,
+            Request::Tell(sender) => {
+                // Whoever asked may have given up.
+                let _ = sender.send(());
+                continue;
+            }
+        };
         if let Err(e) = append(&chunk)
             && told.is_none_or(|at| at.elapsed() > PAUSE)
         {

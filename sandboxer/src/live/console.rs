@@ -11,7 +11,7 @@ use tokio::io::{AsyncWrite, DuplexStream, duplex};
 use tokio::sync::broadcast;
 use tokio_util::sync::PollSender;
 
-use super::appender::{Appender, Chunk};
+use super::appender::{Appender, Chunk, Request};
 use crate::simulate::logs;
 use crate::time::Timestamp;
 
@@ -102,6 +102,13 @@ impl Console {
         self.show(output, text);
     }
 
+    /// Waits until all that was written is in the log.
+    pub(super) async fn flush(&self) {
+        if let Some((_, appender)) = &self.log {
+            appender.flush().await;
+        }
+    }
+
     fn show(&self, output: Output, text: &[u8]) {
         if self.watchers.receiver_count() > 0 {
             // They may be gone by now.
@@ -122,7 +129,7 @@ fn chunk(log: &Log, output: Output, text: &[u8]) -> Chunk {
 /// Writes to a console. What the log cannot take yet has to wait.
 pub(super) struct ConsoleWriter {
     console: Arc<Console>,
-    sender: Option<PollSender<Chunk>>,
+    sender: Option<PollSender<Request>>,
     output: Output,
 }
 
@@ -137,7 +144,7 @@ impl AsyncWrite for ConsoleWriter {
         if let (Some((log, _)), Some(sender)) = (&this.console.log, &mut this.sender) {
             // Without whoever appends there is no log any more.
             if ready!(sender.poll_reserve(context)).is_ok() {
-                let _ = sender.send_item(chunk(log, this.output, text));
+                let _ = sender.send_item(Request::Append(chunk(log, this.output, text)));
             }
         }
         this.console.show(this.output, text);

@@ -1,7 +1,7 @@
 //! What CRI's door needs of the live sandboxer beyond the traits that all doors use.
 
 use containerd_sandbox::{Error, Key, Result};
-use k8s_cri::v1::LinuxContainerResources;
+use k8s_cri::v1::{LinuxContainerResources, PodSandboxConfig};
 use tracing::{info, warn};
 
 use super::container::ResourceSlotContainer;
@@ -13,7 +13,7 @@ use super::sandboxer::{ResourceSlotSandboxer, delete};
 use super::setup;
 use crate::resource::ResourceInfo;
 use crate::simulate::failure::Call;
-use crate::slot::{self, CriContainer, CriPod, NewContainer, NewProcess, Slot};
+use crate::slot::{self, Change, CriContainer, CriPod, NewContainer, NewProcess, Slot};
 
 impl ResourceSlotSandboxer {
     /// Creates a pod's sandbox. If the future is dropped before it is done, or fails,
@@ -89,6 +89,32 @@ impl ResourceSlotSandbox {
             Some(pod) => Ok(read(&self.live.key, &inner.slot, pod)),
             None => Err(self.live.not_found()),
         }
+    }
+
+    /// Changes what the pod asks for; `None` leaves that as it is.
+    ///
+    /// # Errors
+    /// `NotFound`; `InvalidArgument` for a resource that cannot be read; why the store
+    /// failed.
+    pub(crate) async fn update_pod(
+        &self,
+        resources: Option<LinuxContainerResources>,
+        overhead: Option<LinuxContainerResources>,
+    ) -> Result<()> {
+        let _pass = self.core.gate.enter()?;
+        let on_invalid = self.core.settings.on_invalid;
+        let mut config = self.read_pod(|_, _, pod| PodSandboxConfig::clone(&pod.config))?;
+        let linux = config.linux.get_or_insert_default();
+        linux.resources = resources.or_else(|| linux.resources.take());
+        linux.overhead = overhead.or_else(|| linux.overhead.take());
+        let stated = decode::pod_config(self.live.key.id(), &config, on_invalid)?;
+        let committed = {
+            let mut inner = self.live.lock()?;
+            let info = stated.or(inner.slot.sandbox.info);
+            self.core
+                .commit(&self.live, &mut inner, Change::Update(info))?
+        };
+        self.core.settled(committed).await
     }
 
     /// Adds a container. If the future is dropped before it is done, or fails, nothing

@@ -68,16 +68,28 @@ pub(super) fn sandbox(
     Ok(new)
 }
 
-/// What a pod of CRI's door is created with; the process id is filled in later.
-pub(super) fn pod(id: &str, pod: CriPod, on_invalid: OnInvalid) -> Result<NewSandbox> {
+/// What a pod of CRI's door asks for.
+pub(super) fn pod_config(
+    id: &str,
+    config: &PodSandboxConfig,
+    on_invalid: OnInvalid,
+) -> Result<ResourceInfo> {
     let none = HashMap::new();
     let data = SandboxData {
-        config: Some(&pod.config),
+        config: Some(config),
         annotations: &none,
         record_labels: &none,
         record_metadata: None,
     };
-    let info = warned(id, ResourceInfo::from_sandbox_data(&data, on_invalid)?);
+    Ok(warned(
+        id,
+        ResourceInfo::from_sandbox_data(&data, on_invalid)?,
+    ))
+}
+
+/// What a pod of CRI's door is created with; the process id is filled in later.
+pub(super) fn pod(id: &str, pod: CriPod, on_invalid: OnInvalid) -> Result<NewSandbox> {
+    let info = pod_config(id, &pod.config, on_invalid)?;
     let new = NewSandbox {
         pid: 0,
         info,

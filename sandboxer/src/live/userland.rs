@@ -123,6 +123,14 @@ pub(super) async fn run_process(
         _ => return,
     }
     let code = shell.run(&spec.command, io).await;
+    let console = live.lock().ok().and_then(|inner| {
+        let shelled = inner.attachments.shelled(spec.pid);
+        shelled.and_then(|shelled| shelled.console.clone())
+    });
+    if let Some(console) = console {
+        // Whoever sees the end may look at the log.
+        console.flush().await;
+    }
     process::end(&core, &live, &id, spec.pid, u32::from(code)).await;
 }
 

@@ -17,6 +17,9 @@ const MAX_ARGS_BYTES: usize = 2 << 20;
 /// The exit code of a command that is not found, as a shell gives it.
 const NOT_FOUND: u32 = 127;
 
+/// Instead of a time: until it is stopped.
+const NEVER: &str = "never";
+
 /// How a process is going to end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Course {
@@ -41,7 +44,12 @@ impl From<Life> for Course {
 /// # Errors
 /// `InvalidArgument`, naming the annotation, its value and what would be right.
 pub(crate) fn of_init(stated: &Stated, args: Vec<String>, random: &mut Random) -> Result<Course> {
-    let ends_after = drawn(stated, "exit-after", "exit-jitter", random)?;
+    let never = stated.parsed::<String>("exit-after", NEVER)?.as_deref() == Some(NEVER);
+    let ends_after = if never {
+        None
+    } else {
+        drawn(stated, "exit-after", "exit-jitter", random)?
+    };
     let exit_code: Option<u8> = stated.parsed("exit-code", "a number from 0 to 255")?;
     let oom = stated.parsed("oom", "true or false")?.unwrap_or(false);
     if ends_after.is_none() {
@@ -51,7 +59,11 @@ pub(crate) fn of_init(stated: &Stated, args: Vec<String>, random: &mut Random) -
                  container ends, not when"
             )));
         }
-        return of_command(args, |_| Course::default());
+        return if never {
+            Ok(Course::default())
+        } else {
+            of_command(args, |_| Course::default())
+        };
     }
     let life = Life {
         ends_after,
@@ -171,6 +183,12 @@ mod tests {
         assert_eq!((life.exit_code, life.oom), (3, false));
         let life = annotated(&[("exit-after", "0s"), ("oom", "true")]).unwrap();
         assert_eq!((life.exit_code, life.oom), (137, true));
+    }
+
+    #[test]
+    fn a_container_may_be_said_to_run_whatever_its_command() {
+        assert_eq!(annotated(&[("exit-after", "never")]), Ok(Life::default()));
+        assert!(annotated(&[("exit-after", "never"), ("exit-code", "1")]).is_err());
     }
 
     #[test]

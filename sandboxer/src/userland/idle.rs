@@ -48,7 +48,7 @@ fn base_name(path: &str) -> &str {
 }
 
 /// Whether a command only waits, or ends at once without a word: `sleep`, `pause`,
-/// `true`, `false`, `tail -f /dev/null`, and a shell's script that comes to one of
+/// `top`, `true`, `false`, `tail -f /dev/null`, and a shell's script that comes to one of
 /// them, such as `trap 'exit 143' TERM; sleep infinity & wait`.
 pub fn idle(argv: &[String]) -> Option<Idle> {
     let words: Vec<&str> = argv.iter().map(String::as_str).collect();
@@ -65,7 +65,8 @@ pub fn idle(argv: &[String]) -> Option<Idle> {
 
 fn of_command(command: &str, args: &[&str]) -> Option<Idle> {
     match (command, args) {
-        ("pause", []) | ("tail", ["-f", "/dev/null"]) => Some(Idle::FOR_EVER),
+        // What `top` would show in a log nobody reads.
+        ("pause" | "top", []) | ("tail", ["-f", "/dev/null"]) => Some(Idle::FOR_EVER),
         ("true" | ":", []) => Some(Idle::at_once(0)),
         ("false", []) => Some(Idle::at_once(1)),
         ("sleep", [first, rest @ ..]) => {
@@ -212,6 +213,7 @@ mod tests {
             "trap 'exit 143' TERM; sleep 2147483647 & wait",
             "sleep infinity",
             "exec sleep infinity",
+            "top",
             "while true; do sleep 5; done",
             "while :; do sleep 3600; done",
         ] {

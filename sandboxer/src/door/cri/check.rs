@@ -2,7 +2,8 @@
 
 use containerd_sandbox::{Error, Result, quoted};
 use k8s_cri::v1::{
-    ContainerConfig, ContainerMetadata, ImageSpec, Int64Value, PodSandboxConfig, PodSandboxMetadata,
+    ContainerConfig, ContainerMetadata, ImageSpec, Int64Value, Mount, MountPropagation,
+    PodSandboxConfig, PodSandboxMetadata,
 };
 use prost::Message;
 
@@ -94,6 +95,9 @@ pub(super) fn container(
         .ok_or_else(|| missing("config.image"))?;
     given("config.image.image", &image.image)?;
     logs::check_path(&config.log_path)?;
+    for mount in &config.mounts {
+        recursive_read_only(mount)?;
+    }
     let linux = config.linux.as_ref();
     if let Some(context) = linux.and_then(|linux| linux.security_context.as_ref()) {
         let by_name = !context.run_as_username.is_empty();
@@ -107,6 +111,26 @@ pub(super) fn container(
         group(context.run_as_group.as_ref(), has_user)?;
     }
     Ok((config, metadata, image))
+}
+
+/// CRI's rules for mounts that are read-only with all that is mounted below them.
+fn recursive_read_only(mount: &Mount) -> Result<()> {
+    if !mount.recursive_read_only {
+        return Ok(());
+    }
+    let wrong = |what: &str| {
+        Err(Error::invalid_argument(format!(
+            "config.mounts {}: recursive_read_only is true; {what} is needed",
+            quoted(&mount.container_path)
+        )))
+    };
+    if !mount.readonly {
+        return wrong("readonly true");
+    }
+    if mount.propagation() != MountPropagation::PropagationPrivate {
+        return wrong("a propagation that is private");
+    }
+    Ok(())
 }
 
 fn group(group: Option<&Int64Value>, has_user: bool) -> Result<()> {
@@ -180,6 +204,20 @@ mod tests {
             log_path: "../x".to_owned(),
             ..sound()
         };
+        let mounted = |mount: Mount| ContainerConfig {
+            mounts: vec![Mount {
+                container_path: "/data".to_owned(),
+                recursive_read_only: true,
+                ..mount
+            }],
+            ..sound()
+        };
+        let writable = mounted(Mount::default());
+        let shared = mounted(Mount {
+            readonly: true,
+            propagation: MountPropagation::PropagationBidirectional.into(),
+            ..Default::default()
+        });
         let huge = ContainerConfig {
             working_dir: "x".repeat(MAX_CONFIG_BYTES),
             ..sound()
@@ -201,6 +239,8 @@ mod tests {
             (Some(imageless), "config.image"),
             (Some(outside), "log_path"),
             (Some(huge), "over the limit"),
+            (Some(writable), "readonly true"),
+            (Some(shared), "propagation"),
             (Some(group_only), "run_as_group 7"),
             (Some(twice), "run_as_username"),
         ] {

@@ -22,6 +22,7 @@ mod find;
 mod id;
 mod image_service;
 mod images;
+mod later;
 mod metrics;
 mod names;
 mod pods;
@@ -49,6 +50,7 @@ use crate::slot::SandboxState;
 use address::Addresses;
 use events::Events;
 use images::Images;
+use later::Runtime;
 use names::Names;
 
 /// The containerd namespace that CRI's pods are in.
@@ -142,12 +144,14 @@ impl Cri {
     /// As gRPC services.
     pub fn routes(self) -> Routes {
         let cri = Arc::new(self);
-        Routes::new(
-            RuntimeServiceServer::from_arc(Arc::clone(&cri))
-                .max_decoding_message_size(MAX_GRPC_MESSAGE)
-                .max_encoding_message_size(MAX_GRPC_MESSAGE),
-        )
-        .add_service(
+        let known = RuntimeServiceServer::from_arc(Arc::clone(&cri))
+            .max_decoding_message_size(MAX_GRPC_MESSAGE)
+            .max_encoding_message_size(MAX_GRPC_MESSAGE);
+        let runtime = Runtime {
+            known,
+            cri: Arc::clone(&cri),
+        };
+        Routes::new(runtime).add_service(
             ImageServiceServer::from_arc(cri)
                 .max_decoding_message_size(MAX_GRPC_MESSAGE)
                 .max_encoding_message_size(MAX_GRPC_MESSAGE),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use containerd_sandbox::{Code, Container as _, Result, Sandboxer as _};
+use containerd_sandbox::{Code, Result, Sandboxer as _};
 use futures::{FutureExt, StreamExt};
 use k8s_cri::v1::{
     ContainerConfig, ContainerEventResponse, ContainerMetadata, CreateContainerRequest,

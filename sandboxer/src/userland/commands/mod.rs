@@ -328,6 +328,7 @@ static ENTRIES: &[Entry] = entries! {
     waiting "tee" streams::tee;
     plain "test" conditions::test;
     waiting "timeout" script::timeout;
+    waiting "top" processes::top;
     plain "touch" files::touch;
     waiting "tr" text::tr;
     own "trap" shell::trap;
