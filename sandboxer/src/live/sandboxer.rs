@@ -22,7 +22,7 @@ use super::{orphans, process};
 use crate::simulate::failure::Call;
 use crate::simulate::pids::Pids;
 use crate::slot::{Change, KILLED, NewSandbox, ProcessId, SandboxState, Slot};
-use crate::store::{Journal, ViewOp, Views};
+use crate::store::{Journal, JournalStats, ViewOp, Views};
 use crate::time::Timestamp;
 use crate::upstream::{Abandoned, Publisher};
 
@@ -99,6 +99,25 @@ impl ResourceSlotSandboxer {
     /// Whether there is no sandbox.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Looks at every slot, in no order. Each is locked meanwhile, one at a time.
+    pub(crate) fn each_slot(&self, mut look: impl FnMut(&Key, &Slot)) {
+        for live in self.core.sandboxes.all() {
+            if let Ok(inner) = live.lock() {
+                look(&live.key, &inner.slot);
+            }
+        }
+    }
+
+    /// What the journal has done so far.
+    pub(crate) fn journal_stats(&self) -> JournalStats {
+        self.core.journal.stats()
+    }
+
+    /// How many changes of views are still to be made.
+    pub(crate) fn views_backlog(&self) -> usize {
+        self.core.views.backlog()
     }
 
     /// Refuses changes from now on and gives those under way a moment to be answered.

@@ -37,7 +37,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use containerd_sandbox::server::{MAX_GRPC_MESSAGE, Outcomes};
+use containerd_sandbox::server::{Calls, MAX_GRPC_MESSAGE, Outcomes};
 use containerd_sandbox::{DEFAULT_NAMESPACE, Result};
 use k8s_cri::v1::image_service_server::ImageServiceServer;
 use k8s_cri::v1::runtime_service_server::RuntimeServiceServer;
@@ -66,6 +66,27 @@ pub struct Cri {
     events: Arc<Events>,
     streams: StreamingServer,
     outcomes: Outcomes,
+    calls: CriCalls,
+}
+
+/// What is counted of CRI's RPCs, the stream of events aside; off by default. Clones
+/// count together.
+#[derive(Debug, Clone, Default)]
+pub struct CriCalls {
+    /// Of `runtime.v1.RuntimeService`.
+    pub runtime: Calls,
+    /// Of `runtime.v1.ImageService`.
+    pub image: Calls,
+}
+
+impl CriCalls {
+    /// Counts all of them.
+    pub fn counting() -> Self {
+        Self {
+            runtime: Calls::counting("cri_runtime", service::runtime::METHODS),
+            image: Calls::counting("cri_image", service::image::METHODS),
+        }
+    }
 }
 
 impl Cri {
@@ -109,7 +130,15 @@ impl Cri {
             events,
             streams,
             outcomes: Outcomes::default(),
+            calls: CriCalls::default(),
         })
+    }
+
+    /// The same, with its RPCs counted.
+    #[must_use]
+    pub fn counted(mut self, calls: &CriCalls) -> Self {
+        self.calls = calls.clone();
+        self
     }
 
     /// As gRPC services.
