@@ -3,7 +3,7 @@
 use containerd_sandbox::{Error, Result, quoted};
 use k8s_cri::v1::{
     ContainerConfig, ContainerMetadata, ImageSpec, Int64Value, Mount, MountPropagation,
-    PodSandboxConfig, PodSandboxMetadata,
+    NamespaceMode, PodSandboxConfig, PodSandboxMetadata, UserNamespace,
 };
 use prost::Message;
 
@@ -71,8 +71,42 @@ pub(super) fn pod(
     let linux = config.linux.as_ref();
     if let Some(context) = linux.and_then(|linux| linux.security_context.as_ref()) {
         group(context.run_as_group.as_ref(), context.run_as_user.is_some())?;
+        let namespaces = context.namespace_options.as_ref();
+        if let Some(users) = namespaces.and_then(|options| options.userns_options.as_ref()) {
+            user_namespace(users)?;
+        }
     }
     Ok((config, metadata))
+}
+
+/// CRI's rules for a pod's user namespace.
+fn user_namespace(users: &UserNamespace) -> Result<()> {
+    const FIELD: &str = "config.linux.security_context.namespace_options.userns_options";
+    let wrong = |what: &str| Err(Error::invalid_argument(format!("{FIELD}.{what}")));
+    match users.mode() {
+        NamespaceMode::Node => return Ok(()),
+        NamespaceMode::Pod => {}
+        NamespaceMode::Container | NamespaceMode::Target => {
+            let mode = users.mode().as_str_name();
+            return wrong(&format!("mode {mode}: POD or NODE is needed"));
+        }
+    }
+    for (name, mappings) in [("uids", &users.uids), ("gids", &users.gids)] {
+        let [mapping] = &mappings[..] else {
+            let count = mappings.len();
+            return wrong(&format!("{name}: {count} mappings, one is needed"));
+        };
+        if mapping.container_id != 0 || mapping.length == 0 {
+            let (from, length) = (mapping.container_id, mapping.length);
+            return wrong(&format!(
+                "{name}: {length} ids from container_id {from}, some from 0 are needed"
+            ));
+        }
+    }
+    if users.uids != users.gids {
+        return wrong("uids: they differ from gids, the same are needed");
+    }
+    Ok(())
 }
 
 /// A container's configuration, with the metadata and image in it.
@@ -156,7 +190,7 @@ pub(super) fn image(image: Option<&ImageSpec>) -> Result<&str> {
 mod tests {
     use super::*;
     use containerd_sandbox::Code;
-    use k8s_cri::v1::{LinuxContainerConfig, LinuxContainerSecurityContext};
+    use k8s_cri::v1::{IdMapping, LinuxContainerConfig, LinuxContainerSecurityContext};
 
     fn sound() -> ContainerConfig {
         ContainerConfig {
@@ -187,6 +221,38 @@ mod tests {
         container(Some(sound())).unwrap();
         for name in ["", HANDLER] {
             handler(name).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_user_namespace_maps_one_range_from_zero() {
+        let mapping = |container_id, length| IdMapping {
+            host_id: 65536,
+            container_id,
+            length,
+        };
+        let with = |mode: NamespaceMode, uids: &[IdMapping]| UserNamespace {
+            mode: mode.into(),
+            uids: uids.to_vec(),
+            gids: uids.to_vec(),
+        };
+        let sound = mapping(0, 65536);
+        user_namespace(&with(NamespaceMode::Node, &[])).unwrap();
+        user_namespace(&with(NamespaceMode::Pod, &[sound])).unwrap();
+        let differing = UserNamespace {
+            gids: vec![mapping(0, 1)],
+            ..with(NamespaceMode::Pod, &[sound])
+        };
+        for (users, word) in [
+            (with(NamespaceMode::Container, &[sound]), "mode CONTAINER"),
+            (with(NamespaceMode::Target, &[sound]), "mode TARGET"),
+            (with(NamespaceMode::Pod, &[sound, sound]), "2 mappings"),
+            (with(NamespaceMode::Pod, &[]), "0 mappings"),
+            (with(NamespaceMode::Pod, &[mapping(1, 9)]), "container_id 1"),
+            (differing, "differ"),
+        ] {
+            let error = user_namespace(&users).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
         }
     }
 
