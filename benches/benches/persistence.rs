@@ -48,6 +48,7 @@ fn container() -> Change {
             pid: 4_194_306,
             ..NewProcess::default()
         },
+        ..NewContainer::default()
     })
 }
 
@@ -113,6 +114,7 @@ fn append(c: &mut Criterion) {
     let update = Change::UpdateContainer {
         container: "f".repeat(64),
         info: INFO,
+        linux: None,
     };
     let before = [create(), Change::Start, container()];
     let line = line(&before, &update);

@@ -7,7 +7,8 @@
 //! * gRPC `containerd.services.sandbox.v1.Controller`, which containerd calls
 //!   for a proxy plugin of type `sandbox`;
 //! * ttrpc `containerd.runtime.sandbox.v1.Sandbox`, which it calls on shims;
-//! * ttrpc `containerd.task.v3.Task` (and v2), for the containers.
+//! * ttrpc `containerd.task.v3.Task` (and v2), for the containers;
+//! * whatever gRPC services the caller adds.
 //!
 //! [`client`] has typed clients for all three. Every error is one [`Error`],
 //! with one table to the codes of both wires.

@@ -150,13 +150,17 @@ pub async fn ensure(channel: Channel) -> Result<()> {
 }
 
 /// Sees to it that CRI at this connection knows an image: this module's own is
-/// put there, another one is pulled if need be.
+/// put there, or pulled where there is no containerd; another one is pulled if need be.
 ///
 /// # Errors
 /// Whatever the server says.
 pub async fn provide(channel: Channel, name: &str) -> Result<()> {
     if name == NAME {
-        return ensure(channel).await;
+        match ensure(channel.clone()).await {
+            // No containerd, but a runtime that needs no registry either, or says so.
+            Err(e) if e.code() == Code::Unimplemented => {}
+            ensured => return ensured,
+        }
     }
     if is_known(&channel, name).await? {
         return Ok(());

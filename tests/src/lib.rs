@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use containerd_sandbox::client::{Controller, Ttrpc};
+use containerd_sandbox::client::{Controller, Cri, Ttrpc};
 use containerd_shim_protos::api;
 use containerd_shim_protos::sandbox_api;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub mod cri;
 pub mod ledger;
+pub mod metrics;
 pub mod node;
 
 /// Long enough for anything that is going to happen on a loaded machine.
@@ -241,6 +243,17 @@ impl Daemon {
         Controller::connect(&self.home.socket(), "k8s.io")
             .await
             .expect("the sandboxer accepts gRPC")
+    }
+
+    /// A client of CRI.
+    ///
+    /// # Panics
+    /// If it cannot connect.
+    pub async fn cri(&self) -> Cri {
+        Cri::connect(&self.home.socket())
+            .await
+            .expect("the sandboxer accepts gRPC")
+            .with_timeout(PATIENCE)
     }
 
     /// The file that shows what a sandbox asks for.

@@ -82,6 +82,12 @@ async fn a_pod_lives_and_dies() {
         assert_eq!(reply.exit_code, code, "{command:?}");
         assert!(reply.stdout.is_empty() && reply.stderr.is_empty());
     }
+    let script = "hostname; echo $HOSTNAME >&2; exit 4";
+    let reply = container.exec(&["sh", "-c", script], 10).await.unwrap();
+    assert_eq!(reply.exit_code, 4);
+    let said = String::from_utf8(reply.stdout).unwrap();
+    assert!(!said.trim().is_empty(), "a host name");
+    assert_eq!(String::from_utf8(reply.stderr).unwrap(), said);
     let late = container.exec(&["sleep", "3600"], 1).await.unwrap_err();
     assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
 

@@ -97,6 +97,15 @@ calls! { runtime:
     list_container_stats(ListContainerStatsRequest) -> ListContainerStatsResponse;
     pod_sandbox_stats(PodSandboxStatsRequest) -> PodSandboxStatsResponse;
     list_pod_sandbox_stats(ListPodSandboxStatsRequest) -> ListPodSandboxStatsResponse;
+    reopen_container_log(ReopenContainerLogRequest) -> ReopenContainerLogResponse;
+    checkpoint_container(CheckpointContainerRequest) -> CheckpointContainerResponse;
+    exec(ExecRequest) -> ExecResponse;
+    attach(AttachRequest) -> AttachResponse;
+    port_forward(PortForwardRequest) -> PortForwardResponse;
+    update_runtime_config(UpdateRuntimeConfigRequest) -> UpdateRuntimeConfigResponse;
+    runtime_config(RuntimeConfigRequest) -> RuntimeConfigResponse;
+    list_metric_descriptors(ListMetricDescriptorsRequest) -> ListMetricDescriptorsResponse;
+    list_pod_sandbox_metrics(ListPodSandboxMetricsRequest) -> ListPodSandboxMetricsResponse;
 }
 
 calls! { image:

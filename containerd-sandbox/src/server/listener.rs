@@ -16,16 +16,17 @@ use rustix::fs::Mode;
 use rustix::net;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
+use tonic::service::Routes;
 use tracing::{debug, warn};
 
-use super::Service;
 use super::connection::Connection;
 use super::controller::ControllerServer;
 use super::frame::Guarded;
+use super::{DoorCalls, Service};
 use crate::api::Sandboxer;
 
 /// The longest message taken or sent over gRPC, in bytes: containerd's own limit.
-const MAX_GRPC_MESSAGE: usize = 16 << 20;
+pub const MAX_GRPC_MESSAGE: usize = 16 << 20;
 
 /// Connections that wait to be accepted; the kernel caps it (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
@@ -105,7 +106,8 @@ impl Protocol {
 
 /// Serves `sandboxer` on `listener` through every door until `stop` is done.
 /// `address` is what containerd is told to dial for tasks, such as
-/// `ttrpc+unix:///run/resource-slot-sandboxer.sock`.
+/// `ttrpc+unix:///run/resource-slot-sandboxer.sock`. `others` are gRPC services of
+/// the caller's own, for the same socket; `calls` counts the RPCs of the rest.
 ///
 /// # Errors
 /// If the gRPC or ttrpc server cannot be started.
@@ -113,15 +115,18 @@ pub async fn serve<S: Sandboxer>(
     listener: UnixListener,
     sandboxer: Arc<S>,
     address: &str,
+    others: Routes,
+    calls: DoorCalls,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let service = Service::new(sandboxer, address);
+    let service = Service::new(sandboxer, address, calls);
     let (grpc, grpc_connections) = mpsc::channel(64);
     let (ttrpc, ttrpc_connections) = mpsc::channel(64);
 
     // hyper's default cap is 200 streams, and every running pod holds one.
     let grpc_server = tonic::transport::Server::builder()
         .max_concurrent_streams(None)
+        .add_routes(others)
         .add_service(
             ControllerServer::new(service.clone())
                 .max_decoding_message_size(MAX_GRPC_MESSAGE)

@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Logs failed requests: a wrong one each time, an outage now and then, and what
 /// containerd takes for an answer ("not found") only for debugging.
 #[derive(Debug, Default)]
-pub(super) struct Outcomes(Mutex<Outage>);
+pub struct Outcomes(Mutex<Outage>);
 
 #[derive(Debug, Default)]
 struct Outage {
@@ -35,7 +35,8 @@ impl Outage {
 }
 
 impl Outcomes {
-    pub(super) fn failed(&self, rpc: impl Display, error: &Error) {
+    /// Logs what came of the RPC of this name.
+    pub fn failed(&self, rpc: impl Display, error: &Error) {
         match error.code() {
             Code::InvalidArgument | Code::PermissionDenied => warn!("{rpc}: {error}"),
             Code::ResourceExhausted | Code::Unavailable | Code::Internal | Code::DataLoss => {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use containerd_sandbox::server::DoorCalls;
 use containerd_sandbox::{
     Any, Container, ContainerOptions, Deleted, Error, ExecOptions, Exit, ExitSignal, Key,
     ProcessState, ProcessStatus, Result, Sandbox, SandboxOptions, SandboxStatus, SandboxUpdate,
@@ -18,6 +19,7 @@ use containerd_sandbox::{
 use oci_spec::runtime::LinuxResources;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::signal::unix::{SignalKind, signal};
+use tonic::service::Routes;
 
 pub use self::fault::Faults;
 use self::fault::Faulty;
@@ -90,7 +92,14 @@ pub fn run(listen: &Path, die_with_parent: bool, faults: &Faults) -> io::Result<
             sandboxes: Mutex::default(),
             tasks: Mutex::default(),
         }));
-        let serve = server::serve(listener, Arc::new(null.clone()), &address, stop);
+        let serve = server::serve(
+            listener,
+            Arc::new(null.clone()),
+            &address,
+            Routes::default(),
+            DoorCalls::default(),
+            stop,
+        );
         let served = tokio::select! {
             served = serve => served,
             () = null.0.faulty.stall() => Ok(()),

@@ -30,6 +30,7 @@ fn journal(dir: &Path) {
                 ..ResourceInfo::default()
             },
             process: NewProcess::default(),
+            ..NewContainer::default()
         })
     };
     let create = Change::Create(NewSandbox {

@@ -5,17 +5,23 @@ use std::sync::Arc;
 use containerd_sandbox::{
     Any, Container, Deleted, Error, ExecOptions, Exit, ProcessStatus, Result,
 };
+use k8s_cri::v1::LinuxContainerResources;
 use oci_spec::runtime::LinuxResources;
 use tracing::{debug, info};
 
-use super::core::{Core, LiveSlot};
+use super::core::{Core, Inner, LiveSlot};
 use super::decode;
 use super::process;
+use crate::resource::Extraction;
 use crate::simulate::signal::{Effect, effect};
 use crate::simulate::{life, stdio, usage};
-use crate::slot::{Change, NewProcess, Process, ProcessId, ProcessState};
+use crate::slot::{self, Change, Encoded, NewProcess, Process, ProcessId, ProcessState};
 use crate::store::ViewOp;
 use crate::time::Timestamp;
+use crate::userland::Signal;
+
+/// CRI's resources of a container, as the slot holds them.
+type CriResources = Encoded<LinuxContainerResources>;
 
 /// A handle on one container.
 pub struct ResourceSlotContainer {
@@ -41,7 +47,58 @@ impl ResourceSlotContainer {
         };
         self.core.settled(committed).await
     }
+
+    /// Changes what it asks for to what is found for it as it is now, and the
+    /// Linux resources that CRI's door gives back.
+    pub(super) async fn update_by(
+        &self,
+        stated: impl FnOnce(&slot::Container) -> Result<(Extraction, Option<CriResources>)>,
+    ) -> Result<()> {
+        let _pass = self.core.gate.enter()?;
+        let container = &self.id.container;
+        let (committed, view) = {
+            let mut inner = self.live.lock()?;
+            let (updated, linux) = stated(inner.slot.container(container)?)?;
+            let info = decode::warned(container, updated);
+            let change = Change::UpdateContainer {
+                container: container.clone(),
+                info,
+                linux,
+            };
+            let committed = self.core.commit(&self.live, &mut inner, change)?;
+            let view = self.core.views.submit(ViewOp::Put {
+                key: self.live.key.clone(),
+                container: Some(container.clone()),
+                info,
+            });
+            debug!("Updated container {container}: {info:?}");
+            (committed, view)
+        };
+        self.core.settled(committed.and(view)).await
+    }
 }
+
+/// Sends a signal to the command that a process runs; whether it runs one. SIGKILL
+/// ends a process whatever it runs.
+fn send(inner: &Inner, id: &ProcessId, signal: u32) -> bool {
+    let Ok(process) = inner.slot.process(id) else {
+        return false;
+    };
+    let shelled = inner.attachments.shelled(process.spec.pid);
+    let signals = shelled.and_then(|shelled| shelled.signals.as_ref());
+    match (signals, u8::try_from(signal)) {
+        (Some(signals), Ok(signal))
+            if (1..LAST_SENT).contains(&signal) && signal != Signal::KILL.0 =>
+        {
+            signals.send(Signal(signal));
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Signals from this one on are sent to no command: it knows 63 of them.
+const LAST_SENT: u8 = 64;
 
 /// Kill finds nothing to signal: containerd takes this for "already gone".
 fn finished(id: &ProcessId) -> Error {
@@ -50,6 +107,9 @@ fn finished(id: &ProcessId) -> Error {
 
 impl Container for ResourceSlotContainer {
     async fn start(&self, exec: Option<&str>) -> Result<u32> {
+        if exec.is_none() {
+            self.take_its_time().await?;
+        }
         let _pass = self.core.gate.enter()?;
         let id = self.process_id(exec);
         let (committed, pid) = {
@@ -69,9 +129,11 @@ impl Container for ResourceSlotContainer {
     async fn exec(&self, exec: &str, options: ExecOptions) -> Result<()> {
         let stdio = options.stdio.into();
         stdio::check(&stdio)?;
+        let course = life::of_exec(options.process.args, !stdio.stdin.is_empty())?;
         let process = NewProcess {
             pid: self.core.pids.next(),
-            life: life::of_exec(&options.process, !stdio.stdin.is_empty()),
+            life: course.life,
+            command: course.command,
             stdio,
         };
         self.change(Change::CreateExec {
@@ -90,6 +152,8 @@ impl Container for ResourceSlotContainer {
             let mut inner = self.live.lock()?;
             if inner.slot.process(&id)?.state == ProcessState::Stopped {
                 None
+            } else if send(&inner, if all { &self.id } else { &id }, signal) {
+                return Ok(());
             } else {
                 let Effect::Exit(code) = effect else {
                     return Ok(());
@@ -160,27 +224,9 @@ impl Container for ResourceSlotContainer {
     }
 
     async fn update(&self, resources: &LinuxResources) -> Result<()> {
-        let _pass = self.core.gate.enter()?;
-        let container = &self.id.container;
-        let (committed, view) = {
-            let mut inner = self.live.lock()?;
-            let known = inner.slot.container(container)?.info;
-            let updated = known.updated_by(resources, self.core.settings.on_invalid)?;
-            let info = decode::warned(container, updated);
-            let change = Change::UpdateContainer {
-                container: container.clone(),
-                info,
-            };
-            let committed = self.core.commit(&self.live, &mut inner, change)?;
-            let view = self.core.views.submit(ViewOp::Put {
-                key: self.live.key.clone(),
-                container: Some(container.clone()),
-                info,
-            });
-            debug!("Updated container {container}: {info:?}");
-            (committed, view)
-        };
-        self.core.settled(committed.and(view)).await
+        let on_invalid = self.core.settings.on_invalid;
+        self.update_by(|known| Ok((known.info.updated_by(resources, on_invalid)?, None)))
+            .await
     }
 
     async fn delete(&self, exec: Option<&str>) -> Result<Deleted> {
@@ -221,6 +267,11 @@ impl Container for ResourceSlotContainer {
                     )));
                 }
                 ProcessState::Running | ProcessState::Paused => {
+                    let shelled = inner.attachments.shelled(process.spec.pid);
+                    if let Some(closed) = shelled.and_then(|s| s.stdin_closed.as_ref()) {
+                        closed.cancel();
+                        return Ok(());
+                    }
                     self.core
                         .commit(&self.live, &mut inner, Change::Exit(id, 0))?
                 }

@@ -1,17 +1,21 @@
 //! What all sandboxes share, and the one way in which a slot changes.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use containerd_sandbox::{Error, ExitSignal, Key, Result};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 
+use super::appender::Appender;
 use super::attached::Attachments;
 use super::gate::Gate;
+use super::observe::{self, Observer};
 use super::table::Table;
+use super::timers::Timers;
 use crate::resource::OnInvalid;
+use crate::simulate::lives::Lives;
 use crate::simulate::pids::Pids;
 use crate::slot::{Change, Ended, Exit, Slot};
 use crate::store::{Ack, Journal, ViewOp, Views};
@@ -19,14 +23,18 @@ use crate::time::Timestamp;
 use crate::upstream::{self, Publisher};
 
 /// How the sandboxer behaves where a user can choose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
+    /// How pods and containers live, and which calls fail.
+    pub lives: Arc<Lives>,
     /// What becomes of a resource value that cannot be read.
     pub on_invalid: OnInvalid,
     /// How long after the signal a process is seen to end: containerd wants the
     /// reply to Kill before the one to Wait. Zero is enough on a runtime with one
     /// thread, where the task that replies to Kill comes first.
     pub exit_delay: Duration,
+    /// The exit code of a command in the toy userland that is not built in.
+    pub unknown_command: u8,
     /// For tests: how much more CPU time everything takes, in percent.
     pub slowdown_percent: u32,
 }
@@ -40,8 +48,13 @@ pub(super) struct Core {
     pub(super) views: Views,
     pub(super) pids: Pids,
     pub(super) gate: Gate,
+    pub(super) timers: Timers,
+    /// Started when the first container writes to a log.
+    pub(super) appender: OnceLock<Option<Appender>>,
     /// containerd, if it is to be told what happens.
     pub(super) publisher: Option<Publisher>,
+    /// Who watches the pods of CRI's door.
+    pub(super) observer: OnceLock<Observer>,
     pub(super) settings: Settings,
 }
 
@@ -54,8 +67,16 @@ pub(super) struct LiveSlot {
 pub(super) struct Inner {
     pub(super) slot: Slot,
     pub(super) attachments: Attachments,
+    pub(super) calls: Calls,
     signal: Option<Arc<ExitSignal>>,
     gone: bool,
+}
+
+/// How many containers a pod was asked to create and start, for those that are to fail.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Calls {
+    pub(super) creates: u32,
+    pub(super) starts: u32,
 }
 
 impl LiveSlot {
@@ -65,6 +86,7 @@ impl LiveSlot {
             inner: Mutex::new(Inner {
                 slot,
                 attachments: Attachments::default(),
+                calls: Calls::default(),
                 signal: None,
                 gone: false,
             }),
@@ -213,15 +235,18 @@ impl Core {
         let had_ended = inner.slot.exit.is_some();
         let is_delete = matches!(change, Change::Delete);
         let is_update = matches!(change, Change::Update(_));
-        let event = match &self.publisher {
+        let publisher = self.publisher_of(&inner.slot);
+        let event = match publisher {
             Some(_) => upstream::of_change(&live.key, &inner.slot, &change),
             None => None,
         };
+        let observer = self.observer_of(&inner.slot);
+        let step = observer.and_then(|_| observe::of_change(&change));
         let processes = inner.slot.apply(change, at)?;
         for ended in &processes {
             inner.attachments.hold_back(ended.pid);
         }
-        if let Some(publisher) = &self.publisher {
+        if let Some(publisher) = publisher {
             let ends = processes
                 .iter()
                 .map(|ended| upstream::of_end(&live.key, ended));
@@ -236,6 +261,11 @@ impl Core {
             }
             _ => None,
         };
+        if let Some(observer) = observer {
+            for seen in observe::of_ends(&processes, sandbox.is_some()).chain(step) {
+                observer(&live.key, &inner.slot, &seen);
+            }
+        }
         let mut views = Vec::new();
         if is_delete {
             inner.gone = true;
@@ -277,6 +307,20 @@ impl Core {
         })
     }
 
+    /// containerd, if this slot is of its making and it is to be told.
+    pub(super) fn publisher_of(&self, slot: &Slot) -> Option<&Publisher> {
+        self.publisher
+            .as_ref()
+            .filter(|_| slot.sandbox.cri.is_none())
+    }
+
+    /// Who watches this slot.
+    pub(super) fn observer_of(&self, slot: &Slot) -> Option<&Observer> {
+        // Of other doors nothing is watched, and this costs a look at a pointer.
+        slot.sandbox.cri.as_ref()?;
+        self.observer.get()
+    }
+
     /// Waits until a change is as durable as was asked for, and its views are
     /// where they were promised to be.
     ///
@@ -304,11 +348,23 @@ impl Core {
     }
 
     /// The same, however often it fails.
-    async fn certain(&self) {
+    pub(super) async fn certain(&self) {
         const RETRY: Duration = Duration::from_millis(200);
         while self.journal.barrier().await.is_err() {
             tokio::time::sleep(RETRY).await;
         }
+    }
+
+    /// Who appends to logs, if the system has a thread for that.
+    pub(super) fn appender(&self) -> Option<Appender> {
+        let start = || match Appender::start() {
+            Ok(appender) => Some(appender),
+            Err(e) => {
+                tracing::warn!("containers have no logs: {e}");
+                None
+            }
+        };
+        self.appender.get_or_init(start).clone()
     }
 
     /// How many sandboxes are live.

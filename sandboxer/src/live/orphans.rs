@@ -52,8 +52,10 @@ fn containers(live: &Arc<LiveSlot>) -> Vec<Recovered> {
     let Ok(inner) = live.lock() else {
         return Vec::new();
     };
+    // Those of CRI's door never had a bundle.
     let containers = inner.slot.containers.iter();
     containers
+        .filter(|container| container.cri.is_none())
         .map(|container| Recovered {
             live: Arc::downgrade(live),
             id: container.id.clone(),

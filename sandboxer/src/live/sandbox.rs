@@ -16,7 +16,7 @@ use super::core::{Core, LiveSlot};
 use super::decode;
 use super::process;
 use crate::resource::ResourceInfo;
-use crate::simulate::{life, stdio, usage};
+use crate::simulate::{stdio, usage};
 use crate::slot::{
     Change, NewContainer, NewProcess, Pod, ProcessId, ProcessState, SandboxState, Slot,
 };
@@ -78,6 +78,54 @@ fn verbose(key: &Key, slot: &Slot) -> Result<HashMap<String, String>> {
         (INFO.to_owned(), json.clone()),
         (OWN_INFO.to_owned(), json),
     ]))
+}
+
+impl ResourceSlotSandbox {
+    /// Adds a container, all or nothing, and returns its process id.
+    pub(super) async fn append(&self, new: NewContainer) -> Result<u32> {
+        let key = self.live.key.sibling(&new.id)?;
+        let (info, pid) = (new.info, new.process.pid);
+        debug!("Extracted resource info: {info:?}");
+        let change = Change::CreateContainer(new);
+        if !self.core.containers.reserve(&key) {
+            return Err(Error::already_exists(format!(
+                "container {key} already exists"
+            )));
+        }
+        let mut undo = Undo {
+            sandbox: self,
+            key: &key,
+            committed: None,
+            armed: true,
+        };
+        // The view first: if there is no room for it, nothing has happened yet.
+        // Under the slot's lock, so that the removal of the sandbox comes after it.
+        let view = {
+            let inner = self.live.lock()?;
+            inner.slot.check(&change)?;
+            self.core.views.submit(ViewOp::Put {
+                key: self.live.key.clone(),
+                container: Some(key.id().to_owned()),
+                info,
+            })
+        };
+        view.done().await?;
+        let committed = {
+            let mut inner = self.live.lock()?;
+            let committed = self.core.commit(&self.live, &mut inner, change)?;
+            self.core.containers.publish(&key, Arc::clone(&self.live));
+            undo.committed = Some(pid);
+            committed
+        };
+        self.core.settled(committed).await?;
+        undo.armed = false;
+        info!(
+            "Created container {} in sandbox {}",
+            key.id(),
+            self.live.key
+        );
+        Ok(pid)
+    }
 }
 
 /// Takes a container back whose creation failed half-way or was abandoned.
@@ -162,8 +210,12 @@ impl Sandbox for ResourceSlotSandbox {
 
     async fn append_container(&self, id: &str, options: ContainerOptions) -> Result<u32> {
         let _pass = self.core.gate.enter()?;
-        let key = self.live.key.sibling(id)?;
         let info = decode::container(id, &options, self.core.settings.on_invalid)?;
+        let args = options
+            .spec
+            .process
+            .map_or(Vec::new(), |process| process.args);
+        let life = self.life_of(&options.spec.annotations, args, &[id])?;
         let new = NewContainer {
             id: id.to_owned(),
             bundle: options.bundle,
@@ -171,47 +223,14 @@ impl Sandbox for ResourceSlotSandbox {
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: options.stdio.into(),
-                life: life::of_init(&options.spec.annotations)?,
+                life: life.course.life,
+                command: life.course.command,
             },
+            conduct: life.conduct,
+            ..NewContainer::default()
         };
         stdio::check(&new.process.stdio)?;
-        debug!("Extracted resource info: {info:?}");
-        let pid = new.process.pid;
-        let change = Change::CreateContainer(new);
-        if !self.core.containers.reserve(&key) {
-            return Err(Error::already_exists(format!(
-                "container {key} already exists"
-            )));
-        }
-        let mut undo = Undo {
-            sandbox: self,
-            key: &key,
-            committed: None,
-            armed: true,
-        };
-        // The view first: if there is no room for it, nothing has happened yet.
-        // Under the slot's lock, so that the removal of the sandbox comes after it.
-        let view = {
-            let inner = self.live.lock()?;
-            inner.slot.check(&change)?;
-            self.core.views.submit(ViewOp::Put {
-                key: self.live.key.clone(),
-                container: Some(id.to_owned()),
-                info,
-            })
-        };
-        view.done().await?;
-        let committed = {
-            let mut inner = self.live.lock()?;
-            let committed = self.core.commit(&self.live, &mut inner, change)?;
-            self.core.containers.publish(&key, Arc::clone(&self.live));
-            undo.committed = Some(pid);
-            committed
-        };
-        self.core.settled(committed).await?;
-        undo.armed = false;
-        info!("Created container {id} in sandbox {}", self.live.key);
-        Ok(pid)
+        self.append(new).await
     }
 
     async fn update_container(&self, id: &str, resources: &LinuxResources) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use containerd_sandbox::{Code, Error, Key, Result, SandboxOptions, SandboxUpdate, Sandboxer};
@@ -12,13 +12,17 @@ use super::container::ResourceSlotContainer;
 use super::core::{Committed, Core, LiveSlot, Settings, populate, sandbox_not_found};
 use super::decode;
 use super::gate::Gate;
+use super::lives;
+use super::observe::{Seen, Step};
 use super::sandbox::ResourceSlotSandbox;
 use super::slowdown::Slowdown;
 use super::table::Table;
+use super::timers::Timers;
 use super::{orphans, process};
+use crate::simulate::failure::Call;
 use crate::simulate::pids::Pids;
 use crate::slot::{Change, KILLED, NewSandbox, ProcessId, SandboxState, Slot};
-use crate::store::{Journal, ViewOp, Views};
+use crate::store::{Journal, JournalStats, ViewOp, Views};
 use crate::time::Timestamp;
 use crate::upstream::{Abandoned, Publisher};
 
@@ -27,7 +31,7 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A sandboxer that allocates nothing, and tracks what every pod asks for.
 pub struct ResourceSlotSandboxer {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     /// Watches over sandboxes that containerd may give up.
     abandoned: Option<Abandoned>,
 }
@@ -60,6 +64,7 @@ impl ResourceSlotSandboxer {
                 processes.chain(std::iter::once(slot.sandbox.pid))
             })
             .max();
+        let (timers, queue) = Timers::new();
         let core = Arc::new(Core {
             sandboxes: Table::default(),
             containers: Table::default(),
@@ -67,9 +72,13 @@ impl ResourceSlotSandboxer {
             views,
             pids: Pids::after(last_pid),
             gate: Gate::new(Slowdown::new(settings.slowdown_percent)),
+            timers,
+            appender: OnceLock::new(),
             publisher: containerd.map(Publisher::start).transpose()?,
+            observer: OnceLock::new(),
             settings,
         });
+        tokio::spawn(queue.run(Arc::downgrade(&core)));
         let recovered = populate(&core, slots);
         for live in &recovered {
             process::resume_all(&core, live);
@@ -92,11 +101,73 @@ impl ResourceSlotSandboxer {
         self.len() == 0
     }
 
+    /// Looks at every slot, in no order. Each is locked meanwhile, one at a time.
+    pub(crate) fn each_slot(&self, mut look: impl FnMut(&Key, &Slot)) {
+        for live in self.core.sandboxes.all() {
+            if let Ok(inner) = live.lock() {
+                look(&live.key, &inner.slot);
+            }
+        }
+    }
+
+    /// What the journal has done so far.
+    pub(crate) fn journal_stats(&self) -> JournalStats {
+        self.core.journal.stats()
+    }
+
+    /// How many changes of views are still to be made.
+    pub(crate) fn views_backlog(&self) -> usize {
+        self.core.views.backlog()
+    }
+
     /// Refuses changes from now on and gives those under way a moment to be answered.
     pub async fn drain(&self) {
         if !self.core.gate.close(DRAIN_PATIENCE).await {
             warn!("some requests are still under way after {DRAIN_PATIENCE:?}");
         }
+    }
+
+    /// Makes a sandbox, all or nothing.
+    pub(super) async fn insert(&self, id: &Key, mut new: NewSandbox) -> Result<()> {
+        let core = &self.core;
+        debug!("Extracted resource info: {:?}", new.info);
+        if !core.sandboxes.reserve(id) {
+            return Err(Error::already_exists(format!(
+                "sandbox {id} already exists"
+            )));
+        }
+        let mut undo = Undo {
+            core,
+            key: id,
+            live: None,
+            armed: true,
+        };
+        // The view first: if there is no room for it, nothing has happened yet.
+        core.views
+            .submit(ViewOp::Put {
+                key: id.clone(),
+                container: None,
+                info: new.info,
+            })
+            .done()
+            .await?;
+        new.pid = core.pids.next();
+        let at = Timestamp::now();
+        let seq = core.journal.append(id, at, &Change::Create(new.clone()))?;
+        if let (Some(abandoned), true) = (&self.abandoned, is_recorded(&new)) {
+            abandoned.watch(id);
+        }
+        let slot = Slot::new(new, at);
+        if let Some(observer) = core.observer_of(&slot) {
+            observer(id, &slot, &Seen::of_pod(Step::Created));
+        }
+        let live = Arc::new(LiveSlot::new(id.clone(), slot));
+        core.sandboxes.publish(id, Arc::clone(&live));
+        undo.live = Some(live);
+        core.journal.durable(seq).await?;
+        undo.armed = false;
+        info!("ResourceSlot sandbox {id} created successfully");
+        Ok(())
     }
 
     /// The sandbox of a request that a second attempt may repeat. That it is not
@@ -188,7 +259,7 @@ fn is_recorded(sandbox: &NewSandbox) -> bool {
 }
 
 /// Ends whatever runs and forgets the sandbox.
-fn delete(core: &Arc<Core>, live: &Arc<LiveSlot>) -> Result<Committed> {
+pub(super) fn delete(core: &Arc<Core>, live: &Arc<LiveSlot>) -> Result<Committed> {
     let mut inner = live.lock()?;
     core.commit(live, &mut inner, Change::Delete)
 }
@@ -198,48 +269,21 @@ impl Sandboxer for ResourceSlotSandboxer {
 
     async fn create(&self, id: &Key, options: SandboxOptions) -> Result<()> {
         info!("Creating ResourceSlot sandbox: {id}");
-        let core = &self.core;
-        let _pass = core.gate.enter()?;
-        let mut new = decode::sandbox(id.id(), options, core.settings.on_invalid)?;
-        debug!("Extracted resource info: {:?}", new.info);
-        if !core.sandboxes.reserve(id) {
-            return Err(Error::already_exists(format!(
-                "sandbox {id} already exists"
-            )));
-        }
-        let mut undo = Undo {
-            core,
-            key: id,
-            live: None,
-            armed: true,
-        };
-        // The view first: if there is no room for it, nothing has happened yet.
-        core.views
-            .submit(ViewOp::Put {
-                key: id.clone(),
-                container: None,
-                info: new.info,
-            })
-            .done()
-            .await?;
-        new.pid = core.pids.next();
-        let at = Timestamp::now();
-        let seq = core.journal.append(id, at, &Change::Create(new.clone()))?;
-        if let (Some(abandoned), true) = (&self.abandoned, is_recorded(&new)) {
-            abandoned.watch(id);
-        }
-        let live = Arc::new(LiveSlot::new(id.clone(), Slot::new(new, at)));
-        core.sandboxes.publish(id, Arc::clone(&live));
-        undo.live = Some(live);
-        core.journal.durable(seq).await?;
-        undo.armed = false;
-        info!("ResourceSlot sandbox {id} created successfully");
-        Ok(())
+        let _pass = self.core.gate.enter()?;
+        let new = decode::sandbox(id.id(), options, self.core.settings.on_invalid)?;
+        lives::check_pod(&self.core, id, &new, Call::CreatePod)?;
+        self.insert(id, new).await
     }
 
     async fn start(&self, id: &Key) -> Result<()> {
-        let _pass = self.core.gate.enter()?;
         let live = self.core.slot(id)?;
+        let delay = {
+            let inner = live.lock()?;
+            inner.slot.check(&Change::Start)?;
+            lives::check_pod(&self.core, id, &inner.slot.sandbox, Call::StartPod)?.start_delay
+        };
+        lives::take(delay).await;
+        let _pass = self.core.gate.enter()?;
         let committed = {
             let mut inner = live.lock()?;
             self.core.commit(&live, &mut inner, Change::Start)?

@@ -70,6 +70,19 @@ impl<V> Table<V> {
         self.shard(key).write().remove(key);
     }
 
+    /// The live objects, in no order.
+    pub(crate) fn all(&self) -> Vec<Arc<V>> {
+        let live = |shard: &RwLock<HashMap<Key, Entry<V>>>| {
+            let shard = shard.read();
+            let entries = shard.values().filter_map(|entry| match entry {
+                Entry::Live(value) => Some(Arc::clone(value)),
+                Entry::Reserved => None,
+            });
+            entries.collect::<Vec<_>>()
+        };
+        self.shards.iter().flat_map(live).collect()
+    }
+
     /// How many objects are live.
     pub(crate) fn len(&self) -> usize {
         let live = |shard: &RwLock<HashMap<Key, Entry<V>>>| {
@@ -101,6 +114,8 @@ mod tests {
         assert_eq!(table.get(&key("a")).as_deref(), Some(&7));
         assert!(!table.reserve(&key("a")));
         assert_eq!(table.len(), 1);
+        assert!(table.reserve(&key("b")));
+        assert_eq!(table.all(), [Arc::new(7)]);
         table.remove(&key("a"));
         assert!(table.reserve(&key("a")));
         assert_eq!(table.len(), 0);

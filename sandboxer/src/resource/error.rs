@@ -7,7 +7,9 @@ use std::fmt;
 pub enum Origin {
     /// `linux.resources` of a container's OCI spec, or of an update.
     OciResources,
-    /// An annotation of a container's OCI spec.
+    /// `linux.resources` of a container's CRI configuration, or of an update.
+    ContainerResources,
+    /// An annotation of a container.
     ContainerAnnotation,
     /// `linux.resources` of the pod's configuration.
     PodResources,
@@ -33,6 +35,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::OciResources => "OCI resources",
+            Self::ContainerResources => "container resources",
             Self::ContainerAnnotation => "container annotation",
             Self::PodResources => "pod resources",
             Self::PodOverhead => "pod overhead",

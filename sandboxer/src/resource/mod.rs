@@ -32,7 +32,7 @@ mod unified;
 
 use std::collections::HashMap;
 
-use k8s_cri::v1::PodSandboxConfig;
+use k8s_cri::v1::{ContainerConfig, LinuxContainerResources, PodSandboxConfig};
 use oci_spec::runtime::LinuxResources;
 
 pub use error::{InvalidResource, OnInvalid, Origin};
@@ -131,19 +131,21 @@ impl ResourceInfo {
         data: &ContainerData<'_>,
         on_invalid: OnInvalid,
     ) -> Result<Extraction, InvalidResource> {
-        let mut reader = Reader::new(on_invalid);
-        let mut info = Self::default();
-        if let Some(resources) = data.resources {
-            info = Linux::from(resources)
-                .read(Origin::OciResources, &mut reader)?
-                .over(info);
-        }
-        let origin = Origin::ContainerAnnotation;
-        info = info.or(annotations::read(data.annotations, origin, &mut reader)?);
-        Ok(Extraction {
-            info,
-            warnings: reader.into_warnings(),
-        })
+        let resources = data.resources;
+        let resources = resources.map(|oci| (Linux::from(oci), Origin::OciResources));
+        of_container(resources, data.annotations, on_invalid)
+    }
+
+    /// The resources a container of CRI's door states. A value that cannot be read
+    /// is an error or, with [`OnInvalid::Warn`], a warning.
+    pub fn from_container_config(
+        config: &ContainerConfig,
+        on_invalid: OnInvalid,
+    ) -> Result<Extraction, InvalidResource> {
+        let linux = config.linux.as_ref();
+        let resources = linux.and_then(|linux| linux.resources.as_ref());
+        let resources = resources.map(|cri| (Linux::from(cri), Origin::ContainerResources));
+        of_container(resources, &config.annotations, on_invalid)
     }
 
     /// This with an update applied: what `resources` state replaces, "no limit"
@@ -158,13 +160,54 @@ impl ResourceInfo {
         resources: &LinuxResources,
         on_invalid: OnInvalid,
     ) -> Result<Extraction, InvalidResource> {
-        let mut reader = Reader::new(on_invalid);
-        let update = Linux::from(resources).read(Origin::OciResources, &mut reader)?;
-        Ok(Extraction {
-            info: update.over(self),
-            warnings: reader.into_warnings(),
-        })
+        updated(self, &resources.into(), Origin::OciResources, on_invalid)
     }
+
+    /// The same with an update of CRI's door.
+    pub fn updated_by_cri(
+        self,
+        resources: &LinuxContainerResources,
+        on_invalid: OnInvalid,
+    ) -> Result<Extraction, InvalidResource> {
+        updated(
+            self,
+            &resources.into(),
+            Origin::ContainerResources,
+            on_invalid,
+        )
+    }
+}
+
+fn of_container(
+    resources: Option<(Linux<'_>, Origin)>,
+    annotations: &HashMap<String, String>,
+    on_invalid: OnInvalid,
+) -> Result<Extraction, InvalidResource> {
+    let mut reader = Reader::new(on_invalid);
+    let mut info = ResourceInfo::default();
+    if let Some((resources, origin)) = resources {
+        info = resources.read(origin, &mut reader)?.over(info);
+    }
+    let origin = Origin::ContainerAnnotation;
+    info = info.or(annotations::read(annotations, origin, &mut reader)?);
+    Ok(Extraction {
+        info,
+        warnings: reader.into_warnings(),
+    })
+}
+
+fn updated(
+    info: ResourceInfo,
+    resources: &Linux<'_>,
+    origin: Origin,
+    on_invalid: OnInvalid,
+) -> Result<Extraction, InvalidResource> {
+    let mut reader = Reader::new(on_invalid);
+    let update = resources.read(origin, &mut reader)?;
+    Ok(Extraction {
+        info: update.over(info),
+        warnings: reader.into_warnings(),
+    })
 }
 
 /// What a pod's Linux resources and its overhead state together.

@@ -4,29 +4,39 @@ use containerd_sandbox::{Any, Error, Result};
 use containerd_shim_protos::cgroups_v2::metrics::{CPUStat, MemoryStat, Metrics, PidsStat};
 use protobuf::{Message, MessageField};
 
+use super::curve;
 use crate::resource::ResourceInfo;
-use crate::slot::{Container, ProcessState, Slot};
+use crate::slot::{Container, Curve, ProcessState, Slot};
 use crate::time::Timestamp;
 
 /// The share of its CPU request that a running container is seen to use.
 const CPU_SHARE: f64 = 0.1;
 /// The CPU request assumed where none is stated, in cores.
 const CPU_UNSTATED: f64 = 0.1;
+/// The share of its memory request that a running container is seen to use, so that
+/// neither an eviction nor an OOM would follow.
+const MEMORY_SHARE: f64 = 0.5;
 /// The memory request assumed where none is stated, in bytes.
 const MEMORY_UNSTATED: u64 = 64 << 20;
 
 /// Usage at one moment.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Usage {
-    cpu_usec: u64,
-    memory: u64,
-    /// `None`: no limit.
-    memory_limit: Option<u64>,
-    pids: u64,
+pub(crate) struct Usage {
+    /// CPU time since the start, in microseconds.
+    pub(crate) cpu_usec: u64,
+    /// CPU time a second at present, in nanoseconds.
+    pub(crate) nano_cores: u64,
+    /// Memory in use, in bytes.
+    pub(crate) memory: u64,
+    /// How much of it may be used, in bytes; `None`: no limit.
+    pub(crate) memory_limit: Option<u64>,
+    /// Processes.
+    pub(crate) pids: u64,
     pids_limit: Option<u64>,
 }
 
-fn usage(container: &Container, now: Timestamp) -> Usage {
+/// What a container is seen to use at `now`.
+pub(crate) fn usage(container: &Container, now: Timestamp) -> Usage {
     let ResourceInfo {
         cpu_limit,
         cpu_request,
@@ -35,8 +45,14 @@ fn usage(container: &Container, now: Timestamp) -> Usage {
         pid_limit,
         ..
     } = container.info;
-    let cores = cpu_request.or(cpu_limit).unwrap_or(CPU_UNSTATED) * CPU_SHARE;
-    let ran_usec = container.init.ran_ns(now) / 1000;
+    let conduct = container.conduct.as_deref();
+    let seed = conduct.map_or(0, |conduct| conduct.seed);
+    let cpu = conduct.and_then(|conduct| conduct.cpu);
+    let cpu = cpu.unwrap_or(Curve::Constant(CPU_SHARE));
+    let requested = cpu_request.or(cpu_limit).unwrap_or(CPU_UNSTATED);
+    let ran_s = container.init.ran_ns(now) as f64 / 1e9;
+    let cores = requested * curve::at(cpu, seed, ran_s);
+    let used_s = requested * curve::used(cpu, seed, ran_s);
     let running = matches!(
         container.init.state,
         ProcessState::Running | ProcessState::Paused
@@ -46,13 +62,23 @@ fn usage(container: &Container, now: Timestamp) -> Usage {
         .iter()
         .filter(|(_, process)| process.state == ProcessState::Running)
         .count() as u64;
-    // Half of the request, so that neither an eviction nor an OOM would follow.
-    let memory = memory_request.or(memory_limit).unwrap_or(MEMORY_UNSTATED) / 2;
+    let memory = conduct.and_then(|conduct| conduct.memory);
+    let memory = memory.unwrap_or(Curve::Constant(MEMORY_SHARE));
+    let requested = memory_request.or(memory_limit).unwrap_or(MEMORY_UNSTATED);
+    // Shares are at most 100 and never negative; what is beyond 64 bits is cut.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let memory = (requested as f64 * curve::at(memory, seed, ran_s)) as u64;
     let memory = memory.min(memory_limit.unwrap_or(u64::MAX));
     Usage {
         // Shares and run times are far below 2^52, and never negative.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        cpu_usec: (ran_usec as f64 * cores) as u64,
+        cpu_usec: (used_s * 1e6) as u64,
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        nano_cores: if container.init.state == ProcessState::Running {
+            (cores * 1e9) as u64
+        } else {
+            0
+        },
         memory: if running { memory } else { 0 },
         memory_limit,
         pids: if running { 1 + execs } else { 0 },
@@ -104,6 +130,11 @@ pub(crate) fn of_container(container: &Container, now: Timestamp) -> Result<Any>
 /// # Errors
 /// `Internal` if it cannot be encoded.
 pub(crate) fn of_sandbox(slot: &Slot, now: Timestamp) -> Result<Any> {
+    metrics(sum(slot, now))
+}
+
+/// What all of a sandbox's containers are seen to use at `now`.
+pub(crate) fn sum(slot: &Slot, now: Timestamp) -> Usage {
     let info = slot.resource_info();
     let sum = slot
         .containers
@@ -111,16 +142,17 @@ pub(crate) fn of_sandbox(slot: &Slot, now: Timestamp) -> Result<Any> {
         .map(|container| usage(container, now))
         .fold(Usage::default(), |sum, one| Usage {
             cpu_usec: sum.cpu_usec.saturating_add(one.cpu_usec),
+            nano_cores: sum.nano_cores.saturating_add(one.nano_cores),
             memory: sum.memory.saturating_add(one.memory),
             pids: sum.pids + one.pids,
             memory_limit: info.memory_limit,
             pids_limit: info.pid_limit,
         });
-    metrics(Usage {
+    Usage {
         // A limit of its own may be below what its containers are seen to use.
         memory: sum.memory.min(info.memory_limit.unwrap_or(u64::MAX)),
         ..sum
-    })
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +171,7 @@ mod tests {
             bundle: "/b".to_owned(),
             info,
             process: NewProcess::default(),
+            ..NewContainer::default()
         };
         for change in [
             Change::Start,

@@ -8,6 +8,8 @@ use containerd_sandbox::Error;
 use serde::{Deserialize, Serialize};
 
 use super::change::{Change, NewContainer, NewProcess, NewSandbox, ProcessId};
+use super::conduct::Conduct;
+use super::cri::CriContainer;
 use super::machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};
 use crate::resource::ResourceInfo;
 use crate::time::Timestamp;
@@ -66,6 +68,12 @@ pub struct Container {
     pub info: ResourceInfo,
     /// Its first process.
     pub init: Process,
+    /// What it is seen to do while it runs, if that was stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conduct: Option<Box<Conduct>>,
+    /// What CRI's door must give back of it; `None` if it came through another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cri: Option<Box<CriContainer>>,
     /// Processes added by exec, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub execs: Vec<(String, Process)>,
@@ -193,6 +201,8 @@ impl Container {
             bundle: new.bundle,
             info: new.info,
             init: Process::new(new.process),
+            conduct: new.conduct,
+            cri: new.cri,
             execs: Vec::new(),
         }
     }
@@ -341,8 +351,16 @@ impl Slot {
             Change::Delete => self.end(KILLED, at, &mut ended),
             Change::Update(info) => self.sandbox.info = info,
             Change::CreateContainer(new) => self.containers.push(Container::new(new)),
-            Change::UpdateContainer { container, info } => {
-                self.container_mut(&container)?.info = info;
+            Change::UpdateContainer {
+                container,
+                info,
+                linux,
+            } => {
+                let container = self.container_mut(&container)?;
+                container.info = info;
+                if let (Some(cri), Some(linux)) = (&mut container.cri, linux) {
+                    cri.updated = Some(linux);
+                }
             }
             Change::CreateExec {
                 container,
@@ -352,7 +370,13 @@ impl Slot {
                 let owner = self.container_mut(&container)?;
                 owner.execs.push((exec, Process::new(process)));
             }
-            Change::StartProcess(id) => self.process_mut(&id)?.enter(ProcessState::Running, at),
+            Change::StartProcess(id) => {
+                let container = self.container_mut(&id.container)?;
+                if let (None, Some(cri)) = (&id.exec, &mut container.cri) {
+                    cri.started_at = Some(at);
+                }
+                self.process_mut(&id)?.enter(ProcessState::Running, at);
+            }
             Change::Pause(container) => {
                 let init = &mut self.container_mut(&container)?.init;
                 init.enter(ProcessState::Paused, at);

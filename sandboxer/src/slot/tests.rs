@@ -44,9 +44,14 @@ fn change() -> impl Strategy<Value = Change> {
             bundle: "/b".to_owned(),
             info,
             process: NewProcess::default(),
+            ..NewContainer::default()
         })),
         2 => (container(), info())
-            .prop_map(|(container, info)| Change::UpdateContainer { container, info }),
+            .prop_map(|(container, info)| Change::UpdateContainer {
+                container,
+                info,
+                linux: None,
+            }),
         4 => (container(), prop::sample::select(&EXECS[..])).prop_map(|(container, exec)| {
             Change::CreateExec {
                 container,
@@ -166,7 +171,9 @@ impl Model {
                 self.stated.insert(new.id.clone(), amounts(&new.info));
                 Outcome::Done
             }
-            Change::UpdateContainer { container, info } => match self.is(container) {
+            Change::UpdateContainer {
+                container, info, ..
+            } => match self.is(container) {
                 None => Outcome::NotFound,
                 Some("stopped") => Outcome::Illegal,
                 Some(_) => {
@@ -311,6 +318,7 @@ fn running_time_leaves_pauses_out() {
         bundle: "/b".to_owned(),
         info: ResourceInfo::default(),
         process: NewProcess::default(),
+        ..NewContainer::default()
     };
     for (change, now) in [
         (Change::Start, 0),
@@ -402,6 +410,7 @@ fn what_a_sandbox_does_not_state_is_the_sum_of_its_containers() {
                 bundle: "/b".to_owned(),
                 info: container,
                 process: NewProcess::default(),
+                ..NewContainer::default()
             };
             slot.apply(Change::CreateContainer(new), at(2)).unwrap();
         }

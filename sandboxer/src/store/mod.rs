@@ -18,6 +18,7 @@
 mod compaction;
 mod damage;
 mod directory;
+mod document;
 mod error;
 mod format;
 mod journal;
@@ -32,6 +33,7 @@ mod retry;
 mod segment;
 mod shared;
 mod snapshot;
+mod stats;
 mod sync;
 mod views;
 mod worth;
@@ -43,10 +45,12 @@ mod testing;
 mod tests;
 
 pub use damage::{Damage, Dropped};
+pub(crate) use document::Document;
 pub use error::StoreError;
 pub use journal::{Journal, Options, Recovered};
 pub use lock::DirLock;
 pub use read::read;
 pub use report::{Report, TornTail};
+pub use stats::JournalStats;
 pub use sync::{InvalidSync, Sync};
 pub use views::{Ack, Repaired, ViewMode, ViewOp, Views};

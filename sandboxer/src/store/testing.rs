@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use containerd_sandbox::Key;
+use k8s_cri::v1::{ContainerConfig, LinuxContainerResources, PodSandboxConfig};
 use proptest::prelude::*;
 
 use super::journal::{Journal, Options, Recovered};
 use crate::resource::ResourceInfo;
-use crate::slot::{Change, NewContainer, NewProcess, NewSandbox, Pod, ProcessId, Slot, Stdio};
+use crate::slot::{
+    Change, CriContainer, CriPod, NewContainer, NewProcess, NewSandbox, Pod, ProcessId, Slot, Stdio,
+};
 use crate::time::Timestamp;
 
 /// A change of a sandbox, as appended.
@@ -35,8 +38,31 @@ pub(super) fn create(pid: u32) -> Change {
             uid: "u".to_owned(),
             attempt: 0,
         }),
+        // Every other one came through CRI's door.
+        cri: (pid % 2 == 1).then(|| {
+            Box::new(CriPod {
+                config: PodSandboxConfig::default().into(),
+                handler: String::new(),
+                ip: "10.128.0.1".to_owned(),
+            })
+        }),
         ..NewSandbox::default()
     })
+}
+
+fn cri_container() -> CriContainer {
+    let config = ContainerConfig {
+        working_dir: "/srv".to_owned(),
+        ..Default::default()
+    };
+    CriContainer {
+        config: config.into(),
+        updated: None,
+        image_id: "sha256:1".to_owned(),
+        image_ref: "busybox@sha256:2".to_owned(),
+        created_at: Timestamp::from_nanos(3),
+        started_at: None,
+    }
 }
 
 /// So many sandboxes, each created at its own time.
@@ -92,10 +118,13 @@ fn candidates(namespace: &str) -> Vec<(Key, Change)> {
                     bundle: "/run/b".to_owned(),
                     info: info(5),
                     process: NewProcess::default(),
+                    cri: (container == "y").then(|| cri_container().into()),
+                    ..NewContainer::default()
                 }),
                 Change::UpdateContainer {
                     container: named(),
                     info: info(6),
+                    linux: Some(LinuxContainerResources::default().into()),
                 },
                 Change::CreateExec {
                     container: named(),

@@ -159,6 +159,7 @@ mod tests {
                 pid: 7,
                 ..NewProcess::default()
             },
+            ..NewContainer::default()
         };
         let mut topics = Vec::new();
         for change in [

@@ -7,7 +7,7 @@ use containerd_sandbox::{Key, check_id};
 
 use super::disk::{self, Root};
 use super::entry::Swept;
-use super::{JOURNAL, LOCK, ViewId, view_dir};
+use super::{IMAGES, JOURNAL, LOCK, ViewId, view_dir};
 use crate::resource::ResourceInfo;
 use crate::slot::Slot;
 use crate::store::error::StoreError;
@@ -153,6 +153,6 @@ fn remove_unknown_containers(
 fn is_view_dir(name: &str) -> bool {
     match name.split_once('@') {
         Some((id, namespace)) => Key::new(namespace, id).is_ok(),
-        None => ![LOCK, JOURNAL].contains(&name) && check_id("id", name).is_ok(),
+        None => ![LOCK, JOURNAL, IMAGES].contains(&name) && check_id("id", name).is_ok(),
     }
 }

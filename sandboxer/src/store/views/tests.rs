@@ -75,6 +75,7 @@ fn slots(of: &[(&str, &[&str])]) -> HashMap<Key, Slot> {
                 bundle: String::new(),
                 info: info(2),
                 process: NewProcess::default(),
+                ..NewContainer::default()
             };
             slot.apply(Change::CreateContainer(new), at).unwrap();
         }
@@ -92,6 +93,7 @@ fn a_sandbox_has_the_directory_of_its_id_unless_that_is_taken() {
     assert_eq!(dir("default", "abc"), "abc@default");
     assert_eq!(dir("k8s.io", "lock"), "lock@k8s.io");
     assert_eq!(dir("k8s.io", "journal"), "journal@k8s.io");
+    assert_eq!(dir("k8s.io", "images.json"), "images.json@k8s.io");
 }
 
 #[tokio::test]

@@ -1,0 +1,182 @@
+//! Connections, and the HTTP request that each begins with.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use hyper::body::Incoming;
+use hyper::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use hyper::service::service_fn;
+use hyper::upgrade::Upgraded;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tracing::debug;
+
+use super::tokens::{Purpose, Tokens};
+use super::{channels, forward};
+
+/// How long a client may take to send its request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the server rests when a connection cannot be accepted, as when it
+/// has no descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The longest message of a client, in bytes.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
+
+/// A connection that speaks WebSocket by now.
+pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// What is to be done on a connection after its request.
+type Then = Arc<Mutex<Option<BoxFuture<'static, ()>>>>;
+
+/// The versions of the channels' protocol, the better one first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    V5,
+    V4,
+}
+
+impl Protocol {
+    fn name(self) -> &'static str {
+        match self {
+            Self::V5 => "v5.channel.k8s.io",
+            Self::V4 => "v4.channel.k8s.io",
+        }
+    }
+
+    /// The best one that a client offers.
+    fn offered(request: &Request<Incoming>) -> Option<Self> {
+        let offers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
+        let offers = offers.iter().filter_map(|value| value.to_str().ok());
+        let offers: Vec<&str> = offers
+            .flat_map(|list| list.split(','))
+            .map(str::trim)
+            .collect();
+        let known = [Self::V5, Self::V4];
+        known
+            .into_iter()
+            .find(|protocol| offers.contains(&protocol.name()))
+    }
+}
+
+/// Accepts connections until it is dropped, which ends them all.
+pub(super) async fn accept(listener: TcpListener, tokens: Arc<Tokens>, at_most: usize) {
+    let room = Arc::new(Semaphore::new(at_most));
+    let mut connections = JoinSet::new();
+    loop {
+        // The semaphore is never closed.
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let tokens = Arc::clone(&tokens);
+                connections.spawn(async move {
+                    serve(stream, tokens).await;
+                    drop(permit);
+                });
+            }
+            Err(e) => {
+                debug!("cannot accept a stream's connection: {e}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve(stream: TcpStream, tokens: Arc<Tokens>) {
+    let then = Then::default();
+    let service = service_fn(|request| {
+        let answer = answer(&tokens, &then, request);
+        std::future::ready(Ok::<_, Infallible>(answer))
+    });
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+        .await;
+    if let Err(e) = served {
+        debug!("a stream's connection failed: {e}");
+    }
+    let next = then.lock().take();
+    if let Some(next) = next {
+        next.await;
+    }
+}
+
+/// The response, which either says what is wrong or switches the protocol.
+fn answer(tokens: &Tokens, then: &Then, mut request: Request<Incoming>) -> Response<String> {
+    let path = request.uri().path().to_owned();
+    let found = path.trim_start_matches('/').split_once('/');
+    let Some((purpose, token)) = found.filter(|(path, token)| tokens.is_good(path, token)) else {
+        let message = "no such stream: its URL is good for one connection within a minute\n";
+        return refused(StatusCode::NOT_FOUND, message);
+    };
+    let upgrade = request
+        .headers()
+        .get(UPGRADE)
+        .and_then(|value| value.to_str().ok());
+    if upgrade.is_some_and(|protocol| protocol.to_ascii_uppercase().starts_with("SPDY/")) {
+        let message = "SPDY is not spoken here; use WebSocket with v5.channel.k8s.io or \
+                       v4.channel.k8s.io\n";
+        return refused(StatusCode::NOT_IMPLEMENTED, message);
+    }
+    let Some(protocol) = Protocol::offered(&request) else {
+        let message = "Sec-WebSocket-Protocol: v5.channel.k8s.io or v4.channel.k8s.io is needed\n";
+        return refused(StatusCode::BAD_REQUEST, message);
+    };
+    let ports = match forward::ports(request.uri().query().unwrap_or_default()) {
+        Ok(ports) => ports,
+        Err(error) if purpose == "portforward" => {
+            return refused(StatusCode::BAD_REQUEST, &format!("{error}\n"));
+        }
+        Err(_) => Vec::new(),
+    };
+    let mut response = match create_response_with_body(&request, String::new) {
+        Ok(response) => response,
+        Err(e) => return refused(StatusCode::BAD_REQUEST, &format!("no WebSocket: {e}\n")),
+    };
+    let Some(purpose) = tokens.take(purpose, token) else {
+        return refused(
+            StatusCode::NOT_FOUND,
+            "no such stream: it has just been used\n",
+        );
+    };
+    let name = HeaderValue::from_static(protocol.name());
+    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, name);
+    let upgrading = hyper::upgrade::on(&mut request);
+    *then.lock() = Some(Box::pin(async move {
+        let upgraded = match upgrading.await {
+            Ok(upgraded) => upgraded,
+            Err(e) => return debug!("a stream's connection did not switch to WebSocket: {e}"),
+        };
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(MAX_MESSAGE_BYTES))
+            .max_frame_size(Some(MAX_MESSAGE_BYTES));
+        let io = TokioIo::new(upgraded);
+        let socket = Socket::from_raw_socket(io, Role::Server, Some(config)).await;
+        match purpose {
+            Purpose::Exec(streams, handler) | Purpose::Attach(streams, handler) => {
+                channels::run(socket, protocol, streams, handler).await;
+            }
+            Purpose::PortForward => forward::run(socket, &ports).await,
+        }
+    }));
+    response
+}
+
+fn refused(status: StatusCode, message: &str) -> Response<String> {
+    let mut response = Response::new(message.to_owned());
+    *response.status_mut() = status;
+    response
+}

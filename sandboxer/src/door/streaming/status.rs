@@ -1,0 +1,18 @@
+//! How a session ended, as Kubernetes' `metav1.Status` in JSON.
+
+use serde_json::json;
+
+/// The status of a process that exited with a code.
+pub(super) fn of_exit(code: u8) -> String {
+    if code == 0 {
+        return json!({"metadata": {}, "status": "Success"}).to_string();
+    }
+    json!({
+        "metadata": {},
+        "status": "Failure",
+        "message": format!("command terminated with non-zero exit code: {code}"),
+        "reason": "NonZeroExitCode",
+        "details": {"causes": [{"reason": "ExitCode", "message": code.to_string()}]},
+    })
+    .to_string()
+}

@@ -1,0 +1,248 @@
+//! Tests with a WebSocket client, over the loopback.
+
+use futures::{SinkExt, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::*;
+
+type Client = WebSocketStream<TcpStream>;
+
+const ALL: Streams = Streams {
+    stdin: true,
+    stdout: true,
+    stderr: true,
+    tty: false,
+};
+
+async fn server() -> StreamingServer {
+    StreamingServer::start(DEFAULT_LISTEN).await.unwrap()
+}
+
+async fn connect(server: &StreamingServer, url: &str, protocol: &str) -> Result<Client, Error> {
+    let mut request = url
+        .replace("http://", "ws://")
+        .into_client_request()
+        .unwrap();
+    let headers = request.headers_mut();
+    headers.insert("Sec-WebSocket-Protocol", protocol.parse().unwrap());
+    let stream = TcpStream::connect(server.address()).await.unwrap();
+    client_async(request, stream)
+        .await
+        .map(|(client, _)| client)
+}
+
+/// The status code and the body of what is no switch to WebSocket.
+async fn refusal(server: &StreamingServer, url: &str, protocol: &str) -> u16 {
+    match connect(server, url, protocol).await {
+        Err(Error::Http(response)) => response.status().as_u16(),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn send(client: &mut Client, bytes: &[u8]) {
+    client.send(Message::binary(bytes.to_vec())).await.unwrap();
+}
+
+/// Long past what any answer takes.
+const DEADLINE: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// All that comes, put together by channel, until the server closes.
+async fn received(client: &mut Client) -> [String; 4] {
+    let mut channels = [const { Vec::new() }; 4];
+    let next = async |client: &mut Client| {
+        let next = tokio::time::timeout(DEADLINE, client.next()).await;
+        next.expect("the server says something")
+    };
+    while let Some(Ok(message)) = next(client).await {
+        if let Message::Binary(bytes) = message {
+            channels[usize::from(bytes[0])].extend_from_slice(&bytes[1..]);
+        }
+    }
+    channels.map(|bytes| String::from_utf8(bytes).unwrap())
+}
+
+/// Writes standard input back in capitals, and says on standard error how long it was.
+fn shout() -> Handler {
+    Box::new(|mut session| {
+        Box::pin(async move {
+            let mut text = String::new();
+            session.stdin.read_to_string(&mut text).await.unwrap();
+            let upper = text.to_uppercase();
+            session.stdout.write_all(upper.as_bytes()).await.unwrap();
+            let length = text.len().to_string();
+            session.stderr.write_all(length.as_bytes()).await.unwrap();
+            3
+        })
+    })
+}
+
+fn exit(code: u8) -> Handler {
+    Box::new(move |_| Box::pin(async move { code }))
+}
+
+#[tokio::test]
+async fn an_exec_has_its_streams_and_its_exit_code() {
+    let server = server().await;
+    let url = server.exec(ALL, shout()).unwrap();
+    let mut client = connect(&server, &url, "v4.channel.k8s.io, v5.channel.k8s.io")
+        .await
+        .unwrap();
+    send(&mut client, b"\0hello ").await;
+    send(&mut client, b"\0world").await;
+    send(&mut client, &[255, 0]).await;
+    let [_, stdout, stderr, error] = received(&mut client).await;
+    assert_eq!((stdout.as_str(), stderr.as_str()), ("HELLO WORLD", "11"));
+    let status: serde_json::Value = serde_json::from_str(&error).unwrap();
+    assert_eq!(status["reason"], "NonZeroExitCode");
+    assert_eq!(status["details"]["causes"][0]["message"], "3");
+}
+
+#[tokio::test]
+async fn a_success_is_said_in_the_fourth_version_too() {
+    let server = server().await;
+    let url = server.attach(ALL, exit(0)).unwrap();
+    let mut client = connect(&server, &url, "v4.channel.k8s.io").await.unwrap();
+    let [_, stdout, _, error] = received(&mut client).await;
+    assert_eq!(stdout, "");
+    assert_eq!(error, r#"{"metadata":{},"status":"Success"}"#);
+}
+
+#[tokio::test]
+async fn a_long_output_arrives_whole() {
+    let server = server().await;
+    let write: Handler = Box::new(|mut session| {
+        Box::pin(async move {
+            session
+                .stdout
+                .write_all(&vec![b'x'; 1 << 20])
+                .await
+                .unwrap();
+            0
+        })
+    });
+    let url = server.exec(ALL, write).unwrap();
+    let mut client = connect(&server, &url, "v5.channel.k8s.io").await.unwrap();
+    let [_, stdout, _, _] = received(&mut client).await;
+    assert_eq!(stdout.len(), 1 << 20);
+}
+
+#[tokio::test]
+async fn a_terminal_is_resized_and_has_no_standard_error() {
+    let server = server().await;
+    let resized: Handler = Box::new(|mut session| {
+        Box::pin(async move {
+            let size = session.resizes.recv().await.unwrap();
+            let text = format!("{}x{}", size.width, size.height);
+            session.stderr.write_all(b"lost").await.unwrap();
+            session.stdout.write_all(text.as_bytes()).await.unwrap();
+            0
+        })
+    });
+    let streams = Streams { tty: true, ..ALL };
+    let url = server.exec(streams, resized).unwrap();
+    let mut client = connect(&server, &url, "v5.channel.k8s.io").await.unwrap();
+    send(&mut client, b"\x04no size").await;
+    send(&mut client, b"\x04{\"Width\":80,\"Height\":24}").await;
+    let [_, stdout, stderr, _] = received(&mut client).await;
+    assert_eq!((stdout.as_str(), stderr.as_str()), ("80x24", ""));
+}
+
+#[tokio::test]
+async fn a_session_is_dropped_when_its_client_or_the_server_goes() {
+    struct Dropped(Option<tokio::sync::oneshot::Sender<()>>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            let _ = self.0.take().unwrap().send(());
+        }
+    }
+    for client_goes in [true, false] {
+        let server = server().await;
+        let (dropped, gone) = tokio::sync::oneshot::channel();
+        let guard = Dropped(Some(dropped));
+        let forever: Handler = Box::new(|session| {
+            Box::pin(async move {
+                let _held = (guard, session);
+                std::future::pending().await
+            })
+        });
+        let url = server.exec(ALL, forever).unwrap();
+        let client = connect(&server, &url, "v5.channel.k8s.io").await.unwrap();
+        // The one that does not go is kept until the session is seen to be gone.
+        let _kept = if client_goes {
+            drop(client);
+            (Some(server), None)
+        } else {
+            drop(server);
+            (None, Some(client))
+        };
+        let gone = tokio::time::timeout(DEADLINE, gone).await;
+        gone.expect("the session is dropped").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_url_is_good_for_one_connection_on_its_own_path() {
+    let server = server().await;
+    let url = server.exec(ALL, exit(0)).unwrap();
+    let elsewhere = url.replace("/exec/", "/attach/");
+    assert_eq!(refusal(&server, &elsewhere, "v5.channel.k8s.io").await, 404);
+    assert_eq!(refusal(&server, &url, "channel.k8s.io").await, 400);
+    let _client = connect(&server, &url, "v5.channel.k8s.io").await.unwrap();
+    assert_eq!(refusal(&server, &url, "v5.channel.k8s.io").await, 404);
+    let guessed = format!("http://{}/exec/guessed", server.address());
+    assert_eq!(refusal(&server, &guessed, "v5.channel.k8s.io").await, 404);
+}
+
+#[tokio::test]
+async fn who_asks_for_spdy_is_told_what_is_spoken_and_may_come_again() {
+    let server = server().await;
+    let url = server.exec(ALL, exit(0)).unwrap();
+    let path = url.split_once(&server.address().to_string()).unwrap().1;
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: SPDY/3.1\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 501"), "{response}");
+    assert!(response.contains("v5.channel.k8s.io"), "{response}");
+    assert!(connect(&server, &url, "v5.channel.k8s.io").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_forwarded_port_echoes() {
+    let server = server().await;
+    let url = server.port_forward().unwrap();
+    assert_eq!(refusal(&server, &url, "v4.channel.k8s.io").await, 400);
+    let url = format!("{url}?port=80&port=8080");
+    let mut client = connect(&server, &url, "v4.channel.k8s.io").await.unwrap();
+    let mut next = async || client.next().await.unwrap().unwrap().into_data().to_vec();
+    assert_eq!(next().await, [0, 80, 0]);
+    assert_eq!(next().await, [1, 80, 0]);
+    assert_eq!(next().await, [2, 0x90, 0x1f]);
+    assert_eq!(next().await, [3, 0x90, 0x1f]);
+    // Neither an error channel nor one of a port that was not asked for answers.
+    send(&mut client, b"\x01x").await;
+    send(&mut client, b"\x04x").await;
+    send(&mut client, b"\x02hello").await;
+    assert_eq!(
+        client.next().await.unwrap().unwrap().into_data().to_vec(),
+        b"\x02hello"
+    );
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named() {
+    let server = server().await;
+    let refused = StreamingServer::start(server.address()).await;
+    let message = refused.err().unwrap().to_string();
+    assert!(message.contains(&server.address().to_string()), "{message}");
+}

@@ -1,0 +1,102 @@
+//! Tokens: each stands for one connection that somebody is about to make.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::{Handler, StreamingError, Streams};
+
+/// How long a token is good for.
+const LIFETIME: Duration = Duration::from_secs(60);
+/// The most that wait to be used at once.
+const MAX_WAITING: usize = 1000;
+/// Nobody guesses as many bytes within a minute.
+const TOKEN_BYTES: usize = 16;
+
+/// What a connection is for.
+pub(super) enum Purpose {
+    Exec(Streams, Handler),
+    Attach(Streams, Handler),
+    PortForward,
+}
+
+impl Purpose {
+    /// The first part of the URL's path.
+    pub(super) fn path(&self) -> &'static str {
+        match self {
+            Self::Exec(..) => "exec",
+            Self::Attach(..) => "attach",
+            Self::PortForward => "portforward",
+        }
+    }
+}
+
+/// The tokens that have not been used.
+#[derive(Default)]
+pub(super) struct Tokens(Mutex<HashMap<String, (Instant, Purpose)>>);
+
+impl Tokens {
+    pub(super) fn issue(&self, purpose: Purpose) -> Result<String, StreamingError> {
+        let mut bytes = [0; TOKEN_BYTES];
+        getrandom::fill(&mut bytes).map_err(|_| StreamingError::NoRandomness)?;
+        let token: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let token = token.concat();
+        let now = Instant::now();
+        let mut waiting = self.0.lock();
+        if waiting.len() >= MAX_WAITING {
+            waiting.retain(|_, (until, _)| *until > now);
+        }
+        if waiting.len() >= MAX_WAITING {
+            return Err(StreamingError::TooMany(MAX_WAITING));
+        }
+        waiting.insert(token.clone(), (now + LIFETIME, purpose));
+        Ok(token)
+    }
+
+    /// Whether a token is good for this path.
+    pub(super) fn is_good(&self, path: &str, token: &str) -> bool {
+        let waiting = self.0.lock();
+        let found = waiting.get(token);
+        found.is_some_and(|(until, purpose)| *until > Instant::now() && purpose.path() == path)
+    }
+
+    /// Takes what a token stands for, if it is good for this path.
+    pub(super) fn take(&self, path: &str, token: &str) -> Option<Purpose> {
+        if !self.is_good(path, token) {
+            return None;
+        }
+        self.0.lock().remove(token).map(|(_, purpose)| purpose)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_good_once_for_its_path_and_a_minute() {
+        let tokens = Tokens::default();
+        let first = tokens.issue(Purpose::PortForward).unwrap();
+        let second = tokens.issue(Purpose::PortForward).unwrap();
+        assert_ne!(first, second);
+        assert!(tokens.take("exec", &first).is_none());
+        assert!(tokens.take("portforward", &first).is_some());
+        assert!(tokens.take("portforward", &first).is_none());
+        tokio::time::advance(LIFETIME).await;
+        assert!(tokens.take("portforward", &second).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tokens_are_bounded_until_old_ones_expire() {
+        let tokens = Tokens::default();
+        for _ in 0..MAX_WAITING {
+            tokens.issue(Purpose::PortForward).unwrap();
+        }
+        let refused = tokens.issue(Purpose::PortForward);
+        assert!(matches!(refused, Err(StreamingError::TooMany(MAX_WAITING))));
+        tokio::time::advance(LIFETIME).await;
+        assert!(tokens.issue(Purpose::PortForward).is_ok());
+    }
+}

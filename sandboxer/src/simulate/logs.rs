@@ -1,0 +1,321 @@
+//! The log files of containers, in the format of CRI: `time stream P|F text` a line.
+//!
+//! A file is made when its container starts, and holds what the container's simulated
+//! command and life write. No descriptor is held meanwhile: whoever writes opens the
+//! file by [`open`] each time, so that a rotated one is found again by itself.
+//!
+//! Nothing outside of the pod's log directory is ever reached: below it no link is
+//! followed. The directory itself is kubelet's word and may lie behind links.
+
+use std::fmt::Write as _;
+use std::fs::{DirBuilder, File};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Component, Path};
+
+use containerd_sandbox::{Error, Result, quoted};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::time::Timestamp;
+
+/// For whoever collects logs: the mode of directories that are missing.
+const DIR_MODE: u32 = 0o755;
+/// The mode of a log file, as containerd makes it.
+const FILE_MODE: Mode = Mode::from_raw_mode(0o640);
+/// The longest path, in bytes: Linux's `PATH_MAX`, which counts the final NUL.
+const MAX_PATH_LEN: usize = 4095;
+
+/// The longest text of one line of the file, in bytes, as containerd cuts it: a longer
+/// one is several, all but the last marked as partial.
+const MAX_TEXT: usize = 16 << 10;
+
+/// Adds what a container has written, as lines of its log. What does not end in a
+/// newline is given as it is: whether it is a whole line, `ended` says.
+pub(crate) fn add(log: &mut Vec<u8>, at: Timestamp, stream: &str, text: &[u8], ended: bool) {
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let (line, is_whole) = match line.strip_suffix(b"\n") {
+            Some(line) => (line, true),
+            None => (line, ended),
+        };
+        let mut pieces = line.chunks(MAX_TEXT).peekable();
+        // An empty line is a line.
+        let mut next = Some(pieces.next().unwrap_or_default());
+        while let Some(piece) = next {
+            next = pieces.next();
+            let tag = if next.is_none() && is_whole { "F" } else { "P" };
+            log.extend_from_slice(format!("{at} {stream} {tag} ").as_bytes());
+            log.extend_from_slice(piece);
+            log.push(b'\n');
+        }
+    }
+}
+
+/// The lines that a container writes from one point of its running time to another,
+/// both in nanoseconds, at so many a second.
+pub(crate) fn lines(per_second: f64, from_ns: u64, to_ns: u64) -> String {
+    // Rates and running times are far below 2^52, and never negative.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let by = |ns: u64| (per_second * (ns as f64 / 1e9)) as u64;
+    (by(from_ns)..by(to_ns)).fold(String::new(), |mut lines, line| {
+        // A string takes all.
+        let _ = writeln!(lines, "simulated line {}", line + 1);
+        lines
+    })
+}
+
+/// # Errors
+/// `InvalidArgument` for a log directory that is not absolute.
+pub(crate) fn check_directory(directory: &str) -> Result<()> {
+    let sound = directory.is_empty() || directory.starts_with('/');
+    if !sound || directory.contains('\0') || directory.len() > MAX_PATH_LEN {
+        return Err(Error::invalid_argument(format!(
+            "config.log_directory {}: an absolute path of at most {MAX_PATH_LEN} bytes is needed",
+            quoted(directory)
+        )));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// `InvalidArgument` for a log path that leads out of the log directory.
+pub(crate) fn check_path(path: &str) -> Result<()> {
+    let leads_down = Path::new(path)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let last = path.rsplit('/').next().unwrap_or(path);
+    let names_a_file = path.is_empty() || !matches!(last, "" | ".");
+    if !leads_down || !names_a_file || path.contains('\0') || path.len() > MAX_PATH_LEN {
+        return Err(Error::invalid_argument(format!(
+            "config.log_path {}: the relative path of a file, without \"..\" and of at most \
+             {MAX_PATH_LEN} bytes, is needed",
+            quoted(path)
+        )));
+    }
+    Ok(())
+}
+
+/// The whole path of a container's log; empty if it has none.
+pub(crate) fn shown(directory: &str, path: &str) -> String {
+    if directory.is_empty() || path.is_empty() {
+        return String::new();
+    }
+    Path::new(directory).join(path).display().to_string()
+}
+
+/// Opens a container's log for writing at its end, making it and the directories that
+/// are missing; `None` if it has none.
+///
+/// # Errors
+/// `InvalidArgument` if something on the way is a link or not what it is to be;
+/// `ResourceExhausted` and `Unavailable` if the file system fails.
+pub(crate) fn open(directory: &str, path: &str) -> Result<Option<File>> {
+    if directory.is_empty() || path.is_empty() {
+        return Ok(None);
+    }
+    check_path(path)?;
+    let at = shown(directory, path);
+    let failed = |e: Errno| {
+        let message = format!("log {}: {e}", quoted(&at));
+        match e {
+            Errno::NOSPC | Errno::DQUOT | Errno::MFILE | Errno::NFILE => {
+                Error::resource_exhausted(message)
+            }
+            Errno::LOOP | Errno::NOTDIR | Errno::ISDIR | Errno::NXIO | Errno::NAMETOOLONG => {
+                Error::invalid_argument(format!(
+                    "{message}; directories and a file, and no links, are needed there"
+                ))
+            }
+            _ => Error::unavailable(message),
+        }
+    };
+    open_below(directory, path).map(Some).map_err(failed)
+}
+
+fn open_below(directory: &str, path: &str) -> Result<File, Errno> {
+    let not_found = Errno::NOENT;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(DIR_MODE)
+        .create(directory)
+        .map_err(|e| Errno::from_io_error(&e).unwrap_or(not_found))?;
+    let directories = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut dir = rustix::fs::open(directory, directories, Mode::empty())?;
+    let mut parts = Path::new(path)
+        .components()
+        .filter(|part| matches!(part, Component::Normal(_)))
+        .map(Component::as_os_str)
+        .peekable();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            // Without blocking on what is no file, such as a FIFO nobody reads.
+            let flags = OFlags::WRONLY
+                | OFlags::CREATE
+                | OFlags::APPEND
+                | OFlags::NOFOLLOW
+                | OFlags::NONBLOCK
+                | OFlags::CLOEXEC;
+            return rustix::fs::openat(&dir, part, flags, FILE_MODE).map(File::from);
+        }
+        dir = step_into(&dir, part)?;
+    }
+    Err(Errno::ISDIR)
+}
+
+fn step_into(dir: impl AsFd, name: &std::ffi::OsStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match rustix::fs::openat(&dir, name, flags, Mode::empty()) {
+        Err(Errno::NOENT) => {
+            match rustix::fs::mkdirat(&dir, name, Mode::from_raw_mode(DIR_MODE)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(e) => return Err(e),
+            }
+            rustix::fs::openat(&dir, name, flags, Mode::empty())
+        }
+        opened => opened,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use containerd_sandbox::Code;
+    use proptest::prelude::*;
+    use std::fs;
+    use std::io::Write;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn added(text: &str, ended: bool) -> String {
+        let mut log = Vec::new();
+        add(
+            &mut log,
+            Timestamp::default(),
+            "stdout",
+            text.as_bytes(),
+            ended,
+        );
+        let time = "1970-01-01T00:00:00.000000000Z stdout ";
+        String::from_utf8(log).unwrap().replace(time, "")
+    }
+
+    #[test]
+    fn a_line_is_marked_as_whole_or_as_a_part_of_one() {
+        assert_eq!(added("a\n\nb\n", false), "F a\nF \nF b\n");
+        assert_eq!(added("a\nb", false), "F a\nP b\n");
+        assert_eq!(added("b", true), "F b\n");
+        assert_eq!(added("", true), "");
+        let long = "x".repeat(MAX_TEXT);
+        assert_eq!(
+            added(&format!("{long}y\n"), false),
+            format!("P {long}\nF y\n")
+        );
+        assert_eq!(added(&format!("{long}\n"), false), format!("F {long}\n"));
+    }
+
+    #[test]
+    fn lines_come_at_their_rate_however_late_they_are_asked_for() {
+        let second = 1_000_000_000;
+        assert_eq!(
+            lines(2.0, 0, second),
+            "simulated line 1\nsimulated line 2\n"
+        );
+        assert_eq!(lines(0.5, 0, second), "");
+        let pieces = [0, 7, 480_000_001, second - 1, 3 * second];
+        let all: String = pieces
+            .windows(2)
+            .map(|at| lines(3.7, at[0], at[1]))
+            .collect();
+        assert_eq!(all, lines(3.7, 0, 3 * second));
+        assert_eq!(all.lines().count(), 11);
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_log_is_made_with_its_directories_and_found_again() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("pods/shop_web_u");
+        let directory = directory.to_str().unwrap();
+        open(directory, "app/0.log").unwrap().unwrap();
+        let file = Path::new(directory).join("app/0.log");
+        assert_eq!(fs::read(&file).unwrap(), b"");
+        assert_eq!(mode(Path::new(directory)), 0o755);
+        assert_eq!(shown(directory, "app/0.log"), file.display().to_string());
+        let mut log = open(directory, "app/0.log").unwrap().unwrap();
+        log.write_all(b"x").unwrap();
+        fs::rename(&file, file.with_extension("1")).unwrap();
+        open(directory, "app/0.log").unwrap().unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_directory_that_is_there_keeps_its_mode() {
+        let root = tempfile::tempdir().unwrap();
+        let private = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(root.path(), private).unwrap();
+        open(root.path().to_str().unwrap(), "0.log")
+            .unwrap()
+            .unwrap();
+        assert_eq!(mode(root.path()), 0o700);
+    }
+
+    #[test]
+    fn a_container_without_a_log_gets_none() {
+        assert!(open("", "0.log").unwrap().is_none());
+        assert!(open("/nowhere/at/all", "").unwrap().is_none());
+        assert_eq!(shown("/var/log", ""), "");
+    }
+
+    #[test]
+    fn no_link_below_the_directory_is_followed() {
+        let root = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        let secret = outside.path().join("secret");
+        fs::write(&secret, "x").unwrap();
+        symlink(outside.path(), root.path().join("app")).unwrap();
+        symlink(&secret, root.path().join("0.log")).unwrap();
+        let directory = root.path().to_str().unwrap();
+        for path in [
+            "app/0.log",
+            "0.log",
+            "../x",
+            "/etc/x",
+            "app/../../x",
+            ".",
+            "app/",
+        ] {
+            let error = open(directory, path).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument, "{path}: {error}");
+        }
+        assert_eq!(fs::read(&secret).unwrap(), b"x");
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_fifo_in_the_logs_place_does_not_block() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("0.log");
+        let mode = Mode::from_raw_mode(0o600);
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
+        let error = open(root.path().to_str().unwrap(), "0.log").unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_path_a_log_lies_in_its_directory(path in "(\\.{0,2}[a-c]{0,2}/?){0,5}") {
+            let root = tempfile::tempdir().unwrap();
+            let directory = root.path().join("logs");
+            let made = open(directory.to_str().unwrap(), &path);
+            let outside = fs::read_dir(root.path()).unwrap().count();
+            prop_assert!(outside <= 1);
+            if let Ok(Some(_)) = made {
+                let file = fs::canonicalize(directory.join(&path)).unwrap();
+                prop_assert!(file.starts_with(&directory), "{file:?}");
+            }
+        }
+    }
+}

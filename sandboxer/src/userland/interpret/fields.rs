@@ -1,0 +1,160 @@
+//! Words while they are expanded: text that may become several words.
+
+use super::pattern::escape_into;
+
+/// A word: as text, and as a pattern in which quoted text stands for itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Field {
+    pub(super) text: String,
+    pub(super) pattern: String,
+}
+
+/// There is more text than the limits allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooLong;
+
+/// The words that have come together so far.
+#[derive(Debug)]
+pub(super) struct Fields {
+    done: Vec<Field>,
+    /// A word that more may be added to.
+    open: Option<Field>,
+    room: usize,
+    most: usize,
+    /// Blanks of a splitting expansion have just ended a word.
+    separated: bool,
+}
+
+impl Fields {
+    pub(super) fn new(max_bytes: usize, max_fields: usize) -> Self {
+        Self {
+            done: Vec::new(),
+            open: None,
+            room: max_bytes,
+            most: max_fields,
+            separated: false,
+        }
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), TooLong> {
+        self.room = self.room.checked_sub(bytes).ok_or(TooLong)?;
+        Ok(())
+    }
+
+    /// Text that stands for itself; even an empty one makes a word.
+    pub(super) fn quoted(&mut self, text: &str) -> Result<(), TooLong> {
+        self.take(text.len())?;
+        self.separated = false;
+        let field = self.open.get_or_insert_default();
+        field.text.push_str(text);
+        escape_into(&mut field.pattern, text);
+        Ok(())
+    }
+
+    /// Text in which `*`, `?` and `[` may be patterns.
+    pub(super) fn plain(&mut self, text: &str) -> Result<(), TooLong> {
+        self.take(text.len())?;
+        self.separated = false;
+        let field = self.open.get_or_insert_default();
+        field.text.push_str(text);
+        // Of a script's text a backslash has been read already.
+        field.pattern.push_str(&text.replace('\\', "\\\\"));
+        Ok(())
+    }
+
+    /// The result of an expansion, which is split where it has separators:
+    /// blanks together, others one by one, XCU 2.6.5.
+    pub(super) fn split(&mut self, text: &str, separators: &str) -> Result<(), TooLong> {
+        let is_blank = |c: char| matches!(c, ' ' | '\t' | '\n') && separators.contains(c);
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            if is_blank(c) {
+                rest = rest.trim_start_matches(is_blank);
+                self.separated |= self.open.is_some();
+                self.end()?;
+            } else if separators.contains(c) {
+                rest = &rest[c.len_utf8()..];
+                if self.separated {
+                    self.separated = false;
+                } else {
+                    self.open.get_or_insert_default();
+                    self.end()?;
+                }
+                rest = rest.trim_start_matches(is_blank);
+            } else {
+                let end = rest.find(|c| separators.contains(c)).unwrap_or(rest.len());
+                self.plain(&rest[..end])?;
+                rest = &rest[end..];
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the word that is open.
+    pub(super) fn end(&mut self) -> Result<(), TooLong> {
+        if let Some(field) = self.open.take() {
+            if self.done.len() >= self.most {
+                return Err(TooLong);
+            }
+            self.done.push(field);
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self) -> Result<Vec<Field>, TooLong> {
+        self.end()?;
+        Ok(self.done)
+    }
+
+    /// What has come together without any splitting.
+    pub(super) fn whole(self) -> Field {
+        self.open.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str, separators: &str) -> Vec<String> {
+        let mut fields = Fields::new(1000, 100);
+        fields.split(text, separators).unwrap();
+        let fields = fields.finish().unwrap();
+        fields.into_iter().map(|field| field.text).collect()
+    }
+
+    #[test]
+    fn an_expansion_is_split_at_its_separators() {
+        for (text, separators, expected) in [
+            (" a  b\n", " \t\n", vec!["a", "b"]),
+            ("a:b::c:", ":", vec!["a", "b", "", "c"]),
+            ("a : b", " :", vec!["a", "b"]),
+            (":a", ":", vec!["", "a"]),
+            ("", " ", vec![]),
+            ("a b", "", vec!["a b"]),
+        ] {
+            assert_eq!(split(text, separators), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn quoted_text_joins_its_neighbours_and_is_no_pattern() {
+        let mut fields = Fields::new(1000, 100);
+        fields.plain("a*").unwrap();
+        fields.quoted("*b c").unwrap();
+        fields.split(" d", " ").unwrap();
+        fields.quoted("").unwrap();
+        let fields = fields.finish().unwrap();
+        let texts: Vec<_> = fields.iter().map(|field| field.text.as_str()).collect();
+        assert_eq!(texts, ["a**b c", "d"]);
+        assert_eq!(fields[0].pattern, "a*\\*b c");
+    }
+
+    #[test]
+    fn an_expansion_is_bounded() {
+        let mut fields = Fields::new(3, 2);
+        assert_eq!(fields.quoted("abcd"), Err(TooLong));
+        assert_eq!(fields.split("a b c", " "), Ok(()));
+        assert_eq!(fields.finish(), Err(TooLong));
+    }
+}

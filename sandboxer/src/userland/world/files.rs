@@ -1,0 +1,223 @@
+//! The files that every container has, made from its description.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use super::mounts::{Mount, proc_mountinfo, proc_mounts};
+use super::path::absolute;
+use super::processes::INIT;
+use super::setup::{Seccomp, Setup};
+use super::tree::{Capacity, Device, Kind, Node, PROGRAM_DIRECTORIES, Tree};
+
+/// Kernel parameters that are there unless a container states others.
+const SYSCTLS: [(&str, &str); 8] = [
+    ("kernel.ostype", "Linux"),
+    ("kernel.osrelease", KERNEL_RELEASE),
+    ("kernel.pid_max", "4194304"),
+    ("kernel.shm_rmid_forced", "0"),
+    ("kernel.shmmax", "18446744073692774399"),
+    ("net.core.somaxconn", "4096"),
+    ("net.ipv4.ip_forward", "0"),
+    ("net.ipv4.ip_unprivileged_port_start", "0"),
+];
+
+/// What `uname -r` says: no kernel runs here, so it is only plausible.
+pub(crate) const KERNEL_RELEASE: &str = "6.12.0-resource-slot";
+
+const DIRECTORIES: [(&str, u16); 14] = [
+    ("/dev/shm", 0o1777),
+    ("/home", 0o755),
+    ("/opt", 0o755),
+    ("/proc", 0o555),
+    ("/root", 0o700),
+    ("/run", 0o755),
+    ("/srv", 0o755),
+    ("/sys", 0o555),
+    ("/tmp", 0o1777),
+    ("/usr", 0o755),
+    ("/var/lib", 0o755),
+    ("/var/log", 0o755),
+    ("/var/run", 0o755),
+    ("/var/tmp", 0o1777),
+];
+
+/// The id that `/proc/self` shows.
+const SELF: u32 = 7;
+
+pub(super) fn tree(setup: &Setup, programs: &'static [&'static str]) -> Tree {
+    let mounts = mounts(setup);
+    let capacity = Capacity {
+        bytes: setup.capacity_bytes,
+        files: setup.capacity_files,
+    };
+    let mut tree = Tree::new(capacity, mounts.clone(), programs, setup.now);
+    let node = |mode, kind| Node {
+        kind,
+        mode,
+        uid: 0,
+        gid: 0,
+        modified: setup.now,
+    };
+    let file = |text: String| node(0o644, Kind::File(Arc::new(text.into_bytes())));
+    let read_only = |text: String| node(0o444, Kind::File(Arc::new(text.into_bytes())));
+
+    for directory in PROGRAM_DIRECTORIES {
+        tree.place_directory(directory, 0o755);
+    }
+    for (path, mode) in DIRECTORIES {
+        tree.place_directory(path, mode);
+    }
+    let working_directory = absolute("/", &setup.working_directory);
+    tree.place_directory(&working_directory, 0o755);
+    for (name, device) in [
+        ("null", Device::Null),
+        ("zero", Device::Zero),
+        ("full", Device::Full),
+        ("random", Device::Random),
+        ("urandom", Device::Random),
+    ] {
+        tree.place(&format!("/dev/{name}"), node(0o666, Kind::Device(device)));
+    }
+
+    tree.place("/etc/hostname", file(format!("{}\n", setup.hostname)));
+    tree.place("/etc/hosts", file(hosts(setup)));
+    tree.place("/etc/resolv.conf", file(String::new()));
+    tree.place("/etc/passwd", file(passwd(setup)));
+    tree.place("/etc/group", file(group(setup)));
+
+    let proc_mounts = proc_mounts(&mounts);
+    tree.place("/proc/mounts", read_only(proc_mounts.clone()));
+    for (directory, pid) in [("self", SELF), ("1", INIT)] {
+        let proc = format!("/proc/{directory}");
+        tree.place(&format!("{proc}/status"), read_only(status(setup, pid)));
+        tree.place(&format!("{proc}/mounts"), read_only(proc_mounts.clone()));
+        let mountinfo = proc_mountinfo(&mounts);
+        tree.place(&format!("{proc}/mountinfo"), read_only(mountinfo));
+    }
+    let cmdline = setup
+        .command
+        .iter()
+        .fold(String::new(), |all, argument| all + argument + "\0");
+    tree.place("/proc/1/cmdline", read_only(cmdline));
+    let stated = setup
+        .sysctls
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    for (name, value) in SYSCTLS.into_iter().chain(stated) {
+        // A slash in a parameter's name stands for a dot, sysctl(8).
+        let relative: String = name.chars().map(exchange_dot_and_slash).collect();
+        let path = absolute("/proc/sys", relative.trim_start_matches('/'));
+        if path.starts_with("/proc/sys/") {
+            tree.place(&path, read_only(format!("{value}\n")));
+        }
+    }
+
+    for mount in &mounts {
+        let mode = if mount.kind == "tmpfs" { 0o1777 } else { 0o755 };
+        tree.place_directory(&mount.target, mode);
+    }
+    for (path, content) in &setup.files {
+        tree.place(
+            &absolute("/", path),
+            node(0o644, Kind::File(Arc::new(content.clone()))),
+        );
+    }
+    tree
+}
+
+/// The two ways in which a kernel parameter's name may be written.
+pub(crate) fn exchange_dot_and_slash(c: char) -> char {
+    match c {
+        '.' => '/',
+        '/' => '.',
+        other => other,
+    }
+}
+
+/// The stated mounts, with a root if none is stated, and with `/proc/sys` as
+/// containers have it.
+fn mounts(setup: &Setup) -> Vec<Mount> {
+    let stated = setup.mounts.iter().map(|mount| Mount {
+        target: absolute("/", &mount.target),
+        ..mount.clone()
+    });
+    let mut mounts: Vec<Mount> = stated.collect();
+    let implied = |source: &str, target: &str, options: &[&str]| Mount {
+        source: source.to_owned(),
+        target: target.to_owned(),
+        kind: source.to_owned(),
+        options: options.iter().map(ToString::to_string).collect(),
+    };
+    if !mounts.iter().any(|mount| mount.target == "/") {
+        mounts.insert(0, implied("overlay", "/", &["rw", "relatime"]));
+    }
+    if !mounts.iter().any(|mount| mount.target == "/proc") {
+        mounts.push(implied(
+            "proc",
+            "/proc",
+            &["rw", "nosuid", "nodev", "noexec"],
+        ));
+    }
+    mounts.push(implied(
+        "proc",
+        "/proc/sys",
+        &["ro", "nosuid", "nodev", "noexec"],
+    ));
+    mounts
+}
+
+fn hosts(setup: &Setup) -> String {
+    format!(
+        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{}\n",
+        setup.hostname
+    )
+}
+
+fn passwd(setup: &Setup) -> String {
+    let mut text = "root:x:0:0:root:/root:/bin/sh\n\
+                    nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+        .to_owned();
+    let user = &setup.user;
+    if !user.name.is_empty() && !matches!(user.uid, 0 | 65534) {
+        let (name, uid, gid) = (&user.name, user.uid, user.gid);
+        let _ = writeln!(text, "{name}:x:{uid}:{gid}::/home/{name}:/bin/sh");
+    }
+    text
+}
+
+fn group(setup: &Setup) -> String {
+    let mut text = "root:x:0:\nnobody:x:65534:\n".to_owned();
+    let user = &setup.user;
+    if !user.name.is_empty() && !matches!(user.gid, 0 | 65534) {
+        let _ = writeln!(text, "{}:x:{}:", user.name, user.gid);
+    }
+    text
+}
+
+/// `/proc/PID/status`, proc_pid_status(5), as far as a spec determines it.
+fn status(setup: &Setup, pid: u32) -> String {
+    let user = &setup.user;
+    let (uid, gid) = (user.uid, user.gid);
+    let groups = user.groups.iter().map(|group| format!("{group} "));
+    let groups = groups.collect::<Vec<_>>().concat();
+    let sets = setup.capabilities;
+    let seccomp = match setup.seccomp {
+        Seccomp::Disabled => 0,
+        Seccomp::Filter => 2,
+    };
+    format!(
+        "Name:\tsh\nUmask:\t0022\nState:\tR (running)\nTgid:\t{pid}\nNgid:\t0\nPid:\t{pid}\n\
+         PPid:\t0\nTracerPid:\t0\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n\
+         Gid:\t{gid}\t{gid}\t{gid}\t{gid}\nFDSize:\t64\nGroups:\t{groups}\n\
+         Threads:\t1\nCapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\n\
+         CapBnd:\t{:016x}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t{seccomp}\n\
+         Seccomp_filters:\t{}\n",
+        sets.inheritable.0,
+        sets.permitted.0,
+        sets.effective.0,
+        sets.bounding.0,
+        sets.ambient.0,
+        u8::from(setup.no_new_privileges),
+        u8::from(seccomp == 2),
+    )
+}

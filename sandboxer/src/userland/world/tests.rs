@@ -1,0 +1,179 @@
+//! Tests of the files and of what a description makes of them.
+
+use super::*;
+
+fn root() -> User {
+    Setup::default().user
+}
+
+fn write(world: &World, user: &User, path: &str, bytes: &[u8]) -> Result<(), FileError> {
+    let mut tree = world.tree();
+    tree.open(path, Opening::Truncate, user, world.now())?;
+    tree.append(path, bytes, world.now())
+}
+
+fn read(world: &World, path: &str) -> String {
+    match world.tree().read(path, &root()).unwrap().kind {
+        Kind::File(content) => String::from_utf8(content.to_vec()).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_written_is_read_and_counted() {
+    let world = World::new(Setup::default());
+    let before = world.tree().bytes();
+    write(&world, &root(), "/tmp/x", b"hello").unwrap();
+    write(&world, &root(), "/tmp/x", b"bye").unwrap();
+    assert_eq!(read(&world, "/tmp/x"), "bye");
+    assert_eq!(world.tree().bytes(), before + "/tmp/x".len() + "bye".len());
+    world.tree().remove("/tmp/x", &root()).unwrap();
+    assert_eq!(world.tree().bytes(), before);
+}
+
+#[test]
+fn a_full_world_has_no_space_left() {
+    let world = World::new(Setup {
+        capacity_bytes: 8 << 10,
+        capacity_files: 90,
+        ..Setup::default()
+    });
+    let refused = write(&world, &root(), "/tmp/x", &[0; 8 << 10]);
+    assert_eq!(refused, Err(FileError::NoSpace));
+    let made = (0..100).map(|n| write(&world, &root(), &format!("/tmp/{n}"), b""));
+    assert_eq!(made.last().unwrap(), Err(FileError::NoSpace));
+}
+
+#[test]
+fn a_read_only_root_refuses_what_a_volume_in_it_allows() {
+    let mount = |target: &str, option: &str| Mount {
+        source: "x".into(),
+        target: target.into(),
+        kind: "ext4".into(),
+        options: vec![option.into()],
+    };
+    let world = World::new(Setup {
+        mounts: vec![mount("/", "ro"), mount("/data/", "rw")],
+        ..Setup::default()
+    });
+    assert_eq!(write(&world, &root(), "/x", b""), Err(FileError::ReadOnly));
+    assert_eq!(
+        write(&world, &root(), "/etc/hosts", b""),
+        Err(FileError::ReadOnly)
+    );
+    assert_eq!(write(&world, &root(), "/data/x", b""), Ok(()));
+    assert_eq!(world.tree().remove("/data", &root()), Err(FileError::Busy));
+}
+
+#[test]
+fn permissions_hold_for_all_but_root() {
+    let world = World::new(Setup::default());
+    let user = User {
+        uid: 1000,
+        gid: 1000,
+        ..User::default()
+    };
+    assert_eq!(
+        write(&world, &user, "/etc/hosts", b""),
+        Err(FileError::Denied)
+    );
+    assert_eq!(write(&world, &user, "/x", b""), Err(FileError::Denied));
+    assert_eq!(write(&world, &user, "/tmp/x", b""), Ok(()));
+    assert_eq!(world.tree().list("/root", &user), Err(FileError::Denied));
+}
+
+#[test]
+fn a_directory_is_moved_with_all_in_it() {
+    let world = World::new(Setup::default());
+    let now = world.now();
+    world.tree().make_directory("/tmp/a", &root(), now).unwrap();
+    write(&world, &root(), "/tmp/a/x", b"1").unwrap();
+    write(&world, &root(), "/tmp/ab", b"2").unwrap();
+    assert_eq!(
+        world.tree().remove("/tmp/a", &root()),
+        Err(FileError::NotEmpty)
+    );
+    let into_itself = world.tree().rename("/tmp/a", "/tmp/a/b", &root());
+    assert_eq!(into_itself, Err(FileError::Invalid));
+    world.tree().rename("/tmp/a", "/tmp/c", &root()).unwrap();
+    assert_eq!(read(&world, "/tmp/c/x"), "1");
+    assert_eq!(world.tree().list("/tmp", &root()).unwrap(), ["ab", "c"]);
+}
+
+#[test]
+fn a_path_through_a_file_is_no_directory() {
+    let world = World::new(Setup::default());
+    let look = |path| world.tree().look(path).unwrap_err();
+    assert_eq!(look("/etc/hosts/x"), FileError::NotADirectory);
+    assert_eq!(look("/none/x"), FileError::NotFound);
+    assert_eq!(
+        write(&world, &root(), "/none/x", b""),
+        Err(FileError::NotFound)
+    );
+}
+
+#[test]
+fn a_description_is_found_in_proc() {
+    let world = World::new(Setup {
+        hostname: "pod-1".into(),
+        no_new_privileges: true,
+        seccomp: Seccomp::Filter,
+        capabilities: Capabilities {
+            effective: CapabilitySet::from_names(["CAP_NET_ADMIN"]),
+            ..Capabilities::default()
+        },
+        sysctls: vec![("kernel.shm_rmid_forced".into(), "1".into())],
+        files: vec![(
+            "/etc/resolv.conf".into(),
+            b"nameserver 10.0.0.10\n".to_vec(),
+        )],
+        ..Setup::default()
+    });
+    let status = read(&world, "/proc/self/status");
+    assert!(status.contains("CapEff:\t0000000000001000\n"), "{status}");
+    assert!(status.contains("NoNewPrivs:\t1\nSeccomp:\t2\n"), "{status}");
+    assert_eq!(read(&world, "/etc/hostname"), "pod-1\n");
+    assert_eq!(read(&world, "/proc/sys/kernel/shm_rmid_forced"), "1\n");
+    assert_eq!(read(&world, "/etc/resolv.conf"), "nameserver 10.0.0.10\n");
+}
+
+#[test]
+fn programs_are_found_where_path_looks() {
+    let world = World::new(Setup::default());
+    assert_eq!(
+        world.tree().look("/usr/bin/cat").unwrap().kind,
+        Kind::Program
+    );
+    assert!(
+        world
+            .tree()
+            .list("/bin", &root())
+            .unwrap()
+            .contains(&"sh".to_owned())
+    );
+    let removed = world.tree().remove("/bin/cat", &root());
+    assert_eq!(removed, Err(FileError::NotPermitted));
+}
+
+#[test]
+fn hostile_names_stay_where_they_belong() {
+    let world = World::new(Setup {
+        sysctls: vec![
+            ("../../etc/passwd".into(), "x".into()),
+            (String::new(), String::new()),
+        ],
+        files: vec![("../../..".into(), Vec::new()), (String::new(), Vec::new())],
+        working_directory: "/proc/self/status/x".into(),
+        ..Setup::default()
+    });
+    assert!(read(&world, "/etc/passwd").starts_with("root:"));
+    assert!(world.tree().look("/").unwrap().is_directory());
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_goes_on_with_the_runtime() {
+    let world = World::new(Setup::default());
+    tokio::time::advance(std::time::Duration::from_secs(60)).await;
+    let since = world.now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(since.as_secs(), 60);
+}

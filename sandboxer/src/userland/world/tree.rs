@@ -1,0 +1,495 @@
+//! The files of a container, in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::error::FileError;
+use super::mounts::{Mount, mount_of};
+use super::path::{is_within, join, parent};
+use super::user::User;
+
+/// Where programs are found, in the order of the usual `PATH`.
+pub(crate) const PROGRAM_DIRECTORIES: [&str; 6] = [
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+];
+
+/// The longest path: Linux's `PATH_MAX`, which counts the final NUL.
+const MAX_PATH_BYTES: usize = 4095;
+
+/// What a file without content of its own does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Device {
+    Null,
+    Zero,
+    Random,
+    Full,
+}
+
+/// What is at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Directory,
+    /// Shared with whoever reads it, who sees it as it was then.
+    File(Arc<Vec<u8>>),
+    Device(Device),
+    /// A built-in command.
+    Program,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Node {
+    pub(crate) kind: Kind,
+    /// The permission bits.
+    pub(crate) mode: u16,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) modified: SystemTime,
+}
+
+impl Node {
+    pub(crate) fn is_directory(&self) -> bool {
+        self.kind == Kind::Directory
+    }
+
+    /// What counts towards the capacity, besides the path.
+    fn content_bytes(&self) -> usize {
+        match &self.kind {
+            Kind::File(content) => content.len(),
+            Kind::Directory | Kind::Device(_) | Kind::Program => 0,
+        }
+    }
+
+    /// The size that is shown, in bytes; a directory takes a block.
+    pub(crate) fn size(&self) -> usize {
+        match self.kind {
+            Kind::Directory => 4096,
+            _ => self.content_bytes(),
+        }
+    }
+
+    /// Whether a user has the permission: 4 to read, 2 to write, 1 to execute.
+    /// Root may do all but execute what nobody may.
+    pub(crate) fn allows(&self, user: &User, wanted: u16) -> bool {
+        if user.uid == 0 {
+            return wanted & 1 == 0 || self.is_directory() || self.mode & 0o111 != 0;
+        }
+        let shift = match () {
+            () if self.uid == user.uid => 6,
+            () if user.is_in(self.gid) => 3,
+            () => 0,
+        };
+        (self.mode >> shift) & wanted == wanted
+    }
+}
+
+/// How much a tree may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Capacity {
+    pub(crate) bytes: usize,
+    pub(crate) files: usize,
+}
+
+/// What is to become of a file's content when it is opened for writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opening {
+    Truncate,
+    Append,
+}
+
+/// Files by absolute path. Paths are expected in the form that
+/// [`super::path::absolute`] makes.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    nodes: BTreeMap<String, Node>,
+    bytes: usize,
+    capacity: Capacity,
+    mounts: Vec<Mount>,
+    programs: &'static [&'static str],
+    made: SystemTime,
+}
+
+impl Tree {
+    pub(crate) fn new(
+        capacity: Capacity,
+        mounts: Vec<Mount>,
+        programs: &'static [&'static str],
+        made: SystemTime,
+    ) -> Self {
+        let mut tree = Self {
+            nodes: BTreeMap::new(),
+            bytes: 0,
+            capacity,
+            mounts,
+            programs,
+            made,
+        };
+        let root = tree.directory(0o755);
+        tree.insert("/".to_owned(), root);
+        tree
+    }
+
+    fn directory(&self, mode: u16) -> Node {
+        Node {
+            kind: Kind::Directory,
+            mode,
+            uid: 0,
+            gid: 0,
+            modified: self.made,
+        }
+    }
+
+    /// Puts something where the image or a volume has it, with the directories
+    /// above it, whatever the mounts say and the capacity is. A file neither
+    /// takes a directory's place nor has anything below it.
+    pub(crate) fn place(&mut self, path: &str, node: Node) {
+        let mut missing = Vec::new();
+        let mut above = parent(path);
+        while !self.nodes.contains_key(above) {
+            missing.push(above.to_owned());
+            above = parent(above);
+        }
+        let directory_at = |path: &str| self.nodes.get(path).map(Node::is_directory);
+        let in_the_way = directory_at(path) == Some(true) && !node.is_directory();
+        if in_the_way || directory_at(above) == Some(false) {
+            return;
+        }
+        for directory in missing {
+            let node = self.directory(0o755);
+            self.insert(directory, node);
+        }
+        self.take(path);
+        self.insert(path.to_owned(), node);
+    }
+
+    /// Puts what is not there.
+    fn insert(&mut self, path: String, node: Node) {
+        self.bytes += path.len() + node.content_bytes();
+        self.nodes.insert(path, node);
+    }
+
+    fn take(&mut self, path: &str) -> Option<Node> {
+        let node = self.nodes.remove(path)?;
+        self.bytes -= path.len() + node.content_bytes();
+        Some(node)
+    }
+
+    /// Puts a directory, if there is none.
+    pub(crate) fn place_directory(&mut self, path: &str, mode: u16) {
+        if !self.nodes.contains_key(path) {
+            self.place(path, self.directory(mode));
+        }
+    }
+
+    pub(crate) fn mounts(&self) -> &[Mount] {
+        &self.mounts
+    }
+
+    pub(crate) fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What is at a path, if anything is.
+    pub(crate) fn find(&self, path: &str) -> Option<Node> {
+        self.look(path).ok()
+    }
+
+    /// What is at a path.
+    pub(crate) fn look(&self, path: &str) -> Result<Node, FileError> {
+        if let Some(node) = self.nodes.get(path) {
+            return Ok(node.clone());
+        }
+        let directory = parent(path);
+        let name = &path[directory.len()..];
+        if PROGRAM_DIRECTORIES.contains(&directory)
+            && self.programs.contains(&name.trim_start_matches('/'))
+        {
+            return Ok(Node {
+                kind: Kind::Program,
+                ..self.directory(0o755)
+            });
+        }
+        self.check_parent(path)?;
+        Err(FileError::NotFound)
+    }
+
+    fn check_parent(&self, path: &str) -> Result<&Node, FileError> {
+        let mut above = parent(path);
+        loop {
+            match self.nodes.get(above) {
+                Some(node) if !node.is_directory() => return Err(FileError::NotADirectory),
+                Some(node) if above == parent(path) => return Ok(node),
+                Some(_) => return Err(FileError::NotFound),
+                None => above = parent(above),
+            }
+        }
+    }
+
+    /// The content of a file.
+    pub(crate) fn read(&self, path: &str, user: &User) -> Result<Node, FileError> {
+        let node = self.look(path)?;
+        match node.kind {
+            Kind::Directory => Err(FileError::IsADirectory),
+            _ if !node.allows(user, 4) => Err(FileError::Denied),
+            _ => Ok(node),
+        }
+    }
+
+    /// The names in a directory, in order.
+    pub(crate) fn list(&self, path: &str, user: &User) -> Result<Vec<String>, FileError> {
+        let node = self.look(path)?;
+        if !node.is_directory() {
+            return Err(FileError::NotADirectory);
+        }
+        if !node.allows(user, 4) {
+            return Err(FileError::Denied);
+        }
+        let prefix = join(path, "");
+        let below = self.nodes.range(prefix.clone()..);
+        let mut names: Vec<String> = below
+            .take_while(|(path, _)| path.starts_with(&prefix))
+            .filter_map(|(path, _)| path.get(prefix.len()..))
+            .filter(|name| !name.is_empty() && !name.contains('/'))
+            .map(str::to_owned)
+            .collect();
+        if path == "/bin" {
+            names.extend(self.programs.iter().map(ToString::to_string));
+            names.sort();
+            names.dedup();
+        }
+        Ok(names)
+    }
+
+    fn check_writable(&self, path: &str) -> Result<(), FileError> {
+        match mount_of(&self.mounts, path) {
+            Some(mount) if mount.is_read_only() => Err(FileError::ReadOnly),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a name may be put into or taken from the directory of a path.
+    fn check_directory(&self, path: &str, user: &User) -> Result<(), FileError> {
+        let directory = self.check_parent(path)?;
+        if !directory.allows(user, 3) {
+            return Err(FileError::Denied);
+        }
+        self.check_writable(path)
+    }
+
+    fn insert_new(
+        &mut self,
+        path: &str,
+        kind: Kind,
+        mode: u16,
+        user: &User,
+        now: SystemTime,
+    ) -> Result<(), FileError> {
+        if path.len() > MAX_PATH_BYTES {
+            return Err(FileError::NameTooLong);
+        }
+        self.check_directory(path, user)?;
+        let room = self.capacity.bytes.saturating_sub(self.bytes);
+        if self.nodes.len() >= self.capacity.files || path.len() > room {
+            return Err(FileError::NoSpace);
+        }
+        let node = Node {
+            kind,
+            mode,
+            uid: user.uid,
+            gid: user.gid,
+            modified: now,
+        };
+        self.insert(path.to_owned(), node);
+        Ok(())
+    }
+
+    /// Opens a file for writing, and makes it if there is none.
+    pub(crate) fn open(
+        &mut self,
+        path: &str,
+        opening: Opening,
+        user: &User,
+        now: SystemTime,
+    ) -> Result<(), FileError> {
+        match self.look(path) {
+            Ok(node) if node.is_directory() => return Err(FileError::IsADirectory),
+            Ok(node) if !node.allows(user, 2) => return Err(FileError::Denied),
+            Ok(node) if node.kind == Kind::Program => return Err(FileError::Denied),
+            Ok(_) => {}
+            Err(FileError::NotFound) => {
+                return self.insert_new(path, Kind::File(Arc::default()), 0o644, user, now);
+            }
+            Err(error) => return Err(error),
+        }
+        let Some(node) = self.nodes.get(path) else {
+            return Err(FileError::NotFound);
+        };
+        if matches!(node.kind, Kind::Device(_)) {
+            return Ok(());
+        }
+        self.check_writable(path)?;
+        if opening == Opening::Truncate {
+            self.empty(path, now);
+        }
+        Ok(())
+    }
+
+    /// Adds to the end of a file that was opened for writing.
+    pub(crate) fn append(
+        &mut self,
+        path: &str,
+        bytes: &[u8],
+        now: SystemTime,
+    ) -> Result<(), FileError> {
+        let room = self.capacity.bytes.saturating_sub(self.bytes);
+        let node = self.nodes.get_mut(path).ok_or(FileError::NotFound)?;
+        match &mut node.kind {
+            Kind::Directory => Err(FileError::IsADirectory),
+            Kind::Device(Device::Full) => Err(FileError::NoSpace),
+            Kind::Device(_) => Ok(()),
+            Kind::Program => Err(FileError::Denied),
+            Kind::File(_) if bytes.len() > room => Err(FileError::NoSpace),
+            Kind::File(content) => {
+                Arc::make_mut(content).extend_from_slice(bytes);
+                self.bytes += bytes.len();
+                node.modified = now;
+                Ok(())
+            }
+        }
+    }
+
+    fn empty(&mut self, path: &str, now: SystemTime) {
+        if let Some(node) = self.nodes.get_mut(path)
+            && let Kind::File(content) = &mut node.kind
+        {
+            self.bytes -= content.len();
+            *content = Arc::default();
+            node.modified = now;
+        }
+    }
+
+    /// Makes a directory.
+    pub(crate) fn make_directory(
+        &mut self,
+        path: &str,
+        user: &User,
+        now: SystemTime,
+    ) -> Result<(), FileError> {
+        match self.look(path) {
+            Ok(_) => Err(FileError::Exists),
+            Err(FileError::NotFound) => self.insert_new(path, Kind::Directory, 0o755, user, now),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sets the time of a file's last change to now.
+    pub(crate) fn touch(
+        &mut self,
+        path: &str,
+        user: &User,
+        now: SystemTime,
+    ) -> Result<(), FileError> {
+        if !self.look(path).is_ok_and(|node| node.is_directory()) {
+            self.open(path, Opening::Append, user, now)?;
+        }
+        if let Some(node) = self.nodes.get_mut(path) {
+            node.modified = now;
+        }
+        Ok(())
+    }
+
+    /// Removes a file, or a directory with nothing in it.
+    pub(crate) fn remove(&mut self, path: &str, user: &User) -> Result<(), FileError> {
+        let node = self.look(path)?;
+        if path == "/" || self.mounts.iter().any(|mount| mount.target == path) {
+            return Err(FileError::Busy);
+        }
+        if node.kind == Kind::Program {
+            return Err(FileError::NotPermitted);
+        }
+        self.check_directory(path, user)?;
+        let within = self.nodes.range(join(path, "")..).next();
+        if node.is_directory() && within.is_some_and(|(below, _)| is_within(below, path)) {
+            return Err(FileError::NotEmpty);
+        }
+        self.take(path);
+        Ok(())
+    }
+
+    /// Gives a file or directory another path.
+    pub(crate) fn rename(&mut self, from: &str, to: &str, user: &User) -> Result<(), FileError> {
+        let node = self.look(from)?;
+        if from == to {
+            return Ok(());
+        }
+        if is_within(to, from) {
+            return Err(FileError::Invalid);
+        }
+        if node.kind == Kind::Program {
+            return Err(FileError::NotPermitted);
+        }
+        if self
+            .mounts
+            .iter()
+            .any(|mount| is_within(&mount.target, from))
+        {
+            return Err(FileError::Busy);
+        }
+        self.check_directory(from, user)?;
+        self.check_directory(to, user)?;
+        match self.look(to) {
+            Ok(there) if there.is_directory() && !node.is_directory() => {
+                return Err(FileError::IsADirectory);
+            }
+            Ok(there) if !there.is_directory() && node.is_directory() => {
+                return Err(FileError::NotADirectory);
+            }
+            Ok(_) => self.remove(to, user)?,
+            Err(_) => {}
+        }
+        let below = self.nodes.range(join(from, "")..);
+        let mut moved: Vec<String> = below
+            .map(|(path, _)| path.clone())
+            .take_while(|path| is_within(path, from))
+            .collect();
+        moved.push(from.to_owned());
+        let longest = moved.iter().map(String::len).max().unwrap_or(0);
+        if longest - from.len() + to.len() > MAX_PATH_BYTES {
+            return Err(FileError::NameTooLong);
+        }
+        for path in moved {
+            if let Some(node) = self.take(&path) {
+                self.insert(format!("{to}{}", &path[from.len()..]), node);
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes who owns a file or what its permission bits are.
+    pub(crate) fn change(
+        &mut self,
+        path: &str,
+        user: &User,
+        change: impl FnOnce(&mut Node),
+    ) -> Result<(), FileError> {
+        let found = self.look(path)?;
+        self.check_writable(path)?;
+        match self.nodes.get_mut(path) {
+            Some(_) if user.uid != 0 && user.uid != found.uid => Err(FileError::NotPermitted),
+            Some(node) => {
+                change(node);
+                Ok(())
+            }
+            None => Err(FileError::NotPermitted),
+        }
+    }
+}

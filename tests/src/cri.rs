@@ -1,0 +1,361 @@
+//! What tests of CRI's door ask for, in one line each.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use containerd_sandbox::client::Cri;
+use containerd_sandbox::{Code, Error};
+use k8s_cri::v1::{self, ContainerState};
+
+use crate::PATIENCE;
+
+/// The image that containers ask for.
+pub const IMAGE: &str = "busybox:1.36";
+/// The same, complete.
+pub const IMAGE_TAG: &str = "docker.io/library/busybox:1.36";
+
+/// The class of the error that was expected.
+///
+/// # Panics
+/// If it is not so.
+pub fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> Code {
+    result.expect_err("an error was expected").code()
+}
+
+/// Labels or annotations.
+pub fn labels(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+    let owned = |&(key, value): &(&str, &str)| (key.to_owned(), value.to_owned());
+    pairs.iter().map(owned).collect()
+}
+
+/// An image by name.
+pub fn image(name: &str) -> v1::ImageSpec {
+    v1::ImageSpec {
+        image: name.to_owned(),
+        ..Default::default()
+    }
+}
+
+/// A pod with logs below `logs`.
+///
+/// # Panics
+/// If it is not so.
+pub fn pod_config(name: &str, logs: &Path) -> v1::PodSandboxConfig {
+    v1::PodSandboxConfig {
+        metadata: Some(v1::PodSandboxMetadata {
+            name: name.to_owned(),
+            uid: format!("uid-{name}"),
+            namespace: "shop".to_owned(),
+            attempt: 1,
+        }),
+        hostname: name.to_owned(),
+        log_directory: logs.join(name).to_str().unwrap().to_owned(),
+        labels: labels(&[("app", name), ("tier", "web")]),
+        annotations: labels(&[("resources.limits.pid", "100"), ("note", "kept as it is")]),
+        linux: Some(v1::LinuxPodSandboxConfig {
+            resources: Some(resources()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// Half a core, a request of a quarter, and 64 MiB.
+pub fn resources() -> v1::LinuxContainerResources {
+    v1::LinuxContainerResources {
+        cpu_quota: 50_000,
+        cpu_period: 100_000,
+        cpu_shares: 256,
+        memory_limit_in_bytes: 64 << 20,
+        ..Default::default()
+    }
+}
+
+/// A container that uses most of what can be asked for.
+pub fn container_config(name: &str) -> v1::ContainerConfig {
+    v1::ContainerConfig {
+        metadata: Some(v1::ContainerMetadata {
+            name: name.to_owned(),
+            attempt: 2,
+        }),
+        image: Some(image(IMAGE)),
+        command: vec!["sh".to_owned()],
+        args: vec!["-c".to_owned(), "sleep infinity".to_owned()],
+        working_dir: "/srv".to_owned(),
+        envs: vec![v1::KeyValue {
+            key: "A".to_owned(),
+            value: "1".to_owned(),
+        }],
+        mounts: vec![v1::Mount {
+            container_path: "/data".to_owned(),
+            host_path: "/nowhere".to_owned(),
+            readonly: true,
+            ..Default::default()
+        }],
+        labels: labels(&[("container", name)]),
+        annotations: labels(&[("hash", "abc")]),
+        log_path: format!("{name}/2.log"),
+        linux: Some(v1::LinuxContainerConfig {
+            resources: Some(resources()),
+            security_context: Some(v1::LinuxContainerSecurityContext {
+                run_as_user: Some(v1::Int64Value { value: 1000 }),
+                run_as_group: Some(v1::Int64Value { value: 2000 }),
+                supplemental_groups: vec![3000],
+                ..Default::default()
+            }),
+        }),
+        ..Default::default()
+    }
+}
+
+/// Runs a pod and gives its id.
+///
+/// # Panics
+/// If it is not so.
+pub async fn run_pod(cri: &Cri, config: &v1::PodSandboxConfig) -> String {
+    run_with(cri, config, "").await.expect("a pod")
+}
+
+/// Runs a pod with a runtime handler.
+///
+/// # Errors
+/// What the server answers.
+pub async fn run_with(
+    cri: &Cri,
+    config: &v1::PodSandboxConfig,
+    handler: &str,
+) -> Result<String, Error> {
+    let request = v1::RunPodSandboxRequest {
+        config: Some(config.clone()),
+        runtime_handler: handler.to_owned(),
+    };
+    Ok(cri.run_pod_sandbox(request).await?.pod_sandbox_id)
+}
+
+/// Pulls an image and gives its id.
+///
+/// # Panics
+/// If it is not so.
+pub async fn pull(cri: &Cri, name: &str) -> String {
+    let request = v1::PullImageRequest {
+        image: Some(image(name)),
+        ..Default::default()
+    };
+    cri.pull_image(request).await.expect("an image").image_ref
+}
+
+/// Creates a container.
+///
+/// # Errors
+/// What the server answers.
+pub async fn create(cri: &Cri, pod: &str, config: &v1::ContainerConfig) -> Result<String, Error> {
+    let request = v1::CreateContainerRequest {
+        pod_sandbox_id: pod.to_owned(),
+        config: Some(config.clone()),
+        sandbox_config: None,
+    };
+    Ok(cri.create_container(request).await?.container_id)
+}
+
+/// Starts a container.
+///
+/// # Errors
+/// What the server answers.
+pub async fn start(cri: &Cri, id: &str) -> Result<(), Error> {
+    let request = v1::StartContainerRequest {
+        container_id: id.to_owned(),
+    };
+    cri.start_container(request).await.map(drop)
+}
+
+/// Creates and starts a container.
+///
+/// # Panics
+/// If it is not so.
+pub async fn started(cri: &Cri, pod: &str, config: &v1::ContainerConfig) -> String {
+    let id = create(cri, pod, config).await.expect("a container");
+    start(cri, &id).await.expect("it starts");
+    id
+}
+
+/// Stops a container.
+///
+/// # Errors
+/// What the server answers.
+pub async fn stop(cri: &Cri, id: &str, timeout: i64) -> Result<(), Error> {
+    let request = v1::StopContainerRequest {
+        container_id: id.to_owned(),
+        timeout,
+    };
+    cri.stop_container(request).await.map(drop)
+}
+
+/// Removes a container.
+///
+/// # Errors
+/// What the server answers.
+pub async fn remove(cri: &Cri, id: &str) -> Result<(), Error> {
+    let request = v1::RemoveContainerRequest {
+        container_id: id.to_owned(),
+    };
+    cri.remove_container(request).await.map(drop)
+}
+
+/// Stops a pod.
+///
+/// # Errors
+/// What the server answers.
+pub async fn stop_pod(cri: &Cri, id: &str) -> Result<(), Error> {
+    let request = v1::StopPodSandboxRequest {
+        pod_sandbox_id: id.to_owned(),
+    };
+    cri.stop_pod_sandbox(request).await.map(drop)
+}
+
+/// Removes a pod.
+///
+/// # Errors
+/// What the server answers.
+pub async fn remove_pod(cri: &Cri, id: &str) -> Result<(), Error> {
+    let request = v1::RemovePodSandboxRequest {
+        pod_sandbox_id: id.to_owned(),
+    };
+    cri.remove_pod_sandbox(request).await.map(drop)
+}
+
+/// A verbose status.
+///
+/// # Errors
+/// What the server answers.
+pub async fn pod_reply(cri: &Cri, id: &str) -> Result<v1::PodSandboxStatusResponse, Error> {
+    let request = v1::PodSandboxStatusRequest {
+        pod_sandbox_id: id.to_owned(),
+        verbose: true,
+    };
+    cri.pod_sandbox_status(request).await
+}
+
+/// The status of a pod that is there.
+///
+/// # Panics
+/// If it is not so.
+pub async fn pod_status(cri: &Cri, id: &str) -> v1::PodSandboxStatus {
+    pod_reply(cri, id).await.expect("a status").status.unwrap()
+}
+
+/// A verbose status.
+///
+/// # Errors
+/// What the server answers.
+pub async fn container_reply(cri: &Cri, id: &str) -> Result<v1::ContainerStatusResponse, Error> {
+    let request = v1::ContainerStatusRequest {
+        container_id: id.to_owned(),
+        verbose: true,
+    };
+    cri.container_status(request).await
+}
+
+/// The status of a container that is there.
+///
+/// # Panics
+/// If it is not so.
+pub async fn status(cri: &Cri, id: &str) -> v1::ContainerStatus {
+    let reply = container_reply(cri, id).await.expect("a status");
+    reply.status.unwrap()
+}
+
+/// The ids of the pods of a list.
+///
+/// # Errors
+/// What the server answers.
+pub async fn pods(cri: &Cri, filter: v1::PodSandboxFilter) -> Result<Vec<String>, Error> {
+    let request = v1::ListPodSandboxRequest {
+        filter: Some(filter),
+    };
+    let items = cri.list_pod_sandbox(request).await?.items;
+    Ok(items.into_iter().map(|pod| pod.id).collect())
+}
+
+/// The ids of the containers of a list.
+///
+/// # Errors
+/// What the server answers.
+pub async fn containers(cri: &Cri, filter: v1::ContainerFilter) -> Result<Vec<String>, Error> {
+    let request = v1::ListContainersRequest {
+        filter: Some(filter),
+    };
+    let containers = cri.list_containers(request).await?.containers;
+    Ok(containers.into_iter().map(|one| one.id).collect())
+}
+
+/// `runtime.v1.UpdatePodSandboxResourcesRequest`, which the crate does not have.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct UpdatePod {
+    /// Which pod.
+    #[prost(string, tag = "1")]
+    pub pod_sandbox_id: String,
+    /// What it needs beside its containers.
+    #[prost(message, optional, tag = "2")]
+    pub overhead: Option<v1::LinuxContainerResources>,
+    /// What they need together.
+    #[prost(message, optional, tag = "3")]
+    pub resources: Option<v1::LinuxContainerResources>,
+}
+
+/// Changes what a pod asks for.
+///
+/// # Errors
+/// What the server answers.
+///
+/// # Panics
+/// If it cannot be connected to.
+pub async fn update_pod(socket: &Path, request: UpdatePod) -> Result<(), tonic::Status> {
+    let channel = tonic::transport::Endpoint::from_shared(format!("unix://{}", socket.display()))
+        .expect("an address")
+        .connect()
+        .await
+        .expect("a connection");
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.expect("a connection");
+    let path = "/runtime.v1.RuntimeService/UpdatePodSandboxResources";
+    let codec = tonic_prost::ProstCodec::<UpdatePod, ()>::default();
+    let request = tonic::Request::new(request);
+    let path = tonic::codegen::http::uri::PathAndQuery::from_static(path);
+    client.unary(request, path, codec).await.map(drop)
+}
+
+/// Runs a command that prints nothing and gives its exit code.
+///
+/// # Errors
+/// What the server answers.
+///
+/// # Panics
+/// If it is not so.
+pub async fn exec(cri: &Cri, id: &str, cmd: &[&str], timeout: i64) -> Result<i32, Error> {
+    let request = v1::ExecSyncRequest {
+        container_id: id.to_owned(),
+        cmd: cmd.iter().map(ToString::to_string).collect(),
+        timeout,
+    };
+    let reply = cri.exec_sync(request).await?;
+    assert_eq!((reply.stdout.len(), reply.stderr.len()), (0, 0));
+    Ok(reply.exit_code)
+}
+
+/// Waits until the container's state is this one.
+///
+/// # Panics
+/// If it is not so.
+pub async fn until(cri: &Cri, id: &str, state: ContainerState) -> v1::ContainerStatus {
+    let seen = async {
+        loop {
+            let status = status(cri, id).await;
+            if status.state == i32::from(state) {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, seen).await.expect("in time")
+}
