@@ -64,20 +64,22 @@ pub fn container_running(id: &str, reply: &ContainerStatusResponse) -> Checked {
 /// The status of a container that was started: running, unless it ends by itself and has.
 pub fn container_started(id: &str, end: End, reply: &ContainerStatusResponse) -> Checked {
     match end {
-        End::Crash(_) if !is_running(reply) => container_exited(id, end.exit_status(), reply),
-        End::Crash(_) | End::Signal(_) => container_running(id, reply),
+        End::Exit(_) if !is_running(reply) => {
+            container_exited(id, &[end.exit_status()], reply)
+        }
+        End::Exit(_) | End::Signal(_) => container_running(id, reply),
     }
 }
 
-/// A stopped container's status, with the exit code that its end demands.
-pub fn container_exited(id: &str, expected: u32, reply: &ContainerStatusResponse) -> Checked {
+/// A stopped container's status, with one of the exit codes that its end may lead to.
+pub fn container_exited(id: &str, right: &[u32], reply: &ContainerStatusResponse) -> Checked {
     let code = container(id, ContainerState::ContainerExited, reply)?;
-    if i64::from(code) == i64::from(expected) {
-        Ok(())
-    } else {
-        // Spelt out, so that two different codes are two classes of error.
-        Err(format!("exit code {code}, not {expected}"))
+    if right.iter().any(|right| i64::from(code) == i64::from(*right)) {
+        return Ok(());
     }
+    // Spelt out, so that two different codes are two classes of error.
+    let right: Vec<String> = right.iter().map(u32::to_string).collect();
+    Err(format!("exit code {code}, not {}", right.join(" or ")))
 }
 
 /// Whether a container runs.
@@ -194,9 +196,13 @@ mod tests {
         assert_eq!(container_running("c", &running), Ok(()));
         assert!(container_running("d", &running).is_err());
         assert!(container_running("c", &exited).is_err());
-        assert_eq!(container_exited("c", 137, &exited), Ok(()));
-        assert!(container_exited("c", 143, &exited).is_err());
-        assert!(container_exited("c", 137, &running).is_err());
+        assert_eq!(container_exited("c", &[137], &exited), Ok(()));
+        assert_eq!(container_exited("c", &[143, 137], &exited), Ok(()));
+        assert_eq!(
+            container_exited("c", &[143, 0], &exited),
+            Err("exit code 137, not 143 or 0".to_owned())
+        );
+        assert!(container_exited("c", &[137], &running).is_err());
         assert!(id("").is_err());
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use containerd_sandbox::client::Cri;
 use containerd_sandbox::{Code, Result as Reply};
+use futures::future::try_join_all;
 use k8s_cri::v1::{
     ContainerStatusRequest, CreateContainerRequest, ListPodSandboxRequest, PodSandboxConfig,
     PodSandboxFilter, PodSandboxStatusRequest, RemoveContainerRequest, RemovePodSandboxRequest,
@@ -13,25 +14,24 @@ use k8s_cri::v1::{
     VersionRequest,
 };
 
+use super::exits::{Awaited, Exits};
 use super::{Door, Made};
 use crate::calls::{Calls, any};
 use crate::check;
 use crate::failure::Failure;
 use crate::operation::Operation;
-use crate::plan::{Container, End, Pod, Signal, UID_LABEL};
+use crate::plan::{Container, End, Exit, Pod, Signal, UID_LABEL};
 use crate::recorder::Recorder;
 
 /// How long a container has after SIGTERM, in seconds; SIGKILL gives none.
 const GRACE_S: i64 = 10;
-
-/// How often a container that ends by itself is looked at.
-const LOOK: Duration = Duration::from_millis(10);
 
 /// A CRI endpoint.
 #[derive(Debug, Clone)]
 pub struct CriDoor {
     cri: Cri,
     at: CriAt,
+    exits: Exits,
 }
 
 /// Where a CRI endpoint is, and what its pods are made of.
@@ -62,7 +62,23 @@ pub struct MadePod {
 #[derive(Debug)]
 pub struct RunningPod {
     id: String,
-    containers: Vec<String>,
+    containers: Vec<RunningContainer>,
+}
+
+/// A container that was started.
+#[derive(Debug)]
+struct RunningContainer {
+    id: String,
+    /// How often it was started before, each time under another id.
+    attempt: u32,
+    ends: Ends,
+}
+
+/// What a container's end comes from.
+#[derive(Debug)]
+enum Ends {
+    Stop(Signal),
+    Itself(Exit, Awaited),
 }
 
 impl Made for MadePod {
@@ -83,8 +99,10 @@ impl Door for CriDoor {
     type Running = RunningPod;
 
     async fn connect(at: &CriAt) -> Reply<Self> {
+        let cri = Cri::connect(&at.socket).await?.with_timeout(at.timeout);
         Ok(Self {
-            cri: Cri::connect(&at.socket).await?.with_timeout(at.timeout),
+            exits: Exits::new(cri.clone()),
+            cri,
             at: at.clone(),
         })
     }
@@ -118,7 +136,8 @@ impl Door for CriDoor {
 
         let mut containers = Vec::with_capacity(pod.containers.len());
         for container in &pod.containers {
-            containers.push(self.start_container(&id, &config, container, calls).await?);
+            let started = self.start_container(&id, &config, container, 0, calls);
+            containers.push(started.await?);
         }
         self.look(pod, &id, calls).await?;
         Ok(RunningPod { id, containers })
@@ -132,9 +151,10 @@ impl Door for CriDoor {
     ) -> Result<RunningPod, Failure> {
         let config = pod.cri_sandbox_config();
         let mut containers = Vec::with_capacity(running.containers.len());
-        for (container, id) in pod.containers.iter().zip(&running.containers) {
-            self.end(container, id, calls).await?;
-            let started = self.start_container(&running.id, &config, container, calls);
+        for (container, ended) in pod.containers.iter().zip(running.containers) {
+            let attempt = ended.attempt + 1;
+            self.end(ended, false, calls).await?;
+            let started = self.start_container(&running.id, &config, container, attempt, calls);
             containers.push(started.await?);
         }
         Ok(RunningPod {
@@ -143,10 +163,40 @@ impl Door for CriDoor {
         })
     }
 
+    async fn keep(
+        &self,
+        pod: &Pod,
+        running: RunningPod,
+        over: impl AsyncFn(),
+        calls: Calls<'_>,
+    ) -> Result<RunningPod, Failure> {
+        let (id, config, over) = (&running.id, &pod.cri_sandbox_config(), &over);
+        let each = pod.containers.iter().zip(running.containers);
+        let each = each.map(async |(container, mut running)| {
+            loop {
+                let Ends::Itself(_, awaited) = &mut running.ends else {
+                    return Ok(running);
+                };
+                tokio::select! {
+                    () = over() => return Ok(running),
+                    () = awaited.ended() => {}
+                }
+                let attempt = running.attempt + 1;
+                self.end(running, false, calls).await?;
+                let started = self.start_container(id, config, container, attempt, calls);
+                running = started.await?;
+            }
+        });
+        Ok(RunningPod {
+            containers: try_join_all(each).await?,
+            id: running.id,
+        })
+    }
+
     async fn stop(&self, pod: &Pod, running: RunningPod, calls: Calls<'_>) -> Result<(), Failure> {
         let RunningPod { id, containers } = running;
-        for (container, id) in pod.containers.iter().zip(&containers) {
-            self.end(container, id, calls).await?;
+        for container in containers {
+            self.end(container, pod.life.cuts_off(), calls).await?;
         }
 
         let request = StopPodSandboxRequest {
@@ -198,18 +248,19 @@ impl Door for CriDoor {
 }
 
 impl CriDoor {
-    /// Create, Start, Status; the container's id.
+    /// Create, Start, Status.
     async fn start_container(
         &self,
         pod: &str,
         pod_config: &PodSandboxConfig,
         container: &Container,
+        attempt: u32,
         calls: Calls<'_>,
-    ) -> Result<String, Failure> {
+    ) -> Result<RunningContainer, Failure> {
         let create = async {
             let request = CreateContainerRequest {
                 pod_sandbox_id: pod.to_owned(),
-                config: Some(container.cri_config(&self.at.image)),
+                config: Some(container.cri_config(&self.at.image, attempt)),
                 sandbox_config: Some(pod_config.clone()),
             };
             let reply = Box::pin(self.cri.create_container(request)).await?;
@@ -219,6 +270,10 @@ impl CriDoor {
         let id = calls
             .call(Operation::CreateContainer, create, known)
             .await?;
+        let ends = match container.end {
+            End::Signal(signal) => Ends::Stop(signal),
+            End::Exit(exit) => Ends::Itself(exit, self.exits.of(&id)),
+        };
         let request = StartContainerRequest {
             container_id: id.clone(),
         };
@@ -229,7 +284,7 @@ impl CriDoor {
         calls
             .call(Operation::ContainerStatus, status, running)
             .await?;
-        Ok(id)
+        Ok(RunningContainer { id, attempt, ends })
     }
 
     /// The verbose status of a pod whose containers all run.
@@ -250,34 +305,40 @@ impl CriDoor {
         Ok(())
     }
 
-    /// Its end, Status, Remove.
-    async fn end(&self, container: &Container, id: &str, calls: Calls<'_>) -> Result<(), Failure> {
-        match container.end {
-            End::Signal(signal) => {
-                let request = StopContainerRequest {
-                    container_id: id.to_owned(),
-                    timeout: match signal {
-                        Signal::Kill => 0,
-                        Signal::Term => GRACE_S,
-                    },
-                };
-                let stop = self.cri.stop_container(request);
-                calls.call(Operation::StopContainer, stop, any).await?;
+    /// Its end, Status, Remove. One that would end by itself may be cut off.
+    async fn end(
+        &self,
+        container: RunningContainer,
+        cut_off: bool,
+        calls: Calls<'_>,
+    ) -> Result<(), Failure> {
+        let RunningContainer { id, ends, .. } = container;
+        let right: &[u32] = match ends {
+            Ends::Stop(signal) => {
+                self.stop_container(&id, signal, calls).await?;
+                &[signal.exit_status()]
             }
-            End::Crash(after) => self.exited(id, after + calls.timeout).await?,
-        }
-        let status = self.cri.container_status(container_status_of(id));
-        let expected = container.end.exit_status();
-        let exited = |status: &_| check::cri::container_exited(id, expected, status);
+            Ends::Itself(exit, awaited) if cut_off && !awaited.has_ended() => {
+                self.stop_container(&id, Signal::Term, calls).await?;
+                // It may have ended just before.
+                &[Signal::Term.exit_status(), exit.code.into()]
+            }
+            Ends::Itself(exit, mut awaited) => {
+                self.exited(&id, exit, &mut awaited, calls).await?;
+                &[exit.code.into()]
+            }
+        };
+        let status = self.cri.container_status(container_status_of(&id));
+        let exited = |status: &_| check::cri::container_exited(&id, right, status);
         calls
             .call(Operation::ContainerStatus, status, exited)
             .await?;
         let request = RemoveContainerRequest {
-            container_id: id.to_owned(),
+            container_id: id.clone(),
         };
         let remove = self.cri.remove_container(request);
         calls.call(Operation::RemoveContainer, remove, any).await?;
-        match self.cri.container_status(container_status_of(id)).await {
+        match self.cri.container_status(container_status_of(&id)).await {
             Err(error) if error.code() == Code::NotFound => Ok(()),
             Err(error) => Err(Failure::status(Operation::ContainerStatus, &error)),
             Ok(_) => Err(Failure::wrong(
@@ -287,27 +348,49 @@ impl CriDoor {
         }
     }
 
-    /// Looks now and then, as a kubelet does, until the container has ended by itself.
-    async fn exited(&self, id: &str, limit: Duration) -> Result<(), Failure> {
-        let looks = async {
-            loop {
-                tokio::time::sleep(LOOK).await;
-                let status = self.cri.container_status(container_status_of(id)).await;
-                let status =
-                    status.map_err(|error| Failure::status(Operation::ContainerStatus, &error))?;
-                if !check::cri::is_running(&status) {
-                    return Ok(());
-                }
-            }
+    async fn stop_container(
+        &self,
+        id: &str,
+        signal: Signal,
+        calls: Calls<'_>,
+    ) -> Result<(), Failure> {
+        let request = StopContainerRequest {
+            container_id: id.to_owned(),
+            timeout: match signal {
+                Signal::Kill => 0,
+                Signal::Term => GRACE_S,
+            },
         };
-        tokio::time::timeout(limit, looks)
+        let stop = self.cri.stop_container(request);
+        calls
+            .call(Operation::StopContainer, stop, any)
             .await
-            .unwrap_or_else(|_| {
-                Err(Failure::wrong(
-                    Operation::ContainerStatus,
-                    "the container still runs after it should have ended",
-                ))
-            })
+            .map(drop)
+    }
+
+    /// Waits until a container has ended by itself.
+    async fn exited(
+        &self,
+        id: &str,
+        exit: Exit,
+        awaited: &mut Awaited,
+        calls: Calls<'_>,
+    ) -> Result<(), Failure> {
+        let limit = exit.after + calls.timeout;
+        if tokio::time::timeout(limit, awaited.ended()).await.is_ok() {
+            return Ok(());
+        }
+        let operation = Operation::ContainerStatus;
+        let status = self.cri.container_status(container_status_of(id)).await;
+        let status = status.map_err(|error| Failure::status(operation, &error))?;
+        Err(Failure::wrong(
+            operation,
+            if check::cri::is_running(&status) {
+                "the container still runs after it should have ended"
+            } else {
+                "the container has ended, and no event told of it"
+            },
+        ))
     }
 
     /// The ids of the pods with this uid.
