@@ -1,5 +1,6 @@
 //! What was saved, of whichever kind.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use crate::density::result::{self as density, DensityResult};
@@ -36,16 +37,16 @@ fn parse(text: &str) -> Result<AnyResult, LoadProblem> {
     match schema.as_str() {
         Some(run::SCHEMA) => run::parse(text).map(Box::new).map(AnyResult::Run),
         Some(kind @ search::SCHEMA) => {
-            run::parse_as(text, kind, search::SCHEMA_VERSION).map(AnyResult::Search)
+            run::parse_as(text, kind, only(search::SCHEMA_VERSION)).map(AnyResult::Search)
         }
         Some(kind @ density::SCHEMA) => {
-            run::parse_as(text, kind, density::SCHEMA_VERSION).map(AnyResult::Density)
+            run::parse_as(text, kind, only(density::SCHEMA_VERSION)).map(AnyResult::Density)
         }
         Some(kind @ gate::SCHEMA) => {
-            run::parse_as(text, kind, gate::SCHEMA_VERSION).map(AnyResult::Gate)
+            run::parse_as(text, kind, only(gate::SCHEMA_VERSION)).map(AnyResult::Gate)
         }
         Some(kind @ overhead::SCHEMA) => {
-            run::parse_as(text, kind, overhead::SCHEMA_VERSION).map(AnyResult::Overhead)
+            run::parse_as(text, kind, 1..=overhead::SCHEMA_VERSION).map(AnyResult::Overhead)
         }
         _ => Err(LoadProblem::Foreign {
             found: schema.to_string(),
@@ -59,6 +60,11 @@ fn parse(text: &str) -> Result<AnyResult, LoadProblem> {
             ),
         }),
     }
+}
+
+/// Of these there has been one version.
+fn only(version: u32) -> RangeInclusive<u32> {
+    version..=version
 }
 
 impl AnyResult {

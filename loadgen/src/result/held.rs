@@ -98,7 +98,13 @@ mod tests {
         };
         ProcessResult {
             role: "sandboxer".to_owned(),
-            usage: ProcessUsage::default(),
+            usage: ProcessUsage {
+                cpu_user_s: 0.0,
+                cpu_system_s: 15.0,
+                max_rss_bytes: 1_010_000,
+                voluntary_ctx_switches: 0,
+                involuntary_ctx_switches: 0,
+            },
             samples: (0..30).map(sample).collect(),
         }
     }
