@@ -79,3 +79,34 @@ impl AnyResult {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overhead::Layer;
+
+    /// As `loadgen overhead` wrote it before it had the layer `cri`.
+    #[test]
+    fn an_overhead_without_cri_is_still_read() {
+        let new = include_str!("../../results/overhead/result.json");
+        let mut old: serde_json::Value = serde_json::from_str(new).unwrap();
+        old["schema_version"] = 1.into();
+        old.as_object_mut().unwrap().remove("containerd_cost");
+        let layers = old["layers"].as_array_mut().unwrap();
+        layers.retain(|layer| layer["layer"] != "cri");
+        let read = parse(&old.to_string()).unwrap();
+        let AnyResult::Overhead(result) = &read else {
+            panic!("{read:?}");
+        };
+        let layers: Vec<_> = result.layers.iter().map(|layer| layer.layer).collect();
+        assert_eq!(layers, [Layer::Floor, Layer::Direct, Layer::Containerd]);
+        assert_eq!(result.containerd_cost, None);
+        assert!(!read.text().contains("what containerd costs"));
+        old["schema_version"] = 3.into();
+        let error = parse(&old.to_string()).unwrap_err().to_string();
+        assert!(
+            error.contains("reads 1 to 2; use a newer loadgen"),
+            "{error}"
+        );
+    }
+}

@@ -64,9 +64,7 @@ pub fn container_running(id: &str, reply: &ContainerStatusResponse) -> Checked {
 /// The status of a container that was started: running, unless it ends by itself and has.
 pub fn container_started(id: &str, end: End, reply: &ContainerStatusResponse) -> Checked {
     match end {
-        End::Exit(_) if !is_running(reply) => {
-            container_exited(id, &[end.exit_status()], reply)
-        }
+        End::Exit(_) if !is_running(reply) => container_exited(id, &[end.exit_status()], reply),
         End::Exit(_) | End::Signal(_) => container_running(id, reply),
     }
 }
@@ -74,7 +72,10 @@ pub fn container_started(id: &str, end: End, reply: &ContainerStatusResponse) ->
 /// A stopped container's status, with one of the exit codes that its end may lead to.
 pub fn container_exited(id: &str, right: &[u32], reply: &ContainerStatusResponse) -> Checked {
     let code = container(id, ContainerState::ContainerExited, reply)?;
-    if right.iter().any(|right| i64::from(code) == i64::from(*right)) {
+    if right
+        .iter()
+        .any(|right| i64::from(code) == i64::from(*right))
+    {
         return Ok(());
     }
     // Spelt out, so that two different codes are two classes of error.

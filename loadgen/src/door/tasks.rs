@@ -172,7 +172,8 @@ impl<T: Target> Door for Tasks<T> {
         use Operation as Op;
         let (target, id) = (&self.target, &*pod.sandbox_id);
         for (container, task) in pod.containers.iter().zip(running) {
-            self.end(container, task, pod.life.cuts_off(), calls).await?;
+            self.end(container, task, pod.life.cuts_off(), calls)
+                .await?;
         }
 
         calls

@@ -48,7 +48,10 @@ impl Hold {
         let mut released = self.released.subscribe();
         // It cannot fail: `self` keeps the sender alive.
         let since = released.wait_for(Option::is_some).await;
-        since.ok().and_then(|since| *since).unwrap_or_else(Instant::now)
+        since
+            .ok()
+            .and_then(|since| *since)
+            .unwrap_or_else(Instant::now)
     }
 
     pub(super) fn since(&self) -> Option<Instant> {

@@ -12,7 +12,12 @@ const LAYERS: [&str; 6] = ["layer", "pods", "p50", "p99", "mean", "pods/s"];
 const CPU: [&str; 5] = ["CPU per pod", "null", "sandboxer", "containerd", "loadgen"];
 const SHARES: [&str; 4] = ["a pod through containerd", "time", "share", "95 % interval"];
 
-const COST: [&str; 4] = ["a pod by the same calls of CRI", "time", "share", "95 % interval"];
+const COST: [&str; 4] = [
+    "a pod by the same calls of CRI",
+    "time",
+    "share",
+    "95 % interval",
+];
 
 const ADDED: [&str; 5] = [
     "what the sandboxer adds",
@@ -210,7 +215,12 @@ mod tests {
             high: 0.8,
         });
         assert_eq!(rows[0], ["CRI direct", "2.00 ms", "25.0 %", ""]);
-        let whole = ["what containerd costs", "6.00 ms", "75.0 %", "70.0 to 80.0 %"];
+        let whole = [
+            "what containerd costs",
+            "6.00 ms",
+            "75.0 %",
+            "70.0 to 80.0 %",
+        ];
         assert_eq!(rows[1], whole);
     }
 

@@ -2,6 +2,7 @@ use std::collections::HashSet;
 
 use prost::Message;
 
+use super::life::{EXIT_AFTER, EXIT_CODE};
 use super::*;
 use crate::scenario::Distribution;
 
