@@ -91,7 +91,8 @@ fn held(out: &mut String, hold: &HoldResult) -> fmt::Result {
         };
         writeln!(
             out,
-            "{:<10} {:.2} cores, {:.1} MiB resident, growing by {:.1} KiB/s ({interval})",
+            "{:<10} {:.2} cores; in the second half {:.1} MiB resident, growing by {:.1} KiB/s \
+             ({interval})",
             process.role,
             process.cpu_cores,
             process.rss_bytes / f64::from(1 << 20),

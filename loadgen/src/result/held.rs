@@ -28,10 +28,11 @@ pub struct HeldProcess {
     pub role: String,
     /// CPU time by time, in cores.
     pub cpu_cores: f64,
-    /// Resident memory, in bytes: the mean of the looks.
+    /// Resident memory in the second half, in bytes: the mean of the looks. In the first
+    /// half what is allocated once may still be: caches, pools, a first snapshot.
     pub rss_bytes: f64,
-    /// By how much resident memory grew, in bytes per second: the slope of a line
-    /// through the looks.
+    /// By how much resident memory grew in the second half, in bytes per second: the
+    /// slope of a line through the looks.
     pub rss_bytes_per_s: f64,
     /// The lower end of the slope's 95 % confidence interval; absent if there is too
     /// little to say.
@@ -60,8 +61,10 @@ impl HeldProcess {
         let looks = process.samples.iter();
         let looks: Vec<&Sample> = looks.filter(|look| within.contains(&look.at_s)).collect();
         let (first, last) = (looks.first()?, looks.last()?);
+        let half = f64::midpoint(within.start, within.end);
         let points: Vec<_> = looks
             .iter()
+            .filter(|look| look.at_s >= half)
             .map(|look| (look.at_s, look.rss_bytes as f64))
             .collect();
         let line = Slope::of(&points, Errors::InTime, CONFIDENCE)?;
@@ -115,8 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn only_the_time_in_which_all_pods_were_there_counts() {
-        let hold = held(10, 25);
+    fn cpu_is_of_the_whole_hold_and_memory_of_its_second_half() {
+        let hold = held(0, 28);
         let [process] = &hold.processes[..] else {
             panic!("{hold:?}");
         };
@@ -124,8 +127,8 @@ mod tests {
         assert!(process.rss_bytes_per_s.abs() < 1e-9);
         assert!((process.rss_bytes - 1_010_000.0).abs() < 1e-6);
         assert!(process.rss_high.is_some_and(|high| high.abs() < 1e-6));
-        let ramp = held(0, 10);
-        assert!((ramp.processes[0].rss_bytes_per_s - 1000.0).abs() < 1e-6);
+        let early = held(0, 10);
+        assert!((early.processes[0].rss_bytes_per_s - 1000.0).abs() < 1e-6);
     }
 
     #[test]
