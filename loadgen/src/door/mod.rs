@@ -3,7 +3,6 @@
 
 mod as_containerd;
 mod cri;
-mod exits;
 mod kind;
 mod tasks;
 mod waiting;

@@ -1,5 +1,8 @@
 //! Pods over CRI, as a kubelet runs them.
 
+mod container;
+mod exits;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,23 +11,19 @@ use containerd_sandbox::client::Cri;
 use containerd_sandbox::{Code, Result as Reply};
 use futures::future::try_join_all;
 use k8s_cri::v1::{
-    ContainerStatusRequest, CreateContainerRequest, ListPodSandboxRequest, PodSandboxConfig,
-    PodSandboxFilter, PodSandboxStatusRequest, RemoveContainerRequest, RemovePodSandboxRequest,
-    RunPodSandboxRequest, StartContainerRequest, StopContainerRequest, StopPodSandboxRequest,
-    VersionRequest,
+    ListPodSandboxRequest, PodSandboxFilter, PodSandboxStatusRequest, RemovePodSandboxRequest,
+    RunPodSandboxRequest, StopPodSandboxRequest, VersionRequest,
 };
 
-use super::exits::{Awaited, Exits};
+use self::container::{Ends, RunningContainer};
+use self::exits::Exits;
 use super::{Door, Made};
 use crate::calls::{Calls, any};
 use crate::check;
 use crate::failure::Failure;
 use crate::operation::Operation;
-use crate::plan::{Container, End, Exit, Pod, Signal, UID_LABEL};
+use crate::plan::{Pod, UID_LABEL};
 use crate::recorder::Recorder;
-
-/// How long a container has after SIGTERM, in seconds; SIGKILL gives none.
-const GRACE_S: i64 = 10;
 
 /// A CRI endpoint.
 #[derive(Debug, Clone)]
@@ -63,22 +62,6 @@ pub struct MadePod {
 pub struct RunningPod {
     id: String,
     containers: Vec<RunningContainer>,
-}
-
-/// A container that was started.
-#[derive(Debug)]
-struct RunningContainer {
-    id: String,
-    /// How often it was started before, each time under another id.
-    attempt: u32,
-    ends: Ends,
-}
-
-/// What a container's end comes from.
-#[derive(Debug)]
-enum Ends {
-    Stop(Signal),
-    Itself(Exit, Awaited),
 }
 
 impl Made for MadePod {
@@ -248,45 +231,6 @@ impl Door for CriDoor {
 }
 
 impl CriDoor {
-    /// Create, Start, Status.
-    async fn start_container(
-        &self,
-        pod: &str,
-        pod_config: &PodSandboxConfig,
-        container: &Container,
-        attempt: u32,
-        calls: Calls<'_>,
-    ) -> Result<RunningContainer, Failure> {
-        let create = async {
-            let request = CreateContainerRequest {
-                pod_sandbox_id: pod.to_owned(),
-                config: Some(container.cri_config(&self.at.image, attempt)),
-                sandbox_config: Some(pod_config.clone()),
-            };
-            let reply = Box::pin(self.cri.create_container(request)).await?;
-            Ok(reply.container_id)
-        };
-        let known = |id: &String| check::cri::id(id);
-        let id = calls
-            .call(Operation::CreateContainer, create, known)
-            .await?;
-        let ends = match container.end {
-            End::Signal(signal) => Ends::Stop(signal),
-            End::Exit(exit) => Ends::Itself(exit, self.exits.of(&id)),
-        };
-        let request = StartContainerRequest {
-            container_id: id.clone(),
-        };
-        let start = self.cri.start_container(request);
-        calls.call(Operation::StartContainer, start, any).await?;
-        let status = self.cri.container_status(container_status_of(&id));
-        let running = |status: &_| check::cri::container_started(&id, container.end, status);
-        calls
-            .call(Operation::ContainerStatus, status, running)
-            .await?;
-        Ok(RunningContainer { id, attempt, ends })
-    }
-
     /// The verbose status of a pod whose containers all run.
     async fn look(&self, pod: &Pod, id: &str, calls: Calls<'_>) -> Result<(), Failure> {
         let must = self.at.must_state_resources;
@@ -303,94 +247,6 @@ impl CriDoor {
             calls.record(Recorder::uncompared);
         }
         Ok(())
-    }
-
-    /// Its end, Status, Remove. One that would end by itself may be cut off.
-    async fn end(
-        &self,
-        container: RunningContainer,
-        cut_off: bool,
-        calls: Calls<'_>,
-    ) -> Result<(), Failure> {
-        let RunningContainer { id, ends, .. } = container;
-        let right: &[u32] = match ends {
-            Ends::Stop(signal) => {
-                self.stop_container(&id, signal, calls).await?;
-                &[signal.exit_status()]
-            }
-            Ends::Itself(exit, awaited) if cut_off && !awaited.has_ended() => {
-                self.stop_container(&id, Signal::Term, calls).await?;
-                // It may have ended just before.
-                &[Signal::Term.exit_status(), exit.code.into()]
-            }
-            Ends::Itself(exit, mut awaited) => {
-                self.exited(&id, exit, &mut awaited, calls).await?;
-                &[exit.code.into()]
-            }
-        };
-        let status = self.cri.container_status(container_status_of(&id));
-        let exited = |status: &_| check::cri::container_exited(&id, right, status);
-        calls
-            .call(Operation::ContainerStatus, status, exited)
-            .await?;
-        let request = RemoveContainerRequest {
-            container_id: id.clone(),
-        };
-        let remove = self.cri.remove_container(request);
-        calls.call(Operation::RemoveContainer, remove, any).await?;
-        match self.cri.container_status(container_status_of(&id)).await {
-            Err(error) if error.code() == Code::NotFound => Ok(()),
-            Err(error) => Err(Failure::status(Operation::ContainerStatus, &error)),
-            Ok(_) => Err(Failure::wrong(
-                Operation::RemoveContainer,
-                "the container is still there",
-            )),
-        }
-    }
-
-    async fn stop_container(
-        &self,
-        id: &str,
-        signal: Signal,
-        calls: Calls<'_>,
-    ) -> Result<(), Failure> {
-        let request = StopContainerRequest {
-            container_id: id.to_owned(),
-            timeout: match signal {
-                Signal::Kill => 0,
-                Signal::Term => GRACE_S,
-            },
-        };
-        let stop = self.cri.stop_container(request);
-        calls
-            .call(Operation::StopContainer, stop, any)
-            .await
-            .map(drop)
-    }
-
-    /// Waits until a container has ended by itself.
-    async fn exited(
-        &self,
-        id: &str,
-        exit: Exit,
-        awaited: &mut Awaited,
-        calls: Calls<'_>,
-    ) -> Result<(), Failure> {
-        let limit = exit.after + calls.timeout;
-        if tokio::time::timeout(limit, awaited.ended()).await.is_ok() {
-            return Ok(());
-        }
-        let operation = Operation::ContainerStatus;
-        let status = self.cri.container_status(container_status_of(id)).await;
-        let status = status.map_err(|error| Failure::status(operation, &error))?;
-        Err(Failure::wrong(
-            operation,
-            if check::cri::is_running(&status) {
-                "the container still runs after it should have ended"
-            } else {
-                "the container has ended, and no event told of it"
-            },
-        ))
     }
 
     /// The ids of the pods with this uid.
@@ -410,13 +266,6 @@ impl CriDoor {
 fn status_of(pod: &str) -> PodSandboxStatusRequest {
     PodSandboxStatusRequest {
         pod_sandbox_id: pod.to_owned(),
-        verbose: false,
-    }
-}
-
-fn container_status_of(id: &str) -> ContainerStatusRequest {
-    ContainerStatusRequest {
-        container_id: id.to_owned(),
         verbose: false,
     }
 }
