@@ -48,7 +48,7 @@ fn container() -> Change {
             pid: 4_194_306,
             ..NewProcess::default()
         },
-        cri: None,
+        ..NewContainer::default()
     })
 }
 

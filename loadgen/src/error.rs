@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use containerd_sandbox::Code;
+use exposition::ListenError;
 
 use crate::result::LoadError;
 
@@ -54,6 +55,17 @@ pub enum ScenarioChoiceError {
     /// An option has no meaning for it.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
+}
+
+/// Nobody can be told how a run goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum MetricsError {
+    /// The address of `--metrics-listen` cannot be had.
+    #[error("--metrics-listen")]
+    Listen(#[from] ListenError),
+    /// No thread for `--push`.
+    #[error("start a thread for --push")]
+    Thread(#[source] io::Error),
 }
 
 /// The load could not be run to an end.
@@ -251,6 +263,9 @@ pub enum RunError {
     /// See [`ProgramError`].
     #[error(transparent)]
     Program(#[from] ProgramError),
+    /// See [`MetricsError`].
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// See [`SaveError`].
     #[error(transparent)]
     Save(#[from] SaveError),

@@ -48,6 +48,7 @@ pub mod live;
 mod made_up;
 pub mod measure;
 pub mod merge;
+pub mod metrics;
 pub mod node;
 pub mod null;
 pub mod operation;

@@ -11,6 +11,7 @@ use crate::error::RunError;
 use crate::hdr_log::Spool;
 use crate::human;
 use crate::live::{Live, Sources};
+use crate::metrics::Monitor;
 use crate::operation::Operation;
 use crate::process::ProcessUsage;
 use crate::progress::{Reporter, Style};
@@ -51,7 +52,7 @@ pub struct About<'a> {
     pub complaints: &'a [String],
 }
 
-/// Runs a load, and looks at it and at the processes meanwhile.
+/// Runs a load, and looks at it and at the processes meanwhile; `monitor` is told, too.
 ///
 /// # Errors
 /// As [`Load::run`].
@@ -61,6 +62,7 @@ pub fn observe(
     prepared: &Prepared,
     operations: &'static [Operation],
     style: Style,
+    monitor: &Monitor,
 ) -> Result<Observed, RunError> {
     let processes = session.processes();
     let before = usage(&processes);
@@ -70,7 +72,9 @@ pub fn observe(
         let counters = load.counters();
         let latest = Latest::default();
         let sampler = Sampler::start(processes.clone(), &latest);
-        let observer = (timeline.writer(&counters, operations), log.clone());
+        monitor.begin(load, &counters);
+        let seconds = (timeline.writer(&counters, operations), log.clone());
+        let observer = (seconds, monitor.clone());
         let _shown = show(style, load, &counters, &timeline, latest);
         let measured = session.run(load, prepared, &counters, observer)?;
         (measured, sampler.finish())

@@ -1,13 +1,15 @@
 //! `loadgen run`: prepare, load, look, tell.
 
+use std::io::{self, Write};
 use std::path::Path;
 
-use crate::cli::{OutputArgs, ReplayArgs, RunArgs, TargetArgs};
+use crate::cli::{MetricsArgs, OutputArgs, ReplayArgs, RunArgs, TargetArgs};
 use crate::engine::Load;
 use crate::error::RunError;
 use crate::exit::Verdict;
 use crate::human;
 use crate::measure::{self, About};
+use crate::metrics::Metrics;
 use crate::print::{self, Text};
 use crate::result::RunResult;
 use crate::save::{self, Saved};
@@ -28,6 +30,7 @@ struct Course<'a> {
     output: &'a OutputArgs,
     slo: &'a [Slo],
     record: Option<&'a Path>,
+    metrics: MetricsArgs,
     command_line: Vec<String>,
 }
 
@@ -44,6 +47,7 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
         output: &args.output,
         slo: &args.slo,
         record: args.record.as_deref(),
+        metrics: args.metrics.clone(),
         command_line,
     }
     .run()
@@ -66,6 +70,7 @@ pub fn replay(args: &ReplayArgs, command_line: Vec<String>) -> Result<Verdict, R
         output: &args.output,
         slo: &args.slo,
         record: None,
+        metrics: MetricsArgs::default(),
         command_line,
     }
     .run()
@@ -76,6 +81,7 @@ impl Course<'_> {
         let (output, load) = (self.output, &self.load);
         let style = output.style();
         let source = Source::of(self.target)?;
+        let metrics = Metrics::start(&self.metrics)?;
         save::check(&output.results)?;
         let stop = style.stop_on_signals()?;
         let prepared = session::prepare(self.target, load, &stop, style)?;
@@ -85,10 +91,25 @@ impl Course<'_> {
             human::count(prepared.summary.containers),
             prepared.summary.hash,
         ));
+        if let Some(announcement) = metrics.announcement() {
+            style.say(&announcement);
+        }
         let session = Session::open(source, self.target, load, &stop)?;
         let setup = session.setup(&self.workload, load);
         let operations = self.target.target.operations();
-        let observed = measure::observe(&session, load, &prepared, operations, style)?;
+        let observed = measure::observe(
+            &session,
+            load,
+            &prepared,
+            operations,
+            style,
+            metrics.monitor(),
+        )?;
+        if let Err(failed) = metrics.finish() {
+            let failed = anyhow::Error::from(failed);
+            // Whoever closed it does not want to read it.
+            let _ = writeln!(io::stderr(), "warning: --push: {failed:#}");
+        }
         let measured = &observed.measured;
         let emptied = !measured.lost && measured.recorder.left_behind() == 0;
         let stopped = session.close(emptied);

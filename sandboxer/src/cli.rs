@@ -1,11 +1,13 @@
 //! The command line: flags, environment, and a configuration file below both.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use sandboxer::door::streaming::DEFAULT_LISTEN;
 use sandboxer::inspect::InspectArgs;
 use sandboxer::resource::OnInvalid;
 use sandboxer::store::{Options, Sync, ViewMode};
@@ -128,6 +130,43 @@ pub(crate) struct ServeArgs {
         default_value = "reject"
     )]
     pub(crate) on_invalid: OnInvalid,
+    /// Where Exec, Attach and PortForward of CRI are answered, over WebSocket: an address and
+    /// port, 0 for any free one. Whoever can reach it needs a URL that was given out.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_STREAMING_LISTEN",
+        value_name = "ADDRESS",
+        default_value_t = DEFAULT_LISTEN
+    )]
+    pub(crate) streaming_listen: SocketAddr,
+    /// Where GET /metrics is answered for Prometheus: an address and port such as
+    /// 127.0.0.1:9464, 0 for any free one. Without it nothing is counted. Whoever can reach it
+    /// sees the names of namespaces and handlers.
+    #[arg(long, env = "RESOURCE_SLOT_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Show metrics of single pods, too, of so many at most: the oldest ones.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_METRICS_PER_POD",
+        value_name = "MAX",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u32).range(0..=100_000)
+    )]
+    pub(crate) metrics_per_pod: u32,
+    /// The exit code of a command in a container that the built-in userland does not know; 127
+    /// is a shell's. With 0 it also says nothing of it, as a probe that finds all well.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_UNKNOWN_COMMAND",
+        value_name = "CODE",
+        default_value_t = 127
+    )]
+    pub(crate) unknown_command: u8,
+    /// A TOML file that says how pods and containers live that do not say otherwise: how
+    /// long their starts take, when and how they end, what they use and log; and which
+    /// calls fail.
+    #[arg(long, env = "RESOURCE_SLOT_LIVES", value_name = "FILE")]
+    pub(crate) lives: Option<PathBuf>,
     /// How long after a signal a process is seen to end. containerd needs the reply to Kill
     /// before the one to Wait: with one thread that order is certain, and the default is no
     /// delay; with more it is 1ms.
@@ -276,6 +315,17 @@ mod tests {
         assert!(cli.serve.history);
         assert_eq!(cli.serve.threads, 4);
         assert_eq!(cli.serve.log_level, Level::DEBUG);
+    }
+
+    #[test]
+    fn metrics_are_off_unless_an_address_is_named_be_it_in_a_file() {
+        assert_eq!(parsed(&[]).unwrap().serve.metrics_listen, None);
+        let (_dir, path) = config("metrics-listen = '127.0.0.1:9464'\nmetrics-per-pod = 10");
+        let serve = parsed(&["--config", &path]).unwrap().serve;
+        let address = serve.metrics_listen.expect("an address");
+        assert_eq!((address.port(), serve.metrics_per_pod), (9464, 10));
+        let error = parsed(&["--metrics-listen", "9464"]).unwrap_err();
+        assert!(error.to_string().contains("metrics-listen"), "{error}");
     }
 
     #[test]

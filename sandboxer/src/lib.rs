@@ -5,11 +5,12 @@
 //! the state machine of [`slot`]; the change is appended to the journal of
 //! [`store`]; the reply goes out. `resource_info.json` files and listings are
 //! views of that state. [`resource`] extracts what is asked for, `simulate`
-//! says how processes that do not exist behave, `upstream` tells containerd.
+//! says how processes that do not exist behave, `upstream` tells containerd, [`metrics`] tells Prometheus.
 
 pub mod door;
 pub mod inspect;
 pub mod live;
+pub mod metrics;
 pub mod resource;
 mod simulate;
 pub mod slot;

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use containerd_sandbox::server::DoorCalls;
+use exposition::MetricsServer;
 use rustix::process::{
     Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
 };
-use sandboxer::door::cri::Cri;
-use sandboxer::live::{ResourceSlotSandboxer, Settings};
-use sandboxer::store::{DirLock, Journal, Options, Views};
+use sandboxer::door::cri::{Cri, CriCalls};
+use sandboxer::door::streaming::StreamingServer;
+use sandboxer::live::{Lives, ResourceSlotSandboxer, Settings};
+use sandboxer::metrics::{self, Sources};
+use sandboxer::store::{DirLock, Journal, Options, Report, Views};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
@@ -60,12 +64,18 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     let listener = containerd_sandbox::server::bind(&listen)
         .await
         .with_context(|| format!("listen on {}", listen.display()))?;
+    let lives = match &args.lives {
+        Some(file) => Lives::read(file)?,
+        None => Lives::default(),
+    };
     let settings = Settings {
+        lives: Arc::new(lives),
         on_invalid: args.on_invalid,
         exit_delay: args.exit_delay.unwrap_or(match args.threads {
             1 => Duration::ZERO,
             _ => EXIT_DELAY,
         }),
+        unknown_command: args.unknown_command,
         slowdown_percent: args.test_slowdown,
     };
     let sandboxer = Arc::new(ResourceSlotSandboxer::new(
@@ -75,7 +85,10 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         settings,
         args.containerd_address.as_deref(),
     )?);
-    let cri = Cri::open(Arc::clone(&sandboxer), dir).context("open the door of CRI")?;
+    let streams = StreamingServer::start(args.streaming_listen).await?;
+    let cri = Cri::open(Arc::clone(&sandboxer), dir, streams).context("open the door of CRI")?;
+    let metrics = Metrics::start(args, &sandboxer, recovered.report)?;
+    let cri = cri.counted(&metrics.cri);
     let address = format!("ttrpc+unix://{}", listen.display());
     info!(
         "Serving {} sandboxes on {}",
@@ -91,6 +104,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         Arc::clone(&sandboxer),
         &address,
         cri.routes(),
+        metrics.doors.clone(),
         stopped(&sandboxer)?,
     )
     .await
@@ -105,6 +119,43 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         _ => error!("Stopped, not cleanly"),
     }
     served.and(closed)
+}
+
+/// What is counted of RPCs, and who tells of it until dropped.
+#[derive(Default)]
+struct Metrics {
+    doors: DoorCalls,
+    cri: CriCalls,
+    _server: Option<MetricsServer>,
+}
+
+impl Metrics {
+    /// Nothing, unless metrics are wanted.
+    fn start(
+        args: &ServeArgs,
+        sandboxer: &Arc<ResourceSlotSandboxer>,
+        recovered: Report,
+    ) -> Result<Self> {
+        let Some(address) = args.metrics_listen else {
+            return Ok(Self::default());
+        };
+        let (doors, cri) = (DoorCalls::counting(), CriCalls::counting());
+        let registry = metrics::registry(Sources {
+            sandboxer: Arc::clone(sandboxer),
+            doors: doors.clone(),
+            cri: cri.clone(),
+            recovered,
+            // A u32 fits.
+            per_pod: usize::try_from(args.metrics_per_pod).unwrap_or(usize::MAX),
+        });
+        let server = MetricsServer::start(address, registry).context("--metrics-listen")?;
+        info!("Metrics are served on http://{}/metrics", server.address());
+        Ok(Self {
+            doors,
+            cri,
+            _server: Some(server),
+        })
+    }
 }
 
 /// Done after the first SIGTERM or SIGINT, once requests under way are answered; at

@@ -81,7 +81,7 @@ pub fn container_config(name: &str) -> v1::ContainerConfig {
         }),
         image: Some(image(IMAGE)),
         command: vec!["sh".to_owned()],
-        args: vec!["-c".to_owned(), "true".to_owned()],
+        args: vec!["-c".to_owned(), "sleep infinity".to_owned()],
         working_dir: "/srv".to_owned(),
         envs: vec![v1::KeyValue {
             key: "A".to_owned(),
@@ -287,6 +287,42 @@ pub async fn containers(cri: &Cri, filter: v1::ContainerFilter) -> Result<Vec<St
     };
     let containers = cri.list_containers(request).await?.containers;
     Ok(containers.into_iter().map(|one| one.id).collect())
+}
+
+/// `runtime.v1.UpdatePodSandboxResourcesRequest`, which the crate does not have.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct UpdatePod {
+    /// Which pod.
+    #[prost(string, tag = "1")]
+    pub pod_sandbox_id: String,
+    /// What it needs beside its containers.
+    #[prost(message, optional, tag = "2")]
+    pub overhead: Option<v1::LinuxContainerResources>,
+    /// What they need together.
+    #[prost(message, optional, tag = "3")]
+    pub resources: Option<v1::LinuxContainerResources>,
+}
+
+/// Changes what a pod asks for.
+///
+/// # Errors
+/// What the server answers.
+///
+/// # Panics
+/// If it cannot be connected to.
+pub async fn update_pod(socket: &Path, request: UpdatePod) -> Result<(), tonic::Status> {
+    let channel = tonic::transport::Endpoint::from_shared(format!("unix://{}", socket.display()))
+        .expect("an address")
+        .connect()
+        .await
+        .expect("a connection");
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.expect("a connection");
+    let path = "/runtime.v1.RuntimeService/UpdatePodSandboxResources";
+    let codec = tonic_prost::ProstCodec::<UpdatePod, ()>::default();
+    let request = tonic::Request::new(request);
+    let path = tonic::codegen::http::uri::PathAndQuery::from_static(path);
+    client.unary(request, path, codec).await.map(drop)
 }
 
 /// Runs a command that prints nothing and gives its exit code.

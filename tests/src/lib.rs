@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 pub mod cri;
 pub mod ledger;
+pub mod metrics;
 pub mod node;
 
 /// Long enough for anything that is going to happen on a loaded machine.

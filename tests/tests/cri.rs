@@ -8,9 +8,9 @@ use containerd_sandbox::client::Cri;
 use k8s_cri::v1::{self, ContainerState, NamespaceMode, PodSandboxState};
 use serde_json::{Value, json};
 use tests::cri::{
-    IMAGE, code, container_config, container_reply, create, exec, labels, pod_config, pod_reply,
-    pod_status, pull, remove, remove_pod, resources, run_pod, run_with, start, started, status,
-    stop, stop_pod, until,
+    IMAGE, UpdatePod, code, container_config, container_reply, create, exec, labels, pod_config,
+    pod_reply, pod_status, pull, remove, remove_pod, resources, run_pod, run_with, start, started,
+    status, stop, stop_pod, until, update_pod,
 };
 use tests::{Daemon, eventually, read_json};
 
@@ -303,7 +303,7 @@ async fn commands_run_to_their_end_or_to_the_end_of_their_time() {
         Code::FailedPrecondition
     );
     start(&cri, &id).await.unwrap();
-    assert_eq!(exec(&cri, &id, &["/bin/probe", "-x"], 5).await, Ok(0));
+    assert_eq!(exec(&cri, &id, &["true"], 5).await, Ok(0));
     assert_eq!(exec(&cri, &id, &["false"], 0).await, Ok(1));
     assert_eq!(exec(&cri, &id[..12], &["sleep", "0.01"], 5).await, Ok(0));
     let late = exec(&cri, &id, &["sleep", "600"], 1).await;
@@ -315,12 +315,6 @@ async fn commands_run_to_their_end_or_to_the_end_of_their_time() {
     );
     assert_eq!(code(exec(&cri, "0123", &["true"], 0).await), Code::NotFound);
 
-    let request = v1::ExecRequest::default();
-    assert_eq!(code(cri.exec(request).await), Code::Unimplemented);
-    let request = v1::AttachRequest::default();
-    assert_eq!(code(cri.attach(request).await), Code::Unimplemented);
-    let request = v1::PortForwardRequest::default();
-    assert_eq!(code(cri.port_forward(request).await), Code::Unimplemented);
     let request = v1::CheckpointContainerRequest::default();
     let refused = cri.checkpoint_container(request).await;
     assert_eq!(code(refused), Code::Unimplemented);
@@ -369,6 +363,32 @@ async fn an_update_changes_what_it_names_in_the_status_and_in_the_view() {
     };
     let refused = cri.update_container_resources(unknown).await;
     assert_eq!(code(refused), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_pods_resources_can_be_changed() {
+    let daemon = Daemon::start(&[]);
+    let cri = daemon.cri().await;
+    let id = run_pod(&cri, &pod_config("web", daemon.home().root())).await;
+    let update = |id: &str, cpu_quota| UpdatePod {
+        pod_sandbox_id: id.to_owned(),
+        overhead: None,
+        resources: Some(v1::LinuxContainerResources {
+            cpu_quota,
+            ..resources()
+        }),
+    };
+    let socket = daemon.home().socket();
+    update_pod(&socket, update(&id, 150_000)).await.unwrap();
+    let info = read_json(&daemon.view(&id));
+    assert_eq!(
+        (&info["cpu_limit"], &info["pid_limit"]),
+        (&json!(1.5), &json!(100))
+    );
+    let daemon = daemon.kill9().start();
+    assert_eq!(read_json(&daemon.view(&id)), info);
+    let unknown = update_pod(&daemon.home().socket(), update("0123", 1)).await;
+    assert_eq!(unknown.unwrap_err().code(), tonic::Code::NotFound);
 }
 
 #[tokio::test]

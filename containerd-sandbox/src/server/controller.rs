@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{Service, TASK_API_VERSION, architecture, key, state_name};
 use crate::api::{Sandbox, SandboxOptions, SandboxRecord, SandboxUpdate, Sandboxer};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::namespace;
 
 #[allow(missing_docs, clippy::pedantic)]
@@ -170,17 +170,28 @@ fn record(sandbox: types::Sandbox) -> SandboxRecord {
 
 macro_rules! rpcs {
     ($($rpc:ident => $inner:ident($request:ident) -> $response:ident;)*) => {
+        /// The methods' names, in the order of the table.
+        pub(super) const METHODS: &[&str] = &[$(stringify!($rpc)),*];
+
+        /// The methods' places in the table.
+        #[allow(non_camel_case_types)]
+        enum Rpc {
+            $($rpc,)*
+        }
+
         #[async_trait]
         impl<S: Sandboxer> Controller for Service<S> {
             $(async fn $rpc(
                 &self,
                 request: Request<api::$request>,
             ) -> Result<Response<api::$response>, Status> {
+                let call = self.calls.controller.begin(Rpc::$rpc as usize);
                 let (metadata, _, message) = request.into_parts();
                 let reply = match namespace::of_grpc(&metadata) {
                     Ok(namespace) => self.$inner(namespace, message).await,
                     Err(error) => Err(error),
                 };
+                call.end(reply.as_ref().err().map(Error::code));
                 match reply {
                     Ok(reply) => Ok(Response::new(reply)),
                     Err(error) => {

@@ -19,10 +19,10 @@ use tokio::sync::mpsc;
 use tonic::service::Routes;
 use tracing::{debug, warn};
 
-use super::Service;
 use super::connection::Connection;
 use super::controller::ControllerServer;
 use super::frame::Guarded;
+use super::{DoorCalls, Service};
 use crate::api::Sandboxer;
 
 /// The longest message taken or sent over gRPC, in bytes: containerd's own limit.
@@ -107,7 +107,7 @@ impl Protocol {
 /// Serves `sandboxer` on `listener` through every door until `stop` is done.
 /// `address` is what containerd is told to dial for tasks, such as
 /// `ttrpc+unix:///run/resource-slot-sandboxer.sock`. `others` are gRPC services of
-/// the caller's own, for the same socket.
+/// the caller's own, for the same socket; `calls` counts the RPCs of the rest.
 ///
 /// # Errors
 /// If the gRPC or ttrpc server cannot be started.
@@ -116,9 +116,10 @@ pub async fn serve<S: Sandboxer>(
     sandboxer: Arc<S>,
     address: &str,
     others: Routes,
+    calls: DoorCalls,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let service = Service::new(sandboxer, address);
+    let service = Service::new(sandboxer, address, calls);
     let (grpc, grpc_connections) = mpsc::channel(64);
     let (ttrpc, ttrpc_connections) = mpsc::channel(64);
 

@@ -5,9 +5,11 @@
 // One shape for every RPC, whether or not it has something to wait for.
 #![allow(clippy::unused_async)]
 
+mod calls;
 mod connection;
 mod controller;
 mod frame;
+mod latency;
 mod listener;
 mod outcome;
 mod sandbox;
@@ -15,6 +17,8 @@ mod task;
 
 use std::sync::Arc;
 
+pub use calls::{Call, Calls, MethodCalls};
+pub use latency::{BOUNDS_NS, BUCKETS, Latencies, Latency};
 pub use listener::{MAX_GRPC_MESSAGE, bind, serve};
 pub use outcome::Outcomes;
 
@@ -27,6 +31,30 @@ pub(crate) struct Service<S> {
     /// Where the task service of every sandbox answers, as containerd dials it.
     address: Arc<str>,
     outcomes: Arc<Outcomes>,
+    calls: DoorCalls,
+}
+
+/// What is counted of the RPCs of the sandbox API's doors; off by default. Clones count
+/// together.
+#[derive(Debug, Clone, Default)]
+pub struct DoorCalls {
+    /// Of ttrpc `containerd.runtime.sandbox.v1.Sandbox`.
+    pub sandbox: Calls,
+    /// Of ttrpc `containerd.task.v3.Task` and v2.
+    pub task: Calls,
+    /// Of gRPC `containerd.services.sandbox.v1.Controller`.
+    pub controller: Calls,
+}
+
+impl DoorCalls {
+    /// Counts all of them.
+    pub fn counting() -> Self {
+        Self {
+            sandbox: Calls::counting("ttrpc_sandbox", sandbox::METHODS),
+            task: Calls::counting("ttrpc_task", task::METHODS),
+            controller: Calls::counting("grpc_controller", controller::METHODS),
+        }
+    }
 }
 
 impl<S> Clone for Service<S> {
@@ -35,16 +63,18 @@ impl<S> Clone for Service<S> {
             sandboxer: Arc::clone(&self.sandboxer),
             address: Arc::clone(&self.address),
             outcomes: Arc::clone(&self.outcomes),
+            calls: self.calls.clone(),
         }
     }
 }
 
 impl<S> Service<S> {
-    pub(crate) fn new(sandboxer: Arc<S>, address: &str) -> Self {
+    pub(crate) fn new(sandboxer: Arc<S>, address: &str, calls: DoorCalls) -> Self {
         Self {
             sandboxer,
             address: address.into(),
             outcomes: Arc::default(),
+            calls,
         }
     }
 }

@@ -11,7 +11,7 @@ use ttrpc::asynchronous::TtrpcContext;
 
 use super::{Service, architecture, key, state_name};
 use crate::api::{Sandbox, SandboxOptions, Sandboxer};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::namespace;
 
 impl<S: Sandboxer> Service<S> {
@@ -144,6 +144,15 @@ impl<S: Sandboxer> Service<S> {
 
 macro_rules! rpcs {
     ($($rpc:ident => $inner:ident($request:ident) -> $response:ident;)*) => {
+        /// The methods' names, in the order of the table.
+        pub(super) const METHODS: &[&str] = &[$(stringify!($rpc)),*];
+
+        /// The methods' places in the table.
+        #[allow(non_camel_case_types)]
+        enum Rpc {
+            $($rpc,)*
+        }
+
         #[async_trait]
         impl<S: Sandboxer> SandboxRpc for Service<S> {
             $(async fn $rpc(
@@ -151,7 +160,9 @@ macro_rules! rpcs {
                 context: &TtrpcContext,
                 request: api::$request,
             ) -> ttrpc::Result<api::$response> {
+                let call = self.calls.sandbox.begin(Rpc::$rpc as usize);
                 let reply = self.$inner(namespace::of_ttrpc(context), request).await;
+                call.end(reply.as_ref().err().map(Error::code));
                 reply.map_err(|error| {
                     self.outcomes
                         .failed(concat!("Sandbox.", stringify!($rpc)), &error);

@@ -280,6 +280,15 @@ impl<S: Sandboxer> Service<S> {
 
 macro_rules! rpcs {
     ($($rpc:ident => $inner:ident($request:ident) -> $response:ty;)*) => {
+        /// The methods' names, in the order of the table.
+        pub(super) const METHODS: &[&str] = &[$(stringify!($rpc)),*];
+
+        /// The methods' places in the table.
+        #[allow(non_camel_case_types)]
+        enum Rpc {
+            $($rpc,)*
+        }
+
         #[async_trait]
         impl<S: Sandboxer> TaskRpc for Service<S> {
             $(async fn $rpc(
@@ -287,7 +296,9 @@ macro_rules! rpcs {
                 context: &TtrpcContext,
                 request: api::$request,
             ) -> ttrpc::Result<$response> {
+                let call = self.calls.task.begin(Rpc::$rpc as usize);
                 let reply = self.$inner(namespace::of_ttrpc(context), request).await;
+                call.end(reply.as_ref().err().map(Error::code));
                 reply.map_err(|error| {
                     self.outcomes
                         .failed(concat!("Task.", stringify!($rpc)), &error);

@@ -4,6 +4,7 @@ mod compare;
 mod density;
 mod gate;
 mod merge;
+mod metrics;
 mod output;
 mod overhead;
 mod report;
@@ -25,6 +26,7 @@ pub use self::compare::CompareArgs;
 pub use self::density::DensityArgs;
 pub use self::gate::GateArgs;
 pub use self::merge::MergeArgs;
+pub use self::metrics::MetricsArgs;
 pub use self::output::OutputArgs;
 pub use self::overhead::OverheadArgs;
 pub use self::report::{ReportArgs, ReportFormat};
@@ -208,6 +210,9 @@ pub struct RunArgs {
     /// What comes of it.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Who is told how it goes on.
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
 }
 
 /// `loadgen plan`.

@@ -21,6 +21,7 @@ use crate::error::{RunError, SaveError};
 use crate::exit::Verdict;
 use crate::human;
 use crate::measure::{self, About};
+use crate::metrics::Monitor;
 use crate::print::{self, Text};
 use crate::progress::Style;
 use crate::report;
@@ -140,7 +141,14 @@ impl Found {
         let mut misses = 0;
         for _ in 0..TRIES {
             style.say(&format!("Offering {} pods", human::rate(rate)));
-            let observed = measure::observe(session, &load, &prepared, operations, style)?;
+            let observed = measure::observe(
+                session,
+                &load,
+                &prepared,
+                operations,
+                style,
+                &Monitor::default(),
+            )?;
             if stop.requested() {
                 return Ok(None);
             }

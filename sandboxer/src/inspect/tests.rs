@@ -30,7 +30,7 @@ fn journal(dir: &Path) {
                 ..ResourceInfo::default()
             },
             process: NewProcess::default(),
-            cri: None,
+            ..NewContainer::default()
         })
     };
     let create = Change::Create(NewSandbox {

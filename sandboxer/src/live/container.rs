@@ -9,7 +9,7 @@ use k8s_cri::v1::LinuxContainerResources;
 use oci_spec::runtime::LinuxResources;
 use tracing::{debug, info};
 
-use super::core::{Core, LiveSlot};
+use super::core::{Core, Inner, LiveSlot};
 use super::decode;
 use super::process;
 use crate::resource::Extraction;
@@ -18,6 +18,7 @@ use crate::simulate::{life, stdio, usage};
 use crate::slot::{self, Change, Encoded, NewProcess, Process, ProcessId, ProcessState};
 use crate::store::ViewOp;
 use crate::time::Timestamp;
+use crate::userland::Signal;
 
 /// CRI's resources of a container, as the slot holds them.
 type CriResources = Encoded<LinuxContainerResources>;
@@ -77,6 +78,28 @@ impl ResourceSlotContainer {
     }
 }
 
+/// Sends a signal to the command that a process runs; whether it runs one. SIGKILL
+/// ends a process whatever it runs.
+fn send(inner: &Inner, id: &ProcessId, signal: u32) -> bool {
+    let Ok(process) = inner.slot.process(id) else {
+        return false;
+    };
+    let shelled = inner.attachments.shelled(process.spec.pid);
+    let signals = shelled.and_then(|shelled| shelled.signals.as_ref());
+    match (signals, u8::try_from(signal)) {
+        (Some(signals), Ok(signal))
+            if (1..LAST_SENT).contains(&signal) && signal != Signal::KILL.0 =>
+        {
+            signals.send(Signal(signal));
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Signals from this one on are sent to no command: it knows 63 of them.
+const LAST_SENT: u8 = 64;
+
 /// Kill finds nothing to signal: containerd takes this for "already gone".
 fn finished(id: &ProcessId) -> Error {
     Error::not_found(format!("{id}: process already finished"))
@@ -84,6 +107,9 @@ fn finished(id: &ProcessId) -> Error {
 
 impl Container for ResourceSlotContainer {
     async fn start(&self, exec: Option<&str>) -> Result<u32> {
+        if exec.is_none() {
+            self.take_its_time().await?;
+        }
         let _pass = self.core.gate.enter()?;
         let id = self.process_id(exec);
         let (committed, pid) = {
@@ -103,9 +129,11 @@ impl Container for ResourceSlotContainer {
     async fn exec(&self, exec: &str, options: ExecOptions) -> Result<()> {
         let stdio = options.stdio.into();
         stdio::check(&stdio)?;
+        let course = life::of_exec(options.process.args, !stdio.stdin.is_empty())?;
         let process = NewProcess {
             pid: self.core.pids.next(),
-            life: life::of_exec(&options.process, !stdio.stdin.is_empty()),
+            life: course.life,
+            command: course.command,
             stdio,
         };
         self.change(Change::CreateExec {
@@ -124,6 +152,8 @@ impl Container for ResourceSlotContainer {
             let mut inner = self.live.lock()?;
             if inner.slot.process(&id)?.state == ProcessState::Stopped {
                 None
+            } else if send(&inner, if all { &self.id } else { &id }, signal) {
+                return Ok(());
             } else {
                 let Effect::Exit(code) = effect else {
                     return Ok(());
@@ -237,6 +267,11 @@ impl Container for ResourceSlotContainer {
                     )));
                 }
                 ProcessState::Running | ProcessState::Paused => {
+                    let shelled = inner.attachments.shelled(process.spec.pid);
+                    if let Some(closed) = shelled.and_then(|s| s.stdin_closed.as_ref()) {
+                        closed.cancel();
+                        return Ok(());
+                    }
                     self.core
                         .commit(&self.live, &mut inner, Change::Exit(id, 0))?
                 }

@@ -8,11 +8,14 @@ use containerd_sandbox::{Error, ExitSignal, Key, Result};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 
+use super::appender::Appender;
 use super::attached::Attachments;
 use super::gate::Gate;
 use super::observe::{self, Observer};
 use super::table::Table;
+use super::timers::Timers;
 use crate::resource::OnInvalid;
+use crate::simulate::lives::Lives;
 use crate::simulate::pids::Pids;
 use crate::slot::{Change, Ended, Exit, Slot};
 use crate::store::{Ack, Journal, ViewOp, Views};
@@ -20,14 +23,18 @@ use crate::time::Timestamp;
 use crate::upstream::{self, Publisher};
 
 /// How the sandboxer behaves where a user can choose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
+    /// How pods and containers live, and which calls fail.
+    pub lives: Arc<Lives>,
     /// What becomes of a resource value that cannot be read.
     pub on_invalid: OnInvalid,
     /// How long after the signal a process is seen to end: containerd wants the
     /// reply to Kill before the one to Wait. Zero is enough on a runtime with one
     /// thread, where the task that replies to Kill comes first.
     pub exit_delay: Duration,
+    /// The exit code of a command in the toy userland that is not built in.
+    pub unknown_command: u8,
     /// For tests: how much more CPU time everything takes, in percent.
     pub slowdown_percent: u32,
 }
@@ -41,6 +48,9 @@ pub(super) struct Core {
     pub(super) views: Views,
     pub(super) pids: Pids,
     pub(super) gate: Gate,
+    pub(super) timers: Timers,
+    /// Started when the first container writes to a log.
+    pub(super) appender: OnceLock<Option<Appender>>,
     /// containerd, if it is to be told what happens.
     pub(super) publisher: Option<Publisher>,
     /// Who watches the pods of CRI's door.
@@ -57,8 +67,16 @@ pub(super) struct LiveSlot {
 pub(super) struct Inner {
     pub(super) slot: Slot,
     pub(super) attachments: Attachments,
+    pub(super) calls: Calls,
     signal: Option<Arc<ExitSignal>>,
     gone: bool,
+}
+
+/// How many containers a pod was asked to create and start, for those that are to fail.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Calls {
+    pub(super) creates: u32,
+    pub(super) starts: u32,
 }
 
 impl LiveSlot {
@@ -68,6 +86,7 @@ impl LiveSlot {
             inner: Mutex::new(Inner {
                 slot,
                 attachments: Attachments::default(),
+                calls: Calls::default(),
                 signal: None,
                 gone: false,
             }),
@@ -334,6 +353,18 @@ impl Core {
         while self.journal.barrier().await.is_err() {
             tokio::time::sleep(RETRY).await;
         }
+    }
+
+    /// Who appends to logs, if the system has a thread for that.
+    pub(super) fn appender(&self) -> Option<Appender> {
+        let start = || match Appender::start() {
+            Ok(appender) => Some(appender),
+            Err(e) => {
+                tracing::warn!("containers have no logs: {e}");
+                None
+            }
+        };
+        self.appender.get_or_init(start).clone()
     }
 
     /// How many sandboxes are live.

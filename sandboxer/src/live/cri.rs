@@ -1,17 +1,20 @@
 //! What CRI's door needs of the live sandboxer beyond the traits that all doors use.
 
 use containerd_sandbox::{Error, Key, Result};
-use k8s_cri::v1::LinuxContainerResources;
+use k8s_cri::v1::{LinuxContainerResources, PodSandboxConfig};
 use tracing::{info, warn};
 
 use super::container::ResourceSlotContainer;
 use super::decode;
+use super::lives;
 use super::observe::Observer;
 use super::sandbox::ResourceSlotSandbox;
 use super::sandboxer::{ResourceSlotSandboxer, delete};
+use super::setup;
 use crate::resource::ResourceInfo;
-use crate::simulate::life;
-use crate::slot::{self, CriContainer, CriPod, NewContainer, NewProcess, Slot};
+use crate::simulate::failure::Call;
+use crate::simulate::lives::Pulls;
+use crate::slot::{self, Change, CriContainer, CriPod, NewContainer, NewProcess, Slot};
 
 impl ResourceSlotSandboxer {
     /// Creates a pod's sandbox. If the future is dropped before it is done, or fails,
@@ -23,6 +26,7 @@ impl ResourceSlotSandboxer {
         info!("Creating ResourceSlot sandbox: {id}");
         let _pass = self.core.gate.enter()?;
         let new = decode::pod(id.id(), pod, self.core.settings.on_invalid)?;
+        lives::check_pod(&self.core, id, &new, Call::CreatePod)?;
         self.insert(id, new).await
     }
 
@@ -51,6 +55,11 @@ impl ResourceSlotSandboxer {
             read(&live.key, &inner.slot, pod)
         });
         found.collect()
+    }
+
+    /// How images are pulled.
+    pub(crate) fn pulls(&self) -> Pulls {
+        self.core.settings.lives.images()
     }
 
     /// Has somebody watch the pods of CRI's door, once and for all.
@@ -88,6 +97,32 @@ impl ResourceSlotSandbox {
         }
     }
 
+    /// Changes what the pod asks for; `None` leaves that as it is.
+    ///
+    /// # Errors
+    /// `NotFound`; `InvalidArgument` for a resource that cannot be read; why the store
+    /// failed.
+    pub(crate) async fn update_pod(
+        &self,
+        resources: Option<LinuxContainerResources>,
+        overhead: Option<LinuxContainerResources>,
+    ) -> Result<()> {
+        let _pass = self.core.gate.enter()?;
+        let on_invalid = self.core.settings.on_invalid;
+        let mut config = self.read_pod(|_, _, pod| PodSandboxConfig::clone(&pod.config))?;
+        let linux = config.linux.get_or_insert_default();
+        linux.resources = resources.or_else(|| linux.resources.take());
+        linux.overhead = overhead.or_else(|| linux.overhead.take());
+        let stated = decode::pod_config(self.live.key.id(), &config, on_invalid)?;
+        let committed = {
+            let mut inner = self.live.lock()?;
+            let info = stated.or(inner.slot.sandbox.info);
+            self.core
+                .commit(&self.live, &mut inner, Change::Update(info))?
+        };
+        self.core.settled(committed).await
+    }
+
     /// Adds a container. If the future is dropped before it is done, or fails, nothing
     /// is left behind. How it lives is said by its own annotations, else by the pod's:
     /// kubelet hands a container none of the pod's.
@@ -98,10 +133,14 @@ impl ResourceSlotSandbox {
     pub(crate) async fn append_cri(&self, id: &str, container: CriContainer) -> Result<u32> {
         let _pass = self.core.gate.enter()?;
         let on_invalid = self.core.settings.on_invalid;
-        let mut annotations =
-            self.read_pod(|_, _, pod| life::stated_by(&pod.config.annotations))?;
-        annotations.extend(life::stated_by(&container.config.annotations));
         let found = ResourceInfo::from_container_config(&container.config, on_invalid)?;
+        let args = setup::command_of_cri(&container.config);
+        let name = container.config.metadata.clone().unwrap_or_default();
+        let life = self.life_of(
+            &container.config.annotations,
+            args,
+            &[&name.name, &name.attempt.to_string()],
+        )?;
         let new = NewContainer {
             id: id.to_owned(),
             bundle: String::new(),
@@ -109,8 +148,10 @@ impl ResourceSlotSandbox {
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: slot::Stdio::default(),
-                life: life::of_init(&annotations)?,
+                life: life.course.life,
+                command: life.course.command,
             },
+            conduct: life.conduct,
             cri: Some(Box::new(container)),
         };
         self.append(new).await

@@ -1,6 +1,6 @@
 //! Requests decoded at the edge: from what a door hands over to what a slot holds.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use containerd_sandbox::{
     ContainerOptions, Error, ProcessState as ApiState, Result, SandboxOptions, SandboxRecord,
@@ -11,7 +11,8 @@ use prost::Message;
 use tracing::{debug, warn};
 
 use crate::resource::{ContainerData, Extraction, OnInvalid, ResourceInfo, SandboxData};
-use crate::slot::{CriPod, Exit, NewSandbox, Pod, ProcessState, Stdio};
+use crate::simulate::stated::{self, Stated};
+use crate::slot::{CriPod, Exit, NewSandbox, Pod, PodHints, ProcessState, Stdio};
 
 /// The type of the options that CRI creates a sandbox with.
 const POD_SANDBOX_CONFIG: &str = "runtime.v1.PodSandboxConfig";
@@ -57,6 +58,7 @@ pub(super) fn sandbox(
     let new = NewSandbox {
         pid: 0,
         info,
+        hints: hints(config.as_ref(), &options.annotations)?,
         pod: config.and_then(|config| config.metadata).map(Pod::from),
         runtime: options.record.runtime,
         netns: options.netns_path,
@@ -66,26 +68,63 @@ pub(super) fn sandbox(
     Ok(new)
 }
 
-/// What a pod of CRI's door is created with; the process id is filled in later.
-pub(super) fn pod(id: &str, pod: CriPod, on_invalid: OnInvalid) -> Result<NewSandbox> {
+/// What a pod of CRI's door asks for.
+pub(super) fn pod_config(
+    id: &str,
+    config: &PodSandboxConfig,
+    on_invalid: OnInvalid,
+) -> Result<ResourceInfo> {
     let none = HashMap::new();
     let data = SandboxData {
-        config: Some(&pod.config),
+        config: Some(config),
         annotations: &none,
         record_labels: &none,
         record_metadata: None,
     };
-    let info = warned(id, ResourceInfo::from_sandbox_data(&data, on_invalid)?);
+    Ok(warned(
+        id,
+        ResourceInfo::from_sandbox_data(&data, on_invalid)?,
+    ))
+}
+
+/// What a pod of CRI's door is created with; the process id is filled in later.
+pub(super) fn pod(id: &str, pod: CriPod, on_invalid: OnInvalid) -> Result<NewSandbox> {
+    let info = pod_config(id, &pod.config, on_invalid)?;
     let new = NewSandbox {
         pid: 0,
         info,
         pod: pod.config.metadata.clone().map(Pod::from),
         runtime: String::new(),
         netns: String::new(),
+        hints: None,
         cri: Some(Box::new(pod)),
     };
     check_lengths(&new)?;
     Ok(new)
+}
+
+/// What a pod says of all its containers, if it says anything.
+fn hints(
+    config: Option<&PodSandboxConfig>,
+    annotations: &HashMap<String, String>,
+) -> Result<Option<Box<PodHints>>> {
+    let of_config = config.iter().flat_map(|config| &config.annotations);
+    let ours: BTreeMap<String, String> = annotations
+        .iter()
+        .chain(of_config)
+        .filter(|(key, _)| key.starts_with(stated::PREFIX))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    Stated::of(&ours)?;
+    let linux = config.and_then(|config| config.linux.as_ref());
+    let hints = PodHints {
+        annotations: ours,
+        hostname: config.map_or_else(String::new, |config| config.hostname.clone()),
+        sysctls: linux
+            .map(|linux| linux.sysctls.clone().into_iter().collect())
+            .unwrap_or_default(),
+    };
+    Ok((hints != PodHints::default()).then(|| Box::new(hints)))
 }
 
 impl From<PodSandboxMetadata> for Pod {

@@ -95,7 +95,7 @@ mod tests {
             bundle: String::new(),
             info: crate::resource::ResourceInfo::default(),
             process: NewProcess::default(),
-            cri: None,
+            ..NewContainer::default()
         };
         let exec = Change::CreateExec {
             container: "c".to_owned(),

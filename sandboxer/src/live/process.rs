@@ -4,14 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use containerd_sandbox::{Deleted, Result};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::console::Output;
 use super::core::{Committed, Core, Inner, LiveSlot};
-use crate::simulate::stdio;
-use crate::slot::{Change, KILLED, NewProcess, ProcessId, ProcessState};
+use super::timers::{Due, What};
+use super::userland;
+use crate::simulate::{logs, stdio};
+use crate::slot::{Change, KILLED, ProcessId, ProcessState};
 use crate::store::ViewOp;
 use crate::time::Timestamp;
 use crate::upstream::Event;
+
+/// How soon an end that cannot be recorded is tried again.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// How often containers write to their logs.
+const LOG_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Takes up every running process of a recovered slot.
 pub(super) fn resume_all(core: &Arc<Core>, live: &Arc<LiveSlot>) {
@@ -50,31 +60,72 @@ pub(super) fn resume(
     let process = inner.slot.process(id)?;
     let spec = process.spec.clone();
     let pid = spec.pid;
+    let done_ns = process.ran_ns(Timestamp::now());
     let left = spec
         .life
         .ends_after
-        .map(|after| after.saturating_sub(Duration::from_nanos(process.ran_ns(Timestamp::now()))));
+        .map(|after| after.saturating_sub(Duration::from_nanos(done_ns)));
     if id.exec.is_none() && !spec.stdio.is_unset() {
         let streams = stdio::hold(&spec.stdio);
         if !streams.is_empty() {
             inner.attachments.hold(pid, streams);
         }
     }
+    let due = |what| Due {
+        live: Arc::downgrade(live),
+        id: id.clone(),
+        pid,
+        what,
+        done_ns,
+    };
+    if log_rate(inner, id).is_some()
+        && let Some(timer) = core.timers.set(LOG_INTERVAL, due(What::Log))
+    {
+        inner.attachments.tie_timer(pid, timer);
+    }
+    let (core, live) = (Arc::clone(core), Arc::clone(live));
+    if !spec.command.is_empty() {
+        if !spec.stdio.stdin.is_empty() {
+            inner.attachments.shelled_mut(pid).stdin_closed = Some(CancellationToken::new());
+        }
+        let task = tokio::spawn(userland::run_process(core, live, id.clone(), spec));
+        inner.attachments.tie(pid, task.abort_handle());
+        return Ok(pid);
+    }
     if id.exec.is_some() {
         for path in [&spec.stdio.stdout, &spec.stdio.stderr] {
             if !path.is_empty() {
-                let (live, id, path) = (Arc::clone(live), id.clone(), path.clone());
+                let (live, id, path) = (Arc::clone(&live), id.clone(), path.clone());
                 tokio::spawn(write_nothing(live, id, pid, path));
             }
         }
     }
-    let has_background = left.is_some() || !spec.stdio.stdin.is_empty();
-    if has_background {
-        let (core, live, id) = (Arc::clone(core), Arc::clone(live), id.clone());
-        let task = tokio::spawn(run(core, live, id, spec, left));
+    if let Some(left) = left
+        && let Some(timer) = core.timers.set(left, due(What::End))
+    {
+        inner.attachments.tie_timer(pid, timer);
+    }
+    if !spec.stdio.stdin.is_empty() {
+        let task = tokio::spawn(end_with_stdin(
+            core,
+            live,
+            id.clone(),
+            pid,
+            spec.stdio.stdin,
+        ));
         inner.attachments.tie(pid, task.abort_handle());
     }
     Ok(pid)
+}
+
+/// How many lines a container writes a second, if it writes any.
+fn log_rate(inner: &Inner, id: &ProcessId) -> Option<f64> {
+    if id.exec.is_some() {
+        return None;
+    }
+    let container = inner.slot.container(&id.container).ok()?;
+    let rate = container.conduct.as_ref()?.log_lines_per_second;
+    (rate > 0.0).then_some(rate)
 }
 
 /// Opens a stream of an exec process as soon as somebody reads it, and holds it
@@ -95,61 +146,120 @@ async fn write_nothing(live: Arc<LiveSlot>, id: ProcessId, pid: u32, path: Strin
     }
 }
 
-/// What a process does until it ends by itself. If it is ended meanwhile, what
-/// is left of this does no harm.
-async fn run(
+/// A process with standard input that runs nothing ends with it, as `cat` would.
+async fn end_with_stdin(
     core: Arc<Core>,
     live: Arc<LiveSlot>,
     id: ProcessId,
-    spec: NewProcess,
-    left: Option<Duration>,
+    pid: u32,
+    path: String,
 ) {
-    let code = tokio::select! {
-        () = sleep(left) => spec.life.exit_code,
-        () = stdio::stdin_ended(&spec.stdio.stdin) => 0,
-    };
-    let publisher = match live.lock() {
-        Ok(inner) if spec.life.oom && code == KILLED => core.publisher_of(&inner.slot),
-        _ => None,
-    };
-    // containerd gives an end this reason only if it hears of it before.
-    if let Some(publisher) = publisher {
-        publisher.posted(Event::oom(&live.key, &id.container)).await;
-    }
-    end(&core, &live, &id, spec.pid, code).await;
+    stdio::stdin_ended(&path).await;
+    end(&core, &live, &id, pid, 0).await;
 }
 
-fn is_running(inner: &Inner, id: &ProcessId, pid: u32) -> bool {
+/// The life of a process is over: it ends. If it is ended already, this does no harm.
+pub(super) fn life_is_over(core: &Arc<Core>, live: &Arc<LiveSlot>, due: Due) {
+    let life = {
+        let Ok(inner) = live.lock() else { return };
+        if !is_running(&inner, &due.id, due.pid) {
+            return;
+        }
+        let Ok(process) = inner.slot.process(&due.id) else {
+            return;
+        };
+        let life = process.spec.life.clone();
+        if life.oom && life.exit_code == KILLED && core.publisher_of(&inner.slot).is_some() {
+            tokio::spawn(end_out_of_memory(Arc::clone(core), Arc::clone(live), due));
+            return;
+        }
+        life
+    };
+    if try_end(core, live, &due.id, due.pid, life.exit_code).is_err() {
+        core.timers.again(RETRY, due);
+    }
+}
+
+/// containerd gives an end the reason that the memory was out only if it hears of
+/// that before.
+async fn end_out_of_memory(core: Arc<Core>, live: Arc<LiveSlot>, due: Due) {
+    if let Some(publisher) = &core.publisher {
+        let event = Event::oom(&live.key, &due.id.container);
+        publisher.posted(event).await;
+    }
+    end(&core, &live, &due.id, due.pid, KILLED).await;
+}
+
+/// A container is to have written so many lines by now.
+pub(super) fn log_is_due(core: &Arc<Core>, live: &Arc<LiveSlot>, due: Due) {
+    let Ok(mut inner) = live.lock() else { return };
+    if !is_running(&inner, &due.id, due.pid) {
+        return;
+    }
+    let Some(rate) = log_rate(&inner, &due.id) else {
+        return;
+    };
+    let Ok(process) = inner.slot.process(&due.id) else {
+        return;
+    };
+    let ran_ns = process.ran_ns(Timestamp::now());
+    let lines = logs::lines(rate, due.done_ns, ran_ns);
+    if !lines.is_empty() {
+        match userland::console(core, &mut inner, &due.id, due.pid) {
+            Some(console) => console.try_write(Output::Stdout, lines.as_bytes()),
+            None => {
+                if let Some(stdout) = inner.attachments.streams(due.pid).first() {
+                    stdio::try_write(stdout, lines.as_bytes());
+                }
+            }
+        }
+    }
+    let due = Due {
+        done_ns: ran_ns,
+        ..due
+    };
+    core.timers.again(LOG_INTERVAL, due);
+}
+
+pub(super) fn is_running(inner: &Inner, id: &ProcessId, pid: u32) -> bool {
     inner.slot.process(id).is_ok_and(|process| {
         process.spec.pid == pid
             && matches!(process.state, ProcessState::Running | ProcessState::Paused)
     })
 }
 
-async fn sleep(left: Option<Duration>) {
-    match left {
-        Some(left) => tokio::time::sleep(left).await,
-        None => std::future::pending().await,
+/// Ends a process that has come to its end by itself. The journal may be out of
+/// space just then: the end is recorded as soon as it can be.
+pub(super) async fn end(
+    core: &Arc<Core>,
+    live: &Arc<LiveSlot>,
+    id: &ProcessId,
+    pid: u32,
+    code: u32,
+) {
+    while try_end(core, live, id, pid, code).is_err() {
+        tokio::time::sleep(RETRY).await;
     }
 }
 
-/// Ends a process that has come to its end by itself. The journal may be out of
-/// space just then: the end is recorded as soon as it can be.
-async fn end(core: &Arc<Core>, live: &Arc<LiveSlot>, id: &ProcessId, pid: u32, code: u32) {
-    const RETRY: Duration = Duration::from_millis(200);
-    loop {
-        let ended = match live.lock() {
-            Ok(mut inner) if is_running(&inner, id, pid) => {
-                core.commit(live, &mut inner, Change::Exit(id.clone(), code))
-            }
-            _ => return,
-        };
-        match ended {
-            Ok(_) => return debug!("{id} in sandbox {} ended with {code}", live.key),
-            Err(e) => debug!("{id} in sandbox {} cannot end yet: {e}", live.key),
+fn try_end(
+    core: &Arc<Core>,
+    live: &Arc<LiveSlot>,
+    id: &ProcessId,
+    pid: u32,
+    code: u32,
+) -> Result<()> {
+    let ended = match live.lock() {
+        Ok(mut inner) if is_running(&inner, id, pid) => {
+            core.commit(live, &mut inner, Change::Exit(id.clone(), code))
         }
-        tokio::time::sleep(RETRY).await;
+        _ => return Ok(()),
+    };
+    match &ended {
+        Ok(_) => debug!("{id} in sandbox {} ended with {code}", live.key),
+        Err(e) => debug!("{id} in sandbox {} cannot end yet: {e}", live.key),
     }
+    ended.map(drop)
 }
 
 /// Forgets a process; one that was never started is ended first, so that nobody

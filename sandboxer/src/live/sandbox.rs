@@ -16,7 +16,7 @@ use super::core::{Core, LiveSlot};
 use super::decode;
 use super::process;
 use crate::resource::ResourceInfo;
-use crate::simulate::{life, stdio, usage};
+use crate::simulate::{stdio, usage};
 use crate::slot::{
     Change, NewContainer, NewProcess, Pod, ProcessId, ProcessState, SandboxState, Slot,
 };
@@ -211,6 +211,11 @@ impl Sandbox for ResourceSlotSandbox {
     async fn append_container(&self, id: &str, options: ContainerOptions) -> Result<u32> {
         let _pass = self.core.gate.enter()?;
         let info = decode::container(id, &options, self.core.settings.on_invalid)?;
+        let args = options
+            .spec
+            .process
+            .map_or(Vec::new(), |process| process.args);
+        let life = self.life_of(&options.spec.annotations, args, &[id])?;
         let new = NewContainer {
             id: id.to_owned(),
             bundle: options.bundle,
@@ -218,9 +223,11 @@ impl Sandbox for ResourceSlotSandbox {
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: options.stdio.into(),
-                life: life::of_init(&options.spec.annotations)?,
+                life: life.course.life,
+                command: life.course.command,
             },
-            cri: None,
+            conduct: life.conduct,
+            ..NewContainer::default()
         };
         stdio::check(&new.process.stdio)?;
         self.append(new).await

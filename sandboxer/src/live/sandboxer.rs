@@ -12,14 +12,17 @@ use super::container::ResourceSlotContainer;
 use super::core::{Committed, Core, LiveSlot, Settings, populate, sandbox_not_found};
 use super::decode;
 use super::gate::Gate;
+use super::lives;
 use super::observe::{Seen, Step};
 use super::sandbox::ResourceSlotSandbox;
 use super::slowdown::Slowdown;
 use super::table::Table;
+use super::timers::Timers;
 use super::{orphans, process};
+use crate::simulate::failure::Call;
 use crate::simulate::pids::Pids;
 use crate::slot::{Change, KILLED, NewSandbox, ProcessId, SandboxState, Slot};
-use crate::store::{Journal, ViewOp, Views};
+use crate::store::{Journal, JournalStats, ViewOp, Views};
 use crate::time::Timestamp;
 use crate::upstream::{Abandoned, Publisher};
 
@@ -61,6 +64,7 @@ impl ResourceSlotSandboxer {
                 processes.chain(std::iter::once(slot.sandbox.pid))
             })
             .max();
+        let (timers, queue) = Timers::new();
         let core = Arc::new(Core {
             sandboxes: Table::default(),
             containers: Table::default(),
@@ -68,10 +72,13 @@ impl ResourceSlotSandboxer {
             views,
             pids: Pids::after(last_pid),
             gate: Gate::new(Slowdown::new(settings.slowdown_percent)),
+            timers,
+            appender: OnceLock::new(),
             publisher: containerd.map(Publisher::start).transpose()?,
             observer: OnceLock::new(),
             settings,
         });
+        tokio::spawn(queue.run(Arc::downgrade(&core)));
         let recovered = populate(&core, slots);
         for live in &recovered {
             process::resume_all(&core, live);
@@ -92,6 +99,25 @@ impl ResourceSlotSandboxer {
     /// Whether there is no sandbox.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Looks at every slot, in no order. Each is locked meanwhile, one at a time.
+    pub(crate) fn each_slot(&self, mut look: impl FnMut(&Key, &Slot)) {
+        for live in self.core.sandboxes.all() {
+            if let Ok(inner) = live.lock() {
+                look(&live.key, &inner.slot);
+            }
+        }
+    }
+
+    /// What the journal has done so far.
+    pub(crate) fn journal_stats(&self) -> JournalStats {
+        self.core.journal.stats()
+    }
+
+    /// How many changes of views are still to be made.
+    pub(crate) fn views_backlog(&self) -> usize {
+        self.core.views.backlog()
     }
 
     /// Refuses changes from now on and gives those under way a moment to be answered.
@@ -245,12 +271,19 @@ impl Sandboxer for ResourceSlotSandboxer {
         info!("Creating ResourceSlot sandbox: {id}");
         let _pass = self.core.gate.enter()?;
         let new = decode::sandbox(id.id(), options, self.core.settings.on_invalid)?;
+        lives::check_pod(&self.core, id, &new, Call::CreatePod)?;
         self.insert(id, new).await
     }
 
     async fn start(&self, id: &Key) -> Result<()> {
-        let _pass = self.core.gate.enter()?;
         let live = self.core.slot(id)?;
+        let delay = {
+            let inner = live.lock()?;
+            inner.slot.check(&Change::Start)?;
+            lives::check_pod(&self.core, id, &inner.slot.sandbox, Call::StartPod)?.start_delay
+        };
+        lives::take(delay).await;
+        let _pass = self.core.gate.enter()?;
         let committed = {
             let mut inner = live.lock()?;
             self.core.commit(&live, &mut inner, Change::Start)?

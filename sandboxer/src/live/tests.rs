@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use containerd_sandbox::{
     Code, ContainerOptions, Key, Sandbox, SandboxOptions, Sandboxer, Spec, Stdio,
@@ -21,6 +22,8 @@ fn open(dir: &Path) -> ResourceSlotSandboxer {
     let settings = Settings {
         on_invalid: OnInvalid::Reject,
         exit_delay: std::time::Duration::ZERO,
+        lives: Arc::default(),
+        unknown_command: 127,
         slowdown_percent: 0,
     };
     let views = Views::start(dir, ViewMode::WriteThrough).unwrap();

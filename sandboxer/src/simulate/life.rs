@@ -1,139 +1,210 @@
 //! How long a fake process lives.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use containerd_sandbox::{Error, Process, Result, quoted};
+use containerd_sandbox::{Error, Result};
 
+use super::delay::{self, Delay};
+use super::random::Random;
+use super::stated::{PREFIX, Stated};
 use crate::slot::{KILLED, Life};
+use crate::userland;
 
-/// The annotations that say how a container ends.
-const EXIT_AFTER: &str = "resource-slot.kuasar.io/exit-after";
-const EXIT_CODE: &str = "resource-slot.kuasar.io/exit-code";
-const OOM: &str = "resource-slot.kuasar.io/oom";
+/// The longest command with its arguments, in bytes, each with its final NUL: a
+/// quarter of a stack of 8 MiB, execve(2).
+const MAX_ARGS_BYTES: usize = 2 << 20;
 
-/// A container's first process runs until it is stopped, whatever its command,
-/// unless its spec's annotations say otherwise.
+/// The exit code of a command that is not found, as a shell gives it.
+const NOT_FOUND: u32 = 127;
+
+/// Instead of a time: until it is stopped.
+const NEVER: &str = "never";
+
+/// How a process is going to end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Course {
+    /// By itself.
+    pub(crate) life: Life,
+    /// By what it runs in the toy userland; empty: nothing.
+    pub(crate) command: Vec<String>,
+}
+
+impl From<Life> for Course {
+    fn from(life: Life) -> Self {
+        Self {
+            life,
+            command: Vec::new(),
+        }
+    }
+}
+
+/// A container's first process lives as its annotations say, else as its command
+/// does if the toy userland knows it, else until it is stopped.
 ///
 /// # Errors
 /// `InvalidArgument`, naming the annotation, its value and what would be right.
-pub(crate) fn of_init(annotations: &HashMap<String, String>) -> Result<Life> {
-    let ends_after = stated(
-        annotations,
-        EXIT_AFTER,
-        "a time such as 5s or 250ms",
-        |text| humantime::parse_duration(text).ok(),
-    )?;
-    let exit_code = stated(annotations, EXIT_CODE, "a number from 0 to 255", |text| {
-        text.parse::<u8>().ok().map(u32::from)
-    })?;
-    let oom = stated(annotations, OOM, "true or false", |text| text.parse().ok())?;
-    let oom = oom.unwrap_or(false);
-    if ends_after.is_none() && (oom || exit_code.is_some()) {
-        return Err(Error::invalid_argument(format!(
-            "annotation {EXIT_AFTER}: missing; {OOM} and {EXIT_CODE} say how a container ends, not when"
-        )));
+pub(crate) fn of_init(stated: &Stated, args: Vec<String>, random: &mut Random) -> Result<Course> {
+    let never = stated.parsed::<String>("exit-after", NEVER)?.as_deref() == Some(NEVER);
+    let ends_after = if never {
+        None
+    } else {
+        drawn(stated, "exit-after", "exit-jitter", random)?
+    };
+    let exit_code: Option<u8> = stated.parsed("exit-code", "a number from 0 to 255")?;
+    let oom = stated.parsed("oom", "true or false")?.unwrap_or(false);
+    if ends_after.is_none() {
+        if oom || exit_code.is_some() || stated.says("exit-jitter") {
+            return Err(Error::invalid_argument(format!(
+                "annotation {PREFIX}exit-after: missing; oom, exit-code and exit-jitter say how a \
+                 container ends, not when"
+            )));
+        }
+        return if never {
+            Ok(Course::default())
+        } else {
+            of_command(args, |_| Course::default())
+        };
     }
-    Ok(Life {
+    let life = Life {
         ends_after,
-        exit_code: if oom { KILLED } else { exit_code.unwrap_or(0) },
+        exit_code: if oom {
+            KILLED
+        } else {
+            u32::from(exit_code.unwrap_or(0))
+        },
         oom,
+    };
+    Ok(life.into())
+}
+
+/// A time that is stated by a distribution, and up to so much more.
+///
+/// # Errors
+/// `InvalidArgument`, naming the annotation, its value and what would be right.
+pub(crate) fn drawn(
+    stated: &Stated,
+    name: &str,
+    jitter: &str,
+    random: &mut Random,
+) -> Result<Option<Duration>> {
+    let time: Option<Delay> = stated.parsed(name, delay::RIGHT)?;
+    let more = stated.get(jitter, "a time such as 250ms", |text| {
+        humantime::parse_duration(text).ok()
+    })?;
+    let time = time.map(|time| time.draw(random));
+    let more = more.map(|most| Delay::Uniform(Duration::ZERO, most).draw(random));
+    Ok(match (time, more) {
+        (None, None) => None,
+        (time, more) => Some(
+            time.unwrap_or_default()
+                .saturating_add(more.unwrap_or_default()),
+        ),
     })
 }
 
-/// Those of the annotations that say how a container lives.
-pub(crate) fn stated_by(annotations: &HashMap<String, String>) -> HashMap<String, String> {
-    let known = [EXIT_AFTER, EXIT_CODE, OOM];
-    let stated = annotations
-        .iter()
-        .filter(|(key, _)| known.contains(&key.as_str()));
-    stated
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
+/// What a command comes to: nothing is run that only waits, and what the toy userland
+/// does not know comes to what `unknown` says.
+fn of_command(args: Vec<String>, unknown: impl FnOnce(Vec<String>) -> Course) -> Result<Course> {
+    let size: usize = args.iter().map(|arg| arg.len() + 1).sum();
+    if size > MAX_ARGS_BYTES {
+        return Err(Error::invalid_argument(format!(
+            "args: {size} bytes, over the limit of {MAX_ARGS_BYTES}"
+        )));
+    }
+    if let Some(idle) = userland::idle(&args) {
+        let life = Life {
+            ends_after: idle.ends_after,
+            exit_code: u32::from(idle.exit_code),
+            oom: false,
+        };
+        return Ok(life.into());
+    }
+    Ok(match args.first() {
+        Some(command) if userland::is_known(command) => Course {
+            command: args,
+            ..Course::default()
+        },
+        _ => unknown(args),
+    })
 }
 
-fn stated<T>(
-    annotations: &HashMap<String, String>,
-    key: &str,
-    right: &str,
-    read: impl Fn(&str) -> Option<T>,
-) -> Result<Option<T>> {
-    let Some(text) = annotations.get(key) else {
-        return Ok(None);
-    };
-    match read(text) {
-        Some(value) => Ok(Some(value)),
-        None => Err(Error::invalid_argument(format!(
-            "annotation {key} {}: {right} is needed",
-            quoted(text)
-        ))),
+/// A process that exec adds runs in the toy userland, which knows what to say of a
+/// command that it does not know.
+///
+/// # Errors
+/// `InvalidArgument` for more arguments than Linux would take.
+pub(crate) fn of_exec(args: Vec<String>, has_stdin: bool) -> Result<Course> {
+    if args.is_empty() {
+        // Nothing is found that could be run.
+        let life = Life {
+            ends_after: Some(Duration::ZERO),
+            exit_code: NOT_FOUND,
+            oom: false,
+        };
+        return Ok(life.into());
     }
-}
-
-/// A process that exec adds ends at once with 0, as a probe that finds all well.
-/// `false` ends with 1, `sleep N` runs for N seconds, and one with standard
-/// input runs until that ends.
-pub(crate) fn of_exec(process: &Process, has_stdin: bool) -> Life {
-    let mut args = process.args.iter().map(String::as_str);
-    let command = args
-        .next()
-        .map(|path| path.rsplit_once('/').map_or(path, |(_, name)| name));
-    let (ends_after, exit_code) = match (command, args.next()) {
-        (Some("sleep"), Some(seconds)) => (sleep(seconds), 0),
-        (Some("false"), _) => (Some(Duration::ZERO), 1),
-        _ if has_stdin => (None, 0),
-        _ => (Some(Duration::ZERO), 0),
-    };
-    Life {
-        ends_after,
-        exit_code,
-        oom: false,
+    if has_stdin {
+        // It may read it.
+        return Ok(Course {
+            command: args,
+            ..Course::default()
+        });
     }
-}
-
-/// The argument of `sleep`: seconds, with a fraction or not; `None` for `infinity`.
-fn sleep(seconds: &str) -> Option<Duration> {
-    match seconds.parse::<f64>() {
-        Ok(f64::INFINITY) => None,
-        Ok(seconds) => Some(Duration::try_from_secs_f64(seconds).unwrap_or_default()),
-        Err(_) => Some(Duration::ZERO),
-    }
+    of_command(args, |args| Course {
+        command: args,
+        ..Course::default()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn life(args: &[&str], has_stdin: bool) -> Life {
-        let process = Process {
-            args: args.iter().map(ToString::to_string).collect(),
-            terminal: false,
-        };
-        of_exec(&process, has_stdin)
+    fn args(args: &[&str]) -> Vec<String> {
+        args.iter().map(ToString::to_string).collect()
     }
 
-    fn annotated(annotations: &[(&str, &str)]) -> Result<Life> {
-        let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-        of_init(&annotations.iter().map(pair).collect())
+    fn annotated(said: &[(&str, &str)]) -> Result<Life> {
+        let mut stated = Stated::default();
+        for (name, value) in said {
+            stated.add(name, value)?;
+        }
+        let script = args(&["sh", "-c", "echo hi; sleep 1"]);
+        let course = of_init(&stated, script, &mut Random::of(1, &[]))?;
+        assert_eq!(course.command.is_empty(), !said.is_empty());
+        Ok(course.life)
     }
 
     #[test]
     fn a_container_lives_as_its_annotations_say() {
         assert_eq!(annotated(&[]), Ok(Life::default()));
-        let life = annotated(&[(EXIT_AFTER, "1500ms"), (EXIT_CODE, "3")]).unwrap();
+        let life = annotated(&[("exit-after", "1500ms"), ("exit-code", "3")]).unwrap();
         assert_eq!(life.ends_after, Some(Duration::from_millis(1500)));
         assert_eq!((life.exit_code, life.oom), (3, false));
-        let life = annotated(&[(EXIT_AFTER, "0s"), (OOM, "true")]).unwrap();
+        let life = annotated(&[("exit-after", "0s"), ("oom", "true")]).unwrap();
         assert_eq!((life.exit_code, life.oom), (137, true));
+    }
+
+    #[test]
+    fn a_container_may_be_said_to_run_whatever_its_command() {
+        assert_eq!(annotated(&[("exit-after", "never")]), Ok(Life::default()));
+        assert!(annotated(&[("exit-after", "never"), ("exit-code", "1")]).is_err());
+    }
+
+    #[test]
+    fn jitter_adds_up_to_so_much() {
+        let after = annotated(&[("exit-after", "1s"), ("exit-jitter", "100ms")]).unwrap();
+        let after = after.ends_after.unwrap();
+        assert!(after > Duration::from_secs(1) && after < Duration::from_millis(1100));
     }
 
     #[test]
     fn what_cannot_be_read_is_refused_by_name() {
         for (key, value) in [
-            (EXIT_AFTER, "soon"),
-            (EXIT_CODE, "256"),
-            (EXIT_CODE, "-1"),
-            (OOM, "perhaps"),
+            ("exit-after", "soon"),
+            ("exit-code", "256"),
+            ("exit-code", "-1"),
+            ("oom", "perhaps"),
         ] {
             let message = annotated(&[(key, value)]).unwrap_err().to_string();
             assert!(
@@ -141,38 +212,42 @@ mod tests {
                 "{message}"
             );
         }
-        let message = annotated(&[(OOM, "true")]).unwrap_err().to_string();
-        assert!(message.contains(EXIT_AFTER), "{message}");
+        let message = annotated(&[("oom", "true")]).unwrap_err().to_string();
+        assert!(message.contains("exit-after"), "{message}");
     }
 
     #[test]
-    fn a_probe_finds_all_well_at_once() {
-        let life = life(&["/bin/grpc_health_probe", "-addr", ":80"], false);
-        assert_eq!((life.ends_after, life.exit_code), (Some(Duration::ZERO), 0));
-    }
-
-    #[test]
-    fn false_fails() {
-        assert_eq!(life(&["/bin/false"], false).exit_code, 1);
-    }
-
-    #[test]
-    fn sleep_runs_as_long_as_it_says() {
-        let after = |arg| life(&["sleep", arg], false).ends_after;
-        assert_eq!(after("1.5"), Some(Duration::from_millis(1500)));
-        assert_eq!(after("infinity"), None);
-        for nonsense in ["x", "-1", "-inf", "NaN", "1e300"] {
-            assert_eq!(after(nonsense), Some(Duration::ZERO), "{nonsense}");
+    fn a_container_whose_command_is_not_known_runs_until_it_is_stopped() {
+        let course = |args: &[&str]| {
+            let random = &mut Random::of(1, &[]);
+            of_init(&Stated::default(), self::args(args), random).unwrap()
+        };
+        for endless in [
+            &["/app/server", "--port=80"][..],
+            &["sleep", "infinity"],
+            &[],
+        ] {
+            assert_eq!(course(endless), Course::default(), "{endless:?}");
         }
+        let script = ["sh", "-c", "exit 3"];
+        assert_eq!(course(&script).command, args(&script));
+        assert_eq!(course(&["false"]).life.exit_code, 1);
     }
 
     #[test]
-    fn a_process_with_standard_input_runs_until_that_ends() {
-        assert_eq!(life(&["sh"], true).ends_after, None);
+    fn a_command_that_only_waits_is_timed_and_every_other_run() {
+        let exec = |args: &[&str], stdin| of_exec(self::args(args), stdin).unwrap();
+        let sleeps = exec(&["sleep", "1.5"], false);
+        assert_eq!(sleeps.life.ends_after, Some(Duration::from_millis(1500)));
+        assert!(sleeps.command.is_empty());
+        assert_eq!(exec(&["true"], true).command, ["true"]);
+        assert_eq!(exec(&["/app/probe"], false).command, ["/app/probe"]);
+        assert_eq!(exec(&[], true).life.exit_code, 127);
     }
 
     #[test]
-    fn no_command_at_all_is_no_reason_to_panic() {
-        assert_eq!(life(&[], false).exit_code, 0);
+    fn more_arguments_than_linux_takes_are_refused() {
+        let error = of_exec(vec!["x".repeat(MAX_ARGS_BYTES)], false).unwrap_err();
+        assert!(error.to_string().starts_with("args: "), "{error}");
     }
 }

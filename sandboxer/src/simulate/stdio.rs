@@ -3,13 +3,16 @@
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use containerd_sandbox::{Error, Result, quoted};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::unix::pipe;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::slot::Stdio;
 
@@ -95,6 +98,47 @@ pub(crate) async fn open_for_writing(path: &str, wanted: impl Fn() -> bool) -> O
                 tracing::warn!("cannot open {}: {e}", quoted(path));
                 return None;
             }
+        }
+    }
+}
+
+/// A container's own output, as [`hold`] opens it.
+pub(crate) fn open_held(path: &str) -> Option<OwnedFd> {
+    open_fifo(path, OFlags::RDWR).ok().flatten()
+}
+
+/// Writes to an output that is held; what its reader cannot take yet is dropped.
+pub(crate) fn try_write(stream: &OwnedFd, text: &[u8]) {
+    // Nobody can be told that it was not written.
+    let _ = rustix::io::write(stream, text);
+}
+
+/// A process's standard input. It ends when its writer goes, and when it is closed.
+pub(crate) struct Stdin {
+    stream: pipe::Receiver,
+    closed: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Stdin {
+    /// Opens the input, if there is one. The token closes it.
+    pub(crate) fn open(path: &str, closed: CancellationToken) -> Option<Self> {
+        let stream = open_fifo(path, OFlags::RDONLY).ok().flatten()?;
+        let stream = pipe::Receiver::from_owned_fd(stream).ok()?;
+        let closed = Box::pin(closed.cancelled_owned());
+        Some(Self { stream, closed })
+    }
+}
+
+impl AsyncRead for Stdin {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        // First what was written before it was closed.
+        match Pin::new(&mut self.stream).poll_read(context, buffer) {
+            Poll::Pending => self.closed.as_mut().poll(context).map(Ok),
+            ready @ Poll::Ready(_) => ready,
         }
     }
 }

@@ -4,14 +4,18 @@ use containerd_sandbox::{Any, Error, Result};
 use containerd_shim_protos::cgroups_v2::metrics::{CPUStat, MemoryStat, Metrics, PidsStat};
 use protobuf::{Message, MessageField};
 
+use super::curve;
 use crate::resource::ResourceInfo;
-use crate::slot::{Container, ProcessState, Slot};
+use crate::slot::{Container, Curve, ProcessState, Slot};
 use crate::time::Timestamp;
 
 /// The share of its CPU request that a running container is seen to use.
 const CPU_SHARE: f64 = 0.1;
 /// The CPU request assumed where none is stated, in cores.
 const CPU_UNSTATED: f64 = 0.1;
+/// The share of its memory request that a running container is seen to use, so that
+/// neither an eviction nor an OOM would follow.
+const MEMORY_SHARE: f64 = 0.5;
 /// The memory request assumed where none is stated, in bytes.
 const MEMORY_UNSTATED: u64 = 64 << 20;
 
@@ -41,8 +45,14 @@ pub(crate) fn usage(container: &Container, now: Timestamp) -> Usage {
         pid_limit,
         ..
     } = container.info;
-    let cores = cpu_request.or(cpu_limit).unwrap_or(CPU_UNSTATED) * CPU_SHARE;
-    let ran_usec = container.init.ran_ns(now) / 1000;
+    let conduct = container.conduct.as_deref();
+    let seed = conduct.map_or(0, |conduct| conduct.seed);
+    let cpu = conduct.and_then(|conduct| conduct.cpu);
+    let cpu = cpu.unwrap_or(Curve::Constant(CPU_SHARE));
+    let requested = cpu_request.or(cpu_limit).unwrap_or(CPU_UNSTATED);
+    let ran_s = container.init.ran_ns(now) as f64 / 1e9;
+    let cores = requested * curve::at(cpu, seed, ran_s);
+    let used_s = requested * curve::used(cpu, seed, ran_s);
     let running = matches!(
         container.init.state,
         ProcessState::Running | ProcessState::Paused
@@ -52,13 +62,17 @@ pub(crate) fn usage(container: &Container, now: Timestamp) -> Usage {
         .iter()
         .filter(|(_, process)| process.state == ProcessState::Running)
         .count() as u64;
-    // Half of the request, so that neither an eviction nor an OOM would follow.
-    let memory = memory_request.or(memory_limit).unwrap_or(MEMORY_UNSTATED) / 2;
+    let memory = conduct.and_then(|conduct| conduct.memory);
+    let memory = memory.unwrap_or(Curve::Constant(MEMORY_SHARE));
+    let requested = memory_request.or(memory_limit).unwrap_or(MEMORY_UNSTATED);
+    // Shares are at most 100 and never negative; what is beyond 64 bits is cut.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let memory = (requested as f64 * curve::at(memory, seed, ran_s)) as u64;
     let memory = memory.min(memory_limit.unwrap_or(u64::MAX));
     Usage {
         // Shares and run times are far below 2^52, and never negative.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        cpu_usec: (ran_usec as f64 * cores) as u64,
+        cpu_usec: (used_s * 1e6) as u64,
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         nano_cores: if container.init.state == ProcessState::Running {
             (cores * 1e9) as u64
@@ -157,7 +171,7 @@ mod tests {
             bundle: "/b".to_owned(),
             info,
             process: NewProcess::default(),
-            cri: None,
+            ..NewContainer::default()
         };
         for change in [
             Change::Start,

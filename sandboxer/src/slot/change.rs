@@ -1,11 +1,13 @@
 //! The changes a slot can go through: what the journal records.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use k8s_cri::v1::LinuxContainerResources;
 use serde::{Deserialize, Serialize};
 
+use super::conduct::Conduct;
 use super::cri::{CriContainer, CriPod};
 use super::encoded::Encoded;
 use crate::resource::ResourceInfo;
@@ -75,9 +77,28 @@ pub struct NewSandbox {
     /// The network namespace it was given; empty for the host's.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub netns: String,
+    /// What its containers' commands and lives need of it; of CRI's door that is in
+    /// `cri`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hints: Option<Box<PodHints>>,
     /// What CRI's door must give back of it; `None` if it came through another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cri: Option<Box<CriPod>>,
+}
+
+/// What a pod says of all its containers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PodHints {
+    /// Its annotations `resource-slot.kuasar.io/…`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// Its host name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hostname: String,
+    /// Its kernel parameters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sysctls: BTreeMap<String, String>,
 }
 
 /// Kubernetes' name of a pod (CRI `PodSandboxMetadata`).
@@ -95,7 +116,7 @@ pub struct Pod {
 }
 
 /// What a container is created with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewContainer {
     /// Its id.
@@ -106,6 +127,9 @@ pub struct NewContainer {
     pub info: ResourceInfo,
     /// Its first process.
     pub process: NewProcess,
+    /// What it is seen to do while it runs, if that was stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conduct: Option<Box<Conduct>>,
     /// What CRI's door must give back of it; `None` if it came through another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cri: Option<Box<CriContainer>>,
@@ -123,6 +147,9 @@ pub struct NewProcess {
     /// How it is going to end if nobody stops it.
     #[serde(default, skip_serializing_if = "Life::is_endless")]
     pub life: Life,
+    /// What it runs in the toy userland, whose end is its own; empty: nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
 }
 
 /// The paths of a process's streams; empty where it has none.

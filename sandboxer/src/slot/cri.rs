@@ -41,6 +41,17 @@ pub struct CriContainer {
     pub started_at: Option<Timestamp>,
 }
 
+/// The number of a user who is stated by name. There is no image to look it up in:
+/// what every image has is known, a number is itself, and any other one is the first
+/// that is not the system's.
+pub fn user_id(name: &str) -> u32 {
+    match name {
+        "" | "root" => 0,
+        "nobody" => 65534,
+        name => name.parse().unwrap_or(1000),
+    }
+}
+
 impl CriContainer {
     /// The Linux resources it has now.
     pub fn linux_resources(&self) -> Option<&LinuxContainerResources> {

@@ -1,6 +1,7 @@
 //! Slots: the state machines and what they carry.
 
 mod change;
+mod conduct;
 mod cri;
 mod encoded;
 mod machine;
@@ -8,8 +9,11 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use change::{Change, Life, NewContainer, NewProcess, NewSandbox, Pod, ProcessId, Stdio};
-pub use cri::{CriContainer, CriPod};
+pub use change::{
+    Change, Life, NewContainer, NewProcess, NewSandbox, Pod, PodHints, ProcessId, Stdio,
+};
+pub use conduct::{Conduct, Curve};
+pub use cri::{CriContainer, CriPod, user_id};
 pub use encoded::Encoded;
 pub use machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};
 pub use state::{Container, Ended, Exit, KILLED, Process, Refusal, Slot};

@@ -8,6 +8,7 @@ use containerd_sandbox::Error;
 use serde::{Deserialize, Serialize};
 
 use super::change::{Change, NewContainer, NewProcess, NewSandbox, ProcessId};
+use super::conduct::Conduct;
 use super::cri::CriContainer;
 use super::machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};
 use crate::resource::ResourceInfo;
@@ -67,6 +68,9 @@ pub struct Container {
     pub info: ResourceInfo,
     /// Its first process.
     pub init: Process,
+    /// What it is seen to do while it runs, if that was stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conduct: Option<Box<Conduct>>,
     /// What CRI's door must give back of it; `None` if it came through another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cri: Option<Box<CriContainer>>,
@@ -197,6 +201,7 @@ impl Container {
             bundle: new.bundle,
             info: new.info,
             init: Process::new(new.process),
+            conduct: new.conduct,
             cri: new.cri,
             execs: Vec::new(),
         }

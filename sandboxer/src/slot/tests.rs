@@ -44,7 +44,7 @@ fn change() -> impl Strategy<Value = Change> {
             bundle: "/b".to_owned(),
             info,
             process: NewProcess::default(),
-            cri: None,
+            ..NewContainer::default()
         })),
         2 => (container(), info())
             .prop_map(|(container, info)| Change::UpdateContainer {
@@ -318,7 +318,7 @@ fn running_time_leaves_pauses_out() {
         bundle: "/b".to_owned(),
         info: ResourceInfo::default(),
         process: NewProcess::default(),
-        cri: None,
+        ..NewContainer::default()
     };
     for (change, now) in [
         (Change::Start, 0),
@@ -410,7 +410,7 @@ fn what_a_sandbox_does_not_state_is_the_sum_of_its_containers() {
                 bundle: "/b".to_owned(),
                 info: container,
                 process: NewProcess::default(),
-                cri: None,
+                ..NewContainer::default()
             };
             slot.apply(Change::CreateContainer(new), at(2)).unwrap();
         }

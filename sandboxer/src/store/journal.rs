@@ -23,6 +23,7 @@ use super::report::Report;
 use super::segment::Segment;
 use super::shared::{Progress, Shared};
 use super::snapshot;
+use super::stats::JournalStats;
 use super::sync::Sync;
 use super::worth::Worth;
 use super::writer::{Start, Writer};
@@ -218,6 +219,11 @@ impl Journal {
         }
         let last = self.shared.writer.lock().last_seq();
         self.durable(last).await
+    }
+
+    /// What it has done since it was opened. Appends wait meanwhile, but for no I/O.
+    pub fn stats(&self) -> JournalStats {
+        self.shared.writer.lock().stats
     }
 
     /// Makes everything durable and ends the threads. A second call does

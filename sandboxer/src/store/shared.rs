@@ -83,8 +83,11 @@ impl Shared {
 
     /// Makes a batch durable and says so to those who wait.
     pub(super) fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        let began = Instant::now();
         let synced = self.sync(batch);
+        let took = began.elapsed();
         let mut writer = self.writer.lock();
+        writer.stats.tried_to_sync(took, synced.is_ok());
         match &synced {
             Ok(()) if writer.distrusted.is_none() => {
                 self.progress.send_modify(|p| {

@@ -119,6 +119,7 @@ fn candidates(namespace: &str) -> Vec<(Key, Change)> {
                     info: info(5),
                     process: NewProcess::default(),
                     cri: (container == "y").then(|| cri_container().into()),
+                    ..NewContainer::default()
                 }),
                 Change::UpdateContainer {
                     container: named(),

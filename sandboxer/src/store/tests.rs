@@ -5,4 +5,5 @@ mod damage;
 mod durability;
 mod full_disk;
 mod reopening;
+mod stats;
 mod torn;

@@ -8,6 +8,7 @@ use super::directory::Directory;
 use super::error::StoreError;
 use super::record;
 use super::segment::Segment;
+use super::stats::JournalStats;
 use super::worth::Worth;
 
 /// After so many bytes it is looked anew how much room the file system has left.
@@ -39,6 +40,7 @@ pub(super) struct Writer {
     /// The highest record whose durability someone waits for.
     pub(super) wanted: u64,
     pub(super) closed: bool,
+    pub(super) stats: JournalStats,
 }
 
 /// What is to be made durable together.
@@ -81,6 +83,7 @@ impl Writer {
             distrusted: None,
             wanted: 0,
             closed: false,
+            stats: JournalStats::default(),
         };
         if writer.worth.pays_at_start(writer.uncompacted) {
             writer.compact();
@@ -128,6 +131,7 @@ impl Writer {
         }
         self.next_seq += 1;
         self.uncompacted += self.line.len() as u64;
+        self.stats.appended(self.line.len());
         Ok(seq)
     }
 
@@ -184,6 +188,7 @@ impl Writer {
         self.unsynced.push((self.last_seq(), old.file()));
         self.names_unsynced = true;
         self.usable = true;
+        self.stats.segments += 1;
         Ok(())
     }
 
@@ -212,6 +217,7 @@ impl Writer {
     /// A snapshot of record `through`, of so many bytes, is durable.
     pub(super) fn compacted(&mut self, through: u64, bytes: u64) {
         self.worth = self.worth.after(bytes);
+        self.stats.took_snapshot(bytes);
         self.unsynced.retain(|(last, _)| *last > through);
         if self.distrusted.is_some_and(|seq| seq <= through) {
             self.distrusted = None;

@@ -159,7 +159,7 @@ mod tests {
                 pid: 7,
                 ..NewProcess::default()
             },
-            cri: None,
+            ..NewContainer::default()
         };
         let mut topics = Vec::new();
         for change in [

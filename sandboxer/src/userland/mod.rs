@@ -36,6 +36,7 @@
 //! rest of the sandboxer.
 
 mod commands;
+mod idle;
 mod interpret;
 mod limits;
 mod syntax;
@@ -46,19 +47,27 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use idle::{Idle, idle};
 use interpret::{Descriptors, Interpreter, exit_code, until_killed};
 pub use interpret::{Io, Reader, Writer};
 pub use limits::Limits;
-use world::Process;
 pub use world::{
     Capabilities, CapabilitySet, FileError, Mount, Seccomp, Setup, Signal, Signals, User, World,
 };
+use world::{INIT, Process};
+
+/// Whether a command, by its name or a path that ends with it, is built in.
+pub fn is_known(command: &str) -> bool {
+    let name = command.rsplit_once('/').map_or(command, |(_, name)| name);
+    commands::find(name).is_some()
+}
 
 /// A process of a container.
 pub struct Shell {
     world: Arc<World>,
     limits: Limits,
     signals: Arc<Signals>,
+    is_first: bool,
 }
 
 impl Shell {
@@ -68,6 +77,17 @@ impl Shell {
             world,
             limits,
             signals: Arc::default(),
+            is_first: false,
+        }
+    }
+
+    /// The container's first process, which is listed from the beginning.
+    pub fn first(world: Arc<World>, limits: Limits) -> Self {
+        Self {
+            signals: world.init_signals(),
+            world,
+            limits,
+            is_first: true,
         }
     }
 
@@ -81,16 +101,18 @@ impl Shell {
     /// and the signal's number if a signal has ended it. To kill it, drop the
     /// future. No command at all is one that is not found.
     pub async fn run(&self, argv: &[String], io: Io) -> u8 {
-        let listed = self.world.processes().start(Process {
-            command: argv.join(" "),
-            signals: Arc::clone(&self.signals),
+        let listed = (!self.is_first).then(|| {
+            self.world.processes().start(Process {
+                command: argv.join(" "),
+                signals: Arc::clone(&self.signals),
+            })
         });
         let mut shell = Interpreter::new(
             Arc::clone(&self.world),
             self.limits,
             Descriptors::from(io),
             Arc::clone(&self.signals),
-            listed.pid,
+            listed.as_ref().map_or(INIT, |listed| listed.pid),
         );
         let words = match argv {
             [] => vec![String::new()],

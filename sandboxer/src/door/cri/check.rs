@@ -2,11 +2,12 @@
 
 use containerd_sandbox::{Error, Result, quoted};
 use k8s_cri::v1::{
-    ContainerConfig, ContainerMetadata, ImageSpec, Int64Value, PodSandboxConfig, PodSandboxMetadata,
+    ContainerConfig, ContainerMetadata, ImageSpec, Int64Value, Mount, MountPropagation,
+    NamespaceMode, PodSandboxConfig, PodSandboxMetadata, UserNamespace,
 };
 use prost::Message;
 
-use super::logs;
+use crate::simulate::logs;
 
 /// The runtime handler that pods may ask for by name.
 pub(super) const HANDLER: &str = "resource-slot";
@@ -70,8 +71,42 @@ pub(super) fn pod(
     let linux = config.linux.as_ref();
     if let Some(context) = linux.and_then(|linux| linux.security_context.as_ref()) {
         group(context.run_as_group.as_ref(), context.run_as_user.is_some())?;
+        let namespaces = context.namespace_options.as_ref();
+        if let Some(users) = namespaces.and_then(|options| options.userns_options.as_ref()) {
+            user_namespace(users)?;
+        }
     }
     Ok((config, metadata))
+}
+
+/// CRI's rules for a pod's user namespace.
+fn user_namespace(users: &UserNamespace) -> Result<()> {
+    const FIELD: &str = "config.linux.security_context.namespace_options.userns_options";
+    let wrong = |what: &str| Err(Error::invalid_argument(format!("{FIELD}.{what}")));
+    match users.mode() {
+        NamespaceMode::Node => return Ok(()),
+        NamespaceMode::Pod => {}
+        NamespaceMode::Container | NamespaceMode::Target => {
+            let mode = users.mode().as_str_name();
+            return wrong(&format!("mode {mode}: POD or NODE is needed"));
+        }
+    }
+    for (name, mappings) in [("uids", &users.uids), ("gids", &users.gids)] {
+        let [mapping] = &mappings[..] else {
+            let count = mappings.len();
+            return wrong(&format!("{name}: {count} mappings, one is needed"));
+        };
+        if mapping.container_id != 0 || mapping.length == 0 {
+            let (from, length) = (mapping.container_id, mapping.length);
+            return wrong(&format!(
+                "{name}: {length} ids from container_id {from}, some from 0 are needed"
+            ));
+        }
+    }
+    if users.uids != users.gids {
+        return wrong("uids: they differ from gids, the same are needed");
+    }
+    Ok(())
 }
 
 /// A container's configuration, with the metadata and image in it.
@@ -94,6 +129,9 @@ pub(super) fn container(
         .ok_or_else(|| missing("config.image"))?;
     given("config.image.image", &image.image)?;
     logs::check_path(&config.log_path)?;
+    for mount in &config.mounts {
+        recursive_read_only(mount)?;
+    }
     let linux = config.linux.as_ref();
     if let Some(context) = linux.and_then(|linux| linux.security_context.as_ref()) {
         let by_name = !context.run_as_username.is_empty();
@@ -107,6 +145,26 @@ pub(super) fn container(
         group(context.run_as_group.as_ref(), has_user)?;
     }
     Ok((config, metadata, image))
+}
+
+/// CRI's rules for mounts that are read-only with all that is mounted below them.
+fn recursive_read_only(mount: &Mount) -> Result<()> {
+    if !mount.recursive_read_only {
+        return Ok(());
+    }
+    let wrong = |what: &str| {
+        Err(Error::invalid_argument(format!(
+            "config.mounts {}: recursive_read_only is true; {what} is needed",
+            quoted(&mount.container_path)
+        )))
+    };
+    if !mount.readonly {
+        return wrong("readonly true");
+    }
+    if mount.propagation() != MountPropagation::PropagationPrivate {
+        return wrong("a propagation that is private");
+    }
+    Ok(())
 }
 
 fn group(group: Option<&Int64Value>, has_user: bool) -> Result<()> {
@@ -132,7 +190,7 @@ pub(super) fn image(image: Option<&ImageSpec>) -> Result<&str> {
 mod tests {
     use super::*;
     use containerd_sandbox::Code;
-    use k8s_cri::v1::{LinuxContainerConfig, LinuxContainerSecurityContext};
+    use k8s_cri::v1::{IdMapping, LinuxContainerConfig, LinuxContainerSecurityContext};
 
     fn sound() -> ContainerConfig {
         ContainerConfig {
@@ -167,6 +225,38 @@ mod tests {
     }
 
     #[test]
+    fn a_user_namespace_maps_one_range_from_zero() {
+        let mapping = |container_id, length| IdMapping {
+            host_id: 65536,
+            container_id,
+            length,
+        };
+        let with = |mode: NamespaceMode, uids: &[IdMapping]| UserNamespace {
+            mode: mode.into(),
+            uids: uids.to_vec(),
+            gids: uids.to_vec(),
+        };
+        let sound = mapping(0, 65536);
+        user_namespace(&with(NamespaceMode::Node, &[])).unwrap();
+        user_namespace(&with(NamespaceMode::Pod, &[sound])).unwrap();
+        let differing = UserNamespace {
+            gids: vec![mapping(0, 1)],
+            ..with(NamespaceMode::Pod, &[sound])
+        };
+        for (users, word) in [
+            (with(NamespaceMode::Container, &[sound]), "mode CONTAINER"),
+            (with(NamespaceMode::Target, &[sound]), "mode TARGET"),
+            (with(NamespaceMode::Pod, &[sound, sound]), "2 mappings"),
+            (with(NamespaceMode::Pod, &[]), "0 mappings"),
+            (with(NamespaceMode::Pod, &[mapping(1, 9)]), "container_id 1"),
+            (differing, "differ"),
+        ] {
+            let error = user_namespace(&users).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
     fn what_is_missing_or_wrong_is_named() {
         let nameless = ContainerConfig {
             metadata: Some(ContainerMetadata::default()),
@@ -180,6 +270,20 @@ mod tests {
             log_path: "../x".to_owned(),
             ..sound()
         };
+        let mounted = |mount: Mount| ContainerConfig {
+            mounts: vec![Mount {
+                container_path: "/data".to_owned(),
+                recursive_read_only: true,
+                ..mount
+            }],
+            ..sound()
+        };
+        let writable = mounted(Mount::default());
+        let shared = mounted(Mount {
+            readonly: true,
+            propagation: MountPropagation::PropagationBidirectional.into(),
+            ..Default::default()
+        });
         let huge = ContainerConfig {
             working_dir: "x".repeat(MAX_CONFIG_BYTES),
             ..sound()
@@ -201,6 +305,8 @@ mod tests {
             (Some(imageless), "config.image"),
             (Some(outside), "log_path"),
             (Some(huge), "over the limit"),
+            (Some(writable), "readonly true"),
+            (Some(shared), "propagation"),
             (Some(group_only), "run_as_group 7"),
             (Some(twice), "run_as_username"),
         ] {

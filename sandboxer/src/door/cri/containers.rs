@@ -14,9 +14,10 @@ use k8s_cri::v1::{
 };
 use serde::Serialize;
 
-use super::{Cri, check, id, logs, names, status};
+use super::{Cri, check, id, names, status};
 use crate::live::{Found, ResourceSlotContainer};
 use crate::resource::ResourceInfo;
+use crate::simulate::logs;
 use crate::slot::{CriContainer, ProcessEvent, ProcessState};
 use crate::time::Timestamp;
 

@@ -1,36 +1,30 @@
-//! Commands in containers.
+//! Commands in containers: run to their end, or with streams of their own.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use containerd_sandbox::{
-    Code, Container, Error, ExecOptions, Exit, Process, Result, Sandboxer, Stdio,
-};
+use containerd_sandbox::{Code, Error, Result};
 use k8s_cri::v1::{
     AttachRequest, AttachResponse, ExecRequest, ExecResponse, ExecSyncRequest, ExecSyncResponse,
     PortForwardRequest, PortForwardResponse,
 };
-use tracing::debug;
+use parking_lot::Mutex;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::broadcast::error::RecvError;
 
+use super::Cri;
 use super::containers::check_running;
-use super::{Cri, id};
-use crate::live::{Found, ResourceSlotContainer, ResourceSlotSandboxer};
+use crate::door::streaming::{Session, StreamingError, Streams};
+use crate::live::{Attachment, Output, ResourceSlotContainer};
+use crate::slot::SandboxState;
+use crate::userland::Io;
 
-/// SIGKILL by its Linux number.
-const SIGKILL: u32 = 9;
-
-/// What a command has said, and how it ended.
-///
-/// This is the place of a userland: from the container's own configuration and its
-/// pod's it can tell what a command would print, and with which code it would end.
-/// Without one a command prints nothing and ends as the process that stood for it.
-fn answer_of_command(_container: Found<'_>, _command: &[String], exit: Exit) -> ExecSyncResponse {
-    ExecSyncResponse {
-        stdout: Vec::new(),
-        stderr: Vec::new(),
-        exit_code: i32::try_from(exit.code).unwrap_or(i32::MAX),
-    }
-}
+/// The most that is kept of each output of a command, in bytes, so that both fit into
+/// a message. What is beyond it is dropped.
+const MAX_OUTPUT: usize = 7 << 20;
 
 impl Cri {
     /// Runs a command to its end.
@@ -40,9 +34,7 @@ impl Cri {
     /// `DeadlineExceeded` when the command has not ended in time, and then it is
     /// killed; `InvalidArgument` without a command.
     pub(super) async fn exec_sync(&self, request: ExecSyncRequest) -> Result<ExecSyncResponse> {
-        if request.cmd.is_empty() {
-            return Err(Error::invalid_argument("cmd: a command is needed"));
-        }
+        check_command(&request.cmd)?;
         let limit = match u64::try_from(request.timeout) {
             Ok(0) => None,
             Ok(seconds) => Some(Duration::from_secs(seconds)),
@@ -55,23 +47,14 @@ impl Cri {
         };
         let container = self.container(&request.container_id)?;
         check_running(&container, "exec in")?;
-        let exec = id::random()?;
-        let options = ExecOptions {
-            process: Process {
-                args: request.cmd.clone(),
-                terminal: false,
-            },
-            stdio: Stdio::default(),
+        let (stdout, stderr) = (Captured::default(), Captured::default());
+        let io = Io {
+            stdin: Box::new(tokio::io::empty()),
+            stdout: Box::new(stdout.clone()),
+            stderr: Box::new(stderr.clone()),
         };
-        let _clean_up = CleanUp {
-            sandboxer: &self.sandboxer,
-            container: container.read_cri(|found| found.container.id.clone())?,
-            exec: exec.clone(),
-        };
-        container.exec(&exec, options).await?;
-        container.start(Some(&exec)).await?;
-        let ended = container.wait(Some(&exec));
-        let exit = match limit {
+        let ended = container.run(&request.cmd, io);
+        let code = match limit {
             None => ended.await?,
             Some(limit) => tokio::time::timeout(limit, ended).await.map_err(|_| {
                 let message = format!(
@@ -81,59 +64,215 @@ impl Cri {
                 Error::new(Code::DeadlineExceeded, message)
             })??,
         };
-        container.read_cri(|found| answer_of_command(found, &request.cmd, exit))
+        Ok(ExecSyncResponse {
+            stdout: stdout.take(),
+            stderr: stderr.take(),
+            exit_code: i32::try_from(code).unwrap_or(i32::MAX),
+        })
     }
 
+    /// Gives out a URL at which a command is run with the streams of whoever connects.
+    ///
     /// # Errors
-    /// Always `Unimplemented`.
-    pub(super) async fn exec(&self, _: ExecRequest) -> Result<ExecResponse> {
-        Err(no_streaming("Exec", "; ExecSync answers (crictl exec -s)"))
-    }
-
-    /// # Errors
-    /// Always `Unimplemented`.
-    pub(super) async fn attach(&self, _: AttachRequest) -> Result<AttachResponse> {
-        Err(no_streaming("Attach", ""))
-    }
-
-    /// # Errors
-    /// Always `Unimplemented`.
-    pub(super) async fn port_forward(&self, _: PortForwardRequest) -> Result<PortForwardResponse> {
-        Err(no_streaming("PortForward", ""))
-    }
-}
-
-fn no_streaming(rpc: &str, instead: &str) -> Error {
-    Error::unimplemented(format!("{rpc}: there is no streaming server here{instead}"))
-}
-
-/// Ends and forgets the process of a command, by whatever way it is dropped: the
-/// caller may be gone.
-struct CleanUp<'a> {
-    sandboxer: &'a Arc<ResourceSlotSandboxer>,
-    container: String,
-    exec: String,
-}
-
-impl Drop for CleanUp<'_> {
-    fn drop(&mut self) {
-        let key = Cri::key(&self.container);
-        let Ok(container) = key.and_then(|key| self.sandboxer.container(&key)) else {
-            return;
+    /// `NotFound`; `FailedPrecondition` if the container does not run;
+    /// `InvalidArgument` without a command or a stream; `ResourceExhausted` if too
+    /// many URLs are waiting to be used.
+    pub(super) async fn exec(&self, request: ExecRequest) -> Result<ExecResponse> {
+        check_command(&request.cmd)?;
+        let streams = Streams {
+            stdin: request.stdin,
+            stdout: request.stdout,
+            stderr: request.stderr,
+            tty: request.tty,
         };
-        let exec = std::mem::take(&mut self.exec);
-        tokio::spawn(async move {
-            if let Err(e) = end(&container, &exec).await {
-                debug!("process {exec}: {e}");
-            }
+        check_streams(streams)?;
+        let container = self.container(&request.container_id)?;
+        check_running(&container, "exec in")?;
+        let command = request.cmd;
+        let handler = Box::new(move |session: Session| {
+            let run = async move {
+                let io = Io {
+                    stdin: session.stdin,
+                    stdout: session.stdout,
+                    stderr: session.stderr,
+                };
+                // The container may be gone since: then there was nothing to run it.
+                container.run(&command, io).await.map_or(NOT_RUN, exit_code)
+            };
+            Box::pin(run) as _
         });
+        let url = self
+            .streams
+            .exec(streams, handler)
+            .map_err(|e| refused(&e))?;
+        Ok(ExecResponse { url })
+    }
+
+    /// Gives out a URL at which the container's own streams are seen.
+    ///
+    /// # Errors
+    /// As [`Cri::exec`].
+    pub(super) async fn attach(&self, request: AttachRequest) -> Result<AttachResponse> {
+        let streams = Streams {
+            stdin: request.stdin,
+            stdout: request.stdout,
+            stderr: request.stderr,
+            tty: request.tty,
+        };
+        check_streams(streams)?;
+        let container = self.container(&request.container_id)?;
+        check_running(&container, "attach to")?;
+        let handler = Box::new(move |session: Session| {
+            let run = async move {
+                // The container may be gone since.
+                if let Ok(attachment) = container.attach() {
+                    show(&container, attachment, session).await;
+                }
+                0_u8
+            };
+            Box::pin(run) as _
+        });
+        let url = self
+            .streams
+            .attach(streams, handler)
+            .map_err(|e| refused(&e))?;
+        Ok(AttachResponse { url })
+    }
+
+    /// Gives out a URL at which every port echoes what it is sent.
+    ///
+    /// # Errors
+    /// `NotFound`; `FailedPrecondition` if the pod is not ready; `ResourceExhausted`
+    /// if too many URLs are waiting to be used.
+    pub(super) async fn port_forward(
+        &self,
+        request: PortForwardRequest,
+    ) -> Result<PortForwardResponse> {
+        let (key, sandbox) = self.pod(&request.pod_sandbox_id)?;
+        if sandbox.read_pod(|_, slot, _| slot.state)? != SandboxState::Ready {
+            return Err(Error::failed_precondition(format!(
+                "cannot forward ports of pod {}: it is not ready",
+                key.id()
+            )));
+        }
+        let url = self.streams.port_forward().map_err(|e| refused(&e))?;
+        Ok(PortForwardResponse { url })
     }
 }
 
-async fn end(container: &ResourceSlotContainer, exec: &str) -> Result<()> {
-    match container.kill(Some(exec), SIGKILL, false).await {
-        Err(e) if e.code() != Code::NotFound => return Err(e),
-        _ => {}
+/// The exit code of a command that could not be run, as of a shell's that is found
+/// and cannot be executed.
+const NOT_RUN: u8 = 126;
+
+fn exit_code(code: u32) -> u8 {
+    u8::try_from(code).unwrap_or(u8::MAX)
+}
+
+fn check_command(command: &[String]) -> Result<()> {
+    if command.is_empty() {
+        return Err(Error::invalid_argument("cmd: a command is needed"));
     }
-    container.delete(Some(exec)).await.map(drop)
+    Ok(())
+}
+
+/// CRI's rules for the streams of a request.
+fn check_streams(streams: Streams) -> Result<()> {
+    let Streams {
+        stdin,
+        stdout,
+        stderr,
+        tty,
+    } = streams;
+    if !(stdin || stdout || stderr) {
+        return Err(Error::invalid_argument(
+            "stdin, stdout, stderr: one of them must be true",
+        ));
+    }
+    if tty && stderr {
+        return Err(Error::invalid_argument(
+            "stderr true: a terminal (tty) has no standard error of its own; false is needed",
+        ));
+    }
+    Ok(())
+}
+
+fn refused(error: &StreamingError) -> Error {
+    match error {
+        StreamingError::TooMany(_) => Error::resource_exhausted(error.to_string()),
+        StreamingError::NoRandomness | StreamingError::Listen { .. } => {
+            Error::unavailable(error.to_string())
+        }
+    }
+}
+
+/// Shows a container's streams until it ends or the caller goes away.
+async fn show(container: &ResourceSlotContainer, mut attachment: Attachment, session: Session) {
+    use containerd_sandbox::Container as _;
+
+    let Session {
+        stdin,
+        mut stdout,
+        mut stderr,
+        resizes: _resizes,
+    } = session;
+    let write = async {
+        loop {
+            let (output, text) = match attachment.written.recv().await {
+                Ok(written) => written,
+                // What it was too slow for it does not see.
+                Err(RecvError::Lagged(_)) => continue,
+                Err(RecvError::Closed) => return,
+            };
+            let stream = match output {
+                Output::Stdout => &mut stdout,
+                Output::Stderr => &mut stderr,
+            };
+            if stream.write_all(&text).await.is_err() {
+                return;
+            }
+        }
+    };
+    let feed = async {
+        if let Some(own) = &mut attachment.stdin {
+            own.feed(stdin).await;
+        }
+        drop(attachment.stdin.take());
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = write => {}
+        () = feed => {}
+        _ = container.wait(None) => {}
+    }
+}
+
+/// An output that is kept, up to a limit.
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock())
+    }
+}
+
+impl AsyncWrite for Captured {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut kept = self.0.lock();
+        let room = MAX_OUTPUT.saturating_sub(kept.len());
+        kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }

@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 
 use super::id;
 use super::reference::{Reference, digest_of, is_id};
+use crate::simulate::lives::Pulls;
 use crate::store::Document;
 
 /// The smallest image and how much the others are larger at most, in bytes: from
@@ -43,7 +44,7 @@ pub(super) struct Image {
 }
 
 impl Image {
-    fn of(reference: &Reference) -> Self {
+    fn of(reference: &Reference, pulls: Pulls) -> Self {
         let id = digest_of(&format!("configuration of {}", reference.digest()));
         // The first hex digits of the id are as good as random.
         let seed = id
@@ -52,7 +53,7 @@ impl Image {
             .take(15)
             .fold(0, |n, digit| n << 4 | u64::from(digit & 0xf));
         Self {
-            size_bytes: MIN_SIZE + seed % SIZES,
+            size_bytes: pulls.size_bytes.unwrap_or(MIN_SIZE + seed % SIZES),
             repo_tags: reference.by_tag().into_iter().collect(),
             repo_digests: [reference.by_digest()].into(),
             id,
@@ -84,6 +85,7 @@ struct Content {
 #[derive(Debug)]
 pub(super) struct Images {
     document: Document,
+    pulls: Pulls,
     /// Who changes them, one after the other.
     changing: Mutex<()>,
     /// As they were acknowledged last.
@@ -95,13 +97,14 @@ impl Images {
     ///
     /// # Errors
     /// `Unavailable` if the file cannot be read or makes no sense.
-    pub(super) fn open(dir: &Path) -> Result<Self> {
+    pub(super) fn open(dir: &Path, pulls: Pulls) -> Result<Self> {
         let document = Document::images(dir);
         let content: Content = document.read()?.unwrap_or_default();
         let images = content.images.into_iter();
         let by_id = images.map(|image| (image.id.clone(), image)).collect();
         Ok(Self {
             document,
+            pulls,
             changing: Mutex::new(()),
             acknowledged: RwLock::new(Arc::new(by_id)),
         })
@@ -120,21 +123,26 @@ impl Images {
         find(&self.all(), named)
     }
 
-    /// Adds the image of a reference, unless it is there.
+    /// Adds the image of a reference, unless it is there, after the time that its size
+    /// takes.
     ///
     /// # Errors
     /// `InvalidArgument` for what is no reference; why it cannot be kept, and then
     /// nothing has changed.
     pub(super) async fn pull(&self, named: &str) -> Result<Image> {
-        let _changing = self.changing.lock().await;
-        let all = self.all();
         // An id that is known is as good as its names.
         if is_id(named)
-            && let Some(known) = find(&all, named)?
+            && let Some(known) = find(&self.all(), named)?
         {
             return Ok(known);
         }
-        let mut image = Image::of(&Reference::parse(named)?);
+        let mut image = Image::of(&Reference::parse(named)?, self.pulls);
+        let time = self.pulls.time(image.size_bytes);
+        if !time.is_zero() && !self.all().contains_key(&image.id) {
+            tokio::time::sleep(time).await;
+        }
+        let _changing = self.changing.lock().await;
+        let all = self.all();
         if let Some(known) = all.get(&image.id) {
             image.size_bytes = known.size_bytes;
             image.repo_tags.extend(known.repo_tags.iter().cloned());
@@ -211,7 +219,22 @@ mod tests {
     use containerd_sandbox::Code;
 
     fn open(dir: &tempfile::TempDir) -> Images {
-        Images::open(dir.path()).unwrap()
+        Images::open(dir.path(), Pulls::default()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pull_takes_as_long_as_its_size_and_rate_say_and_the_next_no_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let pulls = toml::from_str("size-bytes = 3000\nbytes-per-second = 1000").unwrap();
+        let images = Images::open(dir.path(), pulls).unwrap();
+        for (name, seconds) in [("busybox", 3), ("busybox", 0), ("nginx", 3)] {
+            let begun = tokio::time::Instant::now();
+            let pulled = images.pull(name).await.unwrap();
+            assert_eq!(
+                (pulled.size_bytes, begun.elapsed().as_secs()),
+                (3000, seconds)
+            );
+        }
     }
 
     #[tokio::test]
@@ -272,7 +295,9 @@ mod tests {
     fn a_file_that_makes_no_sense_stops_the_start() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("images.json"), "{}").unwrap();
-        let error = Images::open(dir.path()).unwrap_err().to_string();
+        let error = Images::open(dir.path(), Pulls::default())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("images.json"), "{error}");
     }
 }

@@ -22,7 +22,7 @@ mod find;
 mod id;
 mod image_service;
 mod images;
-mod logs;
+mod later;
 mod metrics;
 mod names;
 mod pods;
@@ -37,18 +37,20 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use containerd_sandbox::server::{MAX_GRPC_MESSAGE, Outcomes};
+use containerd_sandbox::server::{Calls, MAX_GRPC_MESSAGE, Outcomes};
 use containerd_sandbox::{DEFAULT_NAMESPACE, Result};
 use k8s_cri::v1::image_service_server::ImageServiceServer;
 use k8s_cri::v1::runtime_service_server::RuntimeServiceServer;
 use tonic::service::Routes;
 use tracing::info;
 
+use crate::door::streaming::StreamingServer;
 use crate::live::ResourceSlotSandboxer;
 use crate::slot::SandboxState;
 use address::Addresses;
 use events::Events;
 use images::Images;
+use later::Runtime;
 use names::Names;
 
 /// The containerd namespace that CRI's pods are in.
@@ -62,17 +64,44 @@ pub struct Cri {
     addresses: Addresses,
     images: Images,
     events: Arc<Events>,
+    streams: StreamingServer,
     outcomes: Outcomes,
+    calls: CriCalls,
+}
+
+/// What is counted of CRI's RPCs, the stream of events aside; off by default. Clones
+/// count together.
+#[derive(Debug, Clone, Default)]
+pub struct CriCalls {
+    /// Of `runtime.v1.RuntimeService`.
+    pub runtime: Calls,
+    /// Of `runtime.v1.ImageService`.
+    pub image: Calls,
+}
+
+impl CriCalls {
+    /// Counts all of them.
+    pub fn counting() -> Self {
+        Self {
+            runtime: Calls::counting("cri_runtime", service::runtime::METHODS),
+            image: Calls::counting("cri_image", service::image::METHODS),
+        }
+    }
 }
 
 impl Cri {
-    /// The services over a sandboxer whose files are in `dir`. Pods that nobody was
-    /// told of before a crash are dropped.
+    /// The services over a sandboxer whose files are in `dir`, with `streams` for
+    /// Exec, Attach and PortForward. Pods that nobody was told of before a crash are
+    /// dropped.
     ///
     /// # Errors
     /// If the images of `dir` cannot be read.
-    pub fn open(sandboxer: Arc<ResourceSlotSandboxer>, dir: &Path) -> Result<Self> {
-        let images = Images::open(dir)?;
+    pub fn open(
+        sandboxer: Arc<ResourceSlotSandboxer>,
+        dir: &Path,
+        streams: StreamingServer,
+    ) -> Result<Self> {
+        let images = Images::open(dir, sandboxer.pulls())?;
         let names = Arc::new(Names::default());
         let events = Arc::new(Events::default());
         sandboxer.watch_pods({
@@ -99,19 +128,30 @@ impl Cri {
             addresses: Addresses::after(last_address),
             images,
             events,
+            streams,
             outcomes: Outcomes::default(),
+            calls: CriCalls::default(),
         })
+    }
+
+    /// The same, with its RPCs counted.
+    #[must_use]
+    pub fn counted(mut self, calls: &CriCalls) -> Self {
+        self.calls = calls.clone();
+        self
     }
 
     /// As gRPC services.
     pub fn routes(self) -> Routes {
         let cri = Arc::new(self);
-        Routes::new(
-            RuntimeServiceServer::from_arc(Arc::clone(&cri))
-                .max_decoding_message_size(MAX_GRPC_MESSAGE)
-                .max_encoding_message_size(MAX_GRPC_MESSAGE),
-        )
-        .add_service(
+        let known = RuntimeServiceServer::from_arc(Arc::clone(&cri))
+            .max_decoding_message_size(MAX_GRPC_MESSAGE)
+            .max_encoding_message_size(MAX_GRPC_MESSAGE);
+        let runtime = Runtime {
+            known,
+            cri: Arc::clone(&cri),
+        };
+        Routes::new(runtime).add_service(
             ImageServiceServer::from_arc(cri)
                 .max_decoding_message_size(MAX_GRPC_MESSAGE)
                 .max_encoding_message_size(MAX_GRPC_MESSAGE),

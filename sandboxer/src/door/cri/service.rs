@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 
+use containerd_sandbox::Error;
 use futures::Stream;
 use k8s_cri::v1;
 use k8s_cri::v1::image_service_server::ImageService;
@@ -12,9 +13,19 @@ use super::Cri;
 
 macro_rules! rpcs {
     (
-        $service:ident { $($more:item)* }
+        $service:ident, counted in $calls:ident { $($more:item)* }
         $($rpc:ident($request:ident) -> $response:ident;)*
     ) => {
+        /// The RPCs' names and their places in the table.
+        pub(super) mod $calls {
+            pub(crate) const METHODS: &[&str] = &[$(stringify!($rpc)),*];
+
+            #[allow(non_camel_case_types)]
+            pub(super) enum Rpc {
+                $($rpc,)*
+            }
+        }
+
         #[async_trait]
         impl $service for Cri {
             $($more)*
@@ -23,7 +34,10 @@ macro_rules! rpcs {
                 &self,
                 request: Request<v1::$request>,
             ) -> Result<Response<v1::$response>, Status> {
-                match Cri::$rpc(self, request.into_inner()).await {
+                let call = self.calls.$calls.begin($calls::Rpc::$rpc as usize);
+                let reply = Cri::$rpc(self, request.into_inner()).await;
+                call.end(reply.as_ref().err().map(Error::code));
+                match reply {
                     Ok(reply) => Ok(Response::new(reply)),
                     Err(error) => {
                         let rpc = concat!(stringify!($service), ".", stringify!($rpc));
@@ -39,7 +53,7 @@ macro_rules! rpcs {
 /// A stream of container events.
 type EventStream = Pin<Box<dyn Stream<Item = Result<v1::ContainerEventResponse, Status>> + Send>>;
 
-rpcs! { RuntimeService {
+rpcs! { RuntimeService, counted in runtime {
         type GetContainerEventsStream = EventStream;
 
         async fn get_container_events(
@@ -79,7 +93,7 @@ rpcs! { RuntimeService {
     list_pod_sandbox_metrics(ListPodSandboxMetricsRequest) -> ListPodSandboxMetricsResponse;
 }
 
-rpcs! { ImageService {}
+rpcs! { ImageService, counted in image {}
     list_images(ListImagesRequest) -> ListImagesResponse;
     image_status(ImageStatusRequest) -> ImageStatusResponse;
     pull_image(PullImageRequest) -> PullImageResponse;

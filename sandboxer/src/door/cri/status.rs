@@ -7,9 +7,9 @@ use k8s_cri::v1::{
     PodSandbox, PodSandboxConfig, PodSandboxNetworkStatus, PodSandboxState, PodSandboxStatus,
 };
 
-use super::logs;
 use crate::live::Found;
-use crate::slot::{CriPod, KILLED, Process, ProcessState, SandboxState, Slot};
+use crate::simulate::logs;
+use crate::slot::{CriPod, KILLED, Process, ProcessState, SandboxState, Slot, user_id};
 use crate::time::Timestamp;
 
 /// How much sooner than its life says an end may have been recorded to have come by
@@ -170,7 +170,10 @@ fn user(found: Found<'_>) -> ContainerUser {
         supplemental_groups.sort_unstable();
         supplemental_groups.dedup();
         LinuxContainerUser {
-            uid: number(&context.run_as_user),
+            uid: match &context.run_as_user {
+                Some(uid) => uid.value,
+                None => i64::from(user_id(&context.run_as_username)),
+            },
             gid,
             supplemental_groups,
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use containerd_sandbox::{Code, Container as _, Result, Sandboxer as _};
+use containerd_sandbox::{Code, Result, Sandboxer as _};
 use futures::{FutureExt, StreamExt};
 use k8s_cri::v1::{
     ContainerConfig, ContainerEventResponse, ContainerMetadata, CreateContainerRequest,
@@ -12,6 +12,7 @@ use k8s_cri::v1::{
 };
 
 use super::Cri;
+use crate::door::streaming::{DEFAULT_LISTEN, StreamingServer};
 use crate::live::{ResourceSlotSandboxer, Settings};
 use crate::resource::OnInvalid;
 use crate::store::{Journal, Options, Sync, ViewMode, Views};
@@ -25,6 +26,8 @@ fn sandboxer(dir: &Path) -> Arc<ResourceSlotSandboxer> {
     let settings = Settings {
         on_invalid: OnInvalid::Reject,
         exit_delay: std::time::Duration::ZERO,
+        lives: Arc::default(),
+        unknown_command: 127,
         slowdown_percent: 0,
     };
     let views = Views::start(dir, ViewMode::WriteThrough).unwrap();
@@ -32,8 +35,9 @@ fn sandboxer(dir: &Path) -> Arc<ResourceSlotSandboxer> {
     Arc::new(ResourceSlotSandboxer::new(journal, views, slots, settings, None).unwrap())
 }
 
-fn open(dir: &Path) -> Cri {
-    Cri::open(sandboxer(dir), dir).unwrap()
+async fn open(dir: &Path) -> Cri {
+    let streams = StreamingServer::start(DEFAULT_LISTEN).await.unwrap();
+    Cri::open(sandboxer(dir), dir, streams).unwrap()
 }
 
 fn pod(name: &str) -> RunPodSandboxRequest {
@@ -112,7 +116,7 @@ async fn abandoned<T>(future: impl Future<Output = T>, polls: usize) -> bool {
 #[tokio::test]
 async fn a_pod_whose_caller_goes_away_leaves_nothing_and_frees_its_name() {
     let dir = tempfile::tempdir().unwrap();
-    let cri = open(dir.path());
+    let cri = open(dir.path()).await;
     // More and more steps, from waiting for the view to waiting for the start.
     for doublings in 0..14 {
         if !abandoned(cri.run_pod_sandbox(pod("web")), 1 << doublings).await {
@@ -128,7 +132,7 @@ async fn a_pod_whose_caller_goes_away_leaves_nothing_and_frees_its_name() {
 #[tokio::test]
 async fn a_pod_that_nobody_was_told_of_is_dropped_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
-    let cri = open(dir.path());
+    let cri = open(dir.path()).await;
     let kept = run(&cri, "kept").await.unwrap();
     let key = Cri::key("unanswered").unwrap();
     let unanswered = crate::slot::CriPod {
@@ -141,7 +145,7 @@ async fn a_pod_that_nobody_was_told_of_is_dropped_at_the_next_start() {
     cri.sandboxer.close().unwrap();
     drop(cri);
 
-    let cri = open(dir.path());
+    let cri = open(dir.path()).await;
     assert_eq!(cri.sandboxer.len(), 1);
     assert!(cri.pod(&kept).is_ok());
     run(&cri, "web").await.unwrap();
@@ -150,7 +154,7 @@ async fn a_pod_that_nobody_was_told_of_is_dropped_at_the_next_start() {
 #[tokio::test]
 async fn a_name_is_free_when_its_pod_goes_through_another_door() {
     let dir = tempfile::tempdir().unwrap();
-    let cri = open(dir.path());
+    let cri = open(dir.path()).await;
     let id = run(&cri, "web").await.unwrap();
     running_container(&cri, &id).await;
     let taken = run(&cri, "web").await.unwrap_err();
@@ -164,7 +168,7 @@ async fn a_name_is_free_when_its_pod_goes_through_another_door() {
 #[tokio::test]
 async fn pods_of_other_doors_are_not_found_here() {
     let dir = tempfile::tempdir().unwrap();
-    let cri = open(dir.path());
+    let cri = open(dir.path()).await;
     let key = Cri::key("containerds").unwrap();
     let options = containerd_sandbox::SandboxOptions::default();
     cri.sandboxer.create(&key, options).await.unwrap();
@@ -175,10 +179,19 @@ async fn pods_of_other_doors_are_not_found_here() {
     assert_eq!(cri.sandboxer.len(), 1);
 }
 
+async fn processes(cri: &Cri, container: &str) -> String {
+    let ps = ExecSyncRequest {
+        container_id: container.to_owned(),
+        cmd: vec!["ps".to_owned()],
+        timeout: 0,
+    };
+    String::from_utf8(cri.exec_sync(ps).await.unwrap().stdout).unwrap()
+}
+
 #[tokio::test]
 async fn a_command_whose_caller_goes_away_leaves_no_process() {
     let dir = tempfile::tempdir().unwrap();
-    let cri = open(dir.path());
+    let cri = open(dir.path()).await;
     let id = run(&cri, "web").await.unwrap();
     let container = running_container(&cri, &id).await;
     let sleep = ExecSyncRequest {
@@ -186,27 +199,20 @@ async fn a_command_whose_caller_goes_away_leaves_no_process() {
         cmd: vec!["sleep".to_owned(), "infinity".to_owned()],
         timeout: 0,
     };
-    let container = cri.container(&container).unwrap();
     {
         let mut exec = std::pin::pin!(cri.exec_sync(sleep));
-        while container.pids().unwrap().len() == 1 {
-            assert!(exec.as_mut().now_or_never().is_none());
-            tokio::task::yield_now().await;
-        }
+        assert!(exec.as_mut().now_or_never().is_none());
+        let listed = processes(&cri, &container).await;
+        assert!(listed.contains("sleep infinity"), "{listed}");
     }
-    let gone = async {
-        while container.pids().unwrap().len() > 1 {
-            tokio::task::yield_now().await;
-        }
-    };
-    let patience = std::time::Duration::from_secs(30);
-    tokio::time::timeout(patience, gone).await.unwrap();
+    let listed = processes(&cri, &container).await;
+    assert!(!listed.contains("sleep infinity"), "{listed}");
 }
 
 #[tokio::test]
 async fn a_reader_of_events_that_is_too_slow_is_cut_off() {
     let dir = tempfile::tempdir().unwrap();
-    let cri = open(dir.path());
+    let cri = open(dir.path()).await;
     let mut events = std::pin::pin!(cri.container_events());
     for _ in 0..300 {
         // Created, started, stopped, deleted.

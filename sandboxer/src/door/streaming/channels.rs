@@ -5,7 +5,9 @@ use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::{Mutex, mpsc};
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tracing::debug;
 
 use super::http::{Protocol, Socket};
@@ -107,7 +109,14 @@ async fn copy(sink: &Sink, channel: u8, mut from: DuplexStream) -> Result<(), Er
 /// Sends how it ended and closes the connection.
 async fn finish(sink: &Sink, code: Result<u8, Error>) -> Result<(), Error> {
     send(sink, ERROR, status::of_exit(code?).as_bytes()).await?;
-    sink.lock().await.close().await
+    let mut sink = sink.lock().await;
+    // Without a code clients take the end for a failure.
+    let normally = CloseFrame {
+        code: CloseCode::Normal,
+        reason: Utf8Bytes::default(),
+    };
+    sink.send(Message::Close(Some(normally))).await?;
+    sink.close().await
 }
 
 /// What comes from the client.

@@ -1,6 +1,6 @@
 //! The server behind the URLs that CRI's Exec, Attach and PortForward give out.
 //!
-//! A caller says what is to happen and gets a URL with a [token] that is good
+//! A caller says what is to happen and gets a URL with a token that is good
 //! for one connection within a minute. Whoever connects speaks WebSocket with
 //! the subprotocol `v5.channel.k8s.io` or `v4.channel.k8s.io` of Kubernetes, in
 //! which the first byte of each message names a channel. An exec or attach
@@ -10,8 +10,6 @@
 //! SPDY/3.1, which clients before WebSocket use, is not spoken: no kept library
 //! for it is known. Who asks for it gets an HTTP error that says so, and the
 //! token is still good.
-//!
-//! [token]: Tokens
 
 mod channels;
 mod forward;

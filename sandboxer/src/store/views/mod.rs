@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -112,6 +113,8 @@ fn view_dir(key: &Key) -> String {
 pub struct Views {
     mode: ViewMode,
     queue: Arc<Queue<Message>>,
+    /// Views that the thread knows to be still to be changed.
+    waiting: Arc<AtomicUsize>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -154,6 +157,7 @@ impl Views {
         rest: Duration,
     ) -> Result<Self, StoreError> {
         let worker = Worker::new(Root::open(dir, rest)?, window);
+        let waiting = worker.waiting();
         let queue = Arc::new(Queue::default());
         let fed = Arc::clone(&queue);
         let thread = thread::Builder::new()
@@ -163,6 +167,7 @@ impl Views {
         Ok(Self {
             mode,
             queue,
+            waiting,
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -190,6 +195,12 @@ impl Views {
             // Refused only when stopped: then the next start repairs it.
             let _ = self.queue.push(Message::Op(op, None));
         }
+    }
+
+    /// How many changes of views are still to be made: those that were just submitted, and
+    /// the views that are to be changed, be it again.
+    pub fn backlog(&self) -> usize {
+        self.queue.len() + self.waiting.load(Ordering::Relaxed)
     }
 
     /// Makes the directory agree with `slots`: missing and stale files are

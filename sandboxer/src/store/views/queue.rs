@@ -83,6 +83,11 @@ impl<T> Queue<T> {
         Ok(())
     }
 
+    /// How many items wait to be taken.
+    pub(super) fn len(&self) -> usize {
+        self.state.lock().items.len()
+    }
+
     /// Refuses further items.
     pub(super) fn close(&self) {
         self.state.lock().closed = true;

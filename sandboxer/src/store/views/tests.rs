@@ -75,7 +75,7 @@ fn slots(of: &[(&str, &[&str])]) -> HashMap<Key, Slot> {
                 bundle: String::new(),
                 info: info(2),
                 process: NewProcess::default(),
-                cri: None,
+                ..NewContainer::default()
             };
             slot.apply(Change::CreateContainer(new), at).unwrap();
         }

@@ -1,5 +1,7 @@
 //! The thread that does all view I/O.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
@@ -47,6 +49,8 @@ pub(super) struct Worker {
     retry_at: Option<Instant>,
     /// Whether the log knows that something fails.
     failing: bool,
+    /// How many views are still to be changed, for whoever looks.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Worker {
@@ -61,12 +65,24 @@ impl Worker {
             failed: Backlog::default(),
             retry_at: None,
             failing: false,
+            waiting: Arc::default(),
         }
+    }
+
+    /// How many views are still to be changed, kept up to date.
+    pub(super) fn waiting(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.waiting)
+    }
+
+    fn publish(&self) {
+        let waiting = self.fresh.len() + self.due.len() + self.failed.len();
+        self.waiting.store(waiting, Ordering::Relaxed);
     }
 
     /// Works until the queue is closed and nothing is left to do.
     pub(super) fn run(mut self, queue: &Queue<Message>) {
         loop {
+            self.publish();
             let taken = queue.take(self.wait());
             for message in taken.items {
                 self.handle(message);

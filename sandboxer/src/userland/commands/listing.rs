@@ -46,12 +46,12 @@ pub(super) fn ls(call: &mut Call<'_>) -> u8 {
                 .chain(shown)
                 .collect::<Vec<_>>()
         });
+        directories = all.collect();
         let tree = call.shell.world.tree();
         let is_directory = |shown: &String| {
             tree.find(&call.shell.path(shown))
                 .is_some_and(|node| node.is_directory())
         };
-        directories = all.collect();
         directories.retain(is_directory);
     }
     for directory in directories {

@@ -26,6 +26,7 @@ use futures::future::BoxFuture;
 use super::interpret::{Input, Interpreter, Outcome, Unwind, WriteError};
 use super::world::{FileError, Signal};
 use arguments::Arguments;
+pub(super) use script::duration;
 
 /// The longest line that is kept whole, in bytes.
 const MAX_LINE_BYTES: usize = 64 << 10;
@@ -327,6 +328,7 @@ static ENTRIES: &[Entry] = entries! {
     waiting "tee" streams::tee;
     plain "test" conditions::test;
     waiting "timeout" script::timeout;
+    waiting "top" processes::top;
     plain "touch" files::touch;
     waiting "tr" text::tr;
     own "trap" shell::trap;

@@ -1,6 +1,9 @@
 //! Commands on processes.
 
+use std::time::Duration;
+
 use super::Call;
+use crate::userland::interpret::Outcome;
 use crate::userland::world::Signal;
 
 pub(super) fn ps(call: &mut Call<'_>) -> u8 {
@@ -18,6 +21,30 @@ pub(super) fn ps(call: &mut Call<'_>) -> u8 {
         last.max(call.shell.pid) + 1
     ));
     0
+}
+
+/// How often `top` looks.
+const TOP_INTERVAL: Duration = Duration::from_secs(5);
+
+pub(super) async fn top(mut call: Call<'_>) -> Outcome {
+    let arguments = call.arguments_now("bHmn:d:").await?;
+    let mut left = match arguments.value('n').map(str::parse::<u64>) {
+        None => u64::MAX,
+        Some(Ok(times)) => times,
+        Some(Err(_)) => {
+            call.complain("invalid number of times").await;
+            return Ok(1);
+        }
+    };
+    while left > 0 {
+        ps(&mut call);
+        call.flush().await?;
+        left -= 1;
+        if left > 0 {
+            tokio::time::sleep(TOP_INTERVAL).await;
+        }
+    }
+    Ok(0)
 }
 
 pub(super) fn pgrep(call: &mut Call<'_>) -> u8 {

@@ -104,7 +104,7 @@ async fn from_input(
 
 /// Seconds, minutes, hours or days, with a fraction or not. What is longer than
 /// any duration is the longest one, and so is `infinity`.
-fn duration(text: &str) -> Option<Duration> {
+pub(in crate::userland) fn duration(text: &str) -> Option<Duration> {
     if matches!(text, "infinity" | "inf") {
         return Some(Duration::MAX);
     }

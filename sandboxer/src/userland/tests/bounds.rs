@@ -136,3 +136,41 @@ proptest! {
         });
     }
 }
+
+/// Every command with every letter as an option, on a directory and on a file.
+async fn every_command(begun: std::sync::mpsc::Sender<String>) {
+    let letters = ('a'..='z').chain(['A', 'E', 'F', 'R', 'S']);
+    for letter in letters {
+        let world = world();
+        for name in crate::userland::commands::names() {
+            let command = format!("{name} -{letter} /etc /etc/passwd");
+            begun.send(command.clone()).unwrap();
+            let argv = ["sh", "-c", command.as_str()];
+            let ran = run_with(&world, &argv, "y\n");
+            // What waits for ever may do so.
+            let _ = tokio::time::timeout(Duration::from_secs(10), ran).await;
+        }
+    }
+}
+
+#[test]
+fn no_command_blocks_the_thread_it_runs_on() {
+    let (sender, begun) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(every_command(sender));
+    });
+    let mut last = String::new();
+    loop {
+        match begun.recv_timeout(Duration::from_secs(60)) {
+            Ok(command) => last = command,
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("{last} blocks"),
+        }
+    }
+    assert_eq!(last, "yes -S /etc /etc/passwd");
+}

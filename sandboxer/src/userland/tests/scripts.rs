@@ -360,6 +360,12 @@ async fn commands_on_files() {
             0,
         ),
         (
+            "mkdir -p /tmp/a/b; touch /tmp/a/b/c; ls -R /tmp/a",
+            "/tmp/a:\nb\n\n/tmp/a/b:\nc\n",
+            "",
+            0,
+        ),
+        (
             "mkdir /tmp",
             "",
             "mkdir: can't create directory '/tmp': File exists\n",

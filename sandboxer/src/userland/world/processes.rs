@@ -78,7 +78,7 @@ impl Signal {
     }
 
     /// The exit code of what a signal ended.
-    pub(crate) fn exit_code(self) -> u8 {
+    pub fn exit_code(self) -> u8 {
         128 + self.0.min(127)
     }
 }

@@ -1,12 +1,13 @@
 //! The log files of containers, in the format of CRI: `time stream P|F text` a line.
 //!
-//! A file is made when its container starts, and is empty until something that is
-//! simulated writes to it. No descriptor is held meanwhile: whoever writes opens the
+//! A file is made when its container starts, and holds what the container's simulated
+//! command and life write. No descriptor is held meanwhile: whoever writes opens the
 //! file by [`open`] each time, so that a rotated one is found again by itself.
 //!
 //! Nothing outside of the pod's log directory is ever reached: below it no link is
 //! followed. The directory itself is kubelet's word and may lie behind links.
 
+use std::fmt::Write as _;
 use std::fs::{DirBuilder, File};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
@@ -16,6 +17,8 @@ use containerd_sandbox::{Error, Result, quoted};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::time::Timestamp;
+
 /// For whoever collects logs: the mode of directories that are missing.
 const DIR_MODE: u32 = 0o755;
 /// The mode of a log file, as containerd makes it.
@@ -23,9 +26,47 @@ const FILE_MODE: Mode = Mode::from_raw_mode(0o640);
 /// The longest path, in bytes: Linux's `PATH_MAX`, which counts the final NUL.
 const MAX_PATH_LEN: usize = 4095;
 
+/// The longest text of one line of the file, in bytes, as containerd cuts it: a longer
+/// one is several, all but the last marked as partial.
+const MAX_TEXT: usize = 16 << 10;
+
+/// Adds what a container has written, as lines of its log. What does not end in a
+/// newline is given as it is: whether it is a whole line, `ended` says.
+pub(crate) fn add(log: &mut Vec<u8>, at: Timestamp, stream: &str, text: &[u8], ended: bool) {
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let (line, is_whole) = match line.strip_suffix(b"\n") {
+            Some(line) => (line, true),
+            None => (line, ended),
+        };
+        let mut pieces = line.chunks(MAX_TEXT).peekable();
+        // An empty line is a line.
+        let mut next = Some(pieces.next().unwrap_or_default());
+        while let Some(piece) = next {
+            next = pieces.next();
+            let tag = if next.is_none() && is_whole { "F" } else { "P" };
+            log.extend_from_slice(format!("{at} {stream} {tag} ").as_bytes());
+            log.extend_from_slice(piece);
+            log.push(b'\n');
+        }
+    }
+}
+
+/// The lines that a container writes from one point of its running time to another,
+/// both in nanoseconds, at so many a second.
+pub(crate) fn lines(per_second: f64, from_ns: u64, to_ns: u64) -> String {
+    // Rates and running times are far below 2^52, and never negative.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let by = |ns: u64| (per_second * (ns as f64 / 1e9)) as u64;
+    (by(from_ns)..by(to_ns)).fold(String::new(), |mut lines, line| {
+        // A string takes all.
+        let _ = writeln!(lines, "simulated line {}", line + 1);
+        lines
+    })
+}
+
 /// # Errors
 /// `InvalidArgument` for a log directory that is not absolute.
-pub(super) fn check_directory(directory: &str) -> Result<()> {
+pub(crate) fn check_directory(directory: &str) -> Result<()> {
     let sound = directory.is_empty() || directory.starts_with('/');
     if !sound || directory.contains('\0') || directory.len() > MAX_PATH_LEN {
         return Err(Error::invalid_argument(format!(
@@ -38,7 +79,7 @@ pub(super) fn check_directory(directory: &str) -> Result<()> {
 
 /// # Errors
 /// `InvalidArgument` for a log path that leads out of the log directory.
-pub(super) fn check_path(path: &str) -> Result<()> {
+pub(crate) fn check_path(path: &str) -> Result<()> {
     let leads_down = Path::new(path)
         .components()
         .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
@@ -55,7 +96,7 @@ pub(super) fn check_path(path: &str) -> Result<()> {
 }
 
 /// The whole path of a container's log; empty if it has none.
-pub(super) fn shown(directory: &str, path: &str) -> String {
+pub(crate) fn shown(directory: &str, path: &str) -> String {
     if directory.is_empty() || path.is_empty() {
         return String::new();
     }
@@ -68,7 +109,7 @@ pub(super) fn shown(directory: &str, path: &str) -> String {
 /// # Errors
 /// `InvalidArgument` if something on the way is a link or not what it is to be;
 /// `ResourceExhausted` and `Unavailable` if the file system fails.
-pub(super) fn open(directory: &str, path: &str) -> Result<Option<File>> {
+pub(crate) fn open(directory: &str, path: &str) -> Result<Option<File>> {
     if directory.is_empty() || path.is_empty() {
         return Ok(None);
     }
@@ -143,6 +184,50 @@ mod tests {
     use std::fs;
     use std::io::Write;
     use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn added(text: &str, ended: bool) -> String {
+        let mut log = Vec::new();
+        add(
+            &mut log,
+            Timestamp::default(),
+            "stdout",
+            text.as_bytes(),
+            ended,
+        );
+        let time = "1970-01-01T00:00:00.000000000Z stdout ";
+        String::from_utf8(log).unwrap().replace(time, "")
+    }
+
+    #[test]
+    fn a_line_is_marked_as_whole_or_as_a_part_of_one() {
+        assert_eq!(added("a\n\nb\n", false), "F a\nF \nF b\n");
+        assert_eq!(added("a\nb", false), "F a\nP b\n");
+        assert_eq!(added("b", true), "F b\n");
+        assert_eq!(added("", true), "");
+        let long = "x".repeat(MAX_TEXT);
+        assert_eq!(
+            added(&format!("{long}y\n"), false),
+            format!("P {long}\nF y\n")
+        );
+        assert_eq!(added(&format!("{long}\n"), false), format!("F {long}\n"));
+    }
+
+    #[test]
+    fn lines_come_at_their_rate_however_late_they_are_asked_for() {
+        let second = 1_000_000_000;
+        assert_eq!(
+            lines(2.0, 0, second),
+            "simulated line 1\nsimulated line 2\n"
+        );
+        assert_eq!(lines(0.5, 0, second), "");
+        let pieces = [0, 7, 480_000_001, second - 1, 3 * second];
+        let all: String = pieces
+            .windows(2)
+            .map(|at| lines(3.7, at[0], at[1]))
+            .collect();
+        assert_eq!(all, lines(3.7, 0, 3 * second));
+        assert_eq!(all.lines().count(), 11);
+    }
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777

@@ -1,0 +1,247 @@
+//! The HTTP server.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
+
+use crate::format::Format;
+
+/// The most connections at once; more of them wait to be accepted.
+const MAX_CONNECTIONS: usize = 16;
+/// How long a client may take to send its request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection may last, however slowly its client reads: as long as the longest
+/// scrape timeout that is sensible. It serves one request.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the server rests when a connection cannot be accepted, as when it has no
+/// descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Why metrics cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[error("serve metrics on {address}: {source}")]
+pub struct ListenError {
+    /// The address that was stated.
+    pub address: SocketAddr,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+/// A server of one registry's metrics, which runs on a thread of its own until it is
+/// dropped. Scrapes are answered one after the other.
+#[derive(Debug)]
+pub struct MetricsServer {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl MetricsServer {
+    /// Serves a registry on an address; port 0 stands for any free one.
+    ///
+    /// # Errors
+    /// If the address cannot be listened on, or no thread be started.
+    pub fn start(
+        address: SocketAddr,
+        registry: impl Into<Arc<Registry>>,
+    ) -> Result<Self, ListenError> {
+        Self::listen(address, registry.into()).map_err(|source| ListenError { address, source })
+    }
+
+    fn listen(address: SocketAddr, registry: Arc<Registry>) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let serve = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = accept(listener, registry) => {}
+                    _ = stopped => {}
+                }
+            });
+        };
+        let thread = std::thread::Builder::new().name("metrics".to_owned());
+        Ok(Self {
+            address,
+            stop: Some(stop),
+            thread: Some(thread.spawn(serve)?),
+        })
+    }
+
+    /// The address that is listened on, with its port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for MetricsServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // Its panic would be about metrics; what they are of is not hurt.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, registry: Arc<Registry>) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+        return;
+    };
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        // The semaphore is never closed.
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let registry = Arc::clone(&registry);
+                connections.spawn(async move {
+                    let served = serve(stream, &registry);
+                    // A client that goes away or takes too long is its own affair.
+                    let _ = tokio::time::timeout(CONNECTION_TIMEOUT, served).await;
+                    drop(permit);
+                });
+            }
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve(stream: TcpStream, registry: &Registry) -> hyper::Result<()> {
+    let service = service_fn(|request: Request<hyper::body::Incoming>| {
+        let (head, _) = request.into_parts();
+        let answer = answer(registry, &head.method, head.uri.path(), &head.headers);
+        std::future::ready(Ok::<_, Infallible>(answer))
+    });
+    hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+}
+
+fn answer(registry: &Registry, method: &Method, path: &str, head: &HeaderMap) -> Response<String> {
+    if method != Method::GET || path != "/metrics" {
+        return plain(StatusCode::NOT_FOUND, "only GET /metrics is answered\n");
+    }
+    let accept = head.get_all(ACCEPT).iter();
+    let accept: Vec<&str> = accept.filter_map(|value| value.to_str().ok()).collect();
+    let format = Format::accepted(&accept.join(","));
+    match format.encode(registry) {
+        Ok(text) => {
+            let mut response = Response::new(text);
+            let kind = HeaderValue::from_static(format.content_type());
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+            response
+        }
+        Err(_) => plain(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the metrics cannot be written\n",
+        ),
+    }
+}
+
+fn plain(status: StatusCode, message: &str) -> Response<String> {
+    let mut response = Response::new(message.to_owned());
+    *response.status_mut() = status;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::metrics::counter::Counter;
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    fn server() -> MetricsServer {
+        let mut registry = Registry::default();
+        let pods = Counter::<u64>::default();
+        pods.inc_by(3);
+        registry.register("pods", "Pods", pods);
+        MetricsServer::start(SocketAddr::from(([127, 0, 0, 1], 0)), registry).unwrap()
+    }
+
+    fn asked(server: &MetricsServer, request: &str) -> String {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        write!(stream, "{request}\r\nHost: here\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[test]
+    fn metrics_come_in_the_format_that_is_asked_for() {
+        let server = server();
+        let classic = asked(&server, "GET /metrics HTTP/1.1");
+        assert!(classic.starts_with("HTTP/1.1 200"), "{classic}");
+        assert!(classic.contains("text/plain; version=0.0.4"), "{classic}");
+        assert!(
+            classic.ends_with("# TYPE pods_total counter\npods_total 3\n"),
+            "{classic}"
+        );
+        let accept = "GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text";
+        let open = asked(&server, accept);
+        assert!(open.contains("openmetrics-text; version=1.0.0"), "{open}");
+        assert!(
+            open.ends_with("# TYPE pods counter\npods_total 3\n# EOF\n"),
+            "{open}"
+        );
+    }
+
+    #[test]
+    fn anything_else_is_not_found() {
+        let server = server();
+        for request in [
+            "GET / HTTP/1.1",
+            "POST /metrics HTTP/1.1",
+            "GET /metrics/ HTTP/1.1",
+        ] {
+            let answer = asked(&server, request);
+            assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+        }
+        assert!(asked(&server, "GET /metrics?x=1 HTTP/1.1").starts_with("HTTP/1.1 200"));
+    }
+
+    #[test]
+    fn silent_clients_hold_nobody_up_for_long_and_dropping_it_ends_them() {
+        let server = server();
+        let silent: Vec<_> = (1..MAX_CONNECTIONS)
+            .map(|_| TcpStream::connect(server.address()).unwrap())
+            .collect();
+        assert!(asked(&server, "GET /metrics HTTP/1.1").starts_with("HTTP/1.1 200"));
+        drop(server);
+        for mut stream in silent {
+            // Closed or reset, but no longer open.
+            assert!(matches!(stream.read(&mut [0]), Ok(0) | Err(_)));
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_taken_is_named() {
+        let server = server();
+        let error = MetricsServer::start(server.address(), Registry::default()).unwrap_err();
+        let address = server.address().to_string();
+        assert!(error.to_string().contains(&address), "{error}");
+    }
+}

@@ -1,0 +1,21 @@
+//! Who is told how a run goes on.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use exposition::PushUrl;
+
+/// Who is told how a run goes on.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Metrics")]
+pub struct MetricsArgs {
+    /// Answer GET /metrics for Prometheus here while it runs: an address and port such as
+    /// 127.0.0.1:9465, 0 for any free one.
+    #[arg(long, env = "LOADGEN_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Send metrics to a Prometheus Pushgateway every 5 s and in the end, as in
+    /// http://127.0.0.1:9091; a path such as /metrics/job/NAME names another group than
+    /// /metrics/job/loadgen.
+    #[arg(long, env = "LOADGEN_PUSH", value_name = "URL")]
+    pub push: Option<PushUrl>,
+}

@@ -1,0 +1,102 @@
+//! The thread that appends to log files: the disk may take its time.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use containerd_sandbox::Result;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::PollSender;
+use tracing::warn;
+
+use super::console::Log;
+use crate::simulate::logs;
+
+/// How many writes wait for the disk before their writers have to.
+const WAITING_WRITES: usize = 1024;
+/// How long the end of a container waits for its log at most.
+const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+/// How often a failure, which may be that of every write, is logged.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Lines for a log.
+pub(super) struct Chunk {
+    pub(super) log: Log,
+    pub(super) lines: Vec<u8>,
+}
+
+/// What the thread is asked for.
+pub(super) enum Request {
+    Append(Chunk),
+    /// To say when all that was asked for before is done.
+    Tell(oneshot::Sender<()>),
+}
+
+/// Appends to logs, one after the other.
+#[derive(Debug, Clone)]
+pub(super) struct Appender(mpsc::Sender<Request>);
+
+impl Appender {
+    /// Starts the thread. It ends with its last handle.
+    ///
+    /// # Errors
+    /// If the system has no thread left.
+    pub(super) fn start() -> std::io::Result<Self> {
+        let (sender, receiver) = mpsc::channel(WAITING_WRITES);
+        std::thread::Builder::new()
+            .name("logs".to_owned())
+            .spawn(move || append_all(receiver))?;
+        Ok(Self(sender))
+    }
+
+    pub(super) fn sender(&self) -> PollSender<Request> {
+        PollSender::new(self.0.clone())
+    }
+
+    /// Appends, unless too much is waiting.
+    pub(super) fn try_append(&self, chunk: Chunk) {
+        // A log that is too slow misses lines rather than holding up what writes them.
+        let _ = self.0.try_send(Request::Append(chunk));
+    }
+
+    /// Waits until all that was appended is in the files, or the disk takes too long.
+    pub(super) async fn flush(&self) {
+        let (sender, told) = oneshot::channel();
+        let flushed = async {
+            if self.0.send(Request::Tell(sender)).await.is_ok() {
+                let _ = told.await;
+            }
+        };
+        let _ = tokio::time::timeout(FLUSH_LIMIT, flushed).await;
+    }
+}
+
+fn append_all(mut requests: mpsc::Receiver<Request>) {
+    let mut told: Option<Instant> = None;
+    while let Some(request) = requests.blocking_recv() {
+        let chunk = match request {
+            Request::Append(chunk) => chunk,
+            Request::Tell(sender) => {
+                // Whoever asked may have given up.
+                let _ = sender.send(());
+                continue;
+            }
+        };
+        if let Err(e) = append(&chunk)
+            && told.is_none_or(|at| at.elapsed() > PAUSE)
+        {
+            warn!("lines of a log are lost: {e}");
+            told = Some(Instant::now());
+        }
+    }
+}
+
+fn append(chunk: &Chunk) -> Result<()> {
+    let Log { directory, path } = &chunk.log;
+    if let Some(mut file) = logs::open(directory, path)? {
+        file.write_all(&chunk.lines).map_err(|e| {
+            let at = logs::shown(directory, path);
+            containerd_sandbox::Error::unavailable(format!("log {at:?}: {e}"))
+        })?;
+    }
+    Ok(())
+}

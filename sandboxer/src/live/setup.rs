@@ -1,0 +1,340 @@
+//! What the commands of a container are told of it: made of its OCI spec, or of what
+//! CRI said of it and its pod.
+
+use std::fmt::Write;
+use std::time::SystemTime;
+
+use containerd_sandbox::{Error, MAX_CONFIG_BYTES, Result};
+use k8s_cri::v1::security_profile::ProfileType;
+use k8s_cri::v1::{
+    ContainerConfig, DnsConfig, LinuxContainerSecurityContext, NamespaceMode, PodSandboxConfig,
+};
+use oci_spec::runtime::{LinuxSeccompAction, Spec};
+
+use crate::slot::{PodHints, user_id};
+use crate::userland::{Capabilities, CapabilitySet, Mount, Seccomp, Setup, User};
+
+/// Where programs are looked for if nothing else is stated, as containerd has it.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What a container may do if nothing else is stated: containerd's list.
+const DEFAULT_CAPABILITIES: [&str; 14] = [
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FSETID",
+    "FOWNER",
+    "MKNOD",
+    "NET_RAW",
+    "SETGID",
+    "SETUID",
+    "SETFCAP",
+    "SETPCAP",
+    "NET_BIND_SERVICE",
+    "SYS_CHROOT",
+    "KILL",
+    "AUDIT_WRITE",
+];
+
+/// Every capability of Linux 6: the first 41 bits.
+const ALL_CAPABILITIES: CapabilitySet = CapabilitySet((1 << 41) - 1);
+
+fn name_of(uid: u32) -> String {
+    match uid {
+        0 => "root".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn mount(source: &str, target: &str, kind: &str, options: &[&str]) -> Mount {
+    Mount {
+        source: source.to_owned(),
+        target: target.to_owned(),
+        kind: kind.to_owned(),
+        options: options.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn root(is_read_only: bool) -> Mount {
+    let access = if is_read_only { "ro" } else { "rw" };
+    mount("overlay", "/", "overlay", &[access, "relatime"])
+}
+
+/// A set of capabilities as a user's processes have it: all but root's lose what is
+/// not ambient when they start a program, capabilities(7).
+fn capabilities(bounding: CapabilitySet, ambient: CapabilitySet, uid: u32) -> Capabilities {
+    let effective = if uid == 0 { bounding } else { ambient };
+    Capabilities {
+        effective,
+        permitted: effective,
+        bounding,
+        inheritable: ambient,
+        ambient,
+    }
+}
+
+/// The container that a bundle's `config.json` describes, in a pod with these hints.
+///
+/// # Errors
+/// `Unavailable` if there is none that can be read.
+pub(super) fn of_bundle(bundle: &str, hints: Option<&PodHints>) -> Result<Setup> {
+    let path = std::path::Path::new(bundle).join("config.json");
+    let failed = |e: &dyn std::fmt::Display| Error::unavailable(format!("{}: {e}", path.display()));
+    let size = std::fs::metadata(&path).map_err(|e| failed(&e))?.len();
+    if size > MAX_CONFIG_BYTES {
+        return Err(failed(&format!("{size} bytes, too many")));
+    }
+    let text = std::fs::read(&path).map_err(|e| failed(&e))?;
+    let spec = serde_json::from_slice(&text).map_err(|e| failed(&e))?;
+    Ok(of_spec(&spec, hints))
+}
+
+fn of_spec(spec: &Spec, hints: Option<&PodHints>) -> Setup {
+    let process = spec.process().as_ref();
+    let user = process.map(oci_spec::runtime::Process::user);
+    let uid = user.map_or(0, oci_spec::runtime::User::uid);
+    let environment: Vec<(String, String)> = process
+        .and_then(|process| process.env().as_ref())
+        .into_iter()
+        .flatten()
+        .filter_map(|variable| variable.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let named = environment.iter().find(|(name, _)| name == "HOSTNAME");
+    let hostname = spec.hostname().clone().filter(|name| !name.is_empty());
+    let hostname = hostname
+        .or_else(|| hints.map(|hints| hints.hostname.clone()))
+        .filter(|name| !name.is_empty())
+        .or_else(|| named.map(|(_, value)| value.clone()));
+    let linux = spec.linux().as_ref();
+    let seccomp = linux.and_then(|linux| linux.seccomp().as_ref());
+    let is_filtered = seccomp.is_some_and(|seccomp| {
+        seccomp.default_action() != LinuxSeccompAction::ScmpActAllow || seccomp.syscalls().is_some()
+    });
+    let mut sysctls: Vec<(String, String)> = hints
+        .iter()
+        .flat_map(|hints| &hints.sysctls)
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    if let Some(own) = linux.and_then(|linux| linux.sysctl().as_ref()) {
+        sysctls.extend(
+            own.iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
+    }
+    let is_read_only = spec
+        .root()
+        .as_ref()
+        .and_then(oci_spec::runtime::Root::readonly)
+        .unwrap_or(false);
+    let declared = spec.mounts().iter().flatten().map(|declared| Mount {
+        source: declared
+            .source()
+            .as_ref()
+            .map(|source| source.display().to_string())
+            .unwrap_or_default(),
+        target: declared.destination().display().to_string(),
+        kind: declared.typ().clone().unwrap_or_default(),
+        options: declared.options().clone().unwrap_or_default(),
+    });
+    Setup {
+        hostname: hostname.unwrap_or_else(|| "localhost".to_owned()),
+        environment: if environment.is_empty() {
+            vec![("PATH".to_owned(), PATH.to_owned())]
+        } else {
+            environment
+        },
+        working_directory: process
+            .map(|process| process.cwd().display().to_string())
+            .filter(|cwd| !cwd.is_empty())
+            .unwrap_or_else(|| "/".to_owned()),
+        user: User {
+            uid,
+            gid: user.map_or(0, oci_spec::runtime::User::gid),
+            groups: user
+                .and_then(|user| user.additional_gids().clone())
+                .unwrap_or_default(),
+            name: name_of(uid),
+        },
+        capabilities: of_process(process, uid),
+        no_new_privileges: process
+            .and_then(oci_spec::runtime::Process::no_new_privileges)
+            .unwrap_or(false),
+        seccomp: if is_filtered {
+            Seccomp::Filter
+        } else {
+            Seccomp::Disabled
+        },
+        sysctls,
+        mounts: std::iter::once(root(is_read_only))
+            .chain(declared)
+            .collect(),
+        command: process
+            .and_then(|process| process.args().clone())
+            .unwrap_or_default(),
+        now: SystemTime::now(),
+        ..Setup::default()
+    }
+}
+
+fn of_process(process: Option<&oci_spec::runtime::Process>, uid: u32) -> Capabilities {
+    let stated = process.and_then(|process| process.capabilities().as_ref());
+    let Some(stated) = stated else {
+        return Capabilities::default();
+    };
+    let set = |names: &Option<std::collections::HashSet<oci_spec::runtime::Capability>>| {
+        let names = names.iter().flatten();
+        CapabilitySet::from_names(names.map(ToString::to_string))
+    };
+    let ambient = set(stated.ambient());
+    let (effective, permitted) = match uid {
+        0 => (set(stated.effective()), set(stated.permitted())),
+        _ => (ambient, ambient),
+    };
+    Capabilities {
+        effective,
+        permitted,
+        bounding: set(stated.bounding()),
+        inheritable: set(stated.inheritable()),
+        ambient,
+    }
+}
+
+/// The command of a container: its own, or arguments that are one for an image that
+/// has no command itself.
+pub(super) fn command_of_cri(config: &ContainerConfig) -> Vec<String> {
+    config.command.iter().chain(&config.args).cloned().collect()
+}
+
+/// The container that CRI described.
+pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, config: &ContainerConfig) -> Setup {
+    let linux = config.linux.as_ref();
+    let context = linux.and_then(|linux| linux.security_context.clone());
+    let context = context.unwrap_or_default();
+    let pod_linux = pod.linux.as_ref();
+    let pod_context = pod_linux.and_then(|linux| linux.security_context.as_ref());
+    let user = context.run_as_user.as_ref();
+    let user = user.or(pod_context.and_then(|pod| pod.run_as_user.as_ref()));
+    let group = context.run_as_group.as_ref();
+    let group = group.or(pod_context.and_then(|pod| pod.run_as_group.as_ref()));
+    let id = |stated: Option<&k8s_cri::v1::Int64Value>| {
+        stated.map_or(0, |id| u32::try_from(id.value).unwrap_or(u32::MAX))
+    };
+    let uid = match context.run_as_username.as_str() {
+        "" => id(user),
+        name => user_id(name),
+    };
+    let hostname = hostname(pod);
+    let mut environment = vec![
+        ("PATH".to_owned(), PATH.to_owned()),
+        ("HOSTNAME".to_owned(), hostname.clone()),
+    ];
+    let stated = config.envs.iter();
+    environment.extend(stated.map(|variable| (variable.key.clone(), variable.value.clone())));
+    let mounts = config.mounts.iter().map(|declared| {
+        let access = if declared.readonly { "ro" } else { "rw" };
+        let (source, target) = (&declared.host_path, &declared.container_path);
+        mount(source, target, "ext4", &["rbind", access])
+    });
+    let read_only = context.readonly_paths.iter();
+    let mounts = mounts.chain(read_only.map(|path| mount(path, path, "none", &["ro", "rbind"])));
+    let is_on_host = pod_context
+        .and_then(|context| context.namespace_options.as_ref())
+        .is_some_and(|options| options.network() == NamespaceMode::Node);
+    let mut files = Vec::new();
+    if let Some(dns) = &pod.dns_config {
+        files.push(("/etc/resolv.conf".to_owned(), resolv_conf(dns).into_bytes()));
+    }
+    if !is_on_host && !address.is_empty() {
+        let hosts = format!("127.0.0.1\tlocalhost\n::1\tlocalhost\n{address}\t{hostname}\n");
+        files.push(("/etc/hosts".to_owned(), hosts.into_bytes()));
+    }
+    let sysctls = pod_linux.iter().flat_map(|linux| &linux.sysctls);
+    Setup {
+        hostname,
+        environment,
+        working_directory: match config.working_dir.as_str() {
+            "" => "/".to_owned(),
+            directory => directory.to_owned(),
+        },
+        user: User {
+            uid,
+            gid: id(group),
+            groups: context
+                .supplemental_groups
+                .iter()
+                .filter_map(|gid| u32::try_from(*gid).ok())
+                .collect(),
+            name: match context.run_as_username.as_str() {
+                "" => name_of(uid),
+                name => name.to_owned(),
+            },
+        },
+        capabilities: of_context(&context, uid),
+        no_new_privileges: context.no_new_privs,
+        seccomp: match &context.seccomp {
+            Some(profile)
+                if !context.privileged && profile.profile_type() != ProfileType::Unconfined =>
+            {
+                Seccomp::Filter
+            }
+            _ => Seccomp::Disabled,
+        },
+        sysctls: sysctls
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+        mounts: std::iter::once(root(context.readonly_rootfs))
+            .chain(mounts)
+            .collect(),
+        files,
+        command: command_of_cri(config),
+        now: SystemTime::now(),
+        ..Setup::default()
+    }
+}
+
+/// The host name of a pod; that of one that states none is its name.
+fn hostname(pod: &PodSandboxConfig) -> String {
+    let name = pod.metadata.as_ref().map(|metadata| &metadata.name);
+    match (pod.hostname.as_str(), name) {
+        ("", Some(name)) => name.clone(),
+        (hostname, _) => hostname.to_owned(),
+    }
+}
+
+fn of_context(context: &LinuxContainerSecurityContext, uid: u32) -> Capabilities {
+    if context.privileged {
+        return capabilities(ALL_CAPABILITIES, CapabilitySet::default(), uid);
+    }
+    let default = CapabilitySet::from_names(DEFAULT_CAPABILITIES);
+    let Some(stated) = &context.capabilities else {
+        return capabilities(default, CapabilitySet::default(), uid);
+    };
+    let all = |names: &[String]| names.iter().any(|name| name.eq_ignore_ascii_case("ALL"));
+    let named = |names: &[String]| CapabilitySet::from_names(names).0;
+    // First what is dropped with all, then what is added, then what is dropped by name.
+    let mut set = default.0;
+    if all(&stated.drop_capabilities) {
+        set = 0;
+    }
+    if all(&stated.add_capabilities) {
+        set = ALL_CAPABILITIES.0;
+    }
+    set = (set | named(&stated.add_capabilities)) & !named(&stated.drop_capabilities);
+    let ambient = CapabilitySet(named(&stated.add_ambient_capabilities));
+    capabilities(CapabilitySet(set | ambient.0), ambient, uid)
+}
+
+/// resolv.conf(5)
+fn resolv_conf(dns: &DnsConfig) -> String {
+    let mut text = String::new();
+    for server in &dns.servers {
+        let _ = writeln!(text, "nameserver {server}");
+    }
+    if !dns.searches.is_empty() {
+        let _ = writeln!(text, "search {}", dns.searches.join(" "));
+    }
+    if !dns.options.is_empty() {
+        let _ = writeln!(text, "options {}", dns.options.join(" "));
+    }
+    text
+}

@@ -1,0 +1,175 @@
+//! Calls that are made to fail.
+
+use containerd_sandbox::{Code, Error, Result};
+use serde::Deserialize;
+
+use super::random::Random;
+
+/// What would be right, for messages.
+pub(crate) const RIGHT: &str = "the name of a gRPC code such as unavailable, alone or after first N, nth N, every N or \
+     share S (0 to 1)";
+
+/// The calls that can be made to fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Call {
+    /// A pod's sandbox is created.
+    CreatePod,
+    /// It is started.
+    StartPod,
+    /// A container is created.
+    CreateContainer,
+    /// It is started.
+    StartContainer,
+}
+
+impl Call {
+    /// Every one, in the order of their numbers.
+    pub(crate) const COUNT: usize = 4;
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::CreatePod => "creation of a pod",
+            Self::StartPod => "start of a pod",
+            Self::CreateContainer => "creation of a container",
+            Self::StartContainer => "start of a container",
+        }
+    }
+}
+
+/// Which calls of a kind fail.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum When {
+    Always,
+    First(u64),
+    Nth(u64),
+    Every(u64),
+    Share(f64),
+}
+
+/// Which calls of a kind fail, and with which code.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Failure {
+    when: When,
+    code: Code,
+}
+
+impl Failure {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let number = |text: &str| text.parse::<u64>().ok().filter(|number| *number > 0);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let (when, code) = match words[..] {
+            [code] => (When::Always, code),
+            ["first", n, code] => (When::First(number(n)?), code),
+            ["nth", n, code] => (When::Nth(number(n)?), code),
+            ["every", n, code] => (When::Every(number(n)?), code),
+            ["share", share, code] => {
+                let share: f64 = share.parse().ok()?;
+                let sound = (0.0..=1.0).contains(&share);
+                (sound.then_some(When::Share(share))?, code)
+            }
+            _ => return None,
+        };
+        let code = code_of(code)?;
+        Some(Self { when, code })
+    }
+
+    /// Fails if this call, the `nth` of its kind from 1 on, is to.
+    ///
+    /// # Errors
+    /// The stated code.
+    pub(crate) fn check(&self, call: Call, nth: u64, random: &mut Random) -> Result<()> {
+        let fails = match self.when {
+            When::Always => true,
+            When::First(n) => nth <= n,
+            When::Nth(n) => nth == n,
+            When::Every(n) => nth.is_multiple_of(n),
+            When::Share(share) => random.unit() < share,
+        };
+        if !fails {
+            return Ok(());
+        }
+        Err(Error::new(
+            self.code,
+            format!("simulated: this {} was to fail", call.words()),
+        ))
+    }
+}
+
+/// A code by its name in gRPC, in any case and with or without underscores and hyphens.
+fn code_of(name: &str) -> Option<Code> {
+    let name: String = name
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    Some(match name.as_str() {
+        "cancelled" => Code::Cancelled,
+        "unknown" => Code::Unknown,
+        "invalidargument" => Code::InvalidArgument,
+        "deadlineexceeded" => Code::DeadlineExceeded,
+        "notfound" => Code::NotFound,
+        "alreadyexists" => Code::AlreadyExists,
+        "permissiondenied" => Code::PermissionDenied,
+        "resourceexhausted" => Code::ResourceExhausted,
+        "failedprecondition" => Code::FailedPrecondition,
+        "aborted" => Code::Aborted,
+        "unimplemented" => Code::Unimplemented,
+        "internal" => Code::Internal,
+        "unavailable" => Code::Unavailable,
+        "dataloss" => Code::DataLoss,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failing(text: &str, calls: u64) -> Vec<u64> {
+        let failure = Failure::parse(text).unwrap();
+        let fails = |nth: &u64| {
+            let mut random = Random::of(5, &[&nth.to_string()]);
+            let checked = failure.check(Call::StartContainer, *nth, &mut random);
+            checked.is_err()
+        };
+        (1..=calls).filter(fails).collect()
+    }
+
+    #[test]
+    fn the_calls_that_were_stated_fail() {
+        assert_eq!(failing("unavailable", 3), [1, 2, 3]);
+        assert_eq!(failing("first 2 internal", 4), [1, 2]);
+        assert_eq!(failing("nth 3 Internal", 4), [3]);
+        assert_eq!(failing("every 2 DEADLINE_EXCEEDED", 5), [2, 4]);
+        let share = failing("share 0.25 not-found", 4000).len();
+        assert!((900..1100).contains(&share), "{share}");
+        assert_eq!(
+            failing("share 0.25 aborted", 99),
+            failing("share 0.25 aborted", 99)
+        );
+    }
+
+    #[test]
+    fn a_failure_has_its_code_and_says_that_it_is_simulated() {
+        let failure = Failure::parse("resource_exhausted").unwrap();
+        let mut random = Random::of(1, &[]);
+        let error = failure.check(Call::CreatePod, 1, &mut random).unwrap_err();
+        assert_eq!(error.code(), Code::ResourceExhausted);
+        assert!(error.to_string().contains("simulated"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_failure_is_refused() {
+        for wrong in [
+            "",
+            "ok",
+            "first 0 internal",
+            "every x internal",
+            "share 2 internal",
+            "2 internal",
+        ] {
+            assert_eq!(Failure::parse(wrong), None, "{wrong}");
+        }
+    }
+}

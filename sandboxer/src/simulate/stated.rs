@@ -1,0 +1,152 @@
+//! What annotations say of how pods and containers live.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use containerd_sandbox::{Error, Result, quoted};
+
+/// What the annotations' names begin with.
+pub(crate) const PREFIX: &str = "resource-slot.kuasar.io/";
+
+/// What can be said of a container, by itself or by its pod for all of them.
+const OF_CONTAINERS: [&str; 13] = [
+    "cpu",
+    "exec-code",
+    "exec-output",
+    "exit-after",
+    "exit-code",
+    "exit-jitter",
+    "fail-create",
+    "fail-start",
+    "log-lines-per-second",
+    "memory",
+    "oom",
+    "start-delay",
+    "start-jitter",
+];
+
+/// What can be said of a pod itself.
+const OF_PODS: [&str; 4] = [
+    "fail-pod-create",
+    "fail-pod-start",
+    "pod-start-delay",
+    "pod-start-jitter",
+];
+
+/// What was said, by name without the prefix.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Stated(BTreeMap<String, String>);
+
+impl Stated {
+    /// What annotations say; others than ours say nothing.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for one of ours that is not known.
+    pub(crate) fn of<'a>(
+        annotations: impl IntoIterator<Item = (&'a String, &'a String)>,
+    ) -> Result<Self> {
+        let mut stated = Self::default();
+        for (key, value) in annotations {
+            if let Some(name) = key.strip_prefix(PREFIX) {
+                stated.add(name, value)?;
+            }
+        }
+        Ok(stated)
+    }
+
+    /// Adds one thing, or says it anew.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a name that is not known.
+    pub(crate) fn add(&mut self, name: &str, value: &str) -> Result<()> {
+        if !OF_CONTAINERS.contains(&name) && !OF_PODS.contains(&name) {
+            return Err(Error::invalid_argument(format!(
+                "annotation {}: not known; {PREFIX} may be followed by {} or {}",
+                quoted(&format!("{PREFIX}{name}")),
+                OF_CONTAINERS.join(", "),
+                OF_PODS.join(", "),
+            )));
+        }
+        self.0.insert(name.to_owned(), value.to_owned());
+        Ok(())
+    }
+
+    /// With what `other` says, which is nearer.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn says(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// A value, as `read` understands it.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, naming the annotation, its value and what would be right.
+    pub(crate) fn get<T>(
+        &self,
+        name: &str,
+        right: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let Some(text) = self.0.get(name) else {
+            return Ok(None);
+        };
+        match read(text) {
+            Some(value) => Ok(Some(value)),
+            None => Err(Error::invalid_argument(format!(
+                "annotation {PREFIX}{name} {}: {right} is needed",
+                quoted(text)
+            ))),
+        }
+    }
+
+    /// The same for what reads itself.
+    ///
+    /// # Errors
+    /// As [`Stated::get`].
+    pub(crate) fn parsed<T: FromStr>(&self, name: &str, right: &str) -> Result<Option<T>> {
+        self.get(name, right, |text| text.parse().ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stated(annotations: &[(&str, &str)]) -> Result<Stated> {
+        let owned = annotations
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        Stated::of(&owned.collect::<BTreeMap<_, _>>())
+    }
+
+    #[test]
+    fn what_is_nearer_is_heard() {
+        let pod = stated(&[
+            ("resource-slot.kuasar.io/exit-code", "1"),
+            ("resource-slot.kuasar.io/oom", "true"),
+            ("example.com/oom", "maybe"),
+        ]);
+        let own = stated(&[("resource-slot.kuasar.io/exit-code", "2")]);
+        let all = pod.unwrap().and(own.unwrap());
+        assert_eq!(all.parsed("exit-code", "a number"), Ok(Some(2)));
+        assert_eq!(all.parsed("oom", "true or false"), Ok(Some(true)));
+    }
+
+    #[test]
+    fn a_name_that_is_not_known_is_refused_with_those_that_are() {
+        let error = stated(&[("resource-slot.kuasar.io/exit-afer", "1s")]).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("exit-afer") && error.contains("exit-after"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,255 @@
+//! Commands that only wait: they need no shell to be simulated, and most containers
+//! that have nothing to do run one of them.
+
+use std::time::Duration;
+
+use super::commands::duration;
+use super::limits::Limits;
+use super::syntax::{List, Part, Pipeline, Shape, Word, parse};
+use super::world::Signal;
+
+/// What a command that only waits comes to. A signal ends it as one that nothing is
+/// done about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idle {
+    /// How long it waits; `None`: for ever.
+    pub ends_after: Option<Duration>,
+    /// The exit code that it then has.
+    pub exit_code: u8,
+}
+
+/// So long a wait is one for ever: nothing here is timed for longer.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+impl Idle {
+    fn at_once(exit_code: u8) -> Self {
+        Self {
+            ends_after: Some(Duration::ZERO),
+            exit_code,
+        }
+    }
+
+    fn after(time: Duration) -> Self {
+        Self {
+            ends_after: (time < FOR_EVER).then_some(time),
+            exit_code: 0,
+        }
+    }
+
+    const FOR_EVER: Self = Self {
+        ends_after: None,
+        exit_code: 0,
+    };
+}
+
+/// The last part of a path.
+fn base_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+/// Whether a command only waits, or ends at once without a word: `sleep`, `pause`,
+/// `top`, `true`, `false`, `tail -f /dev/null`, and a shell's script that comes to one of
+/// them, such as `trap 'exit 143' TERM; sleep infinity & wait`.
+pub fn idle(argv: &[String]) -> Option<Idle> {
+    let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+    let (command, args) = words.split_first()?;
+    match (base_name(command), args) {
+        ("sh" | "ash" | "dash" | "bash", ["-c", script]) => {
+            let limits = Limits::default();
+            let script = parse(script, limits.script_bytes, 0, limits.depth).ok()?;
+            of_script(&script)
+        }
+        (command, args) => of_command(command, args),
+    }
+}
+
+fn of_command(command: &str, args: &[&str]) -> Option<Idle> {
+    match (command, args) {
+        // What `top` would show in a log nobody reads.
+        ("pause" | "top", []) | ("tail", ["-f", "/dev/null"]) => Some(Idle::FOR_EVER),
+        ("true" | ":", []) => Some(Idle::at_once(0)),
+        ("false", []) => Some(Idle::at_once(1)),
+        ("sleep", [first, rest @ ..]) => {
+            let mut total = duration(first)?;
+            for more in rest {
+                total = total.saturating_add(duration(more)?);
+            }
+            Some(Idle::after(total))
+        }
+        _ => None,
+    }
+}
+
+fn of_script(script: &List) -> Option<Idle> {
+    let mut waited_for = None;
+    let mut items = script.0.iter().peekable();
+    while let Some(item) = items.next() {
+        if !item.command.rest.is_empty() {
+            return None;
+        }
+        let is_last = items.peek().is_none();
+        let Some(words) = literal(&item.command.first) else {
+            let endless = is_last && !item.background && is_endless_sleep(&item.command.first);
+            return endless.then_some(Idle::FOR_EVER);
+        };
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match (&words[..], item.background) {
+            (["trap", action, signals @ ..], false) if changes_nothing(action, signals) => {}
+            (["sleep", args @ ..], true) => {
+                waited_for = Some(of_command("sleep", args)?);
+            }
+            (["wait"], false) if is_last => return waited_for,
+            (["exec", command, args @ ..] | [command, args @ ..], false) if is_last => {
+                return of_command(base_name(command), args);
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Whether a trap ends the shell as the signal without it would.
+fn changes_nothing(action: &str, signals: &[&str]) -> bool {
+    let code = action
+        .strip_prefix("exit ")
+        .and_then(|code| code.trim().parse::<u8>().ok());
+    let same = |signal: &&str| {
+        let signal = Signal::parse(signal);
+        signal.is_some_and(|signal| signal == Signal::TERM && code == Some(signal.exit_code()))
+    };
+    !signals.is_empty() && signals.iter().all(same)
+}
+
+/// `while true; do sleep 60; done`
+fn is_endless_sleep(pipeline: &Pipeline) -> bool {
+    let [command] = &pipeline.commands[..] else {
+        return false;
+    };
+    let Shape::Loop {
+        until: false,
+        condition,
+        body,
+    } = &command.shape
+    else {
+        return false;
+    };
+    let only = |list: &List| {
+        let [item] = &list.0[..] else { return None };
+        let is_plain = !item.background && item.command.rest.is_empty();
+        let words = is_plain.then(|| literal(&item.command.first)).flatten()?;
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (command, args) = words.split_first()?;
+        of_command(command, args)
+    };
+    let sleeps = only(body).is_some_and(|idle| idle.ends_after != Some(Duration::ZERO));
+    !pipeline.negated
+        && command.redirects.is_empty()
+        && only(condition) == Some(Idle::at_once(0))
+        && sleeps
+}
+
+/// The words of a simple command that stand for themselves.
+fn literal(pipeline: &Pipeline) -> Option<Vec<String>> {
+    let [command] = &pipeline.commands[..] else {
+        return None;
+    };
+    let Shape::Simple { assignments, words } = &command.shape else {
+        return None;
+    };
+    if pipeline.negated
+        || !command.redirects.is_empty()
+        || !assignments.is_empty()
+        || words.is_empty()
+    {
+        return None;
+    }
+    words.iter().map(literal_word).collect()
+}
+
+fn literal_word(word: &Word) -> Option<String> {
+    let mut text = String::new();
+    for part in &word.0 {
+        match part {
+            Part::Plain(plain) if !plain.contains(['*', '?', '[']) => text.push_str(plain),
+            Part::Quoted(quoted) => text.push_str(quoted),
+            _ => return None,
+        }
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(argv: &[&str]) -> Option<Idle> {
+        idle(&argv.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    fn script(script: &str) -> Option<Idle> {
+        of(&["/bin/sh", "-c", script])
+    }
+
+    #[test]
+    fn what_only_waits_needs_no_shell() {
+        assert_eq!(of(&["/bin/true"]), Some(Idle::at_once(0)));
+        assert_eq!(of(&["false"]), Some(Idle::at_once(1)));
+        assert_eq!(
+            of(&["sleep", "1m", "1.5"]),
+            Some(Idle::after(Duration::from_millis(61_500)))
+        );
+        for endless in [
+            &["sleep", "infinity"][..],
+            &["/pause"],
+            &["tail", "-f", "/dev/null"],
+        ] {
+            assert_eq!(of(endless), Some(Idle::FOR_EVER), "{endless:?}");
+        }
+    }
+
+    #[test]
+    fn a_script_that_only_waits_is_seen_through() {
+        for endless in [
+            "trap 'exit 143' TERM; sleep 2147483647 & wait",
+            "sleep infinity",
+            "exec sleep infinity",
+            "top",
+            "while true; do sleep 5; done",
+            "while :; do sleep 3600; done",
+        ] {
+            assert_eq!(script(endless), Some(Idle::FOR_EVER), "{endless}");
+        }
+        let three = Some(Idle::after(Duration::from_secs(3)));
+        assert_eq!(script("sleep 3 & wait"), three);
+        assert_eq!(script("sleep 3"), three);
+    }
+
+    #[test]
+    fn what_does_more_is_left_to_a_shell() {
+        for more in [
+            "sleep 3; echo done",
+            "trap 'exit 0' TERM; sleep 3 & wait",
+            "trap 'echo bye' TERM; sleep infinity & wait",
+            "sleep 3 && false",
+            "sleep $TIME",
+            "sleep 3 > /log",
+            "! sleep 3",
+            "A=1 sleep 3",
+            "while true; do echo x; sleep 1; done",
+            "while true; do true; done",
+            "until true; do sleep 1; done",
+            "wait",
+            "sleep",
+            "sleep x",
+            "sleep 1 | cat",
+            "(sleep 1)",
+            "",
+            "if",
+        ] {
+            assert_eq!(script(more), None, "{more}");
+        }
+        assert_eq!(of(&["server", "--port", "80"]), None);
+        assert_eq!(of(&["true", "x"]), None);
+        assert_eq!(of(&[]), None);
+    }
+}
