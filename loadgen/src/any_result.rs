@@ -1,5 +1,6 @@
 //! What was saved, of whichever kind.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use crate::density::result::{self as density, DensityResult};
@@ -36,16 +37,16 @@ fn parse(text: &str) -> Result<AnyResult, LoadProblem> {
     match schema.as_str() {
         Some(run::SCHEMA) => run::parse(text).map(Box::new).map(AnyResult::Run),
         Some(kind @ search::SCHEMA) => {
-            run::parse_as(text, kind, search::SCHEMA_VERSION).map(AnyResult::Search)
+            run::parse_as(text, kind, only(search::SCHEMA_VERSION)).map(AnyResult::Search)
         }
         Some(kind @ density::SCHEMA) => {
-            run::parse_as(text, kind, density::SCHEMA_VERSION).map(AnyResult::Density)
+            run::parse_as(text, kind, only(density::SCHEMA_VERSION)).map(AnyResult::Density)
         }
         Some(kind @ gate::SCHEMA) => {
-            run::parse_as(text, kind, gate::SCHEMA_VERSION).map(AnyResult::Gate)
+            run::parse_as(text, kind, only(gate::SCHEMA_VERSION)).map(AnyResult::Gate)
         }
         Some(kind @ overhead::SCHEMA) => {
-            run::parse_as(text, kind, overhead::SCHEMA_VERSION).map(AnyResult::Overhead)
+            run::parse_as(text, kind, 1..=overhead::SCHEMA_VERSION).map(AnyResult::Overhead)
         }
         _ => Err(LoadProblem::Foreign {
             found: schema.to_string(),
@@ -61,6 +62,11 @@ fn parse(text: &str) -> Result<AnyResult, LoadProblem> {
     }
 }
 
+/// Of these there has been one version.
+fn only(version: u32) -> RangeInclusive<u32> {
+    version..=version
+}
+
 impl AnyResult {
     /// As it was printed when it was measured.
     pub fn text(&self) -> String {
@@ -71,5 +77,36 @@ impl AnyResult {
             Self::Gate(result) => crate::gate::table::text(result),
             Self::Overhead(result) => crate::overhead::table::render(result),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overhead::Layer;
+
+    /// As `loadgen overhead` wrote it before it had the layer `cri`.
+    #[test]
+    fn an_overhead_without_cri_is_still_read() {
+        let new = include_str!("../../results/overhead/result.json");
+        let mut old: serde_json::Value = serde_json::from_str(new).unwrap();
+        old["schema_version"] = 1.into();
+        old.as_object_mut().unwrap().remove("containerd_cost");
+        let layers = old["layers"].as_array_mut().unwrap();
+        layers.retain(|layer| layer["layer"] != "cri");
+        let read = parse(&old.to_string()).unwrap();
+        let AnyResult::Overhead(result) = &read else {
+            panic!("{read:?}");
+        };
+        let layers: Vec<_> = result.layers.iter().map(|layer| layer.layer).collect();
+        assert_eq!(layers, [Layer::Floor, Layer::Direct, Layer::Containerd]);
+        assert_eq!(result.containerd_cost, None);
+        assert!(!read.text().contains("what containerd costs"));
+        old["schema_version"] = 3.into();
+        let error = parse(&old.to_string()).unwrap_err().to_string();
+        assert!(
+            error.contains("reads 1 to 2; use a newer loadgen"),
+            "{error}"
+        );
     }
 }

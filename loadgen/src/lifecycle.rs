@@ -140,6 +140,23 @@ impl<D: Door> Started<'_, D> {
         Ok(self)
     }
 
+    /// Starts containers that end by themselves again until `over` returns.
+    ///
+    /// # Errors
+    /// How the pod ended if that failed.
+    pub async fn keep(mut self, over: impl AsyncFn()) -> Result<Self, PodEnd> {
+        let Begun {
+            door, pod, calls, ..
+        } = self.begun;
+        match door.keep(pod, self.running, over, calls).await {
+            Ok(running) => {
+                self.running = running;
+                Ok(self)
+            }
+            Err(failure) => Err(self.begun.failed(&failure).await),
+        }
+    }
+
     /// Stops and removes the pod, and records how long its whole life took
     /// without the time since it was started until now.
     pub async fn stop(self) -> PodEnd {

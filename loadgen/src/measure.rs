@@ -16,7 +16,7 @@ use crate::operation::Operation;
 use crate::process::ProcessUsage;
 use crate::progress::{Reporter, Style};
 use crate::recorder::Recorder;
-use crate::result::{self, ProcessResult, RunResult, Sample};
+use crate::result::{self, HoldResult, ProcessResult, RunResult, Sample};
 use crate::sampler::{Latest, Process, Sampler};
 use crate::session::{Prepared, Session};
 use crate::tape::Counters;
@@ -146,6 +146,10 @@ impl Observed {
             errors: result::errors(&measured.recorder),
             environment: Environment::of_this_machine(),
             processes: self.processes.clone(),
+            hold: measured
+                .held
+                .as_ref()
+                .map(|held| HoldResult::of(held, &self.processes)),
             timeline: self.timeline.intervals(measured.warm_up + measured.wall),
         }
     }

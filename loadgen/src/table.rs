@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::columns;
 use crate::human;
-use crate::result::{ErrorResult, OperationResult, RunResult};
+use crate::result::{ErrorResult, HoldResult, OperationResult, RunResult};
 
 /// How many classes of errors are shown; the rest are in `result.json`.
 const SHOWN_ERRORS: usize = 10;
@@ -80,6 +80,28 @@ fn latencies(out: &mut String, operations: &[OperationResult]) -> fmt::Result {
     columns::write(out, &rows)
 }
 
+/// What the processes used while all pods were there.
+fn held(out: &mut String, hold: &HoldResult) -> fmt::Result {
+    writeln!(out, "all pods were there for {:.1} s", hold.duration_s)?;
+    for process in &hold.processes {
+        let kib = |bytes: f64| bytes / 1024.0;
+        let interval = match (process.rss_low, process.rss_high) {
+            (Some(low), Some(high)) => format!("{:+.1} to {:+.1}", kib(low), kib(high)),
+            _ => "too little to say how surely".to_owned(),
+        };
+        writeln!(
+            out,
+            "{:<10} {:.2} cores; in the second half {:.1} MiB resident, growing by {:.1} KiB/s \
+             ({interval})",
+            process.role,
+            process.cpu_cores,
+            process.rss_bytes / f64::from(1 << 20),
+            kib(process.rss_bytes_per_s),
+        )?;
+    }
+    Ok(())
+}
+
 fn totals(out: &mut String, result: &RunResult) -> fmt::Result {
     let totals = &result.totals;
     writeln!(
@@ -112,6 +134,9 @@ fn totals(out: &mut String, result: &RunResult) -> fmt::Result {
             per_pod(cpu_s, totals.pods + totals.pods_failed),
             human::bytes(usage.max_rss_bytes),
         )?;
+    }
+    if let Some(hold) = &result.hold {
+        held(out, hold)?;
     }
     writeln!(
         out,

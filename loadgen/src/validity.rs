@@ -114,6 +114,7 @@ mod tests {
             pods,
             most_in_flight: 1,
             arrivals: Vec::new(),
+            held: None,
             lost: false,
             timed_out: false,
         }

@@ -274,11 +274,41 @@ fn overhead_shares_a_pods_time_out_to_the_last_percent() {
     }
     assert_eq!(
         roles(&result["layers"][2]["processes"]),
+        ["sandboxer", "loadgen"]
+    );
+    assert_eq!(
+        roles(&result["layers"][3]["processes"]),
         ["sandboxer", "containerd", "loadgen"]
     );
+    let cost = &result["containerd_cost"];
+    assert!(cost["ms"].as_f64() > Some(0.0), "{cost}");
     let table = fs::read_to_string(saved.join("overhead.txt")).expect("a table");
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(printed.starts_with(&table), "{printed}");
+    place.assert_empty();
+}
+
+#[test]
+fn overhead_can_do_without_containerd() {
+    let place = Place::new();
+    let args = ["--pods", "3", "--rounds", "2", "--no-containerd"];
+    let mut command = place.loadgen("overhead", &args);
+    let output = command.arg("--no-progress").output().expect("loadgen runs");
+    let shown = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    let result = read_json(&place.saved().join("result.json"));
+    assert_eq!(result["complete"], true);
+    assert_eq!(result["scenario"]["containerd"], Value::Null);
+    let layers = result["layers"].as_array().expect("a list");
+    let names: Vec<_> = layers.iter().map(|layer| &layer["layer"]).collect();
+    assert_eq!(names, ["floor", "direct", "cri"]);
+    for layer in layers {
+        let pods = layer["operations"].as_array().expect("a list").last();
+        assert_eq!(pods.expect("pods")["count"], 6, "{layer}");
+    }
+    assert_eq!(result["shares"], serde_json::json!([]));
+    assert_eq!(result["containerd_cost"], Value::Null);
+    assert_eq!(result["bars"], serde_json::json!([]));
     place.assert_empty();
 }
 

@@ -69,10 +69,10 @@ pub fn task_running(id: &str, pid: u32, reply: &TaskState) -> Checked {
 /// The state of a task that was started: running, unless it ends by itself and has.
 pub fn task_started(container: &Container, pid: u32, reply: &TaskState) -> Checked {
     match container.end {
-        End::Crash(_) if reply.status == STOPPED => {
+        End::Exit(_) if reply.status == STOPPED => {
             task_stopped(&container.id, pid, container.end.exit_status(), reply)
         }
-        End::Crash(_) | End::Signal(_) => task_running(&container.id, pid, reply),
+        End::Exit(_) | End::Signal(_) => task_running(&container.id, pid, reply),
     }
 }
 

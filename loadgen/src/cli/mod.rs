@@ -102,12 +102,13 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Measure what containerd and the sandboxer each add to a pod.
     ///
-    /// The same pods are run, one at a time and in turns, at three layers: on a sandboxer that does
+    /// The same pods are run, one at a time and in turns, at four layers: on a sandboxer that does
     /// nothing (floor) and on the sandboxer (direct), both called exactly as containerd calls one,
-    /// and over CRI through a containerd on the sandboxer. It starts all of them on private sockets
-    /// and directories, and says where a pod's time through containerd goes: into the protocol,
-    /// the sandboxer, or containerd, with a 95 % confidence interval over the rounds. The result
-    /// is saved as results/overhead-TIME-SEED/.
+    /// over CRI on the sandboxer, and over CRI through a containerd on the sandboxer. It starts all
+    /// of them on private sockets and directories, and says where a pod's time through containerd
+    /// goes: into the protocol, the sandboxer, or containerd; and what containerd costs, the
+    /// difference between the last two layers: both with 95 % confidence intervals over the
+    /// rounds. The result is saved as results/overhead-TIME-SEED/.
     #[command(after_help = EXIT_CODES)]
     Overhead(Box<OverheadArgs>),
     /// Find the highest rate of pods that meets a threshold.

@@ -44,6 +44,10 @@ pub struct OverheadArgs {
     /// The containerd to start, 2.1 or newer [default: $CONTAINERD_BIN, else on PATH].
     #[arg(long, env = "LOADGEN_CONTAINERD", value_name = "PATH")]
     pub containerd: Option<PathBuf>,
+    /// Leave out the layer through containerd, and so what containerd costs: for a machine that
+    /// has none.
+    #[arg(long, conflicts_with = "containerd")]
+    pub no_containerd: bool,
     /// What is said of the result, and where it is kept.
     #[command(flatten)]
     pub output: OutputArgs,

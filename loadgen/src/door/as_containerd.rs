@@ -16,6 +16,7 @@ use containerd_sandbox::client::{Controller, Ttrpc};
 use containerd_sandbox::{Code, Error, Result as Reply};
 use containerd_shim_protos::api as task;
 use containerd_shim_protos::types::mount::Mount;
+use futures::future::try_join_all;
 use rustix::fs::OFlags;
 
 use super::tasks::{MadeTasks, TasksAt, ended as task_ended, tear_down};
@@ -132,10 +133,35 @@ impl Door for AsContainerd {
     ) -> Result<RunningPod, Failure> {
         let mut tasks = Vec::with_capacity(running.tasks.len());
         for (container, running) in pod.containers.iter().zip(running.tasks) {
-            end(container, running, calls).await?;
+            end(container, running, false, calls).await?;
             tasks.push(self.start_task(container, calls).await?);
         }
         Ok(RunningPod { tasks, ..running })
+    }
+
+    async fn keep(
+        &self,
+        pod: &Pod,
+        running: RunningPod,
+        over: impl AsyncFn(),
+        calls: Calls<'_>,
+    ) -> Result<RunningPod, Failure> {
+        let over = &over;
+        let each = pod.containers.iter().zip(running.tasks);
+        let each = each.map(async |(container, mut running)| {
+            loop {
+                tokio::select! {
+                    () = over() => return Ok(running),
+                    () = running.waiting.answered() => {}
+                }
+                end(container, running, false, calls).await?;
+                running = self.start_task(container, calls).await?;
+            }
+        });
+        Ok(RunningPod {
+            tasks: try_join_all(each).await?,
+            ended: running.ended,
+        })
     }
 
     async fn stop(&self, pod: &Pod, running: RunningPod, calls: Calls<'_>) -> Result<(), Failure> {
@@ -144,7 +170,7 @@ impl Door for AsContainerd {
         let RunningPod { mut ended, tasks } = running;
         for (container, running) in pod.containers.iter().zip(tasks) {
             // StopContainer
-            end(container, running, calls).await?;
+            end(container, running, pod.life.cuts_off(), calls).await?;
             self.event(id, calls).await?;
             // RemoveContainer
             self.event(id, calls).await?;
@@ -261,7 +287,12 @@ impl AsContainerd {
 
 /// State, Kill, the pending Wait's reply, State; Kill of all that is left, while
 /// Connect and Wait; State, the streams' end, Delete.
-async fn end(container: &Container, running: RunningTask, calls: Calls<'_>) -> Result<(), Failure> {
+async fn end(
+    container: &Container,
+    running: RunningTask,
+    cut_off: bool,
+    calls: Calls<'_>,
+) -> Result<(), Failure> {
     let RunningTask {
         tasks,
         pid,
@@ -272,9 +303,8 @@ async fn end(container: &Container, running: RunningTask, calls: Calls<'_>) -> R
     let right = |state: &_| check::task_started(container, pid, state);
     let state = tasks.task_state(id);
     calls.call(Operation::TaskState, state, right).await?;
-    task_ended(&tasks, container, waiting, calls).await?;
+    let expected = task_ended(&tasks, container, cut_off, waiting, calls).await?;
 
-    let expected = container.end.exit_status();
     let stopped = |state: &_| check::task_stopped(id, pid, expected, state);
     let state = tasks.task_state(id);
     calls.call(Operation::TaskState, state, stopped).await?;

@@ -69,7 +69,22 @@ pub trait Door: Clone + Send + 'static {
         calls: Calls<'_>,
     ) -> impl Future<Output = Result<Self::Running, Failure>>;
 
-    /// Ends and removes the containers and then the pod.
+    /// Starts each container again, each on its own, whenever it has ended by itself,
+    /// until `over` returns; it is called anew for each wait.
+    ///
+    /// # Errors
+    /// As [`Door::start`].
+    fn keep(
+        &self,
+        pod: &Pod,
+        running: Self::Running,
+        over: impl AsyncFn(),
+        calls: Calls<'_>,
+    ) -> impl Future<Output = Result<Self::Running, Failure>>;
+
+    /// Ends and removes the containers and then the pod. Containers that end by
+    /// themselves are waited for, except for those of a pod that was [kept](Door::keep):
+    /// they get a SIGTERM.
     ///
     /// # Errors
     /// As [`Door::start`].

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use containerd_sandbox::{Code, Error, Result as Reply};
+use futures::future::try_join_all;
 
 use super::waiting::Waiting;
 use super::{Door, Made};
@@ -13,7 +14,7 @@ use crate::calls::{Calls, any};
 use crate::check;
 use crate::failure::{Failure, FailureCode};
 use crate::operation::Operation;
-use crate::plan::{Container, End, Pod, Signal};
+use crate::plan::{Container, End, Exit, Pod, Signal};
 use crate::recorder::Recorder;
 use crate::target::{SandboxStatus, Target};
 
@@ -133,11 +134,33 @@ impl<T: Target> Door for Tasks<T> {
         calls: Calls<'_>,
     ) -> Result<Self::Running, Failure> {
         let mut tasks = Vec::with_capacity(running.len());
-        for (container, (pid, waiting)) in pod.containers.iter().zip(running) {
-            self.end(container, pid, waiting, calls).await?;
+        for (container, task) in pod.containers.iter().zip(running) {
+            self.end(container, task, false, calls).await?;
             tasks.push(self.start_task(container, calls).await?);
         }
         Ok(tasks)
+    }
+
+    async fn keep(
+        &self,
+        pod: &Pod,
+        running: Self::Running,
+        over: impl AsyncFn(),
+        calls: Calls<'_>,
+    ) -> Result<Self::Running, Failure> {
+        let over = &over;
+        let each = pod.containers.iter().zip(running);
+        let each = each.map(async |(container, mut task)| {
+            loop {
+                tokio::select! {
+                    () = over() => return Ok(task),
+                    () = task.1.answered() => {}
+                }
+                self.end(container, task, false, calls).await?;
+                task = self.start_task(container, calls).await?;
+            }
+        });
+        try_join_all(each).await
     }
 
     async fn stop(
@@ -148,8 +171,9 @@ impl<T: Target> Door for Tasks<T> {
     ) -> Result<(), Failure> {
         use Operation as Op;
         let (target, id) = (&self.target, &*pod.sandbox_id);
-        for (container, (pid, waiting)) in pod.containers.iter().zip(running) {
-            self.end(container, pid, waiting, calls).await?;
+        for (container, task) in pod.containers.iter().zip(running) {
+            self.end(container, task, pod.life.cuts_off(), calls)
+                .await?;
         }
 
         calls
@@ -208,13 +232,12 @@ impl<T: Target> Tasks<T> {
     async fn end(
         &self,
         container: &Container,
-        pid: u32,
-        waiting: Waiting,
+        (pid, waiting): (u32, Waiting),
+        cut_off: bool,
         calls: Calls<'_>,
     ) -> Result<(), Failure> {
         let (target, id) = (&self.target, &*container.id);
-        ended(target, container, waiting, calls).await?;
-        let expected = container.end.exit_status();
+        let expected = ended(target, container, cut_off, waiting, calls).await?;
         let stopped = |state: &_| check::task_stopped(id, pid, expected, state);
         calls
             .call(Operation::TaskState, target.task_state(id), stopped)
@@ -227,23 +250,29 @@ impl<T: Target> Tasks<T> {
     }
 }
 
-/// The end of a container as the plan has it: by a signal or by itself.
+/// The end of a container as the plan has it, by a signal or by itself, and the exit
+/// status it led to. One that would end by itself may be cut off.
 pub(super) async fn ended<T: Target>(
     target: &T,
     container: &Container,
+    cut_off: bool,
     mut waiting: Waiting,
     calls: Calls<'_>,
-) -> Result<(), Failure> {
+) -> Result<u32, Failure> {
     match container.end {
-        End::Signal(signal) => kill(target, container, signal, waiting, calls).await,
-        End::Crash(after) => {
+        End::Signal(signal) => kill(target, container, signal, None, waiting, calls).await,
+        End::Exit(exit) if cut_off && !waiting.is_answered() => {
+            kill(target, container, Signal::Term, Some(exit), waiting, calls).await
+        }
+        End::Exit(exit) => {
             let failed = |error: &Error| Failure::status(Operation::TaskWait, error);
-            let status = tokio::time::timeout(after + calls.timeout, waiting.answer())
+            let status = tokio::time::timeout(exit.after + calls.timeout, waiting.answer())
                 .await
                 .unwrap_or_else(|_| Err(late("after the task should have ended")))
                 .map_err(|error| failed(&error))?;
-            check::exit_status(container.end.exit_status(), status)
-                .map_err(|wrong| Failure::wrong(Operation::TaskWait, &wrong))
+            check::exit_status(exit.code.into(), status)
+                .map_err(|wrong| Failure::wrong(Operation::TaskWait, &wrong))?;
+            Ok(status)
         }
     }
 }
@@ -252,15 +281,15 @@ fn late(when: &str) -> Error {
     Error::new(Code::DeadlineExceeded, format!("no reply to Wait {when}"))
 }
 
-/// Kill, and the pending Wait's reply.
+/// Kill, and the pending Wait's reply. One that may end by itself may do so just before.
 async fn kill<T: Target>(
     target: &T,
     container: &Container,
     signal: Signal,
+    or: Option<Exit>,
     mut waiting: Waiting,
     calls: Calls<'_>,
-) -> Result<(), Failure> {
-    let expected = signal.exit_status();
+) -> Result<u32, Failure> {
     if waiting.is_answered() {
         return Err(match waiting.answer().await {
             Ok(status) => Failure::wrong(
@@ -275,8 +304,16 @@ async fn kill<T: Target>(
             .await
             .unwrap_or_else(|_| Err(late("after the task was sent a signal")))
     };
-    let kill = target.kill_task(&container.id, signal.number());
-    let right = |found: &u32| check::exit_status(expected, *found);
+    let kill = async {
+        match target.kill_task(&container.id, signal.number()).await {
+            Err(error) if or.is_some() && error.code() == Code::NotFound => Ok(()),
+            killed => killed,
+        }
+    };
+    let right = |found: &u32| match or {
+        Some(exit) if u32::from(exit.code) == *found => Ok(()),
+        _ => check::exit_status(signal.exit_status(), *found),
+    };
     // Both at once: the reply to Wait is often there before the one to Kill.
     let (killed, ended) = tokio::join!(
         calls.call(Operation::TaskKill, kill, any),
@@ -289,7 +326,7 @@ async fn kill<T: Target>(
             }
             Err(killed)
         }
-        (Ok(()), ended) => ended.map(drop),
+        (Ok(()), ended) => ended,
     }
 }
 

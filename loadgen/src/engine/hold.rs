@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use tokio::sync::{Notify, watch};
 
@@ -13,7 +14,8 @@ use crate::tape::HeldBell;
 pub(super) struct Hold {
     /// Workers and dispatchers that may still start one.
     starting: AtomicUsize,
-    released: watch::Sender<bool>,
+    /// Since when there is nothing left to be started.
+    released: watch::Sender<Option<Instant>>,
     /// Pods that have been started, or have failed to.
     settled: AtomicU64,
     stages: Vec<u64>,
@@ -26,7 +28,7 @@ impl Hold {
     pub(super) fn new(starting: usize, stages: Vec<u64>, bell: HeldBell) -> Self {
         Self {
             starting: AtomicUsize::new(starting),
-            released: watch::Sender::new(false),
+            released: watch::Sender::new(None),
             settled: AtomicU64::new(0),
             stages,
             passed: watch::Sender::new(0),
@@ -37,17 +39,23 @@ impl Hold {
     /// One of those who start pods will start no more, and those it started run.
     pub(super) fn one_less(&self) {
         if self.starting.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.released.send_replace(true);
+            self.released.send_replace(Some(Instant::now()));
         }
     }
 
-    pub(super) async fn released(&self) {
+    /// Since when, once it is so.
+    pub(super) async fn released(&self) -> Instant {
+        let mut released = self.released.subscribe();
         // It cannot fail: `self` keeps the sender alive.
-        let _ = self
-            .released
-            .subscribe()
-            .wait_for(|released| *released)
-            .await;
+        let since = released.wait_for(Option::is_some).await;
+        since
+            .ok()
+            .and_then(|since| *since)
+            .unwrap_or_else(Instant::now)
+    }
+
+    pub(super) fn since(&self) -> Option<Instant> {
+        *self.released.borrow()
     }
 
     /// Returns once the pod at `index` may be started.

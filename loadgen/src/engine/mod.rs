@@ -10,6 +10,7 @@ mod shared;
 mod work;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -92,6 +93,9 @@ pub struct Measured {
     /// When pods were begun, or meant to be in an open loop, from the beginning of
     /// the load, by index.
     pub arrivals: Vec<Duration>,
+    /// When all pods were there that containers end and start again in, from the
+    /// beginning of the load; nothing without such pods.
+    pub held: Option<Range<Duration>>,
     /// Whether a connection died.
     pub lost: bool,
     /// Whether a closed loop ended because its time was over.

@@ -1,11 +1,13 @@
 //! What the threads of a run share.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::hold::Hold;
 use super::{LEAD, Load, Measured, Shape, size};
+use crate::plan::PodLife;
 use crate::recorder::Recorder;
 use crate::scenario::Closed;
 use crate::stop::Stop;
@@ -95,8 +97,20 @@ impl Shared {
             pods: pods.sum(),
             most_in_flight: most.sum(),
             arrivals,
+            held: self.held(over),
             lost: self.lost.load(Ordering::Relaxed),
             timed_out: self.timed_out.load(Ordering::Relaxed),
         }
+    }
+
+    /// From when until when all pods were there.
+    fn held(&self, over: Instant) -> Option<Range<Duration>> {
+        let PodLife::RestartAlways { hold } = self.load.plan.pod(0).life else {
+            return None;
+        };
+        let since = self.hold.since()?;
+        let until = (since + hold.div_f64(self.load.speed)).min(over);
+        let from_base = |at: Instant| at.saturating_duration_since(self.base);
+        Some(from_base(since)..from_base(until))
     }
 }

@@ -121,7 +121,7 @@ async fn work<D: Door>(local: Local, closed: Closed, door: D) {
     let mut held = JoinSet::new();
     while let Some((index, counts)) = local.shared.next(&closed) {
         let pod = local.shared.load.plan.pod(index);
-        if pod.life == PodLife::Held {
+        if pod.life.is_held() {
             let (stop, hold) = (&local.shared.stop, &local.shared.hold);
             tokio::select! {
                 () = hold.may_start(index) => {}
@@ -182,7 +182,7 @@ impl Local {
             return;
         }
         let pod = self.shared.load.plan.pod(ticket.index);
-        let held = pod.life == PodLife::Held;
+        let held = pod.life.is_held();
         let intended = Some(Intended {
             at: ticket.due,
             phase: ticket.phase,
@@ -244,6 +244,27 @@ impl Local {
                 // It is never closed.
                 let _permit = self.permits.acquire().await;
                 running.stop().await
+            }
+            PodLife::RestartAlways { hold } => {
+                let hold = hold.div_f64(self.shared.load.speed);
+                let over = async || {
+                    let held = async {
+                        let since = self.shared.hold.released().await;
+                        tokio::time::sleep_until((since + hold).into()).await;
+                    };
+                    tokio::select! {
+                        () = held => {}
+                        () = self.shared.stop.request_made() => {}
+                    }
+                };
+                match running.keep(over).await {
+                    Ok(running) => {
+                        // It is never closed.
+                        let _permit = self.permits.acquire().await;
+                        running.stop().await
+                    }
+                    Err(end) => end,
+                }
             }
             PodLife::CrashLoop { restarts, .. } => match running.crash_loop(restarts).await {
                 Ok(running) => running.stop().await,

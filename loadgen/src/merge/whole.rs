@@ -66,6 +66,8 @@ pub fn result(
         load: load(&results, sums.get(&Series::Lag)),
         phases: phases(&results, sums),
         notes: notes(parts),
+        // Each part has one of its own.
+        hold: None,
         operations: operations(&results, sums),
         errors: errors(&results),
         environment: first.environment.clone(),

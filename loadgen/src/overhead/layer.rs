@@ -4,16 +4,18 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use containerd_sandbox::client;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::Bundles;
 use crate::containerd::HANDLER;
 use crate::door::{AsContainerd, AsContainerdAt, CriAt, CriDoor, TasksAt};
 use crate::embedded::{Embedded, Stopped};
+use crate::endpoint;
 use crate::engine::{Load, Measured};
 use crate::error::{EngineError, RunError};
 use crate::image::{self, NAMESPACE};
-use crate::node::{Node, Programs};
+use crate::node::{self, Node};
 use crate::operation::Operation;
 use crate::process::ProcessUsage;
 use crate::stop::Stop;
@@ -27,19 +29,22 @@ pub enum Layer {
     Floor,
     /// The sandboxer, called as containerd calls it.
     Direct,
+    /// The sandboxer, over CRI, without containerd.
+    Cri,
     /// The sandboxer through containerd, over CRI.
     Containerd,
 }
 
 impl Layer {
     /// From the least to the most.
-    pub const ALL: [Self; 3] = [Self::Floor, Self::Direct, Self::Containerd];
+    pub const ALL: [Self; 4] = [Self::Floor, Self::Direct, Self::Cri, Self::Containerd];
 
     /// Its name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Floor => "floor",
             Self::Direct => "direct",
+            Self::Cri => "CRI direct",
             Self::Containerd => "containerd",
         }
     }
@@ -48,7 +53,7 @@ impl Layer {
     pub fn operations(self) -> &'static [Operation] {
         match self {
             Self::Floor | Self::Direct => Operation::OF_CONTAINERD,
-            Self::Containerd => Operation::OF_CRI,
+            Self::Cri | Self::Containerd => Operation::OF_CRI,
         }
     }
 }
@@ -59,7 +64,18 @@ impl Layer {
 pub struct Layers {
     floor: Embedded,
     direct: Embedded,
-    containerd: Node,
+    cri: Embedded,
+    /// Nothing if that layer is left out.
+    containerd: Option<Node>,
+}
+
+/// The programs that are measured.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// The sandboxer.
+    pub sandboxer: PathBuf,
+    /// The containerd; nothing if its layer is left out.
+    pub containerd: Option<PathBuf>,
 }
 
 impl Layers {
@@ -68,11 +84,39 @@ impl Layers {
     /// # Errors
     /// If one of the programs cannot be started.
     pub fn start(programs: Programs, args: &[OsString], stop: &Stop) -> Result<Self, RunError> {
+        let Programs {
+            sandboxer,
+            containerd,
+        } = programs;
+        let start = || Embedded::start(sandboxer.clone(), args, NAMESPACE, stop);
+        let (direct, cri) = (start()?, start()?);
+        endpoint::wait_on(stop, async {
+            image::provide(client::channel(&cri.socket()).await?, image::NAME).await
+        })
+        .map_err(|source| RunError::Image {
+            image: image::NAME.to_owned(),
+            source,
+        })?;
+        let node = |containerd| {
+            let sandboxer = sandboxer.clone();
+            let programs = node::Programs {
+                containerd,
+                sandboxer,
+            };
+            Node::start(programs, args, stop)
+        };
         Ok(Self {
             floor: Embedded::null(stop)?,
-            direct: Embedded::start(programs.sandboxer.clone(), args, NAMESPACE, stop)?,
-            containerd: Node::start(programs, args, stop)?,
+            direct,
+            cri,
+            containerd: containerd.map(node).transpose()?,
         })
+    }
+
+    /// The layers that there are, from the least to the most.
+    pub fn present(&self) -> Vec<Layer> {
+        let there = |layer: &Layer| *layer != Layer::Containerd || self.containerd.is_some();
+        Layer::ALL.into_iter().filter(there).collect()
     }
 
     /// Runs a load at one layer.
@@ -96,6 +140,13 @@ impl Layers {
                 must_state_resources,
             },
         };
+        let over_cri = |socket: PathBuf| CriAt {
+            socket,
+            handler: HANDLER.to_owned(),
+            image: image::NAME.to_owned(),
+            timeout: load.timeout,
+            must_state_resources: true,
+        };
         match layer {
             Layer::Floor => {
                 let at = at(self.floor.socket(), false);
@@ -105,14 +156,10 @@ impl Layers {
                 let at = at(self.direct.socket(), true);
                 load.run::<AsContainerd>(&at, stop, counters, ())
             }
+            Layer::Cri => load.run::<CriDoor>(&over_cri(self.cri.socket()), stop, counters, ()),
             Layer::Containerd => {
-                let at = CriAt {
-                    socket: self.containerd.socket(),
-                    handler: HANDLER.to_owned(),
-                    image: image::NAME.to_owned(),
-                    timeout: load.timeout,
-                    must_state_resources: true,
-                };
+                let node = self.containerd.as_ref().map(Node::socket);
+                let at = over_cri(node.unwrap_or_default());
                 load.run::<CriDoor>(&at, stop, counters, ())
             }
         }
@@ -123,7 +170,11 @@ impl Layers {
         let processes = match layer {
             Layer::Floor => vec![("null", self.floor.pid())],
             Layer::Direct => vec![("sandboxer", self.direct.pid())],
-            Layer::Containerd => self.containerd.processes().to_vec(),
+            Layer::Cri => vec![("sandboxer", self.cri.pid())],
+            Layer::Containerd => {
+                let node = self.containerd.as_ref();
+                node.map_or_else(Vec::new, |node| node.processes().to_vec())
+            }
         };
         let own = ProcessUsage::of_self().map(|usage| ("loadgen", usage));
         processes
@@ -133,10 +184,20 @@ impl Layers {
             .collect()
     }
 
-    /// Ends everything; what is left is the log of what ran behind containerd.
+    /// Ends everything; what is left is the log of what ran behind containerd, or else
+    /// of what answered CRI.
     pub fn close(self, stop: &Stop, emptied: bool) -> Stopped {
-        let mut stopped = self.containerd.stop(stop, emptied);
-        for other in [self.direct, self.floor] {
+        let (mut stopped, others) = match self.containerd {
+            Some(node) => {
+                let others = vec![self.cri, self.direct, self.floor];
+                (node.stop(stop, emptied), others)
+            }
+            None => {
+                let others = vec![self.direct, self.floor];
+                (self.cri.stop(stop, emptied), others)
+            }
+        };
+        for other in others {
             stopped
                 .complaints
                 .extend(other.stop(stop, emptied).complaints);

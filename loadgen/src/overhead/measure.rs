@@ -23,7 +23,10 @@ pub const WARM_UP_PODS: u64 = 20;
 /// What all rounds measured.
 #[derive(Debug)]
 pub struct Rounds {
-    layers: [OfLayer; 3],
+    /// Those that there are.
+    present: Vec<Layer>,
+    /// By the layer's number; without rounds if it was left out.
+    layers: [OfLayer; Layer::ALL.len()],
     /// How many rounds were run at every layer.
     pub whole: u32,
     /// Whether a connection died.
@@ -78,11 +81,13 @@ impl Course<'_> {
     /// # Errors
     /// As [`Load::run`].
     pub fn run(&self, rounds: u32) -> Result<Rounds, EngineError> {
+        let present = self.layers.present();
         let mut all = Rounds {
             layers: Layer::ALL.map(|_| OfLayer {
                 recorder: Recorder::default(),
                 rounds: Vec::new(),
             }),
+            present: present.clone(),
             whole: 0,
             lost: false,
         };
@@ -90,12 +95,12 @@ impl Course<'_> {
             shape: one_by_one(WARM_UP_PODS.min(self.load.pods())),
             ..self.load.clone()
         };
-        for layer in Layer::ALL {
+        for layer in &present {
             // What goes wrong here goes wrong in the first round, too.
-            self.put_on(layer, &warm_up)?;
+            self.put_on(*layer, &warm_up)?;
         }
         for round in 1..=rounds {
-            let mut order = Layer::ALL;
+            let mut order = present.clone();
             if round % 2 == 0 {
                 order.reverse();
             }
@@ -113,7 +118,8 @@ impl Course<'_> {
                 let cut = measured.pods < self.load.pods();
                 all.layers[layer as usize].take(&measured, &before, &after, cut);
             }
-            all.whole += u32::from(all.layers.iter().all(|l| l.rounds.len() >= round as usize));
+            let has_round = |l: &Layer| all.layers[*l as usize].rounds.len() >= round as usize;
+            all.whole += u32::from(present.iter().all(has_round));
         }
         Ok(all)
     }
@@ -200,22 +206,26 @@ impl Round {
 impl Rounds {
     /// Every layer's figures.
     pub fn layers(&self) -> Vec<LayerResult> {
-        Layer::ALL
-            .into_iter()
-            .map(|layer| self.layers[layer as usize].result(layer))
+        let present = self.present.iter();
+        present
+            .map(|layer| self.layers[*layer as usize].result(*layer))
             .collect()
     }
 
-    /// A pod's median latency in each whole round.
+    /// A pod's median latency in each whole round; nothing if a layer was left out.
     pub fn latencies(&self) -> Vec<RoundMs> {
         let ms = |layer: Layer, round: usize| {
-            self.layers[layer as usize].rounds[round].p50_ns as f64 / 1e6
+            let rounds = &self.layers[layer as usize].rounds;
+            rounds.get(round).map(|round| round.p50_ns as f64 / 1e6)
         };
         (0..self.whole as usize)
-            .map(|round| RoundMs {
-                floor: ms(Layer::Floor, round),
-                direct: ms(Layer::Direct, round),
-                containerd: ms(Layer::Containerd, round),
+            .filter_map(|round| {
+                Some(RoundMs {
+                    floor: ms(Layer::Floor, round)?,
+                    direct: ms(Layer::Direct, round)?,
+                    cri: ms(Layer::Cri, round)?,
+                    containerd: ms(Layer::Containerd, round)?,
+                })
             })
             .collect()
     }

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 pub use self::layer::Layer;
-pub use self::shares::{Part, Share};
+pub use self::shares::{ContainerdCost, Part, Share};
 
-use self::layer::Layers;
+use self::layer::{Layers, Programs};
 use self::measure::{Course, Rounds, WARM_UP_PODS, one_by_one};
 use self::result::{Bar, LayerResult, OverheadResult, OverheadScenario};
 use crate::bundle::Bundles;
@@ -25,7 +25,6 @@ use crate::environment::Environment;
 use crate::error::{RunError, SaveError};
 use crate::exit::Verdict;
 use crate::human;
-use crate::node::Programs;
 use crate::plan::Plan;
 use crate::print::{self, Text};
 use crate::progress::Preparing;
@@ -47,7 +46,11 @@ const TABLE_FILE: &str = "overhead.txt";
 pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
     let style = args.output.style();
     let programs = Programs {
-        containerd: containerd::find(args.containerd.as_deref())?,
+        containerd: if args.no_containerd {
+            None
+        } else {
+            Some(containerd::find(args.containerd.as_deref())?)
+        },
         sandboxer: embedded::find(args.sandboxer.as_deref())?,
     };
     save::check(&args.output.results)?;
@@ -107,6 +110,7 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
         bars: bars(&figures.layers, &figures.shares),
         layers: figures.layers,
         shares: figures.shares,
+        containerd_cost: figures.containerd_cost,
         errors,
         environment: Environment::of_this_machine(),
     };
@@ -124,21 +128,29 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
 struct Figures {
     layers: Vec<LayerResult>,
     shares: Vec<Share>,
+    containerd_cost: Option<ContainerdCost>,
     reasons: Vec<String>,
 }
 
 impl Figures {
     fn of(rounds: &Rounds, seed: u64) -> Self {
         let latencies = rounds.latencies();
-        let (shares, reasons) = if latencies.is_empty() {
-            (Vec::new(), Vec::new())
-        } else {
-            let (shares, reasons) = shares::shares(&latencies, seed);
-            (shares.to_vec(), reasons)
-        };
+        let layers = rounds.layers();
+        if latencies.is_empty() {
+            return Self {
+                layers,
+                shares: Vec::new(),
+                containerd_cost: None,
+                reasons: Vec::new(),
+            };
+        }
+        let (shares, mut reasons) = shares::shares(&latencies, seed);
+        let (cost, reason) = shares::containerd_cost(&latencies, seed);
+        reasons.extend(reason);
         Self {
-            layers: rounds.layers(),
-            shares,
+            layers,
+            shares: shares.to_vec(),
+            containerd_cost: Some(cost),
             reasons,
         }
     }
@@ -164,7 +176,10 @@ fn scenario(args: &OverheadArgs, programs: &Programs) -> OverheadScenario {
             .iter()
             .map(|arg| arg.to_string_lossy().into_owned())
             .collect(),
-        containerd: programs.containerd.display().to_string(),
+        containerd: programs
+            .containerd
+            .as_ref()
+            .map(|program| program.display().to_string()),
         seed: args.requests.seed,
         rounds: args.rounds,
         pods: args.pods,

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::layer::Layer;
-use super::shares::Share;
+use super::shares::{ContainerdCost, Share};
 use crate::environment::Environment;
 use crate::operation::Operation;
 use crate::result::{ErrorResult, OperationResult};
@@ -14,8 +14,9 @@ use crate::result::{ErrorResult, OperationResult};
 /// What the document is.
 pub const SCHEMA: &str = "resource-slot.loadgen.overhead";
 
-/// The version of the document's form.
-pub const SCHEMA_VERSION: u32 = 1;
+/// The version of the document's form. In the first there was no layer `cri`, and always
+/// a containerd.
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// What the layers cost, and whether to believe it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,8 +49,11 @@ pub struct OverheadResult {
     /// Every layer, from the least to the most.
     pub layers: Vec<LayerResult>,
     /// Where a pod's time through containerd goes; they sum to 1. Empty without a
-    /// whole round.
+    /// whole round, or without containerd.
     pub shares: Vec<Share>,
+    /// What containerd costs. Absent without a whole round, or without containerd.
+    #[serde(default)]
+    pub containerd_cost: Option<ContainerdCost>,
     /// What the sandboxer adds to each of containerd's calls, in the order of a
     /// lifecycle.
     pub added: Vec<Added>,
@@ -68,8 +72,8 @@ pub struct OverheadScenario {
     pub sandboxer: String,
     /// The arguments passed through to it.
     pub sandboxer_args: Vec<String>,
-    /// The containerd that was started.
-    pub containerd: String,
+    /// The containerd that was started, unless its layer was left out.
+    pub containerd: Option<String>,
     /// Everything random comes from it.
     pub seed: u64,
     /// Rounds.

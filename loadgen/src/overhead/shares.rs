@@ -11,6 +11,8 @@ pub struct RoundMs {
     pub floor: f64,
     /// With the sandboxer.
     pub direct: f64,
+    /// With the sandboxer, over CRI.
+    pub cri: f64,
     /// With the sandboxer behind containerd.
     pub containerd: f64,
 }
@@ -40,6 +42,51 @@ pub struct Share {
     pub low: f64,
     /// Its upper end.
     pub high: f64,
+}
+
+/// What containerd costs: the same calls of CRI to it, and straight to the sandboxer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ContainerdCost {
+    /// A pod's latency over CRI straight to the sandboxer, in milliseconds.
+    pub cri_ms: f64,
+    /// How much longer it takes through containerd, in milliseconds.
+    pub ms: f64,
+    /// The same as a share of a pod's latency through containerd.
+    pub share: f64,
+    /// The lower end of the share's 95 % confidence interval over the rounds.
+    pub low: f64,
+    /// Its upper end.
+    pub high: f64,
+}
+
+/// What containerd costs, from the medians over rounds, and why not to believe it.
+///
+/// `rounds` must not be empty.
+pub fn containerd_cost(rounds: &[RoundMs], seed: u64) -> (ContainerdCost, Option<String>) {
+    let parts = |rounds: &[RoundMs]| {
+        let cri = median(rounds.iter().map(|round| round.cri).collect());
+        let containerd = median(rounds.iter().map(|round| round.containerd).collect());
+        [cri, containerd - cri]
+    };
+    let share = |[cri, rest]: [f64; 2]| rest / (cri + rest);
+    let bootstrap = Bootstrap::single(seed);
+    let drawn: Vec<f64> = bootstrap
+        .values(rounds, parts)
+        .into_iter()
+        .map(share)
+        .collect();
+    let [cri_ms, ms] = parts(rounds);
+    let found = share([cri_ms, ms]);
+    let within = bootstrap.interval(found, &drawn, rounds.len(), CONFIDENCE);
+    let cost = ContainerdCost {
+        cri_ms,
+        ms,
+        share: found,
+        low: within.low,
+        high: within.high,
+    };
+    let reason = "CRI direct is slower than containerd, beyond noise";
+    (cost, (within.high < 0.0).then(|| reason.to_owned()))
 }
 
 /// The parts of a pod's time, in milliseconds, from the medians over rounds.
@@ -105,8 +152,28 @@ mod tests {
         RoundMs {
             floor,
             direct,
+            cri: direct,
             containerd,
         }
+    }
+
+    #[test]
+    fn containerd_costs_what_cri_takes_longer_through_it() {
+        let rounds = [
+            round(1.0, 2.0, 8.0),
+            round(1.0, 2.0, 8.0),
+            round(1.0, 9.0, 90.0),
+        ];
+        let (cost, reason) = containerd_cost(&rounds, 1);
+        assert_eq!((cost.cri_ms, cost.ms, cost.share), (2.0, 6.0, 0.75));
+        assert!(cost.low <= 0.75 && 0.75 <= cost.high);
+        assert_eq!(reason, None);
+        let (cost, reason) = containerd_cost(&[round(1.0, 8.0, 4.0); 3], 1);
+        assert_eq!((cost.ms, cost.share), (-4.0, -1.0));
+        assert_eq!(
+            reason.as_deref(),
+            Some("CRI direct is slower than containerd, beyond noise")
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::result::{Added, LayerResult, OverheadResult};
-use super::shares::{Part, Share};
+use super::shares::{ContainerdCost, Part, Share};
 use crate::columns;
 use crate::human;
 use crate::table;
@@ -11,6 +11,13 @@ use crate::table;
 const LAYERS: [&str; 6] = ["layer", "pods", "p50", "p99", "mean", "pods/s"];
 const CPU: [&str; 5] = ["CPU per pod", "null", "sandboxer", "containerd", "loadgen"];
 const SHARES: [&str; 4] = ["a pod through containerd", "time", "share", "95 % interval"];
+
+const COST: [&str; 4] = [
+    "a pod by the same calls of CRI",
+    "time",
+    "share",
+    "95 % interval",
+];
 
 const ADDED: [&str; 5] = [
     "what the sandboxer adds",
@@ -47,6 +54,12 @@ fn write(out: &mut String, result: &OverheadResult) -> fmt::Result {
         out.push('\n');
         let mut rows = vec![SHARES.map(str::to_owned)];
         rows.extend(shares(&result.shares));
+        columns::write(out, &rows)?;
+    }
+    if let Some(cost) = &result.containerd_cost {
+        out.push('\n');
+        let mut rows = vec![COST.map(str::to_owned)];
+        rows.extend(containerd_cost(cost));
         columns::write(out, &rows)?;
     }
     if !result.added.is_empty() {
@@ -136,10 +149,27 @@ fn added(added: &Added) -> [String; 5] {
     ]
 }
 
+fn tenths(share: f64) -> f64 {
+    (share * 1000.0).round() / 10.0
+}
+
+fn containerd_cost(cost: &ContainerdCost) -> [[String; 4]; 3] {
+    let row = |what: &str, ms: f64, share: f64, interval: String| {
+        let (time, share) = (format!("{ms:.2} ms"), format!("{share:.1} %"));
+        [what.to_owned(), time, share, interval]
+    };
+    let share = tenths(cost.share);
+    let interval = format!("{:.1} to {:.1} %", tenths(cost.low), tenths(cost.high));
+    [
+        row("CRI direct", cost.cri_ms, 100.0 - share, String::new()),
+        row("what containerd costs", cost.ms, share, interval),
+        row("all", cost.cri_ms + cost.ms, 100.0, String::new()),
+    ]
+}
+
 /// The parts and their sum. Of the rounded shares the last one gives way, so that
 /// they sum to 100 % for the reader, too.
 fn shares(shares: &[Share]) -> Vec<[String; 4]> {
-    let tenths = |share: f64| (share * 1000.0).round() / 10.0;
     let mut rest = 100.0;
     let mut rows = Vec::new();
     for (place, share) in shares.iter().enumerate() {
@@ -174,6 +204,25 @@ fn shares(shares: &[Share]) -> Vec<[String; 4]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_containerd_costs_is_shown_as_such() {
+        let rows = containerd_cost(&ContainerdCost {
+            cri_ms: 2.0,
+            ms: 6.0,
+            share: 0.75,
+            low: 0.7,
+            high: 0.8,
+        });
+        assert_eq!(rows[0], ["CRI direct", "2.00 ms", "25.0 %", ""]);
+        let whole = [
+            "what containerd costs",
+            "6.00 ms",
+            "75.0 %",
+            "70.0 to 80.0 %",
+        ];
+        assert_eq!(rows[1], whole);
+    }
 
     #[test]
     fn shown_shares_sum_to_a_hundred() {

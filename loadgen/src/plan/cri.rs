@@ -35,7 +35,11 @@ pub(super) fn sandbox_config(pod: &Pod) -> PodSandboxConfig {
 }
 
 /// One of its containers.
-pub(super) fn container_config(container: &Container, image: &str) -> ContainerConfig {
+pub(super) fn container_config(
+    container: &Container,
+    image: &str,
+    attempt: u32,
+) -> ContainerConfig {
     let stated = &container.resources;
     let mut unified = HashMap::new();
     if let Some(pids) = stated.pids {
@@ -57,7 +61,7 @@ pub(super) fn container_config(container: &Container, image: &str) -> ContainerC
     ContainerConfig {
         metadata: Some(ContainerMetadata {
             name: container.name.clone(),
-            attempt: 0,
+            attempt,
         }),
         image: Some(ImageSpec {
             image: image.to_owned(),
@@ -95,7 +99,7 @@ mod tests {
         let plan = Plan::new(1, PodShape::with_containers(3, 3));
         for container in (0..50).flat_map(|index| plan.pod(index).containers) {
             let stated = container.resources;
-            let config = container_config(&container, "image");
+            let config = container_config(&container, "image", 0);
             let resources = config.linux.unwrap().resources.unwrap();
             let number = |value: Option<u64>| value.unwrap_or(0).to_string();
             assert_eq!(resources.cpu_quota.to_string(), number(stated.quota_us));

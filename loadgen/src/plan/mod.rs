@@ -5,6 +5,7 @@
 
 mod cri;
 mod draw;
+mod life;
 mod request;
 mod sandbox_config;
 mod sandbox_record;
@@ -23,6 +24,7 @@ use sha2::{Digest, Sha256};
 use crate::resources::ResourceInfo;
 use crate::scenario::{Life, PodShape};
 pub(crate) use draw::Draw;
+pub use life::{End, Exit, PodLife, Signal, SignalChoice};
 pub use request::Resources;
 pub use sandbox_config::{TYPE_URL as SANDBOX_CONFIG_TYPE_URL, UID_LABEL};
 
@@ -34,42 +36,6 @@ const IMAGES: [&str; 4] = [
     "docker.io/library/nginx:1.29",
     "docker.io/library/redis:8.2",
 ];
-
-/// The signals that containers are ended with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum SignalChoice {
-    /// SIGKILL for every container.
-    Kill,
-    /// SIGTERM for every container.
-    Term,
-    /// One or the other, by the plan.
-    Mix,
-}
-
-/// A signal that ends a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Signal {
-    /// SIGKILL.
-    Kill,
-    /// SIGTERM.
-    Term,
-}
-
-impl Signal {
-    /// Its number on Linux.
-    pub fn number(self) -> u32 {
-        match self {
-            Self::Kill => 9,
-            Self::Term => 15,
-        }
-    }
-
-    /// The exit status of a process that it ended: 128 and the number, as shells have it.
-    pub fn exit_status(self) -> u32 {
-        128 + self.number()
-    }
-}
 
 /// What is asked for; pods are computed when they are needed.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,22 +70,6 @@ pub struct Pod {
     pub life: PodLife,
 }
 
-/// How long a pod stays once all its containers run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PodLife {
-    /// So long.
-    For(#[serde(with = "millis")] Duration),
-    /// Until no more pods are started.
-    Held,
-    /// Until its containers have ended by themselves and have been started again so
-    /// often, and have ended once more.
-    CrashLoop {
-        /// How often they are started again.
-        restarts: u32,
-    },
-}
-
 /// One container of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -135,68 +85,6 @@ pub struct Container {
     /// How it ends.
     pub end: End,
 }
-
-/// How a container ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum End {
-    /// By a signal.
-    Signal(Signal),
-    /// By itself, with exit status 1, so long after it was started.
-    Crash(#[serde(with = "millis")] Duration),
-}
-
-/// Times in milliseconds.
-mod millis {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        u64::try_from(time.as_millis())
-            .unwrap_or(u64::MAX)
-            .serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        u64::deserialize(from).map(Duration::from_millis)
-    }
-}
-
-/// The exit status of a container that ends by itself.
-const CRASHED: u32 = 1;
-
-impl End {
-    /// The exit status that it leads to.
-    pub fn exit_status(self) -> u32 {
-        match self {
-            Self::Signal(signal) => signal.exit_status(),
-            Self::Crash(_) => CRASHED,
-        }
-    }
-
-    /// The number of the signal; 0 if there is none.
-    pub(crate) fn number(self) -> u32 {
-        match self {
-            Self::Signal(signal) => signal.number(),
-            Self::Crash(_) => 0,
-        }
-    }
-
-    /// The annotations that tell the sandboxer so, keys and values; none for a signal.
-    pub(crate) fn annotations(self) -> Vec<(&'static str, String)> {
-        match self {
-            Self::Signal(_) => Vec::new(),
-            Self::Crash(after) => vec![
-                (EXIT_AFTER, format!("{}ms", after.as_millis())),
-                (EXIT_CODE, CRASHED.to_string()),
-            ],
-        }
-    }
-}
-
-const EXIT_AFTER: &str = "resource-slot.kuasar.io/exit-after";
-const EXIT_CODE: &str = "resource-slot.kuasar.io/exit-code";
 
 impl Plan {
     /// Pods of this shape.
@@ -272,6 +160,32 @@ impl Plan {
             Life::CrashLoop { restarts, .. } => PodLife::CrashLoop {
                 restarts: *restarts,
             },
+            Life::Job { .. } => PodLife::CrashLoop { restarts: 0 },
+            Life::RestartAlways { hold, .. } => PodLife::RestartAlways { hold: *hold },
+        }
+    }
+
+    /// When and how a container ends by itself, if it does.
+    fn exit(&self, lives: &mut Draw) -> Option<Exit> {
+        match &self.shape.life {
+            Life::For(_) | Life::Held => None,
+            Life::CrashLoop { exit_after_ms, .. } => Some(Exit {
+                after: Duration::from_millis(exit_after_ms.draw(lives)),
+                code: life::CRASHED,
+            }),
+            Life::Job {
+                exit_after_ms,
+                exit_code,
+            }
+            | Life::RestartAlways {
+                exit_after_ms,
+                exit_code,
+                ..
+            } => Some(Exit {
+                after: Duration::from_millis(exit_after_ms.draw(lives)),
+                // A scenario's are from 0 to 255.
+                code: u8::try_from(exit_code.draw(lives)).unwrap_or(u8::MAX),
+            }),
         }
     }
 
@@ -286,13 +200,11 @@ impl Plan {
             name: format!("c{number}"),
             image: Cow::Borrowed(image),
             resources,
-            end: match (&self.shape.life, self.shape.signal) {
-                (Life::CrashLoop { exit_after_ms, .. }, _) => {
-                    End::Crash(Duration::from_millis(exit_after_ms.draw(lives)))
-                }
-                (_, SignalChoice::Kill) => End::Signal(Signal::Kill),
-                (_, SignalChoice::Term) => End::Signal(Signal::Term),
-                (_, SignalChoice::Mix) => End::Signal(mixed),
+            end: match (self.exit(lives), self.shape.signal) {
+                (Some(exit), _) => End::Exit(exit),
+                (None, SignalChoice::Kill) => End::Signal(Signal::Kill),
+                (None, SignalChoice::Term) => End::Signal(Signal::Term),
+                (None, SignalChoice::Mix) => End::Signal(mixed),
             },
         }
     }
@@ -337,21 +249,10 @@ impl Pod {
 }
 
 impl Container {
-    /// What CRI is asked for it, from an image of the caller's choice.
-    pub fn cri_config(&self, image: &str) -> ContainerConfig {
-        cri::container_config(self, image)
-    }
-}
-
-impl PodLife {
-    /// What tells it from others; nothing for one that goes at once.
-    fn encoded(&self) -> Option<Vec<u8>> {
-        match self {
-            Self::For(Duration::ZERO) => None,
-            Self::For(stay) => Some(stay.as_nanos().to_le_bytes().to_vec()),
-            Self::Held => Some(b"held".to_vec()),
-            Self::CrashLoop { restarts } => Some(restarts.to_le_bytes().to_vec()),
-        }
+    /// What CRI is asked for it, from an image of the caller's choice; `attempt` is how
+    /// often it was started before.
+    pub fn cri_config(&self, image: &str, attempt: u32) -> ContainerConfig {
+        cri::container_config(self, image, attempt)
     }
 }
 

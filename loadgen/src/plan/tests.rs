@@ -2,6 +2,7 @@ use std::collections::HashSet;
 
 use prost::Message;
 
+use super::life::{EXIT_AFTER, EXIT_CODE};
 use super::*;
 use crate::scenario::Distribution;
 
@@ -143,7 +144,7 @@ fn what_crashes_tells_the_sandboxer_when_and_how() {
     let mut times = HashSet::new();
     for pod in (0..50).map(|index| crashing(3).pod(index)) {
         for container in &pod.containers {
-            let End::Crash(after) = container.end else {
+            let End::Exit(Exit { after, .. }) = container.end else {
                 panic!("{:?}", container.end)
             };
             assert!((20..=60).contains(&after.as_millis()), "{after:?}");
@@ -153,15 +154,66 @@ fn what_crashes_tells_the_sandboxer_when_and_how() {
                 serde_json::from_slice(&pod.config_json(container).unwrap()).unwrap();
             assert_eq!(spec["annotations"][EXIT_AFTER], after);
             assert_eq!(spec["annotations"][EXIT_CODE], "1");
-            let config = container.cri_config("image");
+            let config = container.cri_config("image", 2);
+            assert_eq!(config.metadata.unwrap().attempt, 2);
             assert_eq!(config.annotations[EXIT_AFTER], after);
             assert_eq!(config.annotations[EXIT_CODE], "1");
         }
     }
     assert!(times.len() > 30, "each container has a time of its own");
     for container in plan(42).pod(3).containers {
-        assert_eq!(container.cri_config("image").annotations.len(), 0);
+        assert_eq!(container.cri_config("image", 0).annotations.len(), 0);
     }
+}
+
+fn mostly_well() -> Distribution {
+    Distribution::Choice(vec![(0, 9), (3, 1)])
+}
+
+fn jobs() -> Plan {
+    living(Life::Job {
+        exit_after_ms: Distribution::Uniform(20, 60),
+        exit_code: mostly_well(),
+    })
+}
+
+fn restarted(hold_s: u64) -> Plan {
+    living(Life::RestartAlways {
+        hold: Duration::from_secs(hold_s),
+        exit_after_ms: Distribution::Uniform(20, 60),
+        exit_code: mostly_well(),
+    })
+}
+
+#[test]
+fn a_jobs_containers_end_with_the_codes_that_were_drawn() {
+    let pods = (0..200).map(|index| jobs().pod(index));
+    let pods: Vec<_> = pods.collect();
+    // Its end is awaited, and that is all.
+    let once = PodLife::CrashLoop { restarts: 0 };
+    assert!(pods.iter().all(|pod| pod.life == once));
+    let codes = pods.iter().flat_map(|pod| &pod.containers);
+    let codes: Vec<_> = codes.map(|container| container.end.exit_status()).collect();
+    let failed = codes.iter().filter(|code| **code == 3).count();
+    let well = codes.iter().filter(|code| **code == 0).count();
+    assert_eq!(failed + well, codes.len());
+    assert!(
+        (codes.len() / 20..codes.len() / 5).contains(&failed),
+        "{failed}"
+    );
+}
+
+#[test]
+fn a_traces_crash_is_an_exit_with_code_1() {
+    let old: End = serde_json::from_str(r#"{"crash":250}"#).unwrap();
+    let exit = Exit {
+        after: Duration::from_millis(250),
+        code: 1,
+    };
+    assert_eq!(old, End::Exit(exit));
+    let text = serde_json::to_string(&old).unwrap();
+    assert_eq!(text, r#"{"exit":{"after_ms":250,"code":1}}"#);
+    assert_eq!(serde_json::from_str::<End>(&text).unwrap(), old);
 }
 
 #[test]
@@ -174,6 +226,9 @@ fn every_life_is_another_hash() {
         living(Life::Held),
         crashing(3),
         crashing(4),
+        jobs(),
+        restarted(1),
+        restarted(2),
     ];
     let hashes = plans.map(|plan| hash(&plan, 10).unwrap().to_string());
     assert_eq!(HashSet::from(hashes.clone()).len(), hashes.len());

@@ -6,7 +6,7 @@ use super::scale::Scale;
 use super::svg::{Axis, Chart, Style, plain};
 use super::timeline::{end_s, shade_warm_up};
 use crate::human;
-use crate::result::{ProcessResult, RunResult, Sample};
+use crate::result::{HoldResult, ProcessResult, RunResult, Sample};
 
 const MIB: f64 = 1_048_576.0;
 
@@ -29,6 +29,25 @@ pub fn section(result: &RunResult) -> Markup {
             }
         }
         (table(result))
+        @if let Some(hold) = &result.hold { (held(hold)) }
+    }
+}
+
+/// While all pods were there, in words.
+fn held(hold: &HoldResult) -> Markup {
+    html! {
+        p.why {
+            (format!("All pods were there for {:.1} s, while containers ended and were started again.", hold.duration_s))
+            @for process in &hold.processes {
+                " " (format!(
+                    "{} used {:.2} cores, and in the second half grew by {:.1} KiB/s of {:.1} MiB.",
+                    process.role,
+                    process.cpu_cores,
+                    process.rss_bytes_per_s / 1024.0,
+                    process.rss_bytes / MIB,
+                ))
+            }
+        }
     }
 }
 
@@ -150,6 +169,7 @@ fn row(process: &ProcessResult, pods: u64) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::result::HeldProcess;
 
     fn samples(number: u32) -> Vec<Sample> {
         let of = |second: u32| Sample {
@@ -171,6 +191,25 @@ mod tests {
         let points = cores(&samples(3));
         assert_eq!(points, [(0.5, Some(0.5)), (1.5, Some(0.5))]);
         assert_eq!(cores(&samples(1)), []);
+    }
+
+    #[test]
+    fn a_hold_is_told_of() {
+        let hold = HoldResult {
+            start_s: 1.0,
+            duration_s: 60.0,
+            processes: vec![HeldProcess {
+                role: "runtime".to_owned(),
+                cpu_cores: 0.25,
+                rss_bytes: 10.0 * MIB,
+                rss_bytes_per_s: 2048.0,
+                rss_low: None,
+                rss_high: None,
+            }],
+        };
+        let said = held(&hold).into_string();
+        let cores = "runtime used 0.25 cores, and in the second half grew by 2.0 KiB/s of 10.0 MiB";
+        assert!(said.contains(cores), "{said}");
     }
 
     #[test]

@@ -114,16 +114,16 @@ pub fn parse(text: &str) -> Result<RunResult, LoadProblem> {
     }
 }
 
-/// Reads a document of which there has been one version only.
+/// Reads a document of one of these versions, of which the later ones have only more.
 ///
 /// # Errors
 /// If it is another one.
 pub fn parse_as<T: DeserializeOwned>(
     text: &str,
     schema: &str,
-    only_version: u32,
+    known: RangeInclusive<u32>,
 ) -> Result<T, LoadProblem> {
-    version(&json_of(text)?, schema, only_version..=only_version)?;
+    version(&json_of(text)?, schema, known)?;
     fields(&mut serde_json::Deserializer::from_str(text))
 }
 

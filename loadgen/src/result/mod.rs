@@ -3,6 +3,7 @@
 //! A reader checks `schema` and `schema_version` first. A field is added
 //! without a new version; what changes its meaning or goes gets one.
 
+mod held;
 mod load;
 mod made;
 
@@ -13,6 +14,7 @@ use crate::environment::Environment;
 use crate::operation::Operation;
 use crate::process::ProcessUsage;
 
+pub use self::held::{HeldProcess, HoldResult};
 pub use self::load::{LoadError, LoadProblem, load, load_as, parse, parse_as, schema};
 pub use self::made::{errors, offered, operations, phases, totals};
 
@@ -66,6 +68,10 @@ pub struct RunResult {
     pub environment: Environment,
     /// What the processes used meanwhile.
     pub processes: Vec<ProcessResult>,
+    /// The same while all pods were there, if their containers ended and were started
+    /// again meanwhile.
+    #[serde(default)]
+    pub hold: Option<HoldResult>,
     /// The run second by second; warm-up included.
     pub timeline: Vec<Interval>,
 }
@@ -356,6 +362,7 @@ pub(crate) mod tests {
             },
             phases: Vec::new(),
             notes: Vec::new(),
+            hold: None,
             operations: operations(&recorder, Operation::OF_TASKS),
             errors: errors(&recorder),
             environment: Environment {

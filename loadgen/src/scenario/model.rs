@@ -57,6 +57,24 @@ pub enum Life {
         /// How long it runs each time, in milliseconds.
         exit_after_ms: Distribution,
     },
+    /// Its containers end by themselves; then the pod is stopped and removed.
+    Job {
+        /// How long a container runs, in milliseconds.
+        exit_after_ms: Distribution,
+        /// With which exit code it ends, from 0 to 255.
+        exit_code: Distribution,
+    },
+    /// Until so long after the last pod of the run has been started. Its containers
+    /// end by themselves, and each is deleted and created again when it has. Then
+    /// all pods are stopped and removed.
+    RestartAlways {
+        /// How long all pods are there.
+        hold: Duration,
+        /// How long a container runs each time, in milliseconds.
+        exit_after_ms: Distribution,
+        /// With which exit code it ends, from 0 to 255.
+        exit_code: Distribution,
+    },
 }
 
 /// A distribution of whole numbers.

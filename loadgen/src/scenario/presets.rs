@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Scenario, ScenarioError};
 
 /// Names and documents.
-const PRESETS: [(&str, &str); 7] = [
+const PRESETS: [(&str, &str); 9] = [
     ("smoke", include_str!("presets/smoke.toml")),
     ("churn", include_str!("presets/churn.toml")),
     ("burst", include_str!("presets/burst.toml")),
@@ -14,6 +14,8 @@ const PRESETS: [(&str, &str); 7] = [
     ("density", include_str!("presets/density.toml")),
     ("soak", include_str!("presets/soak.toml")),
     ("crashloop", include_str!("presets/crashloop.toml")),
+    ("jobs", include_str!("presets/jobs.toml")),
+    ("node", include_str!("presets/node.toml")),
 ];
 
 /// The names of the shipped scenarios.

@@ -83,6 +83,23 @@ impl Display for Life {
                 f,
                 "{{ crash_loop = {{ restarts = {restarts}, exit_after_ms = {exit_after_ms} }} }}"
             ),
+            Self::Job {
+                exit_after_ms,
+                exit_code,
+            } => write!(
+                f,
+                "{{ job = {{ exit_after_ms = {exit_after_ms}, exit_code = {exit_code} }} }}"
+            ),
+            Self::RestartAlways {
+                hold,
+                exit_after_ms,
+                exit_code,
+            } => write!(
+                f,
+                "{{ restart_always = {{ hold = {}, exit_after_ms = {exit_after_ms}, \
+                 exit_code = {exit_code} }} }}",
+                time(*hold)
+            ),
         }
     }
 }

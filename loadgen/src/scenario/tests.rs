@@ -149,6 +149,22 @@ const WRONG: &[(&str, &str)] = &[
         "life.crash_loop.exit_after_ms is \"1s\", not a number",
     ),
     (
+        "name = \"a\"\n[pods]\nlife = { job = { exit_after_ms = 5, exit_code = [0, 256] } }\n[load]",
+        "s.toml:3:8: life.job.exit_code goes from 0 to 256, beyond what it may be, 0 to 255",
+    ),
+    (
+        "name = \"a\"\n[pods]\nlife = { job = { exit_after_ms = 5 } }\n[load]",
+        "life.job lacks exit_code",
+    ),
+    (
+        "name = \"a\"\n[pods]\nlife = { restart_always = { hold = 60, exit_after_ms = 5, exit_code = 0 } }\n[load]",
+        "life.restart_always.hold is 60, not a time such as",
+    ),
+    (
+        "name = \"a\"\n[pods]\nlife = { restart_always = { hold = \"0s\", exit_after_ms = 5, exit_code = 0 } }\n[load]",
+        "life.restart_always.hold is \"0s\", which is no time at all",
+    ),
+    (
         "name = \"a\"\n[pods]\nlife = \"1500us\"\n[load]",
         "not in whole milliseconds",
     ),
@@ -401,12 +417,15 @@ proptest! {
         cpu_millicores in distributions(),
         stay in distributions(),
         load in loads(),
-        crash: bool,
+        kind in 0..4,
     ) {
-        let life = if crash {
-            Life::CrashLoop { restarts: 2, exit_after_ms: stay }
-        } else {
-            Life::For(stay)
+        let exit_code = Distribution::Choice(vec![(0, 9), (255, 1)]);
+        let hold = Duration::from_millis(90_500);
+        let life = match kind {
+            0 => Life::For(stay),
+            1 => Life::CrashLoop { restarts: 2, exit_after_ms: stay },
+            2 => Life::Job { exit_after_ms: stay, exit_code },
+            _ => Life::RestartAlways { hold, exit_after_ms: stay, exit_code },
         };
         let scenario = Scenario {
             name,

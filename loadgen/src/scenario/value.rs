@@ -66,11 +66,21 @@ const LIFE: Key = Key {
     range: 0..=MAX_MS,
 };
 
-/// How long a container of a crash loop runs, in milliseconds.
-const EXIT_AFTER_MS: Key = Key {
-    name: "life.crash_loop.exit_after_ms",
-    range: 0..=MAX_MS,
-};
+/// How long a container that ends by itself runs, in milliseconds.
+const fn exit_after_ms(name: &'static str) -> Key {
+    Key {
+        name,
+        range: 0..=MAX_MS,
+    }
+}
+
+/// The exit code of a container that ends by itself: what wait(2) tells of one.
+const fn exit_code(name: &'static str) -> Key {
+    Key {
+        name,
+        range: 0..=255,
+    }
+}
 
 const NANOS_PER_MS: u32 = 1_000_000;
 
@@ -220,38 +230,76 @@ fn choices(value: &Value, name: &str) -> Result<Vec<(u64, u32)>, String> {
 /// How long a pod stays.
 pub(super) fn life(value: &Value) -> Result<Life, String> {
     const LIVES: &str = "\"held\", a time such as \"500ms\", a distribution of milliseconds, or \
-        { crash_loop = { restarts, exit_after_ms } }";
+        one of { crash_loop = { restarts, exit_after_ms } }, { job = { exit_after_ms, exit_code } } \
+        and { restart_always = { hold, exit_after_ms, exit_code } }";
+    let with_exits = ["crash_loop", "job", "restart_always"];
     match value {
         Value::String(text) if text == "held" => Ok(Life::Held),
         Value::String(text) => {
             let stay = humantime::parse_duration(text)
                 .map_err(|_| format!("life is {text:?}, not {LIVES}"))?;
-            if !stay.subsec_nanos().is_multiple_of(NANOS_PER_MS) {
-                return Err(format!("life is {text:?}, not in whole milliseconds"));
-            }
-            let ms = i64::try_from(stay.as_millis()).unwrap_or(i64::MAX);
+            let ms = milliseconds("life", text, stay)?;
             distribution(&Value::Integer(ms), &LIFE).map(Life::For)
         }
-        Value::Table(table) if table.contains_key("crash_loop") => {
-            let (_, inner) = only(value, "life", LIVES)?;
-            let name = "life.crash_loop";
-            let [restarts, exit_after] = fields(inner, name, ["restarts", "exit_after_ms"])?;
-            let restarts = whole(restarts, "life.crash_loop.restarts")?;
-            if restarts > MAX_RESTARTS {
-                return Err(format!(
-                    "{name}.restarts is {restarts}, above {MAX_RESTARTS}"
-                ));
+        Value::Table(table) if with_exits.iter().any(|kind| table.contains_key(*kind)) => {
+            match only(value, "life", LIVES)? {
+                ("crash_loop", inner) => crash_loop(inner),
+                ("job", inner) => job(inner),
+                (_, inner) => restart_always(inner),
             }
-            Ok(Life::CrashLoop {
-                restarts: u32::try_from(restarts).unwrap_or(u32::MAX),
-                exit_after_ms: distribution(exit_after, &EXIT_AFTER_MS)?,
-            })
         }
         Value::Integer(_) | Value::Array(_) | Value::Table(_) => {
             distribution(value, &LIFE).map(Life::For)
         }
         _ => Err(format!("life is {value}, not {LIVES}")),
     }
+}
+
+fn milliseconds(name: &str, text: &str, time: Duration) -> Result<i64, String> {
+    if !time.subsec_nanos().is_multiple_of(NANOS_PER_MS) {
+        return Err(format!("{name} is {text:?}, not in whole milliseconds"));
+    }
+    Ok(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn crash_loop(value: &Value) -> Result<Life, String> {
+    const NAME: &str = "life.crash_loop";
+    let [restarts, exit_after] = fields(value, NAME, ["restarts", "exit_after_ms"])?;
+    let restarts = whole(restarts, "life.crash_loop.restarts")?;
+    if restarts > MAX_RESTARTS {
+        return Err(format!(
+            "{NAME}.restarts is {restarts}, above {MAX_RESTARTS}"
+        ));
+    }
+    Ok(Life::CrashLoop {
+        restarts: u32::try_from(restarts).unwrap_or(u32::MAX),
+        exit_after_ms: distribution(exit_after, &exit_after_ms("life.crash_loop.exit_after_ms"))?,
+    })
+}
+
+fn job(value: &Value) -> Result<Life, String> {
+    let [exit_after, code] = fields(value, "life.job", ["exit_after_ms", "exit_code"])?;
+    Ok(Life::Job {
+        exit_after_ms: distribution(exit_after, &exit_after_ms("life.job.exit_after_ms"))?,
+        exit_code: distribution(code, &exit_code("life.job.exit_code"))?,
+    })
+}
+
+fn restart_always(value: &Value) -> Result<Life, String> {
+    const HOLD: &str = "life.restart_always.hold";
+    let keys = ["hold", "exit_after_ms", "exit_code"];
+    let [hold, exit_after, code] = fields(value, "life.restart_always", keys)?;
+    let text = hold
+        .as_str()
+        .ok_or_else(|| format!("{HOLD} is {hold}, not a time such as \"1m\""))?;
+    let hold = duration(text).map_err(|wrong| format!("{HOLD} {wrong}"))?;
+    milliseconds(HOLD, text, hold)?;
+    let after = exit_after_ms("life.restart_always.exit_after_ms");
+    Ok(Life::RestartAlways {
+        hold,
+        exit_after_ms: distribution(exit_after, &after)?,
+        exit_code: distribution(code, &exit_code("life.restart_always.exit_code"))?,
+    })
 }
 
 /// A rate of pods per second.

@@ -1,37 +1,36 @@
 //! Pods over CRI, as a kubelet runs them.
 
+mod container;
+mod exits;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use containerd_sandbox::client::Cri;
 use containerd_sandbox::{Code, Result as Reply};
+use futures::future::try_join_all;
 use k8s_cri::v1::{
-    ContainerStatusRequest, CreateContainerRequest, ListPodSandboxRequest, PodSandboxConfig,
-    PodSandboxFilter, PodSandboxStatusRequest, RemoveContainerRequest, RemovePodSandboxRequest,
-    RunPodSandboxRequest, StartContainerRequest, StopContainerRequest, StopPodSandboxRequest,
-    VersionRequest,
+    ListPodSandboxRequest, PodSandboxFilter, PodSandboxStatusRequest, RemovePodSandboxRequest,
+    RunPodSandboxRequest, StopPodSandboxRequest, VersionRequest,
 };
 
+use self::container::{Ends, RunningContainer};
+use self::exits::Exits;
 use super::{Door, Made};
 use crate::calls::{Calls, any};
 use crate::check;
 use crate::failure::Failure;
 use crate::operation::Operation;
-use crate::plan::{Container, End, Pod, Signal, UID_LABEL};
+use crate::plan::{Pod, UID_LABEL};
 use crate::recorder::Recorder;
-
-/// How long a container has after SIGTERM, in seconds; SIGKILL gives none.
-const GRACE_S: i64 = 10;
-
-/// How often a container that ends by itself is looked at.
-const LOOK: Duration = Duration::from_millis(10);
 
 /// A CRI endpoint.
 #[derive(Debug, Clone)]
 pub struct CriDoor {
     cri: Cri,
     at: CriAt,
+    exits: Exits,
 }
 
 /// Where a CRI endpoint is, and what its pods are made of.
@@ -62,7 +61,7 @@ pub struct MadePod {
 #[derive(Debug)]
 pub struct RunningPod {
     id: String,
-    containers: Vec<String>,
+    containers: Vec<RunningContainer>,
 }
 
 impl Made for MadePod {
@@ -83,8 +82,10 @@ impl Door for CriDoor {
     type Running = RunningPod;
 
     async fn connect(at: &CriAt) -> Reply<Self> {
+        let cri = Cri::connect(&at.socket).await?.with_timeout(at.timeout);
         Ok(Self {
-            cri: Cri::connect(&at.socket).await?.with_timeout(at.timeout),
+            exits: Exits::new(cri.clone()),
+            cri,
             at: at.clone(),
         })
     }
@@ -118,7 +119,8 @@ impl Door for CriDoor {
 
         let mut containers = Vec::with_capacity(pod.containers.len());
         for container in &pod.containers {
-            containers.push(self.start_container(&id, &config, container, calls).await?);
+            let started = self.start_container(&id, &config, container, 0, calls);
+            containers.push(started.await?);
         }
         self.look(pod, &id, calls).await?;
         Ok(RunningPod { id, containers })
@@ -132,9 +134,10 @@ impl Door for CriDoor {
     ) -> Result<RunningPod, Failure> {
         let config = pod.cri_sandbox_config();
         let mut containers = Vec::with_capacity(running.containers.len());
-        for (container, id) in pod.containers.iter().zip(&running.containers) {
-            self.end(container, id, calls).await?;
-            let started = self.start_container(&running.id, &config, container, calls);
+        for (container, ended) in pod.containers.iter().zip(running.containers) {
+            let attempt = ended.attempt + 1;
+            self.end(ended, false, calls).await?;
+            let started = self.start_container(&running.id, &config, container, attempt, calls);
             containers.push(started.await?);
         }
         Ok(RunningPod {
@@ -143,10 +146,40 @@ impl Door for CriDoor {
         })
     }
 
+    async fn keep(
+        &self,
+        pod: &Pod,
+        running: RunningPod,
+        over: impl AsyncFn(),
+        calls: Calls<'_>,
+    ) -> Result<RunningPod, Failure> {
+        let (id, config, over) = (&running.id, &pod.cri_sandbox_config(), &over);
+        let each = pod.containers.iter().zip(running.containers);
+        let each = each.map(async |(container, mut running)| {
+            loop {
+                let Ends::Itself(_, awaited) = &mut running.ends else {
+                    return Ok(running);
+                };
+                tokio::select! {
+                    () = over() => return Ok(running),
+                    () = awaited.ended() => {}
+                }
+                let attempt = running.attempt + 1;
+                self.end(running, false, calls).await?;
+                let started = self.start_container(id, config, container, attempt, calls);
+                running = started.await?;
+            }
+        });
+        Ok(RunningPod {
+            containers: try_join_all(each).await?,
+            id: running.id,
+        })
+    }
+
     async fn stop(&self, pod: &Pod, running: RunningPod, calls: Calls<'_>) -> Result<(), Failure> {
         let RunningPod { id, containers } = running;
-        for (container, id) in pod.containers.iter().zip(&containers) {
-            self.end(container, id, calls).await?;
+        for container in containers {
+            self.end(container, pod.life.cuts_off(), calls).await?;
         }
 
         let request = StopPodSandboxRequest {
@@ -198,40 +231,6 @@ impl Door for CriDoor {
 }
 
 impl CriDoor {
-    /// Create, Start, Status; the container's id.
-    async fn start_container(
-        &self,
-        pod: &str,
-        pod_config: &PodSandboxConfig,
-        container: &Container,
-        calls: Calls<'_>,
-    ) -> Result<String, Failure> {
-        let create = async {
-            let request = CreateContainerRequest {
-                pod_sandbox_id: pod.to_owned(),
-                config: Some(container.cri_config(&self.at.image)),
-                sandbox_config: Some(pod_config.clone()),
-            };
-            let reply = Box::pin(self.cri.create_container(request)).await?;
-            Ok(reply.container_id)
-        };
-        let known = |id: &String| check::cri::id(id);
-        let id = calls
-            .call(Operation::CreateContainer, create, known)
-            .await?;
-        let request = StartContainerRequest {
-            container_id: id.clone(),
-        };
-        let start = self.cri.start_container(request);
-        calls.call(Operation::StartContainer, start, any).await?;
-        let status = self.cri.container_status(container_status_of(&id));
-        let running = |status: &_| check::cri::container_started(&id, container.end, status);
-        calls
-            .call(Operation::ContainerStatus, status, running)
-            .await?;
-        Ok(id)
-    }
-
     /// The verbose status of a pod whose containers all run.
     async fn look(&self, pod: &Pod, id: &str, calls: Calls<'_>) -> Result<(), Failure> {
         let must = self.at.must_state_resources;
@@ -248,66 +247,6 @@ impl CriDoor {
             calls.record(Recorder::uncompared);
         }
         Ok(())
-    }
-
-    /// Its end, Status, Remove.
-    async fn end(&self, container: &Container, id: &str, calls: Calls<'_>) -> Result<(), Failure> {
-        match container.end {
-            End::Signal(signal) => {
-                let request = StopContainerRequest {
-                    container_id: id.to_owned(),
-                    timeout: match signal {
-                        Signal::Kill => 0,
-                        Signal::Term => GRACE_S,
-                    },
-                };
-                let stop = self.cri.stop_container(request);
-                calls.call(Operation::StopContainer, stop, any).await?;
-            }
-            End::Crash(after) => self.exited(id, after + calls.timeout).await?,
-        }
-        let status = self.cri.container_status(container_status_of(id));
-        let expected = container.end.exit_status();
-        let exited = |status: &_| check::cri::container_exited(id, expected, status);
-        calls
-            .call(Operation::ContainerStatus, status, exited)
-            .await?;
-        let request = RemoveContainerRequest {
-            container_id: id.to_owned(),
-        };
-        let remove = self.cri.remove_container(request);
-        calls.call(Operation::RemoveContainer, remove, any).await?;
-        match self.cri.container_status(container_status_of(id)).await {
-            Err(error) if error.code() == Code::NotFound => Ok(()),
-            Err(error) => Err(Failure::status(Operation::ContainerStatus, &error)),
-            Ok(_) => Err(Failure::wrong(
-                Operation::RemoveContainer,
-                "the container is still there",
-            )),
-        }
-    }
-
-    /// Looks now and then, as a kubelet does, until the container has ended by itself.
-    async fn exited(&self, id: &str, limit: Duration) -> Result<(), Failure> {
-        let looks = async {
-            loop {
-                tokio::time::sleep(LOOK).await;
-                let status = self.cri.container_status(container_status_of(id)).await;
-                let status =
-                    status.map_err(|error| Failure::status(Operation::ContainerStatus, &error))?;
-                if !check::cri::is_running(&status) {
-                    return Ok(());
-                }
-            }
-        };
-        tokio::time::timeout(limit, looks)
-            .await
-            .unwrap_or_else(|_| {
-                Err(Failure::wrong(
-                    Operation::ContainerStatus,
-                    "the container still runs after it should have ended",
-                ))
-            })
     }
 
     /// The ids of the pods with this uid.
@@ -327,13 +266,6 @@ impl CriDoor {
 fn status_of(pod: &str) -> PodSandboxStatusRequest {
     PodSandboxStatusRequest {
         pod_sandbox_id: pod.to_owned(),
-        verbose: false,
-    }
-}
-
-fn container_status_of(id: &str) -> ContainerStatusRequest {
-    ContainerStatusRequest {
-        container_id: id.to_owned(),
         verbose: false,
     }
 }
