@@ -12,7 +12,7 @@ DROP_INS = $(DESTDIR)$(CONTAINERD_CONF_D)
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROGRAMS = $(TARGET)/release/resource-slot-sandboxer $(TARGET)/release/loadgen
 
-.PHONY: run overhead prove test lint docs bench resource-slot install uninstall setup clean
+.PHONY: run overhead prove lives scrape test lint docs bench resource-slot install uninstall setup clean
 
 ## run: 2,000 pods through a sandboxer of its own; ARGS are passed to `loadgen run`
 run: resource-slot
@@ -26,11 +26,18 @@ overhead: resource-slot
 prove: resource-slot
 	scripts/prove $(TARGET)/release
 
-## test: formatting, lints, docs, benches compile, every test
+## lives: that the sandboxer alone bears a full node whose containers end and start again
+lives: resource-slot
+	scripts/lives 10000 $(TARGET)/release
+
+## scrape: what it costs to have the sandboxer's metrics fetched
+scrape: resource-slot
+	scripts/scrape 21 $(TARGET)/release
+
+## test: formatting, lints (of benches, too), docs, every test
 test: setup lint docs
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --no-fail-fast
-	$(CARGO) bench --workspace --no-run
 
 lint:
 	@scripts/setup lint
