@@ -312,6 +312,34 @@ fn fifo(dir: &Path, name: &str) -> String {
     path.into_os_string().into_string().unwrap()
 }
 
+#[tokio::test]
+async fn an_exec_of_containerds_door_answers_as_annotations_say() {
+    let daemon = Daemon::start(&[]);
+    let client = daemon.ttrpc().await;
+    let files = daemon.home().root().to_owned();
+    ready_sandbox(&client, "p1").await;
+    let mut spec = tests::spec("p1", &tests::small());
+    spec["annotations"]["resource-slot.kuasar.io/exec-output"] = "well".into();
+    spec["annotations"]["resource-slot.kuasar.io/exec-code"] = "6".into();
+    let bundle = tests::bundle(&files, "c1", &spec);
+    client
+        .create(&request::create("c1", &bundle))
+        .await
+        .unwrap();
+    client.start(&request::start("c1", "")).await.unwrap();
+    let stdout = fifo(&files, "out");
+    let mut exec = request::exec("c1", "e1", &["true"]);
+    exec.stdout.clone_from(&stdout);
+    client.exec(&exec).await.unwrap();
+    let out = reading(stdout);
+    client.start(&request::start("c1", "e1")).await.unwrap();
+    let ended = client.wait(&request::wait("c1", "e1")).await.unwrap();
+    assert_eq!(
+        (ended.exit_status, out.join().unwrap().as_str()),
+        (6, "well")
+    );
+}
+
 /// All that is written to a FIFO, by a thread that blocks as a client's would.
 fn reading(path: String) -> std::thread::JoinHandle<String> {
     std::thread::spawn(move || {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 
 use super::{ContainerRange, OutputArgs, RequestArgs};
 use crate::plan::Plan;
@@ -46,7 +47,8 @@ pub struct OverheadArgs {
     pub containerd: Option<PathBuf>,
     /// Leave out the layer through containerd, and so what containerd costs: for a machine that
     /// has none.
-    #[arg(long, conflicts_with = "containerd")]
+    #[arg(long, env = "LOADGEN_NO_CONTAINERD", value_parser = BoolishValueParser::new(),
+          conflicts_with = "containerd")]
     pub no_containerd: bool,
     /// What is said of the result, and where it is kept.
     #[command(flatten)]

@@ -12,6 +12,7 @@ use tracing::{debug, info};
 use super::core::{Core, Inner, LiveSlot};
 use super::decode;
 use super::process;
+use super::userland::StatedAnswer;
 use crate::resource::Extraction;
 use crate::simulate::signal::{Effect, effect};
 use crate::simulate::{life, stdio, usage};
@@ -129,7 +130,14 @@ impl Container for ResourceSlotContainer {
     async fn exec(&self, exec: &str, options: ExecOptions) -> Result<()> {
         let stdio = options.stdio.into();
         stdio::check(&stdio)?;
-        let course = life::of_exec(options.process.args, !stdio.stdin.is_empty())?;
+        let args = options.process.args;
+        let is_stated = {
+            let inner = self.live.lock()?;
+            StatedAnswer::of(inner.slot.container(&self.id.container)?).is_some()
+        };
+        // A stated answer is given whatever the command, through the same streams.
+        let has_stdin = is_stated || !stdio.stdin.is_empty();
+        let course = life::of_exec(args, has_stdin)?;
         let process = NewProcess {
             pid: self.core.pids.next(),
             life: course.life,

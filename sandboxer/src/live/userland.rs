@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use containerd_sandbox::{Container, Error, Result};
+use containerd_sandbox::{Container as _, Error, Result};
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 use tokio::sync::broadcast;
@@ -14,7 +14,7 @@ use super::core::{Core, Inner, LiveSlot};
 use super::process;
 use super::setup;
 use crate::simulate::stdio::{self, Stdin};
-use crate::slot::{KILLED, NewProcess, ProcessId, ProcessState, Stdio};
+use crate::slot::{Container, KILLED, NewProcess, ProcessId, ProcessState, Stdio};
 use crate::userland::{Io, Limits, Reader, Setup, Shell, World, Writer};
 
 /// Where the description of a container's world comes from.
@@ -108,9 +108,19 @@ pub(super) async fn run_process(
         Ok(world) => world,
         Err(e) => return debug!("{id} in sandbox {}: {e}", live.key),
     };
-    let Some(io) = streams(&core, &live, &id, &spec).await else {
+    let Some(mut io) = streams(&core, &live, &id, &spec).await else {
         return;
     };
+    let stated = live.lock().ok().and_then(|inner| {
+        let container = inner.slot.container(&id.container).ok()?;
+        id.exec.as_ref()?;
+        StatedAnswer::of(container)
+    });
+    if let Some(stated) = stated {
+        let code = stated.give(&mut io).await;
+        drop(io);
+        return process::end(&core, &live, &id, spec.pid, code).await;
+    }
     let shell = match id.exec {
         None => Shell::first(world, Limits::default()),
         Some(_) => Shell::new(world, Limits::default()),
@@ -261,6 +271,29 @@ pub(super) fn console(
     Some(console)
 }
 
+/// What every command that is run in a container answers, if that was stated.
+pub(super) struct StatedAnswer {
+    output: String,
+    code: u8,
+}
+
+impl StatedAnswer {
+    pub(super) fn of(container: &Container) -> Option<Self> {
+        let conduct = container.conduct.as_ref()?;
+        let is_stated = conduct.exec_output.is_some() || conduct.exec_code.is_some();
+        is_stated.then(|| Self {
+            output: conduct.exec_output.clone().unwrap_or_default(),
+            code: conduct.exec_code.unwrap_or(0),
+        })
+    }
+
+    async fn give(self, io: &mut Io) -> u32 {
+        // Whoever reads it may be gone.
+        let _ = io.stdout.write_all(self.output.as_bytes()).await;
+        u32::from(self.code)
+    }
+}
+
 impl ResourceSlotContainer {
     /// Runs a command in the container, beside its processes, and gives its exit code.
     /// The end of the container ends it by SIGKILL; so does dropping the future.
@@ -277,18 +310,10 @@ impl ResourceSlotContainer {
             ) {
                 return Err(not_running(&self.id.container));
             }
-            let conduct = container.conduct.as_ref();
-            conduct.map(|conduct| (conduct.exec_output.clone(), conduct.exec_code))
+            StatedAnswer::of(container)
         };
-        if let Some((output, code)) = stated
-            && (output.is_some() || code.is_some())
-        {
-            // Whoever reads it may be gone.
-            let _ = io
-                .stdout
-                .write_all(output.unwrap_or_default().as_bytes())
-                .await;
-            return Ok(u32::from(code.unwrap_or(0)));
+        if let Some(stated) = stated {
+            return Ok(stated.give(&mut io).await);
         }
         let world = world(&self.core, &self.live, &self.id.container).await?;
         let shell = Shell::new(world, Limits::default());
