@@ -17,27 +17,6 @@ use crate::userland::{Capabilities, CapabilitySet, Mount, Seccomp, Setup, User};
 /// Where programs are looked for if nothing else is stated, as containerd has it.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What a container may do if nothing else is stated: containerd's list.
-const DEFAULT_CAPABILITIES: [&str; 14] = [
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "FSETID",
-    "FOWNER",
-    "MKNOD",
-    "NET_RAW",
-    "SETGID",
-    "SETUID",
-    "SETFCAP",
-    "SETPCAP",
-    "NET_BIND_SERVICE",
-    "SYS_CHROOT",
-    "KILL",
-    "AUDIT_WRITE",
-];
-
-/// Every capability of Linux 6: the first 41 bits.
-const ALL_CAPABILITIES: CapabilitySet = CapabilitySet((1 << 41) - 1);
-
 fn name_of(uid: u32) -> String {
     match uid {
         0 => "root".to_owned(),
@@ -303,9 +282,9 @@ fn hostname(pod: &PodSandboxConfig) -> String {
 
 fn of_context(context: &LinuxContainerSecurityContext, uid: u32) -> Capabilities {
     if context.privileged {
-        return capabilities(ALL_CAPABILITIES, CapabilitySet::default(), uid);
+        return capabilities(CapabilitySet::ALL, CapabilitySet::default(), uid);
     }
-    let default = CapabilitySet::from_names(DEFAULT_CAPABILITIES);
+    let default = CapabilitySet::DEFAULT;
     let Some(stated) = &context.capabilities else {
         return capabilities(default, CapabilitySet::default(), uid);
     };
@@ -317,7 +296,7 @@ fn of_context(context: &LinuxContainerSecurityContext, uid: u32) -> Capabilities
         set = 0;
     }
     if all(&stated.add_capabilities) {
-        set = ALL_CAPABILITIES.0;
+        set = CapabilitySet::ALL.0;
     }
     set = (set | named(&stated.add_capabilities)) & !named(&stated.drop_capabilities);
     let ambient = CapabilitySet(named(&stated.add_ambient_capabilities));

@@ -50,6 +50,11 @@ const NAMES: [&str; 41] = [
 pub struct CapabilitySet(pub u64);
 
 impl CapabilitySet {
+    /// What a container may do if nothing else is stated: containerd's list.
+    pub const DEFAULT: Self = Self(0xa804_25fb);
+    /// Every capability that has a name.
+    pub const ALL: Self = Self((1 << NAMES.len()) - 1);
+
     /// Of names such as `CAP_NET_ADMIN` or `net_admin`. A name that is none is
     /// left out, as a kernel that does not know a capability has no bit for it.
     pub fn from_names<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
@@ -107,6 +112,6 @@ mod tests {
             "KILL",
             "AUDIT_WRITE",
         ];
-        assert_eq!(CapabilitySet::from_names(default).0, 0xa804_25fb);
+        assert_eq!(CapabilitySet::from_names(default), CapabilitySet::DEFAULT);
     }
 }
