@@ -1,13 +1,15 @@
 //! A new snapshot in place of what led to it: a function of files alone.
 //!
 //! It reads closed segments and the last snapshot, never the live state, so it
-//! holds nobody up. The new snapshot is whole and durable before anything it
+//! holds nobody up; and it reads them twice, first for which lines count, then
+//! those, one sandbox after the other, so that it takes little memory. The new snapshot is whole and durable before anything it
 //! replaces is removed: whenever it is cut short, what is there leads to the
 //! same state.
 
 use super::damage::Damage;
 use super::directory::{Directory, Listing};
 use super::error::StoreError;
+use super::places::Places;
 use super::recovery;
 use super::snapshot;
 
@@ -22,12 +24,12 @@ pub(super) fn compact(
     history: bool,
 ) -> Result<u64, StoreError> {
     let listing = directory.list()?;
-    let replayed = recovery::replay(directory, &listing, Some(through))?;
+    let replayed = recovery::replay::<Places>(directory, &listing, Some(through))?;
     if let Some(damage) = Damage::of(replayed.report.dropped) {
         let damage = Box::new(damage);
         return Err(StoreError::Damaged { damage });
     }
-    let bytes = snapshot::write(directory, through, &replayed.slots)?;
+    let bytes = snapshot::write(directory, through, replayed.folded.slots()?)?;
     remove_replaced(directory, &listing, through, history);
     Ok(bytes)
 }

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::damage::Damage;
 use super::directory::{Directory, Listing};
 use super::error::StoreError;
+use super::fold::Slots;
 use super::format;
 use super::record;
 use super::recovery::{self, Replayed};
@@ -97,7 +98,7 @@ impl Journal {
         for name in &listing.temporary {
             Directory::remove(&directory.path().join(name))?;
         }
-        let mut replayed = recovery::replay(&directory, &listing, None)?;
+        let mut replayed = recovery::replay::<Slots>(&directory, &listing, None)?;
         if !options.recover
             && let Some(damage) = Damage::of(std::mem::take(&mut replayed.report.dropped))
         {
@@ -146,7 +147,7 @@ impl Journal {
         for warning in report.warnings() {
             tracing::warn!("{warning}");
         }
-        let slots = replayed.slots;
+        let slots = replayed.folded;
         Ok((journal, Recovered { slots, report }))
     }
 
@@ -268,7 +269,7 @@ impl Drop for Journal {
 
 /// The last segment, if the next record belongs right behind what is whole of
 /// it; else a new one.
-fn last_segment(directory: &Directory, replayed: &Replayed) -> Result<Segment, StoreError> {
+fn last_segment(directory: &Directory, replayed: &Replayed<Slots>) -> Result<Segment, StoreError> {
     let next_seq = replayed.report.last_seq + 1;
     match &replayed.last {
         Some((first, end)) if end.next == next_seq => {
@@ -283,12 +284,12 @@ fn last_segment(directory: &Directory, replayed: &Replayed) -> Result<Segment, S
 fn set_aside(
     directory: &Directory,
     listing: &Listing,
-    replayed: &mut Replayed,
+    replayed: &mut Replayed<Slots>,
 ) -> Result<(), StoreError> {
     let kept = directory.keep(listing)?;
     tracing::warn!("the damaged journal is kept in {}", kept.display());
     let last_seq = replayed.report.last_seq;
-    snapshot::write(directory, last_seq, &replayed.slots)?;
+    snapshot::write(directory, last_seq, snapshot::sorted(&replayed.folded))?;
     let snapshot = directory.snapshot(last_seq);
     for path in directory.files(listing).filter(|path| *path != snapshot) {
         Directory::remove(&path)?;

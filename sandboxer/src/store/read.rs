@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::directory::Directory;
 use super::error::StoreError;
+use super::fold::Slots;
 use super::format;
 use super::journal::Recovered;
 use super::recovery::{self, Replayed};
@@ -40,7 +41,7 @@ fn read_anew(dir: &Path, mut again: impl FnMut()) -> Result<Recovered, StoreErro
     let mut torn_before = None;
     loop {
         let listing = directory.list()?;
-        let replayed = recovery::replay(&directory, &listing, None);
+        let replayed = recovery::replay::<Slots>(&directory, &listing, None);
         let changes = match &replayed {
             // An append may be under way; what stays torn is.
             Ok(Replayed { report, .. }) if report.dropped.is_empty() => {
@@ -59,7 +60,7 @@ fn read_anew(dir: &Path, mut again: impl FnMut()) -> Result<Recovered, StoreErro
         let replayed = replayed?;
         let mut report = replayed.report;
         report.took = started.elapsed();
-        let slots = replayed.slots;
+        let slots = replayed.folded;
         return Ok(Recovered { slots, report });
     }
 }

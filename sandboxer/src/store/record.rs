@@ -5,7 +5,7 @@
 use std::io::Write;
 
 use containerd_sandbox::Key;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::line::{self, LineError};
@@ -16,13 +16,13 @@ use crate::time::Timestamp;
 /// counted up to, and below it adding one is safe.
 pub(super) const MAX_SEQ: u64 = 1 << 62;
 
-/// A record as read.
+/// A record as read, with its change or what is looked at of it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Record {
+pub(super) struct Record<C = Change> {
     pub(super) seq: u64,
     pub(super) at: Timestamp,
     pub(super) key: Key,
-    pub(super) change: Change,
+    pub(super) change: C,
 }
 
 #[derive(Serialize)]
@@ -36,13 +36,13 @@ struct Body<'a> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line<'a> {
+struct Line<'a, C> {
     seq: u64,
     at: Timestamp,
     ns: &'a str,
     sandbox: &'a str,
     #[serde(rename = "do")]
-    change: Change,
+    change: C,
     #[serde(rename = "crc")]
     _crc: IgnoredAny,
 }
@@ -74,10 +74,10 @@ pub(super) fn encode(line: &mut Vec<u8>, seq: u64, body: &[u8]) {
 }
 
 /// Reads a line, its newline included.
-pub(super) fn decode(raw: &[u8]) -> Result<Record, LineError> {
+pub(super) fn decode<C: DeserializeOwned>(raw: &[u8]) -> Result<Record<C>, LineError> {
     let malformed = |reason: String| LineError::Malformed(format!("not a record: {reason}"));
     let object = line::unseal(raw)?;
-    let line: Line<'_> = serde_json::from_slice(object).map_err(|e| malformed(e.to_string()))?;
+    let line: Line<'_, C> = serde_json::from_slice(object).map_err(|e| malformed(e.to_string()))?;
     if !(1..=MAX_SEQ).contains(&line.seq) {
         return Err(malformed(format!("sequence number {}", line.seq)));
     }
@@ -145,7 +145,7 @@ mod tests {
         ] {
             let mut line = content.as_bytes().to_vec();
             line::seal(&mut line);
-            let error = decode(&line).unwrap_err().to_string();
+            let error = decode::<Change>(&line).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
     }
@@ -168,16 +168,16 @@ mod tests {
             let raw = line(seq, &key, at, &change);
             prop_assert_eq!(raw.iter().position(|b| *b == b'\n'), Some(raw.len() - 1));
             prop_assert_eq!(guess_key(&raw), Some(key.clone()));
-            prop_assert_eq!(decode(&raw).unwrap(), Record { seq, at, key, change });
+            prop_assert_eq!(decode::<Change>(&raw).unwrap(), Record { seq, at, key, change });
         }
 
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode(&bytes);
+            let _ = decode::<Change>(&bytes);
             let _ = guess_key(&bytes);
             let mut sealed = bytes;
             line::seal(&mut sealed);
-            let _ = decode(&sealed);
+            let _ = decode::<Change>(&sealed);
         }
     }
 }

@@ -1,22 +1,19 @@
 //! From the journal's files to the state they hold. Reads only.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-
-use containerd_sandbox::Key;
 
 use super::damage::Dropped;
 use super::directory::{Directory, Listing};
 use super::error::StoreError;
+use super::fold::Fold;
 use super::replay::{Replay, SegmentEnd};
 use super::report::{Report, TornTail};
 use super::snapshot;
-use crate::slot::Slot;
 
 /// What the files hold.
 #[derive(Debug)]
-pub(super) struct Replayed {
-    pub(super) slots: HashMap<Key, Slot>,
+pub(super) struct Replayed<F> {
+    pub(super) folded: F,
     /// `dropped` is what stands in the way of using it.
     pub(super) report: Report,
     /// The last segment, by its first record, and how it ended.
@@ -25,14 +22,14 @@ pub(super) struct Replayed {
 
 /// Reads the newest snapshot and the segments after it: all of them, or those
 /// with the records up to `through`.
-pub(super) fn replay(
+pub(super) fn replay<F: Fold>(
     directory: &Directory,
     listing: &Listing,
     through: Option<u64>,
-) -> Result<Replayed, StoreError> {
+) -> Result<Replayed<F>, StoreError> {
     let upto = through.unwrap_or(u64::MAX);
-    let start = start(directory, listing, upto)?;
-    let mut replay = Replay::new(start.base, start.slots);
+    let start = start::<F>(directory, listing, upto)?;
+    let mut replay = Replay::new(start.base, start.folded);
     replay.dropped = start.dropped;
 
     let segments: Vec<u64> = segments_from(&listing.segments, start.base + 1)
@@ -58,7 +55,7 @@ pub(super) fn replay(
     });
     let in_directory = |name| directory.path().join(name);
     let report = Report {
-        sandboxes: replay.slots.len(),
+        sandboxes: replay.folded.len(),
         last_seq: replay.next - 1,
         snapshot: (start.base > 0).then_some(start.base),
         segments: segments.len(),
@@ -70,7 +67,7 @@ pub(super) fn replay(
         took: std::time::Duration::ZERO,
     };
     Ok(Replayed {
-        slots: replay.slots,
+        folded: replay.folded,
         report,
         last,
     })
@@ -78,9 +75,9 @@ pub(super) fn replay(
 
 /// Where reading starts.
 #[derive(Default)]
-struct Start {
+struct Start<F> {
     base: u64,
-    slots: HashMap<Key, Slot>,
+    folded: F,
     dropped: Vec<Dropped>,
     passed_over: Vec<PathBuf>,
     /// The newest snapshot, if another one or none is used in its place.
@@ -89,9 +86,13 @@ struct Start {
 
 /// The newest whole snapshot that the segments continue; with none, the
 /// beginning if it is still there; else what can be read of the newest.
-fn start(directory: &Directory, listing: &Listing, upto: u64) -> Result<Start, StoreError> {
+fn start<F: Fold>(
+    directory: &Directory,
+    listing: &Listing,
+    upto: u64,
+) -> Result<Start<F>, StoreError> {
     let mut passed_over = Vec::new();
-    let mut damaged: Option<Start> = None;
+    let mut damaged: Option<Start<F>> = None;
     for seq in listing
         .snapshots
         .iter()
@@ -107,7 +108,7 @@ fn start(directory: &Directory, listing: &Listing, upto: u64) -> Result<Start, S
         if read.dropped.is_empty() {
             return Ok(Start {
                 base: seq,
-                slots: read.slots,
+                folded: read.folded,
                 dropped: Vec::new(),
                 passed_over,
                 damaged: damaged.map(|newest| newest.base),
@@ -116,7 +117,7 @@ fn start(directory: &Directory, listing: &Listing, upto: u64) -> Result<Start, S
         passed_over.push(path);
         damaged.get_or_insert(Start {
             base: seq,
-            slots: read.slots,
+            folded: read.folded,
             dropped: read.dropped,
             ..Start::default()
         });

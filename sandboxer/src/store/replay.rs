@@ -5,8 +5,7 @@
 //! append at the end of an abandoned segment are told from a loss: nothing is
 //! missing if the next segment begins with the very number that was expected.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -15,16 +14,16 @@ use containerd_sandbox::Key;
 
 use super::damage::Dropped;
 use super::error::StoreError;
+use super::fold::{Fold, Span};
 use super::record::{self, Record};
-use crate::slot::{Change, Refusal, Slot};
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 18;
 
 /// The fold so far.
 #[derive(Debug)]
-pub(super) struct Replay {
-    pub(super) slots: HashMap<Key, Slot>,
+pub(super) struct Replay<F> {
+    pub(super) folded: F,
     /// The last record that the snapshot holds already.
     base: u64,
     /// The sequence number expected next.
@@ -64,11 +63,11 @@ struct Suspect {
     superseded: u64,
 }
 
-impl Replay {
-    /// Starts from the state after record `base`; 0 and no slots for the beginning.
-    pub(super) fn new(base: u64, slots: HashMap<Key, Slot>) -> Self {
+impl<F: Fold> Replay<F> {
+    /// Starts from what was made of the snapshot of record `base`; 0 and nothing for the beginning.
+    pub(super) fn new(base: u64, folded: F) -> Self {
         Self {
-            slots,
+            folded,
             base,
             next: base + 1,
             records: 0,
@@ -84,6 +83,7 @@ impl Replay {
         limit: Option<u64>,
     ) -> Result<SegmentEnd, StoreError> {
         let failed = || StoreError::of("read", path);
+        self.folded.open(path);
         let mut file = BufReader::with_capacity(BUFFER, File::open(path).map_err(failed())?);
         let mut raw = Vec::new();
         let (mut line, mut offset) = (0_u64, 0_u64);
@@ -113,7 +113,11 @@ impl Replay {
                     }
                     end.next = record.seq + 1;
                     end.valid_len = offset;
-                    self.record(path, line, record);
+                    let span = Span {
+                        offset: start,
+                        len: read,
+                    };
+                    self.record(path, line, record, span);
                     continue;
                 }
                 Ok(record) => {
@@ -171,7 +175,7 @@ impl Replay {
     }
 
     /// Folds a record in, if it is its turn.
-    fn record(&mut self, path: &Path, line: u64, record: Record) {
+    fn record(&mut self, path: &Path, line: u64, record: Record<F::Change>, span: Span) {
         let seq = record.seq;
         if seq <= self.base {
             return;
@@ -186,7 +190,7 @@ impl Replay {
             self.lost_before(path, line, seq);
         }
         self.next = seq + 1;
-        match apply(&mut self.slots, record) {
+        match self.folded.apply(record, span) {
             Ok(()) => self.records += 1,
             Err(refusal) => {
                 let reason = format!("record {seq} of sandbox {key}: {refusal}");
@@ -241,26 +245,4 @@ impl Replay {
         });
         self.next = seq;
     }
-}
-
-fn apply(slots: &mut HashMap<Key, Slot>, record: Record) -> Result<(), Refusal> {
-    let Record {
-        at, key, change, ..
-    } = record;
-    match (slots.entry(key), change) {
-        (Entry::Vacant(vacant), Change::Create(new)) => {
-            vacant.insert(Slot::new(new, at));
-        }
-        (Entry::Vacant(vacant), _) => {
-            return Err(Refusal::NotFound(format!("sandbox {}", vacant.key())));
-        }
-        (Entry::Occupied(slot), Change::Delete) => {
-            slot.get().check(&Change::Delete)?;
-            slot.remove();
-        }
-        (Entry::Occupied(mut slot), change) => {
-            slot.get_mut().apply(change, at)?;
-        }
-    }
-    Ok(())
 }

@@ -4,7 +4,8 @@
 //! every line is sealed. It is written beside its place, made durable, and
 //! only then renamed: under its name it is whole.
 
-use std::collections::{BTreeSet, HashMap};
+use std::borrow::Borrow;
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::damage::Dropped;
 use super::directory::{Directory, FILE_MODE};
 use super::error::StoreError;
+use super::fold::{Fold, Slots, Span};
 use super::format::FORMAT;
 use super::line;
 use super::record;
@@ -40,10 +42,10 @@ struct Entry<'a> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct EntryLine<'a> {
+struct EntryLine<'a, S> {
     ns: &'a str,
     sandbox: &'a str,
-    slot: Slot,
+    slot: S,
     #[serde(rename = "crc")]
     _crc: IgnoredAny,
 }
@@ -60,17 +62,27 @@ struct End {
 
 /// A snapshot as far as it can be read.
 #[derive(Debug)]
-pub(super) struct Snapshot {
-    pub(super) slots: HashMap<Key, Slot>,
+pub(super) struct Snapshot<F> {
+    pub(super) folded: F,
     /// What cannot be; empty for a whole snapshot.
     pub(super) dropped: Vec<Dropped>,
 }
 
-/// Writes the state after record `seq`, durably, and gives its size in bytes.
-pub(super) fn write(
+/// The sandboxes of a state in the order in which a snapshot has them.
+pub(super) fn sorted(
+    slots: &Slots,
+) -> impl ExactSizeIterator<Item = Result<(&Key, &Slot), StoreError>> {
+    let mut sorted: Vec<_> = slots.iter().collect();
+    sorted.sort_unstable_by_key(|(key, _)| *key);
+    sorted.into_iter().map(Ok)
+}
+
+/// Writes the sandboxes that there are after record `seq`, durably, and gives
+/// the size in bytes.
+pub(super) fn write<K: Borrow<Key>, S: Borrow<Slot>>(
     directory: &Directory,
     seq: u64,
-    slots: &HashMap<Key, Slot>,
+    slots: impl ExactSizeIterator<Item = Result<(K, S), StoreError>>,
 ) -> Result<u64, StoreError> {
     let temporary = directory.temporary(seq);
     let written = write_file(&temporary, seq, slots).and_then(|bytes| {
@@ -86,7 +98,12 @@ pub(super) fn write(
     written
 }
 
-fn write_file(path: &Path, seq: u64, slots: &HashMap<Key, Slot>) -> Result<u64, StoreError> {
+fn write_file<K: Borrow<Key>, S: Borrow<Slot>>(
+    path: &Path,
+    seq: u64,
+    slots: impl ExactSizeIterator<Item = Result<(K, S), StoreError>>,
+) -> Result<u64, StoreError> {
+    let sandboxes = slots.len() as u64;
     let file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -105,18 +122,17 @@ fn write_file(path: &Path, seq: u64, slots: &HashMap<Key, Slot>) -> Result<u64, 
         format: FORMAT,
         _crc: None,
     })?;
-    let mut sorted: Vec<_> = slots.iter().collect();
-    sorted.sort_unstable_by_key(|(key, _)| *key);
-    for (key, slot) in sorted {
+    for sandbox in slots {
+        let (key, slot) = sandbox?;
         lines.write(&Entry {
-            ns: key.namespace(),
-            sandbox: key.id(),
-            slot,
+            ns: key.borrow().namespace(),
+            sandbox: key.borrow().id(),
+            slot: slot.borrow(),
         })?;
     }
     lines.write(&End {
         seq,
-        sandboxes: slots.len() as u64,
+        sandboxes,
         _crc: None,
     })?;
     lines
@@ -151,21 +167,25 @@ impl LineWriter<'_> {
 }
 
 /// Reads the snapshot that is named for record `seq`, as far as it can be read.
-pub(super) fn read(path: &Path, seq: u64) -> Result<Snapshot, StoreError> {
+pub(super) fn read<F: Fold>(path: &Path, seq: u64) -> Result<Snapshot<F>, StoreError> {
     let failed = || StoreError::of("read", path);
     let mut file = BufReader::with_capacity(1 << 18, File::open(path).map_err(failed())?);
     let mut snapshot = Snapshot {
-        slots: HashMap::new(),
+        folded: F::default(),
         dropped: Vec::new(),
     };
+    snapshot.folded.open(path);
     let mut raw = Vec::new();
-    let mut line = 0;
+    let (mut line, mut offset) = (0, 0);
     let mut ended = false;
     loop {
         raw.clear();
-        if file.read_until(b'\n', &mut raw).map_err(failed())? == 0 {
+        let len = file.read_until(b'\n', &mut raw).map_err(failed())?;
+        if len == 0 {
             break;
         }
+        let span = Span { offset, len };
+        offset += len as u64;
         line += 1;
         let understood = match line::unseal(&raw) {
             Err(e) => Err(e.to_string()),
@@ -173,9 +193,9 @@ pub(super) fn read(path: &Path, seq: u64) -> Result<Snapshot, StoreError> {
             Ok(object) if line == 1 => header(path, object, seq)?,
             Ok(object) if object.starts_with(b"{\"end\":") => {
                 ended = true;
-                end(object, seq, snapshot.slots.len())
+                end(object, seq, snapshot.folded.len())
             }
-            Ok(object) => entry(object, &mut snapshot.slots),
+            Ok(object) => entry(object, &mut snapshot.folded, span),
         };
         if let Err(reason) = understood {
             snapshot.dropped.push(Dropped {
@@ -200,7 +220,7 @@ pub(super) fn read(path: &Path, seq: u64) -> Result<Snapshot, StoreError> {
 }
 
 /// What is wrong with a line that is sealed.
-type Understood = Result<(), String>;
+pub(super) type Understood = Result<(), String>;
 
 fn header(path: &Path, object: &[u8], seq: u64) -> Result<Understood, StoreError> {
     Ok(match serde_json::from_slice::<Header>(object) {
@@ -232,12 +252,19 @@ fn end(object: &[u8], seq: u64, sandboxes: usize) -> Understood {
     }
 }
 
-fn entry(object: &[u8], slots: &mut HashMap<Key, Slot>) -> Understood {
-    let entry: EntryLine<'_> =
+/// Takes the sandbox of a line into `folded`.
+pub(super) fn read_entry<F: Fold>(raw: &[u8], folded: &mut F, span: Span) -> Understood {
+    let object = line::unseal(raw).map_err(|e| e.to_string())?;
+    entry(object, folded, span)
+}
+
+fn entry<F: Fold>(object: &[u8], folded: &mut F, span: Span) -> Understood {
+    let entry: EntryLine<'_, F::Slot> =
         serde_json::from_slice(object).map_err(|e| format!("not a sandbox: {e}"))?;
     let key = Key::new(entry.ns, entry.sandbox).map_err(|e| format!("not a sandbox: {e}"))?;
-    match slots.insert(key, entry.slot) {
-        None => Ok(()),
-        Some(_) => Err(format!("sandbox {} is there twice", entry.sandbox)),
+    if folded.insert(key, entry.slot, span) {
+        Ok(())
+    } else {
+        Err(format!("sandbox {} is there twice", entry.sandbox))
     }
 }

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use crate::slot::{Change, Slot};
 use crate::store::directory::Directory;
+use crate::store::fold::Slots;
 use crate::store::testing::{self, Entry, creates, fold, key, open, scripts, write_journal};
 use crate::store::{Journal, Options, Recovered, StoreError, line, read, record, snapshot};
 use crate::time::Timestamp;
@@ -306,17 +307,20 @@ fn a_snapshot_misses_no_line() {
     let dir = tempfile::tempdir().unwrap();
     let directory = Directory::of(dir.path());
     directory.create().unwrap();
-    snapshot::write(&directory, 3, &fold(&creates(3))).unwrap();
+    snapshot::write(&directory, 3, snapshot::sorted(&fold(&creates(3)))).unwrap();
     let path = directory.snapshot(3);
     let whole = lines(&path);
     assert_eq!(whole.len(), 5);
-    assert_eq!(snapshot::read(&path, 3).unwrap().dropped, []);
+    assert_eq!(snapshot::read::<Slots>(&path, 3).unwrap().dropped, []);
     for missing in 0..whole.len() {
         let mut some = whole.clone();
         some.remove(missing);
         fs::write(&path, some.concat()).unwrap();
         assert!(
-            !snapshot::read(&path, 3).unwrap().dropped.is_empty(),
+            !snapshot::read::<Slots>(&path, 3)
+                .unwrap()
+                .dropped
+                .is_empty(),
             "line {missing}"
         );
     }
@@ -325,12 +329,20 @@ fn a_snapshot_misses_no_line() {
         more.insert(twice, whole[twice].clone());
         fs::write(&path, more.concat()).unwrap();
         assert!(
-            !snapshot::read(&path, 3).unwrap().dropped.is_empty(),
+            !snapshot::read::<Slots>(&path, 3)
+                .unwrap()
+                .dropped
+                .is_empty(),
             "line {twice}"
         );
     }
     fs::write(&path, whole.concat()).unwrap();
-    assert!(!snapshot::read(&path, 4).unwrap().dropped.is_empty());
+    assert!(
+        !snapshot::read::<Slots>(&path, 4)
+            .unwrap()
+            .dropped
+            .is_empty()
+    );
 }
 
 #[test]
@@ -342,7 +354,7 @@ fn a_sealed_line_that_is_no_record_is_damage() {
     let mut all = lines(&path);
     let mut odd = b"{\"seq\":2,\"x\":0".to_vec();
     line::seal(&mut odd);
-    assert!(record::decode(&odd).is_err());
+    assert!(record::decode::<Change>(&odd).is_err());
     all.insert(1, odd);
     fs::write(&path, all.concat()).unwrap();
     assert!(refused(dir.path()).contains("line 2: not a record"));
