@@ -2,9 +2,9 @@
 //!
 //! It reads closed segments and the last snapshot, never the live state, so it
 //! holds nobody up; and it reads them twice, first for which lines count, then
-//! those, one sandbox after the other, so that it takes little memory. The new snapshot is whole and durable before anything it
-//! replaces is removed: whenever it is cut short, what is there leads to the
-//! same state.
+//! those, one sandbox after the other, so that it takes little memory. The new
+//! snapshot is whole and durable before anything it replaces is removed:
+//! whenever it is cut short, what is there leads to the same state.
 
 use super::damage::Damage;
 use super::directory::{Directory, Listing};

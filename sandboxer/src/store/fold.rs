@@ -19,6 +19,7 @@ pub(super) struct Span {
     pub(super) len: usize,
 }
 
+/// Takes the lines of a journal in the order in which they were written.
 pub(super) trait Fold: Default {
     /// What of a change is looked at.
     type Change: DeserializeOwned;

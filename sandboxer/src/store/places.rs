@@ -21,7 +21,8 @@ use super::record::{self, Record};
 use super::snapshot;
 use crate::slot::{Refusal, Slot};
 
-/// What kind of change a record is, as far as it matters to which lines count.
+/// What kind of change a record is, as far as it matters to which lines count. What
+/// is wrong with a change shows when its sandbox is folded, if it is still there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Create,
@@ -236,6 +237,7 @@ fn lines_before(file: &File, offset: u64) -> io::Result<u64> {
 mod tests {
     use super::*;
     use crate::store::Options;
+    use crate::store::compaction::compact;
     use crate::store::directory::Directory;
     use crate::store::recovery;
     use crate::store::testing::{churn, create, creates, fold, key, scripts, write_journal};
@@ -260,7 +262,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             write_journal(dir.path(), Options::default(), &entries[..cut]);
             if cut > 0 {
-                super::super::compaction::compact(&Directory::of(dir.path()), cut as u64, false).unwrap();
+                compact(&Directory::of(dir.path()), cut as u64, false).unwrap();
             }
             write_journal(dir.path(), Options::default(), &entries[cut..]);
             let read: Vec<_> = places(dir.path()).slots().unwrap().map(Result::unwrap).collect();
@@ -281,17 +283,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         write_journal(dir.path(), Options::default(), &creates(3));
         let path = Directory::of(dir.path()).segment(1);
-        let other_sandbox = {
-            let body = {
-                let mut body = Vec::new();
-                let at = Timestamp::default();
-                record::encode_body(&mut body, &key("s9"), at, &create(1)).unwrap();
-                body
-            };
-            let mut line = Vec::new();
-            record::encode(&mut line, 2, &body);
-            line
-        };
+        let (mut body, mut other_sandbox) = (Vec::new(), Vec::new());
+        let at = Timestamp::default();
+        record::encode_body(&mut body, &key("s9"), at, &create(1)).unwrap();
+        record::encode(&mut other_sandbox, 2, &body);
         for (change, reason) in [
             (None, "the checksum is missing or wrong"),
             (
