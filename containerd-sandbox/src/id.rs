@@ -1,5 +1,6 @@
 //! Identifiers and the namespaced key that every object is found by.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use crate::error::{Error, Result};
@@ -11,10 +12,23 @@ pub const MAX_ID_LEN: usize = 76;
 pub const DEFAULT_NAMESPACE: &str = "k8s.io";
 
 /// Names one object: ids are unique within a containerd namespace only.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
-    namespace: Box<str>,
+    /// `None` for [`DEFAULT_NAMESPACE`], which nearly every key has and none need hold.
+    namespace: Option<Box<str>>,
     id: Box<str>,
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.namespace(), self.id()).cmp(&(other.namespace(), other.id()))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Key {
@@ -31,7 +45,7 @@ impl Key {
         check_id(field, id)?;
         check_id("namespace", namespace)?;
         Ok(Self {
-            namespace: namespace.into(),
+            namespace: (namespace != DEFAULT_NAMESPACE).then(|| namespace.into()),
             id: id.into(),
         })
     }
@@ -50,7 +64,7 @@ impl Key {
 
     /// containerd's namespace.
     pub fn namespace(&self) -> &str {
-        &self.namespace
+        self.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
     }
 
     /// The id within the namespace.
@@ -61,10 +75,10 @@ impl Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if &*self.namespace == DEFAULT_NAMESPACE {
+        if self.namespace.is_none() {
             f.write_str(&self.id)
         } else {
-            write!(f, "{}/{}", self.namespace, self.id)
+            write!(f, "{}/{}", self.namespace(), self.id)
         }
     }
 }
