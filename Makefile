@@ -32,7 +32,7 @@ lives: resource-slot
 
 ## scrape: what it costs to have the sandboxer's metrics fetched
 scrape: resource-slot
-	scripts/scrape 21 $(TARGET)/release
+	scripts/scrape 10 $(TARGET)/release
 
 ## test: formatting, lints (of benches, too), docs, every test
 test: setup lint docs
