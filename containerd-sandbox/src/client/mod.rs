@@ -30,14 +30,20 @@ pub async fn channel(socket: &Path) -> Result<Channel> {
 }
 
 /// The error of a gRPC call. tonic says of a reply that did not come in time that
-/// the call was cancelled.
+/// the call was cancelled, and of a lost connection mostly that the error is unknown;
+/// but what a server replied has no source.
 fn failed(status: tonic::Status) -> Error {
     let mut cause = std::error::Error::source(&status);
+    let mut reason = None;
     while let Some(error) = cause {
         if error.is::<tonic::TimeoutExpired>() {
             return Error::new(Code::DeadlineExceeded, "no reply in time");
         }
+        reason = Some(error.to_string());
         cause = error.source();
     }
-    status.into()
+    match reason {
+        Some(reason) => Error::new(Code::Unavailable, reason),
+        None => status.into(),
+    }
 }
