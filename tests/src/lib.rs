@@ -16,6 +16,7 @@ pub mod cri;
 pub mod ledger;
 pub mod metrics;
 pub mod node;
+pub mod pods;
 
 /// Long enough for anything that is going to happen on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
