@@ -12,7 +12,7 @@ DROP_INS = $(DESTDIR)$(CONTAINERD_CONF_D)
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROGRAMS = $(TARGET)/release/resource-slot-sandboxer $(TARGET)/release/loadgen
 
-.PHONY: run overhead prove lives scrape test lint docs bench resource-slot install uninstall setup clean
+.PHONY: run overhead prove lives scrape torture bars test lint docs bench resource-slot install uninstall setup clean
 
 ## run: 2,000 pods through a sandboxer of its own; ARGS are passed to `loadgen run`
 run: resource-slot
@@ -33,6 +33,16 @@ lives: resource-slot
 ## scrape: what it costs to have the sandboxer's metrics fetched
 scrape: resource-slot
 	scripts/scrape 10 $(TARGET)/release
+
+## torture: 1,080 times kill -9 under load, in every mode; TORTURE_KILLS and
+## TORTURE_SEED say how often and repeat a run
+torture: setup
+	$(CARGO) build --workspace --bins
+	$(CARGO) test -p tests --test crash -- --ignored --nocapture
+
+## bars: whether the sandboxer is as fast as it is to be, each by a ratio
+bars: resource-slot
+	scripts/bars 11 $(TARGET)/release
 
 ## test: formatting, lints (of benches, too), docs, every test
 test: setup lint docs

@@ -1,5 +1,6 @@
 //! A bare loop over ttrpc: the calls of a pod's life and nothing else. What it
-//! reaches, the engine with its plan, checks, clocks and histograms is held to.
+//! reaches, the engine with its plan, checks, clocks and histograms is held to; and
+//! a sandboxer, to what it reaches with calls that do nothing.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -9,11 +10,11 @@ use containerd_sandbox::Result;
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::bundle::Bundles;
-use crate::cli::BareArgs;
+use crate::cli::{BareArgs, BareCalls};
 use crate::error::{EngineError, RunError};
 use crate::image::NAMESPACE;
-use crate::plan::{Container, Plan};
-use crate::scenario::PodShape;
+use crate::plan::{Container, Plan, Pod};
+use crate::scenario::{Distribution, PodShape};
 use crate::stop::Stop;
 use crate::target::{Target, TtrpcTarget};
 
@@ -22,7 +23,16 @@ use crate::target::{Target, TtrpcTarget};
 /// # Errors
 /// If a call fails.
 pub fn run(args: &BareArgs) -> std::result::Result<f64, RunError> {
-    let plan = Plan::new(args.seed, PodShape::default());
+    let mut shape = PodShape::default();
+    if args.calls != BareCalls::Engine {
+        shape.containers = Distribution::Constant(1);
+    }
+    let plan = Plan::new(args.seed, shape);
+    // What a request is made of is no part of what its call costs.
+    let planned: Rc<[Pod]> = match args.calls {
+        BareCalls::Life => (0..args.pods).map(|index| plan.pod(index)).collect(),
+        BareCalls::Engine | BareCalls::Nothing => Rc::new([]),
+    };
     let bundles = Rc::new(Bundles::write(&plan, args.pods, &Stop::new(), |_| ())?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -40,10 +50,19 @@ pub fn run(args: &BareArgs) -> std::result::Result<f64, RunError> {
         for (_, target) in (0..args.concurrency).zip(targets.iter().cycle()) {
             let (next, plan) = (Rc::clone(&next), plan.clone());
             let (target, bundles, pods) = (target.clone(), Rc::clone(&bundles), args.pods);
+            let (calls, planned) = (args.calls, Rc::clone(&planned));
             workers.spawn_local(async move {
                 while next.get() < pods {
                     let index = next.replace(next.get() + 1);
-                    pod(&target, &plan, &bundles, index).await?;
+                    match calls {
+                        BareCalls::Engine => pod(&target, &plan, &bundles, index).await?,
+                        BareCalls::Life => {
+                            // There is one for each.
+                            let place = usize::try_from(index).unwrap_or(usize::MAX);
+                            life(&target, &planned[place], &bundles).await?;
+                        }
+                        BareCalls::Nothing => nothing(&target).await?,
+                    }
                 }
                 Ok::<_, containerd_sandbox::Error>(())
             });
@@ -87,6 +106,35 @@ async fn pod(target: &TtrpcTarget, plan: &Plan, bundles: &Bundles, index: u64) -
     target.shutdown_sandbox(id).await?;
     // The engine looks whether it is gone.
     let _ = target.sandbox_status(id).await;
+    Ok(())
+}
+
+/// How many calls [`life`] makes.
+const LIFE: usize = 9;
+
+/// The shortest whole life of a pod with one container, one call after the other.
+async fn life(target: &TtrpcTarget, pod: &Pod, bundles: &Bundles) -> Result<()> {
+    let id = &*pod.sandbox_id;
+    target.create_sandbox(pod).await?;
+    target.start_sandbox(id).await?;
+    for container in &pod.containers {
+        target
+            .create_task(&container.id, &bundles.path(container))
+            .await?;
+        target.start_task(&container.id).await?;
+        end(target, container).await?;
+        target.wait_task(&container.id).await?;
+        target.delete_task(&container.id).await?;
+    }
+    target.stop_sandbox(id).await?;
+    target.shutdown_sandbox(id).await
+}
+
+/// As many calls as in a [`life`].
+async fn nothing(target: &TtrpcTarget) -> Result<()> {
+    for _ in 0..LIFE {
+        target.probe().await?;
+    }
     Ok(())
 }
 

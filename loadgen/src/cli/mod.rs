@@ -20,7 +20,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::compare::CompareArgs;
 pub use self::density::DensityArgs;
@@ -235,6 +235,9 @@ pub struct BareArgs {
     /// How many pods.
     #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 2000)]
     pub pods: u64,
+    /// What is called for each pod.
+    #[arg(long, value_enum, default_value_t = BareCalls::Engine)]
+    pub calls: BareCalls,
     /// How many pods are under way at once.
     #[arg(
         long,
@@ -258,6 +261,17 @@ pub struct BareArgs {
     #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "DURATION", default_value = "30s",
           value_parser = timeout)]
     pub timeout: Duration,
+}
+
+/// What `loadgen bare` calls for a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BareCalls {
+    /// What the engine does.
+    Engine,
+    /// The shortest whole life of a pod with one container: nine calls.
+    Life,
+    /// As many calls that change nothing and find nothing.
+    Nothing,
 }
 
 /// `loadgen null`.
