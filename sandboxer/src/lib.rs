@@ -15,6 +15,7 @@ pub mod resource;
 mod simulate;
 pub mod slot;
 pub mod store;
+mod threads;
 pub mod time;
 mod upstream;
 pub mod userland;

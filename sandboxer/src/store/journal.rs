@@ -5,8 +5,6 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use containerd_sandbox::Key;
@@ -29,6 +27,8 @@ use super::sync::Sync;
 use super::worth::Worth;
 use super::writer::{Start, Writer};
 use crate::slot::{Change, Slot};
+use crate::threads::thread::{self, JoinHandle};
+use crate::threads::{mpsc, thread_local};
 use crate::time::Timestamp;
 
 /// How the journal is kept.
@@ -130,7 +130,7 @@ impl Journal {
             writer: Mutex::new(writer),
             work: Condvar::new(),
             closing: Condvar::new(),
-            progress: watch::Sender::new(Progress::default()),
+            progress: watch::channel(Progress::default()).0,
         });
         let journal = Self {
             shared: Arc::clone(&shared),
@@ -170,7 +170,8 @@ impl Journal {
     /// # Errors
     /// Then the change is not in the journal. [`StoreError::NoSpace`] may pass.
     pub fn append(&self, key: &Key, at: Timestamp, change: &Change) -> Result<u64, StoreError> {
-        BODY.with_borrow_mut(|body| {
+        BODY.with(|body| {
+            let body = &mut *body.borrow_mut();
             body.clear();
             record::encode_body(body, key, at, change).map_err(StoreError::Encode)?;
             let seq = self.shared.writer.lock().append(body)?;

@@ -1,9 +1,9 @@
 //! When a failed compaction is tried again.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::error::StoreError;
+use crate::threads::mpsc::{Receiver, RecvTimeoutError};
 
 /// At first, and as long as all that is missing is space.
 const SHORTEST: Duration = Duration::from_secs(5);

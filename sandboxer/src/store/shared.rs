@@ -1,7 +1,6 @@
 //! What the journal's threads share, and what the two threads do: making
 //! appends durable, and compacting.
 
-use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -14,6 +13,7 @@ use super::journal::Options;
 use super::retry;
 use super::sync::Sync;
 use super::writer::{Batch, Writer};
+use crate::threads::mpsc::Receiver;
 
 /// What is known of durability. Between the two numbers lie records whose
 /// `fdatasync` failed.

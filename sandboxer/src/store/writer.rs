@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::mpsc;
 
 use super::directory::Directory;
 use super::error::StoreError;
@@ -10,6 +9,7 @@ use super::record;
 use super::segment::Segment;
 use super::stats::JournalStats;
 use super::worth::Worth;
+use crate::threads::mpsc;
 
 /// After so many bytes it is looked anew how much room the file system has left.
 const LOOK: u64 = 16 << 10;

@@ -18,7 +18,6 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use containerd_sandbox::{DEFAULT_NAMESPACE, Key};
@@ -31,6 +30,8 @@ use super::error::StoreError;
 use super::lock::LOCK;
 use crate::resource::ResourceInfo;
 use crate::slot::Slot;
+use crate::threads::mpsc;
+use crate::threads::thread::{self, JoinHandle};
 
 pub use repair::Repaired;
 
@@ -215,7 +216,7 @@ impl Views {
             ViewMode::Off => Expected::default(),
             ViewMode::WriteThrough | ViewMode::WriteBehind => Expected::of(slots),
         };
-        let (done, repaired) = std::sync::mpsc::sync_channel(1);
+        let (done, repaired) = mpsc::sync_channel(1);
         let _ = self.queue.push_urgent(Message::Repair(expected, done));
         repaired.recv().unwrap_or(Err(StoreError::Closed))
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -14,6 +13,7 @@ use super::queue::{Queue, Wait};
 use super::repair::{self, Expected, Repaired};
 use super::{ViewId, ViewOp};
 use crate::store::error::StoreError;
+use crate::threads::mpsc::SyncSender;
 
 /// How long after a failure it is tried again.
 const RETRY: Duration = Duration::from_secs(1);

@@ -1,0 +1,189 @@
+//! Each test is run some hundred times, each time with other switches between threads.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use containerd_sandbox::Key;
+use models::slot::{Change, NewSandbox};
+use models::store::{Journal, Options, Sync, ViewMode, ViewOp, Views};
+use models::time::Timestamp;
+use models::{Exit, ExitSignal};
+use shuttle::future;
+use shuttle::thread;
+
+fn key(id: u32) -> Key {
+    Key::new("k8s.io", &format!("s{id}")).expect("an id")
+}
+
+#[test]
+fn one_id_is_had_by_one_at_a_time() {
+    shuttle::check_random(|| models::create_and_delete(3, 2), 2_000);
+}
+
+#[test]
+fn ids_of_ones_own_are_not_lost_to_others() {
+    shuttle::check_random(|| models::populate(3, 3), 500);
+}
+
+fn exit(code: u32) -> Exit {
+    Exit {
+        code,
+        at: SystemTime::UNIX_EPOCH,
+    }
+}
+
+/// Whoever waits, before, while or after it is fired, hears of the first end.
+fn wait_and_fire(waiters: u32) {
+    let signal = Arc::new(ExitSignal::default());
+    let mut all = Vec::new();
+    for n in 0..waiters {
+        let signal = Arc::clone(&signal);
+        all.push(future::spawn(async move { signal.wait().await.code }));
+        if n == waiters / 2 {
+            thread::yield_now();
+        }
+    }
+    let firing: Vec<_> = [137, 143]
+        .into_iter()
+        .map(|code| {
+            let signal = Arc::clone(&signal);
+            thread::spawn(move || signal.fire(exit(code)))
+        })
+        .collect();
+    let codes: Vec<u32> = all
+        .into_iter()
+        .map(|waiter| future::block_on(waiter).expect("it ended"))
+        .collect();
+    for thread in firing {
+        thread.join().expect("it did not panic");
+    }
+    let first = signal.exit().expect("it was fired").code;
+    assert!(codes.iter().all(|code| *code == first), "{codes:?}");
+}
+
+#[test]
+fn everybody_who_waits_hears_of_the_one_end() {
+    shuttle::check_random(|| wait_and_fire(5), 2_000);
+}
+
+#[test]
+fn and_so_do_thousands() {
+    shuttle::check_random(|| wait_and_fire(2_000), 5);
+}
+
+/// Appends from several threads, each of which waits until its record is durable, closes
+/// when they are done, and opens again.
+fn append_from(threads: u32, sync: Sync, compact_min_bytes: u64) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = Options {
+        sync,
+        compact_min_bytes,
+        ..Options::default()
+    };
+    let (journal, _) = Journal::open(dir.path(), options).expect("it opens");
+    let journal = Arc::new(journal);
+    let appenders: Vec<_> = (0..threads)
+        .map(|n| {
+            let journal = Arc::clone(&journal);
+            thread::spawn(move || {
+                let create = Change::Create(NewSandbox::default());
+                for change in [create, Change::Start] {
+                    let at = Timestamp::from_nanos(u64::from(n));
+                    let seq = journal.append(&key(n), at, &change).expect("there is room");
+                    future::block_on(journal.durable(seq)).expect("the disk is well");
+                }
+            })
+        })
+        .collect();
+    for appender in appenders {
+        appender.join().expect("it did not panic");
+    }
+    journal.close().expect("the disk is well");
+    let (_journal, recovered) = Journal::open(dir.path(), options).expect("it opens");
+    assert_eq!(recovered.slots.len(), threads as usize);
+    assert_eq!(recovered.report.last_seq, u64::from(2 * threads));
+}
+
+#[test]
+fn a_group_commit_leaves_nobody_waiting() {
+    shuttle::check_random(|| append_from(3, Sync::Always, 1 << 20), 500);
+}
+
+#[test]
+fn nor_does_one_that_snapshots_get_in_the_way_of() {
+    shuttle::check_random(|| append_from(2, Sync::Always, 1), 200);
+    shuttle::check_random(|| append_from(2, Sync::None, 1), 200);
+}
+
+#[test]
+fn nor_do_syncs_at_an_interval() {
+    let interval = Sync::Interval(Duration::from_millis(1));
+    shuttle::check_random(move || append_from(2, interval, 1 << 20), 200);
+}
+
+/// Whoever waits for durability when the journal is closed gets an answer.
+#[test]
+fn closing_answers_those_who_wait() {
+    let closing = || {
+        let dir = tempfile::tempdir().expect("a directory");
+        let options = Options {
+            sync: Sync::Always,
+            ..Options::default()
+        };
+        let (journal, _) = Journal::open(dir.path(), options).expect("it opens");
+        let journal = Arc::new(journal);
+        let create = Change::Create(NewSandbox::default());
+        let seq = journal
+            .append(&key(1), Timestamp::default(), &create)
+            .expect("there is room");
+        let waiting = {
+            let journal = Arc::clone(&journal);
+            thread::spawn(move || future::block_on(journal.durable(seq)).is_ok())
+        };
+        journal.close().expect("the disk is well");
+        assert!(waiting.join().expect("it did not panic"));
+    };
+    shuttle::check_random(closing, 500);
+}
+
+/// Put and removed by turns from two threads, of an id each; what is done last is there.
+#[test]
+fn views_come_to_what_was_submitted_last() {
+    let views = |mode| {
+        move || {
+            let dir = tempfile::tempdir().expect("a directory");
+            let views = Arc::new(Views::start(dir.path(), mode).expect("they start"));
+            let threads: Vec<_> = (0..2)
+                .map(|n| {
+                    let views = Arc::clone(&views);
+                    thread::spawn(move || {
+                        let put = |views: &Views| {
+                            views.submit(ViewOp::Put {
+                                key: key(n),
+                                container: None,
+                                info: models::resource::ResourceInfo::default(),
+                            })
+                        };
+                        let remove = ViewOp::Remove {
+                            key: key(n),
+                            container: None,
+                        };
+                        future::block_on(put(&views).done()).expect("there is room");
+                        views.submit_lazily(remove);
+                        future::block_on(put(&views).done()).expect("there is room");
+                    })
+                })
+                .collect();
+            for thread in threads {
+                thread.join().expect("it did not panic");
+            }
+            views.flush_and_stop();
+            for n in 0..2 {
+                let view = dir.path().join(format!("s{n}/resource_info.json"));
+                assert!(view.exists(), "{}", view.display());
+            }
+        }
+    };
+    shuttle::check_random(views(ViewMode::WriteThrough), 200);
+    shuttle::check_random(views(ViewMode::WriteBehind), 200);
+}
