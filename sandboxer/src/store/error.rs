@@ -41,7 +41,7 @@ pub enum StoreError {
     },
     /// The journal cannot be read without a loss.
     #[error(
-        "{damage}; a power cut can do that unless --sync is always; \
+        "{damage}; a power cut can do that to what --sync had not made durable; \
          --recover would drop {} and keep the damaged files aside",
         damage.loss()
     )]

@@ -4,6 +4,7 @@ mod compaction;
 mod damage;
 mod durability;
 mod full_disk;
+mod power_cut;
 mod reopening;
 mod stats;
 mod torn;

@@ -42,7 +42,7 @@ fn files(dir: &Path) -> Vec<(OsString, Vec<u8>)> {
 
 /// Opens with `--recover`, and checks that the damaged files are kept, and that
 /// the next start is clean and finds the same.
-fn recover(dir: &Path) -> Recovered {
+pub(super) fn recover(dir: &Path) -> Recovered {
     let directory = Directory::of(dir);
     let damaged = files(directory.path());
     let recovered = recover_and_reopen(dir);
@@ -73,7 +73,7 @@ fn recover_and_reopen(dir: &Path) -> Recovered {
 }
 
 /// What is left if some entries are gone, and what no longer fits without them.
-fn fold_without(entries: &[Entry], gone: impl Fn(usize) -> bool) -> HashMap<Key, Slot> {
+pub(super) fn fold_without(entries: &[Entry], gone: impl Fn(usize) -> bool) -> HashMap<Key, Slot> {
     let mut slots: HashMap<Key, Slot> = HashMap::new();
     for (_, (key, at, change)) in entries.iter().enumerate().filter(|(i, _)| !gone(*i)) {
         match (slots.get_mut(key), change) {
@@ -113,7 +113,7 @@ fn a_corrupt_line_in_the_middle_stops_the_start_and_says_what_recovery_drops() {
     let message = refused(dir.path());
     let expected = format!(
         "{}, line 2: the checksum is missing or wrong; \
-         a power cut can do that unless --sync is always; \
+         a power cut can do that to what --sync had not made durable; \
          --recover would drop 1 record of sandbox s1 and keep the damaged files aside",
         path.display()
     );
