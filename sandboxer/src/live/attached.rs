@@ -58,6 +58,7 @@ impl Attachments {
         let at = match self.0.iter().position(|(p, _)| *p == pid) {
             Some(at) => at,
             None => {
+                self.0.reserve_exact(1);
                 self.0.push((pid, Attached::default()));
                 self.0.len() - 1
             }

@@ -350,7 +350,11 @@ impl Slot {
             Change::Stop(code) => self.end(code, at, &mut ended),
             Change::Delete => self.end(KILLED, at, &mut ended),
             Change::Update(info) => self.sandbox.info = info,
-            Change::CreateContainer(new) => self.containers.push(Container::new(new)),
+            Change::CreateContainer(new) => {
+                // Most pods have one or two, and room for four is kept for the first.
+                self.containers.reserve_exact(1);
+                self.containers.push(Container::new(new));
+            }
             Change::UpdateContainer {
                 container,
                 info,
