@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, TypedValueParser};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use containerd_sandbox::server::MAX_GRPC_MESSAGE;
 use sandboxer::door::streaming::DEFAULT_LISTEN;
 use sandboxer::inspect::InspectArgs;
 use sandboxer::resource::OnInvalid;
@@ -182,6 +183,18 @@ pub(crate) struct ServeArgs {
     /// given up are forgotten. It may be away.
     #[arg(long, env = "RESOURCE_SLOT_CONTAINERD_ADDRESS", value_name = "PATH")]
     pub(crate) containerd_address: Option<PathBuf>,
+    /// Who may connect beside root and the user that runs this: a user's number; may be
+    /// repeated. With it the socket has mode 0666, and who connects is looked at.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_ALLOW_UID",
+        value_name = "UID",
+        value_delimiter = ','
+    )]
+    pub(crate) allow_uid: Vec<u32>,
+    /// What peers may take up.
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
     /// Threads that serve requests. One wakes nobody else, and is enough for tens of thousands
     /// of requests a second.
     #[arg(
@@ -210,6 +223,62 @@ pub(crate) struct ServeArgs {
     /// A TOML file that sets any of these options.
     #[arg(long, env = "RESOURCE_SLOT_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// What peers may take up; whoever wants more is answered `ResourceExhausted`.
+#[derive(Debug, Args)]
+pub(crate) struct LimitArgs {
+    /// The longest message that is taken, in bytes; over ttrpc at most 4 MiB, which is that
+    /// protocol's own limit.
+    #[arg(
+        id = "max_message_size",
+        long = "max-message-size",
+        env = "RESOURCE_SLOT_MAX_MESSAGE_SIZE",
+        value_name = "BYTES",
+        default_value_t = MAX_GRPC_MESSAGE,
+        value_parser = between(1 << 10, MAX_GRPC_MESSAGE)
+    )]
+    pub(crate) message_size: usize,
+    /// How many connections there may be at once; a few hundred more are told so, the rest
+    /// are closed.
+    #[arg(
+        id = "max_connections",
+        long = "max-connections",
+        env = "RESOURCE_SLOT_MAX_CONNECTIONS",
+        value_name = "N",
+        default_value_t = 1 << 14,
+        value_parser = between(1, 1 << 20)
+    )]
+    pub(crate) connections: usize,
+    /// How many calls may be under way at once, those that wait for an end included.
+    #[arg(
+        id = "max_in_flight",
+        long = "max-in-flight",
+        env = "RESOURCE_SLOT_MAX_IN_FLIGHT",
+        value_name = "N",
+        default_value_t = 1 << 18,
+        value_parser = between(1, 1 << 30)
+    )]
+    pub(crate) in_flight: usize,
+    /// How many sandboxes there may be; those that are there at a start stay.
+    #[arg(
+        id = "max_sandboxes",
+        long = "max-sandboxes",
+        env = "RESOURCE_SLOT_MAX_SANDBOXES",
+        value_name = "N",
+        default_value_t = 2_000_000,
+        value_parser = between(1, 1 << 30)
+    )]
+    pub(crate) sandboxes: usize,
+}
+
+/// Reads a number within a range.
+fn between(least: usize, most: usize) -> impl TypedValueParser<Value = usize> {
+    let wide = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    clap::value_parser!(u64)
+        .range(wide(least)..=wide(most))
+        // What is in the range came from a usize.
+        .map(|n| usize::try_from(n).unwrap_or(usize::MAX))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

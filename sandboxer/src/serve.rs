@@ -1,11 +1,13 @@
 //! The daemon's life: open the store, serve, close the store.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use containerd_sandbox::server::DoorCalls;
+use containerd_sandbox::server::{Counted, DoorCalls, Limits};
 use exposition::MetricsServer;
 use rustix::process::{
     Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
@@ -76,6 +78,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
             _ => EXIT_DELAY,
         }),
         unknown_command: args.unknown_command,
+        max_sandboxes: args.limits.sandboxes,
         slowdown_percent: args.test_slowdown,
     };
     let sandboxer = Arc::new(ResourceSlotSandboxer::new(
@@ -88,7 +91,18 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     let streams = StreamingServer::start(args.streaming_listen).await?;
     let cri = Cri::open(Arc::clone(&sandboxer), dir, streams).context("open the door of CRI")?;
     let metrics = Metrics::start(args, &sandboxer, recovered.report)?;
-    let cri = cri.counted(&metrics.cri);
+    let limits = Limits {
+        message: args.limits.message_size,
+        connections: Counted::new(args.limits.connections),
+        in_flight: Counted::new(args.limits.in_flight),
+        uids: args.allow_uid.clone(),
+    };
+    if !limits.uids.is_empty() {
+        // Who they are is looked at when they connect.
+        std::fs::set_permissions(&listen, Permissions::from_mode(0o666))
+            .with_context(|| format!("open {} to --allow-uid", listen.display()))?;
+    }
+    let cri = cri.counted(&metrics.cri).limited(&limits);
     let address = format!("ttrpc+unix://{}", listen.display());
     info!(
         "Serving {} sandboxes on {}",
@@ -105,6 +119,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         &address,
         cri.routes(),
         metrics.doors.clone(),
+        limits,
         stopped(&sandboxer)?,
     )
     .await

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod metrics;
 pub mod node;
 pub mod pods;
+pub mod raw;
 
 /// Long enough for anything that is going to happen on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,19 +1,19 @@
 //! One socket for every door: both protocols at once, many calls on one
 //! connection, and peers that talk nonsense.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use containerd_client::services::v1::sandbox as grpc;
 use containerd_sandbox::client::Ttrpc;
 use protobuf::Message as _;
+use tests::raw::{Raw, frame, header};
 use tests::{
     Daemon, PATIENCE, bundle, eventually, ready_sandbox, request, running_container, small, spec,
 };
 use tokio::task::JoinSet;
-use ttrpc::proto::{MESSAGE_TYPE_REQUEST, Request, Response};
+use ttrpc::proto::{MESSAGE_TYPE_REQUEST, Request};
 
 fn wait(id: &str) -> grpc::ControllerWaitRequest {
     grpc::ControllerWaitRequest {
@@ -150,78 +150,6 @@ async fn over_ttrpc(client: &Ttrpc, id: &str, files: &Path) {
     client.shutdown_sandbox(&shutdown).await.unwrap();
 }
 
-/// A connection on which anything can be said.
-struct Raw(UnixStream);
-
-impl Raw {
-    fn connect(daemon: &Daemon) -> Self {
-        let stream = UnixStream::connect(daemon.home().socket()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self(stream)
-    }
-
-    fn say(&mut self, bytes: &[u8]) {
-        // The other side may have closed before it read everything.
-        let _ = self.0.write_all(bytes);
-    }
-
-    /// Everything that comes until the other side closes.
-    fn rest(mut self) -> Vec<u8> {
-        let mut rest = Vec::new();
-        match self.0.read_to_end(&mut rest) {
-            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => panic!("it was not closed"),
-            _ => rest,
-        }
-    }
-
-    fn send(&mut self, stream: u32, service: &str, method: &str, payload: &[u8]) {
-        let request = Request {
-            service: service.to_owned(),
-            method: method.to_owned(),
-            payload: payload.to_vec(),
-            ..Default::default()
-        };
-        let payload = request.write_to_bytes().unwrap();
-        self.say(&frame(stream, MESSAGE_TYPE_REQUEST, &payload));
-    }
-
-    /// The next reply, and the stream it is on.
-    fn reply(&mut self) -> (u32, Response) {
-        let mut header = [0; 10];
-        self.0.read_exact(&mut header).unwrap();
-        let [l0, l1, l2, l3, s0, s1, s2, s3, ..] = header;
-        let mut payload = vec![0; u32::from_be_bytes([l0, l1, l2, l3]) as usize];
-        self.0.read_exact(&mut payload).unwrap();
-        let stream = u32::from_be_bytes([s0, s1, s2, s3]);
-        (stream, Response::parse_from_bytes(&payload).unwrap())
-    }
-
-    /// The code of the reply to a call.
-    fn call(&mut self, stream: u32, service: &str, method: &str, payload: &[u8]) -> i32 {
-        self.send(stream, service, method, payload);
-        self.code_on(stream)
-    }
-
-    fn code_on(&mut self, stream: u32) -> i32 {
-        let (replied_on, reply) = self.reply();
-        assert_eq!(replied_on, stream);
-        reply.status().code.value()
-    }
-}
-
-fn header(length: u32, stream: u32, kind: u8) -> Vec<u8> {
-    let mut bytes = length.to_be_bytes().to_vec();
-    bytes.extend(stream.to_be_bytes());
-    bytes.extend([kind, 0]);
-    bytes
-}
-
-fn frame(stream: u32, kind: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = header(u32::try_from(payload.len()).unwrap(), stream, kind);
-    bytes.extend(payload);
-    bytes
-}
-
 fn warnings(daemon: &Daemon) -> Vec<String> {
     let log = daemon.home().log();
     let bad = log
@@ -241,14 +169,9 @@ async fn nonsense_ends_its_own_connection_with_one_warning() {
     });
 
     let request = frame(1, MESSAGE_TYPE_REQUEST, &[0; 100]);
-    let cases: [(&str, Vec<u8>, &str); 9] = [
+    let cases: [(&str, Vec<u8>, &str); 8] = [
         ("garbage", vec![0xff; 4096], r"\xff\xff"),
         ("a 1 GiB frame", header(1 << 30, 1, 1), r#""@\x00"#),
-        (
-            "an over-long frame",
-            header(0x00ff_ffff, 1, 1),
-            "over the limit",
-        ),
         ("an even stream", frame(2, 1, b""), "must be odd"),
         ("a reply", frame(1, 2, b""), "type 2"),
         ("half a header", request[..5].to_vec(), "inside a frame"),

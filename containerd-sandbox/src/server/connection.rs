@@ -5,6 +5,9 @@
 //! mostly for nothing: a third of all wake-ups behind containerd. So this one asks
 //! for room only when there was none.
 //!
+//! What the peer does not read is not let grow: while it takes no replies, only some more
+//! of its requests are read.
+//!
 //! And it reads ahead: ttrpc asks for a frame's header first and then for its
 //! payload, which mostly have come together.
 
@@ -12,14 +15,21 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tonic::transport::server::Connected;
 
+use super::limits::One;
+use super::refusal::Refused;
+
 /// The most that is read ahead, in bytes; memory for it is held while it waits.
 const AHEAD: usize = 4 << 10;
+
+/// The most that is read while the peer takes nothing, in bytes: as much as a Unix socket
+/// holds, so that a peer that writes before it reads can.
+const UNANSWERED: usize = 256 << 10;
 
 /// A Unix socket's connection.
 #[derive(Debug)]
@@ -30,17 +40,38 @@ pub(super) struct Connection {
     /// What was read before it was asked for, and how much of it was asked for since.
     ahead: Vec<u8>,
     taken: usize,
+    /// How many bytes were read since the kernel takes no more.
+    unanswered: usize,
+    /// Who is to be woken when it does.
+    reader: Option<Waker>,
+    /// Why nothing is served here, if it is so.
+    refused: Refused,
+    /// It counts as one as long as it lives.
+    _one: One,
 }
 
 impl Connection {
     /// Takes over an accepted stream.
-    pub(super) fn new(stream: tokio::net::UnixStream) -> io::Result<Self> {
+    pub(super) fn new(
+        stream: tokio::net::UnixStream,
+        refused: Refused,
+        one: One,
+    ) -> io::Result<Self> {
         Ok(Self {
             socket: register(stream.into_std()?, Interest::READABLE)?,
             blocked: None,
             ahead: Vec::new(),
             taken: 0,
+            unanswered: 0,
+            reader: None,
+            refused,
+            _one: one,
         })
+    }
+
+    /// Why nothing is served here, if it is so.
+    pub(super) fn refused(&self) -> Refused {
+        self.refused.clone()
     }
 
     /// What the peer said first, as much of it as came together; it will be read
@@ -50,6 +81,12 @@ impl Connection {
         let count = std::future::poll_fn(|cx| self.receive(cx, &mut chunk)).await?;
         self.ahead.extend_from_slice(&chunk[..count]);
         Ok(&self.ahead)
+    }
+
+    fn count_unanswered(&mut self, count: usize) {
+        if self.blocked.is_some() {
+            self.unanswered += count;
+        }
     }
 
     fn receive(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -89,6 +126,10 @@ impl Connection {
             let mut guard = ready!(blocked.poll_write_ready(cx))?;
             if let Ok(sent) = guard.try_io(|socket| send(socket.get_ref())) {
                 self.blocked = None;
+                self.unanswered = 0;
+                if let Some(reader) = self.reader.take() {
+                    reader.wake();
+                }
                 return Poll::Ready(sent);
             }
         }
@@ -114,14 +155,20 @@ impl AsyncRead for Connection {
         if wanted == 0 {
             return Poll::Ready(Ok(()));
         }
+        if self.blocked.is_some() && self.unanswered >= UNANSWERED {
+            self.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
         if self.ahead.is_empty() {
             if wanted >= AHEAD {
                 let count = ready!(self.receive(cx, buf.initialize_unfilled()))?;
                 buf.advance(count);
+                self.count_unanswered(count);
                 return Poll::Ready(Ok(()));
             }
             let mut chunk = [0; AHEAD];
             let count = ready!(self.receive(cx, &mut chunk))?;
+            self.count_unanswered(count);
             let (now, later) = chunk[..count].split_at(count.min(wanted));
             buf.put_slice(now);
             self.ahead.extend_from_slice(later);
@@ -170,14 +217,19 @@ impl AsyncWrite for Connection {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = ();
+    type ConnectInfo = Refused;
 
-    fn connect_info(&self) {}
+    fn connect_info(&self) -> Refused {
+        self.refused()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::limits::Counted;
     use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
     use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -186,7 +238,8 @@ mod tests {
         let (own, peer) = UnixStream::pair().unwrap();
         own.set_nonblocking(true).unwrap();
         let own = tokio::net::UnixStream::from_std(own).unwrap();
-        (Connection::new(own).unwrap(), peer)
+        let one = Counted::new(1).one_more();
+        (Connection::new(own, Refused::default(), one).unwrap(), peer)
     }
 
     fn bytes(count: usize) -> Vec<u8> {
@@ -284,5 +337,41 @@ mod tests {
         assert_eq!(&said, b"still here");
         drop(peer);
         writing.await.unwrap().unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn but_not_without_end() {
+        const SAID: usize = 4 << 20;
+        let (connection, mut peer) = pair();
+        let (mut read, mut write) = tokio::io::split(connection);
+        let writing = tokio::spawn(async move { write.write_all(&bytes(SAID)).await });
+        tokio::task::yield_now().await;
+        let heard = Arc::new(AtomicUsize::new(0));
+        let reading = tokio::spawn({
+            let heard = Arc::clone(&heard);
+            async move {
+                let mut chunk = [0; AHEAD];
+                while heard.load(Ordering::Relaxed) < SAID {
+                    let count = read.read(&mut chunk).await.unwrap();
+                    heard.fetch_add(count, Ordering::Relaxed);
+                }
+            }
+        });
+        let talking = thread::spawn({
+            let mut peer = peer.try_clone().unwrap();
+            move || peer.write_all(&bytes(SAID))
+        });
+        while heard.load(Ordering::Relaxed) < UNANSWERED {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        assert!(heard.load(Ordering::Relaxed) < UNANSWERED + AHEAD);
+        let taking = thread::spawn(move || peer.read_exact(&mut vec![0; SAID]));
+        reading.await.unwrap();
+        writing.await.unwrap().unwrap();
+        taking.join().unwrap().unwrap();
+        talking.join().unwrap().unwrap();
     }
 }

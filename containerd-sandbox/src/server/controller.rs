@@ -7,7 +7,7 @@ use containerd_client::services::v1::sandbox as api;
 use containerd_client::types;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{Service, TASK_API_VERSION, architecture, key, state_name};
+use super::{Service, TASK_API_VERSION, architecture, key, one_call, state_name};
 use crate::api::{Sandbox, SandboxOptions, SandboxRecord, SandboxUpdate, Sandboxer};
 use crate::error::{Error, Result};
 use crate::namespace;
@@ -187,9 +187,9 @@ macro_rules! rpcs {
             ) -> Result<Response<api::$response>, Status> {
                 let call = self.calls.controller.begin(Rpc::$rpc as usize);
                 let (metadata, _, message) = request.into_parts();
-                let reply = match namespace::of_grpc(&metadata) {
-                    Ok(namespace) => self.$inner(namespace, message).await,
-                    Err(error) => Err(error),
+                let reply = match (namespace::of_grpc(&metadata), one_call(&self.in_flight)) {
+                    (Ok(namespace), Ok(_one)) => self.$inner(namespace, message).await,
+                    (Err(error), _) | (_, Err(error)) => Err(error),
                 };
                 call.end(reply.as_ref().err().map(Error::code));
                 match reply {

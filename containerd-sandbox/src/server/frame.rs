@@ -1,4 +1,5 @@
-//! Closes a ttrpc connection whose bytes are no ttrpc, with one line in the log.
+//! Closes a ttrpc connection whose bytes are no ttrpc, with one line in the log, and puts
+//! in the place of a request that is to be refused one that is.
 //!
 //! A frame is a 10-byte header (payload length, stream id, type, flags) and the
 //! payload (containerd/ttrpc `PROTOCOL.md`). The library would answer or skip
@@ -12,48 +13,28 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::warn;
 
+use super::refusal::{self, Refused};
+
 const HEADER_LEN: usize = ttrpc::proto::MESSAGE_HEADER_LENGTH;
 
-/// Follows the frames in a stream of bytes.
-#[derive(Debug, Default)]
-struct Frames {
-    header: [u8; HEADER_LEN],
-    /// How many bytes of the header are in.
-    filled: usize,
-    /// How many payload bytes are still to come.
-    payload_left: usize,
+/// The longest frame that is read over if it is too long, in bytes: what looks longer is no
+/// frame.
+const MAX_SKIPPED: usize = 16 << 20;
+
+/// A frame's header, as far as it is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Header {
+    length: usize,
+    stream: u32,
 }
 
-impl Frames {
-    fn push(&mut self, mut bytes: &[u8]) -> Result<(), String> {
-        while !bytes.is_empty() {
-            let skip = self.payload_left.min(bytes.len());
-            self.payload_left -= skip;
-            bytes = &bytes[skip..];
-            let take = (HEADER_LEN - self.filled).min(bytes.len());
-            self.header[self.filled..self.filled + take].copy_from_slice(&bytes[..take]);
-            self.filled += take;
-            bytes = &bytes[take..];
-            if self.filled == HEADER_LEN {
-                self.payload_left = check(self.header)?;
-                self.filled = 0;
-            }
-        }
-        Ok(())
-    }
-
-    fn between_frames(&self) -> bool {
-        self.filled == 0 && self.payload_left == 0
-    }
-}
-
-/// The payload's length, if a client may send such a header.
-fn check(header: [u8; HEADER_LEN]) -> Result<usize, String> {
-    let [l0, l1, l2, l3, .., s3, kind, _flags] = header;
+/// Reads a header that a client may send.
+fn check(header: [u8; HEADER_LEN]) -> Result<Header, String> {
+    let [l0, l1, l2, l3, s0, s1, s2, s3, kind, _flags] = header;
     let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
-    if length > ttrpc::proto::MESSAGE_LENGTH_MAX {
+    if length > MAX_SKIPPED {
         return Err(format!(
-            "a frame of {length} bytes is over the limit of {}",
+            "a frame of {length} bytes is far over the limit of {}",
             ttrpc::proto::MESSAGE_LENGTH_MAX
         ));
     }
@@ -61,26 +42,107 @@ fn check(header: [u8; HEADER_LEN]) -> Result<usize, String> {
         return Err("a client's stream id must be odd".to_owned());
     }
     match kind {
-        ttrpc::proto::MESSAGE_TYPE_REQUEST | ttrpc::proto::MESSAGE_TYPE_DATA => Ok(length),
+        ttrpc::proto::MESSAGE_TYPE_REQUEST | ttrpc::proto::MESSAGE_TYPE_DATA => Ok(Header {
+            length,
+            stream: u32::from_be_bytes([s0, s1, s2, s3]),
+        }),
         other => Err(format!("a client cannot send a frame of type {other}")),
     }
 }
 
+/// Where in the stream of frames a connection is.
+#[derive(Debug)]
+enum State {
+    /// In a header, of which so many bytes are in.
+    Header([u8; HEADER_LEN], usize),
+    /// Behind a header of which so many bytes were given on, before a payload of this length.
+    Give([u8; HEADER_LEN], usize, usize),
+    /// In a payload, of which so many bytes are still to come.
+    Payload(usize),
+    /// In the payload of a frame that is refused, likewise.
+    Skip(usize, Vec<u8>),
+    /// Behind it, in a frame that takes its place, of which so many bytes were given on.
+    Instead(Vec<u8>, usize),
+    /// Behind the last byte that is looked at.
+    End,
+}
+
+const BEFORE_HEADER: State = State::Header([0; HEADER_LEN], 0);
+
 /// A connection whose incoming frames are checked.
 pub(super) struct Guarded<S> {
     stream: S,
-    frames: Frames,
-    ended: bool,
+    state: State,
+    /// The longest payload taken, in bytes.
+    max_message: usize,
+    /// Why nothing is served, if it is so.
+    refused: Refused,
 }
 
 impl<S> Guarded<S> {
-    pub(super) fn new(stream: S) -> Self {
+    pub(super) fn new(stream: S, max_message: usize, refused: Refused) -> Self {
         Self {
             stream,
-            frames: Frames::default(),
-            ended: false,
+            state: BEFORE_HEADER,
+            max_message: max_message.min(ttrpc::proto::MESSAGE_LENGTH_MAX),
+            refused,
         }
     }
+
+    /// Why a frame is refused, if it is.
+    fn refusal(&self, header: Header) -> Option<String> {
+        if header.length > self.max_message {
+            return Some(format!(
+                "a message of {} bytes is over the limit of {}",
+                header.length, self.max_message
+            ));
+        }
+        self.refused.0.as_deref().map(str::to_owned)
+    }
+
+    /// What follows a header.
+    fn after(&self, bytes: [u8; HEADER_LEN]) -> State {
+        match check(bytes) {
+            Err(reason) => {
+                warn!("closed a ttrpc connection: {reason}");
+                State::End
+            }
+            Ok(header) => match self.refusal(header) {
+                Some(reason) => State::Skip(header.length, refusal::frame(header.stream, &reason)),
+                None => State::Give(bytes, 0, header.length),
+            },
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Guarded<S> {
+    /// Reads so many bytes at most; none at the end.
+    fn poll_some(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        let most = most.min(buf.remaining());
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut part))?;
+        let read = part.filled().len();
+        buf.advance(read);
+        if read == 0 {
+            if !matches!(self.state, State::Header(_, 0)) {
+                warn!("closed a ttrpc connection: it ended inside a frame");
+            }
+            self.state = State::End;
+        }
+        Poll::Ready(Ok(read))
+    }
+}
+
+/// Gives on as much as there is room for, and the place from which the rest is to come.
+fn give(bytes: &[u8], from: usize, buf: &mut ReadBuf<'_>) -> Option<usize> {
+    let to = from + buf.remaining().min(bytes.len() - from);
+    buf.put_slice(&bytes[from..to]);
+    (to < bytes.len()).then_some(to)
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
@@ -89,23 +151,60 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.ended {
+        if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        let new = &buf.filled()[before..];
-        if new.is_empty() && buf.remaining() > 0 {
-            self.ended = true;
-            if !self.frames.between_frames() {
-                warn!("closed a ttrpc connection: it ended inside a frame");
+        loop {
+            match &mut self.state {
+                State::End => return Poll::Ready(Ok(())),
+                State::Header(header, filled) => {
+                    let (mut header, filled) = (*header, *filled);
+                    let mut part = ReadBuf::new(&mut header[filled..]);
+                    let read = ready!(self.poll_some(cx, &mut part, HEADER_LEN))?;
+                    match filled + read {
+                        _ if read == 0 => {}
+                        HEADER_LEN => self.state = self.after(header),
+                        filled => self.state = State::Header(header, filled),
+                    }
+                }
+                State::Give(header, from, length) => {
+                    self.state = match (give(header, *from, buf), *length) {
+                        (Some(from), length) => State::Give(*header, from, length),
+                        (None, 0) => BEFORE_HEADER,
+                        (None, length) => State::Payload(length),
+                    };
+                    return Poll::Ready(Ok(()));
+                }
+                State::Payload(left) => {
+                    let left = *left;
+                    match ready!(self.poll_some(cx, buf, left))? {
+                        0 => {}
+                        read if read == left => self.state = BEFORE_HEADER,
+                        read => self.state = State::Payload(left - read),
+                    }
+                    return Poll::Ready(Ok(()));
+                }
+                State::Skip(0, instead) => {
+                    self.state = State::Instead(std::mem::take(instead), 0);
+                }
+                State::Skip(left, _) => {
+                    let most = *left;
+                    let mut scratch = [0; 4096];
+                    let mut part = ReadBuf::new(&mut scratch);
+                    let read = ready!(self.poll_some(cx, &mut part, most))?;
+                    if let State::Skip(left, _) = &mut self.state {
+                        *left -= read;
+                    }
+                }
+                State::Instead(frame, from) => {
+                    match give(frame, *from, buf) {
+                        Some(rest) => *from = rest,
+                        None => self.state = BEFORE_HEADER,
+                    }
+                    return Poll::Ready(Ok(()));
+                }
             }
-        } else if let Err(reason) = self.frames.push(new) {
-            warn!("closed a ttrpc connection: {reason}");
-            self.ended = true;
-            buf.set_filled(before);
         }
-        Poll::Ready(Ok(()))
     }
 }
 
@@ -143,7 +242,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncReadExt;
+
+    const MAX_MESSAGE: usize = 6_000;
 
     fn frame(stream: u32, kind: u8, payload: &[u8]) -> Vec<u8> {
         let mut bytes = u32::try_from(payload.len()).unwrap().to_be_bytes().to_vec();
@@ -153,53 +254,94 @@ mod tests {
         bytes
     }
 
-    async fn through(bytes: &[u8]) -> Vec<u8> {
-        let (mut client, server) = tokio::io::duplex(1 << 20);
-        client.write_all(bytes).await.unwrap();
-        drop(client);
+    /// Gives bytes in pieces of these lengths, by turns.
+    struct Cut<'a> {
+        bytes: &'a [u8],
+        lengths: std::iter::Cycle<std::slice::Iter<'a, usize>>,
+    }
+
+    impl AsyncRead for Cut<'_> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let length = self.lengths.next().copied().unwrap_or(usize::MAX);
+            let length = length.min(buf.remaining()).min(self.bytes.len());
+            let (now, later) = self.bytes.split_at(length);
+            buf.put_slice(now);
+            self.bytes = later;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn through_cut(bytes: &[u8], lengths: &[usize], refused: Refused) -> Vec<u8> {
+        let cut = Cut {
+            bytes,
+            lengths: lengths.iter().cycle(),
+        };
+        let mut guarded = Guarded::new(cut, MAX_MESSAGE, refused);
         let mut out = Vec::new();
-        Guarded::new(server).read_to_end(&mut out).await.unwrap();
+        futures::executor::block_on(guarded.read_to_end(&mut out)).unwrap();
         out
     }
 
-    #[tokio::test]
-    async fn sound_frames_pass_unchanged() {
-        let mut bytes = frame(1, 1, b"hello");
-        bytes.extend(frame(3, 3, b""));
-        bytes.extend(frame(5, 1, &[7; 5000]));
-        assert_eq!(through(&bytes).await, bytes);
+    fn through(bytes: &[u8]) -> Vec<u8> {
+        through_cut(bytes, &[], Refused::default())
     }
 
-    #[tokio::test]
-    async fn an_over_long_frame_an_even_stream_or_a_strange_type_ends_the_connection() {
+    #[test]
+    fn sound_frames_pass_unchanged() {
+        let mut bytes = frame(1, 1, b"hello");
+        bytes.extend(frame(3, 3, b""));
+        bytes.extend(frame(5, 1, &[7; MAX_MESSAGE]));
+        assert_eq!(through(&bytes), bytes);
+    }
+
+    #[test]
+    fn a_far_over_long_frame_an_even_stream_or_a_strange_type_ends_the_connection() {
         let mut over_long = frame(1, 1, b"");
         over_long[0] = 0xff;
         for broken in [over_long, frame(2, 1, b""), frame(1, 9, b"")] {
-            assert_eq!(through(&broken).await, b"");
+            assert_eq!(through(&broken), b"");
         }
+    }
+
+    #[test]
+    fn in_the_place_of_what_is_too_long_comes_what_is_refused() {
+        let before = frame(1, 1, b"before");
+        let after = frame(5, 1, b"after");
+        let bytes = [&before[..], &frame(3, 1, &[7; MAX_MESSAGE + 1]), &after].concat();
+        let reason = "a message of 6001 bytes is over the limit of 6000";
+        let expected = [&before[..], &refusal::frame(3, reason), &after].concat();
+        assert_eq!(through(&bytes), expected);
+    }
+
+    #[test]
+    fn all_frames_of_a_refused_connection_are() {
+        let bytes = [frame(1, 1, b"one"), frame(3, 1, b"")].concat();
+        let expected = [refusal::frame(1, "full"), refusal::frame(3, "full")].concat();
+        let refused = Refused(Some("full".into()));
+        assert_eq!(through_cut(&bytes, &[], refused), expected);
     }
 
     proptest! {
         #[test]
         fn the_way_bytes_are_cut_does_not_matter(
-            payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 1..5),
-            cuts in proptest::collection::vec(1usize..30, 1..20),
+            lengths in proptest::collection::vec(0..10_000usize, 1..5),
+            cuts in proptest::collection::vec(1usize..300, 1..20),
         ) {
-            let bytes: Vec<u8> = payloads.iter().flat_map(|p| frame(1, 1, p)).collect();
-            let mut frames = Frames::default();
-            let mut rest = &bytes[..];
-            for cut in cuts.iter().cycle() {
-                let (head, tail) = rest.split_at((*cut).min(rest.len()));
-                prop_assert!(frames.push(head).is_ok());
-                rest = tail;
-                if rest.is_empty() { break; }
-            }
-            prop_assert!(frames.between_frames());
+            let payloads = lengths.iter().map(|length| vec![7; *length]);
+            let bytes: Vec<u8> = payloads.flat_map(|p| frame(1, 1, &p)).collect();
+            prop_assert_eq!(through_cut(&bytes, &cuts, Refused::default()), through(&bytes));
         }
 
         #[test]
-        fn garbage_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Frames::default().push(&bytes);
+        fn garbage_never_panics(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200),
+            cuts in proptest::collection::vec(1usize..30, 1..20),
+        ) {
+            through_cut(&bytes, &cuts, Refused::default());
         }
     }
 }

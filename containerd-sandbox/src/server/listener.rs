@@ -22,6 +22,8 @@ use tracing::{debug, warn};
 use super::connection::Connection;
 use super::controller::ControllerServer;
 use super::frame::Guarded;
+use super::limits::Limits;
+use super::refusal::{self, Refused, Refusing};
 use super::{DoorCalls, Service};
 use crate::api::Sandboxer;
 
@@ -76,9 +78,10 @@ fn in_use() -> io::Error {
     )
 }
 
-/// How soon accepting is tried again after a failure, and how often failures are logged.
+/// How soon accepting is tried again after a failure, and how often failures and refusals are
+/// logged.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-const ACCEPT_WARNING_PAUSE: Duration = Duration::from_secs(10);
+const WARNING_PAUSE: Duration = Duration::from_secs(10);
 
 /// How an HTTP/2 connection opens: its first line.
 const HTTP2: &[u8] = b"PRI * HTTP/2.0";
@@ -117,19 +120,21 @@ pub async fn serve<S: Sandboxer>(
     address: &str,
     others: Routes,
     calls: DoorCalls,
+    limits: Limits,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let service = Service::new(sandboxer, address, calls);
+    let service = Service::new(sandboxer, address, calls, limits.in_flight.clone());
     let (grpc, grpc_connections) = mpsc::channel(64);
     let (ttrpc, ttrpc_connections) = mpsc::channel(64);
 
     // hyper's default cap is 200 streams, and every running pod holds one.
     let grpc_server = tonic::transport::Server::builder()
         .max_concurrent_streams(None)
+        .layer(tower_layer::layer_fn(Refusing))
         .add_routes(others)
         .add_service(
             ControllerServer::new(service.clone())
-                .max_decoding_message_size(MAX_GRPC_MESSAGE)
+                .max_decoding_message_size(limits.message)
                 .max_encoding_message_size(MAX_GRPC_MESSAGE),
         )
         .serve_with_incoming(stream(grpc_connections));
@@ -137,12 +142,13 @@ pub async fn serve<S: Sandboxer>(
         .add_listener(ttrpc::asynchronous::transport::Listener::new(stream(
             ttrpc_connections,
         )))
+        .register_service(refusal::service())
         .register_service(create_sandbox(Arc::new(service.clone())))
         .register_service(task_services(service));
     ttrpc_server.start().await.map_err(io::Error::other)?;
 
     tokio::select! {
-        () = accept(listener, grpc, ttrpc) => Ok(()),
+        () = accept(listener, limits, grpc, ttrpc) => Ok(()),
         served = grpc_server => served.map_err(io::Error::other),
         () = stop => Ok(()),
     }
@@ -170,32 +176,74 @@ where
     futures::stream::poll_fn(move |cx| receiver.poll_recv(cx).map(|item| item.map(Ok)))
 }
 
+/// So many connections more than there may be are told so; others are closed at once.
+const TOLD: usize = 256;
+
 async fn accept(
     listener: UnixListener,
+    limits: Limits,
     grpc: mpsc::Sender<Connection>,
     ttrpc: mpsc::Sender<Guarded<Connection>>,
 ) {
-    let mut warned: Option<Instant> = None;
+    let (mut failures, mut refusals) = (Warnings::default(), Warnings::default());
     loop {
-        let accepted = listener.accept().await;
-        match accepted.and_then(|(stream, _)| Connection::new(stream)) {
-            Ok(connection) => {
-                tokio::spawn(route(connection, grpc.clone(), ttrpc.clone()));
-            }
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
             Err(e) => {
                 // Out of descriptors, most likely: the backlog holds callers until some are free.
-                if warned.is_none_or(|at| at.elapsed() > ACCEPT_WARNING_PAUSE) {
-                    warn!("cannot accept connections: {e}");
-                    warned = Some(Instant::now());
-                }
+                failures.warn(format_args!("cannot accept connections: {e}"));
                 tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
             }
+        };
+        if let Err(e) = limits.admit(&stream) {
+            refusals.warn(format_args!("refused a connection: {e}"));
+            continue;
+        }
+        let one = limits.connections.one_more();
+        let refused = match limits.connections.excess() {
+            0 => Refused::default(),
+            excess => {
+                let reason = limits
+                    .connections
+                    .refusal("connections", "--max-connections");
+                refusals.warn(format_args!("refused a connection: {reason}"));
+                if excess > TOLD {
+                    continue;
+                }
+                Refused(Some(reason.into()))
+            }
+        };
+        match Connection::new(stream, refused, one) {
+            Ok(connection) => {
+                tokio::spawn(route(
+                    connection,
+                    limits.message,
+                    grpc.clone(),
+                    ttrpc.clone(),
+                ));
+            }
+            Err(e) => failures.warn(format_args!("cannot accept connections: {e}")),
+        }
+    }
+}
+
+/// Warnings that could come often: only now and then one is logged.
+#[derive(Debug, Default)]
+struct Warnings(Option<Instant>);
+
+impl Warnings {
+    fn warn(&mut self, warning: std::fmt::Arguments<'_>) {
+        if self.0.is_none_or(|at| at.elapsed() > WARNING_PAUSE) {
+            warn!("{warning}");
+            self.0 = Some(Instant::now());
         }
     }
 }
 
 async fn route(
     mut connection: Connection,
+    max_message: usize,
     grpc: mpsc::Sender<Connection>,
     ttrpc: mpsc::Sender<Guarded<Connection>>,
 ) {
@@ -203,7 +251,11 @@ async fn route(
         Ok([]) => debug!("a connection was closed before it said anything"),
         Ok(opening) => match Protocol::of(opening) {
             Protocol::Grpc => drop(grpc.send(connection).await),
-            Protocol::Ttrpc => drop(ttrpc.send(Guarded::new(connection)).await),
+            Protocol::Ttrpc => {
+                let refused = connection.refused();
+                let guarded = Guarded::new(connection, max_message, refused);
+                drop(ttrpc.send(guarded).await);
+            }
             Protocol::Unknown => warn!(
                 "closed a connection: \"{}\" opens neither gRPC (HTTP/2) nor ttrpc",
                 opening[..opening.len().min(HTTP2.len())].escape_ascii()

@@ -10,8 +10,10 @@ mod connection;
 mod controller;
 mod frame;
 mod latency;
+mod limits;
 mod listener;
 mod outcome;
+mod refusal;
 mod sandbox;
 mod task;
 
@@ -19,6 +21,7 @@ use std::sync::Arc;
 
 pub use calls::{Call, Calls, MethodCalls};
 pub use latency::{BOUNDS_NS, BUCKETS, Latencies, Latency};
+pub use limits::{Counted, Limits, One};
 pub use listener::{MAX_GRPC_MESSAGE, bind, serve};
 pub use outcome::Outcomes;
 
@@ -32,6 +35,7 @@ pub(crate) struct Service<S> {
     address: Arc<str>,
     outcomes: Arc<Outcomes>,
     calls: DoorCalls,
+    in_flight: Counted,
 }
 
 /// What is counted of the RPCs of the sandbox API's doors; off by default. Clones count
@@ -64,19 +68,34 @@ impl<S> Clone for Service<S> {
             address: Arc::clone(&self.address),
             outcomes: Arc::clone(&self.outcomes),
             calls: self.calls.clone(),
+            in_flight: self.in_flight.clone(),
         }
     }
 }
 
 impl<S> Service<S> {
-    pub(crate) fn new(sandboxer: Arc<S>, address: &str, calls: DoorCalls) -> Self {
+    pub(crate) fn new(
+        sandboxer: Arc<S>,
+        address: &str,
+        calls: DoorCalls,
+        in_flight: Counted,
+    ) -> Self {
         Self {
             sandboxer,
             address: address.into(),
             outcomes: Arc::default(),
             calls,
+            in_flight,
         }
     }
+}
+
+/// One more call under way, of any door, unless there are too many.
+///
+/// # Errors
+/// `ResourceExhausted`.
+pub fn one_call(in_flight: &Counted) -> Result<One> {
+    in_flight.one("calls under way", "--max-in-flight")
 }
 
 /// The version of the task API at the address: `containerd.task.v3`.

@@ -9,7 +9,7 @@ use containerd_shim_protos::types::platform::Platform;
 use protobuf::MessageField;
 use ttrpc::asynchronous::TtrpcContext;
 
-use super::{Service, architecture, key, state_name};
+use super::{Service, architecture, key, one_call, state_name};
 use crate::api::{Sandbox, SandboxOptions, Sandboxer};
 use crate::error::{Error, Result};
 use crate::namespace;
@@ -161,7 +161,10 @@ macro_rules! rpcs {
                 request: api::$request,
             ) -> ttrpc::Result<api::$response> {
                 let call = self.calls.sandbox.begin(Rpc::$rpc as usize);
-                let reply = self.$inner(namespace::of_ttrpc(context), request).await;
+                let reply = match one_call(&self.in_flight) {
+                    Ok(_one) => self.$inner(namespace::of_ttrpc(context), request).await,
+                    Err(error) => Err(error),
+                };
                 call.end(reply.as_ref().err().map(Error::code));
                 reply.map_err(|error| {
                     self.outcomes

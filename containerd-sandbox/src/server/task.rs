@@ -9,7 +9,7 @@ use protobuf::well_known_types::empty::Empty;
 use serde::de::DeserializeOwned;
 use ttrpc::asynchronous::TtrpcContext;
 
-use super::{Service, key};
+use super::{Service, key, one_call};
 use crate::api::{
     Container, ContainerOptions, ExecOptions, ProcessState, Sandbox, Sandboxer, Stdio,
 };
@@ -297,7 +297,10 @@ macro_rules! rpcs {
                 request: api::$request,
             ) -> ttrpc::Result<$response> {
                 let call = self.calls.task.begin(Rpc::$rpc as usize);
-                let reply = self.$inner(namespace::of_ttrpc(context), request).await;
+                let reply = match one_call(&self.in_flight) {
+                    Ok(_one) => self.$inner(namespace::of_ttrpc(context), request).await,
+                    Err(error) => Err(error),
+                };
                 call.end(reply.as_ref().err().map(Error::code));
                 reply.map_err(|error| {
                     self.outcomes

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use containerd_sandbox::server::DoorCalls;
+use containerd_sandbox::server::{DoorCalls, Limits};
 use containerd_sandbox::{
     Any, Container, ContainerOptions, Deleted, Error, ExecOptions, Exit, ExitSignal, Key,
     ProcessState, ProcessStatus, Result, Sandbox, SandboxOptions, SandboxStatus, SandboxUpdate,
@@ -98,6 +98,7 @@ pub fn run(listen: &Path, die_with_parent: bool, faults: &Faults) -> io::Result<
             &address,
             Routes::default(),
             DoorCalls::default(),
+            Limits::default(),
             stop,
         );
         let served = tokio::select! {

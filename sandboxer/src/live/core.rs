@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use containerd_sandbox::server::{Counted, One};
 use containerd_sandbox::{Error, ExitSignal, Key, Result};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub exit_delay: Duration,
     /// The exit code of a command in the toy userland that is not built in.
     pub unknown_command: u8,
+    /// How many sandboxes there may be.
+    pub max_sandboxes: usize,
     /// For tests: how much more CPU time everything takes, in percent.
     pub slowdown_percent: u32,
 }
@@ -42,6 +45,8 @@ pub struct Settings {
 /// Shared by all sandboxes.
 pub(super) struct Core {
     pub(super) sandboxes: Table<LiveSlot>,
+    /// How many there are and may be.
+    pub(super) count: Counted,
     /// The task service names a container only: where it is.
     pub(super) containers: Table<LiveSlot>,
     pub(super) journal: Journal,
@@ -62,6 +67,8 @@ pub(super) struct Core {
 pub(super) struct LiveSlot {
     pub(super) key: Key,
     inner: Mutex<Inner>,
+    /// It counts as one as long as it lives.
+    _one: One,
 }
 
 pub(super) struct Inner {
@@ -80,7 +87,7 @@ pub(super) struct Calls {
 }
 
 impl LiveSlot {
-    pub(super) fn new(key: Key, slot: Slot) -> Self {
+    pub(super) fn new(key: Key, slot: Slot, one: One) -> Self {
         Self {
             key,
             inner: Mutex::new(Inner {
@@ -90,6 +97,7 @@ impl LiveSlot {
                 signal: None,
                 gone: false,
             }),
+            _one: one,
         }
     }
 
@@ -392,7 +400,7 @@ pub(super) fn populate(core: &Core, slots: HashMap<Key, Slot>) -> Vec<Arc<LiveSl
             .iter()
             .filter_map(|container| key.sibling(&container.id).ok())
             .collect();
-        let live = Arc::new(LiveSlot::new(key.clone(), slot));
+        let live = Arc::new(LiveSlot::new(key.clone(), slot, core.count.one_more()));
         for container in containers {
             core.containers.publish(&container, Arc::clone(&live));
         }

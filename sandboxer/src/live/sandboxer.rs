@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use containerd_sandbox::server::Counted;
 use containerd_sandbox::{Code, Error, Key, Result, SandboxOptions, SandboxUpdate, Sandboxer};
 use tracing::{debug, info, warn};
 
@@ -67,6 +68,7 @@ impl ResourceSlotSandboxer {
         let (timers, queue) = Timers::new();
         let core = Arc::new(Core {
             sandboxes: Table::default(),
+            count: Counted::new(settings.max_sandboxes),
             containers: Table::default(),
             journal,
             views,
@@ -142,6 +144,7 @@ impl ResourceSlotSandboxer {
             live: None,
             armed: true,
         };
+        let one = core.count.one("sandboxes", "--max-sandboxes")?;
         // The view first: if there is no room for it, nothing has happened yet.
         core.views
             .submit(ViewOp::Put {
@@ -161,7 +164,7 @@ impl ResourceSlotSandboxer {
         if let Some(observer) = core.observer_of(&slot) {
             observer(id, &slot, &Seen::of_pod(Step::Created));
         }
-        let live = Arc::new(LiveSlot::new(id.clone(), slot));
+        let live = Arc::new(LiveSlot::new(id.clone(), slot, one));
         core.sandboxes.publish(id, Arc::clone(&live));
         undo.live = Some(live);
         core.journal.durable(seq).await?;

@@ -37,7 +37,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use containerd_sandbox::server::{Calls, MAX_GRPC_MESSAGE, Outcomes};
+use containerd_sandbox::server::{Calls, Limits, MAX_GRPC_MESSAGE, Outcomes};
 use containerd_sandbox::{DEFAULT_NAMESPACE, Result};
 use k8s_cri::v1::image_service_server::ImageServiceServer;
 use k8s_cri::v1::runtime_service_server::RuntimeServiceServer;
@@ -67,6 +67,7 @@ pub struct Cri {
     streams: StreamingServer,
     outcomes: Outcomes,
     calls: CriCalls,
+    limits: Limits,
 }
 
 /// What is counted of CRI's RPCs, the stream of events aside; off by default. Clones
@@ -131,6 +132,7 @@ impl Cri {
             streams,
             outcomes: Outcomes::default(),
             calls: CriCalls::default(),
+            limits: Limits::default(),
         })
     }
 
@@ -141,11 +143,19 @@ impl Cri {
         self
     }
 
+    /// The same, within other limits than the usual ones; connections are none of its own.
+    #[must_use]
+    pub fn limited(mut self, limits: &Limits) -> Self {
+        self.limits = limits.clone();
+        self
+    }
+
     /// As gRPC services.
     pub fn routes(self) -> Routes {
+        let max_message = self.limits.message;
         let cri = Arc::new(self);
         let known = RuntimeServiceServer::from_arc(Arc::clone(&cri))
-            .max_decoding_message_size(MAX_GRPC_MESSAGE)
+            .max_decoding_message_size(max_message)
             .max_encoding_message_size(MAX_GRPC_MESSAGE);
         let runtime = Runtime {
             known,
@@ -153,7 +163,7 @@ impl Cri {
         };
         Routes::new(runtime).add_service(
             ImageServiceServer::from_arc(cri)
-                .max_decoding_message_size(MAX_GRPC_MESSAGE)
+                .max_decoding_message_size(max_message)
                 .max_encoding_message_size(MAX_GRPC_MESSAGE),
         )
     }

@@ -3,7 +3,8 @@
 use std::pin::Pin;
 
 use containerd_sandbox::Error;
-use futures::Stream;
+use containerd_sandbox::server::one_call;
+use futures::{Stream, StreamExt};
 use k8s_cri::v1;
 use k8s_cri::v1::image_service_server::ImageService;
 use k8s_cri::v1::runtime_service_server::RuntimeService;
@@ -35,7 +36,10 @@ macro_rules! rpcs {
                 request: Request<v1::$request>,
             ) -> Result<Response<v1::$response>, Status> {
                 let call = self.calls.$calls.begin($calls::Rpc::$rpc as usize);
-                let reply = Cri::$rpc(self, request.into_inner()).await;
+                let reply = match one_call(&self.limits.in_flight) {
+                    Ok(_one) => Cri::$rpc(self, request.into_inner()).await,
+                    Err(error) => Err(error),
+                };
                 call.end(reply.as_ref().err().map(Error::code));
                 match reply {
                     Ok(reply) => Ok(Response::new(reply)),
@@ -60,7 +64,9 @@ rpcs! { RuntimeService, counted in runtime {
             &self,
             _: Request<v1::GetEventsRequest>,
         ) -> Result<Response<EventStream>, Status> {
-            Ok(Response::new(Box::pin(self.container_events())))
+            let one = one_call(&self.limits.in_flight)?;
+            let events = self.container_events().inspect(move |_| _ = &one);
+            Ok(Response::new(Box::pin(events)))
         }
     }
     version(VersionRequest) -> VersionResponse;

@@ -28,6 +28,7 @@ fn sandboxer(dir: &Path) -> Arc<ResourceSlotSandboxer> {
         exit_delay: std::time::Duration::ZERO,
         lives: Arc::default(),
         unknown_command: 127,
+        max_sandboxes: usize::MAX,
         slowdown_percent: 0,
     };
     let views = Views::start(dir, ViewMode::WriteThrough).unwrap();

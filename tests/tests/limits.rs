@@ -1,0 +1,396 @@
+//! What peers may take up, who they may be, and peers that want more.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use containerd_client::services::v1::sandbox as grpc;
+use containerd_sandbox::client::{Controller, Ttrpc};
+use containerd_sandbox::{Code, Error};
+use protobuf::Message as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tests::ledger::compare_views;
+use tests::raw::{Raw, frame, header};
+use tests::{Daemon, PATIENCE, cri, eventually, ready_sandbox, request, running_container};
+use tokio::task::JoinSet;
+use ttrpc::proto::{MESSAGE_TYPE_REQUEST, Request};
+
+const SANDBOX: &str = "containerd.runtime.sandbox.v1.Sandbox";
+/// gRPC's number for it.
+const RESOURCE_EXHAUSTED: i32 = 8;
+
+#[track_caller]
+fn exhausted<T: std::fmt::Debug>(result: Result<T, Error>, words: &str) {
+    let error = result.expect_err("it was to be refused");
+    assert_eq!(error.code(), Code::ResourceExhausted, "{error}");
+    assert!(error.to_string().contains(words), "{error}");
+}
+
+async fn create(client: &Ttrpc, id: &str) -> Result<(), Error> {
+    let request = request::create_sandbox(id);
+    client.create_sandbox(&request).await.map(drop)
+}
+
+fn ping() -> Vec<u8> {
+    request::ping_sandbox("p1").write_to_bytes().unwrap()
+}
+
+/// A client that is served: what was connected before may still count as there.
+async fn served(daemon: &Daemon) -> Ttrpc {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let client = daemon.ttrpc().await;
+        match client.ping_sandbox(&request::ping_sandbox("nobody")).await {
+            Err(e) if e.code() == Code::ResourceExhausted => {
+                assert!(Instant::now() < deadline, "there is no room: {e}");
+            }
+            _ => return client,
+        }
+        // This one, too, takes room for a moment.
+        drop(client);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Bytes of memory that the daemon holds.
+fn resident(daemon: &Daemon) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib: String = line.unwrap().chars().filter(char::is_ascii_digit).collect();
+    kib.parse::<u64>().unwrap() << 10
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_long_is_refused_and_its_connection_goes_on() {
+    let daemon = Daemon::start(&["--max-message-size", "65536"]);
+    let client = daemon.ttrpc().await;
+    ready_sandbox(&client, "p1").await;
+
+    let mut raw = Raw::connect(&daemon);
+    raw.say(&header(3 << 20, 1, MESSAGE_TYPE_REQUEST));
+    raw.say(&vec![7; 3 << 20]);
+    assert_eq!(raw.code_on(1), RESOURCE_EXHAUSTED);
+    assert_eq!(raw.call(3, SANDBOX, "PingSandbox", &ping()), 0);
+
+    let long = "x".repeat(70_000);
+    let controller = daemon.controller().await;
+    let create = grpc::ControllerCreateRequest {
+        sandbox_id: "p2".to_owned(),
+        netns_path: long.clone(),
+        ..Default::default()
+    };
+    exhausted(controller.create(create).await, "70");
+    let runtime = daemon.cri().await;
+    let mut config = cri::pod_config("p3", daemon.home().root());
+    config.hostname = long;
+    exhausted(cri::run_with(&runtime, &config, "").await, "70");
+    assert_eq!(daemon.slots(), ["p1"]);
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_so_over_either_protocol() {
+    let daemon = Daemon::start(&["--max-connections", "2"]);
+    let words = "2 connections already, see --max-connections";
+    let first = served(&daemon).await;
+    ready_sandbox(&first, "p1").await;
+    let second = served(&daemon).await;
+    let status = || grpc::ControllerStatusRequest {
+        sandbox_id: "p1".to_owned(),
+        ..Default::default()
+    };
+    let third = daemon.ttrpc().await;
+    let ping = request::ping_sandbox("p1");
+    exhausted(third.ping_sandbox(&ping).await, words);
+    let fourth = daemon.controller().await;
+    exhausted(fourth.status(status()).await, words);
+    let fifth = daemon.cri().await;
+    exhausted(cri::pods(&fifth, Default::default()).await, words);
+    first.ping_sandbox(&ping).await.unwrap();
+
+    drop((second, third, fourth, fifth));
+    let socket = daemon.home().socket();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let next = Controller::connect(&socket, "k8s.io").await.unwrap();
+        match next.status(status()).await {
+            Ok(_) => break,
+            Err(e) => assert!(Instant::now() < deadline, "there is no room: {e}"),
+        }
+    }
+    first.ping_sandbox(&ping).await.unwrap();
+}
+
+#[tokio::test]
+async fn more_connections_than_are_told_are_closed() {
+    let daemon = Daemon::start(&["--max-connections", "1"]);
+    let client = served(&daemon).await;
+    ready_sandbox(&client, "p1").await;
+    let others: Vec<Raw> = (0..300).map(|_| Raw::connect(&daemon)).collect();
+    let closed = others.into_iter().next_back().unwrap().rest();
+    assert_eq!(closed, b"");
+    client
+        .ping_sandbox(&request::ping_sandbox("p1"))
+        .await
+        .unwrap();
+    let log = daemon.home().log();
+    let told = log.matches("refused a connection").count();
+    assert!((1..5).contains(&told), "{log}");
+}
+
+#[tokio::test]
+async fn calls_that_wait_count_as_under_way_at_every_door() {
+    let daemon = Daemon::start(&["--max-in-flight", "4"]);
+    let client = daemon.ttrpc().await;
+    ready_sandbox(&client, "p1").await;
+    running_container(&daemon, &client, "p1", "c1").await;
+    let mut waits = JoinSet::new();
+    for _ in 0..4 {
+        let client = client.clone();
+        waits.spawn(async move { client.wait(&request::wait("c1", "")).await });
+    }
+    let words = "4 calls under way already, see --max-in-flight";
+    let ping = request::ping_sandbox("p1");
+    let deadline = Instant::now() + PATIENCE;
+    while client.ping_sandbox(&ping).await.is_ok() {
+        assert!(Instant::now() < deadline, "the calls are not counted");
+    }
+    exhausted(client.ping_sandbox(&ping).await, words);
+    let state = client.state(&request::state("c1", "")).await;
+    exhausted(state, words);
+    let runtime = daemon.cri().await;
+    exhausted(cri::pods(&runtime, Default::default()).await, words);
+    // The caller of one gives up, as containerd does when it is restarted.
+    waits.abort_all();
+    while waits.join_next().await.is_some() {}
+    drop(client);
+    let client = daemon.ttrpc().await;
+    let deadline = Instant::now() + PATIENCE;
+    while let Err(e) = client.ping_sandbox(&ping).await {
+        assert!(Instant::now() < deadline, "they still count: {e}");
+    }
+}
+
+#[tokio::test]
+async fn there_are_no_more_sandboxes_than_there_may_be() {
+    let daemon = Daemon::start(&["--max-sandboxes", "2"]);
+    let client = daemon.ttrpc().await;
+    let words = "2 sandboxes already, see --max-sandboxes";
+    create(&client, "p1").await.unwrap();
+    create(&client, "p2").await.unwrap();
+    exhausted(create(&client, "p3").await, words);
+    let runtime = daemon.cri().await;
+    let config = cri::pod_config("p4", daemon.home().root());
+    exhausted(cri::run_with(&runtime, &config, "").await, words);
+    compare_views(daemon.home(), &daemon.home().inspect());
+
+    let daemon = daemon.kill9().start();
+    let client = daemon.ttrpc().await;
+    exhausted(create(&client, "p3").await, words);
+    let shutdown = request::shutdown_sandbox("p1");
+    client.shutdown_sandbox(&shutdown).await.unwrap();
+    create(&client, "p3").await.unwrap();
+    // Those that are there stay, though there may be fewer now.
+    let daemon = daemon.kill9().with(&["--max-sandboxes", "1"]).start();
+    assert_eq!(daemon.slots(), ["p2", "p3"]);
+    exhausted(create(&daemon.ttrpc().await, "p4").await, "1 sandboxes");
+}
+
+/// Connects as another user, pings, and gives how many bytes were answered; `None`, and a
+/// loud word, where nobody else can be.
+fn as_user(daemon: &Daemon, uid: u32) -> Option<usize> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: other users are NOT tested: only root can be one");
+        return None;
+    }
+    let request = Request {
+        service: SANDBOX.to_owned(),
+        method: "PingSandbox".to_owned(),
+        payload: ping(),
+        ..Default::default()
+    };
+    let bytes = frame(1, MESSAGE_TYPE_REQUEST, &request.write_to_bytes().unwrap());
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let script = "use IO::Socket::UNIX; $SIG{PIPE} = 'IGNORE'; \
+        my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or do { print 0; exit }; \
+        syswrite($s, pack('H*', $ARGV[1])); my $n = sysread($s, my $b, 10); print $n // 0";
+    let out = Command::new("perl")
+        .uid(uid)
+        .args(["-e", script])
+        .arg(daemon.home().socket())
+        .arg(hex)
+        .output()
+        .expect("perl");
+    assert!(out.status.success(), "{out:?}");
+    let said = String::from_utf8(out.stdout).unwrap();
+    Some(
+        said.trim()
+            .parse()
+            .unwrap_or_else(|e| panic!("{said}: {e}")),
+    )
+}
+
+#[tokio::test]
+async fn only_those_who_may_can_connect() {
+    let open = |daemon: &Daemon| {
+        let root = daemon.home().root();
+        fs::set_permissions(root, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let mode = |daemon: &Daemon| {
+        let socket = fs::metadata(daemon.home().socket()).unwrap();
+        socket.permissions().mode() & 0o777
+    };
+    let daemon = Daemon::start(&[]);
+    open(&daemon);
+    assert_eq!(mode(&daemon), 0o600);
+    assert!(as_user(&daemon, 4_321).is_none_or(|answered| answered == 0));
+
+    let daemon = Daemon::start(&["--allow-uid", "4321"]);
+    open(&daemon);
+    assert_eq!(mode(&daemon), 0o666);
+    ready_sandbox(&daemon.ttrpc().await, "p1").await;
+    assert!(as_user(&daemon, 4_321).is_none_or(|answered| answered == 10));
+    let Some(answered) = as_user(&daemon, 4_322) else {
+        return;
+    };
+    assert_eq!(answered, 0);
+    let log = daemon.home().log();
+    assert!(log.contains("user 4322 may not connect"), "{log}");
+}
+
+/// Requests without end, whose replies nobody reads.
+#[tokio::test]
+async fn who_never_reads_gets_no_more_memory() {
+    let daemon = Daemon::start(&[]);
+    let client = daemon.ttrpc().await;
+    ready_sandbox(&client, "p1").await;
+    let before = resident(&daemon);
+    let request = Request {
+        service: SANDBOX.to_owned(),
+        method: "SandboxStatus".to_owned(),
+        payload: request::sandbox_status("p1").write_to_bytes().unwrap(),
+        ..Default::default()
+    };
+    let request = request.write_to_bytes().unwrap();
+    let flood: Vec<u8> = (0..1_000)
+        .flat_map(|n| frame(2 * n + 1, MESSAGE_TYPE_REQUEST, &request))
+        .collect();
+    let mut flooding: Vec<Raw> = (0..4).map(|_| Raw::connect(&daemon)).collect();
+    let mut said = 0;
+    for raw in &mut flooding {
+        let timeout = Some(Duration::from_millis(500));
+        raw.0.set_write_timeout(timeout).unwrap();
+        // Until the daemon reads no more of it.
+        let ended = loop {
+            match raw.0.write(&flood) {
+                Ok(count) => said += count,
+                Err(e) => break e,
+            }
+            assert!(said < 1 << 30, "it is read without end");
+        };
+        assert_eq!(ended.kind(), ErrorKind::WouldBlock, "{ended}");
+    }
+    let grown = resident(&daemon).saturating_sub(before);
+    assert!(grown < 100 << 20, "{grown} bytes for {said}");
+    client
+        .ping_sandbox(&request::ping_sandbox("p1"))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn ten_thousand_who_say_nothing_hold_nobody_up() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).unwrap();
+    let room = limit.maximum.unwrap_or(u64::MAX).saturating_sub(200);
+    let daemon = Daemon::start(&[]);
+    let client = daemon.ttrpc().await;
+    ready_sandbox(&client, "p1").await;
+    let before = resident(&daemon);
+    let silent: Vec<Raw> = (0..room.min(10_000))
+        .map(|_| Raw::connect(&daemon))
+        .collect();
+    let open = || {
+        fs::read_dir(format!("/proc/{}/fd", daemon.pid()))
+            .unwrap()
+            .count()
+    };
+    eventually("all to be accepted", || {
+        (open() > silent.len()).then_some(())
+    });
+    for _ in 0..100 {
+        client
+            .ping_sandbox(&request::ping_sandbox("p1"))
+            .await
+            .unwrap();
+    }
+    let each = resident(&daemon).saturating_sub(before) / silent.len() as u64;
+    assert!(each < 8 << 10, "{each} bytes for one who says nothing");
+    drop(silent);
+    eventually("them to be closed", || (open() < 100).then_some(()));
+}
+
+#[tokio::test]
+async fn a_request_that_comes_byte_by_byte_is_answered() {
+    let daemon = Daemon::start(&[]);
+    ready_sandbox(&daemon.ttrpc().await, "p1").await;
+    let request = Request {
+        service: SANDBOX.to_owned(),
+        method: "PingSandbox".to_owned(),
+        payload: ping(),
+        ..Default::default()
+    };
+    let bytes = frame(1, MESSAGE_TYPE_REQUEST, &request.write_to_bytes().unwrap());
+    let mut raw = Raw::connect(&daemon);
+    for byte in bytes {
+        raw.say(&[byte]);
+        std::thread::yield_now();
+    }
+    assert_eq!(raw.code_on(1), 0);
+}
+
+/// Whoever can write into the directory is root or the daemon's own user, but may have been
+/// careless.
+#[tokio::test]
+async fn links_in_the_directory_lead_nowhere() {
+    let daemon = Daemon::start(&[]);
+    let dir = daemon.home().dir();
+    let outside = daemon.home().root().join("outside");
+    let precious = outside.join("precious");
+    fs::create_dir(&outside).unwrap();
+    fs::write(&precious, "precious").unwrap();
+    symlink(&outside, dir.join("p1")).unwrap();
+    fs::create_dir(dir.join("p2")).unwrap();
+    symlink(&precious, dir.join("p2/resource_info.json")).unwrap();
+    fs::create_dir(dir.join("p3")).unwrap();
+    symlink(&outside, dir.join("p3/containers")).unwrap();
+
+    let client = daemon.ttrpc().await;
+    for (sandbox, container) in [("p1", "c1"), ("p2", "c2"), ("p3", "c3")] {
+        // It may be refused; what counts is what lies elsewhere.
+        if create(&client, sandbox).await.is_err() {
+            continue;
+        }
+        client
+            .start_sandbox(&request::start_sandbox(sandbox))
+            .await
+            .unwrap();
+        let bundle = tests::bundle(
+            daemon.home().root(),
+            container,
+            &tests::spec(sandbox, &tests::small()),
+        );
+        let _ = client.create(&request::create(container, &bundle)).await;
+        let shutdown = request::shutdown_sandbox(sandbox);
+        client.shutdown_sandbox(&shutdown).await.unwrap();
+    }
+    let _daemon = daemon.kill9().start();
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
+}
