@@ -10,9 +10,12 @@ CONTAINERD_CONF_D ?= /etc/containerd/conf.d
 DROP_INS = $(DESTDIR)$(CONTAINERD_CONF_D)
 # Where cargo puts its output: $CARGO_TARGET_DIR if it is set.
 TARGET = $(or $(CARGO_TARGET_DIR),target)
+# What is fuzzed, and for how long.
+FUZZ ?= journal
+SECONDS ?= 60
 PROGRAMS = $(TARGET)/release/resource-slot-sandboxer $(TARGET)/release/loadgen
 
-.PHONY: run overhead prove lives scrape torture bars test lint docs bench resource-slot install uninstall setup clean
+.PHONY: run overhead prove lives scrape torture bars scale fuzz test lint docs bench resource-slot install uninstall setup clean
 
 ## run: 2,000 pods through a sandboxer of its own; ARGS are passed to `loadgen run`
 run: resource-slot
@@ -39,6 +42,19 @@ scrape: resource-slot
 torture: setup
 	$(CARGO) build --workspace --bins
 	$(CARGO) test -p tests --test crash -- --ignored --nocapture
+
+## scale: 100,000 pods, 1,000,000 sandboxes and 10,000 connections at once
+scale: resource-slot
+	$(CARGO) test --release -p tests --test scale -- --ignored --nocapture --test-threads 1
+
+## fuzz: goes on from the seeds of a target, FUZZ=journal, for SECONDS=60, with a nightly compiler
+## and cargo-fuzz; `make test` replays the seeds
+fuzz: setup
+	@scripts/setup fuzz
+	mkdir -p $(TARGET)/corpus/$(FUZZ)
+	$(CARGO) +nightly fuzz run --fuzz-dir fuzz/libfuzzer -s none $(FUZZ) \
+		$(TARGET)/corpus/$(FUZZ) fuzz/seeds/$(FUZZ) -- \
+		-max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=4096
 
 ## bars: whether the sandboxer is as fast as it is to be, each by a ratio
 bars: resource-slot

@@ -23,7 +23,7 @@ pub struct Condvar(sync::Condvar);
 
 /// As `parking_lot::WaitTimeoutResult`.
 #[derive(Debug, Clone, Copy)]
-pub struct TimedOut;
+pub struct TimedOut(bool);
 
 /// As `parking_lot::RwLock`.
 #[derive(Debug, Default)]
@@ -91,7 +91,7 @@ impl Condvar {
         guard.held = None;
         shuttle::thread::yield_now();
         guard.held = guard.of.lock().held;
-        TimedOut
+        TimedOut(true)
     }
 
     /// Wakes one that waits.
@@ -106,9 +106,9 @@ impl Condvar {
 }
 
 impl TimedOut {
-    /// It has.
+    /// Whether it has; here it always has.
     pub fn timed_out(self) -> bool {
-        true
+        self.0
     }
 }
 

@@ -240,6 +240,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fuzzed::Cut;
     use super::*;
     use proptest::prelude::*;
     use tokio::io::AsyncReadExt;
@@ -254,33 +255,8 @@ mod tests {
         bytes
     }
 
-    /// Gives bytes in pieces of these lengths, by turns.
-    struct Cut<'a> {
-        bytes: &'a [u8],
-        lengths: std::iter::Cycle<std::slice::Iter<'a, usize>>,
-    }
-
-    impl AsyncRead for Cut<'_> {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            buf: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
-            let length = self.lengths.next().copied().unwrap_or(usize::MAX);
-            let length = length.min(buf.remaining()).min(self.bytes.len());
-            let (now, later) = self.bytes.split_at(length);
-            buf.put_slice(now);
-            self.bytes = later;
-            Poll::Ready(Ok(()))
-        }
-    }
-
     fn through_cut(bytes: &[u8], lengths: &[usize], refused: Refused) -> Vec<u8> {
-        let cut = Cut {
-            bytes,
-            lengths: lengths.iter().cycle(),
-        };
-        let mut guarded = Guarded::new(cut, MAX_MESSAGE, refused);
+        let mut guarded = Guarded::new(Cut::new(bytes, lengths), MAX_MESSAGE, refused);
         let mut out = Vec::new();
         futures::executor::block_on(guarded.read_to_end(&mut out)).unwrap();
         out

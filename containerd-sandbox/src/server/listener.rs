@@ -86,8 +86,8 @@ const WARNING_PAUSE: Duration = Duration::from_secs(10);
 /// How an HTTP/2 connection opens: its first line.
 const HTTP2: &[u8] = b"PRI * HTTP/2.0";
 
-#[derive(Debug, PartialEq, Eq)]
-enum Protocol {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
     Grpc,
     Ttrpc,
     Unknown,
@@ -96,7 +96,7 @@ enum Protocol {
 impl Protocol {
     /// The protocol of a connection that opens with these bytes; there may be
     /// more to come.
-    fn of(opening: &[u8]) -> Self {
+    pub(super) fn of(opening: &[u8]) -> Self {
         if HTTP2.starts_with(&opening[..opening.len().min(HTTP2.len())]) {
             Self::Grpc
         } else if opening.first() == Some(&0) {

@@ -9,6 +9,8 @@ mod calls;
 mod connection;
 mod controller;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzed;
 mod latency;
 mod limits;
 mod listener;
