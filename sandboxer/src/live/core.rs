@@ -67,8 +67,6 @@ pub(super) struct Core {
 pub(super) struct LiveSlot {
     pub(super) key: Key,
     inner: Mutex<Inner>,
-    /// It counts as one as long as it lives.
-    _one: One,
 }
 
 pub(super) struct Inner {
@@ -76,6 +74,8 @@ pub(super) struct Inner {
     pub(super) attachments: Attachments,
     pub(super) calls: Calls,
     signal: Option<Arc<ExitSignal>>,
+    /// It counts as one until it is deleted.
+    one: Option<One>,
     gone: bool,
 }
 
@@ -95,9 +95,9 @@ impl LiveSlot {
                 attachments: Attachments::default(),
                 calls: Calls::default(),
                 signal: None,
+                one: Some(one),
                 gone: false,
             }),
-            _one: one,
         }
     }
 
@@ -277,6 +277,7 @@ impl Core {
         let mut views = Vec::new();
         if is_delete {
             inner.gone = true;
+            inner.one = None;
             for container in &inner.slot.containers {
                 if let Ok(key) = live.key.sibling(&container.id) {
                     self.containers.remove(&key);

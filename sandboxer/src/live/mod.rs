@@ -16,6 +16,8 @@ mod lives;
 mod observe;
 mod orphans;
 mod process;
+#[cfg(test)]
+mod races;
 mod sandbox;
 mod sandboxer;
 mod setup;
