@@ -6,116 +6,17 @@ use std::collections::HashMap;
 use std::hint::black_box;
 
 use benches::beside;
-use containerd_sandbox::Spec;
-use criterion::{Criterion, criterion_group, criterion_main};
-use k8s_cri::v1::{
-    LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig, PodSandboxMetadata,
+use benches::inputs::{
+    annotations, config, metadata, of_container, of_sandbox, spec_large, spec_small, spec_v1,
+    spec_v2,
 };
+use containerd_sandbox::Spec;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use k8s_cri::v1::PodSandboxConfig;
 use oci_spec::runtime::LinuxPids;
 use prost::Message;
-use sandboxer::resource::{ContainerData, OnInvalid, ResourceInfo, SandboxData};
+use sandboxer::resource::{Quantity, SandboxData};
 use serde::de::IgnoredAny;
-use serde_json::{Value, json};
-
-fn annotations() -> HashMap<String, String> {
-    [
-        ("resources.limits.cpu", "1500m"),
-        ("resources.limits.memory", "2Gi"),
-        ("resources.requests.cpu", "0.75"),
-        ("resources.requests.memory", "129M"),
-        ("resources.limits.pid", "1000"),
-        ("resources.limits.ephemeral-storage", "10Gi"),
-        ("kubernetes.io/ingress-bandwidth", "10M"),
-        ("kubernetes.io/egress-bandwidth", "20M"),
-        ("io.kubernetes.cri.container-name", "app"),
-        ("example.com/owner", "team-a"),
-    ]
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .into()
-}
-
-fn config() -> PodSandboxConfig {
-    let resources = |shares, memory| LinuxContainerResources {
-        cpu_period: 100_000,
-        cpu_quota: 150_000,
-        cpu_shares: shares,
-        memory_limit_in_bytes: memory,
-        ..Default::default()
-    };
-    PodSandboxConfig {
-        metadata: Some(PodSandboxMetadata {
-            name: "web-0".to_owned(),
-            uid: "6f2d3c1e-0d62-4f6a-9a44-0a4b6c1d2e3f".to_owned(),
-            namespace: "shop".to_owned(),
-            attempt: 0,
-        }),
-        labels: annotations(),
-        annotations: annotations(),
-        linux: Some(LinuxPodSandboxConfig {
-            resources: Some(resources(768, 1 << 30)),
-            overhead: Some(resources(256, 120 << 20)),
-            ..Default::default()
-        }),
-        ..Default::default()
-    }
-}
-
-fn metadata() -> Vec<u8> {
-    json!({ "Version": "v1", "Metadata": { "ID": "p", "Config": {
-        "metadata": { "name": "web-0", "uid": "u", "namespace": "shop" },
-        "annotations": annotations(),
-        "linux": { "resources": { "cpu_shares": 768, "memory_limit_in_bytes": 1 << 30 } },
-    } } })
-    .to_string()
-    .into_bytes()
-}
-
-fn spec(resources: &Value) -> Vec<u8> {
-    json!({
-        "ociVersion": "1.2.1",
-        "process": { "args": ["sleep", "3600"], "env": ["PATH=/bin:/usr/bin", "HOSTNAME=web-0"], "cwd": "/" },
-        "root": { "path": "rootfs" },
-        "mounts": (0..12).map(|i| json!({
-            "destination": format!("/mnt/{i}"), "type": "bind", "source": format!("/var/lib/{i}"),
-            "options": ["rbind", "rprivate", "rw"],
-        })).collect::<Vec<_>>(),
-        "annotations": annotations(),
-        "linux": { "resources": resources, "namespaces": [{ "type": "pid" }, { "type": "mount" }] },
-    })
-    .to_string()
-    .into_bytes()
-}
-
-fn spec_v1() -> Vec<u8> {
-    spec(&json!({
-        "cpu": { "shares": 768, "quota": 150_000, "period": 100_000 },
-        "memory": { "limit": 1 << 30, "reservation": 512 << 20 },
-        "pids": { "limit": 1000 },
-    }))
-}
-
-fn spec_v2() -> Vec<u8> {
-    spec(&json!({ "unified": {
-        "cpu.max": "150000 100000", "cpu.weight": "30", "memory.max": "1073741824",
-        "memory.min": "536870912", "pids.max": "1000",
-    } }))
-}
-
-fn of_container(spec: &Spec) -> ResourceInfo {
-    let data = ContainerData {
-        resources: spec.resources(),
-        annotations: &spec.annotations,
-    };
-    ResourceInfo::from_container_data(&data, OnInvalid::Reject)
-        .expect("the bench's values are sound")
-        .info
-}
-
-fn of_sandbox(data: &SandboxData<'_>) -> ResourceInfo {
-    ResourceInfo::from_sandbox_data(data, OnInvalid::Reject)
-        .expect("the bench's values are sound")
-        .info
-}
 
 const ANNOTATIONS: [&str; 8] = [
     "resources.limits.cpu",
@@ -179,16 +80,24 @@ fn oci(c: &mut Criterion) {
             });
         },
     );
-    beside(
-        c.benchmark_group("extraction/oci_v1_from_json"),
-        |b| {
-            b.iter(|| {
-                let spec: Spec = serde_json::from_slice(black_box(&bytes)).expect("sound");
-                of_container(&spec)
-            });
-        },
-        |b| b.iter(|| skip_json(black_box(&bytes))),
-    );
+    for (name, bytes) in [
+        ("small", spec_small()),
+        ("typical", bytes),
+        ("64k", spec_large()),
+    ] {
+        let mut group = c.benchmark_group(format!("extraction/oci_from_json_{name}"));
+        group.throughput(Throughput::Bytes(bytes.len() as u64));
+        beside(
+            group,
+            |b| {
+                b.iter(|| {
+                    let spec: Spec = serde_json::from_slice(black_box(&bytes)).expect("sound");
+                    of_container(&spec)
+                });
+            },
+            |b| b.iter(|| skip_json(black_box(&bytes))),
+        );
+    }
 
     let spec: Spec = serde_json::from_slice(&spec_v2()).expect("the bench's spec is sound");
     beside(
@@ -279,5 +188,24 @@ fn pod(c: &mut Criterion) {
     );
 }
 
-criterion_group!(benches, oci, pod);
+/// Beside reading the number it begins with.
+fn quantities(c: &mut Criterion) {
+    for (name, text) in [
+        ("whole", "128974848"),
+        ("milli", "1500m"),
+        ("binary", "2Gi"),
+        ("fraction", "0.123456789"),
+        ("exponent", "12e6"),
+    ] {
+        let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+        let number = &text[..digits.unwrap_or(text.len())];
+        beside(
+            c.benchmark_group(format!("extraction/quantity_{name}")),
+            |b| b.iter(|| black_box(text).parse::<Quantity>().expect("sound")),
+            |b| b.iter(|| black_box(number).parse::<f64>().expect("a number")),
+        );
+    }
+}
+
+criterion_group!(benches, oci, pod, quantities);
 criterion_main!(benches);

@@ -235,11 +235,12 @@ fn views(c: &mut Criterion) {
     );
 }
 
-fn recovery(c: &mut Criterion) {
-    const PODS: u64 = 1000;
-    let dir = tempfile::tempdir().expect("a directory");
-    let journal = open(dir.path(), Sync::None);
-    for pod in 0..PODS {
+/// A journal of so many pods, each with a container that runs.
+fn journal_with(dir: &Path, pods: u64, options: Options) {
+    let journal = Journal::open(dir, options)
+        .expect("a fresh journal opens")
+        .0;
+    for pod in 0..pods {
         let start = Change::StartProcess(ProcessId::init(&"f".repeat(64)));
         for change in [create(), Change::Start, container(), start] {
             journal
@@ -247,30 +248,110 @@ fn recovery(c: &mut Criterion) {
                 .expect("there is room");
         }
     }
-    drop(journal);
-    let segment = segment(dir.path());
-    let mut group = c.benchmark_group(format!("persistence/recovery_{PODS}_pods"));
-    group.throughput(Throughput::Elements(PODS));
+}
+
+/// Never takes a snapshot.
+const UNCOMPACTED: Options = Options {
+    sync: Sync::None,
+    history: false,
+    recover: false,
+    compact_min_bytes: u64::MAX,
+};
+
+fn recovery(c: &mut Criterion) {
+    for pods in [1_000, 10_000, 100_000] {
+        let dir = tempfile::tempdir().expect("a directory");
+        journal_with(dir.path(), pods, UNCOMPACTED);
+        let segment = segment(dir.path());
+        let mut group = c.benchmark_group(format!("persistence/recovery_{pods}_pods"));
+        group.throughput(Throughput::Elements(pods));
+        if pods > 1_000 {
+            group.sample_size(10);
+        }
+        beside(
+            group,
+            |b| {
+                b.iter_batched(
+                    || (),
+                    |()| Journal::open(dir.path(), UNCOMPACTED).expect("it opens"),
+                    BatchSize::PerIteration,
+                );
+            },
+            |b| {
+                b.iter(|| {
+                    let text = fs::read_to_string(&segment).expect("a segment");
+                    for line in text.lines() {
+                        let _: IgnoredAny = serde_json::from_str(line).expect("a record");
+                    }
+                });
+            },
+        );
+    }
+}
+
+/// A snapshot of ten thousand pods, from the start that asks for it until it is there,
+/// beside reading the same bytes and writing and syncing as many as it has.
+fn snapshot(c: &mut Criterion) {
+    const PODS: u64 = 10_000;
+    let made = tempfile::tempdir().expect("a directory");
+    journal_with(made.path(), PODS, UNCOMPACTED);
+    let whole = fs::read(segment(made.path())).expect("a segment");
+    let fresh = || {
+        let dir = tempfile::tempdir().expect("a directory");
+        drop(Journal::open(dir.path(), UNCOMPACTED).expect("it opens"));
+        fs::write(segment(dir.path()), &whole).expect("there is room");
+        dir
+    };
+    let snapshotted = |dir: &Path| {
+        let eager = Options {
+            compact_min_bytes: 1,
+            ..UNCOMPACTED
+        };
+        let (journal, recovered) = Journal::open(dir, eager).expect("it opens");
+        while journal.stats().snapshots == 0 {
+            std::thread::yield_now();
+        }
+        (
+            journal.stats().snapshot_bytes.unwrap_or_default(),
+            recovered,
+        )
+    };
+    let (bytes, _) = snapshotted(fresh().path());
+    let length = usize::try_from(bytes).expect("a snapshot fits into memory");
+    let as_long = vec![b'x'; length];
+    let mut group = c.benchmark_group(format!("persistence/snapshot_{PODS}_pods"));
+    group.sample_size(10);
     beside(
         group,
         |b| {
             b.iter_batched(
-                || (),
-                |()| Journal::open(dir.path(), Options::default()).expect("it opens"),
+                fresh,
+                |dir| (snapshotted(dir.path()), dir),
                 BatchSize::PerIteration,
             );
         },
         |b| {
-            b.iter(|| {
-                let text = fs::read_to_string(&segment).expect("a segment");
-                for line in text.lines() {
-                    let _: IgnoredAny = serde_json::from_str(line).expect("a record");
-                }
-            });
+            b.iter_batched(
+                fresh,
+                |dir| {
+                    // It is read to be opened, and twice more to be folded.
+                    for _ in 0..3 {
+                        let text = fs::read_to_string(segment(dir.path())).expect("a segment");
+                        for line in text.lines() {
+                            let _: IgnoredAny = serde_json::from_str(line).expect("a record");
+                        }
+                    }
+                    let mut file = File::create(dir.path().join("floor")).expect("there is room");
+                    file.write_all(&as_long).expect("there is room");
+                    file.sync_all().expect("the disk is well");
+                    dir
+                },
+                BatchSize::PerIteration,
+            );
         },
     );
 }
 
 // Appends come last: the disk is still busy with what they wrote when they are over.
-criterion_group!(benches, views, recovery, append);
+criterion_group!(benches, views, recovery, snapshot, append);
 criterion_main!(benches);

@@ -1,5 +1,7 @@
 //! A bench beside its floor; the benches themselves live in `benches/`.
 
+pub mod inputs;
+
 use criterion::measurement::WallTime;
 use criterion::{Bencher, BenchmarkGroup};
 

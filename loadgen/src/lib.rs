@@ -80,6 +80,7 @@ pub mod tape;
 pub mod target;
 pub mod timeline;
 pub mod trace;
+pub mod trend;
 pub mod validity;
 
 use std::ffi::OsString;
@@ -129,6 +130,14 @@ pub fn main(args: &[OsString]) -> Verdict {
             writeln!(out, "{:.1}", bare::run(&bare)?)?;
             Ok(())
         }),
+        Command::Trend(args) => {
+            let mut is_level = false;
+            to_stdout(|out| {
+                is_level = trend::run(&args, out)?;
+                Ok(())
+            })
+            .map(|written| if is_level { written } else { Verdict::Missed })
+        }
         Command::Completions { shell } => to_stdout(|out| {
             clap_complete::generate(shell, &mut Cli::command(), "loadgen", out);
             Ok(())

@@ -179,6 +179,9 @@ pub enum Command {
     /// Run pods without plan, checks, clocks and histograms, and print pods per second.
     #[command(hide = true)]
     Bare(BareArgs),
+    /// Say whether the processes of a run stayed level in memory and descriptors.
+    #[command(hide = true)]
+    Trend(TrendArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -261,6 +264,20 @@ pub struct BareArgs {
     #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "DURATION", default_value = "30s",
           value_parser = timeout)]
     pub timeout: Duration,
+}
+
+/// `loadgen trend`.
+#[derive(Debug, Clone, Args)]
+pub struct TrendArgs {
+    /// The run's result: its directory, or its result.json.
+    #[arg(value_name = "RESULT")]
+    pub result: PathBuf,
+    /// From when on it is looked at: what is allocated once is by then.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
+    pub skip: Duration,
+    /// Of this process only.
+    #[arg(long, value_name = "ROLE")]
+    pub role: Option<String>,
 }
 
 /// What `loadgen bare` calls for a pod.

@@ -1,0 +1,287 @@
+//! A round trip through each door, and a whole life of a pod, beside calls that do nothing
+//! through the same door of a sandboxer that keeps only what it must to answer.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use benches::beside;
+use containerd_client::services::v1::sandbox as grpc;
+use containerd_sandbox::client::{Controller, Cri, Ttrpc};
+use containerd_sandbox::server::{DoorCalls, Limits};
+use containerd_shim_protos::{api, sandbox_api};
+use criterion::{Criterion, criterion_group, criterion_main};
+use k8s_cri::v1;
+use loadgen::null::Faults;
+use sandboxer::door::streaming::{DEFAULT_LISTEN, StreamingServer};
+use sandboxer::live::{Lives, ResourceSlotSandboxer, Settings};
+use sandboxer::resource::OnInvalid;
+use sandboxer::store::{Journal, Options, ViewMode, Views};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// Serves on `dir/s.sock` from a thread of its own, until the process ends.
+fn sandboxer(dir: &Path) -> PathBuf {
+    let (dir, socket) = (dir.to_owned(), dir.join("s.sock"));
+    let listen = socket.clone();
+    std::thread::spawn(move || {
+        runtime().block_on(async move {
+            let (journal, recovered) = Journal::open(&dir, Options::default()).expect("it opens");
+            let settings = Settings {
+                lives: Arc::new(Lives::default()),
+                on_invalid: OnInvalid::Reject,
+                exit_delay: Duration::ZERO,
+                unknown_command: 127,
+                max_sandboxes: usize::MAX,
+                slowdown_percent: 0,
+            };
+            let views = Views::start(&dir, ViewMode::WriteBehind).expect("views start");
+            let slots = recovered.slots;
+            let sandboxer = ResourceSlotSandboxer::new(journal, views, slots, settings, None);
+            let sandboxer = Arc::new(sandboxer.expect("it starts"));
+            let streams = StreamingServer::start(DEFAULT_LISTEN)
+                .await
+                .expect("a port");
+            let cri = sandboxer::door::cri::Cri::open(Arc::clone(&sandboxer), &dir, streams);
+            let listener = containerd_sandbox::server::bind(&listen)
+                .await
+                .expect("a socket");
+            containerd_sandbox::server::serve(
+                listener,
+                sandboxer,
+                "ttrpc+unix:///nowhere",
+                cri.expect("it opens").routes(),
+                DoorCalls::default(),
+                Limits::default(),
+                std::future::pending(),
+            )
+            .await
+        })
+    });
+    wait_for(&socket);
+    socket
+}
+
+/// As [`sandboxer`], of one that does nothing.
+fn null(dir: &Path) -> PathBuf {
+    let socket = dir.join("null.sock");
+    let listen = socket.clone();
+    std::thread::spawn(move || loadgen::null::run(&listen, false, &Faults::NONE));
+    wait_for(&socket);
+    socket
+}
+
+fn wait_for(socket: &Path) {
+    while std::os::unix::net::UnixStream::connect(socket).is_err() {
+        std::thread::yield_now();
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+/// Both servers, and a sandbox on the first.
+struct Rig {
+    runtime: Runtime,
+    sandboxer: PathBuf,
+    null: PathBuf,
+    dir: TempDir,
+}
+
+const ID: &str = "door-bench";
+
+impl Rig {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let rig = Self {
+            runtime: runtime(),
+            sandboxer: sandboxer(dir.path()),
+            null: null(dir.path()),
+            dir,
+        };
+        rig.runtime.block_on(async {
+            let client = ttrpc(&rig.sandboxer).await;
+            client.create_sandbox(&create(ID)).await.expect("create");
+        });
+        rig
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+async fn ttrpc(socket: &Path) -> Ttrpc {
+    Ttrpc::connect(socket, "k8s.io").await.expect("it listens")
+}
+
+fn create(id: &str) -> sandbox_api::CreateSandboxRequest {
+    sandbox_api::CreateSandboxRequest {
+        sandbox_id: id.to_owned(),
+        ..Default::default()
+    }
+}
+
+fn round_trips(c: &mut Criterion) {
+    let rig = Rig::new();
+    let ping = sandbox_api::PingRequest {
+        sandbox_id: ID.to_owned(),
+        ..Default::default()
+    };
+
+    let (ours, theirs) = rig
+        .runtime
+        .block_on(async { (ttrpc(&rig.sandboxer).await, ttrpc(&rig.null).await) });
+    let status = sandbox_api::SandboxStatusRequest {
+        sandbox_id: ID.to_owned(),
+        ..Default::default()
+    };
+    beside(
+        c.benchmark_group("doors/ttrpc_status"),
+        |b| {
+            b.iter(|| {
+                rig.runtime
+                    .block_on(ours.sandbox_status(&status))
+                    .expect("a status")
+            });
+        },
+        // That it is not found is what costs least.
+        |b| b.iter(|| rig.runtime.block_on(theirs.ping_sandbox(&ping)).err()),
+    );
+
+    let connect = |socket: PathBuf| async move {
+        Controller::connect(&socket, "k8s.io")
+            .await
+            .expect("it listens")
+    };
+    let (ours, theirs) = rig.runtime.block_on(async {
+        (
+            connect(rig.sandboxer.clone()).await,
+            connect(rig.null.clone()).await,
+        )
+    });
+    let status = || grpc::ControllerStatusRequest {
+        sandbox_id: ID.to_owned(),
+        ..Default::default()
+    };
+    beside(
+        c.benchmark_group("doors/controller_status"),
+        |b| {
+            b.iter(|| {
+                rig.runtime
+                    .block_on(ours.status(status()))
+                    .expect("a status")
+            })
+        },
+        |b| b.iter(|| rig.runtime.block_on(theirs.status(status())).err()),
+    );
+
+    let cri = rig
+        .runtime
+        .block_on(async { Cri::connect(&rig.sandboxer).await.expect("it listens") });
+    let list = || v1::ListPodSandboxRequest { filter: None };
+    beside(
+        c.benchmark_group("doors/cri_list_pods"),
+        |b| {
+            b.iter(|| {
+                rig.runtime
+                    .block_on(cri.list_pod_sandbox(list()))
+                    .expect("a list")
+            })
+        },
+        |b| b.iter(|| rig.runtime.block_on(theirs.status(status())).err()),
+    );
+}
+
+/// Sandbox create, start, task create, start, kill, wait, delete, sandbox stop, shutdown.
+async fn life(client: &Ttrpc, bundle: &str) {
+    macro_rules! call {
+        ($method:ident, $($module:ident)::+ { $($field:ident: $value:expr),* }) => {
+            client
+                .$method(&$($module)::+ { $($field: $value,)* ..Default::default() })
+                .await
+                .expect(stringify!($method))
+        };
+    }
+    let (sandbox, task) = ("life".to_owned(), "task".to_owned());
+    call!(
+        create_sandbox,
+        sandbox_api::CreateSandboxRequest {
+            sandbox_id: sandbox.clone()
+        }
+    );
+    call!(
+        start_sandbox,
+        sandbox_api::StartSandboxRequest {
+            sandbox_id: sandbox.clone()
+        }
+    );
+    call!(
+        create,
+        api::CreateTaskRequest {
+            id: task.clone(),
+            bundle: bundle.to_owned()
+        }
+    );
+    call!(start, api::StartRequest { id: task.clone() });
+    call!(
+        kill,
+        api::KillRequest {
+            id: task.clone(),
+            signal: 9
+        }
+    );
+    call!(wait, api::WaitRequest { id: task.clone() });
+    call!(delete, api::DeleteRequest { id: task.clone() });
+    call!(
+        stop_sandbox,
+        sandbox_api::StopSandboxRequest {
+            sandbox_id: sandbox.clone()
+        }
+    );
+    call!(
+        shutdown_sandbox,
+        sandbox_api::ShutdownSandboxRequest {
+            sandbox_id: sandbox
+        }
+    );
+}
+
+fn lives(c: &mut Criterion) {
+    let rig = Rig::new();
+    let bundle = rig.path().join("bundle");
+    std::fs::create_dir(&bundle).expect("there is room");
+    let spec = br#"{"ociVersion":"1.2.1","annotations":{"io.kubernetes.cri.sandbox-id":"life"}}"#;
+    std::fs::write(bundle.join("config.json"), spec).expect("there is room");
+    let bundle = bundle
+        .to_str()
+        .expect("temporary paths are UTF-8")
+        .to_owned();
+    let (ours, theirs) = rig
+        .runtime
+        .block_on(async { (ttrpc(&rig.sandboxer).await, ttrpc(&rig.null).await) });
+    let ping = sandbox_api::PingRequest {
+        sandbox_id: ID.to_owned(),
+        ..Default::default()
+    };
+    beside(
+        c.benchmark_group("doors/ttrpc_life_of_nine_calls"),
+        |b| b.iter(|| rig.runtime.block_on(life(&ours, &bundle))),
+        |b| {
+            b.iter(|| {
+                rig.runtime.block_on(async {
+                    for _ in 0..9 {
+                        let _ = theirs.ping_sandbox(&ping).await;
+                    }
+                });
+            });
+        },
+    );
+}
+
+criterion_group!(benches, round_trips, lives);
+criterion_main!(benches);

@@ -1,0 +1,138 @@
+//! Runs one of the pure paths a number of times, for a counter of instructions:
+//! `instructions NAME TIMES`; without arguments, their names.
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::process::ExitCode;
+
+use benches::inputs::{
+    annotations, config, metadata, of_container, of_sandbox, spec_large, spec_v1, spec_v2,
+};
+use containerd_sandbox::{Key, Spec, check_id};
+use k8s_cri::v1::PodSandboxConfig;
+use prost::Message;
+use sandboxer::resource::{Quantity, SandboxData};
+use sandboxer::slot::{Change, NewContainer, NewProcess, NewSandbox, ProcessId, Slot};
+use sandboxer::time::Timestamp;
+
+type Path = Box<dyn Fn()>;
+
+fn oci(bytes: Vec<u8>) -> Path {
+    Box::new(move || {
+        let spec: Spec = serde_json::from_slice(black_box(&bytes)).expect("sound");
+        black_box(of_container(&spec));
+    })
+}
+
+fn paths() -> Vec<(&'static str, Path)> {
+    let encoded = config().encode_to_vec();
+    let (annotations, metadata) = (annotations(), metadata());
+    let none = HashMap::new();
+    let id = "0f".repeat(32);
+    let key_id = id.clone();
+    vec![
+        ("oci_v1", oci(spec_v1())),
+        ("oci_v2", oci(spec_v2())),
+        ("oci_64k", oci(spec_large())),
+        (
+            "pod_of_all_sources",
+            Box::new(move || {
+                let config = PodSandboxConfig::decode(&*encoded).expect("sound");
+                black_box(of_sandbox(&SandboxData {
+                    config: Some(&config),
+                    annotations: &annotations,
+                    record_labels: &none,
+                    record_metadata: Some(&metadata),
+                }));
+            }),
+        ),
+        (
+            "quantities",
+            Box::new(|| {
+                for text in ["128974848", "1500m", "2Gi", "0.123456789", "12e6"] {
+                    let _ = black_box(black_box(text).parse::<Quantity>());
+                }
+            }),
+        ),
+        (
+            "id",
+            Box::new(move || check_id("id", black_box(&id)).expect("sound")),
+        ),
+        (
+            "key",
+            Box::new(move || {
+                black_box(Key::new("k8s.io", black_box(&key_id)).expect("sound"));
+            }),
+        ),
+        ("slot_life", Box::new(slot_life)),
+        ("change_to_json", Box::new(change_to_json)),
+        ("change_from_json", Box::new(change_from_json)),
+    ]
+}
+
+fn container() -> Change {
+    Change::CreateContainer(NewContainer {
+        id: "c".to_owned(),
+        bundle: "/run/containerd/c".to_owned(),
+        process: NewProcess {
+            pid: 4_194_306,
+            ..NewProcess::default()
+        },
+        ..NewContainer::default()
+    })
+}
+
+/// A sandbox with a container through all its states.
+fn slot_life() {
+    let at = Timestamp::default();
+    let mut slot = Slot::new(NewSandbox::default(), at);
+    let process = ProcessId::init("c");
+    for change in [
+        Change::Start,
+        container(),
+        Change::StartProcess(process.clone()),
+        Change::Exit(process.clone(), 137),
+        Change::DeleteProcess(process),
+        Change::Stop(0),
+    ] {
+        slot.apply(black_box(change), at).expect("legal");
+    }
+    black_box(slot);
+}
+
+fn change_to_json() {
+    black_box(serde_json::to_vec(&container()).expect("it is JSON"));
+}
+
+fn change_from_json() {
+    const TEXT: &str = r#"{"create_container":{"id":"c","bundle":"/run/containerd/c","info":{"cpu_limit":2.0,"cpu_request":null,"memory_limit":2147483648,"memory_request":null,"pid_limit":1000,"storage_limit":null,"network_bandwidth":null},"process":{"pid":4194306}}}"#;
+    black_box(serde_json::from_str::<Change>(black_box(TEXT)).expect("sound"));
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let paths = paths();
+    match &args[..] {
+        [] => {
+            for (name, _) in &paths {
+                println!("{name}");
+            }
+            ExitCode::SUCCESS
+        }
+        [name, times] => {
+            let path = paths.iter().find(|(known, _)| known == name);
+            let (Some((_, path)), Ok(times)) = (path, times.parse::<u32>()) else {
+                eprintln!("no path is called {name}, or {times} is no number");
+                return ExitCode::FAILURE;
+            };
+            for _ in 0..times {
+                path();
+            }
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprintln!("usage: instructions [NAME TIMES]");
+            ExitCode::FAILURE
+        }
+    }
+}
