@@ -102,7 +102,10 @@ fn journal(bytes: &[u8]) {
         Some(at) => (&bytes[..=at], Some(&bytes[at + BETWEEN.len()..])),
         None => (bytes, None),
     };
-    let dir = tempfile::tempdir().expect("a directory");
+    // In memory, if there is room: it is synced often.
+    let dir = tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .expect("a directory");
     let files = dir.path().join("journal");
     fs::create_dir(&files).expect("there is room");
     let write = |name: &str, bytes: &[u8]| {

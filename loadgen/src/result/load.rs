@@ -132,7 +132,8 @@ pub fn parse_as<T: DeserializeOwned>(
 /// # Errors
 /// If it is no JSON.
 pub fn schema(text: &str) -> Result<Value, LoadProblem> {
-    Ok(json_of(text)?["schema"].take())
+    let document = json_of(text)?;
+    Ok(document.get("schema").cloned().unwrap_or_default())
 }
 
 fn json_of(text: &str) -> Result<Value, LoadProblem> {
