@@ -15,7 +15,7 @@ FUZZ ?= journal
 SECONDS ?= 60
 PROGRAMS = $(TARGET)/release/resource-slot-sandboxer $(TARGET)/release/loadgen
 
-.PHONY: run overhead prove lives scrape torture bars scale fuzz test lint docs bench resource-slot install uninstall setup clean
+.PHONY: run overhead prove lives scrape torture bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall setup clean
 
 ## run: 2,000 pods through a sandboxer of its own; ARGS are passed to `loadgen run`
 run: resource-slot
@@ -75,7 +75,19 @@ docs: setup
 
 ## bench: every Criterion group, each beside its floor
 bench: setup
-	$(CARGO) bench --workspace
+	scripts/bench
+
+## bench-compare: the same, its ratios beside those of results/bench.json
+bench-compare: setup
+	scripts/bench --compare
+
+## instructions: whether the pure paths need more instructions than they did
+instructions: setup
+	scripts/instructions
+
+## soak: ten minutes at half of what it can do, after which it is as small as before
+soak: resource-slot
+	scripts/soak 10 $(TARGET)/release
 
 ## resource-slot: the two binaries, optimised
 resource-slot: setup
