@@ -66,7 +66,8 @@ pub(crate) struct ServeArgs {
         default_value = "/var/lib/kuasar-resource-slot"
     )]
     pub(crate) dir: PathBuf,
-    /// What to log: error, warn, info, debug or trace.
+    /// What to log: error, warn, info (what becomes of sandboxes), debug (of containers, too) or
+    /// trace.
     #[arg(
         long,
         env = "RESOURCE_SLOT_LOG_LEVEL",

@@ -1,9 +1,10 @@
 //! Log lines of a fixed shape:
 //! `[2024-01-01T10:00:00Z INFO  resource_slot_sandboxer] Creating ResourceSlot sandbox: test-sandbox`.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::time::SystemTime;
 
+use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
@@ -27,7 +28,7 @@ where
 {
     fn format_event(
         &self,
-        context: &FmtContext<'_, S, N>,
+        _: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -35,10 +36,51 @@ where
         let time = humantime::format_rfc3339_seconds(SystemTime::now());
         let name = target(metadata.target());
         write!(writer, "[{time} {:<5} {name}] ", metadata.level())?;
-        context
-            .field_format()
-            .format_fields(writer.by_ref(), event)?;
+        let mut fields = Fields {
+            writer: Clean(writer.by_ref()),
+            written: Ok(()),
+        };
+        event.record(&mut fields);
+        fields.written?;
         writeln!(writer)
+    }
+}
+
+/// Writes an event's message, and what else it says behind it.
+struct Fields<'a> {
+    writer: Clean<'a>,
+    written: fmt::Result,
+}
+
+impl Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.written = self.written.and_then(|()| match field.name() {
+            "message" => write!(self.writer, "{value:?}"),
+            // Where in which file, of crates that log by the crate `log`.
+            name if name.starts_with("log.") => Ok(()),
+            name => write!(self.writer, " {name}={value:?}"),
+        });
+    }
+}
+
+/// Lets no control character through that a terminal would obey, whoever's words these are.
+/// Nearly never there is one: what there is not is not looked for one by one.
+struct Clean<'a>(Writer<'a>);
+
+impl Write for Clean<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let is_clean = |c: char| !c.is_control() || c == '\n' || c == '\t';
+        if text.bytes().all(|byte| (b' '..0x7f).contains(&byte)) || text.chars().all(is_clean) {
+            return self.0.write_str(text);
+        }
+        for c in text.chars() {
+            if is_clean(c) {
+                self.0.write_char(c)?;
+            } else {
+                write!(self.0, "{}", c.escape_default())?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -81,5 +123,13 @@ mod tests {
         assert_eq!(target("sandboxer::live::core"), TARGET);
         assert_eq!(target("containerd_sandbox::server"), TARGET);
         assert_eq!(target("h2::proto"), "h2::proto");
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_as_text() {
+        let mut line = String::new();
+        let text = "schön\t\u{1b}[31mred\u{7}\n";
+        Clean(Writer::new(&mut line)).write_str(text).unwrap();
+        assert_eq!(line, "schön\t\\u{1b}[31mred\\u{7}\n");
     }
 }

@@ -20,7 +20,18 @@ struct Strace {
 
 impl Strace {
     /// `None`, and a loud word, where there is no strace or it may not attach.
+    ///
+    /// # Panics
+    /// So it is where `REQUIRE_STRACE` is set.
     fn inject(daemon: &Daemon, file: &Path, fault: &str) -> Option<Self> {
+        let skipped = |why: &dyn std::fmt::Display| {
+            assert!(
+                std::env::var_os("REQUIRE_STRACE").is_none(),
+                "strace: {why}"
+            );
+            eprintln!("SKIPPED: failing system calls are NOT tested: {why}");
+            None
+        };
         let log = tempfile::NamedTempFile::new().unwrap();
         let spawned = Command::new("strace")
             .args(["-f", "-p", &daemon.pid().to_string(), "-P"])
@@ -31,10 +42,7 @@ impl Strace {
             .spawn();
         let mut strace = match spawned {
             Ok(child) => Self { child, log },
-            Err(e) => {
-                eprintln!("SKIPPED: failing system calls are NOT tested: strace: {e}");
-                return None;
-            }
+            Err(e) => return skipped(&e),
         };
         let is_attached = eventually("strace to attach", || {
             if strace.child.try_wait().unwrap().is_some() {
@@ -43,9 +51,7 @@ impl Strace {
             strace.said().contains("attached").then_some(true)
         });
         if !is_attached {
-            let said = strace.said();
-            eprintln!("SKIPPED: failing system calls are NOT tested: {said}");
-            return None;
+            return skipped(&strace.said());
         }
         Some(strace)
     }

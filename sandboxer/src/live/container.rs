@@ -7,7 +7,7 @@ use containerd_sandbox::{
 };
 use k8s_cri::v1::LinuxContainerResources;
 use oci_spec::runtime::LinuxResources;
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::core::{Core, Inner, LiveSlot};
 use super::decode;
@@ -122,7 +122,7 @@ impl Container for ResourceSlotContainer {
         };
         self.core.settled(committed).await?;
         if exec.is_none() {
-            info!("Started {id} in sandbox {}", self.live.key);
+            debug!("Started {id} in sandbox {}", self.live.key);
         }
         Ok(pid)
     }
@@ -246,7 +246,7 @@ impl Container for ResourceSlotContainer {
         };
         self.core.settled(committed).await?;
         if exec.is_none() {
-            info!(
+            debug!(
                 "Deleted container {} of sandbox {}",
                 self.id.container, self.live.key
             );

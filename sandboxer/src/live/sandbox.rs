@@ -9,7 +9,7 @@ use containerd_sandbox::{
 };
 use oci_spec::runtime::LinuxResources;
 use serde::Serialize;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use super::container::ResourceSlotContainer;
 use super::core::{Core, LiveSlot};
@@ -119,7 +119,7 @@ impl ResourceSlotSandbox {
         };
         self.core.settled(committed).await?;
         undo.armed = false;
-        info!(
+        debug!(
             "Created container {} in sandbox {}",
             key.id(),
             self.live.key
