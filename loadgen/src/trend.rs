@@ -18,10 +18,14 @@ pub fn run(args: &TrendArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let run = result::load(&args.result)?;
     let skip = args.skip.as_secs_f64();
     let mut is_level = true;
-    for process in &run.processes {
-        if args.role.as_ref().is_some_and(|role| *role != process.role) {
-            continue;
-        }
+    let wanted =
+        |process: &&ProcessResult| args.role.as_ref().is_none_or(|role| *role == process.role);
+    let processes: Vec<&ProcessResult> = run.processes.iter().filter(wanted).collect();
+    if processes.is_empty() {
+        let roles: Vec<&str> = run.processes.iter().map(|p| p.role.as_str()).collect();
+        anyhow::bail!("there is no such process, but {}", roles.join(", "));
+    }
+    for process in processes {
         let memory = grows(process, skip, |look| Some(look.rss_bytes as f64));
         let files = grows(process, skip, |look| Some(look.fds? as f64));
         for (name, grows) in [("resident memory", memory), ("file descriptors", files)] {
