@@ -146,7 +146,7 @@ fn round_trips(c: &mut Criterion) {
             b.iter(|| {
                 rig.runtime
                     .block_on(ours.sandbox_status(&status))
-                    .expect("a status")
+                    .expect("a status");
             });
         },
         // That it is not found is what costs least.
@@ -174,8 +174,8 @@ fn round_trips(c: &mut Criterion) {
             b.iter(|| {
                 rig.runtime
                     .block_on(ours.status(status()))
-                    .expect("a status")
-            })
+                    .expect("a status");
+            });
         },
         |b| b.iter(|| rig.runtime.block_on(theirs.status(status())).err()),
     );
@@ -190,8 +190,8 @@ fn round_trips(c: &mut Criterion) {
             b.iter(|| {
                 rig.runtime
                     .block_on(cri.list_pod_sandbox(list()))
-                    .expect("a list")
-            })
+                    .expect("a list");
+            });
         },
         |b| b.iter(|| rig.runtime.block_on(theirs.status(status())).err()),
     );

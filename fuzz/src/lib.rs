@@ -21,8 +21,11 @@ use sandboxer::resource::{
 use sandboxer::store::{Journal, Options, StoreError, Sync};
 use sandboxer::userland;
 
+/// Takes bytes, and panics if it finds something.
+pub type Target = fn(&[u8]);
+
 /// What is fuzzed, by name.
-pub const TARGETS: [(&str, fn(&[u8])); 10] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("annotations", annotations),
     ("connection", connection),
     ("container_config", container_config),

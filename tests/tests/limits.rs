@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use containerd_client::services::v1::sandbox as grpc;
 use containerd_sandbox::client::{Controller, Ttrpc};
 use containerd_sandbox::{Code, Error};
+use k8s_cri::v1::PodSandboxFilter;
 use protobuf::Message as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tests::ledger::compare_views;
@@ -107,7 +108,7 @@ async fn one_connection_too_many_is_told_so_over_either_protocol() {
     let fourth = daemon.controller().await;
     exhausted(fourth.status(status()).await, words);
     let fifth = daemon.cri().await;
-    exhausted(cri::pods(&fifth, Default::default()).await, words);
+    exhausted(cri::pods(&fifth, PodSandboxFilter::default()).await, words);
     first.ping_sandbox(&ping).await.unwrap();
 
     drop((second, third, fourth, fifth));
@@ -161,7 +162,10 @@ async fn calls_that_wait_count_as_under_way_at_every_door() {
     let state = client.state(&request::state("c1", "")).await;
     exhausted(state, words);
     let runtime = daemon.cri().await;
-    exhausted(cri::pods(&runtime, Default::default()).await, words);
+    exhausted(
+        cri::pods(&runtime, PodSandboxFilter::default()).await,
+        words,
+    );
     // The caller of one gives up, as containerd does when it is restarted.
     waits.abort_all();
     while waits.join_next().await.is_some() {}
@@ -212,7 +216,7 @@ fn as_user(daemon: &Daemon, uid: u32) -> Option<usize> {
         ..Default::default()
     };
     let bytes = frame(1, MESSAGE_TYPE_REQUEST, &request.write_to_bytes().unwrap());
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let script = "use IO::Socket::UNIX; $SIG{PIPE} = 'IGNORE'; \
         my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or do { print 0; exit }; \
         syswrite($s, pack('H*', $ARGV[1])); my $n = sysread($s, my $b, 10); print $n // 0";
@@ -220,7 +224,7 @@ fn as_user(daemon: &Daemon, uid: u32) -> Option<usize> {
         .uid(uid)
         .args(["-e", script])
         .arg(daemon.home().socket())
-        .arg(hex)
+        .arg(hex.concat())
         .output()
         .expect("perl");
     assert!(out.status.success(), "{out:?}");
