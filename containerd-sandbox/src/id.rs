@@ -105,17 +105,36 @@ pub fn check_id(field: &str, value: &str) -> Result<()> {
     )))
 }
 
-/// Every request brings ids, so this is one pass.
-fn is_joined_groups(value: &str) -> bool {
-    let mut group_is_empty = true;
-    for byte in value.bytes() {
-        match byte {
-            b'.' | b'_' | b'-' if !group_is_empty => group_is_empty = true,
-            _ if byte.is_ascii_alphanumeric() => group_is_empty = false,
-            _ => return false,
-        }
+/// What a byte is in an identifier.
+const OTHER: u8 = 0;
+const SEPARATOR: u8 = 1;
+const ALPHANUMERIC: u8 = 2;
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [OTHER; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        classes[byte as usize] = match byte {
+            b'.' | b'_' | b'-' => SEPARATOR,
+            _ if byte.is_ascii_alphanumeric() => ALPHANUMERIC,
+            _ => OTHER,
+        };
+        byte += 1;
     }
-    !group_is_empty
+    classes
+};
+
+/// Every request brings ids, so this is one pass over a table.
+fn is_joined_groups(value: &str) -> bool {
+    let mut before = SEPARATOR;
+    for byte in value.bytes() {
+        let class = CLASSES[usize::from(byte)];
+        if class == OTHER || class & before == SEPARATOR {
+            return false;
+        }
+        before = class;
+    }
+    before == ALPHANUMERIC
 }
 
 /// A value as an error message may carry it: escaped, and cut to a sane length.
