@@ -239,7 +239,7 @@ pub struct BareArgs {
     #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 2000)]
     pub pods: u64,
     /// What is called for each pod.
-    #[arg(long, value_enum, default_value_t = BareCalls::Engine)]
+    #[arg(long, env = "LOADGEN_CALLS", value_enum, default_value_t = BareCalls::Engine)]
     pub calls: BareCalls,
     /// How many pods are under way at once.
     #[arg(
@@ -273,10 +273,16 @@ pub struct TrendArgs {
     #[arg(value_name = "RESULT")]
     pub result: PathBuf,
     /// From when on it is looked at: what is allocated once is by then.
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
+    #[arg(
+        long,
+        env = "LOADGEN_SKIP",
+        value_name = "TIME",
+        default_value = "0s",
+        value_parser = humantime::parse_duration
+    )]
     pub skip: Duration,
     /// Of this process only.
-    #[arg(long, value_name = "ROLE")]
+    #[arg(long, env = "LOADGEN_ROLE", value_name = "ROLE")]
     pub role: Option<String>,
 }
 
