@@ -34,16 +34,18 @@ pub async fn channel(socket: &Path) -> Result<Channel> {
 /// but what a server replied has no source.
 fn failed(status: tonic::Status) -> Error {
     let mut cause = std::error::Error::source(&status);
-    let mut reason = None;
+    let mut is_lost = status.code() == tonic::Code::Unknown && cause.is_some();
+    let mut reason = status.message().to_owned();
     while let Some(error) = cause {
         if error.is::<tonic::TimeoutExpired>() {
             return Error::new(Code::DeadlineExceeded, "no reply in time");
         }
-        reason = Some(error.to_string());
+        is_lost |= error.is::<std::io::Error>();
+        reason = error.to_string();
         cause = error.source();
     }
-    match reason {
-        Some(reason) => Error::new(Code::Unavailable, reason),
-        None => status.into(),
+    if is_lost {
+        return Error::unavailable(reason);
     }
+    status.into()
 }
