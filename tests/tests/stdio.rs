@@ -149,6 +149,8 @@ async fn a_recovered_container_holds_its_output_open() {
     pod.start("c1", "").await;
     let daemon = pod.daemon.kill9().start();
     let client = daemon.ttrpc().await;
+    // It accepts connections before it has recovered, and answers afterwards.
+    client.state(&request::state("c1", "")).await.unwrap();
     let mut reader = reader(&out);
     assert!(!has_ended(&mut reader));
     client.kill(&request::kill("c1", "", 15)).await.unwrap();
