@@ -16,6 +16,7 @@ use sandboxer::slot::{Change, NewContainer, NewProcess, NewSandbox, ProcessId, S
 use sandboxer::time::Timestamp;
 
 type Path = Box<dyn Fn()>;
+type Make = fn() -> Path;
 
 fn oci(bytes: Vec<u8>) -> Path {
     Box::new(move || {
@@ -26,7 +27,7 @@ fn oci(bytes: Vec<u8>) -> Path {
 
 /// Made when they are run: what else is set up differs from one process to the next, for hash
 /// maps are seeded.
-const PATHS: [(&str, fn() -> Path); 10] = [
+const PATHS: [(&str, Make); 10] = [
     ("oci_v1", || oci(spec_v1())),
     ("oci_v2", || oci(spec_v2())),
     ("oci_64k", || oci(spec_large())),
