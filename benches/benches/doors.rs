@@ -3,9 +3,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use benches::beside;
+use benches::{beside, settings};
 use containerd_client::services::v1::sandbox as grpc;
 use containerd_sandbox::client::{Controller, Cri, Ttrpc};
 use containerd_sandbox::server::{DoorCalls, Limits};
@@ -14,8 +13,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use k8s_cri::v1;
 use loadgen::null::Faults;
 use sandboxer::door::streaming::{DEFAULT_LISTEN, StreamingServer};
-use sandboxer::live::{Lives, ResourceSlotSandboxer, Settings};
-use sandboxer::resource::OnInvalid;
+use sandboxer::live::ResourceSlotSandboxer;
 use sandboxer::store::{Journal, Options, ViewMode, Views};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -27,14 +25,7 @@ fn sandboxer(dir: &Path) -> PathBuf {
     std::thread::spawn(move || {
         runtime().block_on(async move {
             let (journal, recovered) = Journal::open(&dir, Options::default()).expect("it opens");
-            let settings = Settings {
-                lives: Arc::new(Lives::default()),
-                on_invalid: OnInvalid::Reject,
-                exit_delay: Duration::ZERO,
-                unknown_command: 127,
-                max_sandboxes: usize::MAX,
-                slowdown_percent: 0,
-            };
+            let settings = settings();
             let views = Views::start(&dir, ViewMode::WriteBehind).expect("views start");
             let slots = recovered.slots;
             let sandboxer = ResourceSlotSandboxer::new(journal, views, slots, settings, None);

@@ -7,14 +7,13 @@ use std::hint::black_box;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use benches::beside;
+use benches::{beside, settings};
 use containerd_sandbox::{Key, SandboxOptions, Sandboxer};
 use criterion::{Bencher, Criterion, Throughput, criterion_group, criterion_main};
 use parking_lot::RwLock;
-use sandboxer::live::{Lives, ResourceSlotSandboxer, Settings};
-use sandboxer::resource::OnInvalid;
+use sandboxer::live::ResourceSlotSandboxer;
 use sandboxer::store::{Journal, Options, ViewMode, Views};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -30,14 +29,7 @@ fn key(number: u64) -> Key {
 
 fn open(dir: &Path) -> ResourceSlotSandboxer {
     let (journal, recovered) = Journal::open(dir, Options::default()).expect("it opens");
-    let settings = Settings {
-        lives: Arc::new(Lives::default()),
-        on_invalid: OnInvalid::Reject,
-        exit_delay: Duration::ZERO,
-        unknown_command: 127,
-        max_sandboxes: usize::MAX,
-        slowdown_percent: 0,
-    };
+    let settings = settings();
     let views = Views::start(dir, ViewMode::Off).expect("views start");
     ResourceSlotSandboxer::new(journal, views, recovered.slots, settings, None).expect("it starts")
 }

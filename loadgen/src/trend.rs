@@ -8,9 +8,9 @@ use crate::stats::{Errors, Slope};
 
 const CONFIDENCE: f64 = 0.95;
 
-/// Writes for each process of a run whether its memory and its descriptors did not grow: whether
-/// the 95 % confidence interval of the slope of a line through the looks reaches down to zero.
-/// Gives whether none did.
+/// Writes for each process of a run whether its memory and its descriptors stayed level: whether
+/// the 95 % confidence interval of the slope of a line through the looks holds zero. Gives
+/// whether all of them did.
 ///
 /// # Errors
 /// If there is no such result, or it holds too few looks, and whatever the writer says.
@@ -32,8 +32,8 @@ pub fn run(args: &TrendArgs, out: &mut impl Write) -> anyhow::Result<bool> {
             let Some((slope, points)) = grows else {
                 anyhow::bail!("{}: too few looks to tell of {name}", process.role);
             };
-            let is_no_growth = slope.interval.low <= 0.0;
-            is_level &= is_no_growth;
+            let holds_zero = slope.interval.low <= 0.0 && 0.0 <= slope.interval.high;
+            is_level &= holds_zero;
             let shown = |per_s: f64| match name {
                 "resident memory" => format!("{:+.1} KiB", per_s * 60.0 / 1024.0),
                 _ => format!("{:+.2}", per_s * 60.0),
@@ -41,7 +41,7 @@ pub fn run(args: &TrendArgs, out: &mut impl Write) -> anyhow::Result<bool> {
             writeln!(
                 out,
                 "{}: {} of {}: {} a minute (95 % interval {} to {}, {points} looks)",
-                if is_no_growth { "met" } else { "MISSED" },
+                if holds_zero { "met" } else { "MISSED" },
                 name,
                 process.role,
                 shown(slope.slope),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use containerd_sandbox::client::{Controller, Cri, Ttrpc};
 use containerd_shim_protos::api;
 use containerd_shim_protos::sandbox_api;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -39,6 +39,20 @@ pub fn binary(name: &str) -> PathBuf {
         binary.display()
     );
     binary
+}
+
+/// Takes all file descriptors that this process may have, and gives how many those are.
+///
+/// # Panics
+/// If the kernel does not let it.
+pub fn raise_descriptor_limit() -> u64 {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, raised).expect("up to the maximum is allowed");
+    maximum.unwrap_or(u64::MAX)
 }
 
 /// Waits until `condition` gives something.
@@ -189,6 +203,18 @@ impl Daemon {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The memory it holds (`VmRSS`, proc(5)), in bytes.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.expect("it runs").trim().trim_end_matches(" kB");
+        kib.parse::<u64>().expect("a number") << 10
     }
 
     fn signal(&self, signal: Signal) {

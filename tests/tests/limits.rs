@@ -12,10 +12,12 @@ use containerd_sandbox::client::{Controller, Ttrpc};
 use containerd_sandbox::{Code, Error};
 use k8s_cri::v1::PodSandboxFilter;
 use protobuf::Message as _;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tests::ledger::compare_views;
 use tests::raw::{Raw, frame, header};
-use tests::{Daemon, PATIENCE, cri, eventually, ready_sandbox, request, running_container};
+use tests::{
+    Daemon, PATIENCE, cri, eventually, raise_descriptor_limit, ready_sandbox, request,
+    running_container,
+};
 use tokio::task::JoinSet;
 use ttrpc::proto::{MESSAGE_TYPE_REQUEST, Request};
 
@@ -39,6 +41,17 @@ fn ping() -> Vec<u8> {
     request::ping_sandbox("p1").write_to_bytes().unwrap()
 }
 
+/// A whole ping on the first stream.
+fn ping_frame() -> Vec<u8> {
+    let request = Request {
+        service: SANDBOX.to_owned(),
+        method: "PingSandbox".to_owned(),
+        payload: ping(),
+        ..Default::default()
+    };
+    frame(1, MESSAGE_TYPE_REQUEST, &request.write_to_bytes().unwrap())
+}
+
 /// A client that is served: what was connected before may still count as there.
 async fn served(daemon: &Daemon) -> Ttrpc {
     let deadline = Instant::now() + PATIENCE;
@@ -54,14 +67,6 @@ async fn served(daemon: &Daemon) -> Ttrpc {
         drop(client);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-}
-
-/// Bytes of memory that the daemon holds.
-fn resident(daemon: &Daemon) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib: String = line.unwrap().chars().filter(char::is_ascii_digit).collect();
-    kib.parse::<u64>().unwrap() << 10
 }
 
 #[tokio::test]
@@ -209,13 +214,7 @@ fn as_user(daemon: &Daemon, uid: u32) -> Option<usize> {
         eprintln!("SKIPPED: other users are NOT tested: only root can be one");
         return None;
     }
-    let request = Request {
-        service: SANDBOX.to_owned(),
-        method: "PingSandbox".to_owned(),
-        payload: ping(),
-        ..Default::default()
-    };
-    let bytes = frame(1, MESSAGE_TYPE_REQUEST, &request.write_to_bytes().unwrap());
+    let bytes = ping_frame();
     let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let script = "use IO::Socket::UNIX; $SIG{PIPE} = 'IGNORE'; \
         my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or do { print 0; exit }; \
@@ -270,7 +269,7 @@ async fn who_never_reads_gets_no_more_memory() {
     let daemon = Daemon::start(&[]);
     let client = daemon.ttrpc().await;
     ready_sandbox(&client, "p1").await;
-    let before = resident(&daemon);
+    let before = daemon.resident();
     let request = Request {
         service: SANDBOX.to_owned(),
         method: "SandboxStatus".to_owned(),
@@ -296,7 +295,7 @@ async fn who_never_reads_gets_no_more_memory() {
         };
         assert_eq!(ended.kind(), ErrorKind::WouldBlock, "{ended}");
     }
-    let grown = resident(&daemon).saturating_sub(before);
+    let grown = daemon.resident().saturating_sub(before);
     assert!(grown < 100 << 20, "{grown} bytes for {said}");
     client
         .ping_sandbox(&request::ping_sandbox("p1"))
@@ -306,17 +305,11 @@ async fn who_never_reads_gets_no_more_memory() {
 
 #[tokio::test]
 async fn ten_thousand_who_say_nothing_hold_nobody_up() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    setrlimit(Resource::Nofile, raised).unwrap();
-    let room = limit.maximum.unwrap_or(u64::MAX).saturating_sub(200);
+    let room = raise_descriptor_limit().saturating_sub(200);
     let daemon = Daemon::start(&[]);
     let client = daemon.ttrpc().await;
     ready_sandbox(&client, "p1").await;
-    let before = resident(&daemon);
+    let before = daemon.resident();
     let silent: Vec<Raw> = (0..room.min(10_000))
         .map(|_| Raw::connect(&daemon))
         .collect();
@@ -334,7 +327,7 @@ async fn ten_thousand_who_say_nothing_hold_nobody_up() {
             .await
             .unwrap();
     }
-    let each = resident(&daemon).saturating_sub(before) / silent.len() as u64;
+    let each = daemon.resident().saturating_sub(before) / silent.len() as u64;
     assert!(each < 8 << 10, "{each} bytes for one who says nothing");
     drop(silent);
     eventually("them to be closed", || (open() < 100).then_some(()));
@@ -344,13 +337,7 @@ async fn ten_thousand_who_say_nothing_hold_nobody_up() {
 async fn a_request_that_comes_byte_by_byte_is_answered() {
     let daemon = Daemon::start(&[]);
     ready_sandbox(&daemon.ttrpc().await, "p1").await;
-    let request = Request {
-        service: SANDBOX.to_owned(),
-        method: "PingSandbox".to_owned(),
-        payload: ping(),
-        ..Default::default()
-    };
-    let bytes = frame(1, MESSAGE_TYPE_REQUEST, &request.write_to_bytes().unwrap());
+    let bytes = ping_frame();
     let mut raw = Raw::connect(&daemon);
     for byte in bytes {
         raw.say(&[byte]);

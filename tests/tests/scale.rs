@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use containerd_sandbox::client::Ttrpc;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
-use tests::{Daemon, Home, bundle, eventually, request, small, spec};
+use tests::{Daemon, Home, bundle, eventually, raise_descriptor_limit, request, small, spec};
 use tokio::task::JoinSet;
 
 const PODS: u64 = 100_000;
@@ -26,34 +25,9 @@ fn verdict(is_met: bool, what: &str) -> bool {
     is_met
 }
 
-/// Bytes of a line such as `VmRSS:    123 kB` in a process's status.
-fn memory(pid: u32, line: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
-    let found = status
-        .lines()
-        .find_map(|l| l.strip_prefix(line))
-        .expect(line);
-    let kib: String = found.chars().filter(char::is_ascii_digit).collect();
-    kib.parse::<u64>().expect("a number") * 1024
-}
-
-fn resident(daemon: &Daemon) -> u64 {
-    memory(daemon.pid(), "VmRSS:")
-}
-
 /// Ids as containerd's are: 64 characters.
 fn id(kind: &str, n: u64) -> String {
     format!("{kind}{n:063x}")
-}
-
-/// Takes all file descriptors that may be had.
-fn raise_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    setrlimit(Resource::Nofile, raised).expect("up to the maximum is allowed");
 }
 
 /// Does `each` for so many numbers, from [`CLIENTS`] connections.
@@ -150,14 +124,14 @@ fn median(mut all: Vec<f64>) -> f64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes: make scale"]
 async fn a_hundred_thousand_pods() {
-    raise_limit();
+    raise_descriptor_limit();
     let home = Home::new(&["--views", "off"]);
     let files = tempfile::tempdir_in("/dev/shm").expect("room in memory");
     let daemon = home.start();
-    let empty = resident(&daemon);
+    let empty = daemon.resident();
     let path = files.path().to_owned();
     for_each(&daemon, PODS, |client, n| pod(client, path.clone(), n)).await;
-    let full = resident(&daemon);
+    let full = daemon.resident();
     let per_pod = (full - empty) / PODS;
     let mut ok = verdict(
         per_pod <= 3_000,
@@ -182,12 +156,12 @@ async fn a_hundred_thousand_pods() {
     let mut before = full;
     eventually("all to wait", || {
         std::thread::sleep(Duration::from_millis(300));
-        let now = resident(&daemon);
+        let now = daemon.resident();
         let is_still = now < before + (before >> 10);
         before = now;
         is_still.then_some(())
     });
-    let per_wait = (resident(&daemon) - full) / PODS;
+    let per_wait = (daemon.resident() - full) / PODS;
     println!("{PODS} blocked Waits on one connection: {per_wait} bytes resident each");
     for_each(&daemon, PODS, |client, n| async move {
         let kill = request::kill(&id("0", n), "", 9);
@@ -215,11 +189,10 @@ async fn a_hundred_thousand_pods() {
     }
     let (parsing, skipping) = (median(parsing), median(skipping));
     ok &= verdict(
-        parsing <= 3.0,
+        skipping <= 3.0,
         &format!(
-            "recovery takes {parsing:.2} times as long as reading the same bytes and parsing \
-             them into JSON values, at most 3 ({skipping:.2} times as long as only seeing that \
-             they are JSON)"
+            "recovery takes {skipping:.2} times as long as reading the same bytes and seeing that \
+             they are JSON, at most 3 ({parsing:.2} times as long as parsing them into values)"
         ),
     );
     assert!(ok);
@@ -246,13 +219,13 @@ async fn a_million_sandboxes() {
     const CALLS: u64 = 2_000;
     let args = ["--views", "off", "--log-level", "warn"];
     let (full, empty) = (Daemon::start(&args), Daemon::start(&args));
-    let before = resident(&full);
+    let before = full.resident();
     for_each(&full, SANDBOXES, |client, n| async move {
         let create = request::create_sandbox(&id("f", n));
         client.create_sandbox(&create).await.expect("create");
     })
     .await;
-    let each = (resident(&full) - before) / SANDBOXES;
+    let each = (full.resident() - before) / SANDBOXES;
     println!("{SANDBOXES} sandboxes: {each} bytes resident each");
     let (to_full, to_empty) = (full.ttrpc().await, empty.ttrpc().await);
     let create = request::create_sandbox(&id("f", 0));
@@ -276,11 +249,11 @@ async fn a_million_sandboxes() {
 #[ignore = "takes minutes: make scale"]
 async fn ten_thousand_connections() {
     const CONNECTIONS: u64 = 10_000;
-    raise_limit();
+    raise_descriptor_limit();
     let daemon = Daemon::start(&[]);
     let client = daemon.ttrpc().await;
     tests::ready_sandbox(&client, "p1").await;
-    let before = resident(&daemon);
+    let before = daemon.resident();
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {
         clients.push(daemon.ttrpc().await);
@@ -291,7 +264,7 @@ async fn ten_thousand_connections() {
         client.ping_sandbox(&ping).await.expect("a reply");
         answered += 1;
     }
-    let each = (resident(&daemon) - before) / CONNECTIONS;
+    let each = (daemon.resident() - before) / CONNECTIONS;
     let what = format!("{CONNECTIONS} connections are answered: {each} bytes resident each");
     assert!(verdict(answered == CONNECTIONS, &what));
     drop(clients);
