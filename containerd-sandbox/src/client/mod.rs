@@ -29,9 +29,10 @@ pub async fn channel(socket: &Path) -> Result<Channel> {
         .map_err(failed)
 }
 
-/// The error of a gRPC call. tonic says of a reply that did not come in time that
-/// the call was cancelled, and of a lost connection mostly that the error is unknown;
-/// but what a server replied has no source.
+/// The error of a gRPC call. tonic says of a reply that did not come in time, and of a
+/// request that no connection was left to send, that the call was cancelled; and of a
+/// connection lost later mostly that the error is unknown. What a server replied has no
+/// source.
 fn failed(status: tonic::Status) -> Error {
     let mut cause = std::error::Error::source(&status);
     let mut is_lost = status.code() == tonic::Code::Unknown && cause.is_some();
@@ -41,6 +42,7 @@ fn failed(status: tonic::Status) -> Error {
             return Error::new(Code::DeadlineExceeded, "no reply in time");
         }
         is_lost |= error.is::<std::io::Error>();
+        is_lost |= error.downcast_ref().is_some_and(hyper::Error::is_canceled);
         reason = error.to_string();
         cause = error.source();
     }
@@ -48,4 +50,28 @@ fn failed(status: tonic::Status) -> Error {
         return Error::unavailable(reason);
     }
     status.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::client::conn::http1;
+    use hyper_util::rt::TokioIo;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_found_no_connection_is_not_said_to_be_cancelled_by_the_caller() {
+        let (io, _peer) = tokio::io::duplex(64);
+        let (mut requests, connection) = http1::handshake(TokioIo::new(io)).await.unwrap();
+        drop(connection);
+        let request = hyper::Request::new(String::new());
+        let error = requests.send_request(request).await.unwrap_err();
+
+        let status = tonic::Status::from_error(error.into());
+        assert_eq!(status.code(), tonic::Code::Cancelled);
+        assert_eq!(failed(status).code(), Code::Unavailable);
+
+        let replied = tonic::Status::cancelled("by the server");
+        assert_eq!(failed(replied).code(), Code::Cancelled);
+    }
 }
