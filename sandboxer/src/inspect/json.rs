@@ -81,7 +81,7 @@ pub(super) fn write(dir: &Path, found: &Recovered, out: &mut impl Write) -> io::
                 slot,
             })
             .collect(),
-        totals: TotalsByState::of(found.slots.values()),
+        totals: TotalsByState::of(found.slots.values().map(AsRef::as_ref)),
     };
     serde_json::to_writer_pretty(&mut *out, &document)?;
     writeln!(out)

@@ -40,7 +40,7 @@ pub(super) fn write(
     now: Timestamp,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut sorted: Vec<(&Key, &Slot)> = found.slots.iter().collect();
+    let mut sorted: Vec<_> = found.slots.iter().collect();
     sorted.sort_unstable_by_key(|(key, _)| *key);
     let mut rows = vec![HEADINGS.map(str::to_owned)];
     for (key, slot) in sorted {
@@ -50,7 +50,7 @@ pub(super) fn write(
             rows.extend(containers.map(|container| container_row(container, args)));
         }
     }
-    let totals = TotalsByState::of(found.slots.values());
+    let totals = TotalsByState::of(found.slots.values().map(AsRef::as_ref));
     for (name, of) in [
         ("created", &totals.created),
         ("ready", &totals.ready),

@@ -174,7 +174,7 @@ fn json_holds_everything() {
     assert_eq!(slot["resource_info"]["memory_limit"], json!(1536_u64 << 20));
     let parsed: Slot = serde_json::from_value(slot["slot"].clone()).unwrap();
     let key = containerd_sandbox::Key::new("k8s.io", ID).unwrap();
-    assert_eq!(parsed, store::read(dir.path()).unwrap().slots[&key]);
+    assert_eq!(parsed, *store::read(dir.path()).unwrap().slots[&key]);
     let totals: TotalsByState = serde_json::from_value(shown["totals"].clone()).unwrap();
     assert_eq!(
         (totals.ready.slots, totals.not_ready.slots, totals.all.slots),

@@ -1,6 +1,5 @@
 //! What all sandboxes share, and the one way in which a slot changes.
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use crate::resource::OnInvalid;
 use crate::simulate::lives::Lives;
 use crate::simulate::pids::Pids;
 use crate::slot::{Change, Ended, Exit, Slot};
-use crate::store::{Ack, Journal, ViewOp, Views};
+use crate::store::{Ack, Journal, Slots, ViewOp, Views};
 use crate::time::Timestamp;
 use crate::upstream::{self, Publisher};
 
@@ -393,7 +392,7 @@ impl LiveSlot {
 }
 
 /// Puts recovered slots into the tables.
-pub(super) fn populate(core: &Core, slots: HashMap<Key, Slot>) -> Vec<Arc<LiveSlot>> {
+pub(super) fn populate(core: &Core, slots: Slots) -> Vec<Arc<LiveSlot>> {
     let mut all = Vec::with_capacity(slots.len());
     for (key, slot) in slots {
         let containers: Vec<Key> = slot
@@ -401,7 +400,7 @@ pub(super) fn populate(core: &Core, slots: HashMap<Key, Slot>) -> Vec<Arc<LiveSl
             .iter()
             .filter_map(|container| key.sibling(&container.id).ok())
             .collect();
-        let live = Arc::new(LiveSlot::new(key.clone(), slot, core.count.one_more()));
+        let live = Arc::new(LiveSlot::new(key.clone(), *slot, core.count.one_more()));
         for container in containers {
             core.containers.publish(&container, Arc::clone(&live));
         }

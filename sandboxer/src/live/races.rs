@@ -3,7 +3,6 @@
 //! The sandboxer's own tasks run on the same thread, in between; only its files are
 //! written on others.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{ResourceSlotSandboxer, Settings};
 use crate::resource::OnInvalid;
-use crate::store::{self, Journal, Options, Sync, ViewMode, Views};
+use crate::store::{self, Journal, Options, Slots, Sync, ViewMode, Views};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const SIGKILL: u32 = 9;
@@ -88,8 +87,8 @@ async fn interleaved(
 
 /// What is live is what a restart would find.
 fn assert_recorded(sandboxer: &ResourceSlotSandboxer, dir: &Path) {
-    let mut live = HashMap::new();
-    sandboxer.each_slot(|key, slot| drop(live.insert(key.clone(), slot.clone())));
+    let mut live = Slots::new();
+    sandboxer.each_slot(|key, slot| drop(live.insert(key.clone(), Box::new(slot.clone()))));
     assert_eq!(store::read(dir).unwrap().slots, live);
 }
 

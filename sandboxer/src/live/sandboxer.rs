@@ -1,6 +1,5 @@
 //! The sandboxer: sandboxes come and go.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -23,7 +22,7 @@ use super::{orphans, process};
 use crate::simulate::failure::Call;
 use crate::simulate::pids::Pids;
 use crate::slot::{Change, KILLED, NewSandbox, ProcessId, SandboxState, Slot};
-use crate::store::{Journal, JournalStats, ViewOp, Views};
+use crate::store::{Journal, JournalStats, Slots, ViewOp, Views};
 use crate::time::Timestamp;
 use crate::upstream::{Abandoned, Publisher};
 
@@ -50,7 +49,7 @@ impl ResourceSlotSandboxer {
     pub fn new(
         journal: Journal,
         views: Views,
-        slots: HashMap<Key, Slot>,
+        slots: Slots,
         settings: Settings,
         containerd: Option<&Path>,
     ) -> Result<Self> {

@@ -9,6 +9,7 @@
 use super::damage::Damage;
 use super::directory::{Directory, Listing};
 use super::error::StoreError;
+use super::lines::Decoding;
 use super::places::Places;
 use super::recovery;
 use super::snapshot;
@@ -24,7 +25,7 @@ pub(super) fn compact(
     history: bool,
 ) -> Result<u64, StoreError> {
     let listing = directory.list()?;
-    let replayed = recovery::replay::<Places>(directory, &listing, Some(through))?;
+    let replayed = recovery::replay::<Places>(directory, &listing, Some(through), Decoding::Here)?;
     if let Some(damage) = Damage::of(replayed.report.dropped) {
         let damage = Box::new(damage);
         return Err(StoreError::Damaged { damage });

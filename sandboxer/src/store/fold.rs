@@ -7,8 +7,8 @@ use std::path::Path;
 use containerd_sandbox::Key;
 use serde::de::DeserializeOwned;
 
-use super::record::Record;
 use crate::slot::{Change, Refusal, Slot};
+use crate::time::Timestamp;
 
 /// Where a line is in the file that was opened last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,51 +22,61 @@ pub(super) struct Span {
 /// Takes the lines of a journal in the order in which they were written.
 pub(super) trait Fold: Default {
     /// What of a change is looked at.
-    type Change: DeserializeOwned;
+    type Change: DeserializeOwned + Send;
     /// What of a snapshot's sandbox is.
-    type Slot: DeserializeOwned;
+    type Slot: DeserializeOwned + Send;
 
     /// The lines that follow are of this file.
     fn open(&mut self, path: &Path);
 
-    /// Takes a sandbox of a snapshot; false if it is there already.
-    fn insert(&mut self, key: Key, slot: Self::Slot, span: Span) -> bool;
+    /// Takes a sandbox of a snapshot, or gives back the key of one that is there already.
+    fn insert(&mut self, key: Key, slot: Self::Slot, span: Span) -> Option<Key>;
 
     /// Takes a record.
-    fn apply(&mut self, record: Record<Self::Change>, span: Span) -> Result<(), Refusal>;
+    fn apply(
+        &mut self,
+        key: &Key,
+        at: Timestamp,
+        change: Self::Change,
+        span: Span,
+    ) -> Result<(), Refusal>;
 
     /// How many sandboxes there are.
     fn len(&self) -> usize;
 }
 
-/// The state.
-pub(super) type Slots = HashMap<Key, Slot>;
+/// The state: every sandbox, by its key.
+pub type Slots = HashMap<Key, Box<Slot>>;
 
 impl Fold for Slots {
     type Change = Change;
-    type Slot = Slot;
+    type Slot = Box<Slot>;
 
     fn open(&mut self, _path: &Path) {}
 
-    fn insert(&mut self, key: Key, slot: Slot, _span: Span) -> bool {
-        HashMap::insert(self, key, slot).is_none()
+    fn insert(&mut self, key: Key, slot: Box<Slot>, _span: Span) -> Option<Key> {
+        insert(self, key, slot)
     }
 
-    fn apply(&mut self, record: Record<Change>, _span: Span) -> Result<(), Refusal> {
-        let Record {
-            at, key, change, ..
-        } = record;
-        match (self.entry(key), change) {
-            (Entry::Vacant(vacant), Change::Create(new)) => {
-                vacant.insert(Slot::new(new, at));
+    fn apply(
+        &mut self,
+        key: &Key,
+        at: Timestamp,
+        change: Change,
+        _span: Span,
+    ) -> Result<(), Refusal> {
+        match (self.get_mut(key), change) {
+            (None, Change::Create(new)) => {
+                let slot = Box::new(Slot::new(new, at));
+                HashMap::insert(self, key.clone(), slot);
             }
-            (Entry::Vacant(vacant), _) => return Err(unknown(vacant.key())),
-            (Entry::Occupied(slot), Change::Delete) => {
-                slot.get().check(&Change::Delete)?;
-                slot.remove();
+            (None, _) => return Err(unknown(key)),
+            (Some(slot), Change::Delete) => {
+                slot.check(&Change::Delete)?;
+                self.remove(key);
             }
-            (Entry::Occupied(mut slot), change) => {
-                slot.get_mut().apply(change, at)?;
+            (Some(slot), change) => {
+                slot.apply(change, at)?;
             }
         }
         Ok(())
@@ -74,6 +84,17 @@ impl Fold for Slots {
 
     fn len(&self) -> usize {
         HashMap::len(self)
+    }
+}
+
+/// Adds to a map, or gives back the key of what is there already.
+pub(super) fn insert<V>(map: &mut HashMap<Key, V>, key: Key, value: V) -> Option<Key> {
+    match map.entry(key) {
+        Entry::Vacant(vacant) => {
+            vacant.insert(value);
+            None
+        }
+        Entry::Occupied(occupied) => Some(occupied.key().clone()),
     }
 }
 

@@ -1,7 +1,6 @@
 //! The journal: every change, appended before it is acknowledged.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use super::directory::{Directory, Listing};
 use super::error::StoreError;
 use super::fold::Slots;
 use super::format;
+use super::lines::Decoding;
 use super::record;
 use super::recovery::{self, Replayed};
 use super::report::Report;
@@ -26,7 +26,7 @@ use super::stats::JournalStats;
 use super::sync::Sync;
 use super::worth::Worth;
 use super::writer::{Start, Writer};
-use crate::slot::{Change, Slot};
+use crate::slot::Change;
 use crate::threads::thread::{self, JoinHandle};
 use crate::threads::{mpsc, thread_local};
 use crate::time::Timestamp;
@@ -62,7 +62,7 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct Recovered {
     /// Every sandbox.
-    pub slots: HashMap<Key, Slot>,
+    pub slots: Slots,
     /// How they were come by.
     pub report: Report,
 }
@@ -98,7 +98,8 @@ impl Journal {
         for name in &listing.temporary {
             Directory::remove(&directory.path().join(name))?;
         }
-        let mut replayed = recovery::replay::<Slots>(&directory, &listing, None)?;
+        let mut replayed =
+            recovery::replay::<Slots>(&directory, &listing, None, Decoding::Everywhere)?;
         if !options.recover
             && let Some(damage) = Damage::of(std::mem::take(&mut replayed.report.dropped))
         {

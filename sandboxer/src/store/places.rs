@@ -3,7 +3,6 @@
 //! be written anew.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -16,10 +15,11 @@ use serde::{Deserialize, Deserializer};
 
 use super::damage::{Damage, Dropped};
 use super::error::StoreError;
-use super::fold::{Fold, Slots, Span, unknown};
-use super::record::{self, Record};
+use super::fold::{self, Fold, Slots, Span};
+use super::record;
 use super::snapshot;
 use crate::slot::{Refusal, Slot};
+use crate::time::Timestamp;
 
 /// What kind of change a record is, as far as it matters to which lines count. What
 /// is wrong with a change shows when its sandbox is folded, if it is still there.
@@ -102,7 +102,8 @@ impl Places {
     /// Reads the sandboxes one after the other, in the order of their keys.
     pub(super) fn slots(
         self,
-    ) -> Result<impl ExactSizeIterator<Item = Result<(Key, Slot), StoreError>>, StoreError> {
+    ) -> Result<impl ExactSizeIterator<Item = Result<(Key, Box<Slot>), StoreError>>, StoreError>
+    {
         let mut reader = Reader {
             files: self
                 .files
@@ -132,28 +133,33 @@ impl Fold for Places {
         self.files.push(path.to_owned());
     }
 
-    fn insert(&mut self, key: Key, _slot: IgnoredAny, span: Span) -> bool {
+    fn insert(&mut self, key: Key, _slot: IgnoredAny, span: Span) -> Option<Key> {
         let lines = Lines {
             from_snapshot: true,
             places: vec![self.place(span)],
         };
-        self.sandboxes.insert(key, lines).is_none()
+        fold::insert(&mut self.sandboxes, key, lines)
     }
 
-    fn apply(&mut self, record: Record<Kind>, span: Span) -> Result<(), Refusal> {
+    fn apply(
+        &mut self,
+        key: &Key,
+        _at: Timestamp,
+        change: Kind,
+        span: Span,
+    ) -> Result<(), Refusal> {
         let place = self.place(span);
-        match (self.sandboxes.entry(record.key), record.change) {
-            (Entry::Vacant(vacant), Kind::Create) => {
-                vacant.insert(Lines {
+        match (self.sandboxes.get_mut(key), change) {
+            (None, Kind::Create) => {
+                let lines = Lines {
                     from_snapshot: false,
                     places: vec![place],
-                });
+                };
+                self.sandboxes.insert(key.clone(), lines);
             }
-            (Entry::Vacant(vacant), _) => return Err(unknown(vacant.key())),
-            (Entry::Occupied(lines), Kind::Delete) => {
-                lines.remove();
-            }
-            (Entry::Occupied(mut lines), _) => lines.get_mut().places.push(place),
+            (None, _) => return Err(fold::unknown(key)),
+            (Some(_), Kind::Delete) => drop(self.sandboxes.remove(key)),
+            (Some(lines), _) => lines.places.push(place),
         }
         Ok(())
     }
@@ -171,7 +177,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn slot(&mut self, key: &Key, lines: &Lines) -> Result<Slot, StoreError> {
+    fn slot(&mut self, key: &Key, lines: &Lines) -> Result<Box<Slot>, StoreError> {
         self.slots.clear();
         for (i, place) in lines.places.iter().enumerate() {
             let (path, file) = &self.files[place.file as usize];
@@ -190,7 +196,7 @@ impl Reader {
                     .and_then(|record| {
                         let seq = record.seq;
                         self.slots
-                            .apply(record, span)
+                            .apply(&record.key, record.at, record.change, span)
                             .map_err(|e| format!("record {seq} of sandbox {key}: {e}"))
                     })
             };
@@ -239,6 +245,7 @@ mod tests {
     use crate::store::Options;
     use crate::store::compaction::compact;
     use crate::store::directory::Directory;
+    use crate::store::lines::Decoding;
     use crate::store::recovery;
     use crate::store::testing::{churn, create, creates, fold, key, scripts, write_journal};
     use crate::time::Timestamp;
@@ -248,7 +255,8 @@ mod tests {
     fn places(dir: &Path) -> Places {
         let directory = Directory::of(dir);
         let listing = directory.list().unwrap();
-        let replayed = recovery::replay::<Places>(&directory, &listing, None).unwrap();
+        let replayed =
+            recovery::replay::<Places>(&directory, &listing, None, Decoding::Here).unwrap();
         assert_eq!(replayed.report.dropped, []);
         replayed.folded
     }

@@ -10,6 +10,7 @@ use super::error::StoreError;
 use super::fold::Slots;
 use super::format;
 use super::journal::Recovered;
+use super::lines::Decoding;
 use super::recovery::{self, Replayed};
 
 /// How often a journal that changes under the reader is read anew.
@@ -41,7 +42,7 @@ fn read_anew(dir: &Path, mut again: impl FnMut()) -> Result<Recovered, StoreErro
     let mut torn_before = None;
     loop {
         let listing = directory.list()?;
-        let replayed = recovery::replay::<Slots>(&directory, &listing, None);
+        let replayed = recovery::replay::<Slots>(&directory, &listing, None, Decoding::Everywhere);
         let changes = match &replayed {
             // An append may be under way; what stays torn is.
             Ok(Replayed { report, .. }) if report.dropped.is_empty() => {

@@ -6,6 +6,7 @@ use super::damage::Dropped;
 use super::directory::{Directory, Listing};
 use super::error::StoreError;
 use super::fold::Fold;
+use super::lines::Decoding;
 use super::replay::{Replay, SegmentEnd};
 use super::report::{Report, TornTail};
 use super::snapshot;
@@ -26,10 +27,11 @@ pub(super) fn replay<F: Fold>(
     directory: &Directory,
     listing: &Listing,
     through: Option<u64>,
+    decoding: Decoding,
 ) -> Result<Replayed<F>, StoreError> {
     let upto = through.unwrap_or(u64::MAX);
-    let start = start::<F>(directory, listing, upto)?;
-    let mut replay = Replay::new(start.base, start.folded);
+    let start = start::<F>(directory, listing, upto, decoding)?;
+    let mut replay = Replay::new(start.base, start.folded, decoding);
     replay.dropped = start.dropped;
 
     let segments: Vec<u64> = segments_from(&listing.segments, start.base + 1)
@@ -90,6 +92,7 @@ fn start<F: Fold>(
     directory: &Directory,
     listing: &Listing,
     upto: u64,
+    decoding: Decoding,
 ) -> Result<Start<F>, StoreError> {
     let mut passed_over = Vec::new();
     let mut damaged: Option<Start<F>> = None;
@@ -104,7 +107,7 @@ fn start<F: Fold>(
             break;
         }
         let path = directory.snapshot(seq);
-        let read = snapshot::read(&path, seq)?;
+        let read = snapshot::read(&path, seq, decoding)?;
         if read.dropped.is_empty() {
             return Ok(Start {
                 base: seq,

@@ -6,24 +6,22 @@
 //! missing if the next segment begins with the very number that was expected.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use containerd_sandbox::Key;
+use serde::de::DeserializeOwned;
 
 use super::damage::Dropped;
 use super::error::StoreError;
 use super::fold::{Fold, Span};
+use super::lines::{self, Decoding};
 use super::record::{self, Record};
-
-/// Bytes read at once.
-const BUFFER: usize = 1 << 18;
 
 /// The fold so far.
 #[derive(Debug)]
 pub(super) struct Replay<F> {
     pub(super) folded: F,
+    decoding: Decoding,
     /// The last record that the snapshot holds already.
     base: u64,
     /// The sequence number expected next.
@@ -51,6 +49,15 @@ pub(super) struct Torn {
     pub(super) bytes: u64,
 }
 
+/// A line that is of no use.
+struct Useless {
+    reason: String,
+    sandbox: Option<Key>,
+    is_terminated: bool,
+    /// Whether it is a record that the next segment has taken the number of.
+    is_superseded: bool,
+}
+
 /// Lines that are of no use, judged once it is known what follows them.
 struct Suspect {
     line: u64,
@@ -65,9 +72,10 @@ struct Suspect {
 
 impl<F: Fold> Replay<F> {
     /// Starts from what was made of the snapshot of record `base`; 0 and nothing for the beginning.
-    pub(super) fn new(base: u64, folded: F) -> Self {
+    pub(super) fn new(base: u64, folded: F, decoding: Decoding) -> Self {
         Self {
             folded,
+            decoding,
             base,
             next: base + 1,
             records: 0,
@@ -82,11 +90,8 @@ impl<F: Fold> Replay<F> {
         first: u64,
         limit: Option<u64>,
     ) -> Result<SegmentEnd, StoreError> {
-        let failed = || StoreError::of("read", path);
         self.folded.open(path);
-        let mut file = BufReader::with_capacity(BUFFER, File::open(path).map_err(failed())?);
-        let mut raw = Vec::new();
-        let (mut line, mut offset) = (0_u64, 0_u64);
+        let (mut line, mut len) = (0_u64, 0_u64);
         let mut suspect: Option<Suspect> = None;
         let mut end = SegmentEnd {
             valid_len: 0,
@@ -96,49 +101,42 @@ impl<F: Fold> Replay<F> {
         if first > self.next {
             self.lost_before(path, 1, first);
         }
-        loop {
-            raw.clear();
-            let read = file.read_until(b'\n', &mut raw).map_err(failed())?;
-            if read == 0 {
-                break;
-            }
+        let is_superseded = |seq: u64| limit.is_some_and(|limit| seq >= limit);
+        lines::each(path, self.decoding, decode, |span, decoded| {
             line += 1;
-            let start = offset;
-            offset += read as u64;
-            let superseded = |seq: u64| limit.is_some_and(|limit| seq >= limit);
-            let (reason, key, is_superseded) = match record::decode(&raw) {
-                Ok(record) if !superseded(record.seq) => {
+            len += span.len as u64;
+            let useless = match decoded {
+                Ok(record) if !is_superseded(record.seq) => {
                     if let Some(suspect) = suspect.take() {
                         self.judge(path, &suspect, record.seq);
                     }
                     end.next = record.seq + 1;
-                    end.valid_len = offset;
-                    let span = Span {
-                        offset: start,
-                        len: read,
-                    };
+                    end.valid_len = len;
                     self.record(path, line, record, span);
-                    continue;
+                    return Ok(());
                 }
-                Ok(record) => {
-                    let reason = format!("record {} is in the next segment, too", record.seq);
-                    (reason, Some(record.key), true)
-                }
-                Err(e) => (e.to_string(), record::guess_key(&raw), false),
+                Ok(record) => Useless {
+                    reason: format!("record {} is in the next segment, too", record.seq),
+                    sandbox: Some(record.key),
+                    is_terminated: true,
+                    is_superseded: true,
+                },
+                Err(useless) => useless,
             };
             let suspect = suspect.get_or_insert_with(|| Suspect {
                 line,
-                offset: start,
-                reason,
+                offset: span.offset,
+                reason: useless.reason,
                 sandboxes: BTreeSet::new(),
                 terminated: 0,
                 superseded: 0,
             });
-            suspect.sandboxes.extend(key);
-            suspect.terminated += u64::from(raw.ends_with(b"\n"));
-            suspect.superseded += u64::from(is_superseded);
-        }
-        self.end(path, line, limit, suspect.as_ref(), offset, &mut end);
+            suspect.sandboxes.extend(useless.sandbox);
+            suspect.terminated += u64::from(useless.is_terminated);
+            suspect.superseded += u64::from(useless.is_superseded);
+            Ok(())
+        })?;
+        self.end(path, line, limit, suspect.as_ref(), len, &mut end);
         Ok(end)
     }
 
@@ -176,11 +174,15 @@ impl<F: Fold> Replay<F> {
 
     /// Folds a record in, if it is its turn.
     fn record(&mut self, path: &Path, line: u64, record: Record<F::Change>, span: Span) {
-        let seq = record.seq;
+        let Record {
+            seq,
+            at,
+            key,
+            change,
+        } = record;
         if seq <= self.base {
             return;
         }
-        let key = record.key.clone();
         if seq < self.next {
             let reason = format!("record {seq} comes after record {}", self.next - 1);
             self.drop_record(path, line, reason, key);
@@ -190,7 +192,7 @@ impl<F: Fold> Replay<F> {
             self.lost_before(path, line, seq);
         }
         self.next = seq + 1;
-        match self.folded.apply(record, span) {
+        match self.folded.apply(&key, at, change, span) {
             Ok(()) => self.records += 1,
             Err(refusal) => {
                 let reason = format!("record {seq} of sandbox {key}: {refusal}");
@@ -245,4 +247,13 @@ impl<F: Fold> Replay<F> {
         });
         self.next = seq;
     }
+}
+
+fn decode<C: DeserializeOwned>(_span: Span, raw: &[u8]) -> Result<Record<C>, Useless> {
+    record::decode(raw).map_err(|e| Useless {
+        reason: e.to_string(),
+        sandbox: record::guess_key(raw),
+        is_terminated: raw.ends_with(b"\n"),
+        is_superseded: false,
+    })
 }

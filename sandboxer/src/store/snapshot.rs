@@ -7,12 +7,12 @@
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use containerd_sandbox::Key;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::damage::Dropped;
@@ -21,6 +21,7 @@ use super::error::StoreError;
 use super::fold::{Fold, Slots, Span};
 use super::format::FORMAT;
 use super::line;
+use super::lines::{self, Decoding};
 use super::record;
 use crate::slot::Slot;
 
@@ -71,7 +72,7 @@ pub(super) struct Snapshot<F> {
 /// The sandboxes of a state in the order in which a snapshot has them.
 pub(super) fn sorted(
     slots: &Slots,
-) -> impl ExactSizeIterator<Item = Result<(&Key, &Slot), StoreError>> {
+) -> impl ExactSizeIterator<Item = Result<(&Key, &Box<Slot>), StoreError>> {
     let mut sorted: Vec<_> = slots.iter().collect();
     sorted.sort_unstable_by_key(|(key, _)| *key);
     sorted.into_iter().map(Ok)
@@ -79,7 +80,7 @@ pub(super) fn sorted(
 
 /// Writes the sandboxes that there are after record `seq`, durably, and gives
 /// the size in bytes.
-pub(super) fn write<K: Borrow<Key>, S: Borrow<Slot>>(
+pub(super) fn write<K: Borrow<Key>, S: Borrow<Box<Slot>>>(
     directory: &Directory,
     seq: u64,
     slots: impl ExactSizeIterator<Item = Result<(K, S), StoreError>>,
@@ -98,7 +99,7 @@ pub(super) fn write<K: Borrow<Key>, S: Borrow<Slot>>(
     written
 }
 
-fn write_file<K: Borrow<Key>, S: Borrow<Slot>>(
+fn write_file<K: Borrow<Key>, S: Borrow<Box<Slot>>>(
     path: &Path,
     seq: u64,
     slots: impl ExactSizeIterator<Item = Result<(K, S), StoreError>>,
@@ -166,48 +167,56 @@ impl LineWriter<'_> {
     }
 }
 
+/// What a line says.
+enum Part<S> {
+    Header(Header),
+    Sandbox(Key, S),
+    End(End),
+}
+
+/// Why a line is of no use, and whose it may be.
+type Useless = (String, Option<Key>);
+
 /// Reads the snapshot that is named for record `seq`, as far as it can be read.
-pub(super) fn read<F: Fold>(path: &Path, seq: u64) -> Result<Snapshot<F>, StoreError> {
-    let failed = || StoreError::of("read", path);
-    let mut file = BufReader::with_capacity(1 << 18, File::open(path).map_err(failed())?);
+pub(super) fn read<F: Fold>(
+    path: &Path,
+    seq: u64,
+    decoding: Decoding,
+) -> Result<Snapshot<F>, StoreError> {
     let mut snapshot = Snapshot {
         folded: F::default(),
         dropped: Vec::new(),
     };
     snapshot.folded.open(path);
-    let mut raw = Vec::new();
-    let (mut line, mut offset) = (0, 0);
-    let mut ended = false;
-    loop {
-        raw.clear();
-        let len = file.read_until(b'\n', &mut raw).map_err(failed())?;
-        if len == 0 {
-            break;
-        }
-        let span = Span { offset, len };
-        offset += len as u64;
+    let mut line = 0;
+    let mut has_ended = false;
+    lines::each(path, decoding, decode::<F::Slot>, |span, decoded| {
         line += 1;
-        let understood = match line::unseal(&raw) {
-            Err(e) => Err(e.to_string()),
-            Ok(_) if ended => Err("there is more after the last line".to_owned()),
-            Ok(object) if line == 1 => header(path, object, seq)?,
-            Ok(object) if object.starts_with(b"{\"end\":") => {
-                ended = true;
-                end(object, seq, snapshot.folded.len())
+        let taken = match decoded {
+            Ok(_) if has_ended => {
+                let reason = "there is more after the last line";
+                Err((reason.to_owned(), None))
             }
-            Ok(object) => entry(object, &mut snapshot.folded, span),
+            Ok(Part::Header(header)) => check_header(path, &header, seq)?,
+            Ok(Part::Sandbox(key, slot)) => insert(&mut snapshot.folded, key, slot, span),
+            Ok(Part::End(end)) => {
+                has_ended = true;
+                check_end(&end, seq, snapshot.folded.len())
+            }
+            Err(useless) => Err(useless),
         };
-        if let Err(reason) = understood {
+        if let Err((reason, sandbox)) = taken {
             snapshot.dropped.push(Dropped {
                 file: path.to_owned(),
                 line,
                 reason,
-                records: u64::from(line > 1 && !ended),
-                sandboxes: record::guess_key(&raw).into_iter().collect(),
+                records: u64::from(line > 1 && !has_ended),
+                sandboxes: sandbox.into_iter().collect(),
             });
         }
-    }
-    if !ended {
+        Ok(())
+    })?;
+    if !has_ended {
         snapshot.dropped.push(Dropped {
             file: path.to_owned(),
             line: line + 1,
@@ -219,52 +228,68 @@ pub(super) fn read<F: Fold>(path: &Path, seq: u64) -> Result<Snapshot<F>, StoreE
     Ok(snapshot)
 }
 
-/// What is wrong with a line that is sealed.
-pub(super) type Understood = Result<(), String>;
-
-fn header(path: &Path, object: &[u8], seq: u64) -> Result<Understood, StoreError> {
-    Ok(match serde_json::from_slice::<Header>(object) {
-        Err(e) => Err(format!("not a header: {e}")),
-        Ok(header) if header.format != FORMAT => {
-            return Err(StoreError::Format {
-                path: path.to_owned(),
-                format: header.format,
-                known: FORMAT,
-            });
-        }
-        Ok(header) if header.seq != seq => Err(format!(
-            "it is the state after record {}, not {seq}",
-            header.seq
-        )),
-        Ok(_) => Ok(()),
-    })
+fn check_header(path: &Path, header: &Header, seq: u64) -> Result<Result<(), Useless>, StoreError> {
+    if header.format != FORMAT {
+        return Err(StoreError::Format {
+            path: path.to_owned(),
+            format: header.format,
+            known: FORMAT,
+        });
+    }
+    if header.seq != seq {
+        let reason = format!("it is the state after record {}, not {seq}", header.seq);
+        return Ok(Err((reason, None)));
+    }
+    Ok(Ok(()))
 }
 
-fn end(object: &[u8], seq: u64, sandboxes: usize) -> Understood {
-    let end: End = serde_json::from_slice(object).map_err(|e| format!("not an end: {e}"))?;
+fn check_end(end: &End, seq: u64, sandboxes: usize) -> Result<(), Useless> {
     if (end.seq, end.sandboxes) == (seq, sandboxes as u64) {
-        Ok(())
+        return Ok(());
+    }
+    let reason = format!(
+        "{} sandboxes after record {} were written, {sandboxes} after {seq} are here",
+        end.sandboxes, end.seq
+    );
+    Err((reason, None))
+}
+
+fn decode<S: DeserializeOwned>(span: Span, raw: &[u8]) -> Result<Part<S>, Useless> {
+    part(span, raw).map_err(|reason| (reason, record::guess_key(raw)))
+}
+
+fn part<S: DeserializeOwned>(span: Span, raw: &[u8]) -> Result<Part<S>, String> {
+    let object = line::unseal(raw).map_err(|e| e.to_string())?;
+    if span.offset == 0 {
+        let header = serde_json::from_slice(object);
+        header
+            .map(Part::Header)
+            .map_err(|e| format!("not a header: {e}"))
+    } else if object.starts_with(b"{\"end\":") {
+        let end = serde_json::from_slice(object);
+        end.map(Part::End).map_err(|e| format!("not an end: {e}"))
     } else {
-        Err(format!(
-            "{} sandboxes after record {} were written, {sandboxes} after {seq} are here",
-            end.sandboxes, end.seq
-        ))
+        entry(object).map(|(key, slot)| Part::Sandbox(key, slot))
+    }
+}
+
+fn entry<S: DeserializeOwned>(object: &[u8]) -> Result<(Key, S), String> {
+    let entry: EntryLine<'_, S> =
+        serde_json::from_slice(object).map_err(|e| format!("not a sandbox: {e}"))?;
+    let key = Key::new(entry.ns, entry.sandbox).map_err(|e| format!("not a sandbox: {e}"))?;
+    Ok((key, entry.slot))
+}
+
+fn insert<F: Fold>(folded: &mut F, key: Key, slot: F::Slot, span: Span) -> Result<(), Useless> {
+    match folded.insert(key, slot, span) {
+        None => Ok(()),
+        Some(key) => Err((format!("sandbox {key} is there twice"), Some(key))),
     }
 }
 
 /// Takes the sandbox of a line into `folded`.
-pub(super) fn read_entry<F: Fold>(raw: &[u8], folded: &mut F, span: Span) -> Understood {
+pub(super) fn read_entry<F: Fold>(raw: &[u8], folded: &mut F, span: Span) -> Result<(), String> {
     let object = line::unseal(raw).map_err(|e| e.to_string())?;
-    entry(object, folded, span)
-}
-
-fn entry<F: Fold>(object: &[u8], folded: &mut F, span: Span) -> Understood {
-    let entry: EntryLine<'_, F::Slot> =
-        serde_json::from_slice(object).map_err(|e| format!("not a sandbox: {e}"))?;
-    let key = Key::new(entry.ns, entry.sandbox).map_err(|e| format!("not a sandbox: {e}"))?;
-    if folded.insert(key, entry.slot, span) {
-        Ok(())
-    } else {
-        Err(format!("sandbox {} is there twice", entry.sandbox))
-    }
+    let (key, slot) = entry(object)?;
+    insert(folded, key, slot, span).map_err(|(reason, _)| reason)
 }

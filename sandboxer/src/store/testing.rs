@@ -1,12 +1,12 @@
 //! Changes and states for the store's tests.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use containerd_sandbox::Key;
 use k8s_cri::v1::{ContainerConfig, LinuxContainerResources, PodSandboxConfig};
 use proptest::prelude::*;
 
+use super::fold::Slots;
 use super::journal::{Journal, Options, Recovered};
 use crate::resource::ResourceInfo;
 use crate::slot::{
@@ -156,14 +156,14 @@ fn candidates(namespace: &str) -> Vec<(Key, Change)> {
 
 /// The state that entries lead to; they must be legal. Written without the
 /// store's own replay, to test that.
-pub(super) fn fold(entries: &[Entry]) -> HashMap<Key, Slot> {
-    let mut slots = HashMap::new();
+pub(super) fn fold(entries: &[Entry]) -> Slots {
+    let mut slots = Slots::new();
     for (key, at, change) in entries {
         match change {
             Change::Create(new) => {
                 assert!(
                     slots
-                        .insert(key.clone(), Slot::new(new.clone(), *at))
+                        .insert(key.clone(), Box::new(Slot::new(new.clone(), *at)))
                         .is_none()
                 );
             }
@@ -185,7 +185,7 @@ pub(super) fn fold(entries: &[Entry]) -> HashMap<Key, Slot> {
 /// A sequence of legal changes, chosen by numbers.
 pub(super) fn script(namespace: &str, choices: &[u32]) -> Vec<Entry> {
     let candidates = candidates(namespace);
-    let mut slots: HashMap<Key, Slot> = HashMap::new();
+    let mut slots = Slots::new();
     let mut entries = Vec::new();
     for (i, choice) in choices.iter().enumerate() {
         let legal: Vec<_> = candidates
@@ -199,7 +199,7 @@ pub(super) fn script(namespace: &str, choices: &[u32]) -> Vec<Entry> {
         let at = Timestamp::from_nanos(i as u64 * 1_000);
         match change {
             Change::Create(new) => {
-                slots.insert(key.clone(), Slot::new(new.clone(), at));
+                slots.insert(key.clone(), Box::new(Slot::new(new.clone(), at)));
             }
             Change::Delete => {
                 slots.remove(key);

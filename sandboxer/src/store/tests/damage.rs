@@ -1,16 +1,15 @@
 //! Damage is noticed, named, and given up only when told to.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{self, DirEntry};
 use std::path::Path;
 
-use containerd_sandbox::Key;
 use proptest::prelude::*;
 
 use crate::slot::{Change, Slot};
 use crate::store::directory::Directory;
 use crate::store::fold::Slots;
+use crate::store::lines::Decoding;
 use crate::store::testing::{self, Entry, creates, fold, key, open, scripts, write_journal};
 use crate::store::{Journal, Options, Recovered, StoreError, line, read, record, snapshot};
 use crate::time::Timestamp;
@@ -73,12 +72,12 @@ fn recover_and_reopen(dir: &Path) -> Recovered {
 }
 
 /// What is left if some entries are gone, and what no longer fits without them.
-pub(super) fn fold_without(entries: &[Entry], gone: impl Fn(usize) -> bool) -> HashMap<Key, Slot> {
-    let mut slots: HashMap<Key, Slot> = HashMap::new();
+pub(super) fn fold_without(entries: &[Entry], gone: impl Fn(usize) -> bool) -> Slots {
+    let mut slots = Slots::new();
     for (_, (key, at, change)) in entries.iter().enumerate().filter(|(i, _)| !gone(*i)) {
         match (slots.get_mut(key), change) {
             (None, Change::Create(new)) => {
-                slots.insert(key.clone(), Slot::new(new.clone(), *at));
+                slots.insert(key.clone(), Box::new(Slot::new(new.clone(), *at)));
             }
             (Some(slot), Change::Delete) if slot.check(change).is_ok() => {
                 slots.remove(key);
@@ -311,13 +310,18 @@ fn a_snapshot_misses_no_line() {
     let path = directory.snapshot(3);
     let whole = lines(&path);
     assert_eq!(whole.len(), 5);
-    assert_eq!(snapshot::read::<Slots>(&path, 3).unwrap().dropped, []);
+    assert_eq!(
+        snapshot::read::<Slots>(&path, 3, Decoding::Here)
+            .unwrap()
+            .dropped,
+        []
+    );
     for missing in 0..whole.len() {
         let mut some = whole.clone();
         some.remove(missing);
         fs::write(&path, some.concat()).unwrap();
         assert!(
-            !snapshot::read::<Slots>(&path, 3)
+            !snapshot::read::<Slots>(&path, 3, Decoding::Here)
                 .unwrap()
                 .dropped
                 .is_empty(),
@@ -329,7 +333,7 @@ fn a_snapshot_misses_no_line() {
         more.insert(twice, whole[twice].clone());
         fs::write(&path, more.concat()).unwrap();
         assert!(
-            !snapshot::read::<Slots>(&path, 3)
+            !snapshot::read::<Slots>(&path, 3, Decoding::Here)
                 .unwrap()
                 .dropped
                 .is_empty(),
@@ -338,7 +342,7 @@ fn a_snapshot_misses_no_line() {
     }
     fs::write(&path, whole.concat()).unwrap();
     assert!(
-        !snapshot::read::<Slots>(&path, 4)
+        !snapshot::read::<Slots>(&path, 4, Decoding::Here)
             .unwrap()
             .dropped
             .is_empty()

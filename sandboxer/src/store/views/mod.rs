@@ -13,7 +13,6 @@ mod repair;
 mod spare;
 mod worker;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,9 +26,9 @@ use tokio::sync::oneshot;
 use super::directory::JOURNAL;
 use super::document::IMAGES;
 use super::error::StoreError;
+use super::fold::Slots;
 use super::lock::LOCK;
 use crate::resource::ResourceInfo;
-use crate::slot::Slot;
 use crate::threads::mpsc;
 use crate::threads::thread::{self, JoinHandle};
 
@@ -211,7 +210,7 @@ impl Views {
     /// # Errors
     /// If the directory cannot be listed. A view that cannot be written is
     /// counted, and tried again every second.
-    pub fn repair(&self, slots: &HashMap<Key, Slot>) -> Result<Repaired, StoreError> {
+    pub fn repair(&self, slots: &Slots) -> Result<Repaired, StoreError> {
         let expected = match self.mode {
             ViewMode::Off => Expected::default(),
             ViewMode::WriteThrough | ViewMode::WriteBehind => Expected::of(slots),

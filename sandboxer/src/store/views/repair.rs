@@ -9,8 +9,8 @@ use super::disk::{self, Root};
 use super::entry::Swept;
 use super::{IMAGES, JOURNAL, LOCK, ViewId, view_dir};
 use crate::resource::ResourceInfo;
-use crate::slot::Slot;
 use crate::store::error::StoreError;
+use crate::store::fold::Slots;
 
 /// Which views there should be, by the sandbox's directory.
 #[derive(Debug, Default)]
@@ -19,8 +19,8 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    pub(super) fn of(slots: &HashMap<Key, Slot>) -> Self {
-        let views_of = |(key, slot): (&Key, &Slot)| {
+    pub(super) fn of(slots: &Slots) -> Self {
+        let views = slots.iter().map(|(key, slot)| {
             let id = |container| ViewId {
                 key: key.clone(),
                 container,
@@ -31,9 +31,9 @@ impl Expected {
                 .map(|container| (id(Some(container.id.clone())), container.info));
             let views = std::iter::once((id(None), slot.resource_info())).chain(containers);
             (view_dir(key), views.collect())
-        };
+        });
         Self {
-            sandboxes: slots.iter().map(views_of).collect(),
+            sandboxes: views.collect(),
         }
     }
 }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::spare::SPARE;
 use super::*;
-use crate::slot::{Change, NewContainer, NewProcess, NewSandbox};
+use crate::slot::{Change, NewContainer, NewProcess, NewSandbox, Slot};
 use crate::store::testing::{info, key};
 use crate::time::Timestamp;
 
@@ -60,7 +60,7 @@ fn tree(dir: &Path) -> Vec<String> {
     all
 }
 
-fn slots(of: &[(&str, &[&str])]) -> HashMap<Key, Slot> {
+fn slots(of: &[(&str, &[&str])]) -> Slots {
     let slot = |containers: &[&str]| {
         let at = Timestamp::default();
         let new = NewSandbox {
@@ -82,7 +82,7 @@ fn slots(of: &[(&str, &[&str])]) -> HashMap<Key, Slot> {
         slot
     };
     of.iter()
-        .map(|(id, containers)| (key(id), slot(containers)))
+        .map(|(id, containers)| (key(id), Box::new(slot(containers))))
         .collect()
 }
 
