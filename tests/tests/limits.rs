@@ -252,8 +252,8 @@ async fn only_those_who_may_can_connect() {
 
     let daemon = Daemon::start(&["--allow-uid", "4321"]);
     open(&daemon);
-    assert_eq!(mode(&daemon), 0o666);
     ready_sandbox(&daemon.ttrpc().await, "p1").await;
+    assert_eq!(mode(&daemon), 0o666);
     assert!(as_user(&daemon, 4_321).is_none_or(|answered| answered == 10));
     let Some(answered) = as_user(&daemon, 4_322) else {
         return;
