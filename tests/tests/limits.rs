@@ -63,9 +63,6 @@ async fn served(daemon: &Daemon) -> Ttrpc {
             }
             _ => return client,
         }
-        // This one, too, takes room for a moment.
-        drop(client);
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

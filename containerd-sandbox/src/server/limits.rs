@@ -83,13 +83,11 @@ impl Counted {
         let one = self.one_more();
         match self.excess() {
             0 => Ok(one),
-            _ => Err(Error::resource_exhausted(self.refusal(what, flag))),
+            _ => Err(Error::resource_exhausted(format!(
+                "there are {} {what} already, see {flag}",
+                self.most
+            ))),
         }
-    }
-
-    /// Why there is no more of it.
-    pub(super) fn refusal(&self, what: &str, flag: &str) -> String {
-        format!("there are {} {what} already, see {flag}", self.most)
     }
 
     /// One more, however many there are.
@@ -99,7 +97,7 @@ impl Counted {
     }
 
     /// By how many there are too many.
-    pub(super) fn excess(&self) -> usize {
+    fn excess(&self) -> usize {
         self.count.load(Ordering::Relaxed).saturating_sub(self.most)
     }
 }

@@ -22,7 +22,7 @@ use tracing::{debug, warn};
 use super::connection::Connection;
 use super::controller::ControllerServer;
 use super::frame::Guarded;
-use super::limits::Limits;
+use super::limits::{Counted, Limits};
 use super::refusal::{self, Refused, Refusing};
 use super::{DoorCalls, Service};
 use crate::api::Sandboxer;
@@ -176,7 +176,8 @@ where
     futures::stream::poll_fn(move |cx| receiver.poll_recv(cx).map(|item| item.map(Ok)))
 }
 
-/// So many connections more than there may be are told so; others are closed at once.
+/// So many connections beyond those that there may be are told so, and take no room of
+/// theirs; others are closed at once.
 const TOLD: usize = 256;
 
 async fn accept(
@@ -186,6 +187,7 @@ async fn accept(
     ttrpc: mpsc::Sender<Guarded<Connection>>,
 ) {
     let (mut failures, mut refusals) = (Warnings::default(), Warnings::default());
+    let told = Counted::new(TOLD);
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -200,18 +202,15 @@ async fn accept(
             refusals.warn(format_args!("refused a connection: {e}"));
             continue;
         }
-        let one = limits.connections.one_more();
-        let refused = match limits.connections.excess() {
-            0 => Refused::default(),
-            excess => {
-                let reason = limits
-                    .connections
-                    .refusal("connections", "--max-connections");
+        let served = limits.connections.one("connections", "--max-connections");
+        let (one, refused) = match served {
+            Ok(one) => (one, Refused::default()),
+            Err(reason) => {
                 refusals.warn(format_args!("refused a connection: {reason}"));
-                if excess > TOLD {
+                let Ok(one) = told.one("connections that are told so", "--max-connections") else {
                     continue;
-                }
-                Refused(Some(reason.into()))
+                };
+                (one, Refused(Some(reason.to_string().into())))
             }
         };
         match Connection::new(stream, refused, one) {
