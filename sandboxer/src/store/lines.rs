@@ -49,8 +49,11 @@ pub(super) fn each<T: Send>(
             if let Some(decoder) = turns.next() {
                 decoder.start(batch);
                 ahead.push_back(decoder);
-                let oldest = (ahead.len() == 2 * decoders.len()).then(|| ahead.pop_front());
-                batch = oldest.flatten().map(Decoder::wait).unwrap_or_default();
+                batch = if ahead.len() < 2 * decoders.len() {
+                    Batch::default()
+                } else {
+                    ahead.pop_front().map_or_else(Batch::default, Decoder::wait)
+                };
             } else {
                 batch.decode(decode);
             }

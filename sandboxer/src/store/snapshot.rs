@@ -174,6 +174,15 @@ enum Part<S> {
     End(End),
 }
 
+impl<S> Part<S> {
+    fn sandbox(self) -> Option<Key> {
+        match self {
+            Self::Sandbox(key, _) => Some(key),
+            Self::Header(_) | Self::End(_) => None,
+        }
+    }
+}
+
 /// Why a line is of no use, and whose it may be.
 type Useless = (String, Option<Key>);
 
@@ -193,9 +202,9 @@ pub(super) fn read<F: Fold>(
     lines::each(path, decoding, decode::<F::Slot>, |span, decoded| {
         line += 1;
         let taken = match decoded {
-            Ok(_) if has_ended => {
+            Ok(part) if has_ended => {
                 let reason = "there is more after the last line";
-                Err((reason.to_owned(), None))
+                Err((reason.to_owned(), part.sandbox()))
             }
             Ok(Part::Header(header)) => check_header(path, &header, seq)?,
             Ok(Part::Sandbox(key, slot)) => insert(&mut snapshot.folded, key, slot, span),
