@@ -252,16 +252,18 @@ fn overhead_shares_a_pods_time_out_to_the_last_percent() {
     let mut command = place.loadgen("overhead", &["--pods", "3", "--rounds", "2"]);
     command.arg("--no-progress").arg("--containerd");
     let output = command.arg(containerd).output().expect("loadgen runs");
-    // Which layer is slower, and whether bars are met, is a matter of time.
+    // Which layer is slower is a matter of time. No bar was asked for, so none is missed,
+    // though a debug build needs more CPU time than the bars allow.
     let code = output.status.code();
     let shown = String::from_utf8_lossy(&output.stderr);
-    assert!(matches!(code, Some(0 | 3 | 4)), "{code:?}: {shown}");
+    assert!(matches!(code, Some(0 | 4)), "{code:?}: {shown}");
 
     let saved = place.saved();
     let result = read_json(&saved.join("result.json"));
     assert_eq!(result["schema"], "resource-slot.loadgen.overhead");
     assert_eq!(result["complete"], true);
     assert_eq!(result["errors"], serde_json::json!([]));
+    assert_eq!(result["bars"], serde_json::json!([]));
     let shares = result["shares"].as_array().expect("a list");
     let sum: f64 = shares
         .iter()

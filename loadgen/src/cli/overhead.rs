@@ -50,6 +50,10 @@ pub struct OverheadArgs {
     #[arg(long, env = "LOADGEN_NO_CONTAINERD", value_parser = BoolishValueParser::new(),
           conflicts_with = "containerd")]
     pub no_containerd: bool,
+    /// Hold the sandboxer to its bars, the share of a pod's latency through containerd and the CPU
+    /// time of a pod: a missed bar is exit code 3.
+    #[arg(long, env = "LOADGEN_BAR", value_parser = BoolishValueParser::new())]
+    pub bar: bool,
     /// What is said of the result, and where it is kept.
     #[command(flatten)]
     pub output: OutputArgs,

@@ -107,7 +107,11 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
             [floor, direct, ..] => direct.beyond(floor),
             _ => Vec::new(),
         },
-        bars: bars(&figures.layers, &figures.shares),
+        bars: if args.bar {
+            bars(&figures.layers, &figures.shares)
+        } else {
+            Vec::new()
+        },
         layers: figures.layers,
         shares: figures.shares,
         containerd_cost: figures.containerd_cost,
