@@ -329,6 +329,36 @@ async fn stats_and_metrics_show_what_runs() {
 }
 
 #[tokio::test]
+async fn a_pods_status_and_events_list_a_names_newest_attempt_first() {
+    let daemon = Daemon::start(&[]);
+    let cri = daemon.cri().await;
+    pull(&cri, IMAGE).await;
+    let pod = run_pod(&cri, &pod_config("web", daemon.home().root())).await;
+    let mut events = cri.container_events().await.unwrap();
+    let mut attempts = Vec::new();
+    for attempt in 0..3 {
+        let mut config = container_config("app");
+        config.metadata.as_mut().unwrap().attempt = attempt;
+        let id = started(&cri, &pod, &config).await;
+        stop(&cri, &id, 0).await.unwrap();
+        attempts.insert(0, id);
+    }
+    let ids = |statuses: Vec<v1::ContainerStatus>| -> Vec<String> {
+        statuses.into_iter().map(|status| status.id).collect()
+    };
+    let reply = pod_reply(&cri, &pod).await.unwrap();
+    assert_eq!(ids(reply.containers_statuses), attempts);
+    loop {
+        let event = tokio::time::timeout(PATIENCE, events.message()).await;
+        let event = event.expect("in time").unwrap().expect("an event");
+        if (&event.container_id, event.container_event_type()) == (&attempts[0], Stopped) {
+            assert_eq!(ids(event.containers_statuses), attempts);
+            break;
+        }
+    }
+}
+
+#[tokio::test]
 async fn events_tell_what_becomes_of_pods_and_containers() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;

@@ -81,8 +81,7 @@ fn event(sandbox: &Key, slot: &Slot, seen: &Seen) -> ContainerEventResponse {
         created_at: status::nanos(Timestamp::now()),
         pod_sandbox_status: pod.map(|pod| status::pod_status(sandbox, slot, pod)),
         containers_statuses: pod.map_or_else(Vec::new, |pod| {
-            let containers = status::containers(sandbox, slot, pod);
-            containers.map(status::container_status).collect()
+            status::container_statuses(sandbox, slot, pod)
         }),
     }
 }

@@ -121,9 +121,7 @@ impl Cri {
         sandbox.read_pod(|key, slot, pod| PodSandboxStatusResponse {
             status: Some(status::pod_status(key, slot, pod)),
             info,
-            containers_statuses: status::containers(key, slot, pod)
-                .map(status::container_status)
-                .collect(),
+            containers_statuses: status::container_statuses(key, slot, pod),
             timestamp: status::nanos(Timestamp::now()),
         })
     }

@@ -87,7 +87,7 @@ pub(super) fn containers<'a>(
     key: &'a Key,
     slot: &'a Slot,
     pod: &'a CriPod,
-) -> impl Iterator<Item = Found<'a>> {
+) -> impl DoubleEndedIterator<Item = Found<'a>> {
     slot.containers.iter().filter_map(move |container| {
         Some(Found {
             sandbox: key,
@@ -96,6 +96,14 @@ pub(super) fn containers<'a>(
             cri: container.cri.as_deref()?,
         })
     })
+}
+
+/// Returns the statuses of a pod's containers, newest first: of several attempts of one
+/// name a kubelet takes the first status as the present one (`FindContainerStatusByName`
+/// in its `pkg/kubelet/container/runtime.go`).
+pub(super) fn container_statuses(key: &Key, slot: &Slot, pod: &CriPod) -> Vec<ContainerStatus> {
+    let newest_first = containers(key, slot, pod).rev();
+    newest_first.map(container_status).collect()
 }
 
 /// The state of a container. CRI has no word for one that is frozen.
