@@ -392,6 +392,57 @@ async fn a_pods_resources_can_be_changed() {
 }
 
 #[tokio::test]
+async fn an_update_of_a_pod_keeps_what_it_does_not_state() {
+    let daemon = Daemon::start(&[]);
+    let cri = daemon.cri().await;
+    let id = run_pod(&cri, &pod_config("web", daemon.home().root())).await;
+    let update = |resources, overhead| UpdatePod {
+        pod_sandbox_id: id.clone(),
+        overhead,
+        resources,
+    };
+    let quota = v1::LinuxContainerResources {
+        cpu_quota: 150_000,
+        ..Default::default()
+    };
+    let overhead = v1::LinuxContainerResources {
+        cpu_quota: 10_000,
+        cpu_period: 100_000,
+        memory_limit_in_bytes: 1 << 20,
+        ..Default::default()
+    };
+    let memory = v1::LinuxContainerResources {
+        memory_limit_in_bytes: 2 << 20,
+        ..Default::default()
+    };
+    let mut daemon = daemon;
+    // Each update is the only one to state its figure, and a crash lies between any two.
+    for (request, cpu, bytes) in [
+        (update(Some(quota), None), 1.5, 64 << 20),
+        (update(None, Some(overhead)), 1.6, 65 << 20),
+        (update(None, Some(memory.clone())), 1.6, 66 << 20),
+        (update(Some(memory), None), 1.6, 4 << 20),
+        (update(None, None), 1.6, 4 << 20),
+    ] {
+        let stated = format!("{request:?}");
+        update_pod(&daemon.home().socket(), request).await.unwrap();
+        let info = read_json(&daemon.view(&id));
+        assert_eq!(
+            (&info["cpu_limit"], &info["memory_limit"]),
+            (&json!(cpu), &json!(bytes)),
+            "{stated}"
+        );
+        assert_eq!(
+            (&info["cpu_request"], &info["pid_limit"]),
+            (&json!(0.25), &json!(100)),
+            "{stated}"
+        );
+        daemon = daemon.kill9().start();
+        assert_eq!(read_json(&daemon.view(&id)), info, "{stated}");
+    }
+}
+
+#[tokio::test]
 async fn a_crash_keeps_pods_containers_statuses_and_images() {
     let daemon = Daemon::start(&["--sync", "always"]);
     let cri = daemon.cri().await;

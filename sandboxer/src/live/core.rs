@@ -241,7 +241,7 @@ impl Core {
         let before = inner.slot.resource_info();
         let had_ended = inner.slot.exit.is_some();
         let is_delete = matches!(change, Change::Delete);
-        let is_update = matches!(change, Change::Update(_));
+        let is_update = matches!(change, Change::Update(_) | Change::UpdatePod { .. });
         let publisher = self.publisher_of(&inner.slot);
         let event = match publisher {
             Some(_) => upstream::of_change(&live.key, &inner.slot, &change),

@@ -97,7 +97,8 @@ impl ResourceSlotSandbox {
         }
     }
 
-    /// Changes what the pod asks for; `None` leaves that as it is.
+    /// Changes what the pod asks for. `None`, and a field that is zero or empty, leaves
+    /// that as it is.
     ///
     /// # Errors
     /// `NotFound`; `InvalidArgument` for a resource that cannot be read; why the store
@@ -109,16 +110,21 @@ impl ResourceSlotSandbox {
     ) -> Result<()> {
         let _pass = self.core.gate.enter()?;
         let on_invalid = self.core.settings.on_invalid;
-        let mut config = self.read_pod(|_, _, pod| PodSandboxConfig::clone(&pod.config))?;
-        let linux = config.linux.get_or_insert_default();
-        linux.resources = resources.or_else(|| linux.resources.take());
-        linux.overhead = overhead.or_else(|| linux.overhead.take());
-        let stated = decode::pod_config(self.live.key.id(), &config, on_invalid)?;
         let committed = {
             let mut inner = self.live.lock()?;
-            let info = stated.or(inner.slot.sandbox.info);
-            self.core
-                .commit(&self.live, &mut inner, Change::Update(info))?
+            let Some(pod) = inner.slot.sandbox.cri.as_deref() else {
+                return Err(self.live.not_found());
+            };
+            let linux = pod.updated_by(resources.as_ref(), overhead.as_ref());
+            let config = PodSandboxConfig {
+                linux: Some(linux.clone()),
+                ..PodSandboxConfig::clone(&pod.config)
+            };
+            let change = Change::UpdatePod {
+                info: decode::pod_config(self.live.key.id(), &config, on_invalid)?,
+                linux: linux.into(),
+            };
+            self.core.commit(&self.live, &mut inner, change)?
         };
         self.core.settled(committed).await
     }

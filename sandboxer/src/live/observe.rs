@@ -64,6 +64,7 @@ pub(super) fn of_change(change: &Change) -> Option<Seen> {
         | Change::DeleteProcess(_)
         | Change::Stop(_)
         | Change::Update(_)
+        | Change::UpdatePod { .. }
         | Change::UpdateContainer { .. }
         | Change::CreateExec { .. }
         | Change::Pause(_)

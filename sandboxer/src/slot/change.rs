@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use k8s_cri::v1::LinuxContainerResources;
+use k8s_cri::v1::{LinuxContainerResources, LinuxPodSandboxConfig};
 use serde::{Deserialize, Serialize};
 
 use super::conduct::Conduct;
@@ -24,6 +24,13 @@ pub enum Change {
     Stop(u32),
     /// The sandbox now states these resources itself.
     Update(ResourceInfo),
+    /// A pod of CRI's door now asks for these resources.
+    UpdatePod {
+        /// What the sandbox states itself from now on.
+        info: ResourceInfo,
+        /// The pod's resources and overhead from now on, and nothing else.
+        linux: Encoded<LinuxPodSandboxConfig>,
+    },
     /// The sandbox is forgotten, with its containers; what has not ended ends by SIGKILL.
     Delete,
     /// A container comes to be.

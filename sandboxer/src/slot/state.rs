@@ -292,7 +292,7 @@ impl Slot {
             Change::Start => self.check_sandbox(SandboxEvent::Start, "start"),
             Change::Stop(_) => self.check_sandbox(SandboxEvent::Stop, "stop"),
             Change::Delete => self.check_sandbox(SandboxEvent::Delete, "delete"),
-            Change::Update(_) => Ok(()),
+            Change::Update(_) | Change::UpdatePod { .. } => Ok(()),
             Change::CreateContainer(new) => {
                 if self.container(&new.id).is_ok() {
                     return Err(Refusal::AlreadyExists(format!("container {}", new.id)));
@@ -350,6 +350,12 @@ impl Slot {
             Change::Stop(code) => self.end(code, at, &mut ended),
             Change::Delete => self.end(KILLED, at, &mut ended),
             Change::Update(info) => self.sandbox.info = info,
+            Change::UpdatePod { info, linux } => {
+                self.sandbox.info = info;
+                if let Some(pod) = &mut self.sandbox.cri {
+                    pod.updated = Some(linux);
+                }
+            }
             Change::CreateContainer(new) => {
                 // Most pods have one or two, and room for four is kept for the first.
                 self.containers.reserve_exact(1);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_cri::v1::LinuxPodSandboxConfig;
 use proptest::prelude::*;
 
 use super::*;
@@ -38,6 +39,10 @@ fn change() -> impl Strategy<Value = Change> {
         1 => Just(Change::Start),
         1 => (0u32..3).prop_map(Change::Stop),
         1 => info().prop_map(Change::Update),
+        1 => info().prop_map(|info| Change::UpdatePod {
+            info,
+            linux: LinuxPodSandboxConfig::default().into(),
+        }),
         1 => Just(Change::Delete),
         6 => (container(), info()).prop_map(|(id, info)| Change::CreateContainer(NewContainer {
             id,
@@ -156,7 +161,7 @@ impl Model {
                 Outcome::Done
             }
             Change::Start | Change::Stop(_) => Outcome::Illegal,
-            Change::Update(info) => {
+            Change::Update(info) | Change::UpdatePod { info, .. } => {
                 self.own = amounts(info);
                 Outcome::Done
             }

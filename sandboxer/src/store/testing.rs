@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use containerd_sandbox::Key;
-use k8s_cri::v1::{ContainerConfig, LinuxContainerResources, PodSandboxConfig};
+use k8s_cri::v1::{
+    ContainerConfig, LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig,
+};
 use proptest::prelude::*;
 
 use super::fold::Slots;
@@ -42,6 +44,7 @@ pub(super) fn create(pid: u32) -> Change {
         cri: (pid % 2 == 1).then(|| {
             Box::new(CriPod {
                 config: PodSandboxConfig::default().into(),
+                updated: None,
                 handler: String::new(),
                 ip: "10.128.0.1".to_owned(),
             })
@@ -107,6 +110,10 @@ fn candidates(namespace: &str) -> Vec<(Key, Change)> {
             Change::Start,
             Change::Stop(3),
             Change::Update(info(7)),
+            Change::UpdatePod {
+                info: info(8),
+                linux: LinuxPodSandboxConfig::default().into(),
+            },
             Change::Delete,
         ];
         for container in ["x", "y"] {

@@ -108,6 +108,7 @@ pub(crate) fn of_change(sandbox: &Key, slot: &Slot, change: &Change) -> Option<E
         | Change::Start
         | Change::Stop(_)
         | Change::Update(_)
+        | Change::UpdatePod { .. }
         | Change::Delete
         | Change::UpdateContainer { .. }
         | Change::Exit(..) => return None,

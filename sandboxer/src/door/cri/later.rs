@@ -35,7 +35,9 @@ pub(super) struct UpdatePodSandboxResourcesRequest {
 pub(super) struct UpdatePodSandboxResourcesResponse {}
 
 impl Cri {
-    /// Changes what a pod asks for. What is not stated stays as it was.
+    /// Changes what a pod asks for. What is not stated stays as it was: both messages of
+    /// the request are optional, and in each zero stands for what is not stated (CRI's
+    /// `api.proto`).
     ///
     /// # Errors
     /// `NotFound`; `InvalidArgument` for a value that cannot be read.

@@ -51,6 +51,7 @@ impl Cri {
         };
         let pod = CriPod {
             config: config.into(),
+            updated: None,
             handler: request.runtime_handler,
             ip,
         };

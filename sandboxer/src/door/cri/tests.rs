@@ -138,6 +138,7 @@ async fn a_pod_that_nobody_was_told_of_is_dropped_at_the_next_start() {
     let key = Cri::key("unanswered").unwrap();
     let unanswered = crate::slot::CriPod {
         config: pod("web").config.unwrap().into(),
+        updated: None,
         handler: String::new(),
         ip: String::new(),
     };
