@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use ratatui::backend::CrosstermBackend;
+use ratatui::backend::{Backend, ClearType, CrosstermBackend};
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::Line;
@@ -109,8 +109,19 @@ fn draw_until(
             break;
         }
     }
-    let _ = terminal.clear();
-    let _ = terminal.show_cursor();
+    let _ = wipe(&mut terminal);
+}
+
+/// Takes what was drawn off the screen and leaves the cursor where the view began, at the
+/// first column, so that the text that follows starts a line. `Terminal::clear` would put
+/// the cursor back to where the last drawing left it.
+fn wipe<B: Backend>(terminal: &mut Terminal<B>) -> Result<(), B::Error> {
+    let begin = terminal.get_frame().area().as_position();
+    terminal.set_cursor_position(begin)?;
+    terminal
+        .backend_mut()
+        .clear_region(ClearType::AfterCursor)?;
+    terminal.show_cursor()
 }
 
 /// What is shown at one moment.
@@ -221,6 +232,7 @@ fn process(role: &str, before: &Sample, now: &Sample) -> String {
 #[cfg(test)]
 mod tests {
     use ratatui::backend::TestBackend;
+    use ratatui::layout::Position;
 
     use super::*;
 
@@ -272,6 +284,25 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
+    }
+
+    #[test]
+    fn what_follows_the_view_begins_at_its_first_column() {
+        let mut backend = TestBackend::new(40, 20);
+        let begin = Position::new(0, 4);
+        backend.set_cursor_position(begin).unwrap();
+        let options = TerminalOptions {
+            viewport: Viewport::Inline(HEIGHT),
+        };
+        let mut terminal = Terminal::with_options(backend, options).unwrap();
+        terminal.draw(|frame| screen().draw(frame)).unwrap();
+        let cursor = terminal.backend_mut().get_cursor_position().unwrap();
+        assert_ne!(cursor.x, 0, "a drawing ends within a line");
+        wipe(&mut terminal).unwrap();
+        terminal.backend_mut().assert_cursor_position(begin);
+        terminal
+            .backend()
+            .assert_buffer_lines(vec![" ".repeat(40); 20]);
     }
 
     #[test]
