@@ -1,8 +1,11 @@
 //! The smallest image there is, put into a containerd: no registry is needed.
 //!
-//! One empty layer, and a command that nobody runs. It is stored as an OCI image
+//! One layer with one program, which stands where containers look for `/pause` and `sh`,
+//! waits for SIGTERM, and ends as a shell's child would. It is stored as an OCI image
 //! (image-spec `manifest.md` and `config.md`) through containerd's content, lease
 //! and image services.
+
+mod pause;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -25,10 +28,13 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 
 /// The image's name.
-pub const NAME: &str = "localhost/resource-slot/pause:1";
+pub const NAME: &str = "localhost/resource-slot/pause:2";
 
-/// An empty tar archive: two blocks of zeros.
-const LAYER: [u8; 1024] = [0; 1024];
+/// What tar calls a block, in bytes.
+const BLOCK: usize = 512;
+
+/// The paths of the program: what the image runs, and the shell of a caller's command.
+const PROGRAM_PATHS: [&str; 2] = ["pause", "bin/sh"];
 
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
 const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
@@ -78,11 +84,50 @@ impl Blob {
     }
 }
 
-/// Its layer, configuration and manifest.
-fn blobs() -> [Blob; 3] {
-    let layer = Blob::new(LAYER_TYPE, LAYER.to_vec());
+/// Returns a tar archive (POSIX `ustar`) of one executable file under several paths.
+fn archive(paths: &[&str], content: &[u8]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for path in paths {
+        archive.extend(header(path, content.len()));
+        archive.extend(content);
+        archive.resize(archive.len().next_multiple_of(BLOCK), 0);
+    }
+    // Two blocks of zeros end it.
+    archive.resize(archive.len() + 2 * BLOCK, 0);
+    archive
+}
+
+/// Returns the header block of an executable file that belongs to root.
+fn header(path: &str, size: usize) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    let mut put = |at: usize, field: &str| {
+        block[at..at + field.len()].copy_from_slice(field.as_bytes());
+    };
+    put(0, path);
+    put(100, "0000755");
+    put(108, "0000000");
+    put(116, "0000000");
+    put(124, &format!("{size:011o}"));
+    put(136, "00000000000");
+    put(156, "0");
+    put(257, "ustar\x0000");
+    // The sum of the block's bytes, for which its own field counts as spaces.
+    put(148, "        ");
+    let sum: u32 = block.iter().copied().map(u32::from).sum();
+    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    block
+}
+
+/// Its layer, configuration and manifest for an architecture.
+fn blobs(architecture: &str) -> [Blob; 3] {
+    let layer = match pause::program(architecture) {
+        Some(program) => archive(&PROGRAM_PATHS, &program),
+        // There a runtime that really starts containers needs another image.
+        None => archive(&[], &[]),
+    };
+    let layer = Blob::new(LAYER_TYPE, layer);
     let config = json!({
-        "architecture": architecture(),
+        "architecture": architecture,
         "os": "linux",
         "config": { "Cmd": ["/pause"], "Env": ["PATH=/bin"] },
         "rootfs": { "type": "layers", "diff_ids": [layer.digest()] },
@@ -193,7 +238,7 @@ async fn is_known(channel: &Channel, name: &str) -> Result<bool> {
 
 async fn store(channel: &Channel, lease: &str) -> Result<()> {
     let mut content = ContentClient::new(channel.clone());
-    let blobs = blobs();
+    let blobs = blobs(architecture());
     for blob in &blobs {
         let length = i64::try_from(blob.bytes.len()).unwrap_or(i64::MAX);
         let write = WriteContentRequest {
@@ -269,17 +314,43 @@ mod tests {
 
     #[test]
     fn the_manifest_names_the_other_blobs_and_keeps_them() {
-        let [layer, config, manifest] = blobs();
+        let [layer, config, manifest] = blobs("amd64");
         let text: Value = serde_json::from_slice(&manifest.bytes).unwrap();
         assert_eq!(text["config"]["digest"], config.digest());
         assert_eq!(text["layers"][0]["digest"], layer.digest());
-        assert_eq!(text["layers"][0]["size"], 1024);
+        assert_eq!(text["layers"][0]["size"], 3072);
         let kept: Vec<&String> = manifest.labels.values().collect();
         assert!(kept.contains(&&config.digest()) && kept.contains(&&layer.digest()));
+    }
+
+    #[test]
+    fn without_a_program_the_layer_is_empty() {
+        let [layer, ..] = blobs("s390x");
         // What `head -c 1024 /dev/zero | sha256sum` prints.
         assert_eq!(
             layer.digest(),
             "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
         );
+    }
+
+    #[test]
+    fn tar_unpacks_the_layer() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("layer.tar");
+        std::fs::write(&file, archive(&PROGRAM_PATHS, b"a program")).unwrap();
+        let tar = std::process::Command::new("tar")
+            .current_dir(dir.path())
+            .args(["-xf", "layer.tar"])
+            .output()
+            .unwrap();
+        assert!(tar.status.success() && tar.stderr.is_empty(), "{tar:?}");
+        for path in PROGRAM_PATHS {
+            let path = dir.path().join(path);
+            assert_eq!(std::fs::read(&path).unwrap(), b"a program");
+            let mode = std::os::unix::fs::PermissionsExt::mode(
+                &std::fs::metadata(&path).unwrap().permissions(),
+            );
+            assert_eq!(mode & 0o777, 0o755);
+        }
     }
 }

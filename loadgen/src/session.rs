@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::bundle::Bundles;
 use crate::cli::TargetArgs;
+use crate::containerd::HANDLER;
 use crate::door::{CriAt, CriDoor, Kind, Tasks, TasksAt};
 use crate::embedded::Stopped;
 use crate::engine::{Load, Measured, Observer};
@@ -162,6 +163,7 @@ impl<'a> Session<'a> {
                 handler: self.args.runtime_handler.clone(),
                 image: self.args.image.clone(),
                 timeout: load.timeout,
+                sends_unified: self.args.runtime_handler == HANDLER,
                 must_state_resources: matches!(self.server, Server::Node(_)),
             };
             return load.run::<CriDoor>(&at, self.stop, counters, observer);

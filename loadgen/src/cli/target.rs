@@ -38,7 +38,8 @@ pub struct TargetArgs {
     #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET",
           conflicts_with_all = ["sandboxer", "sandboxer_args", "containerd"])]
     pub endpoint: Option<Endpoint>,
-    /// Over CRI: the runtime handler of the pods.
+    /// Over CRI: the runtime handler of the pods. Only with the default one do containers carry
+    /// keys of cgroup v2, for limits of processes and kept memory: others may refuse them.
     #[arg(
         long,
         env = "LOADGEN_RUNTIME_HANDLER",

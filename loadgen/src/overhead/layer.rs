@@ -144,6 +144,7 @@ impl Layers {
             socket,
             handler: HANDLER.to_owned(),
             image: image::NAME.to_owned(),
+            sends_unified: true,
             timeout: load.timeout,
             must_state_resources: true,
         };

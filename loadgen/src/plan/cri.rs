@@ -19,9 +19,11 @@ const MEMORY_MIN: &str = "memory.min";
 /// status that a shell gives a process ended by SIGTERM.
 const SCRIPT: &str = "trap 'exit 143' TERM; sleep 2147483647 & wait";
 
-/// The pod in the host's network, so that no CNI plugin is needed.
+/// The pod in the host's network, so that no CNI plugin is needed. It names no host name
+/// there, as a kubelet names none: runc sets none without a UTS namespace of the pod's own.
 pub(super) fn sandbox_config(pod: &Pod) -> PodSandboxConfig {
     let mut config = sandbox_config::message(pod);
+    config.hostname.clear();
     let context = config
         .linux
         .get_or_insert_default()
@@ -93,6 +95,36 @@ mod tests {
     use super::*;
     use crate::plan::Plan;
     use crate::scenario::PodShape;
+
+    #[test]
+    fn a_pod_in_the_hosts_network_names_no_host_name() {
+        let config = sandbox_config(&Plan::new(1, PodShape::default()).pod(0));
+        assert_eq!(config.hostname, "");
+        let context = config.linux.unwrap().security_context.unwrap();
+        let network = context.namespace_options.unwrap().network();
+        assert_eq!(network, NamespaceMode::Node);
+    }
+
+    #[test]
+    fn what_cri_has_no_field_for_can_be_left_out() {
+        let plan = Plan::new(1, PodShape::with_containers(3, 3));
+        let pod = plan.pod(0);
+        let plain = pod.without_unified();
+        for (container, all) in plain.containers.iter().zip(&pod.containers) {
+            let resources = |container: &Container| {
+                let config = container_config(container, "image", 0);
+                config.linux.unwrap().resources.unwrap()
+            };
+            let expected = LinuxContainerResources {
+                unified: HashMap::new(),
+                ..resources(all)
+            };
+            assert_eq!(resources(container), expected);
+        }
+        // A runtime that says what was asked for says nothing of it, either.
+        assert_eq!(plain.resources().pid_limit, None);
+        assert_eq!(plain.resources().memory_request, None);
+    }
 
     #[test]
     fn a_container_carries_all_that_the_plan_states() {

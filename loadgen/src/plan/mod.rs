@@ -226,6 +226,18 @@ impl Pod {
         cri::sandbox_config(self)
     }
 
+    /// Returns the pod without the resources that CRI has no field for, which need keys of
+    /// cgroup v2: limits of processes, and memory that is kept for a container.
+    #[must_use]
+    pub fn without_unified(&self) -> Self {
+        let mut pod = self.clone();
+        for container in &mut pod.containers {
+            container.resources.pids = None;
+            container.resources.memory_reservation = None;
+        }
+        pod
+    }
+
     /// The record that containerd would store of it.
     pub fn sandbox_record(&self) -> SandboxRecord {
         sandbox_record::record(self)

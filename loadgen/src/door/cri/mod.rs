@@ -3,6 +3,7 @@
 mod container;
 mod exits;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,6 +45,10 @@ pub struct CriAt {
     pub image: String,
     /// How long a call may take.
     pub timeout: Duration,
+    /// Whether containers carry keys of cgroup v2 (`unified`). A runtime that makes real
+    /// containers refuses them on a host with cgroup v1, and a kubelet sends none unless
+    /// its configuration asks for them.
+    pub sends_unified: bool,
     /// Whether a verbose status must say what the pod asks for. Other runtimes do not.
     pub must_state_resources: bool,
 }
@@ -100,6 +105,7 @@ impl Door for CriDoor {
         made: &mut MadePod,
         calls: Calls<'_>,
     ) -> Result<RunningPod, Failure> {
+        let pod = &*self.asked(pod);
         let config = pod.cri_sandbox_config();
         made.unknown = true;
         let run = async {
@@ -132,6 +138,7 @@ impl Door for CriDoor {
         running: RunningPod,
         calls: Calls<'_>,
     ) -> Result<RunningPod, Failure> {
+        let pod = &*self.asked(pod);
         let config = pod.cri_sandbox_config();
         let mut containers = Vec::with_capacity(running.containers.len());
         for (container, ended) in pod.containers.iter().zip(running.containers) {
@@ -153,6 +160,7 @@ impl Door for CriDoor {
         over: impl AsyncFn(),
         calls: Calls<'_>,
     ) -> Result<RunningPod, Failure> {
+        let pod = &*self.asked(pod);
         let (id, config, over) = (&running.id, &pod.cri_sandbox_config(), &over);
         let each = pod.containers.iter().zip(running.containers);
         let each = each.map(async |(container, mut running)| {
@@ -231,6 +239,15 @@ impl Door for CriDoor {
 }
 
 impl CriDoor {
+    /// Returns a pod of the plan as this runtime is asked for it.
+    fn asked<'pod>(&self, pod: &'pod Pod) -> Cow<'pod, Pod> {
+        if self.at.sends_unified {
+            Cow::Borrowed(pod)
+        } else {
+            Cow::Owned(pod.without_unified())
+        }
+    }
+
     /// The verbose status of a pod whose containers all run.
     async fn look(&self, pod: &Pod, id: &str, calls: Calls<'_>) -> Result<(), Failure> {
         let must = self.at.must_state_resources;
