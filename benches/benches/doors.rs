@@ -10,13 +10,14 @@ use containerd_sandbox::client::{Controller, Cri, Ttrpc};
 use containerd_sandbox::server::{DoorCalls, Limits};
 use containerd_shim_protos::{api, sandbox_api};
 use criterion::{Criterion, criterion_group, criterion_main};
+use journal::{Journal, Options};
 use k8s_cri::v1;
 use loadgen::null::Faults;
-use sandboxer::door::streaming::{DEFAULT_LISTEN, StreamingServer};
 use sandboxer::live::ResourceSlotSandboxer;
-use sandboxer::store::{Journal, Options, ViewMode, Views};
+use sandboxer::streaming::{DEFAULT_LISTEN, StreamingServer};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use views::{ViewMode, Views};
 
 /// Serves on `dir/s.sock` from a thread of its own, until the process ends.
 fn sandboxer(dir: &Path) -> PathBuf {
@@ -33,7 +34,7 @@ fn sandboxer(dir: &Path) -> PathBuf {
             let streams = StreamingServer::start(DEFAULT_LISTEN)
                 .await
                 .expect("a port");
-            let cri = sandboxer::door::cri::Cri::open(Arc::clone(&sandboxer), &dir, streams);
+            let cri = sandboxer::cri::Cri::open(Arc::clone(&sandboxer), &dir, streams);
             let listener = containerd_sandbox::server::bind(&listen)
                 .await
                 .expect("a socket");

@@ -14,8 +14,8 @@ use containerd_sandbox::Spec;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use k8s_cri::v1::PodSandboxConfig;
 use oci_spec::runtime::LinuxPids;
+use pod_resources::{Quantity, SandboxData};
 use prost::Message;
-use sandboxer::resource::{Quantity, SandboxData};
 use serde::de::IgnoredAny;
 
 const ANNOTATIONS: [&str; 8] = [

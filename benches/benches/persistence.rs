@@ -11,11 +11,12 @@ use std::time::Duration;
 use benches::beside;
 use containerd_sandbox::Key;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use sandboxer::resource::ResourceInfo;
-use sandboxer::slot::{Change, NewContainer, NewProcess, NewSandbox, ProcessId};
-use sandboxer::store::{Journal, Options, Sync, ViewMode, ViewOp, Views, read};
-use sandboxer::time::Timestamp;
+use journal::{Journal, Options, Sync, read};
+use pod_resources::ResourceInfo;
 use serde::de::IgnoredAny;
+use slot::Timestamp;
+use slot::{Change, NewContainer, NewProcess, NewSandbox, ProcessId};
+use views::{ViewMode, ViewOp, Views};
 
 const INFO: ResourceInfo = ResourceInfo {
     cpu_limit: Some(2.0),

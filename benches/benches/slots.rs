@@ -12,11 +12,12 @@ use std::time::Instant;
 use benches::{beside, settings};
 use containerd_sandbox::{Key, SandboxOptions, Sandboxer};
 use criterion::{Bencher, Criterion, Throughput, criterion_group, criterion_main};
+use journal::{Journal, Options};
 use parking_lot::RwLock;
 use sandboxer::live::ResourceSlotSandboxer;
-use sandboxer::store::{Journal, Options, ViewMode, Views};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
+use views::{ViewMode, Views};
 
 /// Sandboxes that are there.
 const SANDBOXES: u64 = 10_000;

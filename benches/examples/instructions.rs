@@ -10,10 +10,10 @@ use benches::inputs::{
 };
 use containerd_sandbox::{Key, Spec, check_id};
 use k8s_cri::v1::PodSandboxConfig;
+use pod_resources::{Quantity, SandboxData};
 use prost::Message;
-use sandboxer::resource::{Quantity, SandboxData};
-use sandboxer::slot::{Change, NewContainer, NewProcess, NewSandbox, ProcessId, Slot};
-use sandboxer::time::Timestamp;
+use slot::Timestamp;
+use slot::{Change, NewContainer, NewProcess, NewSandbox, ProcessId, Slot};
 
 type Path = Box<dyn Fn()>;
 type Make = fn() -> Path;

@@ -6,7 +6,7 @@ use containerd_sandbox::Spec;
 use k8s_cri::v1::{
     LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig, PodSandboxMetadata,
 };
-use sandboxer::resource::{ContainerData, OnInvalid, ResourceInfo, SandboxData};
+use pod_resources::{ContainerData, OnInvalid, ResourceInfo, SandboxData};
 use serde_json::{Value, json};
 
 /// A pod's annotations, all that are known among them.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{Bencher, BenchmarkGroup};
+use pod_resources::OnInvalid;
 use sandboxer::live::Settings;
-use sandboxer::resource::OnInvalid;
 
 /// A sandboxer's settings, as on one thread by default.
 pub fn settings() -> Settings {

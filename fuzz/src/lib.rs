@@ -10,16 +10,16 @@ use std::path::Path;
 
 use containerd_sandbox::Spec;
 use containerd_sandbox::server::fuzzed;
+use journal::{Journal, Options, StoreError, Sync};
 use k8s_cri::v1::{ContainerConfig, PodSandboxConfig};
 use loadgen::hdr_log::LogReader;
 use loadgen::scenario::Scenario;
 use oci_spec::runtime::LinuxResources;
-use prost::Message;
-use sandboxer::resource::{
+use pod_resources::{
     ContainerData, Extraction, InvalidResource, OnInvalid, Quantity, ResourceInfo, SandboxData,
 };
-use sandboxer::store::{Journal, Options, StoreError, Sync};
-use sandboxer::userland;
+use prost::Message;
+use toy_userland as userland;
 
 /// Takes bytes, and panics if it finds something.
 pub type Target = fn(&[u8]);
@@ -126,7 +126,7 @@ fn journal(bytes: &[u8]) {
         recover,
         ..Options::default()
     };
-    let seen = sandboxer::store::read(dir.path());
+    let seen = journal::read(dir.path());
     let slots = match Journal::open(dir.path(), options(true)) {
         Ok((_, recovered)) => recovered.slots,
         // Of a version that is not known, nothing is touched.

@@ -1,5 +1,7 @@
 //! The command line: flags, environment, and a configuration file below both.
 
+mod values;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,11 +10,12 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, TypedValueParser};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use containerd_sandbox::server::MAX_GRPC_MESSAGE;
-use sandboxer::door::streaming::DEFAULT_LISTEN;
 use sandboxer::inspect::InspectArgs;
-use sandboxer::resource::OnInvalid;
-use sandboxer::store::{Options, Sync, ViewMode};
+use sandboxer::streaming::DEFAULT_LISTEN;
+
+use journal::{Options, Sync};
 use tracing::Level;
+use values::{OnInvalid, ViewMode};
 
 /// A containerd sandboxer that allocates nothing: it starts no process, mounts nothing and
 /// isolates nothing, but tracks what every pod and container asks for.

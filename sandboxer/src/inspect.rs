@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::store::{self, StoreError};
-use crate::time::Timestamp;
+use journal::{self, StoreError};
+use slot::Timestamp;
 
 mod json;
 mod table;
@@ -56,7 +56,7 @@ pub enum InspectError {
 /// # Errors
 /// If there is no journal, or it or `out` fails.
 pub fn run(args: &InspectArgs, out: &mut impl Write) -> Result<(), InspectError> {
-    let found = store::read(&args.dir)?;
+    let found = journal::read(&args.dir)?;
     if args.json {
         json::write(&args.dir, &found, out)?;
     } else {

@@ -7,15 +7,11 @@
 //! views of that state. [`resource`] extracts what is asked for, `simulate`
 //! says how processes that do not exist behave, `upstream` tells containerd, [`metrics`] tells Prometheus.
 
-pub mod door;
+pub mod cri;
 pub mod inspect;
 pub mod live;
 pub mod metrics;
-pub mod resource;
+mod refuse;
 mod simulate;
-pub mod slot;
-pub mod store;
-mod threads;
-pub mod time;
+pub mod streaming;
 mod upstream;
-pub mod userland;

@@ -9,17 +9,18 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use containerd_sandbox::server::{Counted, DoorCalls, Limits};
 use exposition::MetricsServer;
+use journal::{DirLock, Journal, Options, Report};
 use rustix::process::{
     Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
 };
-use sandboxer::door::cri::{Cri, CriCalls};
-use sandboxer::door::streaming::StreamingServer;
+use sandboxer::cri::{Cri, CriCalls};
 use sandboxer::live::{Lives, ResourceSlotSandboxer, Settings};
 use sandboxer::metrics::{self, Sources};
-use sandboxer::store::{DirLock, Journal, Options, Report, Views};
+use sandboxer::streaming::StreamingServer;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
+use views::Views;
 
 use crate::cli::ServeArgs;
 use crate::logging;
@@ -58,7 +59,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     };
     let (journal, recovered) = Journal::open(dir, options)?;
     info!("Recovered {}: {}", dir.display(), recovered.report);
-    let views = Views::start(dir, args.views)?;
+    let views = Views::start(dir, args.views.into())?;
     let repaired = views.repair(&recovered.slots)?;
     info!("Views of {}: {repaired}", dir.display());
 
@@ -72,7 +73,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     };
     let settings = Settings {
         lives: Arc::new(lives),
-        on_invalid: args.on_invalid,
+        on_invalid: args.on_invalid.into(),
         exit_delay: args.exit_delay.unwrap_or(match args.threads {
             1 => Duration::ZERO,
             _ => EXIT_DELAY,

@@ -24,9 +24,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::totals::TotalsByState;
-use crate::resource::ResourceInfo;
-use crate::slot::Slot;
-use crate::store::Recovered;
+use journal::Recovered;
+use pod_resources::ResourceInfo;
+use slot::Slot;
 
 #[derive(Serialize)]
 struct Document<'a> {

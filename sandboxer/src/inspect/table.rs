@@ -7,10 +7,10 @@ use containerd_sandbox::Key;
 
 use super::InspectArgs;
 use super::totals::{Totals, TotalsByState, running};
-use crate::resource::ResourceInfo;
-use crate::slot::{Container, Slot};
-use crate::store::Recovered;
-use crate::time::Timestamp;
+use journal::Recovered;
+use pod_resources::ResourceInfo;
+use slot::Timestamp;
+use slot::{Container, Slot};
 
 /// As many characters of an id as crictl shows.
 const SHORT_ID: usize = 13;

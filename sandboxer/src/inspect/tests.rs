@@ -5,9 +5,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::resource::ResourceInfo;
-use crate::slot::{Change, NewContainer, NewProcess, NewSandbox, Pod, ProcessId, Slot};
-use crate::store::{Journal, Options};
+use journal::{Journal, Options};
+use pod_resources::ResourceInfo;
+use slot::{Change, NewContainer, NewProcess, NewSandbox, Pod, ProcessId, Slot};
 
 const ID: &str = "0123456789abcdef";
 
@@ -80,7 +80,13 @@ fn args(dir: &Path) -> InspectArgs {
 
 fn table(args: &InspectArgs) -> Vec<String> {
     let mut out = Vec::new();
-    table::write(&store::read(&args.dir).unwrap(), args, at(7_300), &mut out).unwrap();
+    table::write(
+        &journal::read(&args.dir).unwrap(),
+        args,
+        at(7_300),
+        &mut out,
+    )
+    .unwrap();
     let text = String::from_utf8(out).unwrap();
     text.lines().map(str::to_owned).collect()
 }
@@ -174,7 +180,7 @@ fn json_holds_everything() {
     assert_eq!(slot["resource_info"]["memory_limit"], json!(1536_u64 << 20));
     let parsed: Slot = serde_json::from_value(slot["slot"].clone()).unwrap();
     let key = containerd_sandbox::Key::new("k8s.io", ID).unwrap();
-    assert_eq!(parsed, *store::read(dir.path()).unwrap().slots[&key]);
+    assert_eq!(parsed, *journal::read(dir.path()).unwrap().slots[&key]);
     let totals: TotalsByState = serde_json::from_value(shown["totals"].clone()).unwrap();
     assert_eq!(
         (totals.ready.slots, totals.not_ready.slots, totals.all.slots),

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::ResourceInfo;
-use crate::slot::{ProcessState, SandboxState, Slot};
+use pod_resources::ResourceInfo;
+use slot::{ProcessState, SandboxState, Slot};
 
 /// What some slots come to together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

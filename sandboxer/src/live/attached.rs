@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::console::Console;
 use super::timers::Timer;
-use crate::userland::{Signals, World};
+use toy_userland::{Signals, World};
 
 /// What is attached to one process.
 #[derive(Default)]

@@ -13,7 +13,7 @@ use tokio_util::sync::PollSender;
 
 use super::appender::{Appender, Chunk, Request};
 use crate::simulate::logs;
-use crate::time::Timestamp;
+use slot::Timestamp;
 
 /// How much is written at once, in bytes.
 const MAX_WRITE: usize = 32 << 10;

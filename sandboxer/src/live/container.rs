@@ -9,17 +9,19 @@ use k8s_cri::v1::LinuxContainerResources;
 use oci_spec::runtime::LinuxResources;
 use tracing::debug;
 
+use super::convert;
 use super::core::{Core, Inner, LiveSlot};
 use super::decode;
 use super::process;
 use super::userland::StatedAnswer;
-use crate::resource::Extraction;
+use crate::refuse;
 use crate::simulate::signal::{Effect, effect};
 use crate::simulate::{life, stdio, usage};
-use crate::slot::{self, Change, Encoded, NewProcess, Process, ProcessId, ProcessState};
-use crate::store::ViewOp;
-use crate::time::Timestamp;
-use crate::userland::Signal;
+use pod_resources::Extraction;
+use slot::Timestamp;
+use slot::{self, Change, Encoded, NewProcess, Process, ProcessId, ProcessState};
+use toy_userland::Signal;
+use views::ViewOp;
 
 /// CRI's resources of a container, as the slot holds them.
 type CriResources = Encoded<LinuxContainerResources>;
@@ -59,7 +61,8 @@ impl ResourceSlotContainer {
         let container = &self.id.container;
         let (committed, view) = {
             let mut inner = self.live.lock()?;
-            let (updated, linux) = stated(inner.slot.container(container)?)?;
+            let (updated, linux) =
+                stated(inner.slot.container(container).map_err(refuse::change)?)?;
             let info = decode::warned(container, updated);
             let change = Change::UpdateContainer {
                 container: container.clone(),
@@ -128,12 +131,18 @@ impl Container for ResourceSlotContainer {
     }
 
     async fn exec(&self, exec: &str, options: ExecOptions) -> Result<()> {
-        let stdio = options.stdio.into();
+        let stdio = convert::slot_stdio(options.stdio);
         stdio::check(&stdio)?;
         let args = options.process.args;
         let is_stated = {
             let inner = self.live.lock()?;
-            StatedAnswer::of(inner.slot.container(&self.id.container)?).is_some()
+            StatedAnswer::of(
+                inner
+                    .slot
+                    .container(&self.id.container)
+                    .map_err(refuse::change)?,
+            )
+            .is_some()
         };
         // A stated answer is given whatever the command, through the same streams.
         let has_stdin = is_stated || !stdio.stdin.is_empty();
@@ -158,7 +167,7 @@ impl Container for ResourceSlotContainer {
         let id = self.process_id(exec);
         let committed = {
             let mut inner = self.live.lock()?;
-            if inner.slot.process(&id)?.state == ProcessState::Stopped {
+            if inner.slot.process(&id).map_err(refuse::change)?.state == ProcessState::Stopped {
                 None
             } else if send(&inner, if all { &self.id } else { &id }, signal) {
                 return Ok(());
@@ -184,11 +193,14 @@ impl Container for ResourceSlotContainer {
     async fn wait(&self, exec: Option<&str>) -> Result<Exit> {
         let signal = {
             let mut inner = self.live.lock()?;
-            let process = inner.slot.process(&self.process_id(exec))?;
+            let process = inner
+                .slot
+                .process(&self.process_id(exec))
+                .map_err(refuse::change)?;
             let (pid, exit) = (process.spec.pid, process.exit);
             match exit {
                 // Told already.
-                Some(exit) if !inner.attachments.has(pid) => return Ok(exit.into()),
+                Some(exit) if !inner.attachments.has(pid) => return Ok(convert::api_exit(exit)),
                 _ => inner.attachments.signal(pid),
             }
         };
@@ -197,20 +209,29 @@ impl Container for ResourceSlotContainer {
 
     fn state(&self, exec: Option<&str>) -> Result<ProcessStatus> {
         let inner = self.live.lock()?;
-        let container = inner.slot.container(&self.id.container)?;
-        let process: &Process = inner.slot.process(&self.process_id(exec))?;
+        let container = inner
+            .slot
+            .container(&self.id.container)
+            .map_err(refuse::change)?;
+        let process: &Process = inner
+            .slot
+            .process(&self.process_id(exec))
+            .map_err(refuse::change)?;
         Ok(ProcessStatus {
             bundle: container.bundle.clone(),
             pid: process.spec.pid,
-            state: process.state.into(),
-            stdio: process.spec.stdio.clone().into(),
-            exit: process.exit.map(Into::into),
+            state: convert::api_state(process.state),
+            stdio: convert::api_stdio(process.spec.stdio.clone()),
+            exit: process.exit.map(convert::api_exit),
         })
     }
 
     fn pids(&self) -> Result<Vec<u32>> {
         let inner = self.live.lock()?;
-        let container = inner.slot.container(&self.id.container)?;
+        let container = inner
+            .slot
+            .container(&self.id.container)
+            .map_err(refuse::change)?;
         let execs = container.execs.iter().map(|(_, process)| process);
         Ok(std::iter::once(&container.init)
             .chain(execs)
@@ -220,7 +241,13 @@ impl Container for ResourceSlotContainer {
 
     fn stats(&self) -> Result<Any> {
         let inner = self.live.lock()?;
-        usage::of_container(inner.slot.container(&self.id.container)?, Timestamp::now())
+        usage::of_container(
+            inner
+                .slot
+                .container(&self.id.container)
+                .map_err(refuse::change)?,
+            Timestamp::now(),
+        )
     }
 
     async fn pause(&self) -> Result<()> {
@@ -233,8 +260,16 @@ impl Container for ResourceSlotContainer {
 
     async fn update(&self, resources: &LinuxResources) -> Result<()> {
         let on_invalid = self.core.settings.on_invalid;
-        self.update_by(|known| Ok((known.info.updated_by(resources, on_invalid)?, None)))
-            .await
+        self.update_by(|known| {
+            Ok((
+                known
+                    .info
+                    .updated_by(resources, on_invalid)
+                    .map_err(refuse::resource)?,
+                None,
+            ))
+        })
+        .await
     }
 
     async fn delete(&self, exec: Option<&str>) -> Result<Deleted> {
@@ -256,7 +291,10 @@ impl Container for ResourceSlotContainer {
 
     fn resize_pty(&self, exec: Option<&str>, _width: u32, _height: u32) -> Result<()> {
         let inner = self.live.lock()?;
-        inner.slot.process(&self.process_id(exec))?;
+        inner
+            .slot
+            .process(&self.process_id(exec))
+            .map_err(refuse::change)?;
         Ok(())
     }
 
@@ -265,7 +303,7 @@ impl Container for ResourceSlotContainer {
         let id = self.process_id(exec);
         let committed = {
             let mut inner = self.live.lock()?;
-            let process = inner.slot.process(&id)?;
+            let process = inner.slot.process(&id).map_err(refuse::change)?;
             match process.state {
                 _ if process.spec.stdio.stdin.is_empty() => return Ok(()),
                 ProcessState::Stopped => return Ok(()),

@@ -10,17 +10,20 @@ use tokio::runtime::Handle;
 
 use super::appender::Appender;
 use super::attached::Attachments;
+use super::convert;
 use super::gate::Gate;
 use super::observe::{self, Observer};
-use super::table::Table;
 use super::timers::Timers;
-use crate::resource::OnInvalid;
+use crate::refuse;
 use crate::simulate::lives::Lives;
 use crate::simulate::pids::Pids;
-use crate::slot::{Change, Ended, Exit, Slot};
-use crate::store::{Ack, Journal, Slots, ViewOp, Views};
-use crate::time::Timestamp;
 use crate::upstream::{self, Publisher};
+use journal::{Journal, Slots};
+use pod_resources::OnInvalid;
+use slot::Table;
+use slot::Timestamp;
+use slot::{Change, Ended, Exit, Slot};
+use views::{Ack, ViewOp, Views};
 
 /// How the sandboxer behaves where a user can choose.
 #[derive(Debug, Clone)]
@@ -43,11 +46,11 @@ pub struct Settings {
 
 /// Shared by all sandboxes.
 pub(super) struct Core {
-    pub(super) sandboxes: Table<LiveSlot>,
+    pub(super) sandboxes: Table<Key, LiveSlot>,
     /// How many there are and may be.
     pub(super) count: Counted,
     /// The task service names a container only: where it is.
-    pub(super) containers: Table<LiveSlot>,
+    pub(super) containers: Table<Key, LiveSlot>,
     pub(super) journal: Journal,
     pub(super) views: Views,
     pub(super) pids: Pids,
@@ -125,7 +128,7 @@ impl Inner {
         let signal = Arc::clone(self.signal.get_or_insert_default());
         // Else whoever ended it fires the signal, once that is durable.
         if let (true, Some(exit)) = (is_new, self.slot.exit) {
-            signal.fire(exit.into());
+            signal.fire(convert::api_exit(exit));
         }
         signal
     }
@@ -167,7 +170,7 @@ struct Ends {
 impl Ends {
     fn tell_of_sandbox(&mut self) {
         if let Some((signal, exit)) = self.sandbox.take() {
-            signal.fire(exit.into());
+            signal.fire(convert::api_exit(exit));
         }
     }
 
@@ -235,7 +238,7 @@ impl Core {
         inner: &mut Inner,
         change: Change,
     ) -> Result<Committed> {
-        inner.slot.check(&change)?;
+        inner.slot.check(&change).map_err(refuse::change)?;
         let at = Timestamp::now();
         let seq = self.journal.append(&live.key, at, &change)?;
         let before = inner.slot.resource_info();
@@ -249,7 +252,7 @@ impl Core {
         };
         let observer = self.observer_of(&inner.slot);
         let step = observer.and_then(|_| observe::of_change(&change));
-        let processes = inner.slot.apply(change, at)?;
+        let processes = inner.slot.apply(change, at).map_err(refuse::change)?;
         for ended in &processes {
             inner.attachments.hold_back(ended.pid);
         }
@@ -386,7 +389,7 @@ impl LiveSlot {
     fn release(&self, ended: &Ended) {
         let signal = self.inner.lock().attachments.release(ended.pid);
         if let Some(signal) = signal {
-            signal.fire(ended.exit.into());
+            signal.fire(convert::api_exit(ended.exit));
         }
     }
 }

@@ -11,10 +11,11 @@ use super::observe::Observer;
 use super::sandbox::ResourceSlotSandbox;
 use super::sandboxer::{ResourceSlotSandboxer, delete};
 use super::setup;
-use crate::resource::ResourceInfo;
+use crate::refuse;
 use crate::simulate::failure::Call;
 use crate::simulate::lives::Pulls;
-use crate::slot::{self, Change, CriContainer, CriPod, NewContainer, NewProcess, Slot};
+use pod_resources::ResourceInfo;
+use slot::{self, Change, CriContainer, CriPod, NewContainer, NewProcess, Slot};
 
 impl ResourceSlotSandboxer {
     /// Creates a pod's sandbox. If the future is dropped before it is done, or fails,
@@ -139,7 +140,8 @@ impl ResourceSlotSandbox {
     pub(crate) async fn append_cri(&self, id: &str, container: CriContainer) -> Result<u32> {
         let _pass = self.core.gate.enter()?;
         let on_invalid = self.core.settings.on_invalid;
-        let found = ResourceInfo::from_container_config(&container.config, on_invalid)?;
+        let found = ResourceInfo::from_container_config(&container.config, on_invalid)
+            .map_err(refuse::resource)?;
         let args = setup::command_of_cri(&container.config);
         let name = container.config.metadata.clone().unwrap_or_default();
         let life = self.life_of(
@@ -171,7 +173,10 @@ impl ResourceSlotContainer {
     /// `NotFound` once it is deleted, and if it is no container of CRI's door.
     pub(crate) fn read_cri<T>(&self, read: impl FnOnce(Found<'_>) -> T) -> Result<T> {
         let inner = self.live.lock()?;
-        let container = inner.slot.container(&self.id.container)?;
+        let container = inner
+            .slot
+            .container(&self.id.container)
+            .map_err(refuse::change)?;
         match (&container.cri, &inner.slot.sandbox.cri) {
             (Some(cri), Some(pod)) => Ok(read(Found {
                 sandbox: &self.live.key,
@@ -194,7 +199,10 @@ impl ResourceSlotContainer {
     pub(crate) async fn update_cri(&self, resources: &LinuxContainerResources) -> Result<()> {
         let on_invalid = self.core.settings.on_invalid;
         self.update_by(|known| {
-            let updated = known.info.updated_by_cri(resources, on_invalid)?;
+            let updated = known
+                .info
+                .updated_by_cri(resources, on_invalid)
+                .map_err(refuse::resource)?;
             let linux = known.cri.as_ref().map(|cri| cri.updated_by(resources));
             Ok((updated, linux.map(Into::into)))
         })

@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use containerd_sandbox::{
-    ContainerOptions, Error, ProcessState as ApiState, Result, SandboxOptions, SandboxRecord,
-    quoted,
-};
-use k8s_cri::v1::{PodSandboxConfig, PodSandboxMetadata};
+use containerd_sandbox::{ContainerOptions, Error, Result, SandboxOptions, SandboxRecord, quoted};
+use k8s_cri::v1::PodSandboxConfig;
 use prost::Message;
 use tracing::{debug, warn};
 
-use crate::resource::{ContainerData, Extraction, OnInvalid, ResourceInfo, SandboxData};
+use crate::refuse;
 use crate::simulate::stated::{self, Stated};
-use crate::slot::{CriPod, Exit, NewSandbox, Pod, PodHints, ProcessState, Stdio};
+use pod_resources::{ContainerData, Extraction, OnInvalid, ResourceInfo, SandboxData};
+use slot::{CriPod, NewSandbox, Pod, PodHints};
 
 /// The type of the options that CRI creates a sandbox with.
 const POD_SANDBOX_CONFIG: &str = "runtime.v1.PodSandboxConfig";
@@ -54,7 +52,10 @@ pub(super) fn sandbox(
         record_labels: &options.record.labels,
         record_metadata: metadata(&options.record),
     };
-    let info = warned(id, ResourceInfo::from_sandbox_data(&data, on_invalid)?);
+    let info = warned(
+        id,
+        ResourceInfo::from_sandbox_data(&data, on_invalid).map_err(refuse::resource)?,
+    );
     let new = NewSandbox {
         pid: 0,
         info,
@@ -83,7 +84,7 @@ pub(super) fn pod_config(
     };
     Ok(warned(
         id,
-        ResourceInfo::from_sandbox_data(&data, on_invalid)?,
+        ResourceInfo::from_sandbox_data(&data, on_invalid).map_err(refuse::resource)?,
     ))
 }
 
@@ -127,17 +128,6 @@ fn hints(
     Ok((hints != PodHints::default()).then(|| Box::new(hints)))
 }
 
-impl From<PodSandboxMetadata> for Pod {
-    fn from(metadata: PodSandboxMetadata) -> Self {
-        Self {
-            name: metadata.name,
-            namespace: metadata.namespace,
-            uid: metadata.uid,
-            attempt: metadata.attempt,
-        }
-    }
-}
-
 /// What is kept of a pod is kept in memory and in the journal: no more of it than
 /// Kubernetes (253 bytes a name) or the kernel (4,095 a path) would take.
 fn check_lengths(new: &NewSandbox) -> Result<()> {
@@ -176,7 +166,7 @@ pub(super) fn record(
     };
     Ok(warned(
         id,
-        ResourceInfo::from_sandbox_data(&data, on_invalid)?,
+        ResourceInfo::from_sandbox_data(&data, on_invalid).map_err(refuse::resource)?,
     ))
 }
 
@@ -197,48 +187,6 @@ pub(super) fn container(
     };
     Ok(warned(
         id,
-        ResourceInfo::from_container_data(&data, on_invalid)?,
+        ResourceInfo::from_container_data(&data, on_invalid).map_err(refuse::resource)?,
     ))
-}
-
-impl From<containerd_sandbox::Stdio> for Stdio {
-    fn from(stdio: containerd_sandbox::Stdio) -> Self {
-        Self {
-            stdin: stdio.stdin,
-            stdout: stdio.stdout,
-            stderr: stdio.stderr,
-            terminal: stdio.terminal,
-        }
-    }
-}
-
-impl From<Stdio> for containerd_sandbox::Stdio {
-    fn from(stdio: Stdio) -> Self {
-        Self {
-            stdin: stdio.stdin,
-            stdout: stdio.stdout,
-            stderr: stdio.stderr,
-            terminal: stdio.terminal,
-        }
-    }
-}
-
-impl From<ProcessState> for ApiState {
-    fn from(state: ProcessState) -> Self {
-        match state {
-            ProcessState::Created => Self::Created,
-            ProcessState::Running => Self::Running,
-            ProcessState::Paused => Self::Paused,
-            ProcessState::Stopped => Self::Stopped,
-        }
-    }
-}
-
-impl From<Exit> for containerd_sandbox::Exit {
-    fn from(exit: Exit) -> Self {
-        Self {
-            code: exit.code,
-            at: exit.at.into(),
-        }
-    }
 }

@@ -8,10 +8,11 @@ use containerd_sandbox::{Key, Result};
 use super::container::ResourceSlotContainer;
 use super::core::Core;
 use super::sandbox::ResourceSlotSandbox;
+use crate::refuse;
 use crate::simulate::failure::{Call, Failure};
 use crate::simulate::lives::{ContainerLife, PodLife};
 use crate::simulate::stated::Stated;
-use crate::slot::{NewSandbox, ProcessEvent};
+use slot::{NewSandbox, ProcessEvent};
 
 /// What a pod says, of itself and of its containers.
 fn stated_by(pod: &NewSandbox) -> Result<Stated> {
@@ -101,7 +102,10 @@ impl ResourceSlotContainer {
         let lives = &self.core.settings.lives;
         let delay = {
             let mut inner = self.live.lock()?;
-            let container = inner.slot.container(&self.id.container)?;
+            let container = inner
+                .slot
+                .container(&self.id.container)
+                .map_err(refuse::change)?;
             if container.init.state.on(ProcessEvent::Start).is_none() {
                 // Whoever makes the change says so.
                 return Ok(());

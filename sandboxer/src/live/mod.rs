@@ -8,6 +8,7 @@ mod appender;
 mod attached;
 mod console;
 mod container;
+mod convert;
 mod core;
 mod cri;
 mod decode;
@@ -22,7 +23,6 @@ mod sandbox;
 mod sandboxer;
 mod setup;
 mod slowdown;
-mod table;
 #[cfg(test)]
 mod tests;
 mod timers;

@@ -2,7 +2,7 @@
 
 use containerd_sandbox::Key;
 
-use crate::slot::{Change, Ended, Slot};
+use slot::{Change, Ended, Slot};
 
 /// Is told of every step of a pod or container, with its slot as it is then. The
 /// slot is locked: it must neither wait nor reach for another slot.
@@ -85,8 +85,8 @@ pub(super) fn of_ends(processes: &[Ended], of_pod: bool) -> impl Iterator<Item =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slot::{NewContainer, NewProcess, NewSandbox, ProcessId};
-    use crate::time::Timestamp;
+    use slot::Timestamp;
+    use slot::{NewContainer, NewProcess, NewSandbox, ProcessId};
 
     #[test]
     fn a_pods_end_is_told_after_its_containers_and_an_execs_not_at_all() {
@@ -94,7 +94,7 @@ mod tests {
         let container = NewContainer {
             id: "c".to_owned(),
             bundle: String::new(),
-            info: crate::resource::ResourceInfo::default(),
+            info: pod_resources::ResourceInfo::default(),
             process: NewProcess::default(),
             ..NewContainer::default()
         };

@@ -4,6 +4,7 @@
 //! container for dead, removes its bundle, and can tell nobody. A container that
 //! is recovered and whose bundle is gone is such an orphan.
 
+use crate::refuse;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Weak};
@@ -13,7 +14,7 @@ use tracing::{info, warn};
 
 use super::core::{Core, LiveSlot};
 use super::process;
-use crate::slot::{Change, KILLED, ProcessId, ProcessState};
+use slot::{Change, KILLED, ProcessId, ProcessState};
 
 /// How often recovered containers are looked at: containerd may remove a bundle
 /// some time after this daemon is back, or when it is started itself.
@@ -92,7 +93,7 @@ impl Recovered {
         };
         let id = ProcessId::init(&self.id);
         let forgotten = live.lock().and_then(|mut inner| {
-            let process = inner.slot.process(&id)?;
+            let process = inner.slot.process(&id).map_err(refuse::change)?;
             if process.spec.pid != self.pid {
                 return Ok(());
             }

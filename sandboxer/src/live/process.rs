@@ -8,14 +8,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::console::Output;
+use super::convert;
 use super::core::{Committed, Core, Inner, LiveSlot};
 use super::timers::{Due, What};
 use super::userland;
+use crate::refuse;
 use crate::simulate::{logs, stdio};
-use crate::slot::{Change, KILLED, ProcessId, ProcessState};
-use crate::store::ViewOp;
-use crate::time::Timestamp;
 use crate::upstream::Event;
+use slot::Timestamp;
+use slot::{Change, KILLED, ProcessId, ProcessState};
+use views::ViewOp;
 
 /// How soon an end that cannot be recorded is tried again.
 const RETRY: Duration = Duration::from_millis(200);
@@ -57,7 +59,7 @@ pub(super) fn resume(
     inner: &mut Inner,
     id: &ProcessId,
 ) -> Result<u32> {
-    let process = inner.slot.process(id)?;
+    let process = inner.slot.process(id).map_err(refuse::change)?;
     let spec = process.spec.clone();
     let pid = spec.pid;
     let done_ns = process.ran_ns(Timestamp::now());
@@ -273,12 +275,14 @@ pub(super) fn delete(
     inner: &mut Inner,
     id: ProcessId,
 ) -> Result<(Committed, Deleted)> {
-    let process = inner.slot.process(&id)?;
+    let process = inner.slot.process(&id).map_err(refuse::change)?;
     let (pid, exit) = (process.spec.pid, process.exit);
     let committed = core.commit(live, inner, Change::DeleteProcess(id.clone()))?;
     let deleted = Deleted {
         pid,
-        exit: exit.or_else(|| committed.exit_of(pid)).map(Into::into),
+        exit: exit
+            .or_else(|| committed.exit_of(pid))
+            .map(convert::api_exit),
     };
     if id.exec.is_none() {
         let key = live.key.sibling(&id.container);

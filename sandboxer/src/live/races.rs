@@ -17,8 +17,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{ResourceSlotSandboxer, Settings};
-use crate::resource::OnInvalid;
-use crate::store::{self, Journal, Options, Slots, Sync, ViewMode, Views};
+use journal::{self, Journal, Options, Slots, Sync};
+use pod_resources::OnInvalid;
+use views::{ViewMode, Views};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const SIGKILL: u32 = 9;
@@ -89,7 +90,7 @@ async fn interleaved(
 fn assert_recorded(sandboxer: &ResourceSlotSandboxer, dir: &Path) {
     let mut live = Slots::new();
     sandboxer.each_slot(|key, slot| drop(live.insert(key.clone(), Box::new(slot.clone()))));
-    assert_eq!(store::read(dir).unwrap().slots, live);
+    assert_eq!(journal::read(dir).unwrap().slots, live);
 }
 
 async fn whole_container(sandboxer: &ResourceSlotSandboxer, key: &Key, id: &str) -> Result<()> {
@@ -178,7 +179,7 @@ async fn race(seed: u64, sync: Sync) {
         sandboxer.delete(&key).await.unwrap();
     }
     sandboxer.close().unwrap();
-    assert!(store::read(dir.path()).unwrap().slots.is_empty());
+    assert!(journal::read(dir.path()).unwrap().slots.is_empty());
     assert!(!dir.path().join("s").exists());
 }
 

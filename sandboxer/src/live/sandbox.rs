@@ -12,16 +12,16 @@ use serde::Serialize;
 use tracing::{debug, warn};
 
 use super::container::ResourceSlotContainer;
+use super::convert;
 use super::core::{Core, LiveSlot};
 use super::decode;
 use super::process;
-use crate::resource::ResourceInfo;
+use crate::refuse;
 use crate::simulate::{stdio, usage};
-use crate::slot::{
-    Change, NewContainer, NewProcess, Pod, ProcessId, ProcessState, SandboxState, Slot,
-};
-use crate::store::ViewOp;
-use crate::time::Timestamp;
+use pod_resources::ResourceInfo;
+use slot::Timestamp;
+use slot::{Change, NewContainer, NewProcess, Pod, ProcessId, ProcessState, SandboxState, Slot};
+use views::ViewOp;
 
 /// A handle on one sandbox.
 #[derive(Clone)]
@@ -102,7 +102,7 @@ impl ResourceSlotSandbox {
         // Under the slot's lock, so that the removal of the sandbox comes after it.
         let view = {
             let inner = self.live.lock()?;
-            inner.slot.check(&change)?;
+            inner.slot.check(&change).map_err(refuse::change)?;
             self.core.views.submit(ViewOp::Put {
                 key: self.live.key.clone(),
                 container: Some(key.id().to_owned()),
@@ -186,7 +186,7 @@ impl Sandbox for ResourceSlotSandbox {
             pid: slot.sandbox.pid,
             ready: slot.state == SandboxState::Ready,
             created_at: slot.created_at.into(),
-            exit: slot.exit.map(Into::into),
+            exit: slot.exit.map(convert::api_exit),
             info: if details {
                 verbose(&self.live.key, slot)?
             } else {
@@ -200,7 +200,11 @@ impl Sandbox for ResourceSlotSandbox {
     }
 
     fn container(&self, id: &str) -> Result<ResourceSlotContainer> {
-        self.live.lock()?.slot.container(id)?;
+        self.live
+            .lock()?
+            .slot
+            .container(id)
+            .map_err(refuse::change)?;
         Ok(ResourceSlotContainer {
             core: Arc::clone(&self.core),
             live: Arc::clone(&self.live),
@@ -222,7 +226,7 @@ impl Sandbox for ResourceSlotSandbox {
             info,
             process: NewProcess {
                 pid: self.core.pids.next(),
-                stdio: options.stdio.into(),
+                stdio: convert::slot_stdio(options.stdio),
                 life: life.course.life,
                 command: life.course.command,
             },

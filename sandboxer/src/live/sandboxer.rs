@@ -16,15 +16,17 @@ use super::lives;
 use super::observe::{Seen, Step};
 use super::sandbox::ResourceSlotSandbox;
 use super::slowdown::Slowdown;
-use super::table::Table;
 use super::timers::Timers;
 use super::{orphans, process};
+use crate::refuse;
 use crate::simulate::failure::Call;
 use crate::simulate::pids::Pids;
-use crate::slot::{Change, KILLED, NewSandbox, ProcessId, SandboxState, Slot};
-use crate::store::{Journal, JournalStats, Slots, ViewOp, Views};
-use crate::time::Timestamp;
 use crate::upstream::{Abandoned, Publisher};
+use journal::{Journal, JournalStats, Slots};
+use slot::Table;
+use slot::Timestamp;
+use slot::{Change, KILLED, NewSandbox, ProcessId, SandboxState, Slot};
+use views::{ViewOp, Views};
 
 /// How long requests under way are waited for when the sandboxer stops.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
@@ -281,7 +283,7 @@ impl Sandboxer for ResourceSlotSandboxer {
         let live = self.core.slot(id)?;
         let delay = {
             let inner = live.lock()?;
-            inner.slot.check(&Change::Start)?;
+            inner.slot.check(&Change::Start).map_err(refuse::change)?;
             lives::check_pod(&self.core, id, &inner.slot.sandbox, Call::StartPod)?.start_delay
         };
         lives::take(delay).await;

@@ -11,8 +11,8 @@ use k8s_cri::v1::{
 };
 use oci_spec::runtime::{LinuxSeccompAction, Spec};
 
-use crate::slot::{PodHints, user_id};
-use crate::userland::{Capabilities, CapabilitySet, Mount, Seccomp, Setup, User};
+use slot::{PodHints, user_id};
+use toy_userland::{Capabilities, CapabilitySet, Mount, Seccomp, Setup, User};
 
 /// Where programs are looked for if nothing else is stated, as containerd has it.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

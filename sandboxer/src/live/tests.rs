@@ -11,8 +11,9 @@ use containerd_sandbox::{
 use futures::FutureExt;
 
 use super::{ResourceSlotSandboxer, Settings};
-use crate::resource::OnInvalid;
-use crate::store::{Journal, Options, Sync, ViewMode, Views};
+use journal::{Journal, Options, Sync};
+use pod_resources::OnInvalid;
+use views::{ViewMode, Views};
 
 fn open(dir: &Path) -> ResourceSlotSandboxer {
     let options = Options {

@@ -10,7 +10,7 @@ use tokio_util::time::{DelayQueue, delay_queue};
 
 use super::core::{Core, LiveSlot};
 use super::process;
-use crate::slot::ProcessId;
+use slot::ProcessId;
 
 /// Nothing is timed for longer, which the queue could not hold (2^36 ms).
 pub(super) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

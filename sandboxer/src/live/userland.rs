@@ -13,22 +13,23 @@ use super::container::ResourceSlotContainer;
 use super::core::{Core, Inner, LiveSlot};
 use super::process;
 use super::setup;
+use crate::refuse;
 use crate::simulate::stdio::{self, Stdin};
-use crate::slot::{Container, KILLED, NewProcess, ProcessId, ProcessState, Stdio};
-use crate::userland::{Io, Limits, Reader, Setup, Shell, World, Writer};
+use slot::{Container, KILLED, NewProcess, ProcessId, ProcessState, Stdio};
+use toy_userland::{Io, Limits, Reader, Setup, Shell, World, Writer};
 
 /// Where the description of a container's world comes from.
 enum Source {
     Ready(Box<Setup>),
     Bundle {
         path: String,
-        hints: Option<Box<crate::slot::PodHints>>,
+        hints: Option<Box<slot::PodHints>>,
     },
 }
 
 fn source(inner: &Inner, container: &str) -> Result<Source> {
     let pod = &inner.slot.sandbox;
-    let container = inner.slot.container(container)?;
+    let container = inner.slot.container(container).map_err(refuse::change)?;
     Ok(match (&container.cri, &pod.cri) {
         (Some(own), Some(pod)) => {
             Source::Ready(Box::new(setup::of_cri(&pod.config, &pod.ip, &own.config)))
@@ -44,7 +45,13 @@ fn source(inner: &Inner, container: &str) -> Result<Source> {
 async fn world(core: &Arc<Core>, live: &Arc<LiveSlot>, container: &str) -> Result<Arc<World>> {
     let (pid, source) = {
         let inner = live.lock()?;
-        let pid = inner.slot.container(container)?.init.spec.pid;
+        let pid = inner
+            .slot
+            .container(container)
+            .map_err(refuse::change)?
+            .init
+            .spec
+            .pid;
         let known = inner.attachments.shelled(pid);
         if let Some(world) = known.and_then(|shelled| shelled.world.as_ref()) {
             return Ok(Arc::clone(world));
@@ -72,7 +79,13 @@ async fn world(core: &Arc<Core>, live: &Arc<LiveSlot>, container: &str) -> Resul
     if !process::is_running(&inner, &init, pid) {
         return Err(not_running(container));
     }
-    let runs_itself = !inner.slot.process(&init)?.spec.command.is_empty();
+    let runs_itself = !inner
+        .slot
+        .process(&init)
+        .map_err(refuse::change)?
+        .spec
+        .command
+        .is_empty();
     let shelled = inner.attachments.shelled_mut(pid);
     if let Some(world) = &shelled.world {
         return Ok(Arc::clone(world));
@@ -303,7 +316,10 @@ impl ResourceSlotContainer {
     pub(crate) async fn run(&self, argv: &[String], mut io: Io) -> Result<u32> {
         let stated = {
             let inner = self.live.lock()?;
-            let container = inner.slot.container(&self.id.container)?;
+            let container = inner
+                .slot
+                .container(&self.id.container)
+                .map_err(refuse::change)?;
             if !matches!(
                 container.init.state,
                 ProcessState::Running | ProcessState::Paused
@@ -330,7 +346,10 @@ impl ResourceSlotContainer {
     /// `NotFound`; `FailedPrecondition` if the container does not run.
     pub(crate) fn attach(&self) -> Result<Attachment> {
         let mut inner = self.live.lock()?;
-        let container = inner.slot.container(&self.id.container)?;
+        let container = inner
+            .slot
+            .container(&self.id.container)
+            .map_err(refuse::change)?;
         let pid = container.init.spec.pid;
         let has_stdin = container.cri.as_ref().is_some_and(|own| own.config.stdin);
         let once = container

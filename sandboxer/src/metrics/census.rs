@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use containerd_sandbox::Key;
 
 use super::oldest::Oldest;
-use crate::resource::ResourceInfo;
-use crate::slot::{ProcessState, SandboxState, Slot};
+use pod_resources::ResourceInfo;
+use slot::{ProcessState, SandboxState, Slot};
 
 /// Of how many groups there are series of their own; what is beyond is counted together, so
 /// that names that clients make up do not become as many series.
@@ -171,8 +171,8 @@ impl Group {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slot::{Change, NewContainer, NewSandbox, Pod, ProcessId};
-    use crate::time::Timestamp;
+    use slot::Timestamp;
+    use slot::{Change, NewContainer, NewSandbox, Pod, ProcessId};
 
     fn slot(namespace: &str, pids: u64) -> Slot {
         let sandbox = NewSandbox {

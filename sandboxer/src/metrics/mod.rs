@@ -19,9 +19,9 @@ use std::sync::Arc;
 use containerd_sandbox::server::DoorCalls;
 use exposition::{Process, Registry};
 
-use crate::door::cri::CriCalls;
+use crate::cri::CriCalls;
 use crate::live::ResourceSlotSandboxer;
-use crate::store::Report;
+use journal::Report;
 
 use build::Build;
 use rpcs::Rpcs;

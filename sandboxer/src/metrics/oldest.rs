@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use containerd_sandbox::Key;
 
-use crate::resource::ResourceInfo;
-use crate::slot::Slot;
-use crate::time::Timestamp;
+use pod_resources::ResourceInfo;
+use slot::Slot;
+use slot::Timestamp;
 
 /// So many of the pods that were created first: what was shown stays until it is gone,
 /// however many others come.
@@ -77,7 +77,7 @@ impl Oldest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slot::NewSandbox;
+    use slot::NewSandbox;
 
     #[test]
     fn the_oldest_are_kept_in_whatever_order_they_come() {

@@ -5,7 +5,7 @@ use std::fmt;
 use exposition::Descriptor;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
 
-use crate::resource::ResourceInfo;
+use pod_resources::ResourceInfo;
 
 /// One resource's three metrics.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use super::census::{CONTAINER_STATES, Census, Group, SANDBOX_STATES};
 use super::oldest::Pod;
 use super::resources::RESOURCES;
 use crate::live::ResourceSlotSandboxer;
-use crate::slot::SandboxState;
+use slot::SandboxState;
 
 const SANDBOXES: Descriptor = Descriptor {
     name: "resource_slot_sandboxes",

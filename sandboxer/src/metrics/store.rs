@@ -8,7 +8,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use crate::live::ResourceSlotSandboxer;
-use crate::store::Report;
+use journal::Report;
 
 const fn descriptor(name: &'static str, help: &'static str, unit: &'static str) -> Descriptor {
     Descriptor { name, help, unit }

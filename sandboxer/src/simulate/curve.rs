@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 use super::random::Random;
-use crate::slot::Curve;
+use slot::Curve;
 
 /// What would be right, for messages.
 pub(crate) const RIGHT: &str = "a share such as 0.5, or ramp 0.1 0.9 60s (from, to, over), sine 0.5 0.2 30s \

@@ -7,8 +7,7 @@ use containerd_sandbox::{Error, Result};
 use super::delay::{self, Delay};
 use super::random::Random;
 use super::stated::{PREFIX, Stated};
-use crate::slot::{KILLED, Life};
-use crate::userland;
+use slot::{KILLED, Life};
 
 /// The longest command with its arguments, in bytes, each with its final NUL: a
 /// quarter of a stack of 8 MiB, execve(2).
@@ -111,7 +110,7 @@ fn of_command(args: Vec<String>, unknown: impl FnOnce(Vec<String>) -> Course) ->
             "args: {size} bytes, over the limit of {MAX_ARGS_BYTES}"
         )));
     }
-    if let Some(idle) = userland::idle(&args) {
+    if let Some(idle) = toy_userland::idle(&args) {
         let life = Life {
             ends_after: idle.ends_after,
             exit_code: u32::from(idle.exit_code),
@@ -120,7 +119,7 @@ fn of_command(args: Vec<String>, unknown: impl FnOnce(Vec<String>) -> Course) ->
         return Ok(life.into());
     }
     Ok(match args.first() {
-        Some(command) if userland::is_known(command) => Course {
+        Some(command) if toy_userland::is_known(command) => Course {
             command: args,
             ..Course::default()
         },

@@ -13,7 +13,7 @@ use super::life::{self, Course};
 use super::random::Random;
 use super::stated::Stated;
 use super::{curve, failure};
-use crate::slot::Conduct;
+use slot::Conduct;
 
 /// The most lines that a container writes a second.
 const MAX_LINES_PER_SECOND: f64 = 1000.0;

@@ -17,7 +17,7 @@ use containerd_sandbox::{Error, Result, quoted};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::time::Timestamp;
+use slot::Timestamp;
 
 /// For whoever collects logs: the mode of directories that are missing.
 const DIR_MODE: u32 = 0o755;

@@ -2,7 +2,7 @@
 
 use containerd_sandbox::{Error, Result};
 
-use crate::slot::KILLED;
+use slot::KILLED;
 
 /// The highest signal number of Linux (`SIGRTMAX`).
 const LAST: u32 = 64;

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::unix::pipe;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::slot::Stdio;
+use slot::Stdio;
 
 /// The longest path that a stream may have, in bytes: Linux's `PATH_MAX`, which
 /// counts the final NUL.

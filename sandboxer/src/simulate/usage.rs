@@ -5,9 +5,9 @@ use containerd_shim_protos::cgroups_v2::metrics::{CPUStat, MemoryStat, Metrics, 
 use protobuf::{Message, MessageField};
 
 use super::curve;
-use crate::resource::ResourceInfo;
-use crate::slot::{Container, Curve, ProcessState, Slot};
-use crate::time::Timestamp;
+use pod_resources::ResourceInfo;
+use slot::Timestamp;
+use slot::{Container, Curve, ProcessState, Slot};
 
 /// The share of its CPU request that a running container is seen to use.
 const CPU_SHARE: f64 = 0.1;
@@ -158,7 +158,7 @@ pub(crate) fn sum(slot: &Slot, now: Timestamp) -> Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slot::{Change, NewContainer, NewProcess, NewSandbox, ProcessId};
+    use slot::{Change, NewContainer, NewProcess, NewSandbox, ProcessId};
 
     fn seconds(s: u64) -> Timestamp {
         Timestamp::from_nanos(s * 1_000_000_000)

@@ -6,7 +6,7 @@ use containerd_sandbox::Key;
 use prost::{Message, Name};
 use prost_types::{Any, Timestamp};
 
-use crate::slot::{Change, Ended, Exit, Slot, Stdio};
+use slot::{Change, Ended, Exit, Slot, Stdio};
 
 /// One event, ready to be published.
 #[derive(Debug, Clone, PartialEq)]
@@ -144,8 +144,8 @@ fn io(stdio: &Stdio) -> events::TaskIo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slot::{NewContainer, NewProcess, NewSandbox, ProcessId};
-    use crate::time::Timestamp as Time;
+    use slot::Timestamp as Time;
+    use slot::{NewContainer, NewProcess, NewSandbox, ProcessId};
 
     #[test]
     fn what_becomes_of_a_container_has_its_topics() {
@@ -155,7 +155,7 @@ mod tests {
         let container = NewContainer {
             id: "c".to_owned(),
             bundle: "/b".to_owned(),
-            info: crate::resource::ResourceInfo::default(),
+            info: pod_resources::ResourceInfo::default(),
             process: NewProcess {
                 pid: 7,
                 ..NewProcess::default()

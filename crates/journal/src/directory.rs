@@ -1,0 +1,267 @@
+//! The journal's directory: names, listing, and making names durable.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::error::StoreError;
+use super::record::MAX_SEQ;
+use slot::Timestamp;
+
+/// The directory's name within the sandboxer's.
+pub const JOURNAL: &str = "journal";
+/// Owner only: a journal tells what others run.
+const DIR_MODE: u32 = 0o700;
+/// Owner only.
+pub(super) const FILE_MODE: u32 = 0o600;
+
+const SEGMENT: &str = ".jsonl";
+const SNAPSHOT: &str = ".snapshot.jsonl";
+const TEMPORARY: &str = ".snapshot.jsonl.tmp";
+const FORMAT: &str = "format";
+const TEMPORARY_FORMAT: &str = "format.tmp";
+/// Where damaged files are kept, followed by the time.
+const DAMAGED: &str = "damaged-";
+/// As many digits as the largest 64-bit number has, so that names sort.
+const DIGITS: usize = 20;
+
+/// Where the journal's files are.
+#[derive(Debug, Clone)]
+pub(super) struct Directory {
+    path: PathBuf,
+}
+
+/// What is in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Listing {
+    /// The first sequence number of each segment, ascending.
+    pub(super) segments: Vec<u64>,
+    /// The last sequence number in each snapshot, ascending.
+    pub(super) snapshots: Vec<u64>,
+    /// Snapshots that were not finished.
+    pub(super) temporary: Vec<OsString>,
+    /// What the journal did not put there.
+    pub(super) foreign: Vec<OsString>,
+}
+
+enum Name {
+    Segment(u64),
+    Snapshot(u64),
+    Temporary,
+    Foreign,
+}
+
+/// Makes a directory, and what is missing above it, durably and with mode 0700.
+pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
+    let holders = holders_of_new(path);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(DIR_MODE)
+        .create(path)
+        .map_err(StoreError::of("create directory", path))?;
+    holders.into_iter().try_for_each(sync_dir)
+}
+
+/// The directories that will have a new entry if this one is made.
+fn holders_of_new(path: &Path) -> Vec<&Path> {
+    let missing = path.ancestors().take_while(|level| !level.exists());
+    let holders = missing.filter_map(Path::parent);
+    // Above a relative path's first level is no name.
+    let named = |holder: &Path| !holder.as_os_str().is_empty();
+    holders
+        .map(|holder| Some(holder).filter(|h| named(h)))
+        .map(|holder| holder.unwrap_or(Path::new(".")))
+        .collect()
+}
+
+/// Makes a directory's entries durable.
+pub(super) fn sync_dir(path: &Path) -> Result<(), StoreError> {
+    File::open(path)
+        .and_then(|dir| dir.sync_all())
+        .map_err(StoreError::of("sync directory", path))
+}
+
+impl Directory {
+    /// The journal's directory in `dir`.
+    pub(super) fn of(dir: &Path) -> Self {
+        Self {
+            path: dir.join(JOURNAL),
+        }
+    }
+
+    /// Makes it, durably.
+    pub(super) fn create(&self) -> Result<(), StoreError> {
+        create_private(&self.path)?;
+        self.path.parent().map_or(Ok(()), sync_dir)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The segment whose first record is `first`.
+    pub(super) fn segment(&self, first: u64) -> PathBuf {
+        self.path.join(format!("{first:0DIGITS$}{SEGMENT}"))
+    }
+
+    /// The state after the record `last`.
+    pub(super) fn snapshot(&self, last: u64) -> PathBuf {
+        self.path.join(format!("{last:0DIGITS$}{SNAPSHOT}"))
+    }
+
+    /// Where that snapshot is written before it is whole.
+    pub(super) fn temporary(&self, last: u64) -> PathBuf {
+        self.path.join(format!("{last:0DIGITS$}{TEMPORARY}"))
+    }
+
+    /// The file that states the format of the others.
+    pub(super) fn format(&self) -> PathBuf {
+        self.path.join(FORMAT)
+    }
+
+    /// Where that file is written before it is whole.
+    pub(super) fn temporary_format(&self) -> PathBuf {
+        self.path.join(TEMPORARY_FORMAT)
+    }
+
+    /// Makes its entries durable.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        sync_dir(&self.path)
+    }
+
+    /// Removes a file; that it is gone already is no error.
+    pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+        match fs::remove_file(path).map_err(StoreError::of("remove", path)) {
+            Err(e) if e.is_not_found() => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Keeps all segments and snapshots under a second name, durably, and gives
+    /// the directory in which that is.
+    pub(super) fn keep(&self, listing: &Listing) -> Result<PathBuf, StoreError> {
+        let kept = self.path.join(format!("{DAMAGED}{}", Timestamp::now()));
+        create_private(&kept)?;
+        for path in self.files(listing) {
+            let Some(name) = path.file_name() else {
+                continue;
+            };
+            let second = kept.join(name);
+            fs::hard_link(&path, &second)
+                .or_else(|_| fs::copy(&path, &second).map(drop))
+                .map_err(StoreError::of("keep a copy as", &second))?;
+        }
+        sync_dir(&kept)?;
+        self.sync()?;
+        Ok(kept)
+    }
+
+    /// The segments and snapshots in a listing.
+    pub(super) fn files(&self, listing: &Listing) -> impl Iterator<Item = PathBuf> {
+        let segments = listing.segments.iter().map(|first| self.segment(*first));
+        segments.chain(listing.snapshots.iter().map(|last| self.snapshot(*last)))
+    }
+
+    pub(super) fn list(&self) -> Result<Listing, StoreError> {
+        let failed = || StoreError::of("list", &self.path);
+        let mut listing = Listing::default();
+        for entry in fs::read_dir(&self.path).map_err(failed())? {
+            let entry = entry.map_err(failed())?;
+            let name = entry.file_name();
+            let kind = entry.file_type().map_err(failed())?;
+            let bytes = name.as_encoded_bytes();
+            let states_format = [FORMAT, TEMPORARY_FORMAT]
+                .map(str::as_bytes)
+                .contains(&bytes);
+            if states_format || kind.is_dir() && bytes.starts_with(DAMAGED.as_bytes()) {
+                continue;
+            }
+            match parse(&name).filter(|_| kind.is_file()) {
+                Some(Name::Segment(first)) => listing.segments.push(first),
+                Some(Name::Snapshot(last)) => listing.snapshots.push(last),
+                Some(Name::Temporary) => listing.temporary.push(name),
+                Some(Name::Foreign) | None => listing.foreign.push(name),
+            }
+        }
+        listing.segments.sort_unstable();
+        listing.snapshots.sort_unstable();
+        Ok(listing)
+    }
+}
+
+fn parse(name: &OsString) -> Option<Name> {
+    let (digits, suffix) = name.to_str()?.split_at_checked(DIGITS)?;
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let seq = digits.parse().ok().filter(|n| (1..=MAX_SEQ).contains(n))?;
+    Some(match suffix {
+        SEGMENT => Name::Segment(seq),
+        SNAPSHOT => Name::Snapshot(seq),
+        TEMPORARY => Name::Temporary,
+        _ => Name::Foreign,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn files_are_told_by_name_and_kind() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Directory::of(dir.path());
+        journal.create().unwrap();
+        for path in [
+            journal.segment(12),
+            journal.segment(3),
+            journal.snapshot(11),
+            journal.temporary(13),
+            journal.path().join("notes.txt"),
+            journal.path().join("00000000000000000000.jsonl"),
+            journal.path().join("99999999999999999999.jsonl"),
+            journal.path().join("+0000000000000000012.jsonl"),
+        ] {
+            fs::write(path, "").unwrap();
+        }
+        fs::create_dir(journal.segment(20)).unwrap();
+        symlink("/etc/passwd", journal.segment(21)).unwrap();
+        let listing = journal.list().unwrap();
+        assert_eq!(listing.segments, [3, 12]);
+        assert_eq!(listing.snapshots, [11]);
+        assert_eq!(
+            listing.temporary,
+            ["00000000000000000013.snapshot.jsonl.tmp"]
+        );
+        assert_eq!(listing.foreign.len(), 6);
+    }
+
+    #[test]
+    fn every_directory_with_a_new_entry_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &str| dir.path().join(path);
+        fs::create_dir(at("a")).unwrap();
+        assert_eq!(
+            holders_of_new(&at("a/b/c")),
+            [at("a/b"), at("a")].each_ref()
+        );
+        assert_eq!(holders_of_new(&at("a")), <[&Path; 0]>::default());
+        let relative = Path::new("no-such-directory/journal");
+        assert_eq!(
+            holders_of_new(relative),
+            ["no-such-directory", "."].map(Path::new)
+        );
+    }
+
+    #[test]
+    fn a_new_directory_is_its_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Directory::of(&dir.path().join("a/b"));
+        journal.create().unwrap();
+        journal.create().unwrap();
+        let mode = fs::metadata(journal.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+}

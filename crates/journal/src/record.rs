@@ -1,0 +1,183 @@
+//! A record of the journal: one change of one sandbox, on one line.
+//!
+//! `{"seq":17,"at":"2024-01-01T10:00:00.000000000Z","ns":"k8s.io","sandbox":"abc","do":"start","crc":"9f1c22aa"}`
+
+use std::io::Write;
+
+use containerd_sandbox::Key;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+
+use super::line::{self, LineError};
+use slot::Change;
+use slot::Timestamp;
+
+/// The highest sequence number taken for one: what lies above cannot have been
+/// counted up to, and below it adding one is safe.
+pub(super) const MAX_SEQ: u64 = 1 << 62;
+
+/// A record as read, with its change or what is looked at of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Record<C = Change> {
+    pub(super) seq: u64,
+    pub(super) at: Timestamp,
+    pub(super) key: Key,
+    pub(super) change: C,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    at: Timestamp,
+    ns: &'a str,
+    sandbox: &'a str,
+    #[serde(rename = "do")]
+    change: &'a Change,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a, C> {
+    seq: u64,
+    at: Timestamp,
+    ns: &'a str,
+    sandbox: &'a str,
+    #[serde(rename = "do")]
+    change: C,
+    #[serde(rename = "crc")]
+    _crc: IgnoredAny,
+}
+
+/// Writes what does not depend on the sequence number: the costly part.
+pub(super) fn encode_body(
+    body: &mut Vec<u8>,
+    key: &Key,
+    at: Timestamp,
+    change: &Change,
+) -> Result<(), serde_json::Error> {
+    let fields = Body {
+        at,
+        ns: key.namespace(),
+        sandbox: key.id(),
+        change,
+    };
+    serde_json::to_writer(body, &fields)
+}
+
+/// Makes the line of a body and its sequence number.
+pub(super) fn encode(line: &mut Vec<u8>, seq: u64, body: &[u8]) {
+    let members = body.strip_prefix(b"{").unwrap_or(body);
+    let members = members.strip_suffix(b"}").unwrap_or(members);
+    // Writing to memory does not fail.
+    let _ = write!(line, "{{\"seq\":{seq},");
+    line.extend_from_slice(members);
+    line::seal(line);
+}
+
+/// Reads a line, its newline included.
+pub(super) fn decode<C: DeserializeOwned>(raw: &[u8]) -> Result<Record<C>, LineError> {
+    let malformed = |reason: String| LineError::Malformed(format!("not a record: {reason}"));
+    let object = line::unseal(raw)?;
+    let line: Line<'_, C> = serde_json::from_slice(object).map_err(|e| malformed(e.to_string()))?;
+    if !(1..=MAX_SEQ).contains(&line.seq) {
+        return Err(malformed(format!("sequence number {}", line.seq)));
+    }
+    Ok(Record {
+        seq: line.seq,
+        at: line.at,
+        key: Key::new(line.ns, line.sandbox).map_err(|e| malformed(e.to_string()))?,
+        change: line.change,
+    })
+}
+
+/// The sandbox that a damaged line seems to speak of.
+pub(super) fn guess_key(raw: &[u8]) -> Option<Key> {
+    let text = String::from_utf8_lossy(raw);
+    let member = |name: &str| {
+        let (_, rest) = text.split_once(name)?;
+        rest.split_once('"').map(|(value, _)| value.to_owned())
+    };
+    Key::new(&member("\"ns\":\"")?, &member("\"sandbox\":\"")?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use proptest::prelude::*;
+
+    fn line(seq: u64, key: &Key, at: Timestamp, change: &Change) -> Vec<u8> {
+        let (mut body, mut line) = (Vec::new(), Vec::new());
+        encode_body(&mut body, key, at, change).unwrap();
+        encode(&mut line, seq, &body);
+        line
+    }
+
+    #[test]
+    fn a_record_is_one_readable_line() {
+        let key = Key::new("k8s.io", "abc").unwrap();
+        let at = Timestamp::from_nanos(1_704_103_200_000_000_000);
+        let text = String::from_utf8(line(17, &key, at, &Change::Start)).unwrap();
+        let content = r#"{"seq":17,"at":"2024-01-01T10:00:00.000000000Z","ns":"k8s.io","sandbox":"abc","do":"start""#;
+        let crc = crc32fast::hash(content.as_bytes());
+        assert_eq!(text, format!("{content},\"crc\":\"{crc:08x}\"}}\n"));
+    }
+
+    #[test]
+    fn what_is_sealed_but_no_record_is_refused() {
+        for (content, word) in [
+            ("{\"x\":1", "unknown field"),
+            (
+                r#"{"seq":0,"at":"2024-01-01T10:00:00Z","ns":"n","sandbox":"a","do":"start""#,
+                "sequence number 0",
+            ),
+            (
+                r#"{"seq":18446744073709551615,"at":"2024-01-01T10:00:00Z","ns":"n","sandbox":"a","do":"start""#,
+                "sequence number",
+            ),
+            (
+                r#"{"seq":1,"at":"2024-01-01T10:00:00Z","ns":"n","sandbox":"../a","do":"start""#,
+                "../a",
+            ),
+            (
+                r#"{"seq":1,"at":"2024-01-01T10:00:00Z","ns":"n","sandbox":"a","do":"explode""#,
+                "explode",
+            ),
+        ] {
+            let mut line = content.as_bytes().to_vec();
+            line::seal(&mut line);
+            let error = decode::<Change>(&line).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_sandbox_of_a_damaged_line_can_often_be_told() {
+        let key = Key::new("k8s.io", "abc").unwrap();
+        let line = line(1, &key, Timestamp::default(), &Change::Start);
+        assert_eq!(guess_key(&line[..line.len() - 5]), Some(key));
+        assert_eq!(guess_key(b"\xff\"ns\":\"a"), None);
+        assert_eq!(guess_key(b"\"ns\":\"a\",\"sandbox\":\"../b\""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            seq in 1..=MAX_SEQ, nanos: u64, (key, change) in testing::any_change()
+        ) {
+            let at = Timestamp::from_nanos(nanos);
+            let raw = line(seq, &key, at, &change);
+            prop_assert_eq!(raw.iter().position(|b| *b == b'\n'), Some(raw.len() - 1));
+            prop_assert_eq!(guess_key(&raw), Some(key.clone()));
+            prop_assert_eq!(decode::<Change>(&raw).unwrap(), Record { seq, at, key, change });
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode::<Change>(&bytes);
+            let _ = guess_key(&bytes);
+            let mut sealed = bytes;
+            line::seal(&mut sealed);
+            let _ = decode::<Change>(&sealed);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! When a failed compaction is tried again.
+
+use std::time::{Duration, Instant};
+
+use super::error::StoreError;
+use threads::mpsc::{Receiver, RecvTimeoutError};
+
+/// At first, and as long as all that is missing is space.
+const SHORTEST: Duration = Duration::from_secs(5);
+/// Each try reads all that was appended since the last snapshot.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// How long to wait after a failure, given how long it was after the one before it.
+pub(super) fn after(before: Option<Duration>, failure: &StoreError) -> Duration {
+    match (before, failure) {
+        (None, _) | (_, StoreError::NoSpace { .. }) => SHORTEST,
+        (Some(before), _) => (before * 2).min(LONGEST),
+    }
+}
+
+/// Waits, and gives the last of the requests that came meanwhile: they change
+/// what is tried, not when. `None` if there will be no more.
+pub(super) fn sleep(wait: Duration, requests: &Receiver<u64>, first: u64) -> Option<u64> {
+    let deadline = Instant::now() + wait;
+    let mut last = first;
+    loop {
+        match requests.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(later) => last = later,
+            Err(RecvTimeoutError::Timeout) => return Some(last),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+    use std::path::Path;
+    use std::sync::mpsc;
+
+    #[test]
+    fn what_will_hardly_pass_is_tried_ever_less() {
+        let failure = |errno| StoreError::io("write", Path::new("/x"), errno);
+        let (full, broken) = (failure(Errno::NOSPC), failure(Errno::IO));
+        let mut waits = vec![after(None, &broken)];
+        while waits.len() < 9 {
+            waits.push(after(waits.last().copied(), &broken));
+        }
+        let seconds: Vec<u64> = waits.iter().map(Duration::as_secs).collect();
+        assert_eq!(seconds, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
+        assert_eq!(after(Some(LONGEST), &full), SHORTEST);
+        assert_eq!(after(Some(SHORTEST), &full), SHORTEST);
+    }
+
+    #[test]
+    fn the_last_request_counts_and_the_end_ends_the_wait() {
+        let (sender, requests) = mpsc::channel();
+        assert_eq!(sleep(Duration::ZERO, &requests, 3), Some(3));
+        sender.send(7).unwrap();
+        sender.send(9).unwrap();
+        assert_eq!(sleep(Duration::from_millis(1), &requests, 3), Some(9));
+        drop(sender);
+        assert_eq!(sleep(LONGEST, &requests, 3), None);
+    }
+}

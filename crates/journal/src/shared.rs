@@ -1,0 +1,170 @@
+//! What the journal's threads share, and what the two threads do: making
+//! appends durable, and compacting.
+
+use std::time::Instant;
+
+use threads::watch;
+use threads::{Condvar, Mutex, MutexGuard};
+
+use super::compaction;
+use super::directory::Directory;
+use super::error::StoreError;
+use super::journal::Options;
+use super::retry;
+use super::sync::Sync;
+use super::writer::{Batch, Writer};
+use threads::mpsc::Receiver;
+
+/// What is known of durability. Between the two numbers lie records whose
+/// `fdatasync` failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Everything up to this record is durable.
+    pub(super) synced: u64,
+    /// Up to this record it was tried.
+    pub(super) failed: u64,
+}
+
+impl Progress {
+    fn tried(self) -> u64 {
+        self.synced.max(self.failed)
+    }
+}
+
+pub(super) struct Shared {
+    pub(super) directory: Directory,
+    pub(super) options: Options,
+    pub(super) writer: Mutex<Writer>,
+    /// Wakes the syncing thread when there may be something to do.
+    pub(super) work: Condvar,
+    /// Wakes it from an interval's wait, which appends must not.
+    pub(super) closing: Condvar,
+    pub(super) progress: watch::Sender<Progress>,
+}
+
+impl Shared {
+    /// The syncing thread's life.
+    pub(super) fn sync_loop(&self) {
+        while let Some(batch) = self.next_batch() {
+            let _ = self.commit(&batch);
+        }
+    }
+
+    /// Waits until something is to be made durable; `None` when closed.
+    fn next_batch(&self) -> Option<Batch> {
+        let mut writer = self.writer.lock();
+        while !writer.closed && !self.due(&mut writer) {
+            self.work.wait(&mut writer);
+        }
+        if let Sync::Interval(interval) = self.options.sync {
+            let deadline = Instant::now() + interval;
+            while !writer.closed && !self.closing.wait_until(&mut writer, deadline).timed_out() {}
+        }
+        (!writer.closed).then(|| writer.take_batch())
+    }
+
+    fn due(&self, writer: &mut MutexGuard<'_, Writer>) -> bool {
+        let progress = *self.progress.borrow();
+        let target = match self.options.sync {
+            Sync::None => return false,
+            Sync::Interval(_) => writer.last_seq(),
+            Sync::Always => writer.wanted.min(writer.last_seq()),
+        };
+        if target <= progress.tried() {
+            return false;
+        }
+        if writer.distrusted.is_some() {
+            // No sync can help before there is a snapshot.
+            self.progress.send_modify(|p| p.failed = writer.last_seq());
+            return false;
+        }
+        true
+    }
+
+    /// Makes a batch durable and says so to those who wait.
+    pub(super) fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let synced = self.sync(batch);
+        let took = began.elapsed();
+        let mut writer = self.writer.lock();
+        writer.stats.tried_to_sync(took, synced.is_ok());
+        match &synced {
+            Ok(()) if writer.distrusted.is_none() => {
+                self.progress.send_modify(|p| {
+                    p.synced = p.synced.max(batch.through);
+                });
+            }
+            Ok(()) => self.progress.send_modify(|p| p.failed = batch.through),
+            Err(e) => {
+                tracing::error!(
+                    "{e}: nothing written so far counts as durable until a snapshot is"
+                );
+                writer.distrust();
+                let failed = writer.last_seq();
+                self.progress.send_modify(|p| p.failed = failed);
+            }
+        }
+        synced
+    }
+
+    fn sync(&self, batch: &Batch) -> Result<(), StoreError> {
+        for file in &batch.files {
+            file.sync_data()
+                .map_err(StoreError::of("sync segments in", self.directory.path()))?;
+        }
+        if batch.names {
+            self.directory.sync()?;
+        }
+        Ok(())
+    }
+
+    /// The compacting thread's life: makes the snapshots that are asked for.
+    pub(super) fn compact_loop(&self, asked: &Receiver<u64>) {
+        let mut through = 0;
+        let mut wait = None;
+        loop {
+            let request = match wait {
+                None => asked.recv().ok(),
+                Some(wait) => retry::sleep(wait, asked, through),
+            };
+            let Some(first) = request.filter(|_| !self.writer.lock().closed) else {
+                return;
+            };
+            // The last of several requests covers the others.
+            through = asked.try_iter().last().unwrap_or(first);
+            match compaction::compact(&self.directory, through, self.options.history) {
+                Ok(bytes) => {
+                    wait = None;
+                    self.compacted(through, bytes);
+                }
+                Err(e) => {
+                    let longer = Some(retry::after(wait, &e));
+                    if longer != wait {
+                        tell(through, &e);
+                    }
+                    wait = longer;
+                }
+            }
+        }
+    }
+
+    fn compacted(&self, through: u64, bytes: u64) {
+        tracing::debug!("snapshot of record {through}: {bytes} bytes");
+        let mut writer = self.writer.lock();
+        writer.compacted(through, bytes);
+        if writer.distrusted.is_none() {
+            self.progress.send_modify(|p| {
+                p.synced = p.synced.max(through);
+            });
+        }
+    }
+}
+
+/// Damage stays, and stops the next start.
+fn tell(through: u64, failure: &StoreError) {
+    let message = format!("no snapshot of record {through}, trying again: {failure}");
+    match failure {
+        StoreError::Damaged { .. } => tracing::error!("{message}"),
+        _ => tracing::warn!("{message}"),
+    }
+}

@@ -1,0 +1,198 @@
+//! What is wrong with a stated resource, and whether that is an error.
+
+use std::fmt;
+
+/// Where a value was stated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// `linux.resources` of a container's OCI spec, or of an update.
+    OciResources,
+    /// `linux.resources` of a container's CRI configuration, or of an update.
+    ContainerResources,
+    /// An annotation of a container.
+    ContainerAnnotation,
+    /// `linux.resources` of the pod's configuration.
+    PodResources,
+    /// `linux.overhead` of the pod's configuration.
+    PodOverhead,
+    /// An annotation of the pod's configuration.
+    PodAnnotation,
+    /// An annotation of the request that creates the sandbox.
+    RequestAnnotation,
+    /// The record that containerd keeps of the sandbox, as a whole.
+    Record,
+    /// `linux.resources` in that record.
+    RecordResources,
+    /// `linux.overhead` in that record.
+    RecordOverhead,
+    /// A pod annotation in that record.
+    RecordAnnotation,
+    /// A label of that record.
+    RecordLabel,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OciResources => "OCI resources",
+            Self::ContainerResources => "container resources",
+            Self::ContainerAnnotation => "container annotation",
+            Self::PodResources => "pod resources",
+            Self::PodOverhead => "pod overhead",
+            Self::PodAnnotation => "pod annotation",
+            Self::RequestAnnotation => "request annotation",
+            Self::Record => "sandbox record",
+            Self::RecordResources => "sandbox record's resources",
+            Self::RecordOverhead => "sandbox record's overhead",
+            Self::RecordAnnotation => "sandbox record's annotation",
+            Self::RecordLabel => "sandbox record's label",
+        })
+    }
+}
+
+/// A stated resource that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{origin} {key}: cannot read \"{value}\": expected {expected}")]
+pub struct InvalidResource {
+    /// Where it was stated.
+    pub origin: Origin,
+    /// Under which key.
+    pub key: &'static str,
+    /// The value, shortened, with control characters escaped.
+    pub value: String,
+    /// What would be right.
+    pub expected: &'static str,
+}
+
+impl InvalidResource {
+    pub(super) fn new(
+        origin: Origin,
+        key: &'static str,
+        value: &str,
+        expected: &'static str,
+    ) -> Self {
+        Self {
+            origin,
+            key,
+            value: printable(value),
+            expected,
+        }
+    }
+}
+
+/// How many characters of a value a message shows.
+const SHOWN: usize = 64;
+
+fn printable(value: &str) -> String {
+    let mut chars = value.chars();
+    let mut shown: String = chars
+        .by_ref()
+        .take(SHOWN)
+        .flat_map(char::escape_debug)
+        .collect();
+    if !chars.as_str().is_empty() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// What to do about a value that cannot be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnInvalid {
+    /// Refuse the request that carries it.
+    #[default]
+    Reject,
+    /// Warn, and go on without it: the field is null unless something else
+    /// states it.
+    Warn,
+}
+
+/// Passes on what could be read, and deals with what could not.
+pub(super) struct Reader {
+    on_invalid: OnInvalid,
+    warnings: Vec<InvalidResource>,
+}
+
+impl Reader {
+    pub(super) fn new(on_invalid: OnInvalid) -> Self {
+        Self {
+            on_invalid,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The value; or nothing, if it is invalid and that is no error.
+    pub(super) fn accept<T>(
+        &mut self,
+        reading: Result<T, InvalidResource>,
+    ) -> Result<Option<T>, InvalidResource> {
+        match (reading, self.on_invalid) {
+            (Ok(value), _) => Ok(Some(value)),
+            (Err(invalid), OnInvalid::Reject) => Err(invalid),
+            (Err(invalid), OnInvalid::Warn) => {
+                // A pod's configuration arrives twice, the second time in
+                // containerd's record: once is enough.
+                let known = |warning: &InvalidResource| {
+                    (warning.key, &warning.value) == (invalid.key, &invalid.value)
+                };
+                if !self.warnings.iter().any(known) {
+                    self.warnings.push(invalid);
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    pub(super) fn into_warnings(self) -> Vec<InvalidResource> {
+        self.warnings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invalid(value: &str) -> InvalidResource {
+        InvalidResource::new(
+            Origin::PodAnnotation,
+            "resources.limits.cpu",
+            value,
+            "a number",
+        )
+    }
+
+    #[test]
+    fn the_message_names_source_key_value_and_what_is_right() {
+        assert_eq!(
+            invalid("two").to_string(),
+            "pod annotation resources.limits.cpu: cannot read \"two\": expected a number"
+        );
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(invalid("a\n\0\u{1b}[31m\"").value, "a\\n\\0\\u{1b}[31m\\\"");
+    }
+
+    #[test]
+    fn a_long_value_is_shortened_between_characters() {
+        let shown = invalid(&"é".repeat(1 << 20)).value;
+        assert_eq!(shown, format!("{}…", "é".repeat(64)));
+        let fitting = "x".repeat(64);
+        assert_eq!(invalid(&fitting).value, fitting);
+    }
+
+    #[test]
+    fn the_same_value_is_warned_of_once() {
+        let mut reader = Reader::new(OnInvalid::Warn);
+        for value in ["x", "x", "y"] {
+            assert_eq!(reader.accept::<()>(Err(invalid(value))), Ok(None));
+        }
+        let again = InvalidResource {
+            origin: Origin::RecordAnnotation,
+            ..invalid("x")
+        };
+        assert_eq!(reader.accept::<()>(Err(again)), Ok(None));
+        assert_eq!(reader.into_warnings(), [invalid("x"), invalid("y")]);
+    }
+}

@@ -1,0 +1,243 @@
+//! What a pod and a container of CRI's door are asked for with, and what that door
+//! must give back of them.
+
+use k8s_cri::v1::{
+    ContainerConfig, LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig,
+};
+use serde::{Deserialize, Serialize};
+
+use super::encoded::Encoded;
+use crate::time::Timestamp;
+
+/// What CRI's door must give back of a pod.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CriPod {
+    /// What it was asked for with.
+    pub config: Encoded<PodSandboxConfig>,
+    /// The resources and overhead it was last updated with, and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<Encoded<LinuxPodSandboxConfig>>,
+    /// The runtime handler it was asked for with; empty for the default one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub handler: String,
+    /// The address that was made up for it; empty on the host's network.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ip: String,
+}
+
+/// What CRI's door must give back of a container.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CriContainer {
+    /// What it was asked for with.
+    pub config: Encoded<ContainerConfig>,
+    /// The Linux resources it was last updated with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<Encoded<LinuxContainerResources>>,
+    /// The id of its image when it was created.
+    pub image_id: String,
+    /// That image by its digest.
+    pub image_ref: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+}
+
+/// The number of a user who is stated by name. There is no image to look it up in:
+/// what every image has is known, a number is itself, and any other one is the first
+/// that is not the system's.
+pub fn user_id(name: &str) -> u32 {
+    match name {
+        "" | "root" => 0,
+        "nobody" => 65534,
+        name => name.parse().unwrap_or(1000),
+    }
+}
+
+impl CriContainer {
+    /// The Linux resources it has now.
+    pub fn linux_resources(&self) -> Option<&LinuxContainerResources> {
+        match &self.updated {
+            Some(updated) => Some(updated),
+            None => self.config.linux.as_ref()?.resources.as_ref(),
+        }
+    }
+
+    /// Its Linux resources after an update, in which zero and nothing mean "as it was".
+    pub fn updated_by(&self, update: &LinuxContainerResources) -> LinuxContainerResources {
+        merged(self.linux_resources(), update)
+    }
+}
+
+impl CriPod {
+    /// Returns the pod's resources and overhead after an update, and nothing else. A part
+    /// of the update that is `None`, and a field that is zero or empty, stays as it was.
+    pub fn updated_by(
+        &self,
+        resources: Option<&LinuxContainerResources>,
+        overhead: Option<&LinuxContainerResources>,
+    ) -> LinuxPodSandboxConfig {
+        let before = self.updated.as_deref().or(self.config.linux.as_ref());
+        let after = |before: Option<&LinuxContainerResources>, update| match update {
+            Some(update) => Some(merged(before, update)),
+            None => before.cloned(),
+        };
+        LinuxPodSandboxConfig {
+            resources: after(before.and_then(|linux| linux.resources.as_ref()), resources),
+            overhead: after(before.and_then(|linux| linux.overhead.as_ref()), overhead),
+            ..Default::default()
+        }
+    }
+}
+
+/// Returns resources after an update, in which zero and nothing mean "as it was".
+fn merged(
+    before: Option<&LinuxContainerResources>,
+    update: &LinuxContainerResources,
+) -> LinuxContainerResources {
+    let mut all = before.cloned().unwrap_or_default();
+    let LinuxContainerResources {
+        cpu_period,
+        cpu_quota,
+        cpu_shares,
+        memory_limit_in_bytes,
+        oom_score_adj,
+        cpuset_cpus,
+        cpuset_mems,
+        hugepage_limits,
+        unified,
+        memory_swap_limit_in_bytes,
+    } = update;
+    for (number, updated) in [
+        (&mut all.cpu_period, cpu_period),
+        (&mut all.cpu_quota, cpu_quota),
+        (&mut all.cpu_shares, cpu_shares),
+        (&mut all.memory_limit_in_bytes, memory_limit_in_bytes),
+        (&mut all.oom_score_adj, oom_score_adj),
+        (
+            &mut all.memory_swap_limit_in_bytes,
+            memory_swap_limit_in_bytes,
+        ),
+    ] {
+        if *updated != 0 {
+            *number = *updated;
+        }
+    }
+    for (set, updated) in [
+        (&mut all.cpuset_cpus, cpuset_cpus),
+        (&mut all.cpuset_mems, cpuset_mems),
+    ] {
+        if !updated.is_empty() {
+            set.clone_from(updated);
+        }
+    }
+    if !hugepage_limits.is_empty() {
+        all.hugepage_limits.clone_from(hugepage_limits);
+    }
+    let files = unified.iter();
+    all.unified
+        .extend(files.map(|(file, value)| (file.clone(), value.clone())));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NewSandbox;
+    use k8s_cri::v1::LinuxContainerConfig;
+
+    #[test]
+    fn an_update_replaces_what_it_names_and_leaves_the_rest() {
+        let linux = LinuxContainerResources {
+            cpu_quota: 50_000,
+            cpu_period: 100_000,
+            cpuset_cpus: "0-1".to_owned(),
+            unified: [("memory.min".to_owned(), "1".to_owned())].into(),
+            ..Default::default()
+        };
+        let mut container = CriContainer {
+            config: ContainerConfig {
+                linux: Some(LinuxContainerConfig {
+                    resources: Some(linux.clone()),
+                    security_context: None,
+                }),
+                ..Default::default()
+            }
+            .into(),
+            updated: None,
+            image_id: String::new(),
+            image_ref: String::new(),
+            created_at: Timestamp::default(),
+            started_at: None,
+        };
+        let update = LinuxContainerResources {
+            cpu_quota: 80_000,
+            memory_limit_in_bytes: 1 << 20,
+            unified: [("memory.low".to_owned(), "2".to_owned())].into(),
+            ..Default::default()
+        };
+        let updated = container.updated_by(&update);
+        assert_eq!((updated.cpu_quota, updated.cpu_period), (80_000, 100_000));
+        assert_eq!(updated.memory_limit_in_bytes, 1 << 20);
+        assert_eq!(updated.cpuset_cpus, "0-1");
+        assert_eq!(updated.unified.len(), 2);
+        container.updated = Some(updated.clone().into());
+        assert_eq!(container.linux_resources(), Some(&updated));
+        assert_eq!(
+            container.updated_by(&LinuxContainerResources::default()),
+            updated
+        );
+    }
+
+    #[test]
+    fn an_update_of_a_pod_keeps_what_earlier_ones_and_its_configuration_state() {
+        let quota = |cpu_quota| LinuxContainerResources {
+            cpu_quota,
+            cpu_period: 100_000,
+            ..Default::default()
+        };
+        let memory = LinuxContainerResources {
+            memory_limit_in_bytes: 1 << 20,
+            ..Default::default()
+        };
+        let mut pod = CriPod {
+            config: PodSandboxConfig {
+                linux: Some(LinuxPodSandboxConfig {
+                    resources: Some(quota(50_000)),
+                    cgroup_parent: "/kubepods".to_owned(),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }
+            .into(),
+            updated: None,
+            handler: String::new(),
+            ip: String::new(),
+        };
+        pod.updated = Some(pod.updated_by(Some(&memory), None).into());
+        let updated = pod.updated_by(None, Some(&quota(10_000)));
+        let resources = LinuxContainerResources {
+            memory_limit_in_bytes: 1 << 20,
+            ..quota(50_000)
+        };
+        let expected = LinuxPodSandboxConfig {
+            resources: Some(resources),
+            overhead: Some(quota(10_000)),
+            ..Default::default()
+        };
+        assert_eq!(updated, expected);
+        pod.updated = Some(updated.into());
+        assert_eq!(pod.updated_by(None, None), expected);
+    }
+
+    #[test]
+    fn a_record_of_another_door_holds_nothing_of_it() {
+        let sandbox = serde_json::to_string(&NewSandbox::default()).unwrap();
+        assert!(!sandbox.contains("cri"), "{sandbox}");
+        let back: NewSandbox = serde_json::from_str(&sandbox).unwrap();
+        assert_eq!(back.cri, None);
+    }
+}

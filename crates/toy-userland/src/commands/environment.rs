@@ -1,0 +1,78 @@
+//! The environment that programs get.
+
+use std::sync::Arc;
+
+use super::Call;
+use crate::interpret::{Outcome, exit_code};
+
+pub(super) async fn env(mut call: Call<'_>) -> Outcome {
+    let arguments = call.arguments_now("+iu:").await?;
+    let mut shell = call.shell.program();
+    let variables = Arc::make_mut(&mut shell.variables);
+    if arguments.has('i') {
+        let names: Vec<String> = variables
+            .exported()
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        for name in names {
+            // None is read-only in a program of its own.
+            let _ = variables.unset(&name);
+        }
+    }
+    for name in arguments.values('u') {
+        let _ = variables.unset(name);
+    }
+    let mut words = arguments.operands.into_iter().peekable();
+    while let Some((name, value)) = words.peek().and_then(|word| word.split_once('=')) {
+        if variables
+            .set(name, Some(value))
+            .and_then(|()| variables.export(name))
+            .is_err()
+        {
+            call.complain("out of memory").await;
+            return Ok(1);
+        }
+        words.next();
+    }
+    let words: Vec<String> = words.collect();
+    if words.is_empty() {
+        let exported = shell.variables.exported();
+        let lines: Vec<String> = exported
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect();
+        call.write(lines.concat().as_bytes()).await?;
+        return Ok(0);
+    }
+    let outcome = shell.run_words(words).await;
+    Ok(exit_code(outcome, 0))
+}
+
+pub(super) fn printenv(call: &mut Call<'_>) -> u8 {
+    let names = call.args.clone();
+    let variables = Arc::clone(&call.shell.variables);
+    if names.is_empty() {
+        for (name, value) in variables.exported() {
+            call.say_line(&format!("{name}={value}"));
+        }
+        return 0;
+    }
+    let mut code = 0;
+    for name in &names {
+        match variables.get(name).filter(|_| variables.is_exported(name)) {
+            Some(value) => call.say_line(value),
+            None => code = 1,
+        }
+    }
+    code
+}
+
+pub(super) fn which(call: &mut Call<'_>) -> u8 {
+    let mut code = 0;
+    for name in call.args.clone() {
+        match super::find(&name).filter(|entry| !entry.shell_only) {
+            Some(_) => call.say_line(&format!("/bin/{name}")),
+            None => code = 1,
+        }
+    }
+    code
+}

@@ -1,0 +1,345 @@
+//! Commands that make, remove and change files.
+
+use super::{Call, about};
+use crate::world::{FileError, Node, path};
+
+pub(super) fn pwd(call: &mut Call<'_>) -> u8 {
+    let directory = call.shell.directory.clone();
+    call.say_line(&directory);
+    0
+}
+
+pub(super) fn basename(call: &mut Call<'_>) -> u8 {
+    let args = call.args.clone();
+    let (full, suffix) = match args.as_slice() {
+        [full] => (full, ""),
+        [full, suffix] => (full, suffix.as_str()),
+        _ => return call.fail("usage: basename PATH [SUFFIX]"),
+    };
+    let name = path::base_name(full);
+    let short = name.strip_suffix(suffix).filter(|short| !short.is_empty());
+    call.say_line(short.unwrap_or(name));
+    0
+}
+
+pub(super) fn dirname(call: &mut Call<'_>) -> u8 {
+    let [full] = call.args.as_slice() else {
+        return call.fail("usage: dirname PATH");
+    };
+    let trimmed = full.trim_end_matches('/');
+    let directory = match trimmed.rsplit_once('/') {
+        Some((directory, _)) => directory.trim_end_matches('/'),
+        None if trimmed.is_empty() && !full.is_empty() => "",
+        None => ".",
+    };
+    let directory = if directory.is_empty() { "/" } else { directory }.to_owned();
+    call.say_line(&directory);
+    0
+}
+
+/// Does something for each operand and says which it could not be done for.
+fn for_each(
+    call: &mut Call<'_>,
+    operands: &[String],
+    mut action: impl FnMut(&mut Call<'_>, &str) -> Result<(), String>,
+) -> u8 {
+    let mut code = 0;
+    for operand in operands {
+        if let Err(message) = action(call, operand) {
+            code = call.fail(&message);
+        }
+    }
+    code
+}
+
+/// The operands, of which there has to be one.
+fn operands(call: &mut Call<'_>, known: &str) -> Result<super::Arguments, u8> {
+    let arguments = call.arguments(known)?;
+    if arguments.operands.is_empty() {
+        return Err(call.fail("an operand is needed"));
+    }
+    Ok(arguments)
+}
+
+pub(super) fn touch(call: &mut Call<'_>) -> u8 {
+    let arguments = match operands(call, "camt:d:r:") {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    for_each(call, &arguments.operands, |call, operand| {
+        let shell = &call.shell;
+        let (path, now) = (shell.path(operand), shell.world.now());
+        let mut tree = shell.world.tree();
+        if arguments.has('c') && tree.find(&path).is_none() {
+            return Ok(());
+        }
+        tree.touch(&path, shell.user(), now)
+            .map_err(|error| about(operand, error))
+    })
+}
+
+pub(super) fn mkdir(call: &mut Call<'_>) -> u8 {
+    let arguments = match operands(call, "pm:") {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    let mode = match arguments.value('m').map(octal) {
+        Some(None) => return call.fail("invalid mode"),
+        Some(mode) => mode,
+        None => None,
+    };
+    for_each(call, &arguments.operands, |call, operand| {
+        let shell = &call.shell;
+        let (target, now) = (shell.path(operand), shell.world.now());
+        let mut tree = shell.world.tree();
+        let refused = |error| format!("can't create directory '{operand}': {error}");
+        if arguments.has('p') {
+            for (end, _) in target.match_indices('/').skip(1) {
+                let above = &target[..end];
+                if tree.find(above).is_none() {
+                    tree.make_directory(above, shell.user(), now)
+                        .map_err(refused)?;
+                }
+            }
+            if tree.find(&target).is_some_and(|node| node.is_directory()) {
+                return Ok(());
+            }
+        }
+        tree.make_directory(&target, shell.user(), now)
+            .map_err(refused)?;
+        match mode {
+            Some(mode) => {
+                let change = |node: &mut Node| node.mode = mode;
+                tree.change(&target, shell.user(), change).map_err(refused)
+            }
+            None => Ok(()),
+        }
+    })
+}
+
+pub(super) fn rmdir(call: &mut Call<'_>) -> u8 {
+    let arguments = match operands(call, "") {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    for_each(call, &arguments.operands, |call, operand| {
+        let path = call.shell.path(operand);
+        let mut tree = call.shell.world.tree();
+        let removed = match tree.look(&path) {
+            Ok(node) if !node.is_directory() => Err(FileError::NotADirectory),
+            Ok(_) => tree.remove(&path, call.shell.user()),
+            Err(error) => Err(error),
+        };
+        removed.map_err(|error| format!("'{operand}': {error}"))
+    })
+}
+
+pub(super) fn rm(call: &mut Call<'_>) -> u8 {
+    let arguments = match call.arguments("rRfi") {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    let forced = arguments.has('f');
+    if arguments.operands.is_empty() && !forced {
+        return call.fail("an operand is needed");
+    }
+    let recursive = arguments.has('r') || arguments.has('R');
+    for_each(call, &arguments.operands, |call, operand| {
+        let shell = &call.shell;
+        let target = shell.path(operand);
+        let refused = |error| format!("can't remove '{operand}': {error}");
+        let node = match shell.world.tree().look(&target) {
+            Ok(node) => node,
+            Err(_) if forced => return Ok(()),
+            Err(error) => return Err(refused(error)),
+        };
+        if node.is_directory() && !recursive {
+            return Err(format!("'{operand}' is a directory"));
+        }
+        let mut all = vec![target.clone()];
+        all.extend(below(call, &target));
+        let mut tree = call.shell.world.tree();
+        // What is in a directory goes before it.
+        for path in all.iter().rev() {
+            tree.remove(path, call.shell.user()).map_err(refused)?;
+        }
+        Ok(())
+    })
+}
+
+/// All paths below a directory, each after the one that it is in.
+pub(super) fn below(call: &Call<'_>, directory: &str) -> Vec<String> {
+    let tree = call.shell.world.tree();
+    let mut found = Vec::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(directory) = open.pop() {
+        let names = tree.list(&directory, call.shell.user()).unwrap_or_default();
+        for name in names.iter().rev() {
+            open.push(path::join(&directory, name));
+        }
+        found.push(directory);
+    }
+    found.remove(0);
+    found
+}
+
+pub(super) fn chmod(call: &mut Call<'_>) -> u8 {
+    // A mode such as `-w` looks like an option.
+    let mut args = std::mem::take(&mut call.args);
+    let recursive = args.iter().any(|argument| argument == "-R");
+    args.retain(|argument| !matches!(argument.as_str(), "-R" | "--"));
+    let Some((text, operands)) = args.split_first().filter(|(_, rest)| !rest.is_empty()) else {
+        return call.fail("usage: chmod MODE FILE...");
+    };
+    if changed_mode(text, 0, false).is_none() {
+        return call.fail(&format!("invalid mode '{text}'"));
+    }
+    change(call, operands, recursive, &|node: &mut Node| {
+        let directory = node.is_directory();
+        node.mode = changed_mode(text, node.mode, directory).unwrap_or(node.mode);
+    })
+}
+
+pub(super) fn chown(call: &mut Call<'_>) -> u8 {
+    let Some((owner, operands, recursive)) = owner_and_files(call) else {
+        return call.fail("usage: chown OWNER FILE...");
+    };
+    let (user, group) = match owner.split_once([':', '.']) {
+        Some((user, group)) => (user, group),
+        None => (owner.as_str(), ""),
+    };
+    let found = |text: &str, file| match text {
+        "" => Some(None),
+        text => call.shell.id_of(text, file).map(Some),
+    };
+    match (found(user, "/etc/passwd"), found(group, "/etc/group")) {
+        (None, _) => call.fail(&format!("unknown user {user}")),
+        (_, None) => call.fail(&format!("unknown group {group}")),
+        (Some(uid), Some(gid)) => give(call, &operands, recursive, uid, gid),
+    }
+}
+
+pub(super) fn chgrp(call: &mut Call<'_>) -> u8 {
+    let Some((group, operands, recursive)) = owner_and_files(call) else {
+        return call.fail("usage: chgrp GROUP FILE...");
+    };
+    match call.shell.id_of(&group, "/etc/group") {
+        Some(gid) => give(call, &operands, recursive, None, Some(gid)),
+        None => call.fail(&format!("unknown group {group}")),
+    }
+}
+
+fn owner_and_files(call: &Call<'_>) -> Option<(String, Vec<String>, bool)> {
+    let arguments = super::Arguments::parse(&call.args, "Rhv").ok()?;
+    let (owner, operands) = arguments.operands.split_first()?;
+    (!operands.is_empty()).then(|| (owner.clone(), operands.to_vec(), arguments.has('R')))
+}
+
+/// Only root may give a file to somebody else.
+fn give(
+    call: &mut Call<'_>,
+    operands: &[String],
+    recursive: bool,
+    uid: Option<u32>,
+    gid: Option<u32>,
+) -> u8 {
+    let user = call.shell.user().clone();
+    let own_group = gid.is_none_or(|gid| user.is_in(gid));
+    if user.uid != 0 && (uid.is_some_and(|uid| uid != user.uid) || !own_group) {
+        return for_each(call, operands, |_, operand| {
+            Err(about(operand, FileError::NotPermitted))
+        });
+    }
+    change(call, operands, recursive, &|node: &mut Node| {
+        node.uid = uid.unwrap_or(node.uid);
+        node.gid = gid.unwrap_or(node.gid);
+    })
+}
+
+fn change(
+    call: &mut Call<'_>,
+    operands: &[String],
+    recursive: bool,
+    change: &dyn Fn(&mut Node),
+) -> u8 {
+    for_each(call, operands, |call, operand| {
+        let target = call.shell.path(operand);
+        let mut all = vec![target.clone()];
+        if recursive {
+            all.extend(below(call, &target));
+        }
+        let mut tree = call.shell.world.tree();
+        for path in &all {
+            let changed = tree.change(path, call.shell.user(), change);
+            changed.map_err(|error| about(operand, error))?;
+        }
+        Ok(())
+    })
+}
+
+fn octal(text: &str) -> Option<u16> {
+    u16::from_str_radix(text, 8)
+        .ok()
+        .filter(|mode| *mode <= 0o7777)
+}
+
+/// A mode after a change such as `755`, `u+x,go-w` or `a=rX`.
+fn changed_mode(text: &str, mode: u16, directory: bool) -> Option<u16> {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return octal(text);
+    }
+    let mut mode = mode;
+    for clause in text.split(',') {
+        let at = clause.find(['+', '-', '='])?;
+        let (who, rest) = clause.split_at(at);
+        let mut mask = 0;
+        for letter in who.chars() {
+            mask |= match letter {
+                'u' => 0o700,
+                'g' => 0o070,
+                'o' => 0o007,
+                'a' => 0o777,
+                _ => return None,
+            };
+        }
+        let mask = if who.is_empty() { 0o777 } else { mask };
+        let mut bits = 0;
+        for letter in rest[1..].chars() {
+            bits |= match letter {
+                'r' => 0o444,
+                'w' => 0o222,
+                'x' => 0o111,
+                'X' if directory || mode & 0o111 != 0 => 0o111,
+                'X' | 's' | 't' => 0,
+                _ => return None,
+            };
+        }
+        mode = match &rest[..1] {
+            "+" => mode | (bits & mask),
+            "-" => mode & !(bits & mask),
+            _ => (mode & !mask) | (bits & mask),
+        };
+    }
+    Some(mode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_stated_by_number_or_by_change() {
+        for (text, before, after) in [
+            ("755", 0o644, Some(0o755)),
+            ("+x", 0o644, Some(0o755)),
+            ("u+x,go-r", 0o644, Some(0o700)),
+            ("a=rw", 0o755, Some(0o666)),
+            ("9", 0, None),
+            ("77777", 0, None),
+            ("z+x", 0, None),
+            ("", 0, None),
+        ] {
+            assert_eq!(changed_mode(text, before, false), after, "{text}");
+        }
+    }
+}

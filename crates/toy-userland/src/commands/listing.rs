@@ -1,0 +1,272 @@
+//! Commands that list files.
+
+use super::Call;
+use super::date::formatted;
+use super::files::below;
+use crate::interpret::matches;
+use crate::world::{Kind, Node, path};
+
+pub(super) fn ls(call: &mut Call<'_>) -> u8 {
+    let arguments = match call.arguments("1aAlhdRnFprtS") {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    let operands = match arguments.operands.as_slice() {
+        [] => vec![".".to_owned()],
+        operands => operands.to_vec(),
+    };
+    let mut code = 0;
+    let (mut files, mut directories) = (Vec::new(), Vec::new());
+    for operand in operands {
+        let found = call.shell.world.tree().look(&call.shell.path(&operand));
+        match found {
+            Ok(node) if node.is_directory() && !arguments.has('d') => directories.push(operand),
+            Ok(node) => files.push((operand, node)),
+            Err(error) => code = call.fail(&format!("{operand}: {error}")),
+        }
+    }
+    let long = arguments.has('l') || arguments.has('n');
+    let several = !files.is_empty() || directories.len() > 1 || arguments.has('R');
+    let mut blank = !files.is_empty();
+    entries(call, files, long);
+    if arguments.has('R') {
+        let all = directories.iter().flat_map(|directory| {
+            let root = call.shell.path(directory);
+            let within = below(call, &root)
+                .into_iter()
+                .map(move |path| (root.clone(), path));
+            let shown = within.map(|(root, path)| {
+                format!(
+                    "{}{}",
+                    directory.trim_end_matches('/'),
+                    &path[root.trim_end_matches('/').len()..]
+                )
+            });
+            std::iter::once(directory.clone())
+                .chain(shown)
+                .collect::<Vec<_>>()
+        });
+        directories = all.collect();
+        let tree = call.shell.world.tree();
+        let is_directory = |shown: &String| {
+            tree.find(&call.shell.path(shown))
+                .is_some_and(|node| node.is_directory())
+        };
+        directories.retain(is_directory);
+    }
+    for directory in directories {
+        let target = call.shell.path(&directory);
+        let names = call.shell.world.tree().list(&target, call.shell.user());
+        let names = match names {
+            Ok(names) => names,
+            Err(error) => {
+                code = call.fail(&format!("can't open '{directory}': {error}"));
+                continue;
+            }
+        };
+        if several {
+            let before = if blank { "\n" } else { "" };
+            call.say(&format!("{before}{directory}:\n"));
+        }
+        blank = true;
+        let dots = if arguments.has('a') {
+            &[".", ".."][..]
+        } else {
+            &[]
+        };
+        let hidden = arguments.has('a') || arguments.has('A');
+        let names = dots.iter().map(ToString::to_string).chain(names);
+        let listed: Vec<(String, Node)> = {
+            let tree = call.shell.world.tree();
+            let node = |name: &String| tree.find(&path::absolute(&target, name));
+            let shown = names.filter(|name| hidden || !name.starts_with('.'));
+            shown
+                .filter_map(|name| node(&name).map(|node| (name, node)))
+                .collect()
+        };
+        if long {
+            call.say("total 0\n");
+        }
+        entries(call, listed, long);
+    }
+    code
+}
+
+fn entries(call: &mut Call<'_>, entries: Vec<(String, Node)>, long: bool) {
+    for (name, node) in entries {
+        if long {
+            let owner = owner(call, &node);
+            let (mode, size) = (mode(&node), node.size());
+            let time = formatted(node.modified, "%b %e %H:%M");
+            call.say(&format!("{mode}    1 {owner} {size:>9} {time} "));
+        }
+        call.say_line(&name);
+    }
+}
+
+fn owner(call: &Call<'_>, node: &Node) -> String {
+    let named = |id: u32, file| {
+        call.shell
+            .name_of(id, file)
+            .unwrap_or_else(|| id.to_string())
+    };
+    let user = named(node.uid, "/etc/passwd");
+    let group = named(node.gid, "/etc/group");
+    format!("{user:<8} {group:<8}")
+}
+
+/// The type and the permission bits as `ls -l` shows them.
+fn mode(node: &Node) -> String {
+    let kind = match node.kind {
+        Kind::Directory => 'd',
+        Kind::Device(_) => 'c',
+        Kind::File(_) | Kind::Program => '-',
+    };
+    let letters = ['r', 'w', 'x'].into_iter().cycle().take(9);
+    let bits = (0..9).rev().map(|bit| node.mode >> bit & 1 == 1);
+    let mut text: String = std::iter::once(kind)
+        .chain(
+            letters
+                .zip(bits)
+                .map(|(letter, set)| if set { letter } else { '-' }),
+        )
+        .collect();
+    if node.mode & 0o1000 != 0 {
+        let last = if text.ends_with('x') { 't' } else { 'T' };
+        text.pop();
+        text.push(last);
+    }
+    text
+}
+
+pub(super) fn stat(call: &mut Call<'_>) -> u8 {
+    let arguments = match call.arguments("c:L") {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    let mut code = 0;
+    for operand in &arguments.operands {
+        let found = call.shell.world.tree().look(&call.shell.path(operand));
+        let node = match found {
+            Ok(node) => node,
+            Err(error) => {
+                code = call.fail(&format!("can't stat '{operand}': {error}"));
+                continue;
+            }
+        };
+        let format = arguments.value('c').unwrap_or(
+            "  File: %n\n  Size: %s\t%F\nAccess: (0%a/%A)  Uid: (%u/%U)   Gid: (%g/%G)\nModify: %y",
+        );
+        let text = stat_text(call, format, operand, &node);
+        call.say_line(&text);
+    }
+    code
+}
+
+fn stat_text(call: &Call<'_>, format: &str, name: &str, node: &Node) -> String {
+    let named = |id: u32, file| {
+        call.shell
+            .name_of(id, file)
+            .unwrap_or_else(|| "UNKNOWN".to_owned())
+    };
+    let mut text = String::new();
+    let mut chars = format.chars();
+    while let Some(c) = chars.next() {
+        if c != '%' {
+            text.push(c);
+            continue;
+        }
+        let part = match chars.next() {
+            Some('n') => name.to_owned(),
+            Some('s') => node.size().to_string(),
+            Some('a') => format!("{:o}", node.mode),
+            Some('A') => mode(node),
+            Some('u') => node.uid.to_string(),
+            Some('g') => node.gid.to_string(),
+            Some('U') => named(node.uid, "/etc/passwd"),
+            Some('G') => named(node.gid, "/etc/group"),
+            Some('F') => match &node.kind {
+                Kind::Directory => "directory",
+                Kind::Device(_) => "character special file",
+                Kind::File(content) if content.is_empty() => "regular empty file",
+                Kind::File(_) | Kind::Program => "regular file",
+            }
+            .to_owned(),
+            Some('Y') => formatted(node.modified, "%s"),
+            Some('y') => formatted(node.modified, "%F %T.%N +0000"),
+            Some('%') | None => "%".to_owned(),
+            Some(other) => format!("%{other}"),
+        };
+        text.push_str(&part);
+    }
+    text
+}
+
+/// With `-name`, `-type` and `-maxdepth`.
+pub(super) fn find(call: &mut Call<'_>) -> u8 {
+    let args = std::mem::take(&mut call.args);
+    let split = args
+        .iter()
+        .position(|argument| argument.starts_with('-'))
+        .unwrap_or(args.len());
+    let (roots, tests) = args.split_at(split);
+    let (mut name, mut kind, mut depth) = (None, None, usize::MAX);
+    let mut tests = tests.iter();
+    while let Some(test) = tests.next() {
+        let operand = (test != "-print").then(|| tests.next()).flatten();
+        match (test.as_str(), operand) {
+            ("-print", _) => {}
+            ("-name", Some(pattern)) => name = Some(pattern.clone()),
+            ("-type", Some(letter)) => kind = Some(letter.clone()),
+            ("-maxdepth", Some(number)) => match number.parse() {
+                Ok(number) => depth = number,
+                Err(_) => return call.fail(&format!("invalid number '{number}'")),
+            },
+            _ => return call.fail(&format!("unrecognized: {test}")),
+        }
+    }
+    let roots = if roots.is_empty() {
+        vec![".".to_owned()]
+    } else {
+        roots.to_vec()
+    };
+    let mut code = 0;
+    for shown in roots {
+        let root = call.shell.path(&shown);
+        if call.shell.world.tree().find(&root).is_none() {
+            code = call.fail(&format!("{shown}: No such file or directory"));
+            continue;
+        }
+        let mut all = vec![root.clone()];
+        all.extend(below(call, &root));
+        for path in all {
+            let rest = &path[root.trim_end_matches('/').len()..];
+            let level = rest.matches('/').count();
+            let node = call.shell.world.tree().find(&path);
+            let typed = |node: &Node| match kind.as_deref() {
+                Some("d") => node.is_directory(),
+                Some("f") => matches!(node.kind, Kind::File(_) | Kind::Program),
+                Some("c") => matches!(node.kind, Kind::Device(_)),
+                Some(_) => false,
+                None => true,
+            };
+            let named = name
+                .as_ref()
+                .is_none_or(|name| matches(name, path::base_name(&path)));
+            if level <= depth && named && node.is_some_and(|node| typed(&node)) {
+                let rest = if path == root { "" } else { rest };
+                call.say_line(&format!("{}{rest}", trimmed(&shown, rest)));
+            }
+        }
+    }
+    code
+}
+
+/// A root as it was stated, without a slash that the rest brings.
+fn trimmed<'s>(shown: &'s str, rest: &str) -> &'s str {
+    if rest.is_empty() {
+        shown
+    } else {
+        shown.trim_end_matches('/')
+    }
+}

@@ -1,0 +1,100 @@
+//! Commands that would use the network. There is none: they fail as where
+//! nothing answers.
+
+use super::Call;
+use crate::interpret::Outcome;
+
+/// The first operand, whatever options stand before it.
+fn target(call: &Call<'_>, with_value: &str) -> Option<String> {
+    let mut args = call.args.iter();
+    while let Some(argument) = args.next() {
+        match argument.strip_prefix('-') {
+            None => return Some(argument.clone()),
+            Some(letters) if letters.ends_with(|c| with_value.contains(c)) => drop(args.next()),
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+/// The host of a URL.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority
+        .rsplit_once(':')
+        .map_or(authority, |(host, _)| host)
+}
+
+fn is_address(host: &str) -> bool {
+    host.parse::<std::net::IpAddr>().is_ok() || host == "localhost"
+}
+
+async fn failed(mut call: Call<'_>, message: &str, code: u8) -> Outcome {
+    call.complain(message).await;
+    Ok(code)
+}
+
+pub(super) async fn ping(call: Call<'_>) -> Outcome {
+    match target(&call, "cwWsIit") {
+        None => failed(call, "usage: ping HOST", 1).await,
+        Some(host) if is_address(&host) => failed(call, "sendto: Network is unreachable", 1).await,
+        Some(host) => failed(call, &format!("bad address '{host}'"), 1).await,
+    }
+}
+
+pub(super) async fn wget(call: Call<'_>) -> Outcome {
+    let Some(url) = target(&call, "OTPUY") else {
+        return failed(call, "missing URL", 1).await;
+    };
+    let host = host(&url).to_owned();
+    if is_address(&host) {
+        let message = format!("can't connect to remote host ({host}): Network is unreachable");
+        return failed(call, &message, 1).await;
+    }
+    failed(call, &format!("bad address '{host}'"), 1).await
+}
+
+/// With the codes of curl(1): 6 for a name, 7 for an address.
+pub(super) async fn curl(call: Call<'_>) -> Outcome {
+    let Some(url) = target(&call, "oHXdmuAw") else {
+        return failed(call, "no URL specified", 2).await;
+    };
+    let host = host(&url).to_owned();
+    if is_address(&host) {
+        let message = format!("(7) Failed to connect to {host}: Network is unreachable");
+        return failed(call, &message, 7).await;
+    }
+    failed(call, &format!("(6) Could not resolve host: {host}"), 6).await
+}
+
+pub(super) async fn nc(call: Call<'_>) -> Outcome {
+    match target(&call, "wipe") {
+        None => failed(call, "usage: nc HOST PORT", 1).await,
+        Some(host) if is_address(&host) => {
+            let message = format!("can't connect to remote host ({host}): Network is unreachable");
+            failed(call, &message, 1).await
+        }
+        Some(host) => failed(call, &format!("bad address '{host}'"), 1).await,
+    }
+}
+
+pub(super) async fn nslookup(mut call: Call<'_>) -> Outcome {
+    if call.args.is_empty() {
+        return failed(call, "usage: nslookup HOST [SERVER]", 1).await;
+    }
+    let resolvers = call.shell.text_of("/etc/resolv.conf").unwrap_or_default();
+    let stated = resolvers
+        .lines()
+        .find_map(|line| line.strip_prefix("nameserver "));
+    let server = call
+        .args
+        .get(1)
+        .cloned()
+        .or(stated.map(|server| server.trim().to_owned()));
+    let server = server.unwrap_or_else(|| "127.0.0.1".to_owned());
+    let answer =
+        format!("Server:\t\t{server}\n;; connection timed out; no servers could be reached\n\n");
+    call.write(answer.as_bytes()).await?;
+    Ok(1)
+}

@@ -1,0 +1,187 @@
+//! Commands that run others, or nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Call;
+use crate::interpret::{Outcome, exit_code};
+use crate::world::Signal;
+
+/// The code of `timeout` if the time was up.
+const TIMED_OUT: u8 = 143;
+
+pub(super) fn succeed(_: &mut Call<'_>) -> u8 {
+    0
+}
+
+pub(super) fn fail(_: &mut Call<'_>) -> u8 {
+    1
+}
+
+pub(super) async fn sh(mut call: Call<'_>) -> Outcome {
+    let mut args = std::mem::take(&mut call.args).into_iter().peekable();
+    let mut shell = call.shell.program();
+    let mut command = false;
+    while let Some(option) = args.next_if(|argument| argument.starts_with(['-', '+'])) {
+        let on = option.starts_with('-');
+        match &option[1..] {
+            "" | "-" => break,
+            letters => {
+                for letter in letters.chars() {
+                    let name = match letter {
+                        'c' => {
+                            command = true;
+                            continue;
+                        }
+                        'i' | 'l' | 's' => continue,
+                        'o' => args.next().unwrap_or_default(),
+                        letter => letter.to_string(),
+                    };
+                    if !shell.set_option(&name, on) {
+                        call.complain(&format!("illegal option {option}")).await;
+                        return Ok(2);
+                    }
+                }
+            }
+        }
+    }
+    call.shell.enter().await?;
+    let code = if command {
+        match args.next() {
+            Some(script) => {
+                shell.name = args.next().unwrap_or_else(|| "sh".to_owned());
+                shell.parameters = Arc::new(args.collect());
+                shell.run_script(&script).await
+            }
+            None => {
+                call.complain("-c requires an argument").await;
+                2
+            }
+        }
+    } else if let Some(file) = args.next() {
+        let outcome = call
+            .shell
+            .run_file(&file, file.clone(), args.collect())
+            .await;
+        exit_code(outcome, 0)
+    } else {
+        shell.name = "sh".to_owned();
+        from_input(&mut call, shell).await?
+    };
+    call.shell.leave();
+    Ok(code)
+}
+
+/// Runs what is read, up to the limit of a script.
+async fn from_input(call: &mut Call<'_>, mut shell: crate::interpret::Interpreter) -> Outcome {
+    let input = call.shell.descriptors.stdin.clone();
+    let mut pending = String::new();
+    loop {
+        let line = call.line(&input).await?;
+        let ended = line.is_empty();
+        pending.push_str(&String::from_utf8_lossy(&line));
+        if pending.is_empty() {
+            break;
+        }
+        // A line that is no whole command waits for the next ones.
+        if !ended && !shell.is_complete(&pending) {
+            continue;
+        }
+        let script = std::mem::take(&mut pending);
+        if let Some(code) = shell.run_line(&script).await {
+            return Ok(code);
+        }
+        if ended {
+            break;
+        }
+    }
+    let status = shell.status;
+    Ok(shell.finish(Ok(status)).await)
+}
+
+/// Seconds, minutes, hours or days, with a fraction or not. What is longer than
+/// any duration is the longest one, and so is `infinity`.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    if matches!(text, "infinity" | "inf") {
+        return Some(Duration::MAX);
+    }
+    let (number, unit) = match text.strip_suffix(['s', 'm', 'h', 'd']) {
+        Some(number) => (number, &text[number.len()..]),
+        None => (text, "s"),
+    };
+    if !number.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
+    let seconds = number.parse::<f64>().ok()?
+        * match unit {
+            "m" => 60.0,
+            "h" => 3600.0,
+            "d" => 86400.0,
+            _ => 1.0,
+        };
+    Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
+pub(super) async fn sleep(mut call: Call<'_>) -> Outcome {
+    if call.args.is_empty() {
+        call.complain("usage: sleep N...").await;
+        return Ok(1);
+    }
+    let mut total = Duration::ZERO;
+    for text in call.args.clone() {
+        let Some(one) = duration(&text) else {
+            call.complain(&format!("invalid number '{text}'")).await;
+            return Ok(1);
+        };
+        total = total.saturating_add(one);
+    }
+    tokio::time::sleep(total).await;
+    Ok(0)
+}
+
+pub(super) async fn timeout(mut call: Call<'_>) -> Outcome {
+    let arguments = call.arguments_now("+s:k:t:").await?;
+    let Some((time, words)) = arguments
+        .operands
+        .split_first()
+        .filter(|(_, rest)| !rest.is_empty())
+    else {
+        call.complain("usage: timeout [-s SIG] SECS PROG ARGS")
+            .await;
+        return Ok(1);
+    };
+    let Some(time) = duration(time) else {
+        call.complain(&format!("invalid number '{time}'")).await;
+        return Ok(1);
+    };
+    let signal = match arguments.value('s').map(Signal::parse) {
+        Some(Some(signal)) => signal.exit_code(),
+        Some(None) => {
+            call.complain("bad signal name").await;
+            return Ok(1);
+        }
+        None => TIMED_OUT,
+    };
+    let mut shell = call.shell.program();
+    let running = shell.run_words(words.to_vec());
+    Ok(match tokio::time::timeout(time, running).await {
+        Ok(outcome) => exit_code(outcome, 0),
+        Err(_) => signal,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_a_unit_or_is_in_seconds() {
+        assert_eq!(duration("1.5"), Some(Duration::from_millis(1500)));
+        assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
+        assert_eq!(duration("infinity"), Some(Duration::MAX));
+        assert_eq!(duration("1e300"), Some(Duration::MAX));
+        for text in ["", "x", "-1", "NaN", "s", "é"] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What the machine, the kernel and the mounts look like.
+
+use super::Call;
+use super::date::UPTIME_CLOCK;
+use crate::world::{KERNEL_RELEASE, exchange_dot_and_slash, mount_of};
+
+/// What `uname -m` says.
+const MACHINE: &str = std::env::consts::ARCH;
+
+pub(super) fn arch(call: &mut Call<'_>) -> u8 {
+    call.say_line(MACHINE);
+    0
+}
+
+pub(super) fn uname(call: &mut Call<'_>) -> u8 {
+    let arguments = match call.arguments("asnrvmpo") {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    let hostname = call.shell.world.setup().hostname.clone();
+    let fields = [
+        ('s', "Linux"),
+        ('n', hostname.as_str()),
+        ('r', KERNEL_RELEASE),
+        ('v', "#1 SMP"),
+        ('m', MACHINE),
+        ('o', "GNU/Linux"),
+    ];
+    let none = !fields.iter().any(|(letter, _)| arguments.has(*letter)) && !arguments.has('a');
+    let shown = fields.into_iter().filter(|(letter, _)| {
+        arguments.has('a') || arguments.has(*letter) || (none && *letter == 's')
+    });
+    let line = shown.map(|(_, text)| text).collect::<Vec<_>>().join(" ");
+    call.say_line(&line);
+    0
+}
+
+pub(super) fn nproc(call: &mut Call<'_>) -> u8 {
+    let processors = call.shell.world.setup().processors.max(1);
+    call.say_line(&processors.to_string());
+    0
+}
+
+pub(super) fn tty(call: &mut Call<'_>) -> u8 {
+    call.say_line("not a tty");
+    1
+}
+
+pub(super) fn umask(call: &mut Call<'_>) -> u8 {
+    if call.args.is_empty() {
+        call.say_line("0022");
+    }
+    0
+}
+
+pub(super) fn uptime(call: &mut Call<'_>) -> u8 {
+    let seconds = call.shell.world.age().as_secs();
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let clock = super::date::formatted(call.shell.world.now(), UPTIME_CLOCK);
+    call.say_line(&format!(
+        " {clock} up {hours:>2}:{minutes:02},  load average: 0.00, 0.00, 0.00"
+    ));
+    0
+}
+
+pub(super) fn mount(call: &mut Call<'_>) -> u8 {
+    if !call.args.is_empty() {
+        call.fail("permission denied (are you root?)");
+        return 1;
+    }
+    let mounts = call.shell.world.tree().mounts().to_vec();
+    for mount in mounts {
+        let options = mount.shown_options();
+        let (source, target, kind) = (mount.source, mount.target, mount.kind);
+        call.say_line(&format!("{source} on {target} type {kind} ({options})"));
+    }
+    0
+}
+
+pub(super) fn df(call: &mut Call<'_>) -> u8 {
+    let arguments = match call.arguments("hkmPaT") {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    let (mounts, total, used) = {
+        let tree = call.shell.world.tree();
+        (tree.mounts().to_vec(), tree.capacity().bytes, tree.bytes())
+    };
+    let shown: Vec<_> = if arguments.operands.is_empty() {
+        let stored = mounts
+            .iter()
+            .filter(|mount| !matches!(mount.kind.as_str(), "proc" | "sysfs"));
+        stored.collect()
+    } else {
+        let holding = arguments
+            .operands
+            .iter()
+            .map(|operand| call.shell.path(operand));
+        holding
+            .filter_map(|path| mount_of(&mounts, &path))
+            .collect()
+    };
+    let (unit, title) = if arguments.has('m') {
+        (1 << 20, "1M-blocks")
+    } else {
+        (1 << 10, "1K-blocks")
+    };
+    let lines: Vec<String> = shown
+        .iter()
+        .map(|mount| {
+            let (all, taken) = (total / unit, used.div_ceil(unit));
+            let free = all.saturating_sub(taken);
+            let share = (taken * 100).div_ceil(all.max(1));
+            let (source, target) = (&mount.source, &mount.target);
+            format!("{source:<20} {all:>9} {taken:>9} {free:>9} {share:>3}% {target}")
+        })
+        .collect();
+    call.say_line(&format!(
+        "Filesystem           {title:>9}      Used Available Use% Mounted on"
+    ));
+    for line in lines {
+        call.say_line(&line);
+    }
+    0
+}
+
+pub(super) fn sysctl(call: &mut Call<'_>) -> u8 {
+    let arguments = match call.arguments("nweaq") {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    let mut names = arguments.operands.clone();
+    if arguments.has('a') {
+        let all = super::files::below(call, "/proc/sys");
+        let below = all
+            .iter()
+            .filter_map(|path| path.strip_prefix("/proc/sys/"));
+        names.extend(below.map(|path| path.chars().map(exchange_dot_and_slash).collect()));
+    }
+    let mut code = 0;
+    for name in names {
+        let (name, value) = match name.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (name.as_str(), None),
+        };
+        let relative: String = name.chars().map(exchange_dot_and_slash).collect();
+        let path = format!("/proc/sys/{relative}");
+        match call.shell.text_of(&path) {
+            Err(error) if !arguments.has('e') => {
+                code = call.fail(&format!("error: '{path}': {error}"));
+            }
+            Ok(_) if value.is_some() => {
+                code = call.fail(&format!(
+                    "error setting key '{name}': Read-only file system"
+                ));
+            }
+            Ok(text) if !text.is_empty() => {
+                let text = text.trim_end();
+                let line = if arguments.has('n') {
+                    text.to_owned()
+                } else {
+                    format!("{name} = {text}")
+                };
+                call.say_line(&line);
+            }
+            _ => {}
+        }
+    }
+    code
+}

@@ -1,0 +1,256 @@
+//! Lists, pipelines and compound commands, XCU 2.9.
+
+use futures::future::{BoxFuture, join_all};
+
+use super::{Input, Interpreter, Outcome, Output, Unwind, matches};
+use crate::syntax::{AndOr, Command, Connector, List, Pipeline, Redirect, Shape, Word};
+
+impl Interpreter {
+    /// Runs commands one after the other.
+    pub(crate) fn list<'a>(&'a mut self, list: &'a List) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            if list.0.is_empty() {
+                self.status = 0;
+            }
+            for item in &list.0 {
+                self.status = if item.background {
+                    self.start_job(&item.command).await
+                } else {
+                    self.and_or(&item.command).await?
+                };
+            }
+            Ok(self.status)
+        })
+    }
+
+    /// Runs pipelines as long as the connectors between them want it.
+    pub(super) async fn and_or(&mut self, command: &AndOr) -> Outcome {
+        let within_condition = self.condition;
+        let mut last = command.rest.is_empty();
+        self.condition = within_condition || !last;
+        let first = self.pipeline(&command.first).await;
+        let mut negated = command.first.negated;
+        self.condition = within_condition;
+        let mut status = first?;
+        for (index, (connector, pipeline)) in command.rest.iter().enumerate() {
+            if (*connector == Connector::And) != (status == 0) {
+                continue;
+            }
+            last = index + 1 == command.rest.len();
+            negated = pipeline.negated;
+            self.status = status;
+            self.condition = within_condition || !last;
+            let outcome = self.pipeline(pipeline).await;
+            self.condition = within_condition;
+            status = outcome?;
+        }
+        let failed = status != 0 && last && !negated;
+        if failed && self.options.exit_on_failure && !within_condition {
+            return Err(Unwind::Exit(status));
+        }
+        Ok(status)
+    }
+
+    async fn pipeline(&mut self, pipeline: &Pipeline) -> Outcome {
+        let within_condition = self.condition;
+        self.condition |= pipeline.negated;
+        let outcome = match pipeline.commands.as_slice() {
+            [command] => self.command(command).await,
+            commands => self.stages(commands).await,
+        };
+        self.condition = within_condition;
+        let status = outcome?;
+        Ok(if pipeline.negated {
+            u8::from(status == 0)
+        } else {
+            status
+        })
+    }
+
+    /// Runs the commands of a pipeline at the same time, each in its own shell.
+    async fn stages(&mut self, commands: &[Command]) -> Outcome {
+        self.enter().await?;
+        let mut stages = Vec::new();
+        let mut input = self.descriptors.stdin.clone();
+        for (index, command) in commands.iter().enumerate() {
+            let mut shell = self.subshell();
+            shell.descriptors.stdin = input;
+            input = Input::empty();
+            if index + 1 < commands.len() {
+                let (writer, reader) = tokio::io::duplex(self.limits.pipe_bytes);
+                shell.descriptors.stdout = Output::new(Box::new(writer));
+                input = Input::new(Box::new(reader));
+            }
+            stages.push(async move {
+                let outcome = shell.command(command).await;
+                // The shell goes with its ends of the pipes.
+                shell.finish(outcome).await
+            });
+        }
+        let codes = join_all(stages).await;
+        self.leave();
+        let failed = codes.iter().rev().find(|code| **code != 0);
+        Ok(match failed {
+            Some(code) if self.options.pipe_fail => *code,
+            _ => codes.last().copied().unwrap_or(0),
+        })
+    }
+
+    /// Runs one command.
+    pub(super) fn command<'a>(&'a mut self, command: &'a Command) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            if let Shape::Simple { assignments, words } = &command.shape {
+                return self.simple(assignments, words, &command.redirects).await;
+            }
+            self.enter().await?;
+            let outcome = self.compound(&command.shape, &command.redirects).await;
+            self.leave();
+            outcome
+        })
+    }
+
+    async fn compound(&mut self, shape: &Shape, redirects: &[Redirect]) -> Outcome {
+        if redirects.is_empty() {
+            return self.shape(shape).await;
+        }
+        let before = self.descriptors.clone();
+        let outcome = match self.redirect(redirects).await {
+            Ok(()) => self.shape(shape).await,
+            Err(unwind) => Err(unwind),
+        };
+        self.descriptors = before;
+        match outcome {
+            Err(Unwind::Failed(code)) => Ok(code),
+            outcome => outcome,
+        }
+    }
+
+    async fn shape(&mut self, shape: &Shape) -> Outcome {
+        match shape {
+            // Simple commands do not come here; one without words does nothing.
+            Shape::Simple { .. } => Ok(0),
+            Shape::Group(list) => self.list(list).await,
+            Shape::Subshell(list) => {
+                let mut shell = self.subshell();
+                let outcome = shell.list(list).await;
+                Ok(shell.finish(outcome).await)
+            }
+            Shape::If { arms, otherwise } => {
+                for (condition, body) in arms {
+                    if self.holds(condition).await? {
+                        return self.list(body).await;
+                    }
+                }
+                match otherwise {
+                    Some(body) => self.list(body).await,
+                    None => Ok(0),
+                }
+            }
+            Shape::Loop {
+                until,
+                condition,
+                body,
+            } => {
+                self.loops += 1;
+                let outcome = self.repeat(*until, condition, body).await;
+                self.loops -= 1;
+                outcome
+            }
+            Shape::For { name, words, body } => {
+                let words = match words {
+                    Some(words) => self.words(words).await?,
+                    None => self.parameters.to_vec(),
+                };
+                self.loops += 1;
+                let outcome = self.for_each(name, &words, body).await;
+                self.loops -= 1;
+                outcome
+            }
+            Shape::Case { subject, arms } => self.case(subject, arms).await,
+            Shape::Function { name, body } => {
+                let functions = std::sync::Arc::make_mut(&mut self.functions);
+                let room = functions.len() < self.limits.functions;
+                if !room && !functions.contains_key(name) {
+                    return Err(self.fatal("out of memory").await);
+                }
+                functions.insert(name.clone(), std::sync::Arc::clone(body));
+                Ok(0)
+            }
+        }
+    }
+
+    /// Whether a condition's exit code is 0.
+    async fn holds(&mut self, condition: &List) -> Result<bool, Unwind> {
+        let within_condition = self.condition;
+        self.condition = true;
+        let outcome = self.list(condition).await;
+        self.condition = within_condition;
+        Ok(outcome? == 0)
+    }
+
+    async fn repeat(&mut self, until: bool, condition: &List, body: &List) -> Outcome {
+        let mut status = 0;
+        loop {
+            self.step().await?;
+            let held = match after_round(self.holds(condition).await)? {
+                Round::Done(held) => held,
+                Round::Next => continue,
+                Round::Over => return Ok(0),
+            };
+            if held == until {
+                return Ok(status);
+            }
+            match after_round(self.list(body).await)? {
+                Round::Done(code) => status = code,
+                Round::Next => status = 0,
+                Round::Over => return Ok(0),
+            }
+        }
+    }
+
+    async fn for_each(&mut self, name: &str, words: &[String], body: &List) -> Outcome {
+        let mut status = 0;
+        for word in words {
+            self.step().await?;
+            self.assign(name, word).await?;
+            match after_round(self.list(body).await)? {
+                Round::Done(code) => status = code,
+                Round::Next => status = 0,
+                Round::Over => return Ok(0),
+            }
+        }
+        Ok(status)
+    }
+
+    async fn case(&mut self, subject: &Word, arms: &[(Vec<Word>, List)]) -> Outcome {
+        let subject = self.text(subject).await?;
+        for (patterns, body) in arms {
+            for pattern in patterns {
+                let pattern = self.pattern(pattern).await?;
+                if matches(&pattern, &subject) {
+                    return self.list(body).await;
+                }
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// How a loop goes on after a round.
+enum Round<T> {
+    Done(T),
+    Next,
+    Over,
+}
+
+/// Takes `break` and `continue` of this loop; those of outer ones go on.
+fn after_round<T>(outcome: Result<T, Unwind>) -> Result<Round<T>, Unwind> {
+    match outcome {
+        Ok(value) => Ok(Round::Done(value)),
+        Err(Unwind::Break(1)) => Ok(Round::Over),
+        Err(Unwind::Continue(1)) => Ok(Round::Next),
+        Err(Unwind::Break(levels)) => Err(Unwind::Break(levels - 1)),
+        Err(Unwind::Continue(levels)) => Err(Unwind::Continue(levels - 1)),
+        Err(unwind) => Err(unwind),
+    }
+}

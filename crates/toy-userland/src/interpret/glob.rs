@@ -1,0 +1,55 @@
+//! Patterns in words that become the paths of files.
+
+use super::Interpreter;
+use super::fields::Field;
+use super::pattern::{is_pattern, matches, unescaped};
+use crate::world::path::join;
+
+impl Interpreter {
+    /// The paths that a word matches, or the word itself if there are none.
+    pub(super) fn glob(&self, field: Field) -> Vec<String> {
+        if self.options.no_glob || !is_pattern(&field.pattern) {
+            return vec![field.text];
+        }
+        let paths = self.matching(&field.pattern);
+        if paths.is_empty() {
+            vec![field.text]
+        } else {
+            paths
+        }
+    }
+
+    fn matching(&self, pattern: &str) -> Vec<String> {
+        let tree = self.world.tree();
+        let user = &self.world.setup().user;
+        let root = if pattern.starts_with('/') { "/" } else { "" };
+        let mut paths = vec![root.to_owned()];
+        for segment in pattern.split('/').filter(|segment| !segment.is_empty()) {
+            let mut next = Vec::new();
+            for path in paths {
+                let shown = |name: &str| match path.as_str() {
+                    "" => name.to_owned(),
+                    directory => join(directory, name),
+                };
+                if !is_pattern(segment) {
+                    next.push(shown(&unescaped(segment)));
+                    continue;
+                }
+                let names = tree.list(&self.path(&path), user).unwrap_or_default();
+                // A leading dot has to be stated.
+                let hidden = segment.starts_with('.') || segment.starts_with("\\.");
+                let names = names.iter().filter(|name| hidden || !name.starts_with('.'));
+                next.extend(
+                    names
+                        .filter(|name| matches(segment, name))
+                        .map(|name| shown(name)),
+                );
+            }
+            next.truncate(self.limits.words);
+            paths = next;
+        }
+        paths.retain(|path| tree.find(&self.path(path)).is_some());
+        paths.sort();
+        paths
+    }
+}

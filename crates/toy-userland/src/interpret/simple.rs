@@ -1,0 +1,184 @@
+//! Simple commands, XCU 2.9.1: words, assignments and redirections around them.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use super::{Interpreter, Outcome, Unwind};
+use crate::commands::{self, Call};
+use crate::syntax::{Command, Redirect, Word};
+use crate::world::{Kind, PROGRAM_DIRECTORIES, path};
+
+/// What a command's name stands for.
+enum Found {
+    BuiltIn(&'static commands::Entry),
+    /// A script at this path.
+    Script(String),
+    Denied,
+    Nothing,
+}
+
+impl Interpreter {
+    pub(super) async fn simple(
+        &mut self,
+        assignments: &[(String, Word)],
+        words: &[Word],
+        redirects: &[Redirect],
+    ) -> Outcome {
+        self.step().await?;
+        self.substituted = None;
+        let words = self.words(words).await?;
+        if self.options.trace && !words.is_empty() {
+            let line = format!("+ {}\n", words.join(" "));
+            // Nobody can be told that it was not written.
+            let _ = self.descriptors.stderr.write(line.as_bytes()).await;
+        }
+        let before = self.descriptors.clone();
+        let outcome = self.redirected(assignments, &words, redirects).await;
+        // `exec` without a command is there to keep them.
+        if words != ["exec"] || outcome.is_err() {
+            self.descriptors = before;
+        }
+        match outcome {
+            Err(Unwind::Failed(code)) => Ok(code),
+            outcome => outcome,
+        }
+    }
+
+    async fn redirected(
+        &mut self,
+        assignments: &[(String, Word)],
+        words: &[String],
+        redirects: &[Redirect],
+    ) -> Outcome {
+        self.redirect(redirects).await?;
+        let kept = words.is_empty();
+        let mut saved = Vec::new();
+        for (name, word) in assignments {
+            let value = self.text(word).await?;
+            if !kept {
+                saved.push((name, self.variables.snapshot(name)));
+            }
+            self.assign(name, &value).await?;
+            if !kept {
+                // It has just been set.
+                let _ = Arc::make_mut(&mut self.variables).export(name);
+            }
+        }
+        if kept {
+            return Ok(self.substituted.unwrap_or(0));
+        }
+        let outcome = match self.functions.get(&words[0]).cloned() {
+            Some(body) => self.call(&body, &words[1..]).await,
+            None => self.run_words(words.to_vec()).await,
+        };
+        for (name, before) in saved.into_iter().rev() {
+            Arc::make_mut(&mut self.variables).restore(name, before);
+        }
+        outcome
+    }
+
+    async fn call(&mut self, body: &Command, arguments: &[String]) -> Outcome {
+        self.enter().await?;
+        let parameters = std::mem::replace(&mut self.parameters, Arc::new(arguments.to_vec()));
+        let loops = std::mem::take(&mut self.loops);
+        let locals = self.locals.len();
+        let outcome = self.command(body).await;
+        for (name, before) in self.locals.split_off(locals).into_iter().rev() {
+            Arc::make_mut(&mut self.variables).restore(&name, before);
+        }
+        self.parameters = parameters;
+        self.loops = loops;
+        self.leave();
+        match outcome {
+            Err(Unwind::Return(code)) => Ok(code),
+            outcome => outcome,
+        }
+    }
+
+    /// Runs a command of at least one word, but no function.
+    pub(crate) fn run_words(&mut self, mut words: Vec<String>) -> BoxFuture<'_, Outcome> {
+        Box::pin(async move {
+            if words.is_empty() {
+                return Ok(0);
+            }
+            let name = words.remove(0);
+            match self.find(&name) {
+                Found::BuiltIn(entry) => {
+                    let call = Call::new(self, entry.name, words);
+                    commands::run(entry, call).await
+                }
+                Found::Script(path) => {
+                    self.enter().await?;
+                    let code = self.run_file(&path, name, words).await;
+                    self.leave();
+                    code
+                }
+                Found::Denied => {
+                    self.complain(&format!("{name}: Permission denied")).await;
+                    Err(Unwind::Failed(126))
+                }
+                Found::Nothing => {
+                    let code = self.world.setup().unknown_command;
+                    if code != 0 {
+                        self.complain(&format!("{name}: not found")).await;
+                    }
+                    Ok(code)
+                }
+            }
+        })
+    }
+
+    /// Runs a file's script in a shell of its own.
+    pub(crate) async fn run_file(
+        &mut self,
+        file: &str,
+        name: String,
+        parameters: Vec<String>,
+    ) -> Outcome {
+        let script = match self.text_of(file) {
+            Ok(script) => script,
+            Err(error) => {
+                self.complain(&format!("can't open '{file}': {error}"))
+                    .await;
+                return Ok(2);
+            }
+        };
+        let mut shell = self.program();
+        shell.name = name;
+        shell.parameters = Arc::new(parameters);
+        Ok(shell.run_script(&script).await)
+    }
+
+    fn find(&self, name: &str) -> Found {
+        if !name.contains('/') {
+            if let Some(entry) = commands::find(name) {
+                return Found::BuiltIn(entry);
+            }
+            let search = PROGRAM_DIRECTORIES
+                .iter()
+                .map(|directory| path::join(directory, name));
+            for candidate in search {
+                if let found @ (Found::Script(_) | Found::Denied) = self.at(&candidate) {
+                    return found;
+                }
+            }
+            return Found::Nothing;
+        }
+        self.at(&self.path(name))
+    }
+
+    fn at(&self, path: &str) -> Found {
+        let Ok(node) = self.world.tree().look(path) else {
+            return Found::Nothing;
+        };
+        match node.kind {
+            Kind::Program => match commands::find(path::base_name(path)) {
+                Some(entry) => Found::BuiltIn(entry),
+                None => Found::Nothing,
+            },
+            Kind::File(_) if node.allows(self.user(), 1) => Found::Script(path.to_owned()),
+            _ => Found::Denied,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What an untrusted script cannot do.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Runs a script for at most an hour of paused time.
+async fn bounded(script: &str) -> Option<Answer> {
+    tokio::time::timeout(Duration::from_secs(3600), sh(script))
+        .await
+        .ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn recursion_ends_with_a_message() {
+    for script in [
+        "f() { f; }; f",
+        "f() { echo $(f); }; f",
+        "f() { (f); }; f",
+        "f() { f | f; }; f",
+        "f() { eval f; }; f",
+        "echo 'sh /tmp/x' > /tmp/x; sh /tmp/x",
+        "x='eval \"$x\"'; eval \"$x\"",
+    ] {
+        let found = bounded(script).await.expect(script);
+        assert!(
+            found.stderr.contains("nested more than 48 deep"),
+            "{script} {found:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fork_bomb_runs_out_of_processes() {
+    let found = bounded("f() { f & f; }; f; wait").await.expect("it ends");
+    assert!(found.stderr.contains("nested more than") || found.stderr.contains("can't fork"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_grows_without_end_is_stopped() {
+    for (script, message) in [
+        ("x=a; while true; do x=$x$x; done", "sh: "),
+        ("x=$(yes)", ""),
+        (
+            "i=0; while true; do i=$((i+1)); export v$i=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa || exit; done",
+            "out of memory",
+        ),
+        (
+            "while true; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa >> /tmp/x || exit; done",
+            "No space left",
+        ),
+        ("printf '%999999999999s' a | wc -c", ""),
+        (
+            "i=0; while mkdir /tmp/$i; do i=$((i+1)); done",
+            "No space left",
+        ),
+    ] {
+        let found = bounded(script).await.expect(script);
+        assert!(found.stderr.contains(message), "{script}");
+        assert!(found.stdout.len() < 100, "{script}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_never_waits_is_slowed_down() {
+    let world = world();
+    let script = "i=0; while true; do i=$((i+1)); echo $i > /tmp/i; done";
+    let argv = ["sh", "-c", script];
+    let running = run_with(&world, &argv, "");
+    assert!(
+        tokio::time::timeout(Duration::from_secs(20), running)
+            .await
+            .is_err()
+    );
+    let found = run_with(&world, &["cat", "/tmp/i"], "").await;
+    let rounds: u64 = found.stdout.trim().parse().unwrap();
+    assert!(rounds < 100_000, "{rounds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_nobody_reads_ends() {
+    let (stdout, reader) = tokio::io::duplex(64);
+    drop(reader);
+    let io = Io {
+        stdin: Box::new(tokio::io::empty()),
+        stdout: Box::new(stdout),
+        stderr: Box::new(tokio::io::sink()),
+    };
+    let argv = ["sh", "-c", "while true; do echo a; done"].map(str::to_owned);
+    let shell = Shell::new(world(), Limits::default());
+    assert_eq!(shell.run(&argv, io).await, 141);
+}
+
+/// Words and pieces of words; what has a blank or a line end in it comes extra.
+const WORDS: &str = r#"if then fi while do done for in case esac x x=1 $x "$x" ${x:-a} ${x% }
+    $( ) ( { ; && || | & ! > < >> /tmp/f 2>&1 <<E * [ ] test echo cat grep printf %d -n head tail
+    wc seq 3 tr a-z cut -f1 sort read set -- shift eval trap EXIT wait kill $! $$ sleep 1 timeout
+    env sh -c exec exit return break continue f() f local export unset cd .. ls -l -R / rm -rf cp
+    mv mkdir -p dd if=/dev/zero of=/tmp/d bs=1k count=3 date +%s find -name stat chmod +x id ps
+    pgrep sysctl df ' " ` \ $(( 1+ )) ~ # é %s\n tee uniq yes"#;
+
+fn words() -> impl Strategy<Value = &'static str> {
+    let words = WORDS.split_whitespace().chain(["\n", "E\n", "a b", ""]);
+    prop::sample::select(words.collect::<Vec<_>>())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_script_ends_or_can_be_dropped(words in prop::collection::vec(words(), 0..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let script = words.join(" ");
+        runtime.block_on(async {
+            let _ = tokio::time::timeout(Duration::from_secs(5), sh(&script)).await;
+        });
+    }
+
+    #[test]
+    fn any_arguments_are_answered(words in prop::collection::vec(words(), 1..6)) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let world = world();
+            let running = run_with(&world, &words, "a b\nc\n");
+            let _ = tokio::time::timeout(Duration::from_secs(5), running).await;
+        });
+    }
+}
+
+/// Every command with every letter as an option, on a directory and on a file.
+async fn every_command(begun: std::sync::mpsc::Sender<String>) {
+    let letters = ('a'..='z').chain(['A', 'E', 'F', 'R', 'S']);
+    for letter in letters {
+        let world = world();
+        for name in crate::commands::names() {
+            let command = format!("{name} -{letter} /etc /etc/passwd");
+            begun.send(command.clone()).unwrap();
+            let argv = ["sh", "-c", command.as_str()];
+            let ran = run_with(&world, &argv, "y\n");
+            // What waits for ever may do so.
+            let _ = tokio::time::timeout(Duration::from_secs(10), ran).await;
+        }
+    }
+}
+
+#[test]
+fn no_command_blocks_the_thread_it_runs_on() {
+    let (sender, begun) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(every_command(sender));
+    });
+    let mut last = String::new();
+    loop {
+        match begun.recv_timeout(Duration::from_secs(60)) {
+            Ok(command) => last = command,
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("{last} blocks"),
+        }
+    }
+    assert_eq!(last, "yes -S /etc /etc/passwd");
+}

@@ -1,0 +1,285 @@
+//! Containers come and go.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use containerd_sandbox::{Code, Container, Error, Result, quoted};
+use k8s_cri::v1::{
+    CheckpointContainerRequest, CheckpointContainerResponse, ContainerConfig,
+    ContainerStatusRequest, ContainerStatusResponse, CreateContainerRequest,
+    CreateContainerResponse, ListContainersRequest, ListContainersResponse, RemoveContainerRequest,
+    RemoveContainerResponse, ReopenContainerLogRequest, ReopenContainerLogResponse,
+    StartContainerRequest, StartContainerResponse, StopContainerRequest, StopContainerResponse,
+    UpdateContainerResourcesRequest, UpdateContainerResourcesResponse,
+};
+use serde::Serialize;
+
+use super::{Cri, check, id, names, status};
+use crate::live::{Found, ResourceSlotContainer};
+use crate::simulate::logs;
+use pod_resources::ResourceInfo;
+use slot::Timestamp;
+use slot::{CriContainer, ProcessEvent, ProcessState};
+
+/// The signals that end a container, by their Linux numbers.
+const SIGKILL: u32 = 9;
+const SIGTERM: u32 = 15;
+
+/// The key of a verbose status, whose value crictl shows as JSON.
+const INFO: &str = "info";
+
+/// What a verbose status shows as JSON.
+#[derive(Serialize)]
+struct VerboseInfo<'a> {
+    sandbox_id: &'a str,
+    pid: u32,
+    state: ProcessState,
+    resource_info: ResourceInfo,
+    config: &'a ContainerConfig,
+}
+
+impl Cri {
+    /// Adds a container to a pod that is ready. If the future is dropped before it is
+    /// done, or fails, nothing is left behind.
+    ///
+    /// # Errors
+    /// `NotFound` without the pod or the image; `AlreadyExists` if another container
+    /// of the pod has its metadata; `FailedPrecondition` if the pod is not ready;
+    /// `InvalidArgument`.
+    pub(super) async fn create_container(
+        &self,
+        request: CreateContainerRequest,
+    ) -> Result<CreateContainerResponse> {
+        let (config, metadata, image) = check::container(request.config)?;
+        let (_, sandbox) = self.pod(&request.pod_sandbox_id)?;
+        let image = self.images.find(&image.image)?.ok_or_else(|| {
+            let image = quoted(&image.image);
+            Error::not_found(format!("config.image.image {image}: not pulled"))
+        })?;
+        let id = id::random()?;
+        let pod = sandbox.read_pod(|_, _, pod| pod.config.metadata.clone())?;
+        let name = names::of_container(&metadata, &pod.unwrap_or_default());
+        let reservation = self.names.reserve(name, &id)?;
+        let container = CriContainer {
+            config: config.into(),
+            updated: None,
+            image_ref: image.reference().to_owned(),
+            image_id: image.id,
+            created_at: Timestamp::now(),
+            started_at: None,
+        };
+        sandbox.append_cri(&id, container).await?;
+        reservation.keep();
+        Ok(CreateContainerResponse { container_id: id })
+    }
+
+    /// Starts a container and makes its log.
+    ///
+    /// # Errors
+    /// `NotFound`; `FailedPrecondition` if it was started before; why its log cannot
+    /// be made, and then it is not started.
+    pub(super) async fn start_container(
+        &self,
+        request: StartContainerRequest,
+    ) -> Result<StartContainerResponse> {
+        let container = self.container(&request.container_id)?;
+        let can_start =
+            container.read_cri(|c| c.container.init.state.on(ProcessEvent::Start).is_some())?;
+        if can_start {
+            make_log(&container).await?;
+        }
+        container.start(None).await?;
+        Ok(StartContainerResponse {})
+    }
+
+    /// Has a container end: by SIGTERM, and by SIGKILL if it has not ended when the
+    /// time is over; with no time at all by SIGKILL at once. That it does not run, or
+    /// is not there, is no error.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a negative time.
+    pub(super) async fn stop_container(
+        &self,
+        request: StopContainerRequest,
+    ) -> Result<StopContainerResponse> {
+        let seconds = u64::try_from(request.timeout).map_err(|_| {
+            Error::invalid_argument(format!(
+                "timeout {}: a number of seconds, 0 or more, is needed",
+                request.timeout
+            ))
+        })?;
+        match self.find_container(&request.container_id)? {
+            Some(container) => self.unless_gone(stop(&container, seconds).await).await?,
+            None => self.sandboxer.settled().await?,
+        }
+        Ok(StopContainerResponse {})
+    }
+
+    /// Forgets a container, having killed it if it runs. That it is not there is no
+    /// error.
+    pub(super) async fn remove_container(
+        &self,
+        request: RemoveContainerRequest,
+    ) -> Result<RemoveContainerResponse> {
+        match self.find_container(&request.container_id)? {
+            Some(container) => self.unless_gone(remove(&container).await).await?,
+            None => self.sandboxer.settled().await?,
+        }
+        Ok(RemoveContainerResponse {})
+    }
+
+    /// What a container says of itself.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub(super) async fn container_status(
+        &self,
+        request: ContainerStatusRequest,
+    ) -> Result<ContainerStatusResponse> {
+        let container = self.container(&request.container_id)?;
+        let (status, info) = container.read_cri(|found| {
+            let info = request.verbose.then(|| verbose(found));
+            (status::container_status(found), info)
+        })?;
+        let info = info.transpose()?.map(|json| (INFO.to_owned(), json));
+        Ok(ContainerStatusResponse {
+            status: Some(status),
+            info: info.into_iter().collect::<HashMap<_, _>>(),
+        })
+    }
+
+    /// The containers that a filter lets through, oldest first.
+    pub(super) async fn list_containers(
+        &self,
+        request: ListContainersRequest,
+    ) -> Result<ListContainersResponse> {
+        let filter = self.container_filter(request.filter)?;
+        let found = self.sandboxer.pods(|key, slot, pod| {
+            if !filter.admits_pod(key, slot, pod) {
+                return None;
+            }
+            let containers = status::containers(key, slot, pod);
+            let wanted = containers.filter(|found| filter.admits(*found));
+            Some(wanted.map(status::container_item).collect::<Vec<_>>())
+        });
+        let mut containers: Vec<_> = found.into_iter().flatten().collect();
+        containers.sort_unstable_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        Ok(ListContainersResponse { containers })
+    }
+
+    /// Changes what a container asks for. Zero and nothing mean "as it was".
+    ///
+    /// # Errors
+    /// `NotFound`; `FailedPrecondition` if it has ended; `InvalidArgument`.
+    pub(super) async fn update_container_resources(
+        &self,
+        request: UpdateContainerResourcesRequest,
+    ) -> Result<UpdateContainerResourcesResponse> {
+        let container = self.container(&request.container_id)?;
+        if let Some(resources) = &request.linux {
+            container.update_cri(resources).await?;
+        }
+        Ok(UpdateContainerResourcesResponse {})
+    }
+
+    /// Makes the log of a running container anew where it was rotated away.
+    ///
+    /// # Errors
+    /// `NotFound`; `FailedPrecondition` if it does not run; why the log cannot be made.
+    pub(super) async fn reopen_container_log(
+        &self,
+        request: ReopenContainerLogRequest,
+    ) -> Result<ReopenContainerLogResponse> {
+        let container = self.container(&request.container_id)?;
+        check_running(&container, "reopen the log of")?;
+        make_log(&container).await?;
+        Ok(ReopenContainerLogResponse {})
+    }
+
+    /// # Errors
+    /// Always `Unimplemented`: there is nothing that could be kept and restored.
+    pub(super) async fn checkpoint_container(
+        &self,
+        _: CheckpointContainerRequest,
+    ) -> Result<CheckpointContainerResponse> {
+        Err(Error::unimplemented(
+            "CheckpointContainer: a container that is no process has no memory to keep",
+        ))
+    }
+}
+
+/// # Errors
+/// `FailedPrecondition` if the container does not run.
+pub(super) fn check_running(container: &ResourceSlotContainer, verb: &str) -> Result<()> {
+    let (id, state) = container.read_cri(|c| (c.container.id.clone(), c.container.init.state))?;
+    match state {
+        ProcessState::Running | ProcessState::Paused => Ok(()),
+        other => Err(Error::failed_precondition(format!(
+            "cannot {verb} container {id}: it is {}",
+            other.name()
+        ))),
+    }
+}
+
+async fn make_log(container: &ResourceSlotContainer) -> Result<()> {
+    let (directory, path) = container.read_cri(|found| {
+        let directory = &found.pod.config.log_directory;
+        (directory.clone(), found.cri.config.log_path.clone())
+    })?;
+    if directory.is_empty() || path.is_empty() {
+        return Ok(());
+    }
+    // The disk may take its time.
+    tokio::task::spawn_blocking(move || logs::open(&directory, &path).map(drop))
+        .await
+        .map_err(|e| Error::internal(format!("make a log: {e}")))?
+}
+
+async fn stop(container: &ResourceSlotContainer, seconds: u64) -> Result<()> {
+    let state = container.read_cri(|found| found.container.init.state)?;
+    if state == ProcessState::Created {
+        return Ok(());
+    }
+    if seconds > 0 {
+        signal(container, SIGTERM).await?;
+        let grace = Duration::from_secs(seconds);
+        if let Ok(ended) = tokio::time::timeout(grace, container.wait(None)).await {
+            return ended.map(drop);
+        }
+    }
+    signal(container, SIGKILL).await?;
+    container.wait(None).await.map(drop)
+}
+
+async fn remove(container: &ResourceSlotContainer) -> Result<()> {
+    let state = container.read_cri(|found| found.container.init.state)?;
+    if matches!(state, ProcessState::Running | ProcessState::Paused) {
+        signal(container, SIGKILL).await?;
+    }
+    container.delete(None).await.map(drop)
+}
+
+/// Sends a signal to all processes; that they have ended is no error.
+async fn signal(container: &ResourceSlotContainer, signal: u32) -> Result<()> {
+    match container.kill(None, signal, true).await {
+        Err(e) if e.code() == Code::NotFound => Ok(()),
+        sent => sent,
+    }
+}
+
+fn verbose(found: Found<'_>) -> Result<String> {
+    let Found {
+        sandbox,
+        container,
+        cri,
+        ..
+    } = found;
+    let info = VerboseInfo {
+        sandbox_id: sandbox.id(),
+        pid: container.init.spec.pid,
+        state: container.init.state,
+        resource_info: container.info,
+        config: &cri.config,
+    };
+    serde_json::to_string(&info).map_err(|e| Error::internal(format!("encode container info: {e}")))
+}

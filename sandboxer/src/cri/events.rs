@@ -1,0 +1,87 @@
+//! The stream of what becomes of pods and containers, by which kubelet hears of it at
+//! once.
+
+use std::sync::Arc;
+
+use containerd_sandbox::Key;
+use futures::{Stream, stream};
+use k8s_cri::v1::{ContainerEventResponse, ContainerEventType};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+use tonic::Status;
+
+use super::{Cri, status};
+use crate::live::{Seen, Step};
+use slot::Slot;
+use slot::Timestamp;
+
+/// How many events wait for the slowest reader; whoever is further behind is cut off.
+const CAPACITY: usize = 1024;
+
+/// Tells readers what is seen. Without one it costs next to nothing.
+pub(super) struct Events(broadcast::Sender<Arc<ContainerEventResponse>>);
+
+impl Default for Events {
+    fn default() -> Self {
+        Self(broadcast::Sender::new(CAPACITY))
+    }
+}
+
+impl Events {
+    /// Tells those who listen.
+    pub(super) fn seen(&self, sandbox: &Key, slot: &Slot, seen: &Seen) {
+        if self.0.receiver_count() > 0 {
+            // Whoever listened may be gone.
+            let _ = self.0.send(Arc::new(event(sandbox, slot, seen)));
+        }
+    }
+}
+
+impl Cri {
+    /// Every event from now on. A reader that is too slow gets an error and the end,
+    /// and has to list everything anew.
+    pub(super) fn container_events(
+        &self,
+    ) -> impl Stream<Item = Result<ContainerEventResponse, Status>> + Send + use<> {
+        let reading = (self.events.0.subscribe(), Arc::clone(&self.sandboxer));
+        stream::unfold(Some(reading), |reading| async {
+            let (mut events, sandboxer) = reading?;
+            match events.recv().await {
+                Ok(event) => {
+                    // Nobody hears of what could still be lost.
+                    sandboxer.certain().await;
+                    Some((Ok(Arc::unwrap_or_clone(event)), Some((events, sandboxer))))
+                }
+                Err(RecvError::Lagged(missed)) => {
+                    let message =
+                        format!("{missed} events were missed: the reader is too slow; list anew");
+                    Some((Err(Status::resource_exhausted(message)), None))
+                }
+                Err(RecvError::Closed) => None,
+            }
+        })
+    }
+}
+
+/// As containerd tells it: a pod's own events bear its id, and that of its deletion
+/// has no status any more.
+fn event(sandbox: &Key, slot: &Slot, seen: &Seen) -> ContainerEventResponse {
+    let kind = match seen.step {
+        Step::Created => ContainerEventType::ContainerCreatedEvent,
+        Step::Started => ContainerEventType::ContainerStartedEvent,
+        Step::Stopped => ContainerEventType::ContainerStoppedEvent,
+        Step::Deleted => ContainerEventType::ContainerDeletedEvent,
+    };
+    let is_pods_end = seen.step == Step::Deleted && seen.container.is_none();
+    let pod = slot.sandbox.cri.as_deref().filter(|_| !is_pods_end);
+    let id = seen.container.as_deref().unwrap_or(sandbox.id());
+    ContainerEventResponse {
+        container_id: id.to_owned(),
+        container_event_type: kind.into(),
+        created_at: status::nanos(Timestamp::now()),
+        pod_sandbox_status: pod.map(|pod| status::pod_status(sandbox, slot, pod)),
+        containers_statuses: pod.map_or_else(Vec::new, |pod| {
+            status::container_statuses(sandbox, slot, pod)
+        }),
+    }
+}

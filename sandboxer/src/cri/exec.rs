@@ -1,0 +1,278 @@
+//! Commands in containers: run to their end, or with streams of their own.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use containerd_sandbox::{Code, Error, Result};
+use k8s_cri::v1::{
+    AttachRequest, AttachResponse, ExecRequest, ExecResponse, ExecSyncRequest, ExecSyncResponse,
+    PortForwardRequest, PortForwardResponse,
+};
+use parking_lot::Mutex;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::Cri;
+use super::containers::check_running;
+use crate::live::{Attachment, Output, ResourceSlotContainer};
+use crate::streaming::{Session, StreamingError, Streams};
+use slot::SandboxState;
+use toy_userland::Io;
+
+/// The most that is kept of each output of a command, in bytes, so that both fit into
+/// a message. What is beyond it is dropped.
+const MAX_OUTPUT: usize = 7 << 20;
+
+impl Cri {
+    /// Runs a command to its end.
+    ///
+    /// # Errors
+    /// `NotFound`; `FailedPrecondition` if the container does not run;
+    /// `DeadlineExceeded` when the command has not ended in time, and then it is
+    /// killed; `InvalidArgument` without a command.
+    pub(super) async fn exec_sync(&self, request: ExecSyncRequest) -> Result<ExecSyncResponse> {
+        check_command(&request.cmd)?;
+        let limit = match u64::try_from(request.timeout) {
+            Ok(0) => None,
+            Ok(seconds) => Some(Duration::from_secs(seconds)),
+            Err(_) => {
+                return Err(Error::invalid_argument(format!(
+                    "timeout {}: a number of seconds, 0 or more, is needed",
+                    request.timeout
+                )));
+            }
+        };
+        let container = self.container(&request.container_id)?;
+        check_running(&container, "exec in")?;
+        let (stdout, stderr) = (Captured::default(), Captured::default());
+        let io = Io {
+            stdin: Box::new(tokio::io::empty()),
+            stdout: Box::new(stdout.clone()),
+            stderr: Box::new(stderr.clone()),
+        };
+        let ended = container.run(&request.cmd, io);
+        let code = match limit {
+            None => ended.await?,
+            Some(limit) => tokio::time::timeout(limit, ended).await.map_err(|_| {
+                let message = format!(
+                    "timeout {}: the command did not end in time",
+                    request.timeout
+                );
+                Error::new(Code::DeadlineExceeded, message)
+            })??,
+        };
+        Ok(ExecSyncResponse {
+            stdout: stdout.take(),
+            stderr: stderr.take(),
+            exit_code: i32::try_from(code).unwrap_or(i32::MAX),
+        })
+    }
+
+    /// Gives out a URL at which a command is run with the streams of whoever connects.
+    ///
+    /// # Errors
+    /// `NotFound`; `FailedPrecondition` if the container does not run;
+    /// `InvalidArgument` without a command or a stream; `ResourceExhausted` if too
+    /// many URLs are waiting to be used.
+    pub(super) async fn exec(&self, request: ExecRequest) -> Result<ExecResponse> {
+        check_command(&request.cmd)?;
+        let streams = Streams {
+            stdin: request.stdin,
+            stdout: request.stdout,
+            stderr: request.stderr,
+            tty: request.tty,
+        };
+        check_streams(streams)?;
+        let container = self.container(&request.container_id)?;
+        check_running(&container, "exec in")?;
+        let command = request.cmd;
+        let handler = Box::new(move |session: Session| {
+            let run = async move {
+                let io = Io {
+                    stdin: session.stdin,
+                    stdout: session.stdout,
+                    stderr: session.stderr,
+                };
+                // The container may be gone since: then there was nothing to run it.
+                container.run(&command, io).await.map_or(NOT_RUN, exit_code)
+            };
+            Box::pin(run) as _
+        });
+        let url = self
+            .streams
+            .exec(streams, handler)
+            .map_err(|e| refused(&e))?;
+        Ok(ExecResponse { url })
+    }
+
+    /// Gives out a URL at which the container's own streams are seen.
+    ///
+    /// # Errors
+    /// As [`Cri::exec`].
+    pub(super) async fn attach(&self, request: AttachRequest) -> Result<AttachResponse> {
+        let streams = Streams {
+            stdin: request.stdin,
+            stdout: request.stdout,
+            stderr: request.stderr,
+            tty: request.tty,
+        };
+        check_streams(streams)?;
+        let container = self.container(&request.container_id)?;
+        check_running(&container, "attach to")?;
+        let handler = Box::new(move |session: Session| {
+            let run = async move {
+                // The container may be gone since.
+                if let Ok(attachment) = container.attach() {
+                    show(&container, attachment, session).await;
+                }
+                0_u8
+            };
+            Box::pin(run) as _
+        });
+        let url = self
+            .streams
+            .attach(streams, handler)
+            .map_err(|e| refused(&e))?;
+        Ok(AttachResponse { url })
+    }
+
+    /// Gives out a URL at which every port echoes what it is sent.
+    ///
+    /// # Errors
+    /// `NotFound`; `FailedPrecondition` if the pod is not ready; `ResourceExhausted`
+    /// if too many URLs are waiting to be used.
+    pub(super) async fn port_forward(
+        &self,
+        request: PortForwardRequest,
+    ) -> Result<PortForwardResponse> {
+        let (key, sandbox) = self.pod(&request.pod_sandbox_id)?;
+        if sandbox.read_pod(|_, slot, _| slot.state)? != SandboxState::Ready {
+            return Err(Error::failed_precondition(format!(
+                "cannot forward ports of pod {}: it is not ready",
+                key.id()
+            )));
+        }
+        let url = self.streams.port_forward().map_err(|e| refused(&e))?;
+        Ok(PortForwardResponse { url })
+    }
+}
+
+/// The exit code of a command that could not be run, as of a shell's that is found
+/// and cannot be executed.
+const NOT_RUN: u8 = 126;
+
+fn exit_code(code: u32) -> u8 {
+    u8::try_from(code).unwrap_or(u8::MAX)
+}
+
+fn check_command(command: &[String]) -> Result<()> {
+    if command.is_empty() {
+        return Err(Error::invalid_argument("cmd: a command is needed"));
+    }
+    Ok(())
+}
+
+/// CRI's rules for the streams of a request.
+fn check_streams(streams: Streams) -> Result<()> {
+    let Streams {
+        stdin,
+        stdout,
+        stderr,
+        tty,
+    } = streams;
+    if !(stdin || stdout || stderr) {
+        return Err(Error::invalid_argument(
+            "stdin, stdout, stderr: one of them must be true",
+        ));
+    }
+    if tty && stderr {
+        return Err(Error::invalid_argument(
+            "stderr true: a terminal (tty) has no standard error of its own; false is needed",
+        ));
+    }
+    Ok(())
+}
+
+fn refused(error: &StreamingError) -> Error {
+    match error {
+        StreamingError::TooMany(_) => Error::resource_exhausted(error.to_string()),
+        StreamingError::NoRandomness | StreamingError::Listen { .. } => {
+            Error::unavailable(error.to_string())
+        }
+    }
+}
+
+/// Shows a container's streams until it ends or the caller goes away.
+async fn show(container: &ResourceSlotContainer, mut attachment: Attachment, session: Session) {
+    use containerd_sandbox::Container as _;
+
+    let Session {
+        stdin,
+        mut stdout,
+        mut stderr,
+        resizes: _resizes,
+    } = session;
+    let write = async {
+        loop {
+            let (output, text) = match attachment.written.recv().await {
+                Ok(written) => written,
+                // What it was too slow for it does not see.
+                Err(RecvError::Lagged(_)) => continue,
+                Err(RecvError::Closed) => return,
+            };
+            let stream = match output {
+                Output::Stdout => &mut stdout,
+                Output::Stderr => &mut stderr,
+            };
+            if stream.write_all(&text).await.is_err() {
+                return;
+            }
+        }
+    };
+    let feed = async {
+        if let Some(own) = &mut attachment.stdin {
+            own.feed(stdin).await;
+        }
+        drop(attachment.stdin.take());
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = write => {}
+        () = feed => {}
+        _ = container.wait(None) => {}
+    }
+}
+
+/// An output that is kept, up to a limit.
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock())
+    }
+}
+
+impl AsyncWrite for Captured {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut kept = self.0.lock();
+        let room = MAX_OUTPUT.saturating_sub(kept.len());
+        kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,122 @@
+//! The image service: nothing is fetched, and what is pulled is there at once.
+
+use std::collections::HashMap;
+
+use containerd_sandbox::{Error, Result};
+use k8s_cri::v1;
+use k8s_cri::v1::{
+    FilesystemUsage, ImageFsInfoRequest, ImageFsInfoResponse, ImageSpec, ImageStatusRequest,
+    ImageStatusResponse, ListImagesRequest, ListImagesResponse, PullImageRequest,
+    PullImageResponse, RemoveImageRequest, RemoveImageResponse,
+};
+use serde_json::json;
+
+use super::images::Image;
+use super::stats::number;
+use super::{Cri, check, status};
+use slot::Timestamp;
+
+impl Cri {
+    /// Adds an image; its id is the answer.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for what is no name of an image; why it cannot be kept.
+    pub(super) async fn pull_image(&self, request: PullImageRequest) -> Result<PullImageResponse> {
+        let name = check::image(request.image.as_ref())?;
+        let image = self.images.pull(name).await?;
+        Ok(PullImageResponse {
+            image_ref: image.id,
+        })
+    }
+
+    /// The image of a name or id; none if it was not pulled.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for what is no name of an image.
+    pub(super) async fn image_status(
+        &self,
+        request: ImageStatusRequest,
+    ) -> Result<ImageStatusResponse> {
+        let name = check::image(request.image.as_ref())?;
+        let image = self.images.find(name)?;
+        let info = match &image {
+            Some(image) if request.verbose => verbose(image)?,
+            _ => HashMap::new(),
+        };
+        Ok(ImageStatusResponse {
+            image: image.map(message),
+            info,
+        })
+    }
+
+    /// The images that were pulled; only that of a name or id if the filter says so.
+    pub(super) async fn list_images(
+        &self,
+        request: ListImagesRequest,
+    ) -> Result<ListImagesResponse> {
+        let wanted = request.filter.and_then(|filter| filter.image);
+        let images = match wanted.filter(|spec| !spec.image.is_empty()) {
+            Some(spec) => self.images.find(&spec.image)?.into_iter().collect(),
+            None => self.images.all().values().cloned().collect::<Vec<_>>(),
+        };
+        Ok(ListImagesResponse {
+            images: images.into_iter().map(message).collect(),
+        })
+    }
+
+    /// Removes an image, whoever uses it, with all its names. That it is not there is
+    /// no error.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for what is no name of an image; why that cannot be kept.
+    pub(super) async fn remove_image(
+        &self,
+        request: RemoveImageRequest,
+    ) -> Result<RemoveImageResponse> {
+        let name = check::image(request.image.as_ref())?;
+        self.images.remove(name).await?;
+        Ok(RemoveImageResponse {})
+    }
+
+    /// What the images would take: the sum of their sizes. Containers write nothing.
+    pub(super) async fn image_fs_info(&self, _: ImageFsInfoRequest) -> Result<ImageFsInfoResponse> {
+        let images = self.images.all();
+        let timestamp = status::nanos(Timestamp::now());
+        let usage = |used_bytes: u64, inodes_used: u64| FilesystemUsage {
+            timestamp,
+            fs_id: Some(self.filesystem()),
+            used_bytes: Some(number(used_bytes)),
+            inodes_used: Some(number(inodes_used)),
+        };
+        let bytes = images.values().map(|image| image.size_bytes).sum();
+        let inodes = images.values().map(Image::inodes).sum();
+        Ok(ImageFsInfoResponse {
+            image_filesystems: vec![usage(bytes, inodes)],
+            container_filesystems: vec![usage(0, 0)],
+        })
+    }
+}
+
+fn message(image: Image) -> v1::Image {
+    let name = image.repo_tags.first().or(image.repo_digests.first());
+    v1::Image {
+        spec: Some(ImageSpec {
+            image: name.unwrap_or(&image.id).clone(),
+            ..Default::default()
+        }),
+        id: image.id,
+        repo_tags: image.repo_tags.into_iter().collect(),
+        repo_digests: image.repo_digests.into_iter().collect(),
+        size: image.size_bytes,
+        uid: None,
+        username: String::new(),
+        pinned: false,
+    }
+}
+
+fn verbose(image: &Image) -> Result<HashMap<String, String>> {
+    let info = json!({ "image": image, "inodes": image.inodes() });
+    let json = serde_json::to_string(&info)
+        .map_err(|e| Error::internal(format!("encode image info: {e}")))?;
+    Ok(HashMap::from([("info".to_owned(), json)]))
+}

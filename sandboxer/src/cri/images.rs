@@ -1,0 +1,303 @@
+//! The images there are said to be.
+//!
+//! They are the node's and no sandbox's, so they stand in a file of their own and not
+//! in the journal, whose records are each of one sandbox. The file is small and
+//! changes seldom: it is replaced as a whole, before the change is acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use containerd_sandbox::{Error, Result};
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use super::id;
+use super::reference::{Reference, digest_of, is_id};
+use crate::simulate::lives::Pulls;
+use journal::Document;
+
+/// The smallest image and how much the others are larger at most, in bytes: from
+/// 1 MiB, as a static binary alone, to 256 MiB, as a language's runtime.
+const MIN_SIZE: u64 = 1 << 20;
+const SIZES: u64 = 255 << 20;
+/// So many bytes of an image are one file.
+const BYTES_PER_FILE: u64 = 64 << 10;
+
+/// The fewest hex digits that are taken for the beginning of an id: what is shorter is
+/// rather a name, such as `cafe`.
+const MIN_DIGITS: usize = 7;
+
+/// One image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Image {
+    /// Its id: the digest that its configuration would have.
+    pub(super) id: String,
+    /// Its size, in bytes.
+    pub(super) size_bytes: u64,
+    /// Its names by tag.
+    pub(super) repo_tags: BTreeSet<String>,
+    /// Its names by digest.
+    pub(super) repo_digests: BTreeSet<String>,
+}
+
+impl Image {
+    fn of(reference: &Reference, pulls: Pulls) -> Self {
+        let id = digest_of(&format!("configuration of {}", reference.digest()));
+        // The first hex digits of the id are as good as random.
+        let seed = id
+            .bytes()
+            .rev()
+            .take(15)
+            .fold(0, |n, digit| n << 4 | u64::from(digit & 0xf));
+        Self {
+            size_bytes: pulls.size_bytes.unwrap_or(MIN_SIZE + seed % SIZES),
+            repo_tags: reference.by_tag().into_iter().collect(),
+            repo_digests: [reference.by_digest()].into(),
+            id,
+        }
+    }
+
+    /// A name by digest; its id if it has none.
+    pub(super) fn reference(&self) -> &str {
+        self.repo_digests.first().unwrap_or(&self.id)
+    }
+
+    /// How many inodes it would take.
+    pub(super) fn inodes(&self) -> u64 {
+        self.size_bytes.div_ceil(BYTES_PER_FILE)
+    }
+}
+
+/// The images by id.
+type ById = BTreeMap<String, Image>;
+
+/// What the file holds.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    images: Vec<Image>,
+}
+
+/// The images there are said to be.
+#[derive(Debug)]
+pub(super) struct Images {
+    document: Document,
+    pulls: Pulls,
+    /// Who changes them, one after the other.
+    changing: Mutex<()>,
+    /// As they were acknowledged last.
+    acknowledged: RwLock<Arc<ById>>,
+}
+
+impl Images {
+    /// Those that were pulled before.
+    ///
+    /// # Errors
+    /// `Unavailable` if the file cannot be read or makes no sense.
+    pub(super) fn open(dir: &Path, pulls: Pulls) -> Result<Self> {
+        let document = Document::images(dir);
+        let content: Content = document.read()?.unwrap_or_default();
+        let images = content.images.into_iter();
+        let by_id = images.map(|image| (image.id.clone(), image)).collect();
+        Ok(Self {
+            document,
+            pulls,
+            changing: Mutex::new(()),
+            acknowledged: RwLock::new(Arc::new(by_id)),
+        })
+    }
+
+    /// All of them, by id.
+    pub(super) fn all(&self) -> Arc<ById> {
+        Arc::clone(&self.acknowledged.read())
+    }
+
+    /// The image of a reference, of an id, or of the beginning of one.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for what is neither, and if several ids begin with it.
+    pub(super) fn find(&self, named: &str) -> Result<Option<Image>> {
+        find(&self.all(), named)
+    }
+
+    /// Adds the image of a reference, unless it is there, after the time that its size
+    /// takes.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for what is no reference; why it cannot be kept, and then
+    /// nothing has changed.
+    pub(super) async fn pull(&self, named: &str) -> Result<Image> {
+        // An id that is known is as good as its names.
+        if is_id(named)
+            && let Some(known) = find(&self.all(), named)?
+        {
+            return Ok(known);
+        }
+        let mut image = Image::of(&Reference::parse(named)?, self.pulls);
+        let time = self.pulls.time(image.size_bytes);
+        if !time.is_zero() && !self.all().contains_key(&image.id) {
+            tokio::time::sleep(time).await;
+        }
+        let _changing = self.changing.lock().await;
+        let all = self.all();
+        if let Some(known) = all.get(&image.id) {
+            image.size_bytes = known.size_bytes;
+            image.repo_tags.extend(known.repo_tags.iter().cloned());
+            image
+                .repo_digests
+                .extend(known.repo_digests.iter().cloned());
+            if image == *known {
+                return Ok(image);
+            }
+        }
+        let mut changed = ById::clone(&all);
+        changed.insert(image.id.clone(), image.clone());
+        self.replace(changed).await?;
+        Ok(image)
+    }
+
+    /// Removes an image, with all its names; whether there was one.
+    ///
+    /// # Errors
+    /// As [`Images::find`]; why that cannot be kept, and then nothing has changed.
+    pub(super) async fn remove(&self, named: &str) -> Result<bool> {
+        let _changing = self.changing.lock().await;
+        let all = self.all();
+        let Some(image) = find(&all, named)? else {
+            return Ok(false);
+        };
+        let mut changed = ById::clone(&all);
+        changed.remove(&image.id);
+        self.replace(changed).await?;
+        Ok(true)
+    }
+
+    async fn replace(&self, images: ById) -> Result<()> {
+        let document = self.document.clone();
+        let content = Content {
+            images: images.values().cloned().collect(),
+        };
+        tokio::task::spawn_blocking(move || document.write(&content))
+            .await
+            .map_err(|e| Error::internal(format!("write images: {e}")))??;
+        *self.acknowledged.write() = Arc::new(images);
+        Ok(())
+    }
+}
+
+fn find(all: &ById, named: &str) -> Result<Option<Image>> {
+    let reference = Reference::parse(named);
+    if let Ok(reference) = &reference {
+        let tag = reference.by_tag();
+        let digest = reference.by_digest();
+        let found = all.values().find(|image| match &tag {
+            Some(tag) => image.repo_tags.contains(tag),
+            None => image.repo_digests.contains(&digest),
+        });
+        if let Some(image) = found {
+            return Ok(Some(image.clone()));
+        }
+    }
+    let digits = named.strip_prefix("sha256:").unwrap_or(named);
+    if digits.len() < MIN_DIGITS || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        // Neither a reference nor an id.
+        return reference.map(|_| None);
+    }
+    let candidates = all.values().map(|image| {
+        let digits = image.id.strip_prefix("sha256:").unwrap_or(&image.id);
+        (digits.to_owned(), image)
+    });
+    Ok(id::unique("image", "images", digits, candidates)?.cloned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use containerd_sandbox::Code;
+
+    fn open(dir: &tempfile::TempDir) -> Images {
+        Images::open(dir.path(), Pulls::default()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pull_takes_as_long_as_its_size_and_rate_say_and_the_next_no_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let pulls = toml::from_str("size-bytes = 3000\nbytes-per-second = 1000").unwrap();
+        let images = Images::open(dir.path(), pulls).unwrap();
+        for (name, seconds) in [("busybox", 3), ("busybox", 0), ("nginx", 3)] {
+            let begun = tokio::time::Instant::now();
+            let pulled = images.pull(name).await.unwrap();
+            assert_eq!(
+                (pulled.size_bytes, begun.elapsed().as_secs()),
+                (3000, seconds)
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pulled_image_is_found_by_every_name_and_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let images = open(&dir);
+        let pulled = images.pull("busybox:1.36").await.unwrap();
+        assert!((MIN_SIZE..MIN_SIZE + SIZES).contains(&pulled.size_bytes));
+        drop(images);
+        let images = open(&dir);
+        let short = &pulled.id["sha256:".len()..][..12];
+        for name in [
+            "busybox:1.36",
+            "docker.io/library/busybox:1.36",
+            pulled.reference(),
+            &pulled.id,
+            short,
+        ] {
+            assert_eq!(images.find(name).unwrap().as_ref(), Some(&pulled), "{name}");
+        }
+        for name in ["busybox", "busybox:1", &short[..6], &"0".repeat(64)] {
+            assert_eq!(images.find(name).unwrap(), None, "{name}");
+        }
+        assert_eq!(images.find("?").unwrap_err().code(), Code::InvalidArgument);
+    }
+
+    #[tokio::test]
+    async fn one_image_may_have_many_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let images = open(&dir);
+        let first = images.pull("a:1").await.unwrap();
+        let digest = first.reference().split_once('@').unwrap().1.to_owned();
+        let again = images.pull(&format!("b@{digest}")).await.unwrap();
+        assert_eq!(again.id, first.id);
+        assert_eq!(again.repo_digests.len(), 2);
+        assert_eq!(again.repo_tags, first.repo_tags);
+        assert_eq!(images.pull("a:1").await.unwrap(), again);
+        assert_eq!(images.pull(&first.id).await.unwrap(), again);
+        assert_eq!(images.all().len(), 1);
+        assert!(images.remove("a:1").await.unwrap());
+        assert!(!images.remove("a:1").await.unwrap());
+        assert!(open(&dir).all().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let images = open(&dir);
+        let kept = images.pull("a").await.unwrap();
+        std::fs::remove_dir_all(dir.path()).unwrap();
+        assert!(images.pull("b").await.is_err());
+        assert!(images.remove("a").await.is_err());
+        assert_eq!(images.find("a").unwrap(), Some(kept));
+        assert_eq!(images.find("b").unwrap(), None);
+    }
+
+    #[test]
+    fn a_file_that_makes_no_sense_stops_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("images.json"), "{}").unwrap();
+        let error = Images::open(dir.path(), Pulls::default())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("images.json"), "{error}");
+    }
+}

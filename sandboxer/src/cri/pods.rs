@@ -1,0 +1,143 @@
+//! Pods come and go.
+
+use std::collections::HashMap;
+
+use containerd_sandbox::{Code, Key, Result, Sandbox, Sandboxer};
+use k8s_cri::v1::{
+    ListPodSandboxRequest, ListPodSandboxResponse, PodSandboxStatusRequest,
+    PodSandboxStatusResponse, RemovePodSandboxRequest, RemovePodSandboxResponse,
+    RunPodSandboxRequest, RunPodSandboxResponse, StopPodSandboxRequest, StopPodSandboxResponse,
+};
+
+use super::{Cri, check, id, names, status};
+use crate::live::ResourceSlotSandboxer;
+use slot::CriPod;
+use slot::Timestamp;
+
+/// Takes back a pod whose start failed or was abandoned.
+struct Undo<'a> {
+    sandboxer: &'a ResourceSlotSandboxer,
+    key: &'a Key,
+    armed: bool,
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.sandboxer.take_back(self.key);
+        }
+    }
+}
+
+impl Cri {
+    /// Creates a pod and starts it. If the future is dropped before it is done, or
+    /// fails, nothing is left behind.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if another pod has its metadata; `InvalidArgument`.
+    pub(super) async fn run_pod_sandbox(
+        &self,
+        request: RunPodSandboxRequest,
+    ) -> Result<RunPodSandboxResponse> {
+        check::handler(&request.runtime_handler)?;
+        let (config, metadata) = check::pod(request.config)?;
+        let id = id::random()?;
+        let key = Self::key(&id)?;
+        let reservation = self.names.reserve(names::of_pod(&metadata), &id)?;
+        let ip = if status::is_on_host_network(&config) {
+            String::new()
+        } else {
+            self.addresses.next().to_string()
+        };
+        let pod = CriPod {
+            config: config.into(),
+            updated: None,
+            handler: request.runtime_handler,
+            ip,
+        };
+        self.sandboxer.create_pod(&key, pod).await?;
+        let mut undo = Undo {
+            sandboxer: &self.sandboxer,
+            key: &key,
+            armed: true,
+        };
+        self.sandboxer.start(&key).await?;
+        undo.armed = false;
+        reservation.keep();
+        Ok(RunPodSandboxResponse { pod_sandbox_id: id })
+    }
+
+    /// Stops a pod and all that runs in it. That it is stopped, or not there, is no
+    /// error.
+    pub(super) async fn stop_pod_sandbox(
+        &self,
+        request: StopPodSandboxRequest,
+    ) -> Result<StopPodSandboxResponse> {
+        match self.find_pod(&request.pod_sandbox_id)? {
+            Some((key, _)) => {
+                self.unless_gone(self.sandboxer.stop(&key, false).await)
+                    .await?;
+            }
+            None => self.sandboxer.settled().await?,
+        }
+        Ok(StopPodSandboxResponse {})
+    }
+
+    /// Forgets a pod and its containers, having stopped what runs. That it is not
+    /// there is no error.
+    pub(super) async fn remove_pod_sandbox(
+        &self,
+        request: RemovePodSandboxRequest,
+    ) -> Result<RemovePodSandboxResponse> {
+        match self.find_pod(&request.pod_sandbox_id)? {
+            Some((key, _)) => self.unless_gone(self.sandboxer.delete(&key).await).await?,
+            None => self.sandboxer.settled().await?,
+        }
+        Ok(RemovePodSandboxResponse {})
+    }
+
+    /// What came of a request, to which "not found" is as good as done once the
+    /// removal it rests on is durable.
+    pub(super) async fn unless_gone(&self, done: Result<()>) -> Result<()> {
+        match done {
+            Err(e) if e.code() == Code::NotFound => self.sandboxer.settled().await,
+            done => done,
+        }
+    }
+
+    /// What a pod says of itself, and each of its containers.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub(super) async fn pod_sandbox_status(
+        &self,
+        request: PodSandboxStatusRequest,
+    ) -> Result<PodSandboxStatusResponse> {
+        let (_, sandbox) = self.pod(&request.pod_sandbox_id)?;
+        let info = if request.verbose {
+            sandbox.status(true)?.info
+        } else {
+            HashMap::new()
+        };
+        sandbox.read_pod(|key, slot, pod| PodSandboxStatusResponse {
+            status: Some(status::pod_status(key, slot, pod)),
+            info,
+            containers_statuses: status::container_statuses(key, slot, pod),
+            timestamp: status::nanos(Timestamp::now()),
+        })
+    }
+
+    /// The pods that a filter lets through, oldest first.
+    pub(super) async fn list_pod_sandbox(
+        &self,
+        request: ListPodSandboxRequest,
+    ) -> Result<ListPodSandboxResponse> {
+        let filter = self.pod_filter(request.filter)?;
+        let mut items = self.sandboxer.pods(|key, slot, pod| {
+            let is_wanted = filter.admits(key, slot, pod);
+            is_wanted.then(|| status::pod_item(key, slot, pod))
+        });
+        items.sort_unstable_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        Ok(ListPodSandboxResponse { items })
+    }
+}

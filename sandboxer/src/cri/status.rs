@@ -1,0 +1,258 @@
+//! What CRI is told of a pod and of a container: messages made of slots.
+
+use containerd_sandbox::Key;
+use k8s_cri::v1::{
+    Container, ContainerResources, ContainerState, ContainerStatus, ContainerUser,
+    LinuxContainerUser, LinuxPodSandboxStatus, Namespace, NamespaceMode, NamespaceOption,
+    PodSandbox, PodSandboxConfig, PodSandboxNetworkStatus, PodSandboxState, PodSandboxStatus,
+};
+
+use crate::live::Found;
+use crate::simulate::logs;
+use slot::Timestamp;
+use slot::{CriPod, KILLED, Process, ProcessState, SandboxState, Slot, user_id};
+
+/// How much sooner than its life says an end may have been recorded to have come by
+/// itself: the wall clock, which measures it, may have been set meanwhile.
+const CLOCK_SLACK_NS: u64 = 100_000_000;
+
+/// Nanoseconds since the Unix epoch.
+pub(super) fn nanos(time: Timestamp) -> i64 {
+    i64::try_from(time.nanos()).unwrap_or(i64::MAX)
+}
+
+/// The Linux namespaces a pod asked for.
+pub(super) fn namespaces(config: &PodSandboxConfig) -> Option<&NamespaceOption> {
+    let context = config.linux.as_ref()?.security_context.as_ref()?;
+    context.namespace_options.as_ref()
+}
+
+/// Whether a pod asked for the host's network.
+pub(super) fn is_on_host_network(config: &PodSandboxConfig) -> bool {
+    namespaces(config).is_some_and(|options| options.network() == NamespaceMode::Node)
+}
+
+/// The state of a pod.
+pub(super) fn pod_state(slot: &Slot) -> PodSandboxState {
+    match slot.state {
+        SandboxState::Ready => PodSandboxState::SandboxReady,
+        SandboxState::Created | SandboxState::NotReady => PodSandboxState::SandboxNotready,
+    }
+}
+
+/// A pod as a status shows it.
+pub(super) fn pod_status(key: &Key, slot: &Slot, pod: &CriPod) -> PodSandboxStatus {
+    let config = &pod.config;
+    // Its address is given back when it ends.
+    let ip = match slot.state {
+        SandboxState::Ready => pod.ip.clone(),
+        SandboxState::Created | SandboxState::NotReady => String::new(),
+    };
+    PodSandboxStatus {
+        id: key.id().to_owned(),
+        metadata: config.metadata.clone(),
+        state: pod_state(slot).into(),
+        created_at: nanos(slot.created_at),
+        network: Some(PodSandboxNetworkStatus {
+            ip,
+            additional_ips: Vec::new(),
+        }),
+        linux: Some(LinuxPodSandboxStatus {
+            namespaces: Some(Namespace {
+                options: namespaces(config).cloned(),
+            }),
+        }),
+        labels: config.labels.clone(),
+        annotations: config.annotations.clone(),
+        runtime_handler: pod.handler.clone(),
+    }
+}
+
+/// A pod as a list shows it.
+pub(super) fn pod_item(key: &Key, slot: &Slot, pod: &CriPod) -> PodSandbox {
+    let config = &pod.config;
+    PodSandbox {
+        id: key.id().to_owned(),
+        metadata: config.metadata.clone(),
+        state: pod_state(slot).into(),
+        created_at: nanos(slot.created_at),
+        labels: config.labels.clone(),
+        annotations: config.annotations.clone(),
+        runtime_handler: pod.handler.clone(),
+    }
+}
+
+/// The containers of a pod that CRI knows, oldest first.
+pub(super) fn containers<'a>(
+    key: &'a Key,
+    slot: &'a Slot,
+    pod: &'a CriPod,
+) -> impl DoubleEndedIterator<Item = Found<'a>> {
+    slot.containers.iter().filter_map(move |container| {
+        Some(Found {
+            sandbox: key,
+            pod,
+            container,
+            cri: container.cri.as_deref()?,
+        })
+    })
+}
+
+/// Returns the statuses of a pod's containers, newest first: of several attempts of one
+/// name a kubelet takes the first status as the present one (`FindContainerStatusByName`
+/// in its `pkg/kubelet/container/runtime.go`).
+pub(super) fn container_statuses(key: &Key, slot: &Slot, pod: &CriPod) -> Vec<ContainerStatus> {
+    let newest_first = containers(key, slot, pod).rev();
+    newest_first.map(container_status).collect()
+}
+
+/// The state of a container. CRI has no word for one that is frozen.
+pub(super) fn container_state(process: &Process) -> ContainerState {
+    match process.state {
+        ProcessState::Created => ContainerState::ContainerCreated,
+        ProcessState::Running | ProcessState::Paused => ContainerState::ContainerRunning,
+        ProcessState::Stopped => ContainerState::ContainerExited,
+    }
+}
+
+/// Why a container has ended; empty while it has not.
+fn reason(process: &Process) -> &'static str {
+    let Some(exit) = process.exit else { return "" };
+    let life = &process.spec.life;
+    let lived_its_life = life.ends_after.is_some_and(|after| {
+        let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+        process.ran_ns.saturating_add(CLOCK_SLACK_NS) >= after
+    });
+    match exit.code {
+        0 => "Completed",
+        KILLED if life.oom && lived_its_life => "OOMKilled",
+        _ => "Error",
+    }
+}
+
+/// A container as a status shows it.
+pub(super) fn container_status(found: Found<'_>) -> ContainerStatus {
+    let Found {
+        pod,
+        container,
+        cri,
+        ..
+    } = found;
+    let (config, process) = (&cri.config, &container.init);
+    let exit = process.exit;
+    ContainerStatus {
+        id: container.id.clone(),
+        metadata: config.metadata.clone(),
+        state: container_state(process).into(),
+        created_at: nanos(cri.created_at),
+        started_at: cri.started_at.map_or(0, nanos),
+        finished_at: exit.map_or(0, |exit| nanos(exit.at)),
+        exit_code: exit.map_or(0, |exit| i32::try_from(exit.code).unwrap_or(i32::MAX)),
+        image: config.image.clone(),
+        image_ref: cri.image_ref.clone(),
+        reason: reason(process).to_owned(),
+        message: String::new(),
+        labels: config.labels.clone(),
+        annotations: config.annotations.clone(),
+        mounts: config.mounts.clone(),
+        log_path: logs::shown(&pod.config.log_directory, &config.log_path),
+        resources: Some(ContainerResources {
+            linux: cri.linux_resources().cloned(),
+            windows: None,
+        }),
+        image_id: cri.image_id.clone(),
+        user: Some(user(found)),
+    }
+}
+
+/// The user its first process would have. There is no image to look a name up in, so
+/// that one by name is shown as root.
+fn user(found: Found<'_>) -> ContainerUser {
+    let linux = found.cri.config.linux.as_ref();
+    let context = linux.and_then(|linux| linux.security_context.as_ref());
+    let number = |value: &Option<k8s_cri::v1::Int64Value>| value.as_ref().map_or(0, |n| n.value);
+    let user = context.map(|context| {
+        let gid = number(&context.run_as_group);
+        let mut supplemental_groups = vec![gid];
+        supplemental_groups.extend(&context.supplemental_groups);
+        supplemental_groups.sort_unstable();
+        supplemental_groups.dedup();
+        LinuxContainerUser {
+            uid: match &context.run_as_user {
+                Some(uid) => uid.value,
+                None => i64::from(user_id(&context.run_as_username)),
+            },
+            gid,
+            supplemental_groups,
+        }
+    });
+    ContainerUser {
+        linux: Some(user.unwrap_or_default()),
+    }
+}
+
+/// A container as a list shows it.
+pub(super) fn container_item(found: Found<'_>) -> Container {
+    let Found {
+        sandbox,
+        container,
+        cri,
+        ..
+    } = found;
+    let config = &cri.config;
+    Container {
+        id: container.id.clone(),
+        pod_sandbox_id: sandbox.id().to_owned(),
+        metadata: config.metadata.clone(),
+        image: config.image.clone(),
+        image_ref: cri.image_ref.clone(),
+        state: container_state(&container.init).into(),
+        created_at: nanos(cri.created_at),
+        labels: config.labels.clone(),
+        annotations: config.annotations.clone(),
+        image_id: cri.image_id.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slot::{Exit, Life, NewProcess};
+    use std::time::Duration;
+
+    fn ended(code: u32, ran: Duration, life: Life) -> Process {
+        Process {
+            spec: NewProcess {
+                life,
+                ..NewProcess::default()
+            },
+            state: ProcessState::Stopped,
+            running_since: None,
+            ran_ns: u64::try_from(ran.as_nanos()).unwrap(),
+            exit: Some(Exit {
+                code,
+                at: Timestamp::default(),
+            }),
+        }
+    }
+
+    #[test]
+    fn the_reason_of_an_end_is_its_exit_code_and_whether_it_was_to_be_out_of_memory() {
+        let minute = Duration::from_secs(60);
+        let oom = || Life {
+            ends_after: Some(minute),
+            exit_code: KILLED,
+            oom: true,
+        };
+        for (process, expected) in [
+            (ended(0, minute, Life::default()), "Completed"),
+            (ended(3, minute, Life::default()), "Error"),
+            (ended(KILLED, minute, Life::default()), "Error"),
+            (ended(KILLED, minute, oom()), "OOMKilled"),
+            // Somebody killed it before its time.
+            (ended(KILLED, minute / 2, oom()), "Error"),
+        ] {
+            assert_eq!(reason(&process), expected, "{process:?}");
+        }
+    }
+}
