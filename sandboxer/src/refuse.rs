@@ -1,5 +1,10 @@
 //! Answers for the errors of the crates that know no wire.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "the functions are arguments of map_err"
+)]
+
 use containerd_sandbox::Error;
 use pod_resources::InvalidResource;
 use slot::Refusal;

@@ -82,6 +82,11 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
         self.shards.iter().flat_map(live).collect()
     }
 
+    /// Returns whether no object is live.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many objects are live.
     pub fn len(&self) -> usize {
         let live = |shard: &RwLock<HashMap<K, Entry<V>>>| {
