@@ -1,20 +1,17 @@
-//! The documents say what is so: links lead somewhere, examples run.
+//! The documents agree with the programs: links lead somewhere, examples run, tables show
+//! the committed results.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tests::binary;
 
-/// What an example started ends with it, also if it fails half-way.
+/// Ends the processes that an example has started, even if it fails half-way.
 const CLEAN_UP: &str = r"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT";
 
-const DOCUMENTS: [&str; 4] = [
-    "README.md",
-    "ARCHITECTURE.md",
-    "CHANGELOG.md",
-    "results/README.md",
-];
+/// Folders without documents of the project: build output and version control.
+const SKIPPED_FOLDERS: [&str; 3] = ["target", ".git", "node_modules"];
 
 fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -25,25 +22,69 @@ fn read(document: &str) -> String {
     std::fs::read_to_string(root().join(document)).unwrap_or_else(|e| panic!("{document}: {e}"))
 }
 
-/// The targets of `[text](target)`, outside of code blocks.
-fn links(text: &str) -> Vec<String> {
-    let mut links = Vec::new();
-    let mut in_code = false;
-    for line in text.lines() {
-        in_code ^= line.starts_with("```");
-        if in_code {
-            continue;
-        }
-        for after in line.split("](").skip(1) {
-            links.extend(after.split_once(')').map(|(target, _)| target.to_owned()));
+/// Returns the paths of all Markdown files of the project, relative to its root.
+fn documents() -> Vec<String> {
+    let (root, mut found) = (root(), Vec::new());
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a readable folder") {
+            let path = entry.expect("a readable entry").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if path.is_dir() && !SKIPPED_FOLDERS.contains(&&*name) {
+                folders.push(path);
+            } else if name.ends_with(".md") {
+                let relative = path.strip_prefix(&root).expect("below the root");
+                found.push(relative.display().to_string());
+            }
         }
     }
-    links
+    found.sort();
+    assert!(found.len() > 10, "{found:?}");
+    found
 }
 
-/// The anchors of a document's headings, as GitHub makes them.
+/// Returns the path that a link in `document` points to, relative to the root, with its
+/// `.` and `..` components resolved.
+fn resolved(document: &str, link: &str) -> String {
+    let folder = Path::new(document).parent().unwrap_or(Path::new(""));
+    let mut components: Vec<String> = Vec::new();
+    for component in folder.join(link).components() {
+        match component.as_os_str().to_string_lossy().as_ref() {
+            "." => {}
+            ".." => assert!(components.pop().is_some(), "{document}: {link} leaves"),
+            name => components.push(name.to_owned()),
+        }
+    }
+    components.join("/")
+}
+
+/// Returns the lines of a document outside of its code blocks.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut in_code = false;
+    text.lines().filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        in_code ^= fence;
+        !in_code && !fence
+    })
+}
+
+/// Returns the targets of `[text](target)`, outside of code blocks.
+fn links(text: &str) -> Vec<String> {
+    let parts = prose(text).flat_map(|line| line.split("](").skip(1));
+    parts
+        .filter_map(|after| after.split_once(')'))
+        .map(|(target, _)| target.to_owned())
+        .collect()
+}
+
+/// Returns the spans of inline code of a document.
+fn inline_code(text: &str) -> impl Iterator<Item = &str> {
+    prose(text).flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+/// Returns the anchors of a document's headings, as GitHub and mdBook derive them.
 fn anchors(text: &str) -> HashSet<String> {
-    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let headings = prose(text).filter(|line| line.starts_with('#'));
     headings
         .map(|heading| {
             let title = heading.trim_start_matches('#').trim().to_lowercase();
@@ -55,7 +96,7 @@ fn anchors(text: &str) -> HashSet<String> {
         .collect()
 }
 
-/// The code blocks of one language.
+/// Returns the code blocks of one language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
     let opening = format!("```{language}\n");
     let after = text.split(&opening).skip(1);
@@ -66,26 +107,76 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
 
 #[test]
 fn links_lead_somewhere() {
-    let mut seen = 0;
-    for document in DOCUMENTS {
-        for link in links(&read(document)) {
+    for document in documents() {
+        for link in links(&read(&document)) {
             if link.contains("://") {
                 continue;
             }
             let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
-            let path = if path.is_empty() { document } else { path };
+            let path = match path {
+                "" => document.clone(),
+                path => resolved(&document, path),
+            };
             assert!(
-                root().join(path).exists(),
+                root().join(&path).exists(),
                 "{document}: {link} leads nowhere"
             );
             assert!(
-                anchor.is_empty() || anchors(&read(path)).contains(anchor),
+                anchor.is_empty() || anchors(&read(&path)).contains(anchor),
                 "{document}: {link}: no such heading"
             );
+            // A site that is built from docs/ contains nothing else.
+            assert!(
+                !document.starts_with("docs/") || path.starts_with("docs/"),
+                "{document}: {link} leads out of the book"
+            );
+        }
+    }
+}
+
+/// The pages of the book and the files in docs/ are the same.
+#[test]
+fn the_summary_links_every_page_once() {
+    const SUMMARY: &str = "docs/SUMMARY.md";
+    let mut linked: Vec<String> = links(&read(SUMMARY))
+        .iter()
+        .map(|link| resolved(SUMMARY, link))
+        .collect();
+    linked.sort();
+    let mut pages = documents();
+    pages.retain(|document| document.starts_with("docs/") && document != SUMMARY);
+    assert_eq!(linked, pages);
+}
+
+/// Files of the repository that the documents name in inline code.
+#[test]
+fn named_files_exist() {
+    const FOLDERS: [&str; 6] = ["deploy/", "scripts/", "tests/", "fuzz/", "docs/", "crates/"];
+    let mut seen = 0;
+    for document in documents() {
+        let text = read(&document);
+        // A change log also names files of the past.
+        let codes = inline_code(&text).filter(|_| document != "CHANGELOG.md");
+        for code in codes.filter(|code| FOLDERS.iter().any(|f| code.starts_with(f))) {
+            let path = code.split(' ').next().unwrap_or_default();
+            if path.contains(['{', '*', '…', '<']) {
+                continue;
+            }
+            assert!(root().join(path).exists(), "{document} names {path}");
             seen += 1;
         }
     }
-    assert!(seen > 3, "the documents link to each other");
+    assert!(seen > 10, "only {seen} names of files");
+}
+
+/// Returns the lines of the examples of all documents, with the document of each.
+fn shell_examples() -> impl Iterator<Item = (String, String)> {
+    documents().into_iter().flat_map(|document| {
+        let examples = blocks(&read(&document), "sh");
+        examples
+            .into_iter()
+            .map(move |example| (document.clone(), example))
+    })
 }
 
 #[test]
@@ -97,25 +188,30 @@ fn every_make_command_is_a_target() {
         .filter_map(|line| line.split_once(':'))
         .flat_map(|(targets, _)| targets.split_whitespace())
         .collect();
-    for example in blocks(&read("README.md"), "sh") {
-        for line in example.lines() {
-            if let Some(target) = line.strip_prefix("make ") {
-                assert!(targets.contains(target), "make {target}");
-            }
+    let mut named = 0;
+    for document in documents() {
+        let text = read(&document);
+        let shown = blocks(&text, "sh").concat() + &blocks(&text, "text").concat();
+        let lines = shown.lines().chain(inline_code(&text));
+        for target in lines.filter_map(|line| line.strip_prefix("make ")) {
+            let target = target.split(' ').next().unwrap_or_default();
+            assert!(targets.contains(target), "{document}: make {target}");
+            named += 1;
         }
     }
+    assert!(named > 10, "only {named} targets are named");
 }
 
-/// The examples run from the top directory with the programs just built on the
-/// PATH, and print the JSON that the document shows. Builds are the caller's: `make`.
+/// The examples of all documents run from the top directory, with the programs just built
+/// on the PATH, and print the JSON that their document shows. `make` commands are left
+/// out, because they build the programs.
 #[test]
 fn every_shell_example_runs() {
-    let readme = read("README.md");
     let programs = binary("loadgen");
     let programs = programs.parent().expect("in a directory").display();
     let path = std::env::var("PATH").unwrap_or_default();
-    let mut printed = String::new();
-    for example in blocks(&readme, "sh") {
+    let mut printed: HashMap<String, String> = HashMap::new();
+    for (document, example) in shell_examples() {
         if example.starts_with("make ") {
             continue;
         }
@@ -126,23 +222,29 @@ fn every_shell_example_runs() {
             .stdin(Stdio::null())
             .output()
             .expect("bash runs");
+        let text = String::from_utf8_lossy(&output.stdout);
         assert!(
             output.status.success(),
-            "{example}\n{}\n{}",
-            String::from_utf8_lossy(&output.stdout),
+            "{document}:\n{example}\n{text}\n{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        printed.push_str(&String::from_utf8_lossy(&output.stdout));
+        printed.entry(document).or_default().push_str(&text);
     }
-    for shown in blocks(&readme, "json") {
-        assert!(
-            printed.contains(&shown),
-            "no example prints\n{shown}{printed}"
-        );
+    assert!(printed.len() > 3, "few examples: {:?}", printed.keys());
+    let mut shown = 0;
+    for (document, printed) in printed {
+        for json in blocks(&read(&document), "json") {
+            assert!(
+                printed.contains(&json),
+                "{document}: no example prints\n{json}{printed}"
+            );
+            shown += 1;
+        }
     }
+    assert!(shown > 0, "some example shows its JSON");
 }
 
-/// Set, what is generated in the documents is written anew instead of compared.
+/// If this variable is set, generated blocks are written instead of compared.
 const UPDATE: &str = "UPDATE_DOCUMENTS";
 
 const OUTPUT_OF: &str = "<!-- output of `";
@@ -150,8 +252,8 @@ const COMMAND_ENDS: &str = "` -->\n";
 const END_OF_OUTPUT: &str = "<!-- end of output -->";
 const FENCE: &str = "```";
 
-/// The document with the present output of each command that it names, and how many
-/// there are.
+/// Returns the document with the present output of each command that it names, and the
+/// number of these commands.
 fn regenerated(text: &str) -> (String, usize) {
     let mut pieces = text.split(OUTPUT_OF);
     let mut made = pieces.next().unwrap_or_default().to_owned();
@@ -178,6 +280,7 @@ fn regenerated(text: &str) -> (String, usize) {
     (made, commands)
 }
 
+/// Returns the output of a command, without the settings of the caller's environment.
 fn printed(command: &str) -> String {
     let programs = binary("loadgen");
     let programs = programs.parent().expect("in a directory").display();
@@ -185,7 +288,9 @@ fn printed(command: &str) -> String {
     let output = Command::new("bash")
         .args(["-euo", "pipefail", "-c", command])
         .current_dir(root())
+        .env_clear()
         .env("PATH", format!("{programs}:{path}"))
+        .stdin(Stdio::null())
         .output()
         .expect("bash runs");
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -194,18 +299,20 @@ fn printed(command: &str) -> String {
 }
 
 #[test]
-fn tables_say_what_the_committed_results_say() {
+fn generated_blocks_equal_the_output_of_their_commands() {
     let mut commands = 0;
-    for document in DOCUMENTS {
-        let text = read(document);
+    for document in documents() {
+        let text = read(&document);
         let (made, named) = regenerated(&text);
         commands += named;
         if std::env::var_os(UPDATE).is_some() {
-            std::fs::write(root().join(document), made).expect("the document is written");
+            std::fs::write(root().join(&document), made).expect("the document is written");
         } else {
+            let differs = made.lines().zip(text.lines()).find(|(new, old)| new != old);
             assert!(
                 made == text,
-                "{document} does not show what results/ holds; {UPDATE}=1 writes it anew:\n{made}"
+                "{document} differs from the output of a command that it names, at {differs:?}; \
+                 {UPDATE}=1 cargo test -p tests --test docs writes it anew"
             );
         }
     }
