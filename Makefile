@@ -15,7 +15,7 @@ FUZZ ?= journal
 SECONDS ?= 60
 PROGRAMS = $(TARGET)/release/resource-slot-sandboxer $(TARGET)/release/loadgen
 
-.PHONY: run overhead prove lives scrape torture bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall setup clean
+.PHONY: run overhead prove full-node scrape torture bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall words pictures book setup clean
 
 ## run: 2,000 pods through a sandboxer of its own; ARGS are passed to `loadgen run`
 run: resource-slot
@@ -29,9 +29,9 @@ overhead: resource-slot
 prove: resource-slot
 	scripts/prove $(TARGET)/release
 
-## lives: that the sandboxer alone bears a full node whose containers end and start again
-lives: resource-slot
-	scripts/lives 10000 $(TARGET)/release
+## full-node: whether the sandboxer alone bears 10,000 pods with containers that end and start again
+full-node: resource-slot
+	scripts/full-node 10000 $(TARGET)/release
 
 ## scrape: what it costs to have the sandboxer's metrics fetched
 scrape: resource-slot
@@ -112,6 +112,18 @@ uninstall:
 	rm -f $(BIN)/resource-slot-sandboxer $(BIN)/loadgen
 	rm -f $(UNITS)/kuasar-resource-slot.service $(DROP_INS)/resource-slot.toml
 	rm -rf $(SHARE)
+
+## words: relative words and verb-first comments per 1,000 words of each document and crate
+words:
+	scripts/words
+
+## pictures: those of the documents, anew; needs tmux and chromium
+pictures: resource-slot
+	scripts/pictures $(TARGET)/release
+
+## book: docs/ as a site in target/book; needs mdbook (cargo install mdbook --locked)
+book:
+	mdbook build
 
 setup:
 	@scripts/setup

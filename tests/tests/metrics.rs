@@ -291,7 +291,7 @@ fn an_address_that_cannot_be_had_ends_the_start_and_names_it() {
     }
 }
 
-/// A row of the table in `docs/metrics.md`.
+/// A row of the table in `docs/reference/metrics.md`.
 #[derive(Debug, PartialEq)]
 struct Row {
     kind: String,
@@ -347,7 +347,7 @@ fn agree(exposed: &BTreeMap<String, Family>, documented: &BTreeMap<String, Row>)
     for name in exposed.keys() {
         assert!(
             documented.contains_key(name),
-            "{name} is not in docs/metrics.md"
+            "{name} is not in docs/reference/metrics.md"
         );
     }
 }
@@ -355,7 +355,7 @@ fn agree(exposed: &BTreeMap<String, Family>, documented: &BTreeMap<String, Row>)
 #[tokio::test]
 async fn the_document_has_every_metric_and_no_other() {
     let (_daemon, scrape) = busy().await;
-    let rows = documented(&read("docs/metrics.md"), "## Of the daemon");
+    let rows = documented(&read("docs/reference/metrics.md"), "## Of the daemon");
     agree(&scrape.0, &rows);
 }
 
@@ -478,7 +478,7 @@ fn loadgen_tells_how_its_run_goes_on() {
     assert!(count > Some(0.0), "{count:?}");
     agree(
         &seen.0,
-        &documented(&read("docs/metrics.md"), "## Of loadgen"),
+        &documented(&read("docs/reference/metrics.md"), "## Of loadgen"),
     );
 }
 

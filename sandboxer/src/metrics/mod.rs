@@ -3,7 +3,7 @@
 //! All of it is looked up when it is scraped, on the scraping server's thread; only RPCs
 //! are counted as they come, by [`DoorCalls`] and [`CriCalls`]. Each metric is a
 //! [`Descriptor`](exposition::Descriptor) beside the code that finds its value, and a row of
-//! `docs/metrics.md`.
+//! `docs/reference/metrics.md`.
 
 mod build;
 mod census;
