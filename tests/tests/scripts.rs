@@ -1,4 +1,4 @@
-//! The scripts find what is there.
+//! The scripts find programs and count words as they document it.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -31,4 +31,37 @@ fn a_containerd_on_the_path_is_used_if_it_is_new_enough() {
     assert_eq!(found(dir.path(), "v2.1.9"), program);
     assert_eq!(found(dir.path(), "2.10.0~ds1"), program);
     assert_ne!(found(dir.path(), "1.7.24"), program);
+}
+
+/// Runs `scripts/words` on a path and returns the numbers of its row.
+fn counted(path: &Path) -> Vec<f64> {
+    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/words"))
+        .arg(path)
+        .output()
+        .expect("the script runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let row = text.lines().nth(1).expect("a row");
+    let numbers = row.split_whitespace().skip(1);
+    numbers
+        .map(|cell| cell.parse().expect("a number"))
+        .collect()
+}
+
+#[test]
+fn words_outside_of_code_are_counted() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let document = dir.path().join("a.md");
+    let text =
+        "# Who\n\nReturns the WHAT of `what` it, whatsoever.\n\n```sh\nwho\n```\n\nEnds of it.\n";
+    std::fs::write(&document, text).expect("the document is written");
+    // Inline code is one word. "Ends" has no object.
+    assert_eq!(counted(&document), [11.0, 181.8, 90.9]);
+}
+
+#[test]
+fn words_of_rustdoc_are_counted_and_those_of_other_comments_are_not() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let text = "//! Parses a thing.\n// who\n/// Whose.\n/// ```\n/// who\n/// ```\nfn who() {}\n/// Holds it.\n";
+    std::fs::write(dir.path().join("a.rs"), text).expect("the source is written");
+    assert_eq!(counted(dir.path()), [6.0, 166.7, 333.3]);
 }
