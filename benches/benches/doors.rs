@@ -12,7 +12,7 @@ use containerd_shim_protos::{api, sandbox_api};
 use criterion::{Criterion, criterion_group, criterion_main};
 use journal::{Journal, Options};
 use k8s_cri::v1;
-use loadgen::null::Faults;
+use loadgen::server::null::Faults;
 use sandboxer::live::ResourceSlotSandboxer;
 use sandboxer::streaming::{DEFAULT_LISTEN, StreamingServer};
 use tempfile::TempDir;
@@ -58,7 +58,7 @@ fn sandboxer(dir: &Path) -> PathBuf {
 fn null(dir: &Path) -> PathBuf {
     let socket = dir.join("null.sock");
     let listen = socket.clone();
-    std::thread::spawn(move || loadgen::null::run(&listen, false, &Faults::NONE));
+    std::thread::spawn(move || loadgen::server::null::run(&listen, false, &Faults::NONE));
     wait_for(&socket);
     socket
 }

@@ -12,8 +12,8 @@ use containerd_sandbox::Spec;
 use containerd_sandbox::server::fuzzed;
 use journal::{Journal, Options, StoreError, Sync};
 use k8s_cri::v1::{ContainerConfig, PodSandboxConfig};
-use loadgen::hdr_log::LogReader;
-use loadgen::scenario::Scenario;
+use loadgen::record::hdr_log::LogReader;
+use loadgen::workload::scenario::Scenario;
 use oci_spec::runtime::LinuxResources;
 use pod_resources::{
     ContainerData, Extraction, InvalidResource, OnInvalid, Quantity, ResourceInfo, SandboxData,

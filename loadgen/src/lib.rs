@@ -17,79 +17,33 @@
 //! of it through any [`door::Door`]. The [`engine`] keeps many under way; a
 //! [`progress`] reporter looks on. All the rest is before or after.
 
-pub mod any_result;
-pub mod bare;
-pub mod bundle;
-pub mod calls;
-pub mod check;
-pub mod child;
-pub mod cli;
-pub mod columns;
-pub mod compare;
-pub mod containerd;
-pub mod cpu_time;
-pub mod csv;
-pub mod density;
-pub mod door;
-pub mod embedded;
-pub mod endpoint;
-pub mod engine;
-pub mod environment;
-pub mod error;
-pub mod exit;
-pub mod failure;
-pub mod gate;
-pub mod hdr_log;
+pub mod commands;
+pub mod connection;
+pub mod drive;
 pub mod human;
-pub mod image;
-pub mod lifecycle;
-pub mod live;
-#[cfg(test)]
-mod made_up;
 pub mod measure;
-pub mod merge;
-pub mod metrics;
-pub mod node;
-pub mod null;
-pub mod operation;
-pub mod overhead;
-pub mod pacer;
-pub mod plan;
-pub mod print;
 pub mod process;
-pub mod progress;
-pub mod recorder;
-pub mod report;
-pub mod resources;
+pub mod record;
 pub mod result;
-pub mod run;
-pub mod sampler;
-pub mod save;
-pub mod scenario;
-pub mod schedule;
-pub mod schema;
-pub mod search;
 pub mod server;
-pub mod session;
 pub mod show;
-pub mod slo;
 pub mod stats;
 pub mod stop;
-pub mod table;
-pub mod tape;
-pub mod target;
-pub mod timeline;
-pub mod trace;
-pub mod trend;
-pub mod validity;
+pub mod workload;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 
 use clap::{CommandFactory, Parser};
 
-use cli::{Cli, Command};
-use exit::Verdict;
+use commands::cli::{Cli, Command};
+use commands::exit::Verdict;
+use commands::{
+    bare, compare, density, error, gate, merge, overhead, plan, print, run, search, trend,
+};
+use result::schema;
+use server::null;
+use show::report;
 
 /// The program: parses a command line, program first, and does what it says.
 pub fn main(args: &[OsString]) -> Verdict {
@@ -114,15 +68,15 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Density(density) => {
             density::run(&density, words(args)).map_err(anyhow::Error::from)
         }
-        Command::Record(record) => to_stdout(|out| show::record(&record, out)),
+        Command::Record(record) => to_stdout(|out| plan::record(&record, out)),
         Command::Replay(replay) => run::replay(&replay, words(args)).map_err(anyhow::Error::from),
-        Command::Scenarios(command) => to_stdout(|out| show::scenarios(&command, out)),
+        Command::Scenarios(command) => to_stdout(|out| plan::scenarios(&command, out)),
         Command::Report(report) => report::run(&report).map_err(anyhow::Error::from),
         Command::Merge(merge) => merge::run(&merge, words(args)).map_err(anyhow::Error::from),
         Command::Schema => to_stdout(|out| Ok(schema::write(out)?)),
         Command::Compare(compare) => compare::run(&compare).map_err(anyhow::Error::from),
         Command::Gate(gate) => gate::run(&gate, words(args)).map_err(anyhow::Error::from),
-        Command::Plan(command) => to_stdout(|out| show::plan(&command, out)),
+        Command::Plan(command) => to_stdout(|out| plan::plan(&command, out)),
         Command::Null(null) => null::run(&null.listen, null.die_with_parent, &null.faults())
             .map(|()| Verdict::Good)
             .map_err(anyhow::Error::from),

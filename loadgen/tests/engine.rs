@@ -7,18 +7,18 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fake::{Fake, Lie, Listening};
-use loadgen::bundle::Bundles;
-use loadgen::door::{Tasks, TasksAt};
-use loadgen::engine::{Load, Measured, Observer, Shape};
-use loadgen::operation::Operation;
-use loadgen::plan::Plan;
+use loadgen::connection::TtrpcTarget;
+use loadgen::drive::bundle::Bundles;
+use loadgen::drive::driver::{Tasks, TasksAt};
+use loadgen::drive::engine::{Load, Measured, Observer, Shape};
+use loadgen::record::operation::Operation;
+use loadgen::record::tape::{Counters, Listener, Part};
 use loadgen::result;
-use loadgen::scenario::{Arrivals, Closed, Distribution, Life, Phase, PodShape, Rate};
-use loadgen::schedule::Schedule;
+use loadgen::result::timeline::Timeline;
 use loadgen::stop::Stop;
-use loadgen::tape::{Counters, Listener, Part};
-use loadgen::target::TtrpcTarget;
-use loadgen::timeline::Timeline;
+use loadgen::workload::plan::Plan;
+use loadgen::workload::scenario::{Arrivals, Closed, Distribution, Life, Phase, PodShape, Rate};
+use loadgen::workload::schedule::Schedule;
 use tokio::task::JoinHandle;
 
 const TIMEOUT: Duration = Duration::from_secs(30);

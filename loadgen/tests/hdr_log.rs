@@ -7,9 +7,9 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
-use loadgen::hdr_log::{self, LogWriter, Series};
-use loadgen::operation::Operation;
-use loadgen::recorder;
+use loadgen::record::hdr_log::{self, LogWriter, Series};
+use loadgen::record::operation::Operation;
+use loadgen::record::recorder;
 
 /// Set where the other implementation must be had, as in CI.
 const REQUIRED: &str = "REQUIRE_PYTHON_HDR";

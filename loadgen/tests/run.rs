@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use fake::{Fake, Lie, Listening};
-use loadgen::operation::Operation;
+use loadgen::record::operation::Operation;
 use loadgen::result::RunResult;
 use rustix::process::{Pid, Signal, kill_process};
 

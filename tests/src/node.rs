@@ -16,8 +16,8 @@ use k8s_cri::v1::{
     PodSandboxStatusRequest, RemoveContainerRequest, RemovePodSandboxRequest, RunPodSandboxRequest,
     StartContainerRequest, StopContainerRequest, StopPodSandboxRequest,
 };
-use loadgen::containerd::{Containerd, HANDLER, Home as ContainerdHome};
-use loadgen::image;
+use loadgen::server::containerd::{Containerd, HANDLER, Home as ContainerdHome};
+use loadgen::server::image;
 use loadgen::stop::Stop;
 use serde_json::Value;
 use tempfile::TempDir;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ProcessResult, Sample};
+use super::ProcessResult;
+use crate::process::Sample;
 use crate::stats::{CONFIDENCE, Errors, Slope};
 
 /// The time from the start of the last pod on in which all were there, and containers

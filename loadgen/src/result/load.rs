@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{RunResult, SCHEMA, SCHEMA_VERSION};
-use crate::save::RESULT_FILE;
+use super::directory::RESULT_FILE;
+use super::run::{RunResult, SCHEMA, SCHEMA_VERSION};
 
 /// The oldest version that can be read.
 const OLDEST_VERSION: u32 = 1;
@@ -204,7 +204,7 @@ fn from_version_1(mut document: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::tests::example;
+    use crate::result::fixture::example;
 
     fn document() -> Value {
         serde_json::to_value(example()).unwrap()

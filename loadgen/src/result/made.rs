@@ -5,9 +5,9 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::{ErrorResult, Lag, LoadMode, LoadResult, OperationResult, PhaseResult, Totals};
-use crate::engine::{Measured, Shape};
-use crate::operation::Operation;
-use crate::recorder::{PhaseTally, Recorder};
+use crate::drive::engine::{Measured, Shape};
+use crate::record::operation::Operation;
+use crate::record::recorder::{PhaseTally, Recorder};
 
 impl Lag {
     /// The figures of a histogram of nanoseconds.

@@ -1,0 +1,145 @@
+//! A bare loop over ttrpc: the calls of a pod's life and nothing else. What it
+//! reaches, the engine with its plan, checks, clocks and histograms is held to; and
+//! a sandboxer, to what it reaches with calls that do nothing.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Instant;
+
+use containerd_sandbox::Result;
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::commands::cli::{BareArgs, BareCalls};
+use crate::commands::error::{EngineError, RunError};
+use crate::connection::{Target, TtrpcTarget};
+use crate::drive::bundle::Bundles;
+use crate::server::image::NAMESPACE;
+use crate::stop::Stop;
+use crate::workload::plan::{Container, Plan, Pod};
+use crate::workload::scenario::{Distribution, PodShape};
+
+/// Pods per second.
+///
+/// # Errors
+/// If a call fails.
+pub fn run(args: &BareArgs) -> std::result::Result<f64, RunError> {
+    let mut shape = PodShape::default();
+    if args.calls != BareCalls::Engine {
+        shape.containers = Distribution::Constant(1);
+    }
+    let plan = Plan::new(args.seed, shape);
+    // What a request is made of is no part of what its call costs.
+    let planned: Rc<[Pod]> = match args.calls {
+        BareCalls::Life => (0..args.pods).map(|index| plan.pod(index)).collect(),
+        BareCalls::Engine | BareCalls::Nothing => Rc::new([]),
+    };
+    let bundles = Rc::new(Bundles::write(&plan, args.pods, &Stop::new(), |_| ())?);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(EngineError::Thread)?;
+    let pods = LocalSet::new().block_on(&runtime, async {
+        let mut targets = Vec::new();
+        for _ in 0..args.connections {
+            let socket = &args.endpoint.0;
+            targets.push(TtrpcTarget::connect(socket, NAMESPACE, args.timeout).await?);
+        }
+        let next = Rc::new(Cell::new(0));
+        let begun = Instant::now();
+        let mut workers = JoinSet::new();
+        for (_, target) in (0..args.concurrency).zip(targets.iter().cycle()) {
+            let (next, plan) = (Rc::clone(&next), plan.clone());
+            let (target, bundles, pods) = (target.clone(), Rc::clone(&bundles), args.pods);
+            let (calls, planned) = (args.calls, Rc::clone(&planned));
+            workers.spawn_local(async move {
+                while next.get() < pods {
+                    let index = next.replace(next.get() + 1);
+                    match calls {
+                        BareCalls::Engine => pod(&target, &plan, &bundles, index).await?,
+                        BareCalls::Life => {
+                            // There is one for each.
+                            let place = usize::try_from(index).unwrap_or(usize::MAX);
+                            life(&target, &planned[place], &bundles).await?;
+                        }
+                        BareCalls::Nothing => nothing(&target).await?,
+                    }
+                }
+                Ok::<_, containerd_sandbox::Error>(())
+            });
+        }
+        while let Some(worker) = workers.join_next().await {
+            worker.map_err(|_| EngineError::Panicked)??;
+        }
+        Ok::<_, EngineError>(args.pods as f64 / begun.elapsed().as_secs_f64())
+    })?;
+    Ok(pods)
+}
+
+/// The same calls in the same order as the engine's.
+async fn pod(target: &TtrpcTarget, plan: &Plan, bundles: &Bundles, index: u64) -> Result<()> {
+    let pod = plan.pod(index);
+    let id = &*pod.sandbox_id;
+    target.create_sandbox(&pod).await?;
+    target.start_sandbox(id).await?;
+    let mut waits = Vec::with_capacity(pod.containers.len());
+    for container in &pod.containers {
+        target
+            .create_task(&container.id, &bundles.path(container))
+            .await?;
+        let (waiter, waited) = (target.clone(), container.id.clone());
+        waits.push(tokio::task::spawn_local(async move {
+            waiter.wait_task(&waited).await
+        }));
+        target.start_task(&container.id).await?;
+        target.task_state(&container.id).await?;
+    }
+    target.sandbox_status(id).await?;
+    for (container, wait) in pod.containers.iter().zip(waits) {
+        end(target, container).await?;
+        // The task is not aborted, and a panic in it is one here.
+        let _ = wait.await;
+        target.task_state(&container.id).await?;
+        target.delete_task(&container.id).await?;
+    }
+    target.stop_sandbox(id).await?;
+    target.sandbox_status(id).await?;
+    target.shutdown_sandbox(id).await?;
+    // The engine looks whether it is gone.
+    let _ = target.sandbox_status(id).await;
+    Ok(())
+}
+
+/// How many calls [`life`] makes.
+const LIFE: usize = 9;
+
+/// The shortest whole life of a pod with one container, one call after the other.
+async fn life(target: &TtrpcTarget, pod: &Pod, bundles: &Bundles) -> Result<()> {
+    let id = &*pod.sandbox_id;
+    target.create_sandbox(pod).await?;
+    target.start_sandbox(id).await?;
+    for container in &pod.containers {
+        target
+            .create_task(&container.id, &bundles.path(container))
+            .await?;
+        target.start_task(&container.id).await?;
+        end(target, container).await?;
+        target.wait_task(&container.id).await?;
+        target.delete_task(&container.id).await?;
+    }
+    target.stop_sandbox(id).await?;
+    target.shutdown_sandbox(id).await
+}
+
+/// As many calls as in a [`life`].
+async fn nothing(target: &TtrpcTarget) -> Result<()> {
+    for _ in 0..LIFE {
+        target.probe().await?;
+    }
+    Ok(())
+}
+
+async fn end(target: &TtrpcTarget, container: &Container) -> Result<()> {
+    target
+        .kill_task(&container.id, container.end.number())
+        .await
+}

@@ -1,0 +1,460 @@
+//! The command line.
+
+mod compare;
+mod density;
+mod gate;
+mod merge;
+mod metrics;
+mod output;
+mod overhead;
+mod report;
+mod requests;
+mod scenario;
+mod search;
+mod target;
+mod trace;
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use self::compare::CompareArgs;
+pub use self::density::DensityArgs;
+pub use self::gate::GateArgs;
+pub use self::merge::MergeArgs;
+pub use self::metrics::MetricsArgs;
+pub use self::output::OutputArgs;
+pub use self::overhead::OverheadArgs;
+pub use self::report::{ReportArgs, ReportFormat};
+pub use self::requests::RequestArgs;
+pub use self::scenario::{ScenarioArgs, ScenariosCommand};
+pub use self::search::SearchArgs;
+pub use self::target::TargetArgs;
+pub use self::trace::{RecordArgs, ReplayArgs};
+
+use crate::result::slo::Slo;
+use crate::server::endpoint::Endpoint;
+use crate::server::null::Faults;
+
+/// The most containers a pod may have: far above what a node allows.
+const MAX_CONTAINERS: u32 = 1000;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 good; 1 wrong usage, or something is missing; 2 errors or wrong answers;
+3 a bar was missed; 4 interrupted, and what was measured until then saved as partial, or
+invalid.";
+
+const COMPARE_EXIT_CODES: &str = "\
+Exit codes: 0 nothing is slower; 1 not comparable, or wrong usage; 3 something is slower by
+--min-effect or more.";
+
+const GATE_EXIT_CODES: &str = "\
+Exit codes: 0 passed; 1 wrong usage, or something is missing; 2 errors or wrong answers;
+3 failed: the head is slower; 4 undecided, or interrupted.";
+
+/// Loads a containerd sandboxer with seeded pods, checks every reply, and measures.
+///
+/// A pod goes through its whole life: its sandbox is created and started, its containers are
+/// created from OCI bundles with random CPU, memory and process limits, started, looked at,
+/// killed and deleted, and the sandbox is stopped and removed. The same seed gives the same
+/// requests, byte for byte.
+#[derive(Debug, Parser)]
+#[command(name = "loadgen", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run pods through a sandboxer and report latencies, rates and errors.
+    ///
+    /// Without any option it starts a resource-slot-sandboxer of its own on a private socket and
+    /// directory, runs the 2,000 pods of the scenario `churn` through it, stops it, prints a table,
+    /// and saves results/run-TIME-SEED/ with report.html, result.json, latencies.hlog (HdrHistogram
+    /// log format), CSV and sandboxer.log. With --target cri it starts a containerd, too, whose pods
+    /// run on that sandboxer, and loads it over CRI.
+    ///
+    /// Ctrl-C begins no more pods, lets those under way end, and saves a partial result. A second
+    /// Ctrl-C drops everything.
+    #[command(after_help = EXIT_CODES)]
+    #[command(after_long_help = concat!(
+        "Examples:\n",
+        "  loadgen run\n",
+        "  loadgen run --pods 20000 --seed 7 --containers 2-2\n",
+        "  loadgen run steady --rate 300 --duration 1m\n",
+        "  loadgen run ./scenario.toml --seed 7\n",
+        "  loadgen run --endpoint /run/resource-slot-sandboxer.sock --concurrency 8\n",
+        "  loadgen run --slo 'pod.p99<200ms' --slo 'pod.rate>500'\n",
+        "  loadgen run --sandboxer-arg=--sync --sandboxer-arg=always\n",
+        "  loadgen run --target cri --pods 500 --concurrency 16\n",
+        "  loadgen run --target cri --endpoint /run/containerd/containerd.sock\n",
+        "  loadgen run --quiet --json | jq .totals\n\n",
+        "Exit codes: 0 good; 1 wrong usage, or something is missing; 2 errors or wrong answers;\n",
+        "4 interrupted, and what was measured until then saved as partial."
+    ))]
+    Run(Box<RunArgs>),
+    /// Measure what containerd and the sandboxer each add to a pod.
+    ///
+    /// The same pods are run, one at a time and in turns, at four layers: on a sandboxer that does
+    /// nothing (floor) and on the sandboxer (direct), both called exactly as containerd calls one,
+    /// over CRI on the sandboxer, and over CRI through a containerd on the sandboxer. It starts all
+    /// of them on private sockets and directories, and says where a pod's time through containerd
+    /// goes: into the protocol, the sandboxer, or containerd; and what containerd costs, the
+    /// difference between the last two layers: both with 95 % confidence intervals over the
+    /// rounds. The result is saved as results/overhead-TIME-SEED/.
+    #[command(after_help = EXIT_CODES)]
+    Overhead(Box<OverheadArgs>),
+    /// Find the highest rate of pods that meets a threshold.
+    ///
+    /// Rates are tried in geometric steps until one misses, then between the highest that did not
+    /// and the lowest that did. Each is an open loop of its own with a warm-up, --duration long;
+    /// one that misses is tried once more. A run in which this program was late, by over a tenth of
+    /// the threshold's time, does not count.
+    /// The result, with the curve of latency over rate and its knee, is saved as
+    /// results/search-TIME-SEED/.
+    #[command(after_help = EXIT_CODES)]
+    Search(Box<SearchArgs>),
+    /// Measure what a pod that is alive costs each process.
+    ///
+    /// The scenario's pods are started and stay. At several densities on the way, memory and file
+    /// descriptors of each process are read. What a pod costs is the slope of a line through them,
+    /// with its 95 % confidence interval. The result is saved as results/density-TIME-SEED/.
+    #[command(after_help = EXIT_CODES)]
+    Density(Box<DensityArgs>),
+    /// Make a trace of what happened on a node, as a sandboxer's journal tells it.
+    ///
+    /// A trace says which pods came when, what they asked for, and how long they stayed. One of a
+    /// run is made by `loadgen run --record`. A sandboxer that is to be recorded from its beginning
+    /// must run with --history.
+    #[command(after_help = EXIT_CODES)]
+    Record(RecordArgs),
+    /// Play a trace again: the same pods at the same times, or faster or slower.
+    ///
+    /// It is an open loop, measured and saved as a run is. The hash of the plan is that of the
+    /// recording.
+    #[command(after_help = EXIT_CODES)]
+    Replay(Box<ReplayArgs>),
+    /// List the shipped scenarios, or show one.
+    Scenarios(ScenariosCommand),
+    /// Make the page of a saved result anew, or show results as text or in a table.
+    ///
+    /// It is made from the result.json and latencies.hlog in the directory.
+    Report(ReportArgs),
+    /// Make one result of those of parts that ran in parallel.
+    ///
+    /// The parts must be of the same scenario, but for seed and number of pods. The whole is what
+    /// one run would have measured: histograms are added up, not averaged.
+    Merge(MergeArgs),
+    /// Print the JSON schema of a run's result.json.
+    Schema,
+    /// Compare two results of the same plan on the same machine.
+    ///
+    /// For each operation the ratio B/A of median, 99th percentile and mean, for the run that of
+    /// pods per second, and for each process that of CPU time per pod, with a 95 % confidence
+    /// interval from the seconds of both runs, and what follows from it. What is not comparable is
+    /// refused. The interval knows how much the seconds of a run differ, not how much the machine
+    /// has changed between the two runs: `loadgen gate` does.
+    #[command(after_help = COMPARE_EXIT_CODES)]
+    Compare(Box<CompareArgs>),
+    /// Say whether one build of the sandboxer is slower than another.
+    ///
+    /// Both are started on this machine, on private sockets and directories, and run the same
+    /// pods in turns, in blocks of four rounds, A B B A or B A A B. After each of a few looks the
+    /// gate passes (the head is not slower by --min-effect), fails (it is slower, and by as much),
+    /// or goes on, to --max-rounds at most. The result is saved as results/gate-TIME-SEED/.
+    #[command(after_help = GATE_EXIT_CODES)]
+    Gate(Box<GateArgs>),
+    /// Show the hash of a plan, or one of its pods.
+    Plan(Box<PlanCommand>),
+    /// Serve as a sandboxer that keeps only what it must to answer.
+    #[command(hide = true)]
+    Null(NullArgs),
+    /// Run pods without plan, checks, clocks and histograms, and print pods per second.
+    #[command(hide = true)]
+    Bare(BareArgs),
+    /// Say whether the processes of a run stayed level in memory and descriptors.
+    #[command(hide = true)]
+    Trend(TrendArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `loadgen run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// What is run.
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+    /// Hold the run to this, as in pod.p99<20ms, or exit with code 3: any operation's mean, p50,
+    /// p90, p99, p999, max, rate (per second) or errors; may be repeated.
+    #[arg(
+        long,
+        env = "LOADGEN_SLO",
+        value_name = "THRESHOLD",
+        value_delimiter = ','
+    )]
+    pub slo: Vec<Slo>,
+    /// Write a trace of the run to this file, for `loadgen replay`.
+    #[arg(long, env = "LOADGEN_RECORD", value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// On what.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// What comes of it.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Who is told how it goes on.
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
+}
+
+/// `loadgen plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanCommand {
+    /// Which plan.
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+    /// Show the requests of the pod at this index, from 0, as JSON, instead of the hash.
+    #[arg(long, env = "LOADGEN_SHOW", value_name = "INDEX")]
+    pub show: Option<u64>,
+}
+
+/// `loadgen bare`.
+#[derive(Debug, Clone, Args)]
+pub struct BareArgs {
+    /// Where the sandboxer listens.
+    #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET")]
+    pub endpoint: Endpoint,
+    /// How many pods.
+    #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 2000)]
+    pub pods: u64,
+    /// What is called for each pod.
+    #[arg(long, env = "LOADGEN_CALLS", value_enum, default_value_t = BareCalls::Engine)]
+    pub calls: BareCalls,
+    /// How many pods are under way at once.
+    #[arg(
+        long,
+        env = "LOADGEN_CONCURRENCY",
+        value_name = "N",
+        default_value_t = 64
+    )]
+    pub concurrency: u32,
+    /// How many connections they share.
+    #[arg(
+        long,
+        env = "LOADGEN_CONNECTIONS",
+        value_name = "N",
+        default_value_t = 4
+    )]
+    pub connections: u32,
+    /// Where everything random comes from.
+    #[arg(long, env = "LOADGEN_SEED", value_name = "S", default_value_t = 42)]
+    pub seed: u64,
+    /// How long a call may take.
+    #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "DURATION", default_value = "30s",
+          value_parser = timeout)]
+    pub timeout: Duration,
+}
+
+/// `loadgen trend`.
+#[derive(Debug, Clone, Args)]
+pub struct TrendArgs {
+    /// The run's result: its directory, or its result.json.
+    #[arg(value_name = "RESULT")]
+    pub result: PathBuf,
+    /// From when on it is looked at: what is allocated once is by then.
+    #[arg(
+        long,
+        env = "LOADGEN_SKIP",
+        value_name = "TIME",
+        default_value = "0s",
+        value_parser = humantime::parse_duration
+    )]
+    pub skip: Duration,
+    /// Of this process only.
+    #[arg(long, env = "LOADGEN_ROLE", value_name = "ROLE")]
+    pub role: Option<String>,
+}
+
+/// What `loadgen bare` calls for a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BareCalls {
+    /// What the engine does.
+    Engine,
+    /// The shortest whole life of a pod with one container: nine calls.
+    Life,
+    /// As many calls that change nothing and find nothing.
+    Nothing,
+}
+
+/// `loadgen null`.
+#[derive(Debug, Clone, Args)]
+pub struct NullArgs {
+    /// The Unix socket to listen on.
+    #[arg(long, env = "LOADGEN_LISTEN", value_name = "SOCKET")]
+    pub listen: PathBuf,
+    /// End with the process that started this one, however that ends.
+    #[arg(long, env = "LOADGEN_DIE_WITH_PARENT", value_parser = BoolishValueParser::new())]
+    pub die_with_parent: bool,
+    /// Create so many sandboxes a second at most; the others wait.
+    #[arg(long, env = "LOADGEN_CAPACITY", value_name = "RATE")]
+    pub capacity: Option<f64>,
+    /// Lose so many bytes with each sandbox.
+    #[arg(long, env = "LOADGEN_LEAK", value_name = "BYTES", default_value_t = 0)]
+    pub leak: usize,
+    /// Stall for so long.
+    #[arg(long, env = "LOADGEN_STALL", value_name = "DURATION", default_value = "0s",
+          value_parser = humantime::parse_duration)]
+    pub stall: Duration,
+    /// How often to stall.
+    #[arg(long, env = "LOADGEN_STALL_EVERY", value_name = "DURATION", default_value = "5s",
+          value_parser = humantime::parse_duration)]
+    pub stall_every: Duration,
+}
+
+impl NullArgs {
+    /// What is to be wrong with it.
+    pub fn faults(&self) -> Faults {
+        Faults {
+            capacity: self.capacity,
+            leak: self.leak,
+            stall: self.stall,
+            stall_every: self.stall_every,
+        }
+    }
+}
+
+/// How many containers a pod has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerRange(pub RangeInclusive<u32>);
+
+impl FromStr for ContainerRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| {
+            text.trim()
+                .parse::<u32>()
+                .map_err(|e| format!("{text:?} is not a number: {e}"))
+        };
+        let (min, max) = match text.split_once('-') {
+            Some((min, max)) => (number(min)?, number(max)?),
+            None => (number(text)?, number(text)?),
+        };
+        if min > max {
+            Err(format!("the minimum {min} is above the maximum {max}"))
+        } else if max > MAX_CONTAINERS {
+            Err(format!("at most {MAX_CONTAINERS} containers per pod"))
+        } else {
+            Ok(Self(min..=max))
+        }
+    }
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("a call must have some time".to_owned()),
+        Ok(limit) => Ok(limit),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    use crate::workload::scenario::Overrides;
+    use proptest::prelude::*;
+
+    fn run(args: &[&str]) -> Result<RunArgs, clap::Error> {
+        let cli = Cli::try_parse_from(["loadgen", "run"].iter().chain(args))?;
+        match cli.command {
+            Command::Run(args) => Ok(*args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_has_its_environment_variable() {
+        for command in Cli::command().get_subcommands() {
+            for arg in command
+                .get_arguments()
+                .filter(|arg| arg.get_long().is_some())
+            {
+                let name = arg.get_long().unwrap();
+                if name == "help" {
+                    continue;
+                }
+                let variable = format!("LOADGEN_{}", name.to_uppercase().replace('-', "_"));
+                assert_eq!(arg.get_env().unwrap(), &*variable);
+            }
+        }
+    }
+
+    #[test]
+    fn without_options_it_is_the_documented_run() {
+        let args = run(&[]).unwrap();
+        assert_eq!(args.scenario.scenario, None);
+        assert_eq!(args.scenario.overrides, Overrides::default());
+        assert_eq!(args.target.endpoint, None);
+    }
+
+    #[test]
+    fn a_range_of_containers_is_two_numbers_or_one() {
+        assert_eq!("2-3".parse(), Ok(ContainerRange(2..=3)));
+        assert_eq!("5".parse(), Ok(ContainerRange(5..=5)));
+        assert_eq!("0-1".parse(), Ok(ContainerRange(0..=1)));
+        for text in ["", "-", "3-2", "1-", "a", "1-2-3", "1001", "4294967296"] {
+            assert!(text.parse::<ContainerRange>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_passed_through_with_their_hyphens() {
+        let args = run(&["--sandboxer-arg=--sync", "--sandboxer-arg", "--views=off"]).unwrap();
+        assert_eq!(args.target.sandboxer_args, ["--sync", "--views=off"]);
+    }
+
+    #[test]
+    fn what_contradicts_itself_or_is_out_of_range_is_refused() {
+        for args in [
+            &["--endpoint", "/a", "--sandboxer", "/b"][..],
+            &["--endpoint", "/a", "--containerd", "/b"],
+            &["--target", "carrier-pigeon"],
+            &["--endpoint", "tcp://a"],
+            &["--pods", "0"],
+            &["--concurrency", "0"],
+            &["--timeout", "0s"],
+            &["--timeout", "soon"],
+            &["--namespace", "a/b"],
+            &["--signal", "hup"],
+        ] {
+            assert!(run(args).is_err(), "{args:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_parsed_range_is_never_empty(text in "[0-9]{0,5}-?[0-9]{0,5}") {
+            if let Ok(ContainerRange(range)) = text.parse() {
+                prop_assert!(!range.is_empty() && *range.end() <= MAX_CONTAINERS);
+            }
+        }
+    }
+}

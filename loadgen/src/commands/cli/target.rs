@@ -1,0 +1,79 @@
+//! What is loaded.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::drive::driver::Kind;
+use crate::server::containerd::HANDLER;
+use crate::server::endpoint::Endpoint;
+use crate::server::image;
+
+/// What is loaded, and through which door.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "What is loaded")]
+pub struct TargetArgs {
+    /// Through which door: over ttrpc; as containerd calls a sandboxer, over gRPC and ttrpc; or
+    /// over CRI, to a containerd.
+    #[arg(
+        long,
+        env = "LOADGEN_TARGET",
+        value_name = "DOOR",
+        default_value = "ttrpc"
+    )]
+    pub target: Kind,
+    /// containerd's namespace for the pods; over CRI it is always k8s.io.
+    #[arg(
+        long,
+        env = "LOADGEN_NAMESPACE",
+        value_name = "NAME",
+        default_value = "k8s.io",
+        value_parser = namespace
+    )]
+    pub namespace: String,
+    /// Load the sandboxer, or with --target cri the CRI runtime, that listens here, unix:///PATH
+    /// or PATH, instead of starting one. A sandboxer must be able to read the bundles that this
+    /// program writes.
+    #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET",
+          conflicts_with_all = ["sandboxer", "sandboxer_args", "containerd"])]
+    pub endpoint: Option<Endpoint>,
+    /// Over CRI: the runtime handler of the pods. Only with the default one do containers carry
+    /// keys of cgroup v2, for limits of processes and kept memory: others may refuse them.
+    #[arg(
+        long,
+        env = "LOADGEN_RUNTIME_HANDLER",
+        value_name = "NAME",
+        default_value = HANDLER
+    )]
+    pub runtime_handler: String,
+    /// Over CRI: the image of the containers. The default is put into a containerd; another one is
+    /// pulled if the runtime does not have it.
+    #[arg(
+        long,
+        env = "LOADGEN_IMAGE",
+        value_name = "NAME",
+        default_value = image::NAME
+    )]
+    pub image: String,
+    /// Over CRI: the containerd to start, 2.1 or newer [default: $CONTAINERD_BIN, else on PATH].
+    #[arg(long, env = "LOADGEN_CONTAINERD", value_name = "PATH")]
+    pub containerd: Option<PathBuf>,
+    /// The sandboxer to start [default: resource-slot-sandboxer beside this program, else on PATH].
+    #[arg(long, env = "LOADGEN_SANDBOXER", value_name = "PATH")]
+    pub sandboxer: Option<PathBuf>,
+    /// An argument for the sandboxer that is started; may be repeated.
+    #[arg(
+        long = "sandboxer-arg",
+        env = "LOADGEN_SANDBOXER_ARG",
+        value_name = "ARG",
+        allow_hyphen_values = true
+    )]
+    pub sandboxer_args: Vec<OsString>,
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    containerd_sandbox::check_id("namespace", text)
+        .map(|()| text.to_owned())
+        .map_err(|error| error.to_string())
+}

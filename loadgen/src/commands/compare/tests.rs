@@ -1,0 +1,313 @@
+//! Results with seconds that vary, compared.
+
+use super::figure::{Figure, LEAST_SECONDS, Statistic};
+use super::verdict::Verdict;
+use super::{Comparison, table};
+use crate::process::Sample;
+use crate::record::operation::Operation;
+use crate::result::fixture::example;
+use crate::result::{Interval as Second, OperationResult, RunResult};
+use crate::stats::noise::Noise;
+
+/// How a run is made.
+#[derive(Clone, Copy)]
+struct Made {
+    seed: u64,
+    seconds: usize,
+    /// How much slower than others.
+    slower: f64,
+}
+
+/// How much a second varies, as a share.
+const VARIES: f64 = 0.03;
+
+fn operation(operation: Operation, count: u64, factor: f64) -> OperationResult {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "some milliseconds"
+    )]
+    let ns = |ms: f64| (ms * factor * 1e6) as u64;
+    OperationResult {
+        operation,
+        count,
+        errors: 0,
+        mean_ns: 5.2e6 * factor,
+        min_ns: ns(2.0),
+        p50_ns: ns(5.0),
+        p90_ns: ns(7.0),
+        p99_ns: ns(9.0),
+        p999_ns: ns(12.0),
+        max_ns: ns(15.0),
+    }
+}
+
+fn run(made: Made) -> RunResult {
+    let Made {
+        seed,
+        seconds,
+        slower,
+    } = made;
+    let noise = Noise {
+        resemblance: 0.3,
+        outliers: 0.03,
+        drift: 0.0,
+    };
+    let factors: Vec<f64> = noise
+        .series(seed, seconds)
+        .iter()
+        .map(|varies| slower * (VARIES * varies).exp())
+        .collect();
+    let mut result = example();
+    result.valid = true;
+    result.reasons.clear();
+    result.wall_s = seconds as f64;
+    let mut cpu_s = 1.0;
+    let first = result.processes[0].samples[0];
+    let look = |at_s: f64, cpu_s| Sample {
+        at_s,
+        cpu_s,
+        ..first
+    };
+    let samples = &mut result.processes[0].samples;
+    *samples = vec![look(0.0, cpu_s)];
+    result.timeline.clear();
+    for (place, factor) in factors.iter().enumerate() {
+        let pods = 1000.0 / factor;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "about a thousand"
+        )]
+        let pods = pods.round() as u64;
+        cpu_s += pods as f64 * 0.0005 * factor;
+        samples.push(look(place as f64 + 1.0, cpu_s));
+        result.timeline.push(Second {
+            start_s: place as f64,
+            duration_s: 1.0,
+            pods,
+            begun: pods,
+            rpcs: 20 * pods,
+            errors: 0,
+            in_flight: 8,
+            operations: vec![
+                operation(Operation::TaskCreate, 2 * pods, *factor),
+                operation(Operation::Pod, pods, *factor),
+            ],
+        });
+    }
+    let pods: u64 = result.timeline.iter().map(|second| second.pods).sum();
+    let mean = factors.iter().sum::<f64>() / seconds.max(1) as f64;
+    result.totals.pods = pods;
+    result.totals.pods_failed = 0;
+    result.totals.pods_per_s = pods as f64 / seconds.max(1) as f64;
+    result.processes[0].usage.cpu_user_s = cpu_s - 1.0;
+    result.processes[0].usage.cpu_system_s = 0.0;
+    result.operations = vec![
+        operation(Operation::TaskCreate, 2 * pods.max(1), mean),
+        operation(Operation::Pod, pods.max(1), mean),
+    ];
+    result
+}
+
+fn compared(a: &RunResult, b: &RunResult) -> Comparison {
+    Comparison::of((a, "a".to_owned()), (b, "b".to_owned()), 0.05)
+}
+
+fn of(seconds: usize, slower: f64) -> Comparison {
+    let made = |seed, slower| {
+        run(Made {
+            seed,
+            seconds,
+            slower,
+        })
+    };
+    compared(&made(1, 1.0), &made(2, slower))
+}
+
+fn figure<'a>(comparison: &'a Comparison, what: &str, statistic: Statistic) -> &'a Figure {
+    comparison
+        .figures
+        .iter()
+        .find(|figure| figure.what == what && figure.statistic == statistic)
+        .unwrap()
+}
+
+#[test]
+fn every_figure_has_its_ratio() {
+    let comparison = of(30, 1.25);
+    for (what, statistic, ratio) in [
+        ("task_create", Statistic::P50, 1.25),
+        ("pod", Statistic::P50, 1.25),
+        ("pod", Statistic::P99, 1.25),
+        ("pod", Statistic::Mean, 1.25),
+        ("pods", Statistic::Rate, 0.8),
+        ("sandboxer", Statistic::Cpu, 1.25),
+    ] {
+        let found = figure(&comparison, what, statistic);
+        assert!(
+            (found.ratio.unwrap() / ratio - 1.0).abs() < 0.05,
+            "{found:?}"
+        );
+        assert!(found.interval.unwrap().contains(ratio), "{found:?}");
+        assert_eq!(found.verdict, Verdict::Slower, "{found:?}");
+    }
+    assert!(comparison.is_slower());
+}
+
+#[test]
+fn what_is_faster_or_the_same_is_not_slower() {
+    let faster = of(30, 0.8);
+    assert_eq!(
+        figure(&faster, "pod", Statistic::P50).verdict,
+        Verdict::Faster
+    );
+    assert_eq!(
+        figure(&faster, "pods", Statistic::Rate).verdict,
+        Verdict::Faster
+    );
+    assert!(!faster.is_slower());
+    let same = of(60, 1.0);
+    assert_eq!(figure(&same, "pod", Statistic::P50).verdict, Verdict::Same);
+    assert!(!same.is_slower());
+}
+
+#[test]
+fn runs_of_one_program_are_hardly_ever_slower() {
+    let alarms = (0..20).filter(|run_number| {
+        let made = |seed| {
+            run(Made {
+                seed,
+                seconds: 10,
+                slower: 1.0,
+            })
+        };
+        compared(&made(2 * run_number), &made(2 * run_number + 1)).is_slower()
+    });
+    assert!(alarms.count() <= 1);
+}
+
+#[test]
+fn intervals_hold_the_truth_as_often_as_they_say() {
+    const RUNS: u64 = 40;
+    for seconds in [8, 20] {
+        let missed = (0..RUNS).filter(|number| {
+            let made = |seed| {
+                run(Made {
+                    seed,
+                    seconds,
+                    slower: 1.0,
+                })
+            };
+            let comparison = compared(&made(2 * number), &made(2 * number + 1));
+            let pod = figure(&comparison, "pod", Statistic::P50);
+            !pod.interval.unwrap().contains(1.0)
+        });
+        // 5 %, and three standard errors.
+        assert!(missed.count() <= 6, "{seconds} seconds");
+    }
+}
+
+#[test]
+fn a_short_run_has_ratios_and_no_verdict() {
+    let short = of(LEAST_SECONDS - 1, 2.0);
+    for figure in &short.figures {
+        assert!(
+            figure.ratio.is_some() && figure.interval.is_none(),
+            "{figure:?}"
+        );
+        assert_eq!(figure.verdict, Verdict::TooShort);
+    }
+    assert!(!short.is_slower());
+    let text = table::text(&short);
+    assert!(text.contains("undecided: too short"), "{text}");
+    assert!(
+        text.contains("the shorter run has measurements of 7 s"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_operation_of_one_run_only_is_shown_without_a_ratio() {
+    let a = run(Made {
+        seed: 1,
+        seconds: 10,
+        slower: 1.0,
+    });
+    let mut b = a.clone();
+    b.operations.remove(0);
+    let comparison = compared(&a, &b);
+    let create = figure(&comparison, "task_create", Statistic::P99);
+    assert_eq!((create.b, create.ratio), (None, None));
+    assert_eq!(create.verdict, Verdict::TooShort);
+}
+
+#[test]
+fn warm_up_does_not_count() {
+    let made = Made {
+        seed: 1,
+        seconds: 20,
+        slower: 1.0,
+    };
+    let mut result = run(made);
+    let phase = |name: &str, measured, start_s| crate::result::PhaseResult {
+        name: name.to_owned(),
+        measured,
+        start_s,
+        duration_s: 10.0,
+        offered: 0,
+        started: 0,
+        pod: result.operations[0].clone(),
+    };
+    let phases = vec![phase("warm-up", false, 0.0), phase("steady", true, 10.0)];
+    assert_eq!(compared(&result, &result).a.seconds, 20);
+    result.phases = phases;
+    assert_eq!(compared(&result, &result).a.seconds, 10);
+    result.phases.clear();
+    result.wall_s = 15.0;
+    assert_eq!(compared(&result, &result).a.seconds, 15);
+}
+
+#[test]
+fn what_was_compared_anyway_says_so_on_top() {
+    let made = Made {
+        seed: 1,
+        seconds: 10,
+        slower: 1.0,
+    };
+    let a = run(made);
+    let mut b = a.clone();
+    b.environment.cores = 64;
+    let comparison = compared(&a, &b);
+    let difference = "environment.cores: 2 in A, 64 in B";
+    assert_eq!(comparison.incomparable, [difference]);
+    let text = table::text(&comparison);
+    assert!(text.starts_with("NOT COMPARABLE"), "{text}");
+    let markdown = table::markdown(&comparison);
+    assert!(markdown.contains("**Not comparable**"), "{markdown}");
+    assert!(text.contains(difference) && markdown.contains(difference));
+}
+
+#[test]
+fn markdown_has_as_many_cells_in_each_row() {
+    let markdown = table::markdown(&of(10, 1.3));
+    let rows: Vec<_> = markdown
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .collect();
+    assert!(rows.len() > 8);
+    for row in rows {
+        assert_eq!(row.matches('|').count(), 7, "{row}");
+    }
+    assert!(markdown.contains("**SLOWER**"));
+    assert!(markdown.starts_with("### loadgen compare: slower by 5 % or more: "));
+}
+
+#[test]
+fn a_comparison_survives_json() {
+    let comparison = of(10, 1.1);
+    let json = serde_json::to_string(&comparison).unwrap();
+    let read: Comparison = serde_json::from_str(&json).unwrap();
+    assert_eq!(read.figures.len(), comparison.figures.len());
+    assert_eq!(read.schema, super::SCHEMA);
+}

@@ -1,0 +1,324 @@
+//! `loadgen gate`: is one build of the sandboxer slower than another?
+//!
+//! ```text
+//! program    files, or revisions that are built
+//! block      both run the same pods, A B B A or B A A B
+//! decide     after each look: pass, fail, or go on
+//! result     what is saved; table, what is shown
+//! ```
+//!
+//! The sandboxer's CPU time per pod decides first. Of what was measured it is the
+//! figure that a shared machine disturbs least: on two cores that client, sandboxer and
+//! whoever else share, latencies and rates of one program vary by a quarter from round
+//! to round, and its CPU time by a few percent. A pod's median latency decides, too,
+//! with a larger minimum effect: waiting, on a lock or a disk, costs no CPU.
+
+pub mod block;
+pub mod decide;
+pub mod program;
+pub mod result;
+#[cfg(test)]
+mod simulated;
+pub mod table;
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use self::block::{Block, Course, Order, ROUNDS_PER_BLOCK};
+use self::decide::{Decision, Judged, Metric, Rule, Standing};
+use self::program::Programs;
+use self::result::{GateResult, GateScenario};
+use crate::commands::cli::GateArgs;
+use crate::commands::error::{GateError, RunError, SaveError};
+use crate::commands::exit::Verdict;
+use crate::commands::print::{self, Text};
+use crate::drive::bundle::Bundles;
+use crate::drive::engine::{Load, Shape};
+use crate::record::recorder::Recorder;
+use crate::result::directory;
+use crate::result::environment::{self, Environment};
+use crate::show::progress::{Preparing, Style};
+use crate::workload::scenario::Closed;
+
+/// Pods before the rounds of a block: connections, caches and pools.
+const WARM_UP_PODS: u64 = 100;
+
+/// How many connections the pods under way share.
+const CONNECTIONS: u32 = 4;
+
+/// The table's file.
+const TABLE_FILE: &str = "gate.txt";
+
+/// Stands for standard output.
+const STDOUT: &str = "-";
+
+/// What the blocks came to.
+struct Gate {
+    blocks: Vec<Block>,
+    metrics: Vec<Judged>,
+    decision: Decision,
+    problems: Recorder,
+    complaints: Vec<String>,
+}
+
+/// Compares two programs and saves the result.
+///
+/// # Errors
+/// If there is no result; see [`RunError::is_interruption`].
+pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
+    let style = args.output.style();
+    let percent = |percent: f64| percent / 100.0;
+    let rule = Rule::new(
+        percent(args.min_effect),
+        percent(args.min_latency_effect),
+        args.alpha,
+        args.max_rounds / ROUNDS_PER_BLOCK,
+    )
+    .map_err(|blocks| GateError::TooFewRounds {
+        needed: blocks * ROUNDS_PER_BLOCK,
+        alpha: args.alpha,
+    })?;
+    directory::check(&args.output.results)?;
+    let stop = style.stop_on_signals()?;
+    let programs = Programs::of(&args.base, &args.head, &stop, style)?;
+    let plan = args.plan();
+    let bundles = {
+        let preparing = Preparing::new(style, args.pods);
+        Arc::new(Bundles::write(&plan, args.pods, &stop, |pods| {
+            preparing.done(pods);
+        })?)
+    };
+    let load = load(args);
+    let logs = tempfile::tempdir().map_err(GateError::Directory)?;
+    let files = files(args);
+    let course = Course {
+        programs: &programs,
+        args: &args.sandboxer_args,
+        head_args: &args.head_args,
+        files: &files,
+        logs: logs.path(),
+        target: args.target,
+        warm_up: Load {
+            shape: closed(args, args.pods.min(WARM_UP_PODS)),
+            ..load.clone()
+        },
+        load,
+        bundles: &bundles,
+        stop: &stop,
+    };
+    let started = SystemTime::now();
+    let gate = course.run(&rule, args.requests.seed, style)?;
+    let result = GateResult {
+        schema: result::SCHEMA.to_owned(),
+        schema_version: result::SCHEMA_VERSION,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        debug_build: cfg!(debug_assertions),
+        command_line,
+        started_at: humantime::format_rfc3339_seconds(started).to_string(),
+        wall_s: started.elapsed().unwrap_or(Duration::ZERO).as_secs_f64(),
+        decision: gate.decision,
+        reasons: gate.reasons(&rule),
+        scenario: scenario(args, &course),
+        base: programs.base.clone(),
+        head: programs.head.clone(),
+        plan_hash: bundles.summary().hash.to_string(),
+        rule,
+        metrics: gate.metrics,
+        blocks: gate.blocks,
+        errors: crate::result::errors(&gate.problems),
+        complaints: gate.complaints,
+        environment: Environment::of_this_machine(),
+    };
+    let text = Text {
+        whole: table::text(&result),
+        problems: table::problems(&result),
+    };
+    let saved = save(args, &result, logs.path());
+    print::tell(&args.output, text, saved, &result)?;
+    if let Some(file) = &args.markdown {
+        append(file, &table::markdown(&result))?;
+    }
+    Ok(verdict(&result))
+}
+
+impl Course<'_> {
+    /// Runs blocks until a look decides, all are run, something is wrong, or a stop is
+    /// asked for.
+    fn run(&self, rule: &Rule, seed: u64, style: Style) -> Result<Gate, RunError> {
+        let mut coin = ChaCha8Rng::seed_from_u64(seed);
+        let (metrics, decision) = rule.judge(&[]);
+        let mut gate = Gate {
+            blocks: Vec::new(),
+            metrics,
+            decision,
+            problems: Recorder::default(),
+            complaints: Vec::new(),
+        };
+        let most = rule.looks.last().copied().unwrap_or_default();
+        for number in 1..=most {
+            if self.stop.requested() {
+                break;
+            }
+            let order = if coin.next_u32().is_multiple_of(2) {
+                Order::BaseOutside
+            } else {
+                Order::HeadOutside
+            };
+            let ended = match self.block(order) {
+                // Nothing is wrong with what was measured until then.
+                Err(error) if error.is_interruption() && !self.stop.aborted() => break,
+                ended => ended?,
+            };
+            gate.problems.merge(&ended.problems);
+            gate.complaints.extend(ended.complaints);
+            let Some(block) = ended.block else {
+                break;
+            };
+            gate.blocks.push(block);
+            let (metrics, decision) = rule.judge(&gate.blocks);
+            style.say(&format!(
+                "Block {number} of at most {most}: {} {}",
+                Metric::CpuPerPod.name(),
+                table::signed(metrics[0].change)
+            ));
+            gate.metrics = metrics;
+            if rule.looks_after(gate.blocks.len()) {
+                gate.decision = decision;
+            }
+            if gate.decision != Decision::Undecided {
+                break;
+            }
+        }
+        Ok(gate)
+    }
+}
+
+impl Gate {
+    /// Why nothing can be said, if it cannot.
+    fn reasons(&self, rule: &Rule) -> Vec<String> {
+        if self.decision != Decision::Undecided {
+            return Vec::new();
+        }
+        let most = rule.looks.last().copied().unwrap_or_default();
+        if self.blocks.len() < most as usize {
+            return vec![format!(
+                "only {} of {most} blocks were run",
+                self.blocks.len()
+            )];
+        }
+        let open = self.metrics.iter().filter(|m| m.standing == Standing::Open);
+        open.map(|metric| {
+            let most = metric.at_most.map_or_else(|| "?".to_owned(), table::signed);
+            let change = table::signed(metric.change);
+            format!(
+                "{} has changed by {change} and may have by {most}: too noisy for so few rounds, \
+                 or too close to what is too much",
+                metric.metric.name()
+            )
+        })
+        .collect()
+    }
+}
+
+fn load(args: &GateArgs) -> Load {
+    let connections = args.concurrency.min(CONNECTIONS);
+    Load {
+        timeout: args.requests.timeout,
+        plan: args.plan(),
+        shape: closed(args, args.pods),
+        connections: usize::try_from(connections).unwrap_or(1),
+        threads: 1,
+        stages: Vec::new(),
+        speed: 1.0,
+    }
+}
+
+/// So many pods, one after the other on each worker.
+fn closed(args: &GateArgs, pods: u64) -> Shape {
+    Shape::Closed(Closed {
+        concurrency: args.concurrency,
+        pods,
+        warm_up_pods: 0,
+        duration: None,
+    })
+}
+
+/// Where the sandboxers keep their files: in memory, so that a disk has no part in the
+/// figures, unless somebody wants it to.
+fn files(args: &GateArgs) -> PathBuf {
+    args.files
+        .clone()
+        .unwrap_or_else(crate::drive::bundle::roomy)
+}
+
+fn scenario(args: &GateArgs, course: &Course<'_>) -> GateScenario {
+    let words = |args: &[std::ffi::OsString]| {
+        args.iter()
+            .map(|arg| arg.to_string_lossy().into_owned())
+            .collect()
+    };
+    GateScenario {
+        target: args.target.to_string(),
+        sandboxer_args: words(&args.sandboxer_args),
+        head_args: words(&args.head_args),
+        files_on: environment::file_system(course.files),
+        seed: args.requests.seed,
+        pods: course.load.pods(),
+        warm_up_pods: course.warm_up.pods(),
+        containers_min: *args.containers.0.start(),
+        containers_max: *args.containers.0.end(),
+        signal: args.requests.signal_name(),
+        concurrency: args.concurrency,
+        connections: course.load.connections,
+        timeout_s: args.requests.timeout.as_secs_f64(),
+        max_rounds: args.max_rounds,
+    }
+}
+
+fn save(args: &GateArgs, result: &GateResult, logs: &Path) -> Result<PathBuf, RunError> {
+    let dir = directory::create(
+        &args.output.results,
+        "gate",
+        &result.started_at,
+        args.requests.seed,
+    )?;
+    directory::document(&dir, result)?;
+    directory::text(&dir, TABLE_FILE, &table::text(result))?;
+    let logs = fs::read_dir(logs).map_err(GateError::Directory)?;
+    let logs: Vec<PathBuf> = logs.flatten().map(|entry| entry.path()).collect();
+    directory::copy(&logs, &dir)?;
+    Ok(dir)
+}
+
+/// Adds to what others may have written.
+fn append(file: &Path, text: &str) -> Result<(), RunError> {
+    if file == Path::new(STDOUT) {
+        return Ok(print::to_stdout(text)?);
+    }
+    File::options()
+        .create(true)
+        .append(true)
+        .open(file)
+        .and_then(|mut out| out.write_all(text.as_bytes()))
+        .map_err(|source| {
+            RunError::Save(SaveError {
+                path: file.to_owned(),
+                source,
+            })
+        })
+}
+
+fn verdict(result: &GateResult) -> Verdict {
+    match result.decision {
+        _ if table::is_wrong(result) => Verdict::WrongAnswers,
+        Decision::Pass => Verdict::Good,
+        Decision::Fail => Verdict::Missed,
+        Decision::Undecided => Verdict::Incomplete,
+    }
+}

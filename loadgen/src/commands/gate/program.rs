@@ -1,0 +1,249 @@
+//! The two programs: files, or revisions that are built.
+
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::commands::error::ProgramError;
+use crate::server::child;
+use crate::server::embedded::PROGRAM;
+use crate::show::progress::Style;
+use crate::stop::Stop;
+
+/// Where cargo puts what it builds for a gate, below its own directory: built
+/// dependencies serve both revisions, and the next gate.
+const TARGET: &str = "gate";
+
+/// One of the two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// A file or a revision, as it was asked for.
+    pub asked: String,
+    /// The commit that it was built from, for a revision.
+    pub commit: Option<String>,
+    /// SHA-256 of the program's file, in hexadecimal.
+    pub sha256: String,
+    /// The file.
+    #[serde(skip)]
+    pub path: PathBuf,
+}
+
+/// Both programs, there until this is dropped.
+#[derive(Debug)]
+pub struct Programs {
+    /// What is compared with.
+    pub base: Program,
+    /// What is compared.
+    pub head: Program,
+    /// Where those lie that were built.
+    _built: TempDir,
+}
+
+/// What a name stands for.
+#[derive(Debug, PartialEq, Eq)]
+enum Named {
+    File(PathBuf),
+    /// The commit of a revision.
+    Commit(String),
+}
+
+impl Programs {
+    /// Finds or builds them.
+    ///
+    /// # Errors
+    /// [`ProgramError`], naming what is missing or the step that failed.
+    pub fn of(base: &str, head: &str, stop: &Stop, style: Style) -> Result<Self, ProgramError> {
+        // Both named before one is built.
+        let named = [named(base)?, named(head)?];
+        let built = tempfile::Builder::new()
+            .prefix("loadgen-gate-")
+            .tempdir()
+            .map_err(ProgramError::Directory)?;
+        let mut programs = Vec::new();
+        for (asked, named) in [base, head].into_iter().zip(named) {
+            if stop.requested() {
+                return Err(ProgramError::Interrupted);
+            }
+            let (path, commit) = match named {
+                Named::File(path) => (path, None),
+                Named::Commit(commit) => {
+                    style.say(&format!("Building {asked} ({commit:.12})"));
+                    let path = build(&commit, built.path(), stop)?;
+                    (path, Some(commit))
+                }
+            };
+            programs.push(Program {
+                asked: asked.to_owned(),
+                commit,
+                sha256: sha256(&path).map_err(|source| ProgramError::Read {
+                    path: path.clone(),
+                    source,
+                })?,
+                path,
+            });
+        }
+        let [base, head] = programs.try_into().map_err(|_| ProgramError::Interrupted)?;
+        Ok(Self {
+            base,
+            head,
+            _built: built,
+        })
+    }
+}
+
+/// A file of this name, else the commit that git knows by it.
+fn named(asked: &str) -> Result<Named, ProgramError> {
+    let path = Path::new(asked);
+    if path.is_file() {
+        return Ok(Named::File(child::given(path)));
+    }
+    let revision = format!("{asked}^{{commit}}");
+    git(
+        None,
+        &["rev-parse", "--verify", "--end-of-options", &revision],
+    )
+    .map(Named::Commit)
+    .map_err(|reason| ProgramError::Unknown {
+        asked: asked.to_owned(),
+        reason,
+    })
+}
+
+/// Builds the sandboxer of a commit in a worktree of its own; the program, in `dir`.
+fn build(commit: &str, dir: &Path, stop: &Stop) -> Result<PathBuf, ProgramError> {
+    let failed = |step| {
+        move |reason| ProgramError::Build {
+            commit: commit.to_owned(),
+            step,
+            reason,
+        }
+    };
+    let top =
+        git(None, &["rev-parse", "--show-toplevel"]).map_err(failed("find the repository"))?;
+    let top = PathBuf::from(top);
+    let worktree = Worktree::add(&top, dir.join(format!("tree-{commit}")), commit)
+        .map_err(failed("git worktree add"))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| top.join("target"), |given| top.join(given))
+        .join(TARGET);
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--release", "-p", "sandboxer"])
+        .env("CARGO_TARGET_DIR", &target)
+        .current_dir(&worktree.path)
+        .stdin(Stdio::null())
+        // Cargo tells its progress and its errors on standard error, which is this
+        // program's, too.
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|e| e.to_string())
+        .and_then(|status| {
+            if status.success() {
+                Ok(())
+            } else {
+                Err(format!("{status}; see above"))
+            }
+        });
+    if stop.requested() {
+        return Err(ProgramError::Interrupted);
+    }
+    built.map_err(failed("cargo build --release -p sandboxer"))?;
+    // The next build puts its own in this one's place.
+    let program = dir.join(format!("{PROGRAM}-{commit}"));
+    fs::copy(target.join("release").join(PROGRAM), &program)
+        .map_err(|e| failed("copy the program")(e.to_string()))?;
+    Ok(program)
+}
+
+/// A worktree that goes when it is dropped.
+struct Worktree<'a> {
+    repository: &'a Path,
+    path: PathBuf,
+}
+
+impl<'a> Worktree<'a> {
+    fn add(repository: &'a Path, path: PathBuf, commit: &str) -> Result<Self, String> {
+        // Of its own from now on, for git may make it and fail nevertheless.
+        let worktree = Self { repository, path };
+        let path = worktree.path.to_string_lossy();
+        let add = ["worktree", "add", "--force", "--detach", &path, commit];
+        git(Some(repository), &add)?;
+        drop(path);
+        Ok(worktree)
+    }
+}
+
+impl Drop for Worktree<'_> {
+    fn drop(&mut self) {
+        let path = self.path.to_string_lossy();
+        // The directory it lies in is removed in any case; git finds that out itself.
+        let _ = git(
+            Some(self.repository),
+            &["worktree", "remove", "--force", &path],
+        );
+    }
+}
+
+/// What git says, or why it does not.
+fn git(dir: Option<&Path>, args: &[&str]) -> Result<String, String> {
+    let output = Command::new("git")
+        .args(args)
+        .current_dir(dir.unwrap_or(Path::new(".")))
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|e| format!("cannot run git: {e}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(text(&output.stderr))
+    }
+}
+
+fn sha256(path: &Path) -> io::Result<String> {
+    let digest = Sha256::digest(fs::read(path)?);
+    Ok(digest.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_taken_as_it_is() {
+        let programs = Programs::of("/bin/true", "/bin/true", &Stop::new(), Style::Silent).unwrap();
+        assert_eq!(programs.base, programs.head);
+        assert_eq!(programs.base.path, Path::new("/bin/true"));
+        assert_eq!(
+            (programs.base.sha256.len(), &programs.base.commit),
+            (64, &None)
+        );
+    }
+
+    #[test]
+    fn what_is_neither_file_nor_revision_is_named() {
+        let error = Programs::of("/bin/true", "no-such-thing", &Stop::new(), Style::Silent);
+        let message = error.unwrap_err().to_string();
+        assert!(message.contains("no-such-thing"), "{message}");
+        let option = named("--help").unwrap_err().to_string();
+        assert!(option.contains("--help"), "{option}");
+    }
+
+    #[test]
+    fn nothing_is_built_once_a_stop_was_asked_for() {
+        let stop = Stop::new();
+        stop.request();
+        let error = Programs::of("/bin/true", "/bin/true", &stop, Style::Silent).unwrap_err();
+        assert!(matches!(error, ProgramError::Interrupted));
+    }
+}

@@ -1,0 +1,196 @@
+//! The result of a gate for people to read: on a terminal, and on a pull request.
+
+use std::fmt::{self, Write};
+
+use super::block::ROUNDS_PER_BLOCK;
+use super::decide::{Decision, Judged, MISS, Standing};
+use super::program::Program;
+use super::result::GateResult;
+use crate::human;
+use crate::show::columns;
+use crate::show::table;
+
+const HEAD: [&str; 6] = [
+    "metric",
+    "base",
+    "head",
+    "change",
+    "surely within",
+    "verdict",
+];
+
+/// Everything there is to say.
+pub fn text(result: &GateResult) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_text(&mut text, result);
+    text
+}
+
+/// Only what speaks against the head, or against the gate; empty if nothing does.
+pub fn problems(result: &GateResult) -> String {
+    let mut text = String::new();
+    if result.decision != Decision::Pass || is_wrong(result) {
+        text.push_str(&headline(result));
+        text.push('\n');
+    }
+    let _ = write_problems(&mut text, result);
+    text
+}
+
+/// For a pull request.
+pub fn markdown(result: &GateResult) -> String {
+    let mut text = String::new();
+    let _ = write_markdown(&mut text, result);
+    text
+}
+
+/// Whether anything else than speed is wrong.
+pub fn is_wrong(result: &GateResult) -> bool {
+    !result.errors.is_empty() || !result.complaints.is_empty()
+}
+
+fn write_text(out: &mut String, result: &GateResult) -> fmt::Result {
+    let mut rows = vec![HEAD.map(str::to_owned)];
+    rows.extend(result.metrics.iter().map(row));
+    columns::write(out, &rows)?;
+    writeln!(out, "\n{}", headline(result))?;
+    write_problems(out, result)?;
+    writeln!(out, "base   {}", program(&result.base))?;
+    writeln!(out, "head   {}", program(&result.head))?;
+    for line in facts(result) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+fn write_problems(out: &mut String, result: &GateResult) -> fmt::Result {
+    table::errors(out, &result.errors)?;
+    for complaint in &result.complaints {
+        writeln!(out, "WRONG: {complaint}")?;
+    }
+    for reason in &result.reasons {
+        writeln!(out, "undecided: {reason}")?;
+    }
+    Ok(())
+}
+
+fn write_markdown(out: &mut String, result: &GateResult) -> fmt::Result {
+    writeln!(out, "### {}\n", headline(result))?;
+    writeln!(out, "| {} |", HEAD.join(" | "))?;
+    writeln!(out, "| --- | ---: | ---: | ---: | ---: | --- |")?;
+    for metric in &result.metrics {
+        let mut row = row(metric);
+        if metric.standing == Standing::Slower {
+            row[5] = format!("**{}**", row[5]);
+        }
+        writeln!(out, "| {} |", row.join(" | "))?;
+    }
+    let mut problems = String::new();
+    write_problems(&mut problems, result)?;
+    if !problems.is_empty() {
+        writeln!(out, "\n```text\n{problems}```")?;
+    }
+    writeln!(out)?;
+    writeln!(out, "- base: {}", program(&result.base))?;
+    writeln!(out, "- head: {}", program(&result.head))?;
+    for line in facts(result) {
+        writeln!(out, "- {line}")?;
+    }
+    Ok(())
+}
+
+/// The verdict and what it rests on, in a line.
+fn headline(result: &GateResult) -> String {
+    if is_wrong(result) {
+        return "gate: WRONG ANSWERS, so speed does not matter".to_owned();
+    }
+    let of = |standing: Standing| {
+        let found = result
+            .metrics
+            .iter()
+            .filter(move |m| m.standing == standing);
+        found.map(|m| format!("{} {}", m.metric.name(), signed(m.change)))
+    };
+    match result.decision {
+        Decision::Pass => {
+            let list: Vec<_> = of(Standing::NotSlower).collect();
+            format!("gate: PASS, not slower ({})", list.join(", "))
+        }
+        Decision::Fail => {
+            let list: Vec<_> = of(Standing::Slower).collect();
+            format!("gate: FAIL, slower ({})", list.join(", "))
+        }
+        Decision::Undecided => "gate: UNDECIDED".to_owned(),
+    }
+}
+
+fn facts(result: &GateResult) -> Vec<String> {
+    let scenario = &result.scenario;
+    let blocks = result.blocks.len();
+    let rounds = blocks * ROUNDS_PER_BLOCK as usize;
+    let mut lines = vec![
+        format!(
+            "{rounds} rounds of each in {blocks} blocks, at most {}, in {:.0} s; {} pods a round, {} \
+             at once, over {}, files on {}",
+            scenario.max_rounds,
+            result.wall_s,
+            human::count(scenario.pods),
+            scenario.concurrency,
+            scenario.target,
+            scenario.files_on,
+        ),
+        format!(
+            "looks after {} blocks; an alarm by chance in at most {} %, a miss in {} %",
+            result
+                .rule
+                .looks
+                .iter()
+                .map(u32::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+            result.rule.alpha * 100.0,
+            MISS * 100.0,
+        ),
+        format!("plan {} (seed {})", result.plan_hash, scenario.seed),
+    ];
+    if result.base.sha256 == result.head.sha256 {
+        lines.push("note: base and head are the same file, byte for byte".to_owned());
+    }
+    if result.debug_build {
+        lines.push("note: loadgen is a debug build, and slow".to_owned());
+    }
+    lines
+}
+
+fn program(program: &Program) -> String {
+    let asked = &program.asked;
+    match &program.commit {
+        Some(commit) => format!("{asked} (commit {commit:.12})"),
+        None => format!("{asked} (sha256 {:.12})", program.sha256),
+    }
+}
+
+fn row(metric: &Judged) -> [String; 6] {
+    let ms = |ms: f64| human::duration(ms * 1e6);
+    let bound = |bound: Option<f64>| bound.map_or_else(|| "?".to_owned(), signed);
+    [
+        metric.metric.name().to_owned(),
+        ms(metric.base_ms),
+        ms(metric.head_ms),
+        signed(metric.change),
+        format!("{} to {}", bound(metric.at_least), bound(metric.at_most)),
+        match (metric.standing, metric.min_effect) {
+            (Standing::Slower, _) => "SLOWER".to_owned(),
+            (Standing::NotSlower, Some(least)) => format!("not slower by {:.0} %", least * 100.0),
+            (Standing::NotSlower, None) => "not slower".to_owned(),
+            (Standing::Open, _) => "open".to_owned(),
+            (Standing::Shown, _) => "shown only".to_owned(),
+        },
+    ]
+}
+
+/// A share as people read a change: `+1.2 %`.
+pub(super) fn signed(share: f64) -> String {
+    format!("{:+.1} %", share * 100.0)
+}

@@ -1,0 +1,148 @@
+//! Whether parts belong together.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::MergeError;
+use crate::record::hdr_log::{Histograms, Series};
+use crate::result::RunResult;
+
+/// Checks that parts are of one run.
+pub fn check(parts: &[(&Path, &RunResult)]) -> Result<(), MergeError> {
+    let Some(((first, like), others)) = parts.split_first() else {
+        return Ok(());
+    };
+    let expected = common(like);
+    for (number, (part, result)) in others.iter().enumerate() {
+        if let Some((field, found, expected)) = difference("", &common(result), &expected) {
+            return Err(MergeError::Unlike {
+                part: PathBuf::from(part),
+                first: PathBuf::from(first),
+                field,
+                found,
+                expected,
+            });
+        }
+        let before = parts[..=number].iter();
+        let same = |(_, other): &&(&Path, &RunResult)| other.plan_hash == result.plan_hash;
+        if let Some((one, _)) = before.into_iter().find(same) {
+            return Err(MergeError::SamePlan {
+                one: PathBuf::from(one),
+                other: PathBuf::from(part),
+                plan_hash: result.plan_hash.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What all parts must have in common.
+fn common(result: &RunResult) -> Value {
+    let mut scenario = json!(result.scenario);
+    if let Some(fields) = scenario.as_object_mut() {
+        fields.remove("seed");
+        fields.remove("pods");
+        fields.insert("document".to_owned(), document(&result.scenario.document));
+    }
+    let phases: Vec<_> = result
+        .phases
+        .iter()
+        .map(|phase| {
+            json!({
+                "name": phase.name,
+                "measured": phase.measured,
+                "start_s": phase.start_s,
+                "duration_s": phase.duration_s,
+            })
+        })
+        .collect();
+    json!({
+        "tool_version": result.tool_version,
+        "scenario": scenario,
+        "load": { "mode": result.load.mode },
+        "phases": phases,
+    })
+}
+
+/// A scenario without what parts may differ in; as it stands, if it cannot be read.
+fn document(text: &str) -> Value {
+    let Ok(mut document) = text.parse::<toml::Table>() else {
+        return text.into();
+    };
+    document.remove("seed");
+    if let Some(load) = document.get_mut("load").and_then(toml::Value::as_table_mut) {
+        load.remove("pods");
+    }
+    json!(document)
+}
+
+/// The first place where values differ, and both values there.
+fn difference(path: &str, found: &Value, expected: &Value) -> Option<(String, String, String)> {
+    if found == expected {
+        return None;
+    }
+    let below = |name: &str| match path {
+        "" => name.to_owned(),
+        path => format!("{path}.{name}"),
+    };
+    match (found, expected) {
+        (Value::Object(found), Value::Object(expected)) => {
+            let names = expected.keys().chain(found.keys());
+            names.into_iter().find_map(|name| {
+                let of =
+                    |values: &Map<String, Value>| values.get(name).cloned().unwrap_or_default();
+                difference(&below(name), &of(found), &of(expected))
+            })
+        }
+        (Value::Array(found), Value::Array(expected)) if found.len() == expected.len() => {
+            let pairs = found.iter().zip(expected).enumerate();
+            pairs.into_iter().find_map(|(at, (found, expected))| {
+                difference(&below(&at.to_string()), found, expected)
+            })
+        }
+        _ => Some((path.to_owned(), found.to_string(), expected.to_string())),
+    }
+}
+
+/// Checks that histograms are those of the result beside them.
+pub fn check_log(part: &Path, result: &RunResult, log: &Histograms) -> Result<(), MergeError> {
+    let count = |series| log.get(&series).map_or(0, hdrhistogram::Histogram::len);
+    for figures in &result.operations {
+        let found = count(Series::Measured(figures.operation));
+        if found != figures.count {
+            return Err(MergeError::apart(
+                part.to_owned(),
+                figures.operation,
+                figures.count,
+                found,
+            ));
+        }
+    }
+    let latest = log
+        .get(&Series::Lag)
+        .map_or(0, hdrhistogram::Histogram::max);
+    match result.load.lag {
+        Some(lag) if lag.max_ns != latest => {
+            return Err(MergeError::Apart {
+                part: part.to_owned(),
+                what: "the largest lag's nanoseconds".to_owned(),
+                counted: lag.max_ns,
+                found: latest,
+            });
+        }
+        _ => {}
+    }
+    for (number, phase) in result.phases.iter().enumerate() {
+        let found = count(Series::Phase(number));
+        if found != phase.pod.count {
+            return Err(MergeError::Apart {
+                part: part.to_owned(),
+                what: format!("pods of the phase {}", phase.name),
+                counted: phase.pod.count,
+                found,
+            });
+        }
+    }
+    Ok(())
+}

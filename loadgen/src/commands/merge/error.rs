@@ -1,0 +1,88 @@
+//! Why parts do not make a whole.
+
+use std::path::PathBuf;
+
+use crate::commands::error::SaveError;
+use crate::record::hdr_log::LogError;
+use crate::record::operation::Operation;
+use crate::result::LoadError;
+
+/// Parts cannot be merged.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// The result of a part cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The histograms of a part cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The whole cannot be written.
+    #[error(transparent)]
+    Save(#[from] SaveError),
+    /// The result cannot be printed.
+    #[error("print the result")]
+    Print(#[from] std::io::Error),
+    /// Parts of different runs.
+    #[error(
+        "{} does not belong to {}: its {field} is {found}, not {expected}",
+        part.display(), first.display()
+    )]
+    Unlike {
+        /// The part.
+        part: PathBuf,
+        /// The first part.
+        first: PathBuf,
+        /// A field of their results.
+        field: String,
+        /// What the part has there, as JSON.
+        found: String,
+        /// What the first part has there, as JSON.
+        expected: String,
+    },
+    /// The same part twice.
+    #[error(
+        "{} and {} ran the same plan {plan_hash}: parts must differ in their seeds",
+        one.display(), other.display()
+    )]
+    SamePlan {
+        /// A part.
+        one: PathBuf,
+        /// Another one.
+        other: PathBuf,
+        /// The hash of both plans.
+        plan_hash: String,
+    },
+    /// The histograms are not those of the result beside them.
+    #[error(
+        "{}: the histograms in latencies.hlog are not those of result.json, which counts \
+         {counted} of {what}, where the histograms have {found}", part.display()
+    )]
+    Apart {
+        /// The part.
+        part: PathBuf,
+        /// What is counted.
+        what: String,
+        /// In its result.
+        counted: u64,
+        /// In its histograms.
+        found: u64,
+    },
+    /// The intervals of a log do not come in order.
+    #[error("{}: the intervals in latencies.hlog are not in the order of their starts", part.display())]
+    Disorder {
+        /// The part.
+        part: PathBuf,
+    },
+}
+
+impl MergeError {
+    /// See [`MergeError::Apart`].
+    pub(super) fn apart(part: PathBuf, operation: Operation, counted: u64, found: u64) -> Self {
+        Self::Apart {
+            part,
+            what: operation.name().to_owned(),
+            counted,
+            found,
+        }
+    }
+}

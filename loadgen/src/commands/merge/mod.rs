@@ -1,0 +1,161 @@
+//! `loadgen merge`: one result of those of parts that ran in parallel.
+//!
+//! Nothing is averaged. Counts are summed, histograms are added up second by
+//! second, and every percentile is that of the sum: what one run that did all
+//! would have measured. Where parts did not begin at the same moment, their
+//! seconds are those of the wall clock, to the nearest.
+
+mod belong;
+mod error;
+mod log;
+mod whole;
+
+use std::fs;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+pub use self::error::MergeError;
+
+use self::log::{Logs, add};
+use self::whole::Seconds;
+use crate::commands::cli::MergeArgs;
+use crate::commands::error::SaveError;
+use crate::commands::exit::Verdict;
+use crate::commands::print;
+use crate::record::hdr_log::{self, Histograms, LogWriter};
+use crate::record::tape::INTERVAL;
+use crate::result::directory::{self, HISTOGRAM_FILE};
+use crate::result::{self, RunResult};
+use crate::show::table;
+
+/// One of those that are merged.
+#[derive(Debug)]
+struct Part {
+    dir: PathBuf,
+    result: RunResult,
+    started: SystemTime,
+    /// How much later than the first one it began.
+    offset: Duration,
+}
+
+impl Part {
+    fn load(dir: &Path) -> Result<Self, MergeError> {
+        let result = result::load(dir)?;
+        let log = hdr_log::open(&dir.join(HISTOGRAM_FILE))?;
+        // To the millisecond, if the log tells.
+        let started = log.started();
+        let started = started.or_else(|| humantime::parse_rfc3339(&result.started_at).ok());
+        Ok(Self {
+            dir: dir.to_owned(),
+            result,
+            started: started.unwrap_or(SystemTime::UNIX_EPOCH),
+            offset: Duration::ZERO,
+        })
+    }
+
+    fn name(&self) -> String {
+        let name = self.dir.file_name().unwrap_or(self.dir.as_os_str());
+        name.to_string_lossy().into_owned()
+    }
+}
+
+/// Merges parts, and shows the whole as a run does.
+///
+/// # Errors
+/// See [`into`].
+pub fn run(args: &MergeArgs, command_line: Vec<String>) -> Result<Verdict, MergeError> {
+    let result = into(&args.out, &args.parts, command_line)?;
+    let table = table::render(&result);
+    print::to_stdout(&format!("{table}result     {}\n", args.out.display()))?;
+    Ok(if result.totals.errors > 0 {
+        Verdict::WrongAnswers
+    } else if result.valid {
+        Verdict::Good
+    } else {
+        Verdict::Incomplete
+    })
+}
+
+/// Merges the results in directories into one in a directory that is made.
+///
+/// # Errors
+/// If a part cannot be read, if the parts do not belong together, or if the
+/// whole cannot be written; nothing is left then.
+pub fn into(
+    out: &Path,
+    parts: &[PathBuf],
+    command_line: Vec<String>,
+) -> Result<RunResult, MergeError> {
+    let mut parts = parts
+        .iter()
+        .map(|dir| Part::load(dir))
+        .collect::<Result<Vec<_>, _>>()?;
+    let known: Vec<_> = parts
+        .iter()
+        .map(|part| (&*part.dir, &part.result))
+        .collect();
+    belong::check(&known)?;
+    let started = parts.iter().map(|part| part.started).min();
+    let started = started.unwrap_or(SystemTime::UNIX_EPOCH);
+    for part in &mut parts {
+        part.offset = part.started.duration_since(started).unwrap_or_default();
+    }
+    fs::create_dir(out).map_err(|source| SaveError {
+        path: out.to_owned(),
+        source,
+    })?;
+    write(out, &parts, started, command_line).inspect_err(|_| {
+        // The first error is the one to tell.
+        let _ = fs::remove_dir_all(out);
+    })
+}
+
+fn write(
+    out: &Path,
+    parts: &[Part],
+    started: SystemTime,
+    command_line: Vec<String>,
+) -> Result<RunResult, MergeError> {
+    let (sums, seconds) = write_log(out, parts, started)?;
+    let result = whole::result(parts, &sums, &seconds, command_line);
+    directory::document(out, &result)?;
+    directory::derived(out, &result)?;
+    Ok(result)
+}
+
+/// Writes the histograms of all; their sums, and the figures of each second.
+fn write_log(
+    out: &Path,
+    parts: &[Part],
+    started: SystemTime,
+) -> Result<(Histograms, Seconds), MergeError> {
+    let path = out.join(HISTOGRAM_FILE);
+    let cannot = |source| SaveError {
+        path: path.clone(),
+        source,
+    };
+    let sources: Vec<_> = parts.iter().map(|part| (&*part.dir, part.offset)).collect();
+    let mut logs = Logs::open(&sources)?;
+    let file = BufWriter::new(fs::File::create(&path).map_err(cannot)?);
+    let mut writer = LogWriter::new(file, started).map_err(cannot)?;
+    let (mut sums, mut seconds) = (Histograms::new(), Seconds::new());
+    while let Some(second) = logs.next_second()? {
+        let histograms = second.histograms.iter().map(|(series, sum)| (*series, sum));
+        writer
+            .interval(INTERVAL * second.number, second.length, histograms)
+            .map_err(cannot)?;
+        for (series, histogram) in &second.histograms {
+            add(&mut sums, *series, histogram);
+        }
+        seconds.insert(second.number, whole::figures(&second.histograms));
+    }
+    writer.finish().map_err(cannot)?;
+    for (part, sum) in parts.iter().zip(logs.sums()) {
+        belong::check_log(&part.dir, &part.result, sum)?;
+    }
+    Ok((sums, seconds))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+//! A whole is what one run would have measured.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::record::failure::Failure;
+use crate::record::operation::Operation;
+use crate::record::tape::Part as Measured;
+use crate::result::OperationResult;
+use crate::result::fixture::MadeUp;
+
+/// One thing that a run measured.
+#[derive(Debug, Clone)]
+struct Event {
+    second: u32,
+    what: What,
+    /// Which part measured it.
+    part: usize,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Success(bool, Operation, Duration),
+    Lag(Duration),
+    OfPhase(Duration),
+    Failure(Operation, &'static str),
+}
+
+const PARTS: usize = 3;
+
+const SECONDS: u32 = 3;
+
+fn event() -> impl Strategy<Value = Event> {
+    let time = || (1..10_000_000_000_u64).prop_map(Duration::from_nanos);
+    let measured = [
+        Operation::SandboxCreate,
+        Operation::Pod,
+        Operation::PodService,
+    ];
+    let operation = || proptest::sample::select(measured.to_vec());
+    let failing = proptest::sample::select(vec![Operation::SandboxCreate, Operation::Pod]);
+    let what = prop_oneof![
+        6 => (any::<bool>(), operation(), time()).prop_map(|(c, o, t)| What::Success(c, o, t)),
+        1 => time().prop_map(What::Lag),
+        1 => time().prop_map(What::OfPhase),
+        1 => (failing, proptest::sample::select(&["gone", "late", "pid 7"][..]))
+            .prop_map(|(operation, message)| What::Failure(operation, message)),
+    ];
+    (0..SECONDS, what, 0..PARTS).prop_map(|(second, what, part)| Event { second, what, part })
+}
+
+/// A run that measured all events for which `is_mine` holds.
+fn run_of(events: &[Event], seed: u64, is_mine: impl Fn(&Event) -> bool) -> MadeUp {
+    let mut seconds: Vec<_> = (0..SECONDS).map(|_| Measured::default()).collect();
+    for event in events.iter().filter(|event| is_mine(event)) {
+        let part = &mut seconds[event.second as usize];
+        match event.what {
+            What::Success(true, operation, took) => part.measured.success(operation, took),
+            What::Success(false, operation, took) => part.warm_up.success(operation, took),
+            What::Lag(late) => part.measured.lag(late),
+            What::OfPhase(took) => part.measured.pod_of_phase(0, took),
+            What::Failure(operation, message) => {
+                part.measured.failure(&Failure::wrong(operation, message));
+            }
+        }
+    }
+    // Every part has the phase, whether it has pods or not.
+    seconds[0].measured.phase(0).started += 1;
+    let mut made = MadeUp::of(seconds);
+    made.result.scenario.seed = seed;
+    made.result.plan_hash = format!("{seed:064x}");
+    made
+}
+
+fn merged(parts: &[MadeUp]) -> (RunResult, Histograms) {
+    let dir = tempfile::tempdir().unwrap();
+    let dirs: Vec<_> = (0..parts.len())
+        .map(|n| dir.path().join(format!("part-{n}")))
+        .collect();
+    for (part, dir) in parts.iter().zip(&dirs) {
+        part.save(dir);
+    }
+    let out = dir.path().join("whole");
+    let result = into(&out, &dirs, vec!["loadgen".to_owned()]).unwrap();
+    assert_eq!(result::load(&out).unwrap(), result);
+    (result, sums(&out))
+}
+
+fn sums(dir: &Path) -> Histograms {
+    let mut sums = Histograms::new();
+    for interval in hdr_log::read(&dir.join(HISTOGRAM_FILE)).unwrap() {
+        add(&mut sums, interval.series, &interval.histogram);
+    }
+    sums
+}
+
+fn by_operation(figures: &[OperationResult]) -> BTreeMap<Operation, &OperationResult> {
+    let present = figures
+        .iter()
+        .filter(|figures| figures.count + figures.errors > 0);
+    present
+        .map(|figures| (figures.operation, figures))
+        .collect()
+}
+
+fn refused(parts: &[MadeUp]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let dirs: Vec<_> = (0..parts.len())
+        .map(|n| dir.path().join(format!("part-{n}")))
+        .collect();
+    for (part, dir) in parts.iter().zip(&dirs) {
+        part.save(dir);
+    }
+    let out = dir.path().join("whole");
+    let error = into(&out, &dirs, Vec::new()).unwrap_err();
+    assert!(!out.exists(), "nothing is left");
+    format!("{:#}", anyhow::Error::from(error))
+}
+
+fn pods(seed: u64, number: u64) -> MadeUp {
+    let event = |n| Event {
+        second: 0,
+        what: What::Success(true, Operation::Pod, Duration::from_millis(n)),
+        part: 0,
+    };
+    let events: Vec<_> = (1..=number).map(event).collect();
+    run_of(&events, seed, |_| true)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn parts_make_exactly_the_whole(events in proptest::collection::vec(event(), 0..60)) {
+        let whole = run_of(&events, 99, |_| true);
+        let parts: Vec<_> = (0..PARTS)
+            .map(|part| run_of(&events, part as u64, |event| event.part == part))
+            .collect();
+        let (merged, histograms) = merged(&parts);
+
+        let dir = tempfile::tempdir().unwrap();
+        whole.save(dir.path());
+        prop_assert_eq!(histograms, sums(dir.path()));
+
+        let expected = &whole.result;
+        prop_assert_eq!(by_operation(&merged.operations), by_operation(&expected.operations));
+        prop_assert_eq!(&merged.totals, &expected.totals);
+        prop_assert_eq!(merged.load.lag, expected.load.lag);
+        prop_assert_eq!(&merged.phases[0].pod, &expected.phases[0].pod);
+        prop_assert_eq!(merged.wall_s.to_bits(), expected.wall_s.to_bits());
+        prop_assert_eq!(merged.timeline.len(), expected.timeline.len());
+        for (merged, expected) in merged.timeline.iter().zip(&expected.timeline) {
+            let sums = |interval: &crate::result::Interval| {
+                (interval.begun, interval.pods, interval.rpcs, interval.errors)
+            };
+            prop_assert_eq!(sums(merged), sums(expected));
+            for figures in &expected.operations {
+                prop_assert_eq!(by_operation(&merged.operations)[&figures.operation].p99_ns, figures.p99_ns);
+                prop_assert_eq!(by_operation(&merged.operations)[&figures.operation].count, figures.count);
+            }
+        }
+        let classes = |result: &RunResult| -> BTreeMap<_, _> {
+            let errors = result.errors.iter();
+            errors.map(|e| ((e.operation, e.code.clone(), e.class.clone()), e.count)).collect()
+        };
+        prop_assert_eq!(classes(&merged), classes(expected));
+    }
+}
+
+#[test]
+fn seconds_are_those_of_the_wall_clock() {
+    let (early, mut late) = (pods(1, 2), pods(2, 3));
+    late.started += Duration::from_millis(2_300);
+    let (merged, _) = merged(&[late, early]);
+    let pods: Vec<_> = merged.timeline.iter().map(|second| second.pods).collect();
+    assert_eq!(pods, [2, 0, 3, 0, 0]);
+    assert!((merged.wall_s - 5.3).abs() < 1e-9, "{}", merged.wall_s);
+    assert!(
+        merged
+            .notes
+            .iter()
+            .any(|note| note.contains("begun 2.3 s after the first"))
+    );
+    assert_eq!(merged.scenario.pods, 8);
+    assert_eq!(merged.scenario.connections, 8);
+}
+
+#[test]
+fn what_speaks_against_a_part_speaks_against_the_whole() {
+    let (good, mut bad) = (pods(1, 2), pods(2, 3));
+    (bad.result.valid, bad.result.complete) = (false, false);
+    bad.result.reasons = vec!["a connection was lost".to_owned()];
+    let (merged, _) = merged(&[good, bad]);
+    assert!(!merged.valid && !merged.complete);
+    assert_eq!(merged.reasons, ["part-1: a connection was lost"]);
+}
+
+#[test]
+fn processes_are_told_apart_by_their_parts() {
+    let (merged, _) = merged(&[pods(1, 2), pods(2, 3)]);
+    let roles: Vec<_> = merged
+        .processes
+        .iter()
+        .map(|process| &*process.role)
+        .collect();
+    assert_eq!(roles, ["sandboxer 1", "sandboxer 2"]);
+}
+
+#[test]
+fn parts_of_different_runs_are_refused() {
+    let mut other = pods(2, 3);
+    other.result.scenario.timeout_s = 9.0;
+    let message = refused(&[pods(1, 2), other]);
+    assert!(message.contains("part-1 does not belong to "), "{message}");
+    assert!(
+        message.ends_with("its scenario.timeout_s is 9.0, not 30.0"),
+        "{message}"
+    );
+    let (mut one, mut other) = (pods(1, 2), pods(2, 3));
+    one.result.scenario.document = "seed = 1\n[load]\npods = 2\nconcurrency = 8\n".to_owned();
+    other.result.scenario.document = "seed = 2\n[load]\npods = 3\nconcurrency = 8\n".to_owned();
+    merged(&[one, other]);
+    let (mut one, mut other) = (pods(1, 2), pods(2, 3));
+    one.result.scenario.document = "seed = 1\n[load]\nconcurrency = 8\n".to_owned();
+    other.result.scenario.document = "seed = 2\n[load]\nconcurrency = 9\n".to_owned();
+    let message = refused(&[one, other]);
+    assert!(message.ends_with("its scenario.document.load.concurrency is 9, not 8"));
+    let mut other = pods(2, 3);
+    other.result.phases.clear();
+    assert!(refused(&[pods(1, 2), other]).contains("its phases is [], not"));
+}
+
+#[test]
+fn the_same_part_twice_is_refused() {
+    let message = refused(&[pods(1, 2), pods(2, 2), pods(1, 2)]);
+    assert!(message.contains("part-0 and ") && message.contains("part-2 ran the same plan"));
+}
+
+#[test]
+fn histograms_of_another_result_are_refused() {
+    let mut lying = pods(2, 3);
+    lying
+        .result
+        .operations
+        .iter_mut()
+        .for_each(|figures| figures.count += 1);
+    let message = refused(&[pods(1, 2), lying]);
+    assert!(message.contains("part-1: the histograms in latencies.hlog are not those of"));
+    assert!(message.contains("counts 1 of sandbox_create"), "{message}");
+}
+
+#[test]
+fn a_place_that_is_taken_is_refused_and_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let part = dir.path().join("part");
+    pods(1, 2).save(&part);
+    let error = into(&part, std::slice::from_ref(&part), Vec::new()).unwrap_err();
+    let message = format!("{:#}", anyhow::Error::from(error));
+    assert!(message.contains("part: File exists"), "{message}");
+    assert!(part.join("result.json").exists());
+}

@@ -1,0 +1,18 @@
+//! The command line and its commands. Only this layer names `clap` types, knows the
+//! errors of all others, and decides the exit code.
+
+pub mod any_result;
+pub mod bare;
+pub mod cli;
+pub mod compare;
+pub mod density;
+pub mod error;
+pub mod exit;
+pub mod gate;
+pub mod merge;
+pub mod overhead;
+pub mod plan;
+pub mod print;
+pub mod run;
+pub mod search;
+pub mod trend;

@@ -1,0 +1,208 @@
+//! The layers that a plan is run at, and what serves each.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use containerd_sandbox::client;
+use serde::{Deserialize, Serialize};
+
+use crate::commands::error::{EngineError, RunError};
+use crate::drive::bundle::Bundles;
+use crate::drive::driver::{AsContainerd, AsContainerdAt, CriAt, CriDoor, TasksAt};
+use crate::drive::engine::{Load, Measured};
+use crate::process::ProcessUsage;
+use crate::record::operation::Operation;
+use crate::record::tape::Counters;
+use crate::server::containerd::HANDLER;
+use crate::server::embedded::{Embedded, Stopped};
+use crate::server::endpoint;
+use crate::server::image::{self, NAMESPACE};
+use crate::server::node::{self, Node};
+use crate::stop::Stop;
+
+/// How much stands between the load and the least that it can cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layer {
+    /// A sandboxer that does nothing, called as containerd calls one.
+    Floor,
+    /// The sandboxer, called as containerd calls it.
+    Direct,
+    /// The sandboxer, over CRI, without containerd.
+    Cri,
+    /// The sandboxer through containerd, over CRI.
+    Containerd,
+}
+
+impl Layer {
+    /// From the least to the most.
+    pub const ALL: [Self; 4] = [Self::Floor, Self::Direct, Self::Cri, Self::Containerd];
+
+    /// Its name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::Direct => "direct",
+            Self::Cri => "CRI direct",
+            Self::Containerd => "containerd",
+        }
+    }
+
+    /// What is measured at it, in the order of a lifecycle.
+    pub fn operations(self) -> &'static [Operation] {
+        match self {
+            Self::Floor | Self::Direct => Operation::OF_CONTAINERD,
+            Self::Cri | Self::Containerd => Operation::OF_CRI,
+        }
+    }
+}
+
+/// All that the layers need, at once, so that rounds can alternate. What is not
+/// under load is idle.
+#[derive(Debug)]
+pub struct Layers {
+    floor: Embedded,
+    direct: Embedded,
+    cri: Embedded,
+    /// Nothing if that layer is left out.
+    containerd: Option<Node>,
+}
+
+/// The programs that are measured.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// The sandboxer.
+    pub sandboxer: PathBuf,
+    /// The containerd; nothing if its layer is left out.
+    pub containerd: Option<PathBuf>,
+}
+
+impl Layers {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// If one of the programs cannot be started.
+    pub fn start(programs: Programs, args: &[OsString], stop: &Stop) -> Result<Self, RunError> {
+        let Programs {
+            sandboxer,
+            containerd,
+        } = programs;
+        let start = || Embedded::start(sandboxer.clone(), args, NAMESPACE, stop);
+        let (direct, cri) = (start()?, start()?);
+        endpoint::wait_on(stop, async {
+            image::provide(client::channel(&cri.socket()).await?, image::NAME).await
+        })
+        .map_err(|source| RunError::Image {
+            image: image::NAME.to_owned(),
+            source,
+        })?;
+        let node = |containerd| {
+            let sandboxer = sandboxer.clone();
+            let programs = node::Programs {
+                containerd,
+                sandboxer,
+            };
+            Node::start(programs, args, stop)
+        };
+        Ok(Self {
+            floor: Embedded::null(stop)?,
+            direct,
+            cri,
+            containerd: containerd.map(node).transpose()?,
+        })
+    }
+
+    /// The layers that there are, from the least to the most.
+    pub fn present(&self) -> Vec<Layer> {
+        let there = |layer: &Layer| *layer != Layer::Containerd || self.containerd.is_some();
+        Layer::ALL.into_iter().filter(there).collect()
+    }
+
+    /// Runs a load at one layer.
+    ///
+    /// # Errors
+    /// As [`Load::run`].
+    pub fn run(
+        &self,
+        layer: Layer,
+        load: &Load,
+        bundles: &Arc<Bundles>,
+        stop: &Stop,
+        counters: &[Arc<Counters>],
+    ) -> Result<Measured, EngineError> {
+        let at = |socket: PathBuf, must_state_resources| AsContainerdAt {
+            tasks: TasksAt {
+                socket,
+                namespace: NAMESPACE.to_owned(),
+                timeout: load.timeout,
+                bundles: Arc::clone(bundles),
+                must_state_resources,
+            },
+        };
+        let over_cri = |socket: PathBuf| CriAt {
+            socket,
+            handler: HANDLER.to_owned(),
+            image: image::NAME.to_owned(),
+            sends_unified: true,
+            timeout: load.timeout,
+            must_state_resources: true,
+        };
+        match layer {
+            Layer::Floor => {
+                let at = at(self.floor.socket(), false);
+                load.run::<AsContainerd>(&at, stop, counters, ())
+            }
+            Layer::Direct => {
+                let at = at(self.direct.socket(), true);
+                load.run::<AsContainerd>(&at, stop, counters, ())
+            }
+            Layer::Cri => load.run::<CriDoor>(&over_cri(self.cri.socket()), stop, counters, ()),
+            Layer::Containerd => {
+                let node = self.containerd.as_ref().map(Node::socket);
+                let at = over_cri(node.unwrap_or_default());
+                load.run::<CriDoor>(&at, stop, counters, ())
+            }
+        }
+    }
+
+    /// What a layer's processes have used so far, this one last.
+    pub fn usage(&self, layer: Layer) -> Vec<(&'static str, ProcessUsage)> {
+        let processes = match layer {
+            Layer::Floor => vec![("null", self.floor.pid())],
+            Layer::Direct => vec![("sandboxer", self.direct.pid())],
+            Layer::Cri => vec![("sandboxer", self.cri.pid())],
+            Layer::Containerd => {
+                let node = self.containerd.as_ref();
+                node.map_or_else(Vec::new, |node| node.processes().to_vec())
+            }
+        };
+        let own = ProcessUsage::of_self().map(|usage| ("loadgen", usage));
+        processes
+            .into_iter()
+            .filter_map(|(role, pid)| Some((role, ProcessUsage::of(pid)?)))
+            .chain(own)
+            .collect()
+    }
+
+    /// Ends everything; what is left is the log of what ran behind containerd, or else
+    /// of what answered CRI.
+    pub fn close(self, stop: &Stop, emptied: bool) -> Stopped {
+        let (mut stopped, others) = match self.containerd {
+            Some(node) => {
+                let others = vec![self.cri, self.direct, self.floor];
+                (node.stop(stop, emptied), others)
+            }
+            None => {
+                let others = vec![self.direct, self.floor];
+                (self.cri.stop(stop, emptied), others)
+            }
+        };
+        for other in others {
+            stopped
+                .complaints
+                .extend(other.stop(stop, emptied).complaints);
+        }
+        stopped
+    }
+}

@@ -1,0 +1,241 @@
+//! The rounds: every layer once in each, in an order that turns around.
+
+use std::sync::Arc;
+
+use super::layer::{Layer, Layers};
+use super::result::{LayerProcess, LayerResult, RoundResult};
+use super::shares::RoundMs;
+use crate::commands::error::EngineError;
+use crate::drive::bundle::Bundles;
+use crate::drive::engine::{Load, Measured, Shape};
+use crate::process::ProcessUsage;
+use crate::record::operation::Operation;
+use crate::record::recorder::Recorder;
+use crate::result;
+use crate::show::progress::{Reporter, Style};
+use crate::stats::median;
+use crate::stop::Stop;
+use crate::workload::scenario::Closed;
+
+/// Pods before the first round at each layer: connections, caches and pools.
+pub const WARM_UP_PODS: u64 = 20;
+
+/// What all rounds measured.
+#[derive(Debug)]
+pub struct Rounds {
+    /// Those that there are.
+    present: Vec<Layer>,
+    /// By the layer's number; without rounds if it was left out.
+    layers: [OfLayer; Layer::ALL.len()],
+    /// How many rounds were run at every layer.
+    pub whole: u32,
+    /// Whether a connection died.
+    pub lost: bool,
+}
+
+/// What one layer's rounds measured.
+#[derive(Debug)]
+struct OfLayer {
+    recorder: Recorder,
+    rounds: Vec<Round>,
+}
+
+/// One layer in one round.
+#[derive(Debug)]
+struct Round {
+    pods: u64,
+    p50_ns: u64,
+    mean_ns: f64,
+    wall_s: f64,
+    used: Vec<(&'static str, ProcessUsage)>,
+}
+
+/// What is run, and by whom.
+#[derive(Debug)]
+pub struct Course<'a> {
+    /// All layers.
+    pub layers: &'a Layers,
+    /// What is put on each in each round.
+    pub load: Load,
+    /// For the layers that are not containerd.
+    pub bundles: &'a Arc<Bundles>,
+    /// Whether somebody wants it to end.
+    pub stop: &'a Stop,
+    /// How progress is shown.
+    pub style: Style,
+}
+
+/// So many pods, one at a time, so that latencies add up.
+pub fn one_by_one(pods: u64) -> Shape {
+    Shape::Closed(Closed {
+        concurrency: 1,
+        pods,
+        warm_up_pods: 0,
+        duration: None,
+    })
+}
+
+impl Course<'_> {
+    /// Runs so many rounds, or fewer if a stop is asked for or nobody answers.
+    ///
+    /// # Errors
+    /// As [`Load::run`].
+    pub fn run(&self, rounds: u32) -> Result<Rounds, EngineError> {
+        let present = self.layers.present();
+        let mut all = Rounds {
+            layers: Layer::ALL.map(|_| OfLayer {
+                recorder: Recorder::default(),
+                rounds: Vec::new(),
+            }),
+            present: present.clone(),
+            whole: 0,
+            lost: false,
+        };
+        let warm_up = Load {
+            shape: one_by_one(WARM_UP_PODS.min(self.load.pods())),
+            ..self.load.clone()
+        };
+        for layer in &present {
+            // What goes wrong here goes wrong in the first round, too.
+            self.put_on(*layer, &warm_up)?;
+        }
+        for round in 1..=rounds {
+            let mut order = present.clone();
+            if round % 2 == 0 {
+                order.reverse();
+            }
+            for layer in order {
+                if self.stop.requested() || all.lost {
+                    return Ok(all);
+                }
+                self.style
+                    .say(&format!("Round {round} of {rounds}: {}", layer.name()));
+                let before = self.layers.usage(layer);
+                let measured = self.put_on(layer, &self.load)?;
+                let after = self.layers.usage(layer);
+                all.lost |= measured.lost;
+                // Half a round says nothing, and what was wrong in it everything.
+                let cut = measured.pods < self.load.pods();
+                all.layers[layer as usize].take(&measured, &before, &after, cut);
+            }
+            let has_round = |l: &Layer| all.layers[*l as usize].rounds.len() >= round as usize;
+            all.whole += u32::from(present.iter().all(has_round));
+        }
+        Ok(all)
+    }
+
+    fn put_on(&self, layer: Layer, load: &Load) -> Result<Measured, EngineError> {
+        let counters = load.counters();
+        let _reporter = Reporter::start(self.style, load.pods(), counters.clone());
+        self.layers
+            .run(layer, load, self.bundles, self.stop, &counters)
+    }
+}
+
+impl OfLayer {
+    fn take(
+        &mut self,
+        measured: &Measured,
+        before: &[(&'static str, ProcessUsage)],
+        after: &[(&'static str, ProcessUsage)],
+        cut: bool,
+    ) {
+        if !cut {
+            let pods = measured.recorder.histogram(Operation::Pod);
+            self.rounds.push(Round {
+                pods: pods.len(),
+                p50_ns: pods.value_at_quantile(0.5),
+                mean_ns: pods.mean(),
+                wall_s: measured.wall.as_secs_f64(),
+                used: before
+                    .iter()
+                    .zip(after)
+                    .map(|((role, before), (_, after))| (*role, after.since(*before)))
+                    .collect(),
+            });
+        }
+        self.recorder.merge(&measured.recorder);
+    }
+
+    fn result(&self, layer: Layer) -> LayerResult {
+        let rounds: Vec<RoundResult> = self.rounds.iter().map(Round::result).collect();
+        let processes = self.rounds.first().map_or(&[][..], |round| &round.used);
+        let process = |(place, (role, _)): (usize, &(&str, ProcessUsage))| LayerProcess {
+            role: (*role).to_owned(),
+            cpu_ms_per_pod: median(
+                rounds
+                    .iter()
+                    .map(|round| round.cpu_ms_per_pod[place])
+                    .collect(),
+            ),
+            max_rss_bytes: self
+                .rounds
+                .iter()
+                .map(|round| round.used[place].1.max_rss_bytes)
+                .max()
+                .unwrap_or(0),
+        };
+        LayerResult {
+            layer,
+            pods_per_s: median(rounds.iter().map(|round| round.pods_per_s).collect()),
+            operations: result::operations(&self.recorder, layer.operations()),
+            processes: processes.iter().enumerate().map(process).collect(),
+            rounds,
+        }
+    }
+}
+
+impl Round {
+    fn result(&self) -> RoundResult {
+        let pods = self.pods.max(1) as f64;
+        let cpu = |usage: &ProcessUsage| usage.cpu_user_s + usage.cpu_system_s;
+        RoundResult {
+            pods: self.pods,
+            p50_ns: self.p50_ns,
+            mean_ns: self.mean_ns,
+            pods_per_s: self.pods as f64 / self.wall_s,
+            cpu_ms_per_pod: self
+                .used
+                .iter()
+                .map(|(_, usage)| cpu(usage) * 1000.0 / pods)
+                .collect(),
+        }
+    }
+}
+
+impl Rounds {
+    /// Every layer's figures.
+    pub fn layers(&self) -> Vec<LayerResult> {
+        let present = self.present.iter();
+        present
+            .map(|layer| self.layers[*layer as usize].result(*layer))
+            .collect()
+    }
+
+    /// A pod's median latency in each whole round; nothing if a layer was left out.
+    pub fn latencies(&self) -> Vec<RoundMs> {
+        let ms = |layer: Layer, round: usize| {
+            let rounds = &self.layers[layer as usize].rounds;
+            rounds.get(round).map(|round| round.p50_ns as f64 / 1e6)
+        };
+        (0..self.whole as usize)
+            .filter_map(|round| {
+                Some(RoundMs {
+                    floor: ms(Layer::Floor, round)?,
+                    direct: ms(Layer::Direct, round)?,
+                    cri: ms(Layer::Cri, round)?,
+                    containerd: ms(Layer::Containerd, round)?,
+                })
+            })
+            .collect()
+    }
+
+    /// What went wrong, at all layers together.
+    pub fn problems(self) -> Recorder {
+        let mut all = Recorder::default();
+        for layer in self.layers {
+            all.merge(&layer.recorder);
+        }
+        all
+    }
+}

@@ -1,0 +1,246 @@
+//! The result of an overhead measurement for people to read.
+
+use std::fmt::{self, Write};
+
+use super::result::{Added, LayerResult, OverheadResult};
+use super::shares::{ContainerdCost, Part, Share};
+use crate::human;
+use crate::show::columns;
+use crate::show::table;
+
+const LAYERS: [&str; 6] = ["layer", "pods", "p50", "p99", "mean", "pods/s"];
+const CPU: [&str; 5] = ["CPU per pod", "null", "sandboxer", "containerd", "loadgen"];
+const SHARES: [&str; 4] = ["a pod through containerd", "time", "share", "95 % interval"];
+
+const COST: [&str; 4] = [
+    "a pod by the same calls of CRI",
+    "time",
+    "share",
+    "95 % interval",
+];
+
+const ADDED: [&str; 5] = [
+    "what the sandboxer adds",
+    "calls per pod",
+    "floor p50",
+    "direct p50",
+    "added per pod",
+];
+
+/// Everything there is to say.
+pub fn render(result: &OverheadResult) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(&mut text, result);
+    text
+}
+
+/// Only what speaks against the figures; empty if nothing does.
+pub fn problems(result: &OverheadResult) -> String {
+    let mut text = String::new();
+    let _ = write_problems(&mut text, result);
+    text
+}
+
+fn write(out: &mut String, result: &OverheadResult) -> fmt::Result {
+    let mut rows = vec![LAYERS.map(str::to_owned)];
+    rows.extend(result.layers.iter().map(layer));
+    columns::write(out, &rows)?;
+    out.push('\n');
+    let mut rows = vec![CPU.map(str::to_owned)];
+    rows.extend(result.layers.iter().map(cpu));
+    columns::write(out, &rows)?;
+    if !result.shares.is_empty() {
+        out.push('\n');
+        let mut rows = vec![SHARES.map(str::to_owned)];
+        rows.extend(shares(&result.shares));
+        columns::write(out, &rows)?;
+    }
+    if let Some(cost) = &result.containerd_cost {
+        out.push('\n');
+        let mut rows = vec![COST.map(str::to_owned)];
+        rows.extend(containerd_cost(cost));
+        columns::write(out, &rows)?;
+    }
+    if !result.added.is_empty() {
+        out.push('\n');
+        let mut rows = vec![ADDED.map(str::to_owned)];
+        rows.extend(result.added.iter().map(added));
+        columns::write(out, &rows)?;
+    }
+    out.push('\n');
+    for bar in &result.bars {
+        let met = if bar.met { "met" } else { "MISSED" };
+        writeln!(
+            out,
+            "{met}: {} {:.2} {unit}, at most {} {unit}",
+            bar.what,
+            bar.found,
+            bar.limit,
+            unit = bar.unit
+        )?;
+    }
+    let asked = &result.scenario;
+    writeln!(
+        out,
+        "plan   {} (seed {}), {} rounds of {} pods at each layer, one at a time, files on {}",
+        result.plan_hash,
+        asked.seed,
+        asked.rounds,
+        human::count(asked.pods),
+        result.environment.temporary_files,
+    )?;
+    if result.debug_build {
+        writeln!(out, "note   loadgen is a debug build, and slow")?;
+    }
+    write_problems(out, result)
+}
+
+fn write_problems(out: &mut String, result: &OverheadResult) -> fmt::Result {
+    table::errors(out, &result.errors)?;
+    if !result.complete {
+        writeln!(out, "PARTIAL: not every round was run")?;
+    }
+    for reason in &result.reasons {
+        writeln!(out, "INVALID: {reason}")?;
+    }
+    Ok(())
+}
+
+fn layer(layer: &LayerResult) -> [String; 6] {
+    let name = layer.layer.name().to_owned();
+    let pod = layer.pod().filter(|pod| pod.count > 0);
+    let Some(pod) = pod else {
+        let none = || "-".to_owned();
+        return [name, "0".to_owned(), none(), none(), none(), none()];
+    };
+    [
+        name,
+        human::count(pod.count),
+        human::nanoseconds(pod.p50_ns),
+        human::nanoseconds(pod.p99_ns),
+        human::duration(pod.mean_ns),
+        human::rate(layer.pods_per_s),
+    ]
+}
+
+fn cpu(layer: &LayerResult) -> [String; 5] {
+    let of = |role| {
+        layer
+            .cpu_ms_per_pod(role)
+            .map_or_else(|| "-".to_owned(), |ms| format!("{ms:.2} ms"))
+    };
+    [
+        layer.layer.name().to_owned(),
+        of("null"),
+        of("sandboxer"),
+        of("containerd"),
+        of("loadgen"),
+    ]
+}
+
+fn added(added: &Added) -> [String; 5] {
+    [
+        added.operation.name().replace('_', " "),
+        format!("{:.1}", added.calls_per_pod),
+        human::nanoseconds(added.floor_p50_ns),
+        human::nanoseconds(added.direct_p50_ns),
+        format!("{:.3} ms", added.ms_per_pod),
+    ]
+}
+
+fn tenths(share: f64) -> f64 {
+    (share * 1000.0).round() / 10.0
+}
+
+fn containerd_cost(cost: &ContainerdCost) -> [[String; 4]; 3] {
+    let row = |what: &str, ms: f64, share: f64, interval: String| {
+        let (time, share) = (format!("{ms:.2} ms"), format!("{share:.1} %"));
+        [what.to_owned(), time, share, interval]
+    };
+    let share = tenths(cost.share);
+    let interval = format!("{:.1} to {:.1} %", tenths(cost.low), tenths(cost.high));
+    [
+        row("CRI direct", cost.cri_ms, 100.0 - share, String::new()),
+        row("what containerd costs", cost.ms, share, interval),
+        row("all", cost.cri_ms + cost.ms, 100.0, String::new()),
+    ]
+}
+
+/// The parts and their sum. Of the rounded shares the last one gives way, so that
+/// they sum to 100 % for the reader, too.
+fn shares(shares: &[Share]) -> Vec<[String; 4]> {
+    let mut rest = 100.0;
+    let mut rows = Vec::new();
+    for (place, share) in shares.iter().enumerate() {
+        let shown = if place + 1 == shares.len() {
+            rest
+        } else {
+            tenths(share.share)
+        };
+        rest -= shown;
+        rows.push([
+            match share.part {
+                Part::Protocol => "protocol (floor)",
+                Part::Sandboxer => "sandboxer (direct - floor)",
+                Part::Containerd => "containerd (the rest)",
+            }
+            .to_owned(),
+            format!("{:.2} ms", share.ms),
+            format!("{shown:.1} %"),
+            format!("{:.1} to {:.1} %", tenths(share.low), tenths(share.high)),
+        ]);
+    }
+    let whole: f64 = shares.iter().map(|share| share.ms).sum();
+    rows.push([
+        "all".to_owned(),
+        format!("{whole:.2} ms"),
+        "100.0 %".to_owned(),
+        String::new(),
+    ]);
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_containerd_costs_is_shown_as_such() {
+        let rows = containerd_cost(&ContainerdCost {
+            cri_ms: 2.0,
+            ms: 6.0,
+            share: 0.75,
+            low: 0.7,
+            high: 0.8,
+        });
+        assert_eq!(rows[0], ["CRI direct", "2.00 ms", "25.0 %", ""]);
+        let whole = [
+            "what containerd costs",
+            "6.00 ms",
+            "75.0 %",
+            "70.0 to 80.0 %",
+        ];
+        assert_eq!(rows[1], whole);
+    }
+
+    #[test]
+    fn shown_shares_sum_to_a_hundred() {
+        let share = |part, share| Share {
+            part,
+            ms: share * 30.0,
+            share,
+            low: share,
+            high: share,
+        };
+        let third = 1.0 / 3.0;
+        let rows = shares(&[
+            share(Part::Protocol, third),
+            share(Part::Sandboxer, third),
+            share(Part::Containerd, third),
+        ]);
+        let shown: Vec<_> = rows.iter().map(|row| &*row[2]).collect();
+        assert_eq!(shown, ["33.3 %", "33.3 %", "33.4 %", "100.0 %"]);
+        assert_eq!(rows[3][1], "30.00 ms");
+    }
+}

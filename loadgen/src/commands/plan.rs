@@ -1,0 +1,152 @@
+//! `loadgen plan`: what a run would ask for.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use crate::commands::cli::{PlanCommand, RecordArgs, ScenariosCommand};
+use crate::commands::run;
+use crate::drive::engine::Shape;
+use crate::human;
+use crate::workload::plan::{self, Pod};
+use crate::workload::scenario::{self, Scenario};
+use crate::workload::trace;
+
+/// Writes a plan's hash, or one pod's requests.
+///
+/// # Errors
+/// If there is no such scenario or pod, and whatever the writer says.
+pub fn plan(command: &PlanCommand, out: &mut impl Write) -> anyhow::Result<()> {
+    let scenario = command.scenario.resolve(run::DEFAULT)?;
+    let (plan, pods) = (scenario.plan(), Shape::of(&scenario).pods());
+    Ok(match command.show {
+        None => writeln!(out, "{}", plan::hash(&plan, pods)?),
+        Some(index) if index >= pods => anyhow::bail!(
+            "--show {index}: the plan has {pods} pods, from 0 to {}",
+            pods.saturating_sub(1)
+        ),
+        Some(index) => {
+            serde_json::to_writer_pretty(&mut *out, &pod(&plan.pod(index))?)?;
+            writeln!(out)
+        }
+    }?)
+}
+
+/// Writes what scenarios there are, or one of them.
+///
+/// # Errors
+/// If there is no such scenario, and whatever the writer says.
+pub fn scenarios(command: &ScenariosCommand, out: &mut impl Write) -> anyhow::Result<()> {
+    if let Some(name) = &command.print {
+        write!(out, "{}", Scenario::find(name)?)?;
+        return Ok(());
+    }
+    for name in scenario::names() {
+        let description = Scenario::find(name)?.description;
+        writeln!(out, "{name:<10} {description}")?;
+    }
+    Ok(())
+}
+
+/// Makes a trace of a journal and writes what is in it.
+///
+/// # Errors
+/// If there is none, and whatever the writer says.
+pub fn record(args: &RecordArgs, out: &mut impl Write) -> anyhow::Result<()> {
+    let told = trace::of_journal(&args.journal)?;
+    told.trace.write(&args.trace)?;
+    let pods = &told.trace.pods;
+    let seconds = pods.last().map_or(0.0, |last| last.at_ns as f64 / 1e9);
+    writeln!(
+        out,
+        "{} pods that came within {seconds:.3} s, in {}",
+        human::count(pods.len() as u64),
+        args.trace.display()
+    )?;
+    if told.without_end > 0 {
+        let count = human::count(told.without_end as u64);
+        writeln!(
+            out,
+            "{count} of them were still alive in the end, and stay until then"
+        )?;
+    }
+    if told.without_beginning > 0 {
+        let count = human::count(told.without_beginning as u64);
+        writeln!(
+            out,
+            "{count} more were there before the journal begins, and are left out"
+        )?;
+    }
+    Ok(())
+}
+
+fn pod(pod: &Pod) -> serde_json::Result<Value> {
+    let containers = pod
+        .containers
+        .iter()
+        .map(|container| {
+            let config: Value = serde_json::from_slice(&pod.config_json(container)?)?;
+            Ok(json!({
+                "id": container.id,
+                "signal": container.end.number(),
+                "expected_exit_status": container.end.exit_status(),
+                "expected_resource_info": container.resources.info(),
+                "config.json": config,
+            }))
+        })
+        .collect::<serde_json::Result<Vec<_>>>()?;
+    Ok(json!({
+        "index": pod.index,
+        "sandbox_id": pod.sandbox_id,
+        "pod_sandbox_config": pod.sandbox_config_message(),
+        "expected_resource_info": pod.resources(),
+        "containers": containers,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::cli::ScenarioArgs;
+    use crate::workload::scenario::Overrides;
+
+    fn shown(show: Option<u64>) -> String {
+        String::from_utf8(written(show).unwrap()).unwrap()
+    }
+
+    fn written(show: Option<u64>) -> anyhow::Result<Vec<u8>> {
+        let scenario = ScenarioArgs {
+            scenario: None,
+            overrides: Overrides {
+                pods: Some(10),
+                ..Overrides::default()
+            },
+        };
+        let mut out = Vec::new();
+        super::plan(&PlanCommand { scenario, show }, &mut out)?;
+        Ok(out)
+    }
+
+    #[test]
+    fn a_pod_outside_the_plan_is_refused() {
+        let message = written(Some(10)).unwrap_err().to_string();
+        assert!(message.contains("from 0 to 9"), "{message}");
+    }
+
+    #[test]
+    fn without_an_index_it_is_one_line_with_the_hash() {
+        assert_eq!(shown(None).trim_end().len(), 64);
+    }
+
+    #[test]
+    fn a_shown_pod_is_the_planned_one() {
+        let value: Value = serde_json::from_str(&shown(Some(3))).unwrap();
+        assert_eq!(value["index"], 3);
+        let config = &value["containers"][0]["config.json"];
+        assert_eq!(
+            config["annotations"]["io.kubernetes.cri.sandbox-id"],
+            value["sandbox_id"]
+        );
+        assert!(value["pod_sandbox_config"]["metadata"]["uid"].is_string());
+    }
+}

@@ -1,0 +1,229 @@
+//! `loadgen search`: the highest rate that meets what is asked for.
+//!
+//! Each rate is a run of its own, an open loop with a warm-up. A rate that misses
+//! is tried once more: one disturbance must not end the ascent. A run in which
+//! the generator itself was late, by a tenth of the threshold or more, says nothing
+//! of the server.
+
+mod ascent;
+pub mod table;
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+pub use self::ascent::{Ascent, Steps, knee};
+use crate::commands::cli::SearchArgs;
+use crate::commands::error::{RunError, SaveError};
+use crate::commands::exit::Verdict;
+use crate::commands::print::{self, Text};
+use crate::drive::engine::Load;
+use crate::human;
+use crate::measure::metrics::Monitor;
+use crate::measure::observation::{self, About};
+use crate::measure::session::{self, Session};
+use crate::result::RunResult;
+use crate::result::directory;
+use crate::result::environment::Environment;
+use crate::result::search::{self as result, Point, SearchResult};
+use crate::result::slo;
+use crate::result::validity;
+use crate::server::Source;
+use crate::show::progress::Style;
+use crate::show::report;
+use crate::stop::Stop;
+use crate::workload::scenario::Scenario;
+
+/// The scenario whose pods are offered if none is named.
+const DEFAULT: &str = "steady";
+
+/// How often a rate must miss to count as missed.
+const MISSES: usize = 2;
+
+/// How often a rate is tried before it counts as more than the generator can do.
+const TRIES: usize = 4;
+
+/// The files of a search.
+const TABLE_FILE: &str = "search.txt";
+const CSV_FILE: &str = "search.csv";
+
+/// What was found, and what speaks against it.
+#[derive(Default)]
+struct Found {
+    points: Vec<Point>,
+    hash: String,
+    reasons: Vec<String>,
+    wrong: bool,
+}
+
+/// Searches and saves the result.
+///
+/// # Errors
+/// If there is no result; see [`RunError::is_interruption`].
+pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
+    let output = &args.output;
+    let style = output.style();
+    let steps = args.steps();
+    // What is wrong with an option is wrong at any rate.
+    let first = args.at(DEFAULT, steps.first)?;
+    directory::check(&output.results)?;
+    let stop = style.stop_on_signals()?;
+    let source = Source::of(&args.target)?;
+    let load = Load::of(&first);
+    let session = Session::open(source, &args.target, &load, &stop)?;
+    let setup = session.setup(&(&first).into(), &load);
+    let started = SystemTime::now();
+
+    let mut ascent = Ascent::new(steps);
+    let mut found = Found::default();
+    while let Some(rate) = ascent.next().filter(|_| !stop.requested()) {
+        let scenario = args.at(DEFAULT, rate)?;
+        let Some(met) = found.try_rate(rate, args, &scenario, &session, &stop, style)? else {
+            break;
+        };
+        ascent.tell(rate, met);
+    }
+    if stop.requested() {
+        found.reasons.push("interrupted".to_owned());
+    }
+    let lost = found.wrong;
+    let complaints = session.close(!lost).map(|stopped| stopped.complaints);
+    let complaints = complaints.unwrap_or_default();
+    let wrong = found.wrong || !complaints.is_empty();
+    found.reasons.extend(complaints);
+
+    found.points.sort_by(|a, b| a.rate.total_cmp(&b.rate));
+    let best = result::best(&found.points).into_iter();
+    let curve: Vec<(f64, f64)> = best.map(|point| (point.rate, point.p99_ms())).collect();
+    let result = SearchResult {
+        schema: result::SCHEMA.to_owned(),
+        schema_version: result::SCHEMA_VERSION,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        command_line,
+        started_at: humantime::format_rfc3339_seconds(started).to_string(),
+        valid: found.reasons.is_empty(),
+        reasons: found.reasons,
+        scenario: setup,
+        plan_hash: found.hash,
+        slo: args.slo.iter().map(ToString::to_string).collect(),
+        met: ascent.met,
+        missed: ascent.missed,
+        knee: knee(&curve).map(|place| curve[place].0),
+        points: found.points,
+        environment: Environment::of_this_machine(),
+    };
+    let text = Text {
+        whole: table::render(&result),
+        problems: table::problems(&result),
+    };
+    let saved = save(args, &result).map_err(RunError::from);
+    print::tell(output, text, saved, &result)?;
+    Ok(verdict(&result, wrong))
+}
+
+impl Found {
+    /// Whether a rate is met; `None` if that cannot be said.
+    fn try_rate(
+        &mut self,
+        rate: f64,
+        args: &SearchArgs,
+        scenario: &Scenario,
+        session: &Session<'_>,
+        stop: &Stop,
+        style: Style,
+    ) -> Result<Option<bool>, RunError> {
+        let load = Load::of(scenario);
+        let prepared = session::prepare(&args.target, &load, stop, style)?;
+        if self.hash.is_empty() {
+            self.hash = prepared.summary.hash.to_string();
+        }
+        let operations = args.target.target.operations();
+        let mut misses = 0;
+        for _ in 0..TRIES {
+            style.say(&format!("Offering {} pods", human::rate(rate)));
+            let observed = observation::observe(
+                session,
+                &load,
+                &prepared,
+                operations,
+                style,
+                &Monitor::default(),
+            )?;
+            if stop.requested() {
+                return Ok(None);
+            }
+            let setup = session.setup(&scenario.into(), &load);
+            let result = observed.result(About {
+                command_line: Vec::new(),
+                setup,
+                load: &load,
+                prepared: &prepared,
+                operations,
+                complaints: &[],
+            });
+            let point = point(rate, args, &result);
+            style.say(&format!("  {}", table::line(&point)));
+            let (met, missed) = (point.met, point.counts && !point.met);
+            self.points.push(point);
+            if result.totals.errors > 0 || observed.measured.lost {
+                self.wrong = true;
+                self.reasons.push(format!(
+                    "{} errors at {}",
+                    human::count(result.totals.errors),
+                    human::rate(rate)
+                ));
+                return Ok(None);
+            }
+            misses += usize::from(missed);
+            if met || misses == MISSES {
+                return Ok(Some(met));
+            }
+        }
+        self.reasons.push(format!(
+            "at {} the generator was late: what is above may be its limit, not the server's",
+            human::rate(rate)
+        ));
+        Ok(None)
+    }
+}
+
+fn point(rate: f64, args: &SearchArgs, result: &RunResult) -> Point {
+    let outcomes = slo::check(&args.slo, result);
+    // A rate that the server kept from being started is missed, not unknown.
+    let kept_up = !validity::too_few(&result.load);
+    // Lag is judged by what it could decide: whether a time is below its threshold.
+    let time_ns = slo::least_time_ns(&args.slo).unwrap_or(result.pod_p50_ns() as f64);
+    let counts = !kept_up || !validity::too_late(&result.load, time_ns);
+    let met = counts && kept_up && outcomes.iter().all(|outcome| outcome.met);
+    Point {
+        rate,
+        met,
+        counts,
+        slo: outcomes.iter().map(ToString::to_string).collect(),
+        load: result.load.clone(),
+        pods_per_s: result.totals.pods_per_s,
+        pod: result.pod().cloned(),
+        processes: result.processes.clone(),
+    }
+}
+
+fn save(args: &SearchArgs, result: &SearchResult) -> Result<PathBuf, SaveError> {
+    let seed = result.scenario.seed;
+    let dir = directory::create(&args.output.results, "search", &result.started_at, seed)?;
+    directory::document(&dir, result)?;
+    directory::text(&dir, TABLE_FILE, &table::render(result))?;
+    directory::text(&dir, directory::REPORT_FILE, &report::of_search(result))?;
+    directory::text(&dir, CSV_FILE, &table::csv(result))?;
+    Ok(dir)
+}
+
+fn verdict(result: &SearchResult, wrong: bool) -> Verdict {
+    if wrong {
+        Verdict::WrongAnswers
+    } else if !result.valid {
+        Verdict::Incomplete
+    } else if result.met.is_none() {
+        Verdict::Missed
+    } else {
+        Verdict::Good
+    }
+}

@@ -1,0 +1,216 @@
+//! The OCI bundles of a plan, written before the clock starts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use tempfile::TempDir;
+
+use crate::commands::error::BundleError;
+use crate::stop::Stop;
+use crate::workload::plan::{Container, Plan, PlanHasher, Summary};
+
+/// Where Linux has a file system in memory.
+const TMPFS: &str = "/dev/shm";
+
+/// Room that one bundle takes on tmpfs: a page for `config.json`, and generously
+/// two more for the inodes and entries of file and directory.
+const BYTES_PER_BUNDLE: u64 = 3 * 4096;
+
+/// A directory of bundles, `DIR/<container id>/config.json`, removed when dropped.
+#[derive(Debug)]
+pub struct Bundles {
+    dir: TempDir,
+    summary: Summary,
+}
+
+impl Bundles {
+    /// Writes the bundles of a plan's first `pods` pods and hashes the plan on
+    /// the way. `progress` is told the number of pods done, after each.
+    ///
+    /// # Errors
+    /// [`BundleError::Interrupted`] when a stop was asked for meanwhile, and
+    /// whatever the file system says.
+    pub fn write(
+        plan: &Plan,
+        pods: u64,
+        stop: &Stop,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Self, BundleError> {
+        let bundles = plan.most_containers().saturating_mul(pods);
+        let dir = directory(bundles)?;
+        let mut hasher = PlanHasher::default();
+        let mut containers = 0;
+        for index in 0..pods {
+            if stop.requested() {
+                return Err(BundleError::Interrupted);
+            }
+            let pod = plan.pod(index);
+            let mut configs = Vec::with_capacity(pod.containers.len());
+            for container in &pod.containers {
+                let config = pod.config_json(container).map_err(BundleError::Encode)?;
+                write(&dir.path().join(&container.id), &config)?;
+                configs.push(config);
+            }
+            hasher.pod(&pod, &configs);
+            containers += configs.len() as u64;
+            progress(index + 1);
+        }
+        Ok(Self {
+            dir,
+            summary: Summary {
+                hash: hasher.finish(),
+                containers,
+            },
+        })
+    }
+
+    /// A container's bundle.
+    pub fn path(&self, container: &Container) -> PathBuf {
+        self.dir.path().join(&container.id)
+    }
+
+    /// Adds the FIFOs that containerd makes for a container's output, for the pods
+    /// that were written.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn add_streams(&self, plan: &Plan, pods: u64) -> Result<(), BundleError> {
+        for container in (0..pods).flat_map(|index| plan.pod(index).containers) {
+            for path in self.streams(&container) {
+                mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).map_err(
+                    |source| BundleError::Write {
+                        path,
+                        source: source.into(),
+                    },
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A container's standard output and error, if streams were added.
+    pub fn streams(&self, container: &Container) -> [PathBuf; 2] {
+        let bundle = self.path(container);
+        [bundle.join("stdout"), bundle.join("stderr")]
+    }
+
+    /// The plan they belong to.
+    pub fn summary(&self) -> Summary {
+        self.summary
+    }
+}
+
+fn write(bundle: &Path, config: &[u8]) -> Result<(), BundleError> {
+    let path = bundle.join("config.json");
+    fs::create_dir(bundle)
+        .and_then(|()| fs::write(&path, config))
+        .map_err(|source| BundleError::Write { path, source })
+}
+
+/// How much room a directory in memory must have for whatever its user may write, in
+/// bundles: some 50 MiB.
+const ROOMY: u64 = 4096;
+
+/// A directory for temporary files, in memory if there is room.
+pub fn roomy() -> PathBuf {
+    let memory = PathBuf::from(TMPFS);
+    if has_room(&memory, ROOMY) {
+        memory
+    } else {
+        std::env::temp_dir()
+    }
+}
+
+/// In memory if there is room, so that a disk has no part in the figures.
+fn directory(bundles: u64) -> Result<TempDir, BundleError> {
+    let builder = || {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("loadgen-bundles-");
+        builder
+    };
+    if has_room(Path::new(TMPFS), bundles)
+        && let Ok(dir) = builder().tempdir_in(TMPFS)
+    {
+        return Ok(dir);
+    }
+    let elsewhere = std::env::temp_dir();
+    if !has_room(&elsewhere, bundles) {
+        return Err(BundleError::NoRoom {
+            bundles,
+            bytes: bundles.saturating_mul(BYTES_PER_BUNDLE),
+            dir: elsewhere,
+        });
+    }
+    builder().tempdir().map_err(|source| BundleError::Write {
+        path: std::env::temp_dir(),
+        source,
+    })
+}
+
+fn has_room(dir: &Path, bundles: u64) -> bool {
+    rustix::fs::statvfs(dir).is_ok_and(|stat| {
+        let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+        // A tmpfs without a limit of inodes shows none at all.
+        let inodes = stat.f_files == 0 || stat.f_favail / 2 > bundles;
+        free / BYTES_PER_BUNDLE > bundles && inodes
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileTypeExt;
+
+    use super::*;
+    use crate::workload::plan;
+    use crate::workload::scenario::PodShape;
+
+    fn plan_of_three() -> Plan {
+        Plan::new(5, PodShape::with_containers(1, 3))
+    }
+
+    #[test]
+    fn every_container_has_its_bundle_until_they_are_dropped() {
+        let mut told = Vec::new();
+        let bundles =
+            Bundles::write(&plan_of_three(), 4, &Stop::new(), |done| told.push(done)).unwrap();
+        assert_eq!(told, [1, 2, 3, 4]);
+        assert_eq!(
+            bundles.summary(),
+            plan::summary(&plan_of_three(), 4).unwrap()
+        );
+        let mut seen = 0;
+        for pod in (0..4).map(|i| plan_of_three().pod(i)) {
+            for container in &pod.containers {
+                let written = fs::read(bundles.path(container).join("config.json")).unwrap();
+                assert_eq!(written, pod.config_json(container).unwrap());
+                seen += 1;
+            }
+        }
+        assert_eq!(bundles.summary().containers, seen);
+        bundles.add_streams(&plan_of_three(), 4).unwrap();
+        for path in bundles.streams(&plan_of_three().pod(3).containers[0]) {
+            assert!(fs::metadata(path).unwrap().file_type().is_fifo());
+        }
+        let dir = bundles.dir.path().to_owned();
+        drop(bundles);
+        assert!(!dir.exists());
+    }
+
+    #[test]
+    fn a_stop_ends_the_writing_and_leaves_nothing() {
+        let stop = Stop::new();
+        let error = Bundles::write(&plan_of_three(), 1000, &stop, |done| {
+            if done == 2 {
+                stop.request();
+            }
+        });
+        assert!(matches!(error, Err(BundleError::Interrupted)));
+    }
+
+    #[test]
+    fn a_file_system_of_any_size_has_no_room_for_everything() {
+        assert!(!has_room(Path::new("/"), u64::MAX));
+        assert!(!has_room(Path::new("/nowhere/at/all"), 1));
+    }
+}

@@ -1,0 +1,259 @@
+//! The same for what CRI answers.
+
+use k8s_cri::v1::{
+    ContainerState, ContainerStatus, ContainerStatusResponse, PodSandboxState,
+    PodSandboxStatusResponse,
+};
+
+use super::{Checked, same, sandbox_is_ready, sandbox_not_ready, sandbox_ready};
+use crate::connection::{INFO, SandboxStatus};
+use crate::workload::plan::{End, Pod};
+
+/// The key under which the sandboxer speaks even where containerd puts a document of
+/// its own under [`INFO`], as it does from 2.3 on.
+const OWN_INFO: &str = "resource_slot";
+
+fn info(reply: &PodSandboxStatusResponse) -> Option<&String> {
+    reply.info.get(OWN_INFO).or_else(|| reply.info.get(INFO))
+}
+
+/// What is compared of a pod's status; an empty one where there is none.
+fn status(reply: &PodSandboxStatusResponse) -> SandboxStatus {
+    let status = reply.status.clone().unwrap_or_default();
+    SandboxStatus {
+        state: PodSandboxState::try_from(status.state).map_or_else(
+            |_| format!("state {}", status.state),
+            |state| state.as_str_name().to_owned(),
+        ),
+        id: status.id,
+        info: info(reply).cloned(),
+    }
+}
+
+/// Whether a verbose status says what the pod asks for.
+pub fn states_resources(reply: &PodSandboxStatusResponse) -> bool {
+    info(reply)
+        .and_then(|info| serde_json::from_str::<serde_json::Value>(info).ok())
+        .is_some_and(|info| info.get("resource_info").is_some())
+}
+
+/// A started pod's verbose status: its own id and uid, ready, and the sum of its
+/// containers. What a pod asks for counts only if it `must` be there or is.
+pub fn pod_ready(pod: &Pod, id: &str, must: bool, reply: &PodSandboxStatusResponse) -> Checked {
+    let status = status(reply);
+    if must || states_resources(reply) {
+        sandbox_ready(id, pod, &status).or_else(|wrong| {
+            let right = |left: &Pod| sandbox_ready(id, left, &status).is_ok();
+            if without_ended(pod).any(|left| right(&left)) {
+                Ok(())
+            } else {
+                Err(wrong)
+            }
+        })?;
+    } else {
+        sandbox_is_ready(id, &status)?;
+    }
+    let metadata = reply.status.as_ref().and_then(|s| s.metadata.as_ref());
+    let uid = metadata.map_or("", |metadata| &metadata.uid);
+    same("pod uid", &pod.uid, uid)
+}
+
+/// What may be left of a pod some of whose containers have ended by themselves:
+/// containerd deletes their tasks at once.
+fn without_ended(pod: &Pod) -> impl Iterator<Item = Pod> {
+    let by_itself = |place: &usize| matches!(pod.containers[*place].end, End::Exit(_));
+    // Of more, each of which may or may not have ended, not every choice is tried.
+    let ending: Vec<usize> = (0..pod.containers.len())
+        .filter(by_itself)
+        .take(12)
+        .collect();
+    (1..1_u32 << ending.len()).map(move |choice| {
+        let mut left = pod.clone();
+        for (bit, place) in ending.iter().enumerate().rev() {
+            if choice & (1 << bit) != 0 {
+                left.containers.remove(*place);
+            }
+        }
+        left
+    })
+}
+
+/// A stopped pod's status: its own id, and not ready.
+pub fn pod_not_ready(id: &str, reply: &PodSandboxStatusResponse) -> Checked {
+    sandbox_not_ready(id, &status(reply))
+}
+
+/// A started container's status.
+pub fn container_running(id: &str, reply: &ContainerStatusResponse) -> Checked {
+    container(id, ContainerState::ContainerRunning, reply).map(drop)
+}
+
+/// The status of a container that was started: running, unless it ends by itself and has.
+pub fn container_started(id: &str, end: End, reply: &ContainerStatusResponse) -> Checked {
+    match end {
+        End::Exit(_) if !is_running(reply) => container_exited(id, &[end.exit_status()], reply),
+        End::Exit(_) | End::Signal(_) => container_running(id, reply),
+    }
+}
+
+/// A stopped container's status, with one of the exit codes that its end may lead to.
+pub fn container_exited(id: &str, right: &[u32], reply: &ContainerStatusResponse) -> Checked {
+    let code = container(id, ContainerState::ContainerExited, reply)?;
+    if right
+        .iter()
+        .any(|right| i64::from(code) == i64::from(*right))
+    {
+        return Ok(());
+    }
+    // Spelt out, so that two different codes are two classes of error.
+    let right: Vec<String> = right.iter().map(u32::to_string).collect();
+    Err(format!("exit code {code}, not {}", right.join(" or ")))
+}
+
+/// Whether a container runs.
+pub fn is_running(reply: &ContainerStatusResponse) -> bool {
+    let state = reply.status.as_ref().map(ContainerStatus::state);
+    state == Some(ContainerState::ContainerRunning)
+}
+
+/// The exit code of a container that is in this state.
+fn container(
+    id: &str,
+    expected: ContainerState,
+    reply: &ContainerStatusResponse,
+) -> Result<i32, String> {
+    let status = reply.status.clone().unwrap_or_default();
+    same("container id", id, &status.id)?;
+    let found = ContainerState::try_from(status.state)
+        .map_or_else(|_| "unknown".to_owned(), |s| s.as_str_name().to_owned());
+    same("state", expected.as_str_name(), &found)?;
+    Ok(status.exit_code)
+}
+
+/// An id as a runtime gives it: any text, but some.
+pub fn id(id: &str) -> Checked {
+    if id.is_empty() {
+        Err("an empty id".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    use k8s_cri::v1::{ContainerStatus, PodSandboxMetadata, PodSandboxStatus};
+
+    use super::*;
+    use crate::workload::plan::{Exit, Plan};
+    use crate::workload::resources::ResourceInfo;
+    use crate::workload::scenario::PodShape;
+
+    fn planned() -> Pod {
+        let plan = Plan::new(1, PodShape::with_containers(2, 2));
+        plan.pod(0)
+    }
+
+    fn truth(pod: &Pod, info: Option<ResourceInfo>) -> PodSandboxStatusResponse {
+        let status = PodSandboxStatus {
+            id: "s".to_owned(),
+            metadata: Some(PodSandboxMetadata {
+                uid: pod.uid.clone(),
+                ..PodSandboxMetadata::default()
+            }),
+            state: PodSandboxState::SandboxReady.into(),
+            ..PodSandboxStatus::default()
+        };
+        let json = match info {
+            Some(info) => serde_json::json!({ "resource_info": info }),
+            None => serde_json::json!({ "pid": 7 }),
+        };
+        PodSandboxStatusResponse {
+            status: Some(status),
+            info: HashMap::from([(INFO.to_owned(), json.to_string())]),
+            ..PodSandboxStatusResponse::default()
+        }
+    }
+
+    #[test]
+    fn every_lie_in_a_pods_status_is_found() {
+        let pod = planned();
+        let reply = truth(&pod, Some(pod.resources()));
+        assert_eq!(pod_ready(&pod, "s", true, &reply), Ok(()));
+        assert!(pod_ready(&pod, "t", true, &reply).is_err());
+        let mut lie = reply.clone();
+        lie.status.as_mut().unwrap().state = PodSandboxState::SandboxNotready.into();
+        assert!(pod_ready(&pod, "s", true, &lie).is_err());
+        assert_eq!(pod_not_ready("s", &lie), Ok(()));
+        assert!(pod_not_ready("s", &reply).is_err());
+        let mut lie = reply;
+        lie.status.as_mut().unwrap().metadata = None;
+        assert!(pod_ready(&pod, "s", true, &lie).is_err());
+        // Wrong figures count whether or not they must be there.
+        let off = ResourceInfo {
+            pid_limit: Some(1),
+            ..pod.resources()
+        };
+        let lie = truth(&pod, Some(off));
+        assert!(pod_ready(&pod, "s", false, &lie).is_err());
+    }
+
+    #[test]
+    fn only_containers_that_end_by_themselves_may_be_missing_in_a_pods_sum() {
+        let mut pod = planned();
+        let last = pod.containers[1].resources.info();
+        let gone = truth(&pod, Some(last));
+        assert!(pod_ready(&pod, "s", true, &gone).is_err());
+        let exit = Exit {
+            after: Duration::from_millis(5),
+            code: 0,
+        };
+        pod.containers[0].end = End::Exit(exit);
+        assert_eq!(pod_ready(&pod, "s", true, &gone), Ok(()));
+        let all = truth(&pod, Some(pod.resources()));
+        assert_eq!(pod_ready(&pod, "s", true, &all), Ok(()));
+        let first = truth(&pod, Some(pod.containers[0].resources.info()));
+        assert!(pod_ready(&pod, "s", true, &first).is_err());
+        let none = truth(&pod, Some(ResourceInfo::NONE));
+        assert!(pod_ready(&pod, "s", true, &none).is_err());
+        pod.containers[1].end = End::Exit(exit);
+        assert_eq!(pod_ready(&pod, "s", true, &none), Ok(()));
+    }
+
+    #[test]
+    fn a_runtime_that_says_nothing_of_resources_is_right_where_they_need_not_be_there() {
+        let pod = planned();
+        let reply = truth(&pod, None);
+        assert!(!states_resources(&reply));
+        assert_eq!(pod_ready(&pod, "s", false, &reply), Ok(()));
+        assert!(pod_ready(&pod, "s", true, &reply).is_err());
+    }
+
+    #[test]
+    fn every_lie_in_a_containers_status_is_found() {
+        let reply = |state: ContainerState, exit_code| ContainerStatusResponse {
+            status: Some(ContainerStatus {
+                id: "c".to_owned(),
+                state: state.into(),
+                exit_code,
+                ..ContainerStatus::default()
+            }),
+            ..ContainerStatusResponse::default()
+        };
+        let running = reply(ContainerState::ContainerRunning, 0);
+        let exited = reply(ContainerState::ContainerExited, 137);
+        assert_eq!(container_running("c", &running), Ok(()));
+        assert!(container_running("d", &running).is_err());
+        assert!(container_running("c", &exited).is_err());
+        assert_eq!(container_exited("c", &[137], &exited), Ok(()));
+        assert_eq!(container_exited("c", &[143, 137], &exited), Ok(()));
+        assert_eq!(
+            container_exited("c", &[143, 0], &exited),
+            Err("exit code 137, not 143 or 0".to_owned())
+        );
+        assert!(container_exited("c", &[137], &running).is_err());
+        assert!(id("").is_err());
+    }
+}

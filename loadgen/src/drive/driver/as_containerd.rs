@@ -1,0 +1,402 @@
+//! Pods by the very calls that containerd makes for a pod over CRI, in its order,
+//! straight to a sandboxer: what containerd's own part of a pod is measured
+//! against.
+//!
+//! The order is that of containerd 2.1.9. Events that it tells its subscribers
+//! cost a Status each. Where it makes calls at the same time, so does this, except
+//! for the Statuses.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use containerd_client::services::v1::sandbox as api;
+use containerd_sandbox::client::{Controller, Ttrpc};
+use containerd_sandbox::{Code, Error, Result as Reply};
+use containerd_shim_protos::api as task;
+use containerd_shim_protos::types::mount::Mount;
+use futures::future::try_join_all;
+use rustix::fs::OFlags;
+
+use super::tasks::{MadeTasks, TasksAt, ended as task_ended, tear_down};
+use super::waiting::Waiting;
+use super::{Door, Made as _};
+use crate::connection::{ControllerTarget, INFO, SandboxStatus, Target, TtrpcTarget};
+use crate::drive::calls::{Calls, any};
+use crate::drive::check;
+use crate::record::failure::Failure;
+use crate::record::operation::Operation;
+use crate::server::containerd::HANDLER;
+use crate::workload::plan::{Container, Pod};
+
+/// SIGKILL.
+const KILL: u32 = 9;
+
+/// A sandboxer that is called as containerd would.
+#[derive(Clone)]
+pub struct AsContainerd {
+    target: ControllerTarget,
+    /// The same gRPC connection without a time limit.
+    waits: Controller,
+    at: AsContainerdAt,
+}
+
+/// Where a sandboxer is, and what it is given.
+#[derive(Debug, Clone)]
+pub struct AsContainerdAt {
+    /// The sandboxer; its bundles must have streams.
+    pub tasks: TasksAt,
+}
+
+/// A started task, the connection of its own, and what containerd holds of it.
+struct RunningTask {
+    tasks: TtrpcTarget,
+    pid: u32,
+    waiting: Waiting,
+    streams: [File; 2],
+}
+
+/// A pod's Wait, and its started tasks.
+pub struct RunningPod {
+    ended: Waiting,
+    tasks: Vec<RunningTask>,
+}
+
+impl Door for AsContainerd {
+    type Address = AsContainerdAt;
+    type Made = MadeTasks;
+    type Running = RunningPod;
+
+    async fn connect(at: &AsContainerdAt) -> Reply<Self> {
+        let (tasks, at) = (&at.tasks, at.clone());
+        let target =
+            ControllerTarget::connect(&tasks.socket, &tasks.namespace, tasks.timeout).await?;
+        let waits = target.sandboxes.clone().without_timeout();
+        Ok(Self { target, waits, at })
+    }
+
+    async fn probe(&self) -> Reply<()> {
+        self.target.probe().await
+    }
+
+    async fn start(
+        &self,
+        pod: &Pod,
+        made: &mut MadeTasks,
+        calls: Calls<'_>,
+    ) -> Result<RunningPod, Failure> {
+        use Operation as Op;
+        let (target, id) = (&self.target, &*pod.sandbox_id);
+        debug_assert!(made.is_empty());
+        made.sandbox = true;
+        // RunPodSandbox
+        let create = target.create_sandbox(pod);
+        calls.call(Op::SandboxCreate, create, any).await?;
+        let start = target.start_sandbox(id);
+        calls.call(Op::SandboxStart, start, any).await?;
+        self.event(id, calls).await?;
+        let ended = Waiting::begin(wait(self.waits.clone(), id.to_owned()));
+        tokio::task::yield_now().await;
+        self.event(id, calls).await?;
+
+        let mut tasks = Vec::with_capacity(pod.containers.len());
+        for container in &pod.containers {
+            // CreateContainer
+            self.event(id, calls).await?;
+            let platform = self.platform(id);
+            calls.call(Op::SandboxPlatform, platform, any).await?;
+            self.event(id, calls).await?;
+            // StartContainer
+            made.tasks += 1;
+            tasks.push(self.start_task(container, calls).await?);
+            self.event(id, calls).await?;
+        }
+        // PodSandboxStatus
+        let status = self.status(id, true);
+        let right = |status: &SandboxStatus| {
+            if self.at.tasks.must_state_resources {
+                check::sandbox_ready(id, pod, status)
+            } else {
+                check::sandbox_is_ready(id, status)
+            }
+        };
+        calls.call(Op::SandboxStatus, status, right).await?;
+        Ok(RunningPod { ended, tasks })
+    }
+
+    async fn restart(
+        &self,
+        pod: &Pod,
+        running: RunningPod,
+        calls: Calls<'_>,
+    ) -> Result<RunningPod, Failure> {
+        let mut tasks = Vec::with_capacity(running.tasks.len());
+        for (container, running) in pod.containers.iter().zip(running.tasks) {
+            end(container, running, false, calls).await?;
+            tasks.push(self.start_task(container, calls).await?);
+        }
+        Ok(RunningPod { tasks, ..running })
+    }
+
+    async fn keep(
+        &self,
+        pod: &Pod,
+        running: RunningPod,
+        over: impl AsyncFn(),
+        calls: Calls<'_>,
+    ) -> Result<RunningPod, Failure> {
+        let over = &over;
+        let each = pod.containers.iter().zip(running.tasks);
+        let each = each.map(async |(container, mut running)| {
+            loop {
+                tokio::select! {
+                    () = over() => return Ok(running),
+                    () = running.waiting.answered() => {}
+                }
+                end(container, running, false, calls).await?;
+                running = self.start_task(container, calls).await?;
+            }
+        });
+        Ok(RunningPod {
+            tasks: try_join_all(each).await?,
+            ended: running.ended,
+        })
+    }
+
+    async fn stop(&self, pod: &Pod, running: RunningPod, calls: Calls<'_>) -> Result<(), Failure> {
+        use Operation as Op;
+        let (target, id) = (&self.target, &*pod.sandbox_id);
+        let RunningPod { mut ended, tasks } = running;
+        for (container, running) in pod.containers.iter().zip(tasks) {
+            // StopContainer
+            end(container, running, pod.life.cuts_off(), calls).await?;
+            self.event(id, calls).await?;
+            // RemoveContainer
+            self.event(id, calls).await?;
+        }
+        // StopPodSandbox
+        let stop = target.stop_sandbox(id);
+        calls.call(Op::SandboxStop, stop, any).await?;
+        let ended = tokio::time::timeout(calls.timeout, ended.answer()).await;
+        ended
+            .unwrap_or_else(|_| Err(late("Wait after the sandbox was stopped")))
+            .map_err(|error| Failure::status(Op::SandboxStop, &error))?;
+        let stopped = |status: &_| check::sandbox_not_ready(id, status);
+        let status = self.status(id, false);
+        calls.call(Op::SandboxStatus, status, stopped).await?;
+        // PodSandboxStatus
+        let status = self.status(id, false);
+        calls.call(Op::SandboxStatus, status, stopped).await?;
+        // RemovePodSandbox
+        let shutdown = target.shutdown_sandbox(id);
+        calls.call(Op::SandboxShutdown, shutdown, any).await?;
+        match self.status(id, false).await {
+            Err(error) if error.code() == Code::NotFound => Ok(()),
+            Err(error) => Err(Failure::status(Op::SandboxStatus, &error)),
+            Ok(_) => Err(Failure::wrong(
+                Op::SandboxShutdown,
+                "the sandbox is still there",
+            )),
+        }
+    }
+
+    async fn tear_down(&self, pod: &Pod, made: MadeTasks, calls: Calls<'_>) -> bool {
+        tear_down(&self.target, pod, made, calls.timeout).await
+    }
+}
+
+impl AsContainerd {
+    /// What an event costs: a status of a sandbox that is ready.
+    async fn event(&self, id: &str, calls: Calls<'_>) -> Result<(), Failure> {
+        let ready = |status: &_| check::sandbox_is_ready(id, status);
+        let status = self.status(id, false);
+        calls
+            .call(Operation::SandboxStatus, status, ready)
+            .await
+            .map(drop)
+    }
+
+    async fn status(&self, id: &str, verbose: bool) -> Reply<SandboxStatus> {
+        let request = api::ControllerStatusRequest {
+            sandbox_id: id.to_owned(),
+            verbose,
+            sandboxer: HANDLER.to_owned(),
+        };
+        let mut reply = Box::pin(self.target.sandboxes.status(request)).await?;
+        Ok(SandboxStatus {
+            id: reply.sandbox_id,
+            state: reply.state,
+            info: reply.info.remove(INFO),
+        })
+    }
+
+    async fn platform(&self, id: &str) -> Reply<()> {
+        let request = api::ControllerPlatformRequest {
+            sandbox_id: id.to_owned(),
+            sandboxer: HANDLER.to_owned(),
+        };
+        Box::pin(self.target.sandboxes.platform(request))
+            .await
+            .map(drop)
+    }
+
+    /// A connection of its own, Create, Connect; then Connect and Wait, while
+    /// Start and State.
+    async fn start_task(
+        &self,
+        container: &Container,
+        calls: Calls<'_>,
+    ) -> Result<RunningTask, Failure> {
+        let (at, id) = (&self.at.tasks, &*container.id);
+        let paths = at.bundles.streams(container);
+        let created = |error: &Error| Failure::status(Operation::TaskCreate, error);
+        let streams = paths
+            .each_ref()
+            .map(|path| open(path).map_err(|error| created(&error)));
+        let [stdout, stderr] = streams;
+        let streams = [stdout?, stderr?];
+        let tasks = TtrpcTarget::connect(&at.socket, &at.namespace, at.timeout)
+            .await
+            .map_err(|error| created(&error))?;
+        let request = create_task(id, &at.bundles.path(container), &paths);
+        let create = async { Ok(tasks.client().create(&request).await?.pid) };
+        let pid = calls.call(Operation::TaskCreate, create, any).await?;
+        let same = |found: &u32| check::started_pid(pid, *found);
+        let connected = connect(tasks.client(), id);
+        calls.call(Operation::TaskConnect, connected, same).await?;
+        let (waiter, waited) = (tasks.clone(), id.to_owned());
+        let waiting = Waiting::begin(async move {
+            connect(waiter.client(), &waited).await?;
+            waiter.wait_task(&waited).await
+        });
+        tokio::task::yield_now().await;
+        let start = tasks.start_task(id);
+        calls.call(Operation::TaskStart, start, same).await?;
+        let running = |state: &_| check::task_started(container, pid, state);
+        let state = tasks.task_state(id);
+        calls.call(Operation::TaskState, state, running).await?;
+        Ok(RunningTask {
+            tasks,
+            pid,
+            waiting,
+            streams,
+        })
+    }
+}
+
+/// State, Kill, the pending Wait's reply, State; Kill of all that is left, while
+/// Connect and Wait; State, the streams' end, Delete.
+async fn end(
+    container: &Container,
+    running: RunningTask,
+    cut_off: bool,
+    calls: Calls<'_>,
+) -> Result<(), Failure> {
+    let RunningTask {
+        tasks,
+        pid,
+        waiting,
+        streams,
+    } = running;
+    let id = &*container.id;
+    let right = |state: &_| check::task_started(container, pid, state);
+    let state = tasks.task_state(id);
+    calls.call(Operation::TaskState, state, right).await?;
+    let expected = task_ended(&tasks, container, cut_off, waiting, calls).await?;
+
+    let stopped = |state: &_| check::task_stopped(id, pid, expected, state);
+    let state = tasks.task_state(id);
+    calls.call(Operation::TaskState, state, stopped).await?;
+    let again = async {
+        connect(tasks.client(), id).await?;
+        tasks.wait_task(id).await
+    };
+    let (killed, waited) = tokio::join!(kill_all(tasks.client(), id), again);
+    match killed {
+        Err(error) if error.code() != Code::NotFound => {
+            return Err(Failure::status(Operation::TaskKill, &error));
+        }
+        _ => {}
+    }
+    let status = waited.map_err(|error| Failure::status(Operation::TaskWait, &error))?;
+    check::exit_status(expected, status)
+        .map_err(|wrong| Failure::wrong(Operation::TaskWait, &wrong))?;
+    let state = tasks.task_state(id);
+    calls.call(Operation::TaskState, state, stopped).await?;
+    for stream in streams {
+        ended(stream).map_err(|wrong| Failure::wrong(Operation::TaskWait, &wrong))?;
+    }
+    let right = |found: &u32| check::exit_status(expected, *found);
+    let delete = tasks.delete_task(id);
+    calls.call(Operation::TaskDelete, delete, right).await?;
+    Ok(())
+}
+
+fn create_task(
+    id: &str,
+    bundle: &Path,
+    [stdout, stderr]: &[impl AsRef<Path>; 2],
+) -> task::CreateTaskRequest {
+    let shown = |path: &Path| path.display().to_string();
+    let mut rootfs = Mount::new();
+    rootfs.type_ = "overlay".to_owned();
+    rootfs.source = "overlay".to_owned();
+    rootfs.options = ["workdir", "upperdir", "lowerdir"]
+        .map(|name| format!("{name}={}", shown(&bundle.join("rootfs").join(name))))
+        .to_vec();
+    let mut request = task::CreateTaskRequest::new();
+    request.id = id.to_owned();
+    request.bundle = shown(bundle);
+    request.rootfs = vec![rootfs];
+    request.stdout = shown(stdout.as_ref());
+    request.stderr = shown(stderr.as_ref());
+    request
+}
+
+async fn connect(client: &Ttrpc, id: &str) -> Reply<u32> {
+    let mut request = task::ConnectRequest::new();
+    request.id = id.to_owned();
+    Ok(client.connect_task(&request).await?.task_pid)
+}
+
+async fn kill_all(client: &Ttrpc, id: &str) -> Reply<()> {
+    let mut request = task::KillRequest::new();
+    request.id = id.to_owned();
+    request.signal = KILL;
+    request.all = true;
+    client.kill(&request).await.map(drop)
+}
+
+async fn wait(waits: Controller, id: String) -> Reply<u32> {
+    let request = api::ControllerWaitRequest {
+        sandbox_id: id,
+        sandboxer: HANDLER.to_owned(),
+    };
+    Ok(Box::pin(waits.wait(request)).await?.exit_status)
+}
+
+fn late(what: &str) -> Error {
+    Error::new(Code::DeadlineExceeded, format!("no reply to {what}"))
+}
+
+/// Opens the reading end of a FIFO; nobody need have the other one.
+fn open(fifo: &Path) -> Reply<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    File::options()
+        .read(true)
+        .custom_flags(flags)
+        .open(fifo)
+        .map_err(|e| Error::internal(format!("open {}: {e}", fifo.display())))
+}
+
+/// Reads a stream to its end, for which containerd waits before it deletes a task.
+fn ended(mut stream: File) -> Result<(), String> {
+    match stream.read_to_end(&mut Vec::new()) {
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+            Err("a stream is still open after its task's end".to_owned())
+        }
+        Err(e) => Err(format!("read a stream: {e}")),
+    }
+}

@@ -1,0 +1,170 @@
+//! A container's life over CRI, as a kubelet leads it.
+
+use containerd_sandbox::Code;
+use k8s_cri::v1::{
+    ContainerStatusRequest, CreateContainerRequest, PodSandboxConfig, RemoveContainerRequest,
+    StartContainerRequest, StopContainerRequest,
+};
+
+use super::CriDoor;
+use super::exits::Awaited;
+use crate::drive::calls::{Calls, any};
+use crate::drive::check;
+use crate::record::failure::Failure;
+use crate::record::operation::Operation;
+use crate::workload::plan::{Container, End, Exit, Signal};
+
+/// How long a container has after SIGTERM, in seconds; SIGKILL gives none.
+const GRACE_S: i64 = 10;
+
+/// A container that was started.
+#[derive(Debug)]
+pub(super) struct RunningContainer {
+    id: String,
+    /// How often it was started before, each time under another id.
+    pub(super) attempt: u32,
+    pub(super) ends: Ends,
+}
+
+/// What a container's end comes from.
+#[derive(Debug)]
+pub(super) enum Ends {
+    Stop(Signal),
+    Itself(Exit, Awaited),
+}
+
+impl CriDoor {
+    /// Create, Start, Status.
+    pub(super) async fn start_container(
+        &self,
+        pod: &str,
+        pod_config: &PodSandboxConfig,
+        container: &Container,
+        attempt: u32,
+        calls: Calls<'_>,
+    ) -> Result<RunningContainer, Failure> {
+        let create = async {
+            let request = CreateContainerRequest {
+                pod_sandbox_id: pod.to_owned(),
+                config: Some(container.cri_config(&self.at.image, attempt)),
+                sandbox_config: Some(pod_config.clone()),
+            };
+            let reply = Box::pin(self.cri.create_container(request)).await?;
+            Ok(reply.container_id)
+        };
+        let known = |id: &String| check::cri::id(id);
+        let id = calls
+            .call(Operation::CreateContainer, create, known)
+            .await?;
+        let ends = match container.end {
+            End::Signal(signal) => Ends::Stop(signal),
+            End::Exit(exit) => Ends::Itself(exit, self.exits.of(&id)),
+        };
+        let request = StartContainerRequest {
+            container_id: id.clone(),
+        };
+        let start = self.cri.start_container(request);
+        calls.call(Operation::StartContainer, start, any).await?;
+        let status = self.cri.container_status(container_status_of(&id));
+        let running = |status: &_| check::cri::container_started(&id, container.end, status);
+        calls
+            .call(Operation::ContainerStatus, status, running)
+            .await?;
+        Ok(RunningContainer { id, attempt, ends })
+    }
+
+    /// Its end, Status, Remove. One that would end by itself may be cut off.
+    pub(super) async fn end(
+        &self,
+        container: RunningContainer,
+        cut_off: bool,
+        calls: Calls<'_>,
+    ) -> Result<(), Failure> {
+        let RunningContainer { id, ends, .. } = container;
+        let right: &[u32] = match ends {
+            Ends::Stop(signal) => {
+                self.stop_container(&id, signal, calls).await?;
+                &[signal.exit_status()]
+            }
+            Ends::Itself(exit, awaited) if cut_off && !awaited.has_ended() => {
+                self.stop_container(&id, Signal::Term, calls).await?;
+                // It may have ended just before.
+                &[Signal::Term.exit_status(), exit.code.into()]
+            }
+            Ends::Itself(exit, mut awaited) => {
+                self.exited(&id, exit, &mut awaited, calls).await?;
+                &[exit.code.into()]
+            }
+        };
+        let status = self.cri.container_status(container_status_of(&id));
+        let exited = |status: &_| check::cri::container_exited(&id, right, status);
+        calls
+            .call(Operation::ContainerStatus, status, exited)
+            .await?;
+        let request = RemoveContainerRequest {
+            container_id: id.clone(),
+        };
+        let remove = self.cri.remove_container(request);
+        calls.call(Operation::RemoveContainer, remove, any).await?;
+        match self.cri.container_status(container_status_of(&id)).await {
+            Err(error) if error.code() == Code::NotFound => Ok(()),
+            Err(error) => Err(Failure::status(Operation::ContainerStatus, &error)),
+            Ok(_) => Err(Failure::wrong(
+                Operation::RemoveContainer,
+                "the container is still there",
+            )),
+        }
+    }
+
+    async fn stop_container(
+        &self,
+        id: &str,
+        signal: Signal,
+        calls: Calls<'_>,
+    ) -> Result<(), Failure> {
+        let request = StopContainerRequest {
+            container_id: id.to_owned(),
+            timeout: match signal {
+                Signal::Kill => 0,
+                Signal::Term => GRACE_S,
+            },
+        };
+        let stop = self.cri.stop_container(request);
+        calls
+            .call(Operation::StopContainer, stop, any)
+            .await
+            .map(drop)
+    }
+
+    /// Waits until a container has ended by itself.
+    async fn exited(
+        &self,
+        id: &str,
+        exit: Exit,
+        awaited: &mut Awaited,
+        calls: Calls<'_>,
+    ) -> Result<(), Failure> {
+        let limit = exit.after + calls.timeout;
+        if tokio::time::timeout(limit, awaited.ended()).await.is_ok() {
+            return Ok(());
+        }
+        let operation = Operation::ContainerStatus;
+        let status = self.cri.container_status(container_status_of(id)).await;
+        let status = status.map_err(|error| Failure::status(operation, &error))?;
+        Err(Failure::wrong(
+            operation,
+            if check::cri::is_running(&status) {
+                "the container still runs after it should have ended"
+            } else {
+                "the container has ended, and no event told of it"
+            },
+        ))
+    }
+}
+
+fn container_status_of(id: &str) -> ContainerStatusRequest {
+    ContainerStatusRequest {
+        container_id: id.to_owned(),
+        verbose: false,
+    }
+}

@@ -1,0 +1,288 @@
+//! Pods over CRI, as a kubelet runs them.
+
+mod container;
+mod exits;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use containerd_sandbox::client::Cri;
+use containerd_sandbox::{Code, Result as Reply};
+use futures::future::try_join_all;
+use k8s_cri::v1::{
+    ListPodSandboxRequest, PodSandboxFilter, PodSandboxStatusRequest, RemovePodSandboxRequest,
+    RunPodSandboxRequest, StopPodSandboxRequest, VersionRequest,
+};
+
+use self::container::{Ends, RunningContainer};
+use self::exits::Exits;
+use super::{Door, Made};
+use crate::drive::calls::{Calls, any};
+use crate::drive::check;
+use crate::record::failure::Failure;
+use crate::record::operation::Operation;
+use crate::record::recorder::Recorder;
+use crate::workload::plan::{Pod, UID_LABEL};
+
+/// A CRI endpoint.
+#[derive(Debug, Clone)]
+pub struct CriDoor {
+    cri: Cri,
+    at: CriAt,
+    exits: Exits,
+}
+
+/// Where a CRI endpoint is, and what its pods are made of.
+#[derive(Debug, Clone)]
+pub struct CriAt {
+    /// Its Unix socket.
+    pub socket: PathBuf,
+    /// The runtime handler of the pods.
+    pub handler: String,
+    /// The image of the containers, which must be there.
+    pub image: String,
+    /// How long a call may take.
+    pub timeout: Duration,
+    /// Whether containers carry keys of cgroup v2 (`unified`). A runtime that makes real
+    /// containers refuses them on a host with cgroup v1, and a kubelet sends none unless
+    /// its configuration asks for them.
+    pub sends_unified: bool,
+    /// Whether a verbose status must say what the pod asks for. Other runtimes do not.
+    pub must_state_resources: bool,
+}
+
+/// A pod that may be there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MadePod {
+    /// Its id, once it is known.
+    id: Option<String>,
+    /// Whether it may be there under an id that nobody told.
+    unknown: bool,
+}
+
+/// The ids that the runtime gave a pod and its containers.
+#[derive(Debug)]
+pub struct RunningPod {
+    id: String,
+    containers: Vec<RunningContainer>,
+}
+
+impl Made for MadePod {
+    fn is_empty(&self) -> bool {
+        self.id.is_none() && !self.unknown
+    }
+
+    /// A runtime that answers an error has taken back what it began.
+    fn without_others(mut self, failure: &Failure) -> Self {
+        self.unknown &= failure.is_silence();
+        self
+    }
+}
+
+impl Door for CriDoor {
+    type Address = CriAt;
+    type Made = MadePod;
+    type Running = RunningPod;
+
+    async fn connect(at: &CriAt) -> Reply<Self> {
+        let cri = Cri::connect(&at.socket).await?.with_timeout(at.timeout);
+        Ok(Self {
+            exits: Exits::new(cri.clone()),
+            cri,
+            at: at.clone(),
+        })
+    }
+
+    async fn probe(&self) -> Reply<()> {
+        self.cri.version(VersionRequest::default()).await.map(drop)
+    }
+
+    async fn start(
+        &self,
+        pod: &Pod,
+        made: &mut MadePod,
+        calls: Calls<'_>,
+    ) -> Result<RunningPod, Failure> {
+        let pod = &*self.asked(pod);
+        let config = pod.cri_sandbox_config();
+        made.unknown = true;
+        let run = async {
+            let request = RunPodSandboxRequest {
+                config: Some(config.clone()),
+                runtime_handler: self.at.handler.clone(),
+            };
+            let reply = Box::pin(self.cri.run_pod_sandbox(request)).await?;
+            Ok(reply.pod_sandbox_id)
+        };
+        let known = |id: &String| check::cri::id(id);
+        let id = calls.call(Operation::RunPodSandbox, run, known).await?;
+        *made = MadePod {
+            id: Some(id.clone()),
+            unknown: false,
+        };
+
+        let mut containers = Vec::with_capacity(pod.containers.len());
+        for container in &pod.containers {
+            let started = self.start_container(&id, &config, container, 0, calls);
+            containers.push(started.await?);
+        }
+        self.look(pod, &id, calls).await?;
+        Ok(RunningPod { id, containers })
+    }
+
+    async fn restart(
+        &self,
+        pod: &Pod,
+        running: RunningPod,
+        calls: Calls<'_>,
+    ) -> Result<RunningPod, Failure> {
+        let pod = &*self.asked(pod);
+        let config = pod.cri_sandbox_config();
+        let mut containers = Vec::with_capacity(running.containers.len());
+        for (container, ended) in pod.containers.iter().zip(running.containers) {
+            let attempt = ended.attempt + 1;
+            self.end(ended, false, calls).await?;
+            let started = self.start_container(&running.id, &config, container, attempt, calls);
+            containers.push(started.await?);
+        }
+        Ok(RunningPod {
+            containers,
+            ..running
+        })
+    }
+
+    async fn keep(
+        &self,
+        pod: &Pod,
+        running: RunningPod,
+        over: impl AsyncFn(),
+        calls: Calls<'_>,
+    ) -> Result<RunningPod, Failure> {
+        let pod = &*self.asked(pod);
+        let (id, config, over) = (&running.id, &pod.cri_sandbox_config(), &over);
+        let each = pod.containers.iter().zip(running.containers);
+        let each = each.map(async |(container, mut running)| {
+            loop {
+                let Ends::Itself(_, awaited) = &mut running.ends else {
+                    return Ok(running);
+                };
+                tokio::select! {
+                    () = over() => return Ok(running),
+                    () = awaited.ended() => {}
+                }
+                let attempt = running.attempt + 1;
+                self.end(running, false, calls).await?;
+                let started = self.start_container(id, config, container, attempt, calls);
+                running = started.await?;
+            }
+        });
+        Ok(RunningPod {
+            containers: try_join_all(each).await?,
+            id: running.id,
+        })
+    }
+
+    async fn stop(&self, pod: &Pod, running: RunningPod, calls: Calls<'_>) -> Result<(), Failure> {
+        let RunningPod { id, containers } = running;
+        for container in containers {
+            self.end(container, pod.life.cuts_off(), calls).await?;
+        }
+
+        let request = StopPodSandboxRequest {
+            pod_sandbox_id: id.clone(),
+        };
+        let stop = self.cri.stop_pod_sandbox(request);
+        calls.call(Operation::StopPodSandbox, stop, any).await?;
+        let status = self.cri.pod_sandbox_status(status_of(&id));
+        let right = |status: &_| check::cri::pod_not_ready(&id, status);
+        calls
+            .call(Operation::PodSandboxStatus, status, right)
+            .await?;
+        let request = RemovePodSandboxRequest {
+            pod_sandbox_id: id.clone(),
+        };
+        let remove = self.cri.remove_pod_sandbox(request);
+        calls.call(Operation::RemovePodSandbox, remove, any).await?;
+        match self.cri.pod_sandbox_status(status_of(&id)).await {
+            Err(error) if error.code() == Code::NotFound => Ok(()),
+            Err(error) => Err(Failure::status(Operation::PodSandboxStatus, &error)),
+            Ok(_) => Err(Failure::wrong(
+                Operation::RemovePodSandbox,
+                "the pod is still there",
+            )),
+        }
+    }
+
+    /// With a pod go its containers.
+    async fn tear_down(&self, pod: &Pod, made: MadePod, _: Calls<'_>) -> bool {
+        let mut gone = true;
+        let ids = match made.id {
+            Some(id) => vec![id],
+            None => match self.of_uid(&pod.uid).await {
+                Ok(ids) => ids,
+                Err(_) => return false,
+            },
+        };
+        for pod_sandbox_id in ids {
+            let request = StopPodSandboxRequest {
+                pod_sandbox_id: pod_sandbox_id.clone(),
+            };
+            // Removing it stops it, too, and says whether it is gone.
+            let _ = self.cri.stop_pod_sandbox(request).await;
+            let request = RemovePodSandboxRequest { pod_sandbox_id };
+            gone &= self.cri.remove_pod_sandbox(request).await.is_ok();
+        }
+        gone
+    }
+}
+
+impl CriDoor {
+    /// Returns a pod of the plan as this runtime is asked for it.
+    fn asked<'pod>(&self, pod: &'pod Pod) -> Cow<'pod, Pod> {
+        if self.at.sends_unified {
+            Cow::Borrowed(pod)
+        } else {
+            Cow::Owned(pod.without_unified())
+        }
+    }
+
+    /// The verbose status of a pod whose containers all run.
+    async fn look(&self, pod: &Pod, id: &str, calls: Calls<'_>) -> Result<(), Failure> {
+        let must = self.at.must_state_resources;
+        let request = PodSandboxStatusRequest {
+            verbose: true,
+            ..status_of(id)
+        };
+        let status = self.cri.pod_sandbox_status(request);
+        let right = |status: &_| check::cri::pod_ready(pod, id, must, status);
+        let reply = calls
+            .call(Operation::PodSandboxStatus, status, right)
+            .await?;
+        if !must && !check::cri::states_resources(&reply) {
+            calls.record(Recorder::uncompared);
+        }
+        Ok(())
+    }
+
+    /// The ids of the pods with this uid.
+    async fn of_uid(&self, uid: &str) -> Reply<Vec<String>> {
+        let filter = PodSandboxFilter {
+            label_selector: HashMap::from([(UID_LABEL.to_owned(), uid.to_owned())]),
+            ..PodSandboxFilter::default()
+        };
+        let request = ListPodSandboxRequest {
+            filter: Some(filter),
+        };
+        let pods = self.cri.list_pod_sandbox(request).await?.items;
+        Ok(pods.into_iter().map(|pod| pod.id).collect())
+    }
+}
+
+fn status_of(pod: &str) -> PodSandboxStatusRequest {
+    PodSandboxStatusRequest {
+        pod_sandbox_id: pod.to_owned(),
+        verbose: false,
+    }
+}

@@ -1,0 +1,358 @@
+//! Pods by sandbox and task calls, straight to a sandboxer.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use containerd_sandbox::{Code, Error, Result as Reply};
+use futures::future::try_join_all;
+
+use super::waiting::Waiting;
+use super::{Door, Made};
+use crate::connection::{SandboxStatus, Target};
+use crate::drive::bundle::Bundles;
+use crate::drive::calls::{Calls, any};
+use crate::drive::check;
+use crate::record::failure::{Failure, FailureCode};
+use crate::record::operation::Operation;
+use crate::record::recorder::Recorder;
+use crate::workload::plan::{Container, End, Exit, Pod, Signal};
+
+/// The longest a removal waits for a task to end, after a failure.
+const TEARDOWN_WAIT: Duration = Duration::from_secs(5);
+
+/// SIGKILL, for what has to go.
+const KILL: u32 = 9;
+
+/// A sandboxer, and the bundles of the containers it is given.
+#[derive(Debug, Clone)]
+pub struct Tasks<T> {
+    target: T,
+    bundles: Arc<Bundles>,
+    must_state_resources: bool,
+}
+
+/// Where a sandboxer is, and what it is given.
+#[derive(Debug, Clone)]
+pub struct TasksAt {
+    /// Its Unix socket.
+    pub socket: PathBuf,
+    /// containerd's namespace.
+    pub namespace: String,
+    /// How long a call may take.
+    pub timeout: Duration,
+    /// The bundles of the plan's containers.
+    pub bundles: Arc<Bundles>,
+    /// Whether a verbose status must say what the pod asks for. Other sandboxers do not.
+    pub must_state_resources: bool,
+}
+
+/// A sandbox, and how many of its tasks, in the plan's order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MadeTasks {
+    pub(super) sandbox: bool,
+    pub(super) tasks: usize,
+}
+
+impl Made for MadeTasks {
+    fn is_empty(&self) -> bool {
+        !self.sandbox
+    }
+
+    /// Somebody else's sandbox or task of the same id is not ours to remove.
+    fn without_others(mut self, failure: &Failure) -> Self {
+        if failure.code == FailureCode::Status(Code::AlreadyExists) {
+            match failure.operation {
+                Operation::SandboxCreate => self.sandbox = false,
+                Operation::TaskCreate => self.tasks -= 1,
+                _ => {}
+            }
+        }
+        self
+    }
+}
+
+impl<T: Target> Door for Tasks<T> {
+    type Address = TasksAt;
+    type Made = MadeTasks;
+    /// The pid and the pending Wait of each task, in the plan's order.
+    type Running = Vec<(u32, Waiting)>;
+
+    async fn connect(at: &TasksAt) -> Reply<Self> {
+        Ok(Self {
+            target: T::connect(&at.socket, &at.namespace, at.timeout).await?,
+            bundles: Arc::clone(&at.bundles),
+            must_state_resources: at.must_state_resources,
+        })
+    }
+
+    async fn probe(&self) -> Reply<()> {
+        self.target.probe().await
+    }
+
+    async fn start(
+        &self,
+        pod: &Pod,
+        made: &mut MadeTasks,
+        calls: Calls<'_>,
+    ) -> Result<Self::Running, Failure> {
+        use Operation as Op;
+        let (target, id) = (&self.target, &*pod.sandbox_id);
+        made.sandbox = true;
+        let create = target.create_sandbox(pod);
+        calls.call(Op::SandboxCreate, create, any).await?;
+        calls
+            .call(Op::SandboxStart, target.start_sandbox(id), any)
+            .await?;
+
+        let mut tasks = Vec::with_capacity(pod.containers.len());
+        for container in &pod.containers {
+            made.tasks += 1;
+            tasks.push(self.start_task(container, calls).await?);
+        }
+        let must = self.must_state_resources;
+        let right = |status: &SandboxStatus| {
+            if must || status.info.is_some() {
+                check::sandbox_ready(id, pod, status)
+            } else {
+                check::sandbox_is_ready(id, status)
+            }
+        };
+        let status = calls
+            .call(Op::SandboxStatus, target.sandbox_status(id), right)
+            .await?;
+        if status.info.is_none() {
+            calls.record(Recorder::uncompared);
+        }
+        Ok(tasks)
+    }
+
+    async fn restart(
+        &self,
+        pod: &Pod,
+        running: Self::Running,
+        calls: Calls<'_>,
+    ) -> Result<Self::Running, Failure> {
+        let mut tasks = Vec::with_capacity(running.len());
+        for (container, task) in pod.containers.iter().zip(running) {
+            self.end(container, task, false, calls).await?;
+            tasks.push(self.start_task(container, calls).await?);
+        }
+        Ok(tasks)
+    }
+
+    async fn keep(
+        &self,
+        pod: &Pod,
+        running: Self::Running,
+        over: impl AsyncFn(),
+        calls: Calls<'_>,
+    ) -> Result<Self::Running, Failure> {
+        let over = &over;
+        let each = pod.containers.iter().zip(running);
+        let each = each.map(async |(container, mut task)| {
+            loop {
+                tokio::select! {
+                    () = over() => return Ok(task),
+                    () = task.1.answered() => {}
+                }
+                self.end(container, task, false, calls).await?;
+                task = self.start_task(container, calls).await?;
+            }
+        });
+        try_join_all(each).await
+    }
+
+    async fn stop(
+        &self,
+        pod: &Pod,
+        running: Self::Running,
+        calls: Calls<'_>,
+    ) -> Result<(), Failure> {
+        use Operation as Op;
+        let (target, id) = (&self.target, &*pod.sandbox_id);
+        for (container, task) in pod.containers.iter().zip(running) {
+            self.end(container, task, pod.life.cuts_off(), calls)
+                .await?;
+        }
+
+        calls
+            .call(Op::SandboxStop, target.stop_sandbox(id), any)
+            .await?;
+        let right = |status: &_| check::sandbox_not_ready(id, status);
+        calls
+            .call(Op::SandboxStatus, target.sandbox_status(id), right)
+            .await?;
+        calls
+            .call(Op::SandboxShutdown, target.shutdown_sandbox(id), any)
+            .await?;
+        match target.sandbox_status(id).await {
+            Err(error) if error.code() == Code::NotFound => Ok(()),
+            Err(error) => Err(Failure::status(Op::SandboxStatus, &error)),
+            Ok(_) => Err(Failure::wrong(
+                Op::SandboxShutdown,
+                "the sandbox is still there",
+            )),
+        }
+    }
+
+    async fn tear_down(&self, pod: &Pod, made: MadeTasks, calls: Calls<'_>) -> bool {
+        tear_down(&self.target, pod, made, calls.timeout).await
+    }
+}
+
+impl<T: Target> Tasks<T> {
+    /// Create, a Wait that stays pending, Start, State; the pid and the Wait.
+    async fn start_task(
+        &self,
+        container: &Container,
+        calls: Calls<'_>,
+    ) -> Result<(u32, Waiting), Failure> {
+        let (target, id) = (&self.target, &*container.id);
+        let bundle = self.bundles.path(container);
+        let created = calls
+            .call(Operation::TaskCreate, target.create_task(id, &bundle), any)
+            .await?;
+        let (waiter, waited) = (target.clone(), id.to_owned());
+        let waiting = Waiting::begin(async move { waiter.wait_task(&waited).await });
+        // Lets the Wait send its request first.
+        tokio::task::yield_now().await;
+        let same = |started: &_| check::started_pid(created, *started);
+        let pid = calls
+            .call(Operation::TaskStart, target.start_task(id), same)
+            .await?;
+        let running = |state: &_| check::task_started(container, pid, state);
+        calls
+            .call(Operation::TaskState, target.task_state(id), running)
+            .await?;
+        Ok((pid, waiting))
+    }
+
+    /// Its end, State, Delete.
+    async fn end(
+        &self,
+        container: &Container,
+        (pid, waiting): (u32, Waiting),
+        cut_off: bool,
+        calls: Calls<'_>,
+    ) -> Result<(), Failure> {
+        let (target, id) = (&self.target, &*container.id);
+        let expected = ended(target, container, cut_off, waiting, calls).await?;
+        let stopped = |state: &_| check::task_stopped(id, pid, expected, state);
+        calls
+            .call(Operation::TaskState, target.task_state(id), stopped)
+            .await?;
+        let right = |found: &u32| check::exit_status(expected, *found);
+        calls
+            .call(Operation::TaskDelete, target.delete_task(id), right)
+            .await
+            .map(drop)
+    }
+}
+
+/// The end of a container as the plan has it, by a signal or by itself, and the exit
+/// status it led to. One that would end by itself may be cut off.
+pub(super) async fn ended<T: Target>(
+    target: &T,
+    container: &Container,
+    cut_off: bool,
+    mut waiting: Waiting,
+    calls: Calls<'_>,
+) -> Result<u32, Failure> {
+    match container.end {
+        End::Signal(signal) => kill(target, container, signal, None, waiting, calls).await,
+        End::Exit(exit) if cut_off && !waiting.is_answered() => {
+            kill(target, container, Signal::Term, Some(exit), waiting, calls).await
+        }
+        End::Exit(exit) => {
+            let failed = |error: &Error| Failure::status(Operation::TaskWait, error);
+            let status = tokio::time::timeout(exit.after + calls.timeout, waiting.answer())
+                .await
+                .unwrap_or_else(|_| Err(late("after the task should have ended")))
+                .map_err(|error| failed(&error))?;
+            check::exit_status(exit.code.into(), status)
+                .map_err(|wrong| Failure::wrong(Operation::TaskWait, &wrong))?;
+            Ok(status)
+        }
+    }
+}
+
+fn late(when: &str) -> Error {
+    Error::new(Code::DeadlineExceeded, format!("no reply to Wait {when}"))
+}
+
+/// Kill, and the pending Wait's reply. One that may end by itself may do so just before.
+async fn kill<T: Target>(
+    target: &T,
+    container: &Container,
+    signal: Signal,
+    or: Option<Exit>,
+    mut waiting: Waiting,
+    calls: Calls<'_>,
+) -> Result<u32, Failure> {
+    if waiting.is_answered() {
+        return Err(match waiting.answer().await {
+            Ok(status) => Failure::wrong(
+                Operation::TaskWait,
+                &format!("answered before Kill, with exit status {status}"),
+            ),
+            Err(error) => Failure::status(Operation::TaskWait, &error),
+        });
+    }
+    let wait = async {
+        tokio::time::timeout(calls.timeout, waiting.answer())
+            .await
+            .unwrap_or_else(|_| Err(late("after the task was sent a signal")))
+    };
+    let kill = async {
+        match target.kill_task(&container.id, signal.number()).await {
+            Err(error) if or.is_some() && error.code() == Code::NotFound => Ok(()),
+            killed => killed,
+        }
+    };
+    let right = |found: &u32| match or {
+        Some(exit) if u32::from(exit.code) == *found => Ok(()),
+        _ => check::exit_status(signal.exit_status(), *found),
+    };
+    // Both at once: the reply to Wait is often there before the one to Kill.
+    let (killed, ended) = tokio::join!(
+        calls.call(Operation::TaskKill, kill, any),
+        calls.call(Operation::TaskWait, wait, right),
+    );
+    match (killed, ended) {
+        (Err(killed), ended) => {
+            if let Err(ended) = ended {
+                calls.failure(&ended);
+            }
+            Err(killed)
+        }
+        (Ok(()), ended) => ended,
+    }
+}
+
+/// Removes what a failed pod may have left; whether all of it is gone.
+///
+/// What never was cannot be killed or deleted: only other answers count.
+pub(super) async fn tear_down<T: Target>(
+    target: &T,
+    pod: &Pod,
+    made: MadeTasks,
+    timeout: Duration,
+) -> bool {
+    let mut gone = true;
+    for container in &pod.containers[..made.tasks] {
+        let id = &*container.id;
+        if target.kill_task(id, KILL).await.is_ok() {
+            let wait = target.wait_task(id);
+            let _ = tokio::time::timeout(TEARDOWN_WAIT.min(timeout), wait).await;
+        }
+        gone &= is_gone(target.delete_task(id).await);
+    }
+    let _ = target.stop_sandbox(&pod.sandbox_id).await;
+    gone & is_gone(target.shutdown_sandbox(&pod.sandbox_id).await)
+}
+
+/// Whether a removal left nothing.
+fn is_gone<R>(removed: Reply<R>) -> bool {
+    removed.map_or_else(|error| error.code() == Code::NotFound, |_| true)
+}

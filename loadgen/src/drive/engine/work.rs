@@ -1,0 +1,287 @@
+//! One load thread: its pods take turns on it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::{JoinSet, LocalSet};
+
+use super::hold::{StartGuard, Starting};
+use super::shared::Shared;
+use super::{Shape, size};
+use crate::commands::error::EngineError;
+use crate::drive::calls::Calls;
+use crate::drive::driver::Door;
+use crate::drive::lifecycle::{Begun, Intended, PodEnd, Started};
+use crate::drive::pacer::Ticket;
+use crate::record::tape::{INTERVAL, Tape};
+use crate::workload::plan::{Pod, PodLife};
+use crate::workload::scenario::Closed;
+use crate::workload::schedule::Schedule;
+
+/// A thread that is about to begin.
+pub(super) struct Prepared<D> {
+    pub(super) number: usize,
+    pub(super) runtime: Runtime,
+    pub(super) doors: Vec<D>,
+    pub(super) tape: Tape,
+    pub(super) tickets: Option<UnboundedReceiver<Ticket>>,
+}
+
+/// What the pods of one thread have in common.
+#[derive(Clone)]
+struct Local {
+    shared: Arc<Shared>,
+    tape: Rc<RefCell<Tape>>,
+    /// How many of them may be under way, or be stopped after a hold, at once.
+    permits: Rc<Semaphore>,
+}
+
+impl<D: Door> Prepared<D> {
+    /// When it had nothing left to do.
+    pub(super) fn run(self, shared: &Arc<Shared>) -> Result<Instant, EngineError> {
+        let tape = Rc::new(RefCell::new(self.tape));
+        let permits = match &shared.load.shape {
+            Shape::Closed(closed) => size(closed.concurrency),
+            Shape::Open { max_in_flight, .. } => *max_in_flight,
+        };
+        let local = Local {
+            shared: Arc::clone(shared),
+            tape: Rc::clone(&tape),
+            permits: Rc::new(Semaphore::new(permits.div_ceil(shared.load.threads))),
+        };
+        LocalSet::new().block_on(&self.runtime, async {
+            let ticking = tokio::task::spawn_local(tick(Rc::clone(&tape), shared.base));
+            let loads = async {
+                match (&shared.load.shape, self.tickets) {
+                    (Shape::Closed(closed), _) => {
+                        closed_loop(&local, closed, self.number, self.doors).await
+                    }
+                    (Shape::Open { schedule, .. }, Some(tickets)) => {
+                        open_loop(&local, tickets, self.doors, schedule).await
+                    }
+                    (Shape::Open { .. }, None) => Ok(()),
+                }
+            };
+            let ended = tokio::select! {
+                ended = loads => ended,
+                // Dropping the pods drops their calls.
+                () = shared.stop.abort() => Err(EngineError::Aborted),
+            };
+            ticking.abort();
+            // Its end, so that it lets go of the tape.
+            let _ = ticking.await;
+            ended
+        })?;
+        let over = Instant::now();
+        drop(local);
+        let tape = Rc::into_inner(tape).ok_or(EngineError::Panicked)?;
+        tape.into_inner().end();
+        Ok(over)
+    }
+}
+
+/// Turns the tape over at the end of each interval.
+async fn tick(tape: Rc<RefCell<Tape>>, base: Instant) {
+    let mut ticks = tokio::time::interval_at((base + INTERVAL).into(), INTERVAL);
+    loop {
+        ticks.tick().await;
+        tape.borrow_mut().next_interval();
+    }
+}
+
+async fn closed_loop<D: Door>(
+    local: &Local,
+    closed: &Closed,
+    number: usize,
+    doors: Vec<D>,
+) -> Result<(), EngineError> {
+    let mut workers = JoinSet::new();
+    let mine = (number..size(closed.concurrency)).step_by(local.shared.load.threads);
+    for (_, door) in mine.zip(doors.iter().cycle()) {
+        workers.spawn_local(work(local.clone(), closed.clone(), door.clone()));
+    }
+    all(&mut workers).await
+}
+
+async fn all(tasks: &mut JoinSet<()>) -> Result<(), EngineError> {
+    while let Some(task) = tasks.join_next().await {
+        task.map_err(|_| EngineError::Panicked)?;
+    }
+    Ok(())
+}
+
+/// One worker of a closed loop.
+async fn work<D: Door>(local: Local, closed: Closed, door: D) {
+    let mut held = JoinSet::new();
+    while let Some((index, counts)) = local.shared.next(&closed) {
+        let pod = local.shared.load.plan.pod(index);
+        if pod.life.is_held() {
+            let (stop, hold) = (&local.shared.stop, &local.shared.hold);
+            tokio::select! {
+                () = hold.may_start(index) => {}
+                () = stop.request_made() => break,
+            }
+            let starting = Starting::default();
+            let (local, door, started) = (local.clone(), door.clone(), starting.one_more());
+            held.spawn_local(async move { local.pod(&door, &pod, None, counts, started).await });
+            starting.none().await;
+            hold.settled().await;
+        } else {
+            let started = Starting::default().one_more();
+            local.pod(&door, &pod, None, counts, started).await;
+        }
+        if local.shared.lost.load(Ordering::Relaxed) {
+            // The others on this connection find out with their own next call.
+            break;
+        }
+    }
+    local.shared.hold.one_less();
+    while held.join_next().await.is_some() {}
+}
+
+/// The pods of an open loop that one thread is given.
+async fn open_loop<D: Door>(
+    local: &Local,
+    mut tickets: UnboundedReceiver<Ticket>,
+    doors: Vec<D>,
+    schedule: &Schedule,
+) -> Result<(), EngineError> {
+    let starting = Starting::default();
+    let mut pods = JoinSet::new();
+    let mut doors = doors.iter().cycle();
+    while let (Some(ticket), Some(door)) = (tickets.recv().await, doors.next()) {
+        if local.shared.over() {
+            break;
+        }
+        let counts = schedule.phases()[ticket.phase].measured;
+        let late = ticket.due.elapsed();
+        local.tape.borrow_mut().part(counts).lag(late);
+        let (local, door, started) = (local.clone(), door.clone(), starting.one_more());
+        pods.spawn_local(async move { local.due(&door, ticket, counts, started).await });
+        while let Some(ended) = pods.try_join_next() {
+            ended.map_err(|_| EngineError::Panicked)?;
+        }
+    }
+    starting.none().await;
+    local.shared.hold.one_less();
+    all(&mut pods).await
+}
+
+impl Local {
+    /// A pod of an open loop that is due; it begins once it may.
+    async fn due<D: Door>(&self, door: &D, ticket: Ticket, counts: bool, started: StartGuard) {
+        // It is never closed.
+        let permit = self.permits.acquire().await;
+        if self.shared.over() {
+            return;
+        }
+        let pod = self.shared.load.plan.pod(ticket.index);
+        let held = pod.life.is_held();
+        let intended = Some(Intended {
+            at: ticket.due,
+            phase: ticket.phase,
+        });
+        // One that is held must not keep others from being started.
+        let (until_started, until_ended) = if held {
+            (Some(permit), None)
+        } else {
+            (None, Some(permit))
+        };
+        let started = (started, until_started);
+        self.pod(door, &pod, intended, counts, started).await;
+        drop(until_ended);
+    }
+
+    /// One pod; `started` is dropped when it runs, or has failed to.
+    async fn pod<D: Door, S>(
+        &self,
+        door: &D,
+        pod: &Pod,
+        intended: Option<Intended>,
+        counts: bool,
+        started: S,
+    ) {
+        let calls = Calls {
+            tape: &self.tape,
+            counts,
+            timeout: self.shared.load.timeout,
+        };
+        let begun = Begun::new(door, pod, intended, calls);
+        self.note_begun(pod, intended, begun.at());
+        let running = begun.start().await;
+        drop(started);
+        let end = match running {
+            Ok(running) => self.live(pod, running).await,
+            Err(end) => end,
+        };
+        if end == PodEnd::Lost {
+            self.shared.lost.store(true, Ordering::Relaxed);
+            self.shared.hold.give_up();
+        }
+    }
+
+    /// The life of a pod that runs, and its end.
+    async fn live<D: Door>(&self, pod: &Pod, running: Started<'_, D>) -> PodEnd {
+        match pod.life {
+            PodLife::For(stay) => {
+                let stay = stay.div_f64(self.shared.load.speed);
+                if !stay.is_zero() {
+                    tokio::select! {
+                        () = tokio::time::sleep(stay) => {}
+                        () = self.shared.stop.request_made() => {}
+                    }
+                }
+                running.stop().await
+            }
+            PodLife::Held => {
+                self.shared.hold.released().await;
+                // It is never closed.
+                let _permit = self.permits.acquire().await;
+                running.stop().await
+            }
+            PodLife::RestartAlways { hold } => {
+                let hold = hold.div_f64(self.shared.load.speed);
+                let over = async || {
+                    let held = async {
+                        let since = self.shared.hold.released().await;
+                        tokio::time::sleep_until((since + hold).into()).await;
+                    };
+                    tokio::select! {
+                        () = held => {}
+                        () = self.shared.stop.request_made() => {}
+                    }
+                };
+                match running.keep(over).await {
+                    Ok(running) => {
+                        // It is never closed.
+                        let _permit = self.permits.acquire().await;
+                        running.stop().await
+                    }
+                    Err(end) => end,
+                }
+            }
+            PodLife::CrashLoop { restarts, .. } => match running.crash_loop(restarts).await {
+                Ok(running) => running.stop().await,
+                Err(end) => end,
+            },
+        }
+    }
+
+    fn note_begun(&self, pod: &Pod, intended: Option<Intended>, begun: Instant) {
+        let base = self.shared.base;
+        let mut tape = self.tape.borrow_mut();
+        tape.pod_begun(pod.index, begun.saturating_duration_since(base));
+        if let (Some(intended), Shape::Open { schedule, .. }) = (intended, &self.shared.load.shape)
+            && begun <= base + schedule.end_of(intended.phase)
+        {
+            // Of every phase, whether it counts or not.
+            tape.part(true).phase(intended.phase).started += 1;
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! One pod from creation to removal, through any door.
+
+use std::time::{Duration, Instant};
+
+use crate::drive::calls::Calls;
+use crate::drive::driver::{Door, Made};
+use crate::record::failure::Failure;
+use crate::record::operation::Operation;
+use crate::record::recorder::Recorder;
+use crate::workload::plan::Pod;
+
+/// How a pod ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodEnd {
+    /// As the plan wants.
+    Done,
+    /// Not so; the other side still answers.
+    Failed,
+    /// Nobody answers any more.
+    Lost,
+}
+
+/// When a pod of an open loop was meant to start.
+#[derive(Debug, Clone, Copy)]
+pub struct Intended {
+    /// When.
+    pub at: Instant,
+    /// The phase it belongs to.
+    pub phase: usize,
+}
+
+/// A pod that was begun.
+pub struct Begun<'a, D: Door> {
+    door: &'a D,
+    pod: &'a Pod,
+    calls: Calls<'a>,
+    intended: Option<Intended>,
+    since: Instant,
+    made: D::Made,
+}
+
+impl<'a, D: Door> Begun<'a, D> {
+    /// Begins a pod, now.
+    ///
+    /// All of it happens within a [`tokio::task::LocalSet`].
+    pub fn new(door: &'a D, pod: &'a Pod, intended: Option<Intended>, calls: Calls<'a>) -> Self {
+        Self {
+            door,
+            pod,
+            calls,
+            intended,
+            since: Instant::now(),
+            made: D::Made::default(),
+        }
+    }
+
+    /// When it was begun.
+    pub fn at(&self) -> Instant {
+        self.since
+    }
+
+    /// Starts the pod and all its containers, and records how long that took.
+    ///
+    /// # Errors
+    /// How the pod ended if it could not be started; then it has been removed.
+    pub async fn start(mut self) -> Result<Started<'a, D>, PodEnd> {
+        match self.door.start(self.pod, &mut self.made, self.calls).await {
+            Ok(running) => {
+                let now = Instant::now();
+                self.record(Operation::PodStart, Operation::PodStartService, now, None);
+                Ok(Started {
+                    begun: self,
+                    running,
+                    since: now,
+                })
+            }
+            Err(failure) => Err(self.failed(&failure).await),
+        }
+    }
+
+    /// Records what has ended now, without the time that was not spent on it.
+    fn record(
+        &self,
+        operation: Operation,
+        service: Operation,
+        now: Instant,
+        without: Option<Duration>,
+    ) {
+        let without = without.unwrap_or_default();
+        let served = (now - self.since).saturating_sub(without);
+        let Some(intended) = self.intended else {
+            self.calls.success(operation, served);
+            return;
+        };
+        let took = now.duration_since(intended.at).saturating_sub(without);
+        self.calls.success(operation, took);
+        self.calls.success(service, served);
+        if operation == Operation::Pod {
+            self.calls
+                .record_always(|recorder| recorder.pod_of_phase(intended.phase, took));
+        }
+    }
+
+    /// Records a failure and removes what there may be.
+    async fn failed(self, failure: &Failure) -> PodEnd {
+        self.calls.failure(failure);
+        let lost = failure.is_silence() && self.door.probe().await.is_err();
+        let made = self.made.without_others(failure);
+        if !made.is_empty() && (lost || !self.door.tear_down(self.pod, made, self.calls).await) {
+            self.calls.record_always(Recorder::pod_left_behind);
+        }
+        self.calls.record_always(Recorder::pod_failed);
+        self.calls.tape.borrow_mut().pod_ended();
+        if lost { PodEnd::Lost } else { PodEnd::Failed }
+    }
+}
+
+/// A pod all of whose containers run.
+pub struct Started<'a, D: Door> {
+    begun: Begun<'a, D>,
+    running: D::Running,
+    since: Instant,
+}
+
+impl<D: Door> Started<'_, D> {
+    /// Lets the containers end by themselves, so many times, and starts them again.
+    ///
+    /// # Errors
+    /// How the pod ended if that failed.
+    pub async fn crash_loop(mut self, restarts: u32) -> Result<Self, PodEnd> {
+        for _ in 0..restarts {
+            let Begun {
+                door, pod, calls, ..
+            } = self.begun;
+            match door.restart(pod, self.running, calls).await {
+                Ok(running) => self.running = running,
+                Err(failure) => return Err(self.begun.failed(&failure).await),
+            }
+        }
+        Ok(self)
+    }
+
+    /// Starts containers that end by themselves again until `over` returns.
+    ///
+    /// # Errors
+    /// How the pod ended if that failed.
+    pub async fn keep(mut self, over: impl AsyncFn()) -> Result<Self, PodEnd> {
+        let Begun {
+            door, pod, calls, ..
+        } = self.begun;
+        match door.keep(pod, self.running, over, calls).await {
+            Ok(running) => {
+                self.running = running;
+                Ok(self)
+            }
+            Err(failure) => Err(self.begun.failed(&failure).await),
+        }
+    }
+
+    /// Stops and removes the pod, and records how long its whole life took
+    /// without the time since it was started until now.
+    pub async fn stop(self) -> PodEnd {
+        let Self {
+            begun,
+            running,
+            since,
+        } = self;
+        let stayed = since.elapsed();
+        match begun.door.stop(begun.pod, running, begun.calls).await {
+            Ok(()) => {
+                let now = Instant::now();
+                begun.record(Operation::Pod, Operation::PodService, now, Some(stayed));
+                begun.calls.tape.borrow_mut().pod_ended();
+                PodEnd::Done
+            }
+            Err(failure) => begun.failed(&failure).await,
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Runs pods: an engine that keeps many under way, the lifecycle of one, the drivers
+//! that make its calls, and the checks of every reply.
+
+pub mod bundle;
+pub mod calls;
+pub mod check;
+pub mod driver;
+pub mod engine;
+pub mod lifecycle;
+pub mod pacer;

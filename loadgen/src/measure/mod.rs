@@ -1,0 +1,5 @@
+//! Puts loads on a server and observes them.
+
+pub mod metrics;
+pub mod observation;
+pub mod session;

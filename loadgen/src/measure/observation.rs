@@ -1,0 +1,197 @@
+//! One measurement: a load on something that answers, and all that is seen of it.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::commands::error::RunError;
+use crate::drive::engine::{Load, Measured};
+use crate::human;
+use crate::measure::metrics::Monitor;
+use crate::measure::session::{Prepared, Session};
+use crate::process::ProcessUsage;
+use crate::process::Sample;
+use crate::process::sampler::{Latest, Process, Sampler};
+use crate::record::hdr_log::Spool;
+use crate::record::operation::Operation;
+use crate::record::recorder::Recorder;
+use crate::record::tape::Counters;
+use crate::result::environment::Environment;
+use crate::result::timeline::Timeline;
+use crate::result::validity;
+use crate::result::{self, HoldResult, ProcessResult, RunResult};
+use crate::show::live::{Live, Sources};
+use crate::show::progress::{Reporter, Style};
+
+/// What was measured, of the load and of the processes.
+#[derive(Debug)]
+pub struct Observed {
+    /// When the load began.
+    pub started: SystemTime,
+    /// The load's figures.
+    pub measured: Measured,
+    timeline: Timeline,
+    log: Spool,
+    processes: Vec<ProcessResult>,
+}
+
+/// Of what a result is.
+#[derive(Debug, Clone)]
+pub struct About<'a> {
+    /// The command line, program first.
+    pub command_line: Vec<String>,
+    /// What was asked for.
+    pub setup: result::Scenario,
+    /// What was put on it.
+    pub load: &'a Load,
+    /// The plan that this is a part of.
+    pub prepared: &'a Prepared,
+    /// Which operations are shown.
+    pub operations: &'static [Operation],
+    /// What was wrong with the servers in the end, in words.
+    pub complaints: &'a [String],
+}
+
+/// Runs a load, and looks at it and at the processes meanwhile; `monitor` is told, too.
+///
+/// # Errors
+/// As [`Load::run`].
+pub fn observe(
+    session: &Session<'_>,
+    load: &Load,
+    prepared: &Prepared,
+    operations: &'static [Operation],
+    style: Style,
+    monitor: &Monitor,
+) -> Result<Observed, RunError> {
+    let processes = session.processes();
+    let before = usage(&processes);
+    let started = SystemTime::now();
+    let (timeline, log) = (Timeline::default(), Spool::new(started));
+    let (measured, samples) = {
+        let counters = load.counters();
+        let latest = Latest::default();
+        let sampler = Sampler::start(processes.clone(), &latest);
+        monitor.begin(load, &counters);
+        let seconds = (timeline.writer(&counters, operations), log.clone());
+        let observer = (seconds, monitor.clone());
+        let _shown = show(style, load, &counters, &timeline, latest);
+        let measured = session.run(load, prepared, &counters, observer)?;
+        (measured, sampler.finish())
+    };
+    let after = usage(&processes);
+    Ok(Observed {
+        started,
+        measured,
+        timeline,
+        log,
+        processes: used(&before, &after, samples),
+    })
+}
+
+/// Shows the run while it goes on, on a terminal in full; until dropped.
+fn show(
+    style: Style,
+    load: &Load,
+    counters: &[Arc<Counters>],
+    timeline: &Timeline,
+    processes: Latest,
+) -> (Option<Live>, Option<Reporter>) {
+    if let Style::Bar { colour } = style {
+        let sources = Sources {
+            pods: load.pods(),
+            counters: counters.to_vec(),
+            timeline: timeline.clone(),
+            processes,
+            colour,
+        };
+        return (Some(Live::start(sources)), None);
+    }
+    let reporter = Reporter::start(style, load.pods(), counters.to_vec());
+    (None, Some(reporter))
+}
+
+impl Observed {
+    /// The histograms of each second, as [`crate::record::hdr_log`] writes them; once.
+    ///
+    /// # Errors
+    /// What kept them from being written.
+    pub fn histograms(&self) -> io::Result<File> {
+        self.log.finish()
+    }
+
+    /// As a result holds it.
+    pub fn result(&self, about: About<'_>) -> RunResult {
+        let (measured, load) = (&self.measured, about.load);
+        let offered = result::offered(&load.shape, measured);
+        let planned = (!measured.timed_out).then(|| load.pods());
+        let reasons = validity::reasons(measured, &offered, planned, about.complaints);
+        RunResult {
+            schema: result::SCHEMA.to_owned(),
+            schema_version: result::SCHEMA_VERSION,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            command_line: about.command_line,
+            started_at: humantime::format_rfc3339_seconds(self.started).to_string(),
+            wall_s: measured.wall.as_secs_f64(),
+            complete: planned.is_none_or(|planned| measured.pods == planned),
+            valid: reasons.is_empty(),
+            reasons,
+            scenario: about.setup,
+            plan_hash: about.prepared.summary.hash.to_string(),
+            totals: result::totals(&measured.recorder, measured.wall),
+            load: offered,
+            phases: result::phases(&load.shape, &measured.recorder),
+            notes: notes(&measured.recorder),
+            operations: result::operations(&measured.recorder, about.operations),
+            errors: result::errors(&measured.recorder),
+            environment: Environment::of_this_machine(),
+            processes: self.processes.clone(),
+            hold: measured
+                .held
+                .as_ref()
+                .map(|held| HoldResult::of(held, &self.processes)),
+            timeline: self.timeline.intervals(measured.warm_up + measured.wall),
+        }
+    }
+}
+
+/// What the processes have used so far.
+fn usage(processes: &[Process]) -> Vec<Option<ProcessUsage>> {
+    let of = |(_, pid): &Process| {
+        if *pid == std::process::id() {
+            ProcessUsage::of_self()
+        } else {
+            ProcessUsage::of(*pid)
+        }
+    };
+    processes.iter().map(of).collect()
+}
+
+fn used(
+    before: &[Option<ProcessUsage>],
+    after: &[Option<ProcessUsage>],
+    samples: Vec<(&'static str, Vec<Sample>)>,
+) -> Vec<ProcessResult> {
+    let each = before.iter().zip(after).zip(samples);
+    each.filter_map(|((before, after), (role, samples))| {
+        Some(ProcessResult {
+            role: role.to_owned(),
+            usage: (*after)?.since((*before)?),
+            samples,
+        })
+    })
+    .collect()
+}
+
+/// What the checks left out.
+fn notes(recorder: &Recorder) -> Vec<String> {
+    match recorder.uncompared_statuses() {
+        0 => Vec::new(),
+        some => vec![format!(
+            "{} statuses say nothing of resource_info, so what their pods ask for was not \
+             compared",
+            human::count(some)
+        )],
+    }
+}

@@ -1,0 +1,163 @@
+//! Looks at the processes under test once a second, on a thread of its own.
+
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use crate::process::Sample;
+use crate::process::{self, Look};
+use crate::record::tape::INTERVAL;
+
+/// What is looked at, and its pid.
+pub type Process = (&'static str, u32);
+
+/// Each process's samples.
+type Samples = Vec<Vec<Sample>>;
+
+/// The last two looks at each process; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Latest(Arc<Mutex<Vec<Seen>>>);
+
+/// What a process is, and the last two looks at it.
+#[derive(Debug)]
+struct Seen {
+    role: &'static str,
+    before: Sample,
+    now: Sample,
+}
+
+impl Latest {
+    /// Makes something of each process's last two looks.
+    pub fn each<T>(&self, make: impl Fn(&str, &Sample, &Sample) -> T) -> Vec<T> {
+        let seen = self.lock();
+        seen.iter()
+            .map(|seen| make(seen.role, &seen.before, &seen.now))
+            .collect()
+    }
+
+    fn take(&self, role: &'static str, sample: Sample) {
+        let mut seen = self.lock();
+        match seen.iter_mut().find(|seen| seen.role == role) {
+            Some(seen) => {
+                seen.before = seen.now;
+                seen.now = sample;
+            }
+            None => seen.push(Seen {
+                role,
+                before: sample,
+                now: sample,
+            }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Seen>> {
+        // Samples are whole whoever panicked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Looks until it is asked for what it saw.
+#[derive(Debug)]
+pub struct Sampler {
+    begun: Instant,
+    processes: Vec<Process>,
+    samples: Samples,
+    thread: Option<(Sender<()>, JoinHandle<Samples>)>,
+}
+
+impl Sampler {
+    /// Takes the first look, with the memory that is shared told apart, and goes on.
+    pub fn start(processes: Vec<Process>, latest: &Latest) -> Self {
+        let begun = Instant::now();
+        let samples: Samples = processes
+            .iter()
+            .map(|process| look(*process, begun, Look::Thorough).into_iter().collect())
+            .collect();
+        let (done, told) = mpsc::channel();
+        for ((role, _), first) in processes.iter().zip(&samples) {
+            if let Some(first) = first.first() {
+                latest.take(role, *first);
+            }
+        }
+        let (looked_at, latest) = (processes.clone(), latest.clone());
+        let watch = move || {
+            let mut seen: Samples = vec![Vec::new(); looked_at.len()];
+            let mut due = begun + INTERVAL;
+            loop {
+                let wait = due.saturating_duration_since(Instant::now());
+                if told.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+                    return seen;
+                }
+                for (process, seen) in looked_at.iter().zip(&mut seen) {
+                    if let Some(sample) = look(*process, begun, Look::Brief) {
+                        latest.take(process.0, sample);
+                        seen.push(sample);
+                    }
+                }
+                due += INTERVAL;
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("sampler".to_owned())
+            .spawn(watch);
+        Self {
+            begun,
+            processes,
+            samples,
+            // Without it there are two looks.
+            thread: thread.ok().map(|thread| (done, thread)),
+        }
+    }
+
+    /// Takes the last look; all looks at each process, in order.
+    pub fn finish(mut self) -> Vec<(&'static str, Vec<Sample>)> {
+        let last: Vec<_> = self
+            .processes
+            .iter()
+            .map(|process| look(*process, self.begun, Look::Thorough))
+            .collect();
+        if let Some((done, thread)) = self.thread.take() {
+            drop(done);
+            for (samples, seen) in self
+                .samples
+                .iter_mut()
+                .zip(thread.join().unwrap_or_default())
+            {
+                samples.extend(seen);
+            }
+        }
+        for (samples, last) in self.samples.iter_mut().zip(last) {
+            samples.extend(last);
+        }
+        let roles = self.processes.iter().map(|(role, _)| *role);
+        roles.zip(self.samples).collect()
+    }
+}
+
+fn look((_, pid): Process, begun: Instant, look: Look) -> Option<Sample> {
+    process::sample(pid, begun.elapsed(), look)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_seen_at_the_beginning_and_at_the_end() {
+        let sampler = Sampler::start(
+            vec![("loadgen", std::process::id()), ("gone", u32::MAX)],
+            &Latest::default(),
+        );
+        let seen = sampler.finish();
+        let (role, samples) = &seen[0];
+        assert_eq!(*role, "loadgen");
+        let [first, last] = &samples[..] else {
+            panic!("{samples:?}");
+        };
+        assert!(first.at_s <= last.at_s && first.rss_bytes > 100_000);
+        assert!(first.pss_bytes.is_some_and(|pss| pss <= first.rss_bytes));
+        assert!(last.threads >= first.threads && last.fds > Some(2));
+        assert!(seen[1].1.is_empty());
+    }
+}

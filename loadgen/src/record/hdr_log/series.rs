@@ -1,0 +1,133 @@
+//! What a histogram of a log is of.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use hdrhistogram::Histogram;
+
+use crate::record::operation::Operation;
+use crate::record::tape::Part;
+
+const WARM_UP: &str = "warm_up:";
+const LAG: &str = "lag";
+const PHASE: &str = "phase:";
+
+/// What the histograms of a log are told apart by; its display is their tag.
+///
+/// All values are nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Series {
+    /// An operation's latencies: `pod`.
+    Measured(Operation),
+    /// Those of a warm-up, which are in no sum: `warm_up:pod`.
+    WarmUp(Operation),
+    /// How much later than intended pods could be begun: `lag`.
+    Lag,
+    /// The latencies of the pods of a phase, from 0, from their intended starts: `phase:0`.
+    Phase(usize),
+}
+
+/// A histogram for each of several series.
+pub type Histograms = BTreeMap<Series, Histogram<u64>>;
+
+impl Series {
+    /// The operation, if its latencies were measured and not of a warm-up.
+    pub fn operation(self) -> Option<Operation> {
+        match self {
+            Self::Measured(operation) => Some(operation),
+            Self::WarmUp(_) | Self::Lag | Self::Phase(_) => None,
+        }
+    }
+
+    /// Whatever histogram of a part has something in it.
+    pub fn of(part: &Part) -> impl Iterator<Item = (Self, &Histogram<u64>)> {
+        let measured = &part.measured;
+        let operations = Operation::ALL.into_iter();
+        let of_warm_up = operations
+            .clone()
+            .map(|operation| (Self::WarmUp(operation), part.warm_up.histogram(operation)));
+        let phases = measured.phases().iter().enumerate();
+        operations
+            .map(|operation| (Self::Measured(operation), measured.histogram(operation)))
+            .chain(of_warm_up)
+            .chain([(Self::Lag, measured.lags())])
+            .chain(phases.map(|(number, phase)| (Self::Phase(number), &phase.pod)))
+            .filter(|(_, histogram)| !histogram.is_empty())
+    }
+}
+
+impl From<Operation> for Series {
+    fn from(operation: Operation) -> Self {
+        Self::Measured(operation)
+    }
+}
+
+impl fmt::Display for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Measured(operation) => f.write_str(operation.name()),
+            Self::WarmUp(operation) => write!(f, "{WARM_UP}{}", operation.name()),
+            Self::Lag => f.write_str(LAG),
+            Self::Phase(number) => write!(f, "{PHASE}{number}"),
+        }
+    }
+}
+
+impl FromStr for Series {
+    type Err = String;
+
+    fn from_str(tag: &str) -> Result<Self, String> {
+        let operation = |name: &str| Operation::try_from(name.to_owned());
+        if tag == LAG {
+            Ok(Self::Lag)
+        } else if let Some(name) = tag.strip_prefix(WARM_UP) {
+            operation(name).map(Self::WarmUp)
+        } else if let Some(number) = tag.strip_prefix(PHASE) {
+            let number = number.parse();
+            number
+                .map(Self::Phase)
+                .map_err(|_| format!("{tag:?} names no phase"))
+        } else {
+            operation(tag).map(Self::Measured)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn every_tag_comes_back() {
+        let of_operations = Operation::ALL
+            .into_iter()
+            .flat_map(|operation| [Series::Measured(operation), Series::WarmUp(operation)]);
+        for series in of_operations.chain([Series::Lag, Series::Phase(0), Series::Phase(17)]) {
+            assert_eq!(series.to_string().parse(), Ok(series));
+        }
+        for tag in ["", "pods", "warm_up:", "phase:", "phase:-1", "Lag"] {
+            assert!(tag.parse::<Series>().is_err(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_part_has_what_was_recorded_in_it() {
+        let mut part = Part::default();
+        let took = Duration::from_millis(1);
+        part.measured.success(Operation::Pod, took);
+        part.measured.lag(took);
+        part.measured.pod_of_phase(1, took);
+        part.warm_up.success(Operation::TaskKill, took);
+        let found: Vec<_> = Series::of(&part).map(|(series, _)| series).collect();
+        let expected = [
+            Series::Measured(Operation::Pod),
+            Series::WarmUp(Operation::TaskKill),
+            Series::Lag,
+            Series::Phase(1),
+        ];
+        assert_eq!(found, expected);
+    }
+}

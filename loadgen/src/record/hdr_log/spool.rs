@@ -1,0 +1,109 @@
+//! The log of a run that goes on, before it is known where it will be saved.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use super::series::Series;
+use super::write::LogWriter;
+use crate::record::tape::{INTERVAL, Listener, Part};
+
+/// Writes an interval for each second into a file without a name, which is gone
+/// when nobody has it open. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    log: Arc<Mutex<Log>>,
+}
+
+#[derive(Debug)]
+struct Log {
+    begun: Instant,
+    /// What went wrong first, told in the end: a run does not stop for it.
+    writer: io::Result<LogWriter<BufWriter<File>>>,
+}
+
+impl Spool {
+    /// The log of a run that begins now.
+    pub fn new(started: SystemTime) -> Self {
+        let file = tempfile::tempfile();
+        let log = Log {
+            begun: Instant::now(),
+            writer: file.and_then(|file| LogWriter::new(BufWriter::new(file), started)),
+        };
+        Self {
+            log: Arc::new(Mutex::new(log)),
+        }
+    }
+
+    /// The whole log, at its beginning.
+    ///
+    /// # Errors
+    /// Whatever went wrong, now or before.
+    pub fn finish(&self) -> io::Result<File> {
+        let over = Err(io::ErrorKind::NotConnected.into());
+        let writer = std::mem::replace(&mut self.lock().writer, over);
+        let out = writer?.finish()?;
+        let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.rewind()?;
+        Ok(file)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Log> {
+        // Whoever panicked leaves a log that is cut off, which a reader notices.
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listener for Spool {
+    fn interval(&mut self, number: u32, part: &Part) {
+        let mut log = self.lock();
+        let start = INTERVAL * number;
+        // The last one ends with the run.
+        let length = log.begun.elapsed().saturating_sub(start).min(INTERVAL);
+        if let Ok(writer) = &mut log.writer
+            && let Err(error) = writer.interval(start, length, Series::of(part))
+        {
+            log.writer = Err(error);
+        }
+    }
+}
+
+/// Copies a log to where it is kept.
+///
+/// # Errors
+/// Whatever reader and writer say.
+pub fn copy(mut log: &File, out: &mut impl Write) -> io::Result<()> {
+    io::copy(&mut log, out).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::record::hdr_log::LogReader;
+    use crate::record::operation::Operation;
+
+    #[test]
+    fn what_came_in_is_in_the_log() {
+        let spool = Spool::new(SystemTime::now());
+        let mut part = Part::default();
+        let took = Duration::from_millis(3);
+        part.measured.success(Operation::Pod, took);
+        spool.clone().interval(0, &part);
+        part.warm_up.success(Operation::Pod, took);
+        spool.clone().interval(1, &part);
+        let file = BufReader::new(spool.finish().unwrap());
+        let log = LogReader::new(Path::new("a.hlog"), file).unwrap();
+        let read: Vec<_> = log.map(Result::unwrap).collect();
+        let starts: Vec<_> = read.iter().map(|one| one.start.as_secs()).collect();
+        assert_eq!(starts, [0, 1, 1]);
+        assert!(read.iter().all(|one| one.length < INTERVAL));
+        assert_eq!(read[1].series, Series::Measured(Operation::Pod));
+        assert_eq!(read[2].series, Series::WarmUp(Operation::Pod));
+        assert!(spool.finish().is_err(), "once");
+    }
+}

@@ -1,0 +1,345 @@
+//! What is measured, and how several measurements become one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::record::failure::{Failure, FailureCode};
+use crate::record::operation::Operation;
+
+/// The least that the histograms tell apart from nothing, in nanoseconds.
+pub const LOWEST_NS: u64 = 1;
+
+/// The range of the histograms, in nanoseconds: up to an hour.
+pub const HIGHEST_NS: u64 = 3_600_000_000_000;
+
+/// The significant decimal digits that the histograms keep.
+pub const DIGITS: u8 = 3;
+
+/// How many classes of errors are told apart; the rest are counted together.
+const MAX_CLASSES: usize = 500;
+
+/// The class of errors beyond [`MAX_CLASSES`].
+const OTHER: &str = "(other messages)";
+
+/// Failures that are one and the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorClass {
+    /// How many there were.
+    pub count: u64,
+    /// The first one's message.
+    pub example: String,
+}
+
+/// What groups failures: the call, the code, and the message without ids and numbers.
+pub type ErrorKey = (Operation, FailureCode, String);
+
+/// Latencies, failures, and how well the load was kept up.
+#[derive(Debug)]
+pub struct Recorder {
+    histograms: Vec<Histogram<u64>>,
+    errors: BTreeMap<ErrorKey, ErrorClass>,
+    /// From the intended start of a pod until it could be begun.
+    lag: Histogram<u64>,
+    phases: Vec<PhaseTally>,
+    failed: u64,
+    left_behind: u64,
+    uncompared: u64,
+}
+
+/// The pods of one phase of an open loop.
+#[derive(Debug, Clone)]
+pub struct PhaseTally {
+    /// How many were begun before the phase's end.
+    pub started: u64,
+    /// Their latencies from their intended starts, in nanoseconds.
+    pub pod: Histogram<u64>,
+}
+
+/// An empty histogram of nanoseconds, with the bounds that all of them have.
+///
+/// # Panics
+/// Never: the bounds are constants within what the crate allows.
+pub fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(LOWEST_NS, HIGHEST_NS, DIGITS)
+        .expect("1 < an hour, and 3 digits are at most 5")
+}
+
+fn nanoseconds(took: Duration) -> u64 {
+    u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1)
+}
+
+impl Default for PhaseTally {
+    fn default() -> Self {
+        Self {
+            started: 0,
+            pod: histogram(),
+        }
+    }
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self {
+            // Each one anew: a copy would touch memory that most of them never need.
+            histograms: Operation::ALL.into_iter().map(|_| histogram()).collect(),
+            errors: BTreeMap::new(),
+            lag: histogram(),
+            phases: Vec::new(),
+            failed: 0,
+            left_behind: 0,
+            uncompared: 0,
+        }
+    }
+}
+
+impl Recorder {
+    /// Something that went as the plan wants.
+    pub fn success(&mut self, operation: Operation, took: Duration) {
+        self.histograms[operation as usize].saturating_record(nanoseconds(took));
+    }
+
+    /// A call that did not.
+    pub fn failure(&mut self, failure: &Failure) {
+        let class = ErrorClass {
+            count: 1,
+            example: failure.message.clone(),
+        };
+        self.add((failure.operation, failure.code, failure.class()), class);
+    }
+
+    /// How much later than intended a pod could be begun.
+    pub fn lag(&mut self, late: Duration) {
+        self.lag.saturating_record(nanoseconds(late));
+    }
+
+    /// The pods of a phase.
+    pub fn phase(&mut self, phase: usize) -> &mut PhaseTally {
+        if self.phases.len() <= phase {
+            self.phases.resize_with(phase + 1, PhaseTally::default);
+        }
+        &mut self.phases[phase]
+    }
+
+    /// A pod of a phase that came to its end as the plan wants.
+    pub fn pod_of_phase(&mut self, phase: usize, took: Duration) {
+        self.phase(phase).pod.saturating_record(nanoseconds(took));
+    }
+
+    /// A pod that did not go as the plan wants.
+    pub fn pod_failed(&mut self) {
+        self.failed += 1;
+    }
+
+    /// A pod that could not be removed after a failure.
+    pub fn pod_left_behind(&mut self) {
+        self.left_behind += 1;
+    }
+
+    /// A status that did not say what its pod asks for, and need not.
+    pub fn uncompared(&mut self) {
+        self.uncompared += 1;
+    }
+
+    /// Takes in what was measured elsewhere.
+    ///
+    /// # Panics
+    /// Never: all recorders' histograms have the same bounds.
+    pub fn merge(&mut self, other: &Self) {
+        for (ours, theirs) in self.histograms.iter_mut().zip(&other.histograms) {
+            add(ours, theirs);
+        }
+        for (key, class) in &other.errors {
+            self.add(key.clone(), class.clone());
+        }
+        add(&mut self.lag, &other.lag);
+        for (number, theirs) in other.phases.iter().enumerate() {
+            let ours = self.phase(number);
+            ours.started += theirs.started;
+            add(&mut ours.pod, &theirs.pod);
+        }
+        self.failed += other.failed;
+        self.left_behind += other.left_behind;
+        self.uncompared += other.uncompared;
+    }
+
+    /// Forgets everything, but keeps its memory.
+    pub fn clear(&mut self) {
+        let used = self.histograms.iter_mut().chain([&mut self.lag]);
+        used.filter(|histogram| !histogram.is_empty())
+            .for_each(Histogram::reset);
+        self.errors.clear();
+        self.phases.clear();
+        self.failed = 0;
+        self.left_behind = 0;
+        self.uncompared = 0;
+    }
+
+    /// How much later than intended pods could be begun, in nanoseconds.
+    pub fn lags(&self) -> &Histogram<u64> {
+        &self.lag
+    }
+
+    /// The pods of the phases; of those without pods, maybe nothing.
+    pub fn phases(&self) -> &[PhaseTally] {
+        &self.phases
+    }
+
+    /// The successes of one operation, in nanoseconds.
+    pub fn histogram(&self, operation: Operation) -> &Histogram<u64> {
+        &self.histograms[operation as usize]
+    }
+
+    /// The failures, grouped.
+    pub fn errors(&self) -> &BTreeMap<ErrorKey, ErrorClass> {
+        &self.errors
+    }
+
+    /// How many failures one operation had.
+    pub fn error_count(&self, operation: Operation) -> u64 {
+        self.errors
+            .iter()
+            .filter(|((of, ..), _)| *of == operation)
+            .map(|(_, class)| class.count)
+            .sum()
+    }
+
+    /// How many pods did not go as the plan wants.
+    pub fn failed(&self) -> u64 {
+        self.failed
+    }
+
+    /// How many pods could not be removed after a failure.
+    pub fn left_behind(&self) -> u64 {
+        self.left_behind
+    }
+
+    /// How many statuses did not say what their pods ask for, and need not.
+    pub fn uncompared_statuses(&self) -> u64 {
+        self.uncompared
+    }
+
+    /// How many failures there were.
+    pub fn errors_in_all(&self) -> u64 {
+        self.errors.values().map(|class| class.count).sum()
+    }
+
+    /// How many RPCs were answered as the plan wants.
+    pub fn rpcs(&self) -> u64 {
+        let rpcs = Operation::ALL
+            .into_iter()
+            .filter(|operation| operation.is_rpc());
+        rpcs.map(|operation| self.histogram(operation).len()).sum()
+    }
+
+    fn add(&mut self, mut key: ErrorKey, class: ErrorClass) {
+        if self.errors.len() >= MAX_CLASSES && !self.errors.contains_key(&key) {
+            OTHER.clone_into(&mut key.2);
+        }
+        self.errors
+            .entry(key)
+            .and_modify(|known| known.count += class.count)
+            .or_insert(class);
+    }
+}
+
+fn add(ours: &mut Histogram<u64>, theirs: &Histogram<u64>) {
+    // An addition walks through the whole of both.
+    if !theirs.is_empty() {
+        ours.add(theirs)
+            .expect("every recorder's histograms have the same bounds");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorder() -> Recorder {
+        Recorder::default()
+    }
+
+    #[test]
+    fn a_merge_adds_up_counts_and_errors() {
+        let (mut a, mut b) = (recorder(), recorder());
+        a.success(Operation::TaskKill, Duration::from_micros(100));
+        b.success(Operation::TaskKill, Duration::from_micros(300));
+        a.failure(&Failure::wrong(Operation::TaskWait, "pid 1"));
+        b.failure(&Failure::wrong(Operation::TaskWait, "pid 2"));
+        b.failure(&Failure::wrong(Operation::TaskState, "pid 2"));
+        b.pod_left_behind();
+        a.merge(&b);
+        assert_eq!(a.histogram(Operation::TaskKill).len(), 2);
+        assert_eq!(a.histogram(Operation::TaskKill).min(), 99_968);
+        assert_eq!(a.error_count(Operation::TaskWait), 2);
+        assert_eq!(a.error_count(Operation::TaskKill), 0);
+        assert_eq!(a.errors().len(), 2);
+        let (key, class) = a.errors().last_key_value().unwrap();
+        assert_eq!((&*key.2, &*class.example), ("pid #", "pid 1"));
+        assert_eq!(a.left_behind(), 1);
+    }
+
+    #[test]
+    fn a_failure_never_gets_into_a_histogram() {
+        let mut recorder = recorder();
+        recorder.failure(&Failure::wrong(Operation::Pod, "x"));
+        assert!(recorder.histogram(Operation::Pod).is_empty());
+    }
+
+    #[test]
+    fn a_time_out_of_range_is_kept_at_the_bound() {
+        let mut recorder = recorder();
+        recorder.success(Operation::Pod, Duration::ZERO);
+        recorder.success(Operation::Pod, Duration::from_secs(7200));
+        let histogram = recorder.histogram(Operation::Pod);
+        assert_eq!((histogram.len(), histogram.min()), (2, 1));
+        assert!(histogram.max() >= HIGHEST_NS);
+    }
+
+    #[test]
+    fn only_rpcs_count_as_rpcs() {
+        let mut recorder = recorder();
+        recorder.success(Operation::Pod, Duration::from_millis(1));
+        recorder.success(Operation::TaskStart, Duration::from_millis(1));
+        assert_eq!(recorder.rpcs(), 1);
+    }
+
+    #[test]
+    fn a_cleared_recorder_is_like_a_new_one() {
+        let mut recorder = recorder();
+        recorder.success(Operation::Pod, Duration::from_millis(1));
+        recorder.lag(Duration::from_micros(5));
+        recorder.failure(&Failure::wrong(Operation::Pod, "x"));
+        recorder.pod_of_phase(1, Duration::from_millis(3));
+        recorder.pod_left_behind();
+        recorder.clear();
+        assert!(recorder.histogram(Operation::Pod).is_empty() && recorder.lags().is_empty());
+        assert!(recorder.errors().is_empty() && recorder.phases().is_empty());
+        assert_eq!(recorder.left_behind(), 0);
+    }
+
+    #[test]
+    fn phases_are_merged_each_with_its_like() {
+        let (mut a, mut b) = (recorder(), recorder());
+        a.phase(0).started = 2;
+        b.phase(1).started = 3;
+        b.pod_of_phase(1, Duration::from_millis(3));
+        a.merge(&b);
+        let started: Vec<u64> = a.phases().iter().map(|phase| phase.started).collect();
+        assert_eq!(started, [2, 3]);
+        assert_eq!(a.phases()[1].pod.len(), 1);
+    }
+
+    #[test]
+    fn endless_kinds_of_errors_are_counted_together() {
+        let mut recorder = recorder();
+        for n in 0..MAX_CLASSES + 20 {
+            let word: String = n.to_string().bytes().map(|b| (b + 50) as char).collect();
+            recorder.failure(&Failure::wrong(Operation::Pod, &word));
+        }
+        assert_eq!(recorder.errors().len(), MAX_CLASSES + 1);
+        let total = recorder.error_count(Operation::Pod);
+        assert_eq!(total, MAX_CLASSES as u64 + 20);
+    }
+}

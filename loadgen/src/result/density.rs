@@ -1,0 +1,147 @@
+//! The result of `loadgen density`, as its `result.json` holds it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::result::environment::Environment;
+use crate::result::{ErrorResult, Scenario};
+use crate::stats::{CONFIDENCE, Errors, Slope};
+
+/// What the document is.
+pub const SCHEMA: &str = "resource-slot.loadgen.density";
+
+/// The version of the document's form.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What processes hold at several densities.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DensityResult {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// [`SCHEMA_VERSION`] of the writer.
+    pub schema_version: u32,
+    /// This program's version.
+    pub tool_version: String,
+    /// The command line, program first.
+    pub command_line: Vec<String>,
+    /// When the first pod was started (RFC 3339, UTC).
+    pub started_at: String,
+    /// Whether every density was measured without any error.
+    pub valid: bool,
+    /// Why not, in words.
+    pub reasons: Vec<String>,
+    /// What was asked for; its pods are those of the highest density.
+    pub scenario: Scenario,
+    /// SHA-256 over the requests of the highest density, in hexadecimal.
+    pub plan_hash: String,
+    /// Each process's costs of one pod.
+    pub per_pod: Vec<PerPod>,
+    /// What was seen.
+    pub points: Vec<Point>,
+    /// Failures by operation, code and class of message.
+    pub errors: Vec<ErrorResult>,
+    /// The machine.
+    pub environment: Environment,
+}
+
+/// What was seen while so many pods were alive.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Pods alive.
+    pub pods: u64,
+    /// The processes.
+    pub processes: Vec<ProcessPoint>,
+}
+
+/// What one process held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessPoint {
+    /// As in a run's result.
+    pub role: String,
+    /// Resident memory, in bytes.
+    pub rss_bytes: u64,
+    /// Its proportional share of resident memory, in bytes.
+    pub pss_bytes: Option<u64>,
+    /// Threads.
+    pub threads: u64,
+    /// Open file descriptors.
+    pub fds: Option<u64>,
+}
+
+/// What one pod costs a process: slopes of lines by least squares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PerPod {
+    /// As in a run's result.
+    pub role: String,
+    /// Resident memory, in bytes.
+    pub rss_bytes: f64,
+    /// The lower end of its 95 % confidence interval.
+    pub rss_low: Option<f64>,
+    /// The upper end.
+    pub rss_high: Option<f64>,
+    /// Resident memory without any pod, by the same line, in bytes.
+    pub rss_without_pods: f64,
+    /// File descriptors.
+    pub fds: Option<f64>,
+}
+
+/// The lines through what was seen of each process.
+pub fn per_pod(points: &[Point]) -> Vec<PerPod> {
+    let roles = points.first().map_or(&[][..], |point| &point.processes);
+    roles
+        .iter()
+        .filter_map(|first| of_role(points, &first.role))
+        .collect()
+}
+
+fn of_role(points: &[Point], role: &str) -> Option<PerPod> {
+    let line = |of: &dyn Fn(&ProcessPoint) -> Option<u64>| {
+        let through: Vec<(f64, f64)> = points
+            .iter()
+            .filter_map(|point| {
+                let process = point.processes.iter().find(|p| p.role == role)?;
+                Some((point.pods as f64, of(process)? as f64))
+            })
+            .collect();
+        Slope::of(&through, Errors::Independent, CONFIDENCE)
+    };
+    let rss = line(&|process| Some(process.rss_bytes))?;
+    let bound = |value: f64| Some(value).filter(|value| value.is_finite());
+    Some(PerPod {
+        role: role.to_owned(),
+        rss_bytes: rss.slope,
+        rss_low: bound(rss.interval.low),
+        rss_high: bound(rss.interval.high),
+        rss_without_pods: rss.intercept,
+        fds: line(&|process| process.fds).map(|line| line.slope),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_costs_what_the_line_rises_by() {
+        let points: Vec<Point> = [100, 200, 300, 400]
+            .into_iter()
+            .map(|pods| Point {
+                pods,
+                processes: vec![ProcessPoint {
+                    role: "sandboxer".to_owned(),
+                    rss_bytes: 5_000_000 + pods * 3000 + (pods / 100 % 2) * 500,
+                    pss_bytes: None,
+                    threads: 3,
+                    fds: Some(10 + pods * 2),
+                }],
+            })
+            .collect();
+        let [cost] = &per_pod(&points)[..] else {
+            panic!();
+        };
+        assert!((cost.rss_bytes - 3000.0).abs() < 10.0, "{cost:?}");
+        assert!(cost.rss_low < Some(3000.0) && cost.rss_high > Some(3000.0));
+        assert!((cost.rss_without_pods - 5_000_000.0).abs() < 2000.0);
+        assert!((cost.fds.unwrap() - 2.0).abs() < 1e-9);
+        assert!(per_pod(&points[..1]).is_empty() && per_pod(&[]).is_empty());
+    }
+}

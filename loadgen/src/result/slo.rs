@@ -1,0 +1,522 @@
+//! What a run is held to: `pod.p99<20ms`.
+//!
+//! `OPERATION.STATISTIC`, one of `<`, `<=`, `>`, `>=`, and a limit: a time for
+//! `mean`, `p50`, `p90`, `p99`, `p999` and `max` (`ns`, `us` or `µs`, `ms`, `s`), a
+//! number per second for `rate` (`100/s`), a plain number for `errors`.
+//!
+//! ```
+//! use loadgen::result::slo::Slo;
+//!
+//! let slo: Slo = "pod.p99 < 20ms".parse()?;
+//! assert_eq!(slo.to_string(), "pod.p99<20ms");
+//! # Ok::<(), loadgen::result::slo::SloError>(())
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::human;
+use crate::record::operation::Operation;
+use crate::result::{OperationResult, RunResult};
+
+/// A threshold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slo {
+    /// Of which operation.
+    pub operation: Operation,
+    /// What of it.
+    pub statistic: Statistic,
+    /// On which side of the limit it is to be.
+    pub comparison: Comparison,
+    /// The limit, in the statistic's unit: see [`Statistic::unit`].
+    pub limit: f64,
+}
+
+/// What of an operation is held to something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statistic {
+    /// The mean latency.
+    Mean,
+    /// The median.
+    P50,
+    /// The 90th percentile.
+    P90,
+    /// The 99th percentile.
+    P99,
+    /// The 99.9th percentile.
+    P999,
+    /// The largest.
+    Max,
+    /// Successes per second.
+    Rate,
+    /// Failures.
+    Errors,
+}
+
+/// What a statistic is measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Nanoseconds.
+    Nanoseconds,
+    /// A number per second.
+    PerSecond,
+    /// A number.
+    Number,
+}
+
+/// On which side of a limit something is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// `<`
+    Below,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Above,
+    /// `>=`
+    AtLeast,
+}
+
+/// What a run has to say to a threshold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outcome {
+    /// The threshold.
+    pub slo: Slo,
+    /// What was measured, in the statistic's unit; `None` if nothing was.
+    pub found: Option<f64>,
+    /// Whether it is met. What was not measured is not.
+    pub met: bool,
+}
+
+/// Why a text is no threshold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SloError {
+    /// Nothing is compared.
+    #[error(
+        "{0:?} compares nothing: OPERATION.STATISTIC, then <, <=, > or >=, then a limit, as in pod.p99<20ms"
+    )]
+    NoComparison(String),
+    /// There is no dot before the comparison.
+    #[error("{0:?} is not OPERATION.STATISTIC, as in pod.p99")]
+    NoStatistic(String),
+    /// There is no such operation.
+    #[error("unknown operation {0:?}; one of {all}", all = names(Operation::ALL.map(Operation::name)))]
+    Operation(String),
+    /// There is no such statistic.
+    #[error("unknown statistic {0:?}; one of {all}", all = names(Statistic::ALL.map(Statistic::name)))]
+    Statistic(String),
+    /// The limit is no number, or has a unit that does not fit.
+    #[error("{limit:?} is no limit for {statistic}: {wanted}")]
+    Limit {
+        /// What was found.
+        limit: String,
+        /// The statistic's name.
+        statistic: &'static str,
+        /// What would be right.
+        wanted: &'static str,
+    },
+}
+
+fn names<const N: usize>(names: [&str; N]) -> String {
+    names.join(", ")
+}
+
+impl Statistic {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Mean,
+        Self::P50,
+        Self::P90,
+        Self::P99,
+        Self::P999,
+        Self::Max,
+        Self::Rate,
+        Self::Errors,
+    ];
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+            Self::P99 => "p99",
+            Self::P999 => "p999",
+            Self::Max => "max",
+            Self::Rate => "rate",
+            Self::Errors => "errors",
+        }
+    }
+
+    /// What its limit is in.
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Mean | Self::P50 | Self::P90 | Self::P99 | Self::P999 | Self::Max => {
+                Unit::Nanoseconds
+            }
+            Self::Rate => Unit::PerSecond,
+            Self::Errors => Unit::Number,
+        }
+    }
+
+    /// Its value, without successes only that of `rate` and `errors`.
+    fn of(self, operation: &OperationResult, seconds: f64) -> Option<f64> {
+        let latency = |ns: f64| (operation.count > 0).then_some(ns);
+        match self {
+            Self::Mean => latency(operation.mean_ns),
+            Self::P50 => latency(operation.p50_ns as f64),
+            Self::P90 => latency(operation.p90_ns as f64),
+            Self::P99 => latency(operation.p99_ns as f64),
+            Self::P999 => latency(operation.p999_ns as f64),
+            Self::Max => latency(operation.max_ns as f64),
+            Self::Rate => (seconds > 0.0).then(|| operation.count as f64 / seconds),
+            Self::Errors => Some(operation.errors as f64),
+        }
+    }
+}
+
+impl Unit {
+    /// What a limit may end with, the size of each in this unit, longer ones first.
+    fn suffixes(self) -> &'static [(&'static str, f64)] {
+        match self {
+            Self::Nanoseconds => &[
+                ("ns", 1.0),
+                ("us", 1e3),
+                ("µs", 1e3),
+                ("μs", 1e3),
+                ("ms", 1e6),
+                ("s", 1e9),
+            ],
+            Self::PerSecond => &[("/s", 1.0), ("", 1.0)],
+            Self::Number => &[("", 1.0)],
+        }
+    }
+
+    fn wanted(self) -> &'static str {
+        match self {
+            Self::Nanoseconds => "a time such as 500us, 20ms or 1.5s (ns, us, ms, s)",
+            Self::PerSecond => "a number per second such as 100/s",
+            Self::Number => "a number such as 0",
+        }
+    }
+
+    fn read(self, text: &str) -> Option<f64> {
+        self.suffixes()
+            .iter()
+            .filter_map(|(suffix, size)| Some((text.strip_suffix(suffix)?, size)))
+            .find_map(|(number, size)| Some(number.trim_end().parse::<f64>().ok()? * size))
+            .filter(|limit| limit.is_finite() && *limit >= 0.0)
+    }
+
+    fn write(self, value: f64) -> String {
+        match self {
+            Self::PerSecond => format!("{value}/s"),
+            Self::Number => value.to_string(),
+            Self::Nanoseconds => {
+                let sizes = [("s", 1e9), ("ms", 1e6), ("us", 1e3)];
+                // The largest unit that says it in full.
+                let exact = sizes.iter().find(|(_, size)| {
+                    let number = value / size;
+                    number >= 1.0 && (number * size).to_bits() == value.to_bits()
+                });
+                match exact {
+                    Some((suffix, size)) => format!("{}{suffix}", value / size),
+                    None => format!("{value}ns"),
+                }
+            }
+        }
+    }
+
+    /// As people read it.
+    fn show(self, value: f64) -> String {
+        match self {
+            Self::Nanoseconds => human::duration(value),
+            Self::PerSecond => human::rate(value),
+            Self::Number => value.to_string(),
+        }
+    }
+}
+
+impl Comparison {
+    /// Longer ones first, as a text that begins with one may go on.
+    const ALL: [(&'static str, Self); 4] = [
+        ("<=", Self::AtMost),
+        (">=", Self::AtLeast),
+        ("<", Self::Below),
+        (">", Self::Above),
+    ];
+
+    /// Whether a value is on the right side.
+    pub fn holds(self, value: f64, limit: f64) -> bool {
+        match self {
+            Self::Below => value < limit,
+            Self::AtMost => value <= limit,
+            Self::Above => value > limit,
+            Self::AtLeast => value >= limit,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Below => "below",
+            Self::AtMost => "at most",
+            Self::Above => "above",
+            Self::AtLeast => "at least",
+        }
+    }
+}
+
+impl Slo {
+    /// What a run says to it. Rates are per second of the time that the run's totals
+    /// are about.
+    pub fn check(self, result: &RunResult) -> Outcome {
+        let totals = &result.totals;
+        let seconds = if totals.rpcs_per_s > 0.0 {
+            totals.rpcs as f64 / totals.rpcs_per_s
+        } else {
+            result.wall_s
+        };
+        let found = result
+            .operations
+            .iter()
+            .find(|operation| operation.operation == self.operation)
+            .and_then(|operation| self.statistic.of(operation, seconds));
+        Outcome {
+            slo: self,
+            found,
+            met: found.is_some_and(|found| self.comparison.holds(found, self.limit)),
+        }
+    }
+}
+
+/// The least time that any of them allows, in nanoseconds; `None` if none is about
+/// a time.
+pub fn least_time_ns(slos: &[Slo]) -> Option<f64> {
+    slos.iter()
+        .filter(|slo| slo.statistic.unit() == Unit::Nanoseconds)
+        .filter(|slo| matches!(slo.comparison, Comparison::Below | Comparison::AtMost))
+        .map(|slo| slo.limit)
+        .min_by(f64::total_cmp)
+}
+
+/// What a run says to thresholds, in their order.
+pub fn check(slos: &[Slo], result: &RunResult) -> Vec<Outcome> {
+    slos.iter().map(|slo| slo.check(result)).collect()
+}
+
+impl FromStr for Slo {
+    type Err = SloError;
+
+    fn from_str(text: &str) -> Result<Self, SloError> {
+        let at = text
+            .find(['<', '>'])
+            .ok_or_else(|| SloError::NoComparison(text.to_owned()))?;
+        let (what, rest) = text.split_at(at);
+        let (comparison, limit) = Comparison::ALL
+            .into_iter()
+            .find_map(|(sign, comparison)| Some((comparison, rest.strip_prefix(sign)?)))
+            .ok_or_else(|| SloError::NoComparison(text.to_owned()))?;
+        let (operation, statistic) = what
+            .trim()
+            .split_once('.')
+            .ok_or_else(|| SloError::NoStatistic(what.trim().to_owned()))?;
+        let operation = Operation::ALL
+            .into_iter()
+            .find(|known| known.name() == operation)
+            .ok_or_else(|| SloError::Operation(operation.to_owned()))?;
+        let statistic = Statistic::ALL
+            .into_iter()
+            .find(|known| known.name() == statistic)
+            .ok_or_else(|| SloError::Statistic(statistic.to_owned()))?;
+        let unit = statistic.unit();
+        let limit = limit.trim();
+        Ok(Self {
+            operation,
+            statistic,
+            comparison,
+            limit: unit.read(limit).ok_or_else(|| SloError::Limit {
+                limit: limit.to_owned(),
+                statistic: statistic.name(),
+                wanted: unit.wanted(),
+            })?,
+        })
+    }
+}
+
+impl fmt::Display for Slo {
+    /// As it is parsed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (operation, statistic) = (self.operation.name(), self.statistic);
+        let sign = Comparison::ALL
+            .into_iter()
+            .find_map(|(sign, comparison)| (comparison == self.comparison).then_some(sign))
+            .unwrap_or_default();
+        let limit = statistic.unit().write(self.limit);
+        write!(f, "{operation}.{}{sign}{limit}", statistic.name())
+    }
+}
+
+impl fmt::Display for Outcome {
+    /// One line: `met: pod.p99 is 18.2ms, to be below 20.0ms`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Slo {
+            operation,
+            statistic,
+            comparison,
+            limit,
+        } = self.slo;
+        let unit = statistic.unit();
+        let met = if self.met { "met" } else { "MISSED" };
+        let found = match self.found {
+            Some(found) => format!("is {}", unit.show(found)),
+            None => "was not measured".to_owned(),
+        };
+        write!(
+            f,
+            "{met}: {}.{} {found}, to be {} {}",
+            operation.name(),
+            statistic.name(),
+            comparison.words(),
+            unit.show(limit)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::fixture::example;
+    use proptest::prelude::*;
+
+    fn slo(text: &str) -> Slo {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "whole numbers are exact")]
+    fn a_threshold_says_operation_statistic_comparison_and_limit() {
+        let parsed = slo("pod.p99<20ms");
+        assert_eq!(
+            parsed,
+            Slo {
+                operation: Operation::Pod,
+                statistic: Statistic::P99,
+                comparison: Comparison::Below,
+                limit: 20e6,
+            }
+        );
+        assert_eq!(slo("task_create.mean <= 1.5s").limit, 1.5e9);
+        assert_eq!(slo("pod.max>=3us").comparison, Comparison::AtLeast);
+        assert_eq!(slo("pod.p50<7µs").limit, 7e3);
+        assert_eq!(slo("pod.rate>100/s").limit, 100.0);
+        assert_eq!(slo("pod.rate>100").limit, 100.0);
+        assert_eq!(slo("pod.errors<=0").limit, 0.0);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_what_would_be_right() {
+        for (text, words) in [
+            ("", "pod.p99<20ms"),
+            ("pod.p99=20ms", "<, <=, > or >="),
+            ("pod<20ms", "OPERATION.STATISTIC"),
+            ("pud.p99<20ms", "\"pud\"; one of sandbox_create,"),
+            ("pod.p98<20ms", "\"p98\"; one of mean, p50,"),
+            ("pod.p99<20", "\"20\" is no limit for p99: a time"),
+            ("pod.p99<20/s", "a time such as"),
+            ("pod.p99<-1ms", "a time such as"),
+            ("pod.p99<nanms", "a time such as"),
+            ("pod.p99<ms", "a time such as"),
+            ("pod.rate>20ms", "a number per second"),
+            ("pod.errors<1/s", "a number such as 0"),
+            ("pod.p99<<20ms", "\"<20ms\" is no limit"),
+        ] {
+            let message = text.parse::<Slo>().unwrap_err().to_string();
+            assert!(message.contains(words), "{text:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_run_meets_or_misses_it() {
+        let result = example();
+        for (text, line) in [
+            (
+                "task_create.p99<1ms",
+                "met: task_create.p99 is 990µs, to be below 1.00ms",
+            ),
+            (
+                "task_create.p50<400us",
+                "MISSED: task_create.p50 is 500µs, to be below 400µs",
+            ),
+            (
+                "task_create.rate>=400/s",
+                "met: task_create.rate is 400/s, to be at least 400/s",
+            ),
+            (
+                "task_state.errors<=1",
+                "MISSED: task_state.errors is 2, to be at most 1",
+            ),
+        ] {
+            assert_eq!(slo(text).check(&result).to_string(), line);
+        }
+        assert!(check(&[slo("pod.errors<=0")], &result)[0].met);
+    }
+
+    #[test]
+    fn the_least_time_is_of_those_that_times_must_stay_below() {
+        let slos = [
+            "pod.p99<20ms",
+            "pod.p50<=3ms",
+            "pod.max>1us",
+            "pod.rate>5/s",
+        ];
+        assert_eq!(least_time_ns(&slos.map(slo)), Some(3e6));
+        assert_eq!(least_time_ns(&[slo("pod.errors<1")]), None);
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_met() {
+        let result = example();
+        for text in ["task_kill.p99<1s", "run_pod_sandbox.errors<=0"] {
+            let outcome = slo(text).check(&result);
+            assert_eq!((outcome.found, outcome.met), (None, false));
+            assert!(
+                outcome.to_string().contains("was not measured"),
+                "{outcome}"
+            );
+        }
+    }
+
+    prop_compose! {
+        fn any_slo()(
+            operation in prop::sample::select(&Operation::ALL[..]),
+            statistic in prop::sample::select(&Statistic::ALL[..]),
+            (_, comparison) in prop::sample::select(&Comparison::ALL[..]),
+            limit in prop_oneof![0.0..1e12_f64, (0_u32..1_000_000).prop_map(f64::from)],
+        ) -> Slo {
+            Slo { operation, statistic, comparison, limit }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(slo in any_slo()) {
+            let text = slo.to_string();
+            let read: Slo = text.parse().unwrap();
+            let close = (read.limit - slo.limit).abs() <= slo.limit * 1e-12;
+            prop_assert!(close, "{} {} {}", text, read.limit, slo.limit);
+            prop_assert_eq!(Slo { limit: slo.limit, ..read }, slo);
+        }
+
+        #[test]
+        fn no_text_does_harm(text in "\\PC{0,30}") {
+            let _ = text.parse::<Slo>();
+        }
+
+        #[test]
+        fn what_nearly_is_one_does_no_harm(text in "(pod|x)?\\.?(p99|rate)?[<>=]{0,3}[0-9.e-]{0,8}[a-zµ/]{0,3}") {
+            if let Ok(slo) = text.parse::<Slo>() {
+                prop_assert!(slo.limit.is_finite() && slo.limit >= 0.0);
+            }
+        }
+    }
+}

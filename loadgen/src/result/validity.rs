@@ -1,0 +1,182 @@
+//! What speaks against a run's figures.
+
+use crate::drive::engine::Measured;
+use crate::human;
+use crate::record::operation::Operation;
+use crate::result::LoadResult;
+
+/// The share of the offered rate that must have been reached.
+const LEAST_STARTED: f64 = 0.99;
+
+/// The lag's 99th percentile may be so much of the pods' median latency. What is
+/// later than that is the generator's fault to a degree that shows.
+const MOST_LAG: f64 = 0.1;
+
+/// Why not to believe the figures, in words; empty if nothing speaks against
+/// them. `planned` is how many pods there should be, if all were to be run.
+pub fn reasons(
+    measured: &Measured,
+    load: &LoadResult,
+    planned: Option<u64>,
+    complaints: &[String],
+) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let recorder = &measured.recorder;
+    let errors = recorder.errors_in_all();
+    if errors > 0 {
+        reasons.push(format!("{} errors", human::count(errors)));
+    }
+    if measured.lost {
+        reasons.push("a connection was lost".to_owned());
+    }
+    if recorder.left_behind() > 0 {
+        reasons.push(format!(
+            "{} pods could not be removed",
+            human::count(recorder.left_behind())
+        ));
+    }
+    match planned {
+        Some(planned) if measured.pods < planned => reasons.push(format!(
+            "only {} of {} pods were run",
+            human::count(measured.pods),
+            human::count(planned)
+        )),
+        _ => {}
+    }
+    if recorder.histogram(Operation::Pod).is_empty() && errors == 0 {
+        reasons.push("no pod was measured".to_owned());
+    }
+    reasons.extend(kept_up(measured, load));
+    reasons.extend(complaints.iter().cloned());
+    reasons
+}
+
+/// Whether pods of an open loop were not started because too many were under way.
+pub fn too_few(load: &LoadResult) -> bool {
+    match (load.offered_pods_per_s, load.started_pods_per_s) {
+        (Some(offered), Some(started)) => started < offered * LEAST_STARTED,
+        _ => false,
+    }
+}
+
+/// Whether pods of an open loop were begun so late that it shows in a time such as
+/// their median latency.
+pub fn too_late(load: &LoadResult, time_ns: f64) -> bool {
+    load.lag
+        .is_some_and(|lag| lag.p99_ns as f64 > time_ns * MOST_LAG)
+}
+
+/// Whether an open loop was one.
+fn kept_up(measured: &Measured, load: &LoadResult) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if let (Some(offered), Some(started)) = (load.offered_pods_per_s, load.started_pods_per_s)
+        && too_few(load)
+    {
+        reasons.push(format!(
+            "pods were started at {}, {:.1} % short of the {} that were offered (at most 1 %)",
+            human::rate(started),
+            (1.0 - started / offered) * 100.0,
+            human::rate(offered),
+        ));
+    }
+    let pods = measured.recorder.histogram(Operation::Pod);
+    let p50_ns = pods.value_at_quantile(0.5);
+    if let Some(lag) = load.lag
+        && too_late(load, p50_ns as f64)
+    {
+        reasons.push(format!(
+            "the generator began pods up to {} late (p99), more than a tenth of their median \
+             latency of {}: give it more CPU, or a lower rate",
+            human::nanoseconds(lag.p99_ns),
+            human::nanoseconds(p50_ns),
+        ));
+    }
+    reasons
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::record::recorder::Recorder;
+    use crate::result::{Lag, LoadMode};
+
+    fn measured(pods: u64) -> Measured {
+        let mut recorder = Recorder::default();
+        for _ in 0..pods {
+            recorder.success(Operation::Pod, Duration::from_millis(10));
+        }
+        Measured {
+            recorder,
+            wall: Duration::from_secs(1),
+            warm_up: Duration::ZERO,
+            pods,
+            most_in_flight: 1,
+            arrivals: Vec::new(),
+            held: None,
+            lost: false,
+            timed_out: false,
+        }
+    }
+
+    fn open(offered: f64, started: f64, lag_us: u64) -> LoadResult {
+        LoadResult {
+            mode: LoadMode::Open,
+            offered_pods_per_s: Some(offered),
+            started_pods_per_s: Some(started),
+            lag: Some(Lag {
+                p50_ns: 1,
+                p99_ns: lag_us * 1000,
+                max_ns: lag_us * 1000,
+            }),
+            max_in_flight: 1,
+        }
+    }
+
+    #[test]
+    fn a_kept_promise_is_believed() {
+        assert_eq!(
+            reasons(&measured(10), &open(100.0, 99.1, 999), Some(10), &[]),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn a_missed_rate_and_a_late_pacer_are_named() {
+        let found = reasons(&measured(10), &open(100.0, 98.9, 1100), None, &[]);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found[0].contains("98.9/s, 1.1 % short of the 100/s"),
+            "{found:?}"
+        );
+        assert!(found[1].contains("1.10ms late (p99)"), "{found:?}");
+    }
+
+    #[test]
+    fn what_was_not_run_is_named() {
+        let mut lost = measured(9);
+        lost.lost = true;
+        let load = LoadResult {
+            mode: LoadMode::Closed,
+            offered_pods_per_s: None,
+            started_pods_per_s: None,
+            lag: None,
+            max_in_flight: 1,
+        };
+        let complaints = ["a FIFO was left".to_owned()];
+        let found = reasons(&lost, &load, Some(10), &complaints);
+        assert_eq!(
+            found,
+            [
+                "a connection was lost",
+                "only 9 of 10 pods were run",
+                "a FIFO was left"
+            ]
+        );
+        assert_eq!(
+            reasons(&measured(0), &load, None, &[]),
+            ["no pod was measured"]
+        );
+    }
+}

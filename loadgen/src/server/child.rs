@@ -1,0 +1,250 @@
+//! A program that runs for the length of a measurement.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use crate::commands::error::ChildError;
+use crate::stop::Stop;
+
+/// How long it may take to answer for the first time.
+pub const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long it may take to end after SIGTERM.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// Pauses between attempts grow from the first to the second.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// How much of its log an error message shows, in bytes.
+const LOG_TAIL: u64 = 2048;
+
+/// A running program with a log file. Killed when dropped.
+#[derive(Debug)]
+pub struct Child {
+    process: KilledOnDrop,
+    name: &'static str,
+    program: PathBuf,
+    log: PathBuf,
+}
+
+#[derive(Debug)]
+struct KilledOnDrop(std::process::Child);
+
+impl Drop for KilledOnDrop {
+    fn drop(&mut self) {
+        // With what it may have started: a script, say, that runs the program. It
+        // may have ended by itself; then there is nothing to do.
+        let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
+        let _ = self.0.wait();
+    }
+}
+
+impl Child {
+    /// Starts `command`, which runs `program`, with both outputs going to `log`.
+    /// Messages call it by `name`.
+    ///
+    /// # Errors
+    /// If it cannot be started, or the log not be written.
+    pub fn spawn(
+        name: &'static str,
+        program: PathBuf,
+        command: &mut Command,
+        log: PathBuf,
+    ) -> Result<Self, ChildError> {
+        let directory = |source| ChildError::Directory { name, source };
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .map_err(directory)?;
+        let process = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().map_err(directory)?)
+            .stderr(file)
+            // A Ctrl-C on the terminal must not reach it while pods are under way.
+            .process_group(0)
+            .spawn();
+        match process {
+            Ok(process) => Ok(Self {
+                process: KilledOnDrop(process),
+                name,
+                program,
+                log,
+            }),
+            Err(source) => Err(ChildError::Spawn {
+                name,
+                program,
+                source,
+            }),
+        }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+
+    /// Its log file.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Waits until `probe` gets an answer.
+    ///
+    /// # Errors
+    /// If it ends, does not answer in time, or a stop is asked for meanwhile;
+    /// where it helps with the end of its log.
+    pub fn wait_for<T>(
+        &mut self,
+        stop: &Stop,
+        mut probe: impl FnMut() -> Result<T, containerd_sandbox::Error>,
+    ) -> Result<T, ChildError> {
+        let begun = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if let Ok(Some(status)) = self.process.0.try_wait() {
+                return Err(ChildError::Died {
+                    name: self.name,
+                    program: self.program.clone(),
+                    status,
+                    log: self.log_tail(),
+                });
+            }
+            if stop.requested() {
+                return Err(ChildError::Interrupted);
+            }
+            match probe() {
+                Ok(answer) => return Ok(answer),
+                Err(reason) if begun.elapsed() > START_LIMIT => {
+                    return Err(ChildError::Silent {
+                        name: self.name,
+                        program: self.program.clone(),
+                        seconds: START_LIMIT.as_secs(),
+                        reason,
+                        log: self.log_tail(),
+                    });
+                }
+                Err(_) => std::thread::sleep(pause),
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Ends it with SIGTERM; its status at the end, or in words what is wrong.
+    ///
+    /// # Errors
+    /// If it had ended by itself, or does not end in time: then dropping it kills it.
+    pub fn terminate(&mut self, stop: &Stop) -> Result<ExitStatus, String> {
+        let Self { name, process, .. } = self;
+        if let Ok(Some(status)) = process.0.try_wait() {
+            return Err(format!("the {name} ended by itself with {status}"));
+        }
+        kill_process(Pid::from_child(&process.0), Signal::TERM)
+            .map_err(|e| format!("cannot send the {name} SIGTERM: {e}"))?;
+        let begun = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        while begun.elapsed() < STOP_LIMIT && !stop.aborted() {
+            match process.0.try_wait() {
+                Ok(Some(status)) => return Ok(status),
+                Ok(None) => std::thread::sleep(pause),
+                Err(e) => return Err(format!("cannot wait for the {name}: {e}")),
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        let waited = begun.elapsed().as_secs();
+        Err(format!(
+            "the {name} still ran {waited} s after SIGTERM and was killed"
+        ))
+    }
+
+    /// Kills it at once, as `kill -9` does.
+    ///
+    /// # Errors
+    /// Whatever the kernel says.
+    pub fn kill(&mut self) -> io::Result<ExitStatus> {
+        self.process.0.kill()?;
+        self.process.0.wait()
+    }
+
+    fn log_tail(&self) -> String {
+        match tail(&self.log) {
+            Ok(text) if !text.is_empty() => format!("; its log ends:\n{text}"),
+            _ => "; its log is empty".to_owned(),
+        }
+    }
+}
+
+/// A program as it was given: a name in this directory would be looked for on
+/// PATH alone.
+pub(crate) fn given(path: &Path) -> PathBuf {
+    match fs::canonicalize(path) {
+        Ok(found) if found.is_file() && path.is_relative() => found,
+        _ => path.to_owned(),
+    }
+}
+
+/// The first of these directories' files of this name.
+pub(crate) fn search(name: &str, dirs: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
+    dirs.into_iter()
+        .map(|dir| dir.join(name))
+        .find(|path| path.is_file())
+}
+
+fn tail(log: &Path) -> io::Result<String> {
+    let mut file = File::open(log)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;
+    let mut bytes = Vec::new();
+    file.take(LOG_TAIL).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_taken_from_the_first_directory_that_has_it() {
+        let (empty, one, two) = (
+            tempfile::tempdir().unwrap(),
+            tempfile::tempdir().unwrap(),
+            tempfile::tempdir().unwrap(),
+        );
+        fs::write(one.path().join("p"), "").unwrap();
+        fs::write(two.path().join("p"), "").unwrap();
+        let dirs = [empty.path(), one.path(), two.path()].map(Path::to_owned);
+        assert_eq!(search("p", dirs), Some(one.path().join("p")));
+        assert_eq!(search("p", [empty.path().to_owned()]), None);
+    }
+
+    #[test]
+    fn the_tail_of_a_long_log_is_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        fs::write(&log, format!("{}\nlast line\n", "x".repeat(10_000))).unwrap();
+        let text = tail(&log).unwrap();
+        assert!(text.ends_with("x\nlast line") && text.len() < 2048);
+    }
+
+    #[test]
+    fn what_it_said_goes_to_the_log_and_its_end_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo no; exit 3"]);
+        let log = dir.path().join("log");
+        let mut child = Child::spawn("script", "sh".into(), &mut command, log).unwrap();
+        let never = || Err::<(), _>(containerd_sandbox::Error::unavailable("nobody"));
+        let error = child.wait_for(&Stop::new(), never).unwrap_err().to_string();
+        assert!(
+            error.contains("exit status: 3") && error.ends_with("no"),
+            "{error}"
+        );
+    }
+}

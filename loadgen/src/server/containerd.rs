@@ -1,0 +1,226 @@
+//! A containerd of one's own, with private directories and sockets, whose pods
+//! run on a given sandboxer.
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use rustix::mount::{UnmountFlags, unmount};
+
+use crate::commands::error::ChildError;
+use crate::drive::driver::Kind;
+use crate::server::child::{self, Child};
+use crate::server::endpoint;
+use crate::server::image::{self, NAMESPACE};
+use crate::stop::Stop;
+
+/// The program that is looked for.
+pub const PROGRAM: &str = "containerd";
+
+/// The runtime handler of the pods that run on the sandboxer, as in the
+/// configuration drop-in that is shipped.
+pub const HANDLER: &str = "resource-slot";
+
+/// The runtime that the handler is configured as, so that running tasks outlive a
+/// restart of containerd; its shim is not started.
+pub const RUNTIME_TYPE: &str = "io.containerd.runc.v2";
+
+/// The configuration drop-in that is shipped, and the socket that it names.
+const DROP_IN: &str = include_str!("../../../deploy/containerd/resource-slot.toml");
+const DROP_IN_SOCKET: &str = "/run/resource-slot-sandboxer.sock";
+
+/// The variable that names the program.
+pub const PROGRAM_VARIABLE: &str = "CONTAINERD_BIN";
+
+/// What messages call it.
+const NAME: &str = "containerd";
+
+/// How long one attempt at a first call may take.
+const PROBE_LIMIT: Duration = Duration::from_secs(10);
+
+/// A running containerd. Killed, and its mounts undone, when dropped.
+#[derive(Debug)]
+pub struct Containerd {
+    // Dropped in this order: the process first, then what it mounted.
+    child: Child,
+    home: Home,
+}
+
+/// Everything of a containerd: configuration, state, sockets, log. It outlives restarts.
+#[derive(Debug)]
+pub struct Home {
+    dir: PathBuf,
+}
+
+impl Home {
+    /// The files of a containerd below `dir`, which must exist, for pods that run
+    /// on the sandboxer at `sandboxer`. Pods have a network if a CNI plugin is put
+    /// into [`Home::cni_conf`] and [`Home::cni_bin`].
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn new(dir: &Path, sandboxer: &Path) -> io::Result<Self> {
+        let home = Self {
+            dir: dir.to_owned(),
+        };
+        let drop_ins = dir.join("conf.d");
+        for needed in [&home.cni_conf(), &home.cni_bin(), &drop_ins] {
+            fs::create_dir_all(needed)?;
+        }
+        let drop_in = DROP_IN.replace(DROP_IN_SOCKET, &sandboxer.display().to_string());
+        fs::write(drop_ins.join("resource-slot.toml"), drop_in)?;
+        fs::write(home.config(), home.configuration())?;
+        Ok(home)
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.dir.join("config.toml")
+    }
+
+    /// The socket of all its services, CRI among them.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join("containerd.sock")
+    }
+
+    /// Where it keeps what does not outlive a reboot: the bundles, for one.
+    pub fn state(&self) -> PathBuf {
+        self.dir.join("state")
+    }
+
+    /// Where it looks for CNI's configuration.
+    pub fn cni_conf(&self) -> PathBuf {
+        self.dir.join("cni/conf")
+    }
+
+    /// Where it looks for CNI's plugins.
+    pub fn cni_bin(&self) -> PathBuf {
+        self.dir.join("cni/bin")
+    }
+
+    /// What it logged so far is here.
+    pub fn log(&self) -> PathBuf {
+        self.dir.join("containerd.log")
+    }
+
+    fn configuration(&self) -> String {
+        let quoted = |path: &Path| format!("'{}'", path.display());
+        let dir = |name: &str| quoted(&self.dir.join(name));
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "version = 3\n\
+             root = {root}\n\
+             state = {state}\n\
+             imports = [{drop_ins}]\n\
+             [grpc]\n  address = {socket}\n\
+             [ttrpc]\n  address = {ttrpc}\n\
+             [plugins.'io.containerd.nri.v1.nri']\n  disable = true\n\
+             [plugins.'io.containerd.grpc.v1.cri']\n\
+             \x20 stream_server_address = '127.0.0.1'\n  stream_server_port = '0'\n\
+             [plugins.'io.containerd.cri.v1.images'.pinned_images]\n  sandbox = '{image}'\n\
+             [plugins.'io.containerd.cri.v1.runtime']\n\
+             \x20 netns_mounts_under_state_dir = true\n\
+             [plugins.'io.containerd.cri.v1.runtime'.cni]\n\
+             \x20 conf_dir = {conf}\n  bin_dirs = [{bin}]\n  use_internal_loopback = true\n",
+            root = dir("root"),
+            state = quoted(&self.state()),
+            socket = quoted(&self.socket()),
+            ttrpc = dir("containerd.sock.ttrpc"),
+            drop_ins = dir("conf.d/*.toml"),
+            image = image::NAME,
+            conf = quoted(&self.cni_conf()),
+            bin = quoted(&self.cni_bin()),
+        );
+        text
+    }
+}
+
+impl Drop for Home {
+    /// Undoes what a containerd that was killed left mounted, so that the
+    /// directory can be removed.
+    fn drop(&mut self) {
+        let Ok(mounts) = fs::read_to_string("/proc/self/mountinfo") else {
+            return;
+        };
+        // The mount point is the fifth field (proc(5)); the youngest come last.
+        let points = mounts
+            .lines()
+            .filter_map(|line| line.split_ascii_whitespace().nth(4))
+            .filter(|point| Path::new(point).starts_with(&self.dir));
+        for point in points.collect::<Vec<_>>().into_iter().rev() {
+            let _ = unmount(point, UnmountFlags::DETACH);
+        }
+    }
+}
+
+/// Where the program is: as given, else as `$CONTAINERD_BIN` says, else on PATH.
+///
+/// # Errors
+/// [`ChildError::NotFound`], which says what to do.
+pub fn find(given: Option<&Path>) -> Result<PathBuf, ChildError> {
+    if let Some(given) = given {
+        return Ok(child::given(given));
+    }
+    if let Some(named) = env::var_os(PROGRAM_VARIABLE).filter(|path| !path.is_empty()) {
+        return Ok(named.into());
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    child::search(PROGRAM, env::split_paths(&path)).ok_or(ChildError::NotFound {
+        program: PROGRAM,
+        advice: "install containerd 2.1 or newer, or say where it is with --containerd PATH or \
+                 CONTAINERD_BIN, or load a running one with --endpoint SOCKET",
+    })
+}
+
+impl Containerd {
+    /// Starts `program` on the files of `home` and waits until its CRI answers.
+    ///
+    /// # Errors
+    /// If it cannot be started, ends, does not answer in time, or a stop is
+    /// asked for meanwhile; where it helps with the end of its log.
+    pub fn start(program: PathBuf, home: Home, stop: &Stop) -> Result<Self, ChildError> {
+        let mut command = Command::new(&program);
+        command.arg("--config").arg(home.config());
+        let child = Child::spawn(NAME, program, &mut command, home.log())?;
+        let mut containerd = Self { child, home };
+        let socket = containerd.home.socket();
+        containerd.child.wait_for(stop, || {
+            endpoint::probe(Kind::Cri, &socket, NAMESPACE, PROBE_LIMIT, stop)
+        })?;
+        Ok(containerd)
+    }
+
+    /// Its files.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    /// Ends it with SIGTERM. Its files stay as long as what is returned.
+    ///
+    /// # Errors
+    /// In words what is wrong.
+    pub fn terminate(mut self, stop: &Stop) -> Result<(Home, ExitStatus), String> {
+        let status = self.child.terminate(stop)?;
+        Ok((self.home, status))
+    }
+
+    /// Kills it at once. Its files stay as long as what is returned.
+    ///
+    /// # Errors
+    /// Whatever the kernel says.
+    pub fn kill(mut self) -> io::Result<Home> {
+        self.child.kill()?;
+        Ok(self.home)
+    }
+}

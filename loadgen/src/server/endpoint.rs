@@ -1,0 +1,134 @@
+//! Where a sandboxer listens, and who that is.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use containerd_sandbox::client::Cri;
+use containerd_sandbox::{Code, Error, Result};
+use k8s_cri::v1::VersionRequest;
+use tokio::net::UnixStream;
+
+use crate::connection::{ControllerTarget, Target, TtrpcTarget};
+use crate::drive::driver::Kind;
+use crate::stop::Stop;
+
+/// A Unix socket, as `unix:///path`, `unix:/path` or a plain path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint(pub PathBuf);
+
+impl FromStr for Endpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = ["unix://", "unix:"]
+            .into_iter()
+            .find_map(|scheme| text.strip_prefix(scheme))
+            .unwrap_or(text);
+        if path.is_empty() {
+            Err("an empty path".to_owned())
+        } else if path.contains("://") {
+            Err("only Unix sockets are supported: unix:///PATH or PATH".to_owned())
+        } else {
+            Ok(Self(path.into()))
+        }
+    }
+}
+
+/// Who answers at an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// Its process id, if it is one of this machine's that we can see.
+    pub pid: Option<u32>,
+}
+
+/// Connects and makes a call that changes nothing.
+///
+/// # Errors
+/// `Unavailable` or `DeadlineExceeded`, naming the socket; `Cancelled` if a
+/// stop is asked for meanwhile.
+pub fn probe(
+    kind: Kind,
+    socket: &Path,
+    namespace: &str,
+    limit: Duration,
+    stop: &Stop,
+) -> Result<Peer> {
+    wait_on(stop, async {
+        match kind {
+            Kind::Ttrpc => ask::<TtrpcTarget>(socket, namespace, limit).await?,
+            Kind::Controller => ask::<ControllerTarget>(socket, namespace, limit).await?,
+            Kind::Cri => {
+                let cri = Cri::connect(socket).await?.with_timeout(limit);
+                cri.version(VersionRequest::default()).await?;
+            }
+        }
+        peer(socket).await
+    })
+}
+
+/// Runs something on a runtime of its own until it is done or a stop is asked for.
+///
+/// # Errors
+/// Its own; `Cancelled` for a stop.
+pub(crate) fn wait_on<T>(stop: &Stop, doing: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::unavailable(format!("start a runtime: {e}")))?;
+    runtime.block_on(async {
+        tokio::select! {
+            done = doing => done,
+            () = stop.request_made() => Err(Error::new(Code::Cancelled, "interrupted")),
+        }
+    })
+}
+
+async fn ask<T: Target>(socket: &Path, namespace: &str, limit: Duration) -> Result<()> {
+    T::connect(socket, namespace, limit).await?.probe().await
+}
+
+async fn peer(socket: &Path) -> Result<Peer> {
+    let stream = UnixStream::connect(socket)
+        .await
+        .map_err(|e| Error::unavailable(format!("connect {}: {e}", socket.display())))?;
+    let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    Ok(Peer {
+        // 0 stands for a process of another pid namespace.
+        pid: pid
+            .and_then(|pid| u32::try_from(pid).ok())
+            .filter(|pid| *pid != 0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use containerd_sandbox::Code;
+
+    #[test]
+    fn a_socket_is_named_by_url_or_path() {
+        for text in ["unix:///run/a.sock", "unix:/run/a.sock", "/run/a.sock"] {
+            assert_eq!(text.parse(), Ok(Endpoint("/run/a.sock".into())));
+        }
+        assert_eq!("a.sock".parse(), Ok(Endpoint("a.sock".into())));
+    }
+
+    #[test]
+    fn anything_but_a_unix_socket_is_refused() {
+        for text in ["", "unix:", "unix://", "tcp://localhost:1", "http://x"] {
+            assert!(text.parse::<Endpoint>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_socket_that_is_not_there_is_unavailable() {
+        let socket = Path::new("/no/such.sock");
+        for kind in [Kind::Ttrpc, Kind::Controller, Kind::Cri] {
+            let second = Duration::from_secs(1);
+            let error = probe(kind, socket, "k8s.io", second, &Stop::new()).unwrap_err();
+            assert_eq!(error.code(), Code::Unavailable, "{kind}");
+            assert!(error.to_string().contains("/no/such.sock"), "{kind}");
+        }
+    }
+}

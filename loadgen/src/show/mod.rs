@@ -1,0 +1,7 @@
+//! Shows measurements to people: live on a terminal, as tables, and as pages.
+
+pub mod columns;
+pub mod live;
+pub mod progress;
+pub mod report;
+pub mod table;

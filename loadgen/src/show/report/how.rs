@@ -1,0 +1,143 @@
+//! How figures came about, so that they can come about again.
+
+use maud::{Markup, html};
+
+use crate::human;
+use crate::result::density::DensityResult;
+use crate::result::environment::Environment;
+use crate::result::search::SearchResult;
+use crate::result::{RunResult, Scenario};
+
+/// What all documents have that a scenario was run for.
+pub struct How<'a> {
+    command_line: &'a [String],
+    scenario: &'a Scenario,
+    plan_hash: &'a str,
+    environment: &'a Environment,
+    tool_version: &'a str,
+    started_at: &'a str,
+}
+
+macro_rules! how {
+    ($($document:ty),*) => {
+        $(impl<'a> From<&'a $document> for How<'a> {
+            fn from(result: &'a $document) -> Self {
+                Self {
+                    command_line: &result.command_line,
+                    scenario: &result.scenario,
+                    plan_hash: &result.plan_hash,
+                    environment: &result.environment,
+                    tool_version: &result.tool_version,
+                    started_at: &result.started_at,
+                }
+            }
+        })*
+    };
+}
+
+how!(RunResult, SearchResult, DensityResult);
+
+impl How<'_> {
+    /// The command line, what was asked for, the machine, and how long it took, if that
+    /// is known.
+    pub fn section(&self, wall_s: Option<f64>) -> Markup {
+        html! {
+            section aria-labelledby="how" {
+                h2 id="how" { "How it was run" }
+                pre tabindex="0" aria-label="Command line" { code { (command(self.command_line)) } }
+                div.how {
+                    (list("What was asked for", &self.asked()))
+                    (list("Where", &self.machine(wall_s)))
+                }
+                @if !self.scenario.document.is_empty() {
+                    h3 { "Scenario" }
+                    pre tabindex="0" aria-label="Scenario" {
+                        code { (self.scenario.document.trim_end()) }
+                    }
+                }
+            }
+        }
+    }
+
+    fn asked(&self) -> Vec<(&'static str, String)> {
+        let scenario = self.scenario;
+        let mut asked = vec![
+            ("scenario", scenario.name.clone()),
+            ("door", scenario.target.clone()),
+            ("pods", human::count(scenario.pods)),
+            ("connections", human::count(scenario.connections as u64)),
+            ("threads", human::count(scenario.threads as u64)),
+            ("time limit of a call", format!("{} s", scenario.timeout_s)),
+            ("namespace", scenario.namespace.clone()),
+            ("seed", scenario.seed.to_string()),
+            ("plan hash", self.plan_hash.to_owned()),
+        ];
+        let given = [
+            ("endpoint", scenario.endpoint.clone()),
+            ("sandboxer", scenario.sandboxer.clone()),
+            ("containerd", scenario.containerd.clone()),
+            ("runtime handler", scenario.runtime_handler.clone()),
+            ("image", scenario.image.clone()),
+            (
+                "sandboxer's arguments",
+                Some(scenario.sandboxer_args.join(" ")),
+            ),
+        ];
+        let given = given
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        asked.extend(given.filter(|(_, value)| !value.is_empty()));
+        asked
+    }
+
+    fn machine(&self, wall_s: Option<f64>) -> Vec<(&'static str, String)> {
+        let environment = self.environment;
+        let unknown = || "unknown".to_owned();
+        let memory = environment.memory_bytes.map_or_else(unknown, human::bytes);
+        let mut machine = vec![
+            ("CPU", environment.cpu_model.clone().unwrap_or_else(unknown)),
+            ("cores", environment.cores.to_string()),
+            ("memory", memory),
+            ("kernel", environment.kernel.clone()),
+            ("architecture", environment.architecture.clone()),
+            ("temporary files", environment.temporary_files.clone()),
+            ("loadgen", self.tool_version.to_owned()),
+            ("begun", self.started_at.to_owned()),
+        ];
+        machine.extend(wall_s.map(|wall_s| ("measured for", format!("{wall_s:.2} s"))));
+        machine
+    }
+}
+
+fn list(name: &str, pairs: &[(&str, String)]) -> Markup {
+    html! {
+        div {
+            h3 { (name) }
+            dl.pairs { @for (name, value) in pairs { dt { (name) } dd { (value) } } }
+        }
+    }
+}
+
+/// As a shell takes it.
+fn command(words: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
+    let quoted = |word: &String| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_can_be_pasted_into_a_shell() {
+        let words = ["loadgen", "run", "--a=b", "it's $HOME", ""].map(str::to_owned);
+        assert_eq!(command(&words), r"loadgen run --a=b 'it'\''s $HOME' ''");
+    }
+}

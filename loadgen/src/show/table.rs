@@ -1,0 +1,241 @@
+//! The result of a run for people to read.
+
+use std::fmt::{self, Write};
+
+use crate::human;
+use crate::result::{ErrorResult, HoldResult, OperationResult, RunResult};
+use crate::show::columns;
+
+/// How many classes of errors are shown; the rest are in `result.json`.
+const SHOWN_ERRORS: usize = 10;
+
+const HEAD: [&str; 8] = [
+    "operation",
+    "count",
+    "mean",
+    "p50",
+    "p90",
+    "p99",
+    "p99.9",
+    "max",
+];
+
+/// Latencies, totals, errors, and what speaks against the figures.
+pub fn render(result: &RunResult) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(&mut text, result);
+    text
+}
+
+/// Only what speaks against the figures; empty if nothing does.
+pub fn problems(result: &RunResult) -> String {
+    let mut text = String::new();
+    let _ = write_problems(&mut text, result);
+    text
+}
+
+fn write(out: &mut String, result: &RunResult) -> fmt::Result {
+    latencies(out, &result.operations)?;
+    totals(out, result)?;
+    write_problems(out, result)
+}
+
+fn write_problems(out: &mut String, result: &RunResult) -> fmt::Result {
+    if !result.errors.is_empty() {
+        writeln!(out, "\nerrors")?;
+        errors(out, &result.errors)?;
+    }
+    if !result.complete {
+        writeln!(out, "\nPARTIAL: not every pod of the plan was run")?;
+    }
+    for reason in &result.reasons {
+        writeln!(out, "not valid: {reason}")?;
+    }
+    Ok(())
+}
+
+fn row(operation: &OperationResult) -> [String; 8] {
+    let name = operation.operation.name().replace('_', " ");
+    let count = human::count(operation.count);
+    if operation.count == 0 {
+        let none = || "-".to_owned();
+        return [name, count, none(), none(), none(), none(), none(), none()];
+    }
+    [
+        name,
+        count,
+        human::duration(operation.mean_ns),
+        human::nanoseconds(operation.p50_ns),
+        human::nanoseconds(operation.p90_ns),
+        human::nanoseconds(operation.p99_ns),
+        human::nanoseconds(operation.p999_ns),
+        human::nanoseconds(operation.max_ns),
+    ]
+}
+
+fn latencies(out: &mut String, operations: &[OperationResult]) -> fmt::Result {
+    let mut rows = vec![HEAD.map(str::to_owned)];
+    rows.extend(operations.iter().map(row));
+    columns::write(out, &rows)
+}
+
+/// What the processes used while all pods were there.
+fn held(out: &mut String, hold: &HoldResult) -> fmt::Result {
+    writeln!(out, "all pods were there for {:.1} s", hold.duration_s)?;
+    for process in &hold.processes {
+        let kib = |bytes: f64| bytes / 1024.0;
+        let interval = match (process.rss_low, process.rss_high) {
+            (Some(low), Some(high)) => format!("{:+.1} to {:+.1}", kib(low), kib(high)),
+            _ => "too little to say how surely".to_owned(),
+        };
+        writeln!(
+            out,
+            "{:<10} {:.2} cores; in the second half {:.1} MiB resident, growing by {:.1} KiB/s \
+             ({interval})",
+            process.role,
+            process.cpu_cores,
+            process.rss_bytes / f64::from(1 << 20),
+            kib(process.rss_bytes_per_s),
+        )?;
+    }
+    Ok(())
+}
+
+fn totals(out: &mut String, result: &RunResult) -> fmt::Result {
+    let totals = &result.totals;
+    writeln!(
+        out,
+        "\n{} pods ({}), {} RPCs ({}) in {:.2} s; {} errors",
+        human::count(totals.pods),
+        human::rate(totals.pods_per_s),
+        human::count(totals.rpcs),
+        human::rate(totals.rpcs_per_s),
+        result.wall_s,
+        human::count(totals.errors),
+    )?;
+    if totals.pods_failed > 0 {
+        writeln!(
+            out,
+            "{} pods failed, {} of them could not be removed",
+            human::count(totals.pods_failed),
+            human::count(totals.pods_left_behind),
+        )?;
+    }
+    for process in &result.processes {
+        let usage = &process.usage;
+        let cpu_s = usage.cpu_user_s + usage.cpu_system_s;
+        writeln!(
+            out,
+            "{:<10} {cpu_s:.2} s CPU ({:.2} user, {:.2} system), {} per pod, peak {} resident",
+            process.role,
+            usage.cpu_user_s,
+            usage.cpu_system_s,
+            per_pod(cpu_s, totals.pods + totals.pods_failed),
+            human::bytes(usage.max_rss_bytes),
+        )?;
+    }
+    if let Some(hold) = &result.hold {
+        held(out, hold)?;
+    }
+    writeln!(
+        out,
+        "plan       {} (seed {})",
+        result.plan_hash, result.scenario.seed
+    )?;
+    for note in &result.notes {
+        writeln!(out, "note       {note}")?;
+    }
+    Ok(())
+}
+
+/// Seconds of CPU, shared among pods: `0.84 ms`.
+pub fn per_pod(cpu_s: f64, pods: u64) -> String {
+    if pods == 0 {
+        return "-".to_owned();
+    }
+    format!("{:.2} ms", cpu_s * 1000.0 / pods as f64)
+}
+
+/// Failures, a line for each kind.
+///
+/// # Errors
+/// Whatever the writer says.
+pub fn errors(out: &mut impl Write, errors: &[ErrorResult]) -> fmt::Result {
+    for error in errors.iter().take(SHOWN_ERRORS) {
+        writeln!(
+            out,
+            "{:>9}  {}: {}: {}",
+            human::count(error.count),
+            error.operation.name().replace('_', " "),
+            error.code,
+            error.example,
+        )?;
+    }
+    match errors.len().saturating_sub(SHOWN_ERRORS) {
+        0 => Ok(()),
+        more => writeln!(out, "           and {more} more kinds, see result.json"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::fixture::example;
+
+    #[test]
+    fn columns_are_aligned_and_in_human_units() {
+        let text = render(&example());
+        let lines: Vec<_> = text.lines().take(13).collect();
+        let widths: Vec<_> = lines.iter().map(|line| line.chars().count()).collect();
+        assert!(widths.iter().all(|width| *width == widths[0]), "{text}");
+        let create = lines.iter().find(|l| l.starts_with("task create")).unwrap();
+        let cells: Vec<_> = create.split_whitespace().skip(2).collect();
+        assert_eq!(
+            cells,
+            [
+                "1,000", "501µs", "500µs", "900µs", "990µs", "999µs", "1.00ms"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_operation_without_successes_has_no_figures() {
+        let text = render(&example());
+        let line = text.lines().find(|l| l.starts_with("task kill")).unwrap();
+        assert_eq!(
+            line.split_whitespace().filter(|cell| *cell == "-").count(),
+            6
+        );
+    }
+
+    #[test]
+    fn totals_errors_and_reasons_are_shown() {
+        let text = render(&example());
+        for part in [
+            "1 pods (0.40/s), 1,000 RPCs (400/s) in 2.50 s; 3 errors",
+            "3 pods failed, 0 of them",
+            "sandboxer  0.75 s CPU (0.50 user, 0.25 system), 187.50 ms per pod, peak 20.0 MiB resident",
+            "(seed 42)",
+            "2  task state: WrongAnswer: pid is 2, Start said 3",
+            "not valid: 3 errors",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in\n{text}");
+        }
+        assert!(!text.contains("PARTIAL"));
+    }
+
+    #[test]
+    fn a_partial_result_says_so() {
+        let mut result = example();
+        result.complete = false;
+        assert!(render(&result).contains("PARTIAL"));
+    }
+
+    #[test]
+    fn a_long_list_of_errors_is_cut() {
+        let mut result = example();
+        result.errors = vec![result.errors[0].clone(); 25];
+        assert!(render(&result).contains("and 15 more kinds"));
+    }
+}

@@ -1,0 +1,149 @@
+//! A pod's requests as a kubelet makes them over CRI.
+
+use std::collections::HashMap;
+
+use k8s_cri::v1::{
+    ContainerConfig, ContainerMetadata, ImageSpec, LinuxContainerConfig, LinuxContainerResources,
+    LinuxContainerSecurityContext, NamespaceMode, NamespaceOption, PodSandboxConfig,
+};
+
+use super::request::PERIOD_US;
+use super::{Container, Pod, sandbox_config};
+
+/// Where CRI carries what it has no field for: keys of cgroup v2, which a
+/// runtime passes on into the OCI spec as they are.
+const PIDS_MAX: &str = "pids.max";
+const MEMORY_MIN: &str = "memory.min";
+
+/// What a real runtime would run: until it is told to stop, and then with the
+/// status that a shell gives a process ended by SIGTERM.
+const SCRIPT: &str = "trap 'exit 143' TERM; sleep 2147483647 & wait";
+
+/// The pod in the host's network, so that no CNI plugin is needed. It names no host name
+/// there, as a kubelet names none: runc sets none without a UTS namespace of the pod's own.
+pub(super) fn sandbox_config(pod: &Pod) -> PodSandboxConfig {
+    let mut config = sandbox_config::message(pod);
+    config.hostname.clear();
+    let context = config
+        .linux
+        .get_or_insert_default()
+        .security_context
+        .get_or_insert_default();
+    context.namespace_options = Some(NamespaceOption {
+        network: NamespaceMode::Node.into(),
+        ..NamespaceOption::default()
+    });
+    config
+}
+
+/// One of its containers.
+pub(super) fn container_config(
+    container: &Container,
+    image: &str,
+    attempt: u32,
+) -> ContainerConfig {
+    let stated = &container.resources;
+    let mut unified = HashMap::new();
+    if let Some(pids) = stated.pids {
+        unified.insert(PIDS_MAX.to_owned(), pids.to_string());
+    }
+    if let Some(reserved) = stated.memory_reservation {
+        unified.insert(MEMORY_MIN.to_owned(), reserved.to_string());
+    }
+    // CRI's integers are signed, and 0 stands for what is not stated.
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let resources = LinuxContainerResources {
+        cpu_period: signed(PERIOD_US),
+        cpu_quota: stated.quota_us.map_or(0, signed),
+        cpu_shares: signed(stated.shares),
+        memory_limit_in_bytes: stated.memory_limit.map_or(0, signed),
+        unified,
+        ..LinuxContainerResources::default()
+    };
+    ContainerConfig {
+        metadata: Some(ContainerMetadata {
+            name: container.name.clone(),
+            attempt,
+        }),
+        image: Some(ImageSpec {
+            image: image.to_owned(),
+            ..ImageSpec::default()
+        }),
+        command: ["sh", "-c", SCRIPT].map(str::to_owned).to_vec(),
+        annotations: container
+            .end
+            .annotations()
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
+        linux: Some(LinuxContainerConfig {
+            resources: Some(resources),
+            security_context: Some(LinuxContainerSecurityContext {
+                namespace_options: Some(NamespaceOption {
+                    network: NamespaceMode::Node.into(),
+                    ..NamespaceOption::default()
+                }),
+                ..LinuxContainerSecurityContext::default()
+            }),
+        }),
+        ..ContainerConfig::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::plan::Plan;
+    use crate::workload::scenario::PodShape;
+
+    #[test]
+    fn a_pod_in_the_hosts_network_names_no_host_name() {
+        let config = sandbox_config(&Plan::new(1, PodShape::default()).pod(0));
+        assert_eq!(config.hostname, "");
+        let context = config.linux.unwrap().security_context.unwrap();
+        let network = context.namespace_options.unwrap().network();
+        assert_eq!(network, NamespaceMode::Node);
+    }
+
+    #[test]
+    fn what_cri_has_no_field_for_can_be_left_out() {
+        let plan = Plan::new(1, PodShape::with_containers(3, 3));
+        let pod = plan.pod(0);
+        let plain = pod.without_unified();
+        for (container, all) in plain.containers.iter().zip(&pod.containers) {
+            let resources = |container: &Container| {
+                let config = container_config(container, "image", 0);
+                config.linux.unwrap().resources.unwrap()
+            };
+            let expected = LinuxContainerResources {
+                unified: HashMap::new(),
+                ..resources(all)
+            };
+            assert_eq!(resources(container), expected);
+        }
+        // A runtime that says what was asked for says nothing of it, either.
+        assert_eq!(plain.resources().pid_limit, None);
+        assert_eq!(plain.resources().memory_request, None);
+    }
+
+    #[test]
+    fn a_container_carries_all_that_the_plan_states() {
+        let plan = Plan::new(1, PodShape::with_containers(3, 3));
+        for container in (0..50).flat_map(|index| plan.pod(index).containers) {
+            let stated = container.resources;
+            let config = container_config(&container, "image", 0);
+            let resources = config.linux.unwrap().resources.unwrap();
+            let number = |value: Option<u64>| value.unwrap_or(0).to_string();
+            assert_eq!(resources.cpu_quota.to_string(), number(stated.quota_us));
+            assert_eq!(
+                resources.memory_limit_in_bytes.to_string(),
+                number(stated.memory_limit)
+            );
+            assert_eq!(resources.unified["pids.max"], number(stated.pids));
+            assert_eq!(
+                resources.unified.get("memory.min").cloned(),
+                stated.memory_reservation.map(|bytes| bytes.to_string())
+            );
+        }
+    }
+}

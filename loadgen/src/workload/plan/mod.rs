@@ -1,0 +1,354 @@
+//! The plan: every request of a run, as a pure function of seed and index.
+//!
+//! Nothing in it depends on time, threads or paths, so that a run can be
+//! repeated and two runs can be compared. Its hash stands in every result.
+
+mod cri;
+mod draw;
+mod life;
+mod request;
+mod sandbox_config;
+mod sandbox_record;
+mod spec;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use containerd_client::types::Sandbox as SandboxRecord;
+use k8s_cri::v1::{ContainerConfig, PodSandboxConfig};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::workload::resources::ResourceInfo;
+use crate::workload::scenario::{Life, PodShape};
+pub(crate) use draw::Draw;
+pub use life::{End, Exit, PodLife, Signal, SignalChoice};
+pub use request::Resources;
+pub use sandbox_config::{TYPE_URL as SANDBOX_CONFIG_TYPE_URL, UID_LABEL};
+
+/// The applications that pods belong to, and the images of their containers.
+const APPS: [&str; 6] = ["api", "batch", "cache", "ingest", "queue", "web"];
+const IMAGES: [&str; 4] = [
+    "registry.k8s.io/pause:3.10",
+    "docker.io/library/busybox:1.37",
+    "docker.io/library/nginx:1.29",
+    "docker.io/library/redis:8.2",
+];
+
+/// What is asked for; pods are computed when they are needed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Everything random comes from it.
+    pub seed: u64,
+    /// What pods are like.
+    pub shape: PodShape,
+    /// Pods that are not drawn, but were recorded.
+    recorded: Option<Arc<[Pod]>>,
+}
+
+/// One pod of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pod {
+    /// Its place in the plan.
+    pub index: u64,
+    /// The sandbox's id.
+    pub sandbox_id: String,
+    /// The pod's name.
+    pub name: String,
+    /// The pod's uid.
+    pub uid: String,
+    /// The Kubernetes namespace.
+    pub namespace: Cow<'static, str>,
+    /// The value of its `app` label.
+    pub app: Cow<'static, str>,
+    /// Its containers, in the order they are started in.
+    pub containers: Vec<Container>,
+    /// How long it stays once they run.
+    pub life: PodLife,
+}
+
+/// One container of a pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Container {
+    /// The task's id.
+    pub id: String,
+    /// The container's name in the pod.
+    pub name: String,
+    /// Its image.
+    pub image: Cow<'static, str>,
+    /// What its spec asks for.
+    pub resources: Resources,
+    /// How it ends.
+    pub end: End,
+}
+
+impl Plan {
+    /// Pods of this shape.
+    pub fn new(seed: u64, shape: PodShape) -> Self {
+        Self {
+            seed,
+            shape,
+            recorded: None,
+        }
+    }
+
+    /// These pods.
+    pub fn recorded(pods: impl Into<Arc<[Pod]>>) -> Self {
+        Self {
+            seed: 0,
+            shape: PodShape::default(),
+            recorded: Some(pods.into()),
+        }
+    }
+
+    /// The most containers that a pod has.
+    pub fn most_containers(&self) -> u64 {
+        match &self.recorded {
+            None => self.shape.containers.range().1,
+            Some(pods) => pods
+                .iter()
+                .map(|pod| pod.containers.len() as u64)
+                .max()
+                .unwrap_or(0),
+        }
+    }
+
+    /// The pod at `index`.
+    ///
+    /// # Panics
+    /// If the plan was recorded and has no such pod.
+    pub fn pod(&self, index: u64) -> Pod {
+        match &self.recorded {
+            None => self.draw(index),
+            Some(pods) => {
+                let place = usize::try_from(index).unwrap_or(usize::MAX);
+                pods[place].clone()
+            }
+        }
+    }
+
+    fn draw(&self, index: u64) -> Pod {
+        let mut draw = Draw::new(self.seed, index);
+        let sandbox_id = draw.hex_id();
+        let uid = draw.uuid();
+        let app = draw.pick(APPS);
+        let mut lives = Draw::of_life(self.seed, index);
+        let life = self.life(&mut lives);
+        let containers = (0..self.shape.containers.draw(&mut draw))
+            .map(|number| self.container(&mut draw, number, &mut lives))
+            .collect();
+        Pod {
+            index,
+            sandbox_id,
+            name: format!("{app}-{index}"),
+            uid,
+            namespace: Cow::Borrowed("default"),
+            app: Cow::Borrowed(app),
+            containers,
+            life,
+        }
+    }
+
+    fn life(&self, lives: &mut Draw) -> PodLife {
+        match &self.shape.life {
+            Life::For(stay) => PodLife::For(Duration::from_millis(stay.draw(lives))),
+            Life::Held => PodLife::Held,
+            Life::CrashLoop { restarts, .. } => PodLife::CrashLoop {
+                restarts: *restarts,
+            },
+            Life::Job { .. } => PodLife::CrashLoop { restarts: 0 },
+            Life::RestartAlways { hold, .. } => PodLife::RestartAlways { hold: *hold },
+        }
+    }
+
+    /// When and how a container ends by itself, if it does.
+    fn exit(&self, lives: &mut Draw) -> Option<Exit> {
+        match &self.shape.life {
+            Life::For(_) | Life::Held => None,
+            Life::CrashLoop { exit_after_ms, .. } => Some(Exit {
+                after: Duration::from_millis(exit_after_ms.draw(lives)),
+                code: life::CRASHED,
+            }),
+            Life::Job {
+                exit_after_ms,
+                exit_code,
+            }
+            | Life::RestartAlways {
+                exit_after_ms,
+                exit_code,
+                ..
+            } => Some(Exit {
+                after: Duration::from_millis(exit_after_ms.draw(lives)),
+                // A scenario's are from 0 to 255.
+                code: u8::try_from(exit_code.draw(lives)).unwrap_or(u8::MAX),
+            }),
+        }
+    }
+
+    fn container(&self, draw: &mut Draw, number: u64, lives: &mut Draw) -> Container {
+        let id = draw.hex_id();
+        let image = draw.pick(IMAGES);
+        let resources = Resources::draw(draw, &self.shape);
+        // Drawn in any case, so that the choice changes nothing else.
+        let mixed = draw.pick([Signal::Kill, Signal::Term]);
+        Container {
+            id,
+            name: format!("c{number}"),
+            image: Cow::Borrowed(image),
+            resources,
+            end: match (self.exit(lives), self.shape.signal) {
+                (Some(exit), _) => End::Exit(exit),
+                (None, SignalChoice::Kill) => End::Signal(Signal::Kill),
+                (None, SignalChoice::Term) => End::Signal(Signal::Term),
+                (None, SignalChoice::Mix) => End::Signal(mixed),
+            },
+        }
+    }
+}
+
+impl Pod {
+    /// The encoded `PodSandboxConfig` of its Create.
+    pub fn sandbox_config(&self) -> Vec<u8> {
+        sandbox_config::encode(self)
+    }
+
+    /// The same, decoded.
+    pub fn sandbox_config_message(&self) -> PodSandboxConfig {
+        sandbox_config::message(self)
+    }
+
+    /// The same pod as CRI is asked for it: in the host's network.
+    pub fn cri_sandbox_config(&self) -> PodSandboxConfig {
+        cri::sandbox_config(self)
+    }
+
+    /// Returns the pod without the resources that CRI has no field for, which need keys of
+    /// cgroup v2: limits of processes, and memory that is kept for a container.
+    #[must_use]
+    pub fn without_unified(&self) -> Self {
+        let mut pod = self.clone();
+        for container in &mut pod.containers {
+            container.resources.pids = None;
+            container.resources.memory_reservation = None;
+        }
+        pod
+    }
+
+    /// The record that containerd would store of it.
+    pub fn sandbox_record(&self) -> SandboxRecord {
+        sandbox_record::record(self)
+    }
+
+    /// The bytes of a container's `config.json`.
+    ///
+    /// # Errors
+    /// None that is known: every field is a string or a number.
+    pub fn config_json(&self, container: &Container) -> serde_json::Result<Vec<u8>> {
+        spec::config_json(self, container)
+    }
+
+    /// What the sandbox must show: the sum of its containers.
+    pub fn resources(&self) -> ResourceInfo {
+        self.containers
+            .iter()
+            .map(|container| container.resources.info())
+            .fold(ResourceInfo::NONE, ResourceInfo::plus)
+    }
+}
+
+impl Container {
+    /// What CRI is asked for it, from an image of the caller's choice; `attempt` is how
+    /// often it was started before.
+    pub fn cri_config(&self, image: &str, attempt: u32) -> ContainerConfig {
+        cri::container_config(self, image, attempt)
+    }
+}
+
+/// The SHA-256 of a plan's requests, pod by pod in order.
+#[derive(Debug, Clone, Default)]
+pub struct PlanHasher(Sha256);
+
+impl PlanHasher {
+    /// Takes in the next pod, with the `config.json` of its containers in order.
+    pub fn pod<'a>(&mut self, pod: &Pod, configs: impl IntoIterator<Item = &'a Vec<u8>>) {
+        self.field(pod.sandbox_id.as_bytes());
+        self.field(&pod.sandbox_config());
+        self.field(&(pod.containers.len() as u64).to_le_bytes());
+        for (container, config) in pod.containers.iter().zip(configs) {
+            self.field(container.id.as_bytes());
+            self.field(config);
+            self.field(&container.end.number().to_le_bytes());
+        }
+        // One that goes at once is how pods were before they had lives.
+        if let Some(life) = pod.life.encoded() {
+            self.field(&life);
+        }
+    }
+
+    /// The hash of what was taken in so far.
+    pub fn finish(self) -> PlanHash {
+        PlanHash(self.0.finalize().into())
+    }
+
+    fn field(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+}
+
+/// A plan's hash; shown as 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanHash([u8; 32]);
+
+impl fmt::Display for PlanHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A plan in two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Its hash.
+    pub hash: PlanHash,
+    /// How many containers its pods have.
+    pub containers: u64,
+}
+
+/// The hash of a plan's first `pods` pods.
+///
+/// # Errors
+/// As [`Pod::config_json`].
+pub fn hash(plan: &Plan, pods: u64) -> serde_json::Result<PlanHash> {
+    Ok(summary(plan, pods)?.hash)
+}
+
+/// The summary of a plan's first `pods` pods.
+///
+/// # Errors
+/// As [`Pod::config_json`].
+pub fn summary(plan: &Plan, pods: u64) -> serde_json::Result<Summary> {
+    let mut hasher = PlanHasher::default();
+    let mut containers = 0;
+    for index in 0..pods {
+        let pod = plan.pod(index);
+        let configs = pod
+            .containers
+            .iter()
+            .map(|container| pod.config_json(container))
+            .collect::<Result<Vec<_>, _>>()?;
+        hasher.pod(&pod, &configs);
+        containers += configs.len() as u64;
+    }
+    Ok(Summary {
+        hash: hasher.finish(),
+        containers,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,448 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::workload::plan::SignalChoice;
+
+fn parse(text: &str) -> Result<Scenario, String> {
+    Scenario::parse(text, "s.toml").map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_shipped_ones_are_sound_and_called_as_they_are_asked_for() {
+    for name in names() {
+        let scenario = Scenario::find(name).unwrap();
+        assert_eq!(scenario.name, name);
+        assert!(scenario.description.ends_with(['.', '?']), "{name}");
+        assert_eq!(parse(&scenario.to_string()).unwrap(), scenario);
+    }
+}
+
+#[test]
+fn churn_is_what_a_run_without_options_is() {
+    let churn = Scenario::find("churn").unwrap();
+    assert_eq!((churn.seed, churn.connections, churn.threads), (42, 4, 1));
+    assert_eq!(churn.timeout, Duration::from_secs(30));
+    assert_eq!(churn.pods, PodShape::default());
+    let closed = Closed {
+        concurrency: 64,
+        pods: 2000,
+        warm_up_pods: 0,
+        duration: None,
+    };
+    assert_eq!(churn.load, LoadShape::Closed(closed));
+}
+
+#[test]
+fn a_name_that_nobody_has_is_answered_with_those_there_are() {
+    let message = Scenario::find("chrun").unwrap_err().to_string();
+    assert!(message.contains("smoke, churn, burst"), "{message}");
+    let message = Scenario::find("./no/such.toml").unwrap_err().to_string();
+    assert!(message.contains("./no/such.toml"), "{message}");
+}
+
+/// What is wrong, where, and a part of the message.
+const WRONG: &[(&str, &str)] = &[
+    ("nam = \"a\"\n[load]", "s.toml:1:1: unknown field `nam`"),
+    ("name = \"a\"", "missing field `load`"),
+    ("name = \"A b\"\n[load]", "s.toml:1:8: name is \"A b\""),
+    (
+        "name = \"a\"\n[load]\nconcurrency = 0",
+        "s.toml:3:15: concurrency is 0, not from 1",
+    ),
+    (
+        "name = \"a\"\n[load]\nconcurrency = \"x\"",
+        "s.toml:3:15: concurrency: invalid type: string \"x\", expected a whole number",
+    ),
+    (
+        "name = \"a\"\n[load]\npods = -1",
+        "s.toml:3:8: pods is -1, not from 1 to 100000000",
+    ),
+    (
+        "name = \"a\"\n[load]\nthreads = 4294967297",
+        "threads is 4294967297, not from 1 to 256",
+    ),
+    ("name = \"a\"\nseed = -1\n[load]", "s.toml:2:8: seed: "),
+    (
+        "name = \"a\"\nload = 3",
+        "s.toml:2:8: load: invalid type: integer `3`, expected a table",
+    ),
+    (
+        "name = \"a\"\n[load]\nphases = [{ name = \"p\", duration = 5, rate = 1 }]",
+        "s.toml:3:36: duration: invalid type: integer `5`, expected a string",
+    ),
+    (
+        "name = \"a\"\n[load]\nduration = \"0s\"",
+        "s.toml:3:12: duration is \"0s\"",
+    ),
+    (
+        "name = \"a\"\n[load]\ntimeout = \"soon\"",
+        "s.toml:3:11: timeout is \"soon\"",
+    ),
+    (
+        "name = \"a\"\n[load]\nmax_in_flight = 3",
+        "belongs to an open loop",
+    ),
+    (
+        "name = \"a\"\n[pods]\ncontainers = [3, 2]\n[load]",
+        "s.toml:3:14: containers has the minimum 3",
+    ),
+    (
+        "name = \"a\"\n[pods]\ncontainers = 1001\n[load]",
+        "goes from 1001 to 1001",
+    ),
+    (
+        "name = \"a\"\n[pods]\ncpu_millicores = 5\n[load]",
+        "beyond what it may be, 10",
+    ),
+    (
+        "name = \"a\"\n[pods]\npids = { unifrom = [1, 2] }\n[load]",
+        "unknown form \"unifrom\"",
+    ),
+    (
+        "name = \"a\"\n[pods]\npids = { normal = { mean = 1, sd = 1, min = 1 } }\n[load]",
+        "lacks max",
+    ),
+    (
+        "name = \"a\"\n[pods]\npids = { normal = { mean = 1, sd = 1, min = 90, max = 99 } }\n[load]",
+        "hardly ever",
+    ),
+    (
+        "name = \"a\"\n[pods]\npids = { normal = { mean = 50, sd = 1e6, min = 50, max = 51 } }\n[load]",
+        "in 0.00 % of draws",
+    ),
+    (
+        "name = \"a\"\n[pods]\npids = { log_normal = { median = 9, sigma = 0.5, min = 99, max = 999 } }\n[load]",
+        "pids.log_normal hardly ever",
+    ),
+    (
+        "name = \"a\"\n[pods]\npids = { log_normal = { median = 9, sigma = inf, min = 1, max = 999 } }\n[load]",
+        "has inf, not a number",
+    ),
+    (
+        "name = \"a\"\n[pods]\ncpu_millicores = 256001\n[load]",
+        "beyond what it may be, 10 to 256000",
+    ),
+    (
+        "name = \"a\"\n[pods]\npids = { zipf = { exponent = 0, values = [1] } }\n[load]",
+        "not a number above 0",
+    ),
+    (
+        "name = \"a\"\n[pods]\npids = { choice = [[5, 0]] }\n[load]",
+        "no weight above 0",
+    ),
+    (
+        "name = \"a\"\n[pods]\nsignal = \"hup\"\n[load]",
+        "s.toml:3:10: signal is \"hup\"",
+    ),
+    (
+        "name = \"a\"\n[pods]\nlife = \"long\"\n[load]",
+        "life is \"long\"",
+    ),
+    (
+        "name = \"a\"\n[pods]\nlife = { crash_loop = { restarts = 1 } }\n[load]",
+        "lacks exit_after_ms",
+    ),
+    (
+        "name = \"a\"\n[pods]\nlife = { crash_loop = { restarts = 1, exit_after_ms = \"1s\" } }\n[load]",
+        "life.crash_loop.exit_after_ms is \"1s\", not a number",
+    ),
+    (
+        "name = \"a\"\n[pods]\nlife = { job = { exit_after_ms = 5, exit_code = [0, 256] } }\n[load]",
+        "s.toml:3:8: life.job.exit_code goes from 0 to 256, beyond what it may be, 0 to 255",
+    ),
+    (
+        "name = \"a\"\n[pods]\nlife = { job = { exit_after_ms = 5 } }\n[load]",
+        "life.job lacks exit_code",
+    ),
+    (
+        "name = \"a\"\n[pods]\nlife = { restart_always = { hold = 60, exit_after_ms = 5, exit_code = 0 } }\n[load]",
+        "life.restart_always.hold is 60, not a time such as",
+    ),
+    (
+        "name = \"a\"\n[pods]\nlife = { restart_always = { hold = \"0s\", exit_after_ms = 5, exit_code = 0 } }\n[load]",
+        "life.restart_always.hold is \"0s\", which is no time at all",
+    ),
+    (
+        "name = \"a\"\n[pods]\nlife = \"1500us\"\n[load]",
+        "not in whole milliseconds",
+    ),
+    (
+        "name = \"a\"\n[pods]\nlife = \"31d\"\n[load]",
+        "life goes from 2678400000",
+    ),
+    (
+        "name = \"a\"\n[load]\nphases = []",
+        "s.toml:2:1: no phase is measured",
+    ),
+    (
+        "name = \"a\"\n[load]\npods = 5\n[[load.phases]]\nname = \"p\"\nduration = \"1s\"\nrate = 1",
+        "s.toml:3:8: pods belongs to a closed loop",
+    ),
+    (
+        "name = \"a\"\n[[load.phases]]\nname = \"p\"\nduration = \"1s\"\nrate = 0",
+        "s.toml:5:8: rate is 0",
+    ),
+    (
+        "name = \"a\"\n[[load.phases]]\nname = \"p\"\nduration = \"1s\"\nrate = nan",
+        "rate has nan",
+    ),
+    (
+        "name = \"a\"\n[[load.phases]]\nname = \"p\"\nduration = \"1s\"\nrate = { ramp = [0, 0] }",
+        "never rises",
+    ),
+    (
+        "name = \"a\"\n[[load.phases]]\nname = \"p\"\nduration = \"1s\"\nrate = { steps = [] }",
+        "not a list",
+    ),
+    (
+        "name = \"a\"\n[[load.phases]]\nname = \"p\"\nduration = \"1s\"\nrate = 1\narrivals = \"odd\"",
+        "s.toml:6:12: arrivals is \"odd\"",
+    ),
+    (
+        "name = \"a\"\n[[load.phases]]\nname = \"p\"\nduration = \"1s\"\nrate = 1\nmeasured = false",
+        "no phase is measured",
+    ),
+    (
+        "name = \"a\"\n[[load.phases]]\nname = \"p\"\nduration = \"2d\"\nrate = 1000000",
+        "more than 100000000",
+    ),
+    ("name = ", "s.toml:1:"),
+];
+
+#[test]
+fn what_is_wrong_is_named_with_its_place() {
+    for (text, expected) in WRONG {
+        let message = parse(text).unwrap_err();
+        assert!(
+            message.contains(expected),
+            "{text:?}\n{message}\nnot {expected}"
+        );
+        assert!(message.starts_with("s.toml:"), "{message}");
+    }
+}
+
+fn overridden(name: &str, args: &[&str]) -> Result<Scenario, String> {
+    #[derive(clap::Parser)]
+    struct Only {
+        #[command(flatten)]
+        overrides: Overrides,
+    }
+    let args = ["test"].iter().chain(args);
+    let only = <Only as clap::Parser>::try_parse_from(args).map_err(|e| e.to_string())?;
+    let scenario = Scenario::find(name).unwrap();
+    let changed = only.overrides.apply(scenario).map_err(|e| e.to_string())?;
+    // What a result holds of it can be run again.
+    assert_eq!(parse(&changed.to_string()), Ok(changed.clone()));
+    Ok(changed)
+}
+
+#[test]
+fn options_replace_what_a_closed_loop_says() {
+    let args = [
+        "--pods=7",
+        "--concurrency=3",
+        "--seed=9",
+        "--warm-up-pods=2",
+        "--duration=5s",
+        "--connections=2",
+        "--threads=2",
+        "--timeout=1s",
+        "--containers=2-3",
+        "--pids=40",
+        "--cpu-millicores",
+        "{ log_uniform = [10, 20] }",
+        "--memory-mib=[16, 32]",
+        "--signal=term",
+        "--life=20ms",
+    ];
+    let scenario = overridden("churn", &args).unwrap();
+    let closed = Closed {
+        concurrency: 3,
+        pods: 7,
+        warm_up_pods: 2,
+        duration: Some(Duration::from_secs(5)),
+    };
+    assert_eq!(scenario.load, LoadShape::Closed(closed));
+    assert_eq!(
+        (scenario.seed, scenario.connections, scenario.threads),
+        (9, 2, 2)
+    );
+    let shape = PodShape {
+        containers: Distribution::Uniform(2, 3),
+        cpu_millicores: Distribution::LogUniform(10, 20),
+        memory_mib: Distribution::Uniform(16, 32),
+        pids: Distribution::Constant(40),
+        signal: SignalChoice::Term,
+        life: Life::For(Distribution::Constant(20)),
+    };
+    assert_eq!(scenario.pods, shape);
+}
+
+#[test]
+fn a_rate_makes_an_open_loop() {
+    let args = [
+        "--rate=50",
+        "--duration=4s",
+        "--arrivals=constant",
+        "--warm-up=0s",
+    ];
+    let LoadShape::Open { phases, .. } = overridden("churn", &args).unwrap().load else {
+        panic!();
+    };
+    let [phase] = &phases[..] else {
+        panic!("{phases:?}")
+    };
+    assert_eq!(
+        (phase.rate.clone(), phase.arrivals),
+        (Rate::Constant(50.0), Arrivals::Constant)
+    );
+    assert!(phase.measured && phase.duration == Duration::from_secs(4));
+    let LoadShape::Open { phases, .. } = overridden("steady", &["--duration=4s"]).unwrap().load
+    else {
+        panic!();
+    };
+    assert_eq!(phases[1].duration, Duration::from_secs(4));
+}
+
+#[test]
+fn an_option_that_has_no_meaning_is_refused() {
+    for (name, args, expected) in [
+        (
+            "steady",
+            &["--pods=5"][..],
+            "--pods does not go with the scenario \"steady\"",
+        ),
+        ("steady", &["--concurrency=5"], "closed loop"),
+        ("churn", &["--arrivals=poisson"], "--rate makes it one"),
+        ("churn", &["--rate=5", "--pods=5"], "--pods"),
+        ("burst", &["--duration=5s"], "several measured phases"),
+        ("churn", &["--rate=0"], "not from 0.00001 to 1000000"),
+        (
+            "churn",
+            &["--rate=1e6", "--duration=1d"],
+            "more than 100000000",
+        ),
+        ("steady", &["--duration=12d"], "more than 100000000"),
+        ("churn", &["--rate=5", "--warm-up=31d"], "thirty days"),
+        ("churn", &["--life=10us"], "whole milliseconds"),
+        ("churn", &["--warm-up=1s"], "--rate"),
+        ("churn", &["--containers=3-2"], "minimum 3"),
+        ("churn", &["--containers=x"], "TOML"),
+        ("churn", &["--timeout=0s"], "no time at all"),
+    ] {
+        let message = overridden(name, args).unwrap_err();
+        assert!(message.contains(expected), "{args:?}\n{message}");
+    }
+}
+
+fn distributions() -> impl Strategy<Value = Distribution> {
+    let range = (10..500_u64, 50..500_u64).prop_map(|(min, width)| (min, min + width));
+    prop_oneof![
+        (10..1000_u64).prop_map(Distribution::Constant),
+        range
+            .clone()
+            .prop_map(|(min, max)| Distribution::Uniform(min, max)),
+        range
+            .clone()
+            .prop_map(|(min, max)| Distribution::LogUniform(min, max)),
+        (range.clone(), 0.1..100.0_f64).prop_map(|((min, max), sd)| Distribution::Normal {
+            mean: f64::midpoint(min as f64, max as f64),
+            sd,
+            min,
+            max,
+        }),
+        (range, 0.1..2.0_f64).prop_map(|((min, max), sigma)| Distribution::LogNormal {
+            median: f64::midpoint(min as f64, max as f64),
+            sigma,
+            min,
+            max,
+        }),
+        (0.1..3.0_f64, prop::collection::vec(10..1000_u64, 1..5))
+            .prop_map(|(exponent, values)| Distribution::Zipf { exponent, values }),
+        prop::collection::vec((10..1000_u64, 1..9_u32), 1..5).prop_map(Distribution::Choice),
+    ]
+}
+
+fn loads() -> impl Strategy<Value = LoadShape> {
+    let closed = (
+        1..100_u32,
+        1..9999_u64,
+        0..99_u64,
+        prop::option::of(1..9999_u64),
+    )
+        .prop_map(|(concurrency, pods, warm_up_pods, ms)| {
+            LoadShape::Closed(Closed {
+                concurrency,
+                pods,
+                warm_up_pods,
+                duration: ms.map(Duration::from_millis),
+            })
+        });
+    let rate = prop_oneof![
+        (0.1..1000.0_f64).prop_map(Rate::Constant),
+        (0.0..100.0_f64, 0.1..100.0_f64).prop_map(|(from, to)| Rate::Ramp(from, to)),
+        prop::collection::vec(0.1..1000.0_f64, 1..5).prop_map(Rate::Steps),
+    ];
+    let phase = ("[a-z \"\\\\é]{1,9}", 1..9999_u64, rate, any::<bool>()).prop_map(
+        |(name, ms, rate, poisson)| Phase {
+            name,
+            duration: Duration::from_millis(ms),
+            rate,
+            arrivals: if poisson {
+                Arrivals::Poisson
+            } else {
+                Arrivals::Constant
+            },
+            measured: true,
+        },
+    );
+    let open =
+        (prop::collection::vec(phase, 1..4), 1..999_u32).prop_map(|(phases, max_in_flight)| {
+            LoadShape::Open {
+                phases,
+                max_in_flight,
+            }
+        });
+    prop_oneof![closed, open]
+}
+
+proptest! {
+    #[test]
+    fn what_is_printed_reads_back(
+        name in "[a-z0-9-]{1,12}",
+        description in ".{0,40}",
+        seed: u64,
+        cpu_millicores in distributions(),
+        stay in distributions(),
+        load in loads(),
+        kind in 0..4,
+    ) {
+        let exit_code = Distribution::Choice(vec![(0, 9), (255, 1)]);
+        let hold = Duration::from_millis(90_500);
+        let life = match kind {
+            0 => Life::For(stay),
+            1 => Life::CrashLoop { restarts: 2, exit_after_ms: stay },
+            2 => Life::Job { exit_after_ms: stay, exit_code },
+            _ => Life::RestartAlways { hold, exit_after_ms: stay, exit_code },
+        };
+        let scenario = Scenario {
+            name,
+            description,
+            seed,
+            pods: PodShape { cpu_millicores, life, ..PodShape::default() },
+            load,
+            connections: 3,
+            threads: 2,
+            timeout: Duration::from_millis(1500),
+        };
+        let text = scenario.to_string();
+        prop_assert_eq!(parse(&text).map_err(|e| format!("{e}\n{text}")), Ok(scenario));
+    }
+
+    #[test]
+    fn no_text_is_too_odd(text in ".{0,200}") {
+        let _ = parse(&text);
+    }
+}

@@ -1,0 +1,305 @@
+//! Traces: which pods came when, and how long they stayed.
+//!
+//! A trace is a JSON Lines file: a head, then a pod a line, in the order of their
+//! arrivals. It is made of a run, or of what a sandboxer's journal tells, and can
+//! be played again. The pods' requests follow from it byte for byte; the hash in
+//! its head says which they must be.
+
+mod journal;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::journal::{Told, of_journal};
+
+use crate::workload::plan::{self, Plan, Pod};
+
+/// What the file is.
+pub const SCHEMA: &str = "resource-slot.loadgen.trace";
+
+/// The version of the file's form.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Pods and when they came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// Where it is from, in words.
+    pub source: String,
+    /// The pods, each with its arrival since the first one's, in order.
+    pub pods: Vec<Arrived>,
+}
+
+/// A pod and when it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arrived {
+    /// When, in nanoseconds since the first pod.
+    pub at_ns: u64,
+    /// The pod.
+    pub pod: Pod,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    schema: String,
+    schema_version: u32,
+    source: String,
+    pods: u64,
+    plan_hash: String,
+}
+
+/// Why there is no trace.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// A file cannot be read or written.
+    #[error("{} {}", .verb, path.display())]
+    File {
+        /// What was to be done.
+        verb: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// It is not what a trace looks like.
+    #[error("{}:{line}: {what}", path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong, and what would be right.
+        what: String,
+    },
+    /// A journal tells of no pod.
+    #[error("the journal in {} tells of no pod from its creation on", dir.display())]
+    Empty {
+        /// The journal's directory.
+        dir: PathBuf,
+    },
+    /// A request cannot be encoded.
+    #[error("encode the plan")]
+    Encode(#[source] serde_json::Error),
+}
+
+impl Trace {
+    /// Of a plan whose pods arrived at these times since any moment, by index.
+    pub fn of_plan(plan: &Plan, arrivals: &[Duration], source: String) -> Self {
+        let first = arrivals.first().copied().unwrap_or_default();
+        let mut last = 0;
+        let pods = (0..)
+            .zip(arrivals)
+            .map(|(index, at)| {
+                let since = at.saturating_sub(first).as_nanos();
+                // Two workers may begin two pods in the other order.
+                last = u64::try_from(since).unwrap_or(u64::MAX).max(last);
+                Arrived {
+                    at_ns: last,
+                    pod: plan.pod(index),
+                }
+            })
+            .collect();
+        Self { source, pods }
+    }
+
+    /// Its requests.
+    pub fn plan(&self) -> Plan {
+        let pods = self.pods.iter().map(|arrived| arrived.pod.clone());
+        Plan::recorded(pods.collect::<Vec<_>>())
+    }
+
+    /// When its pods come if time runs so much faster.
+    pub fn arrivals(&self, speed: f64) -> Vec<Duration> {
+        let at = |arrived: &Arrived| Duration::from_nanos(arrived.at_ns).div_f64(speed);
+        self.pods.iter().map(at).collect()
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), TraceError> {
+        let hash = plan::hash(&self.plan(), self.pods.len() as u64).map_err(TraceError::Encode)?;
+        let head = Head {
+            schema: SCHEMA.to_owned(),
+            schema_version: SCHEMA_VERSION,
+            source: self.source.clone(),
+            pods: self.pods.len() as u64,
+            plan_hash: hash.to_string(),
+        };
+        let write = || {
+            let mut out = BufWriter::new(File::create(path)?);
+            serde_json::to_writer(&mut out, &head)?;
+            writeln!(out)?;
+            for arrived in &self.pods {
+                serde_json::to_writer(&mut out, arrived)?;
+                writeln!(out)?;
+            }
+            out.flush()
+        };
+        write().map_err(|source| TraceError::File {
+            verb: "write",
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// If it cannot be read, is not a trace, or was cut or changed.
+    pub fn read(path: &Path) -> Result<Self, TraceError> {
+        let failed = |source| TraceError::File {
+            verb: "read",
+            path: path.to_owned(),
+            source,
+        };
+        let wrong = |line: usize, what: String| TraceError::Wrong {
+            path: path.to_owned(),
+            line,
+            what,
+        };
+        let mut lines = BufReader::new(File::open(path).map_err(failed)?).lines();
+        let first = lines
+            .next()
+            .transpose()
+            .map_err(failed)?
+            .unwrap_or_default();
+        let head: Head = serde_json::from_str(&first)
+            .map_err(|e| wrong(1, format!("not the head of a trace: {e}")))?;
+        if head.schema != SCHEMA || head.schema_version != SCHEMA_VERSION {
+            let what = format!(
+                "schema is {:?} version {}, not {SCHEMA:?} version {SCHEMA_VERSION}",
+                head.schema, head.schema_version
+            );
+            return Err(wrong(1, what));
+        }
+        let mut pods: Vec<Arrived> = Vec::new();
+        for (number, line) in (2..).zip(lines) {
+            let line = line.map_err(failed)?;
+            let arrived: Arrived = serde_json::from_str(&line)
+                .map_err(|e| wrong(number, format!("not a pod of a trace: {e}")))?;
+            check(&arrived.pod).map_err(|what| wrong(number, what))?;
+            if pods.last().is_some_and(|last| last.at_ns > arrived.at_ns) {
+                return Err(wrong(
+                    number,
+                    "at_ns is before that of the line above".to_owned(),
+                ));
+            }
+            pods.push(arrived);
+        }
+        if pods.is_empty() || pods.len() as u64 != head.pods {
+            let what = format!("pods is {}, and {} follow", head.pods, pods.len());
+            return Err(wrong(1, what));
+        }
+        let trace = Self {
+            source: head.source,
+            pods,
+        };
+        let hash = plan::hash(&trace.plan(), head.pods).map_err(TraceError::Encode)?;
+        if hash.to_string() != head.plan_hash {
+            let what = format!(
+                "plan_hash is {}, and that of the pods {hash}",
+                head.plan_hash
+            );
+            return Err(wrong(1, what));
+        }
+        Ok(trace)
+    }
+}
+
+/// Ids become paths.
+fn check(pod: &Pod) -> Result<(), String> {
+    let containers = pod
+        .containers
+        .iter()
+        .map(|container| ("container", &container.id));
+    for (kind, id) in [("sandbox", &pod.sandbox_id)].into_iter().chain(containers) {
+        containerd_sandbox::check_id(kind, id).map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::workload::scenario::{Distribution, Life, PodShape};
+
+    fn plan() -> Plan {
+        let life = Life::For(Distribution::Uniform(0, 500));
+        Plan::new(
+            7,
+            PodShape {
+                life,
+                ..PodShape::default()
+            },
+        )
+    }
+
+    fn trace() -> Trace {
+        let arrivals = [50, 70, 60, 90].map(Duration::from_millis);
+        Trace::of_plan(&plan(), &arrivals, "a test".to_owned())
+    }
+
+    fn written() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.jsonl");
+        trace().write(&path).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn a_trace_reads_back_and_asks_for_the_same() {
+        let (_dir, path) = written();
+        let read = Trace::read(&path).unwrap();
+        assert_eq!(read, trace());
+        assert_eq!(
+            plan::hash(&read.plan(), 4).unwrap(),
+            plan::hash(&plan(), 4).unwrap()
+        );
+        let ms: Vec<u128> = read.arrivals(0.5).iter().map(Duration::as_millis).collect();
+        assert_eq!(ms, [0, 40, 40, 80]);
+    }
+
+    #[test]
+    fn what_was_cut_or_changed_is_noticed() {
+        let (_dir, path) = written();
+        let text = fs::read_to_string(&path).unwrap();
+        let cut = text
+            .lines()
+            .take(3)
+            .fold(String::new(), |all, line| all + line + "\n");
+        let first = text.find("\"name\":\"").unwrap() + 8;
+        let mut changed = text.clone();
+        changed.replace_range(first..=first, "X");
+        for (text, expected) in [
+            (cut, "t.jsonl:1: pods is 4, and 2 follow"),
+            (
+                text.trim_end()[..text.len() - 20].to_owned(),
+                "t.jsonl:5: not a pod of a trace",
+            ),
+            (changed, "plan_hash is"),
+            (
+                text.replace("\"schema_version\":1", "\"schema_version\":2"),
+                "version 2, not",
+            ),
+            (
+                text.replace("\"sandbox_id\":\"", "\"sandbox_id\":\"../"),
+                "t.jsonl:2:",
+            ),
+            (String::new(), "t.jsonl:1: not the head"),
+        ] {
+            fs::write(&path, text).unwrap();
+            let message = Trace::read(&path).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}\nnot {expected}");
+        }
+    }
+}
