@@ -1,21 +1,24 @@
 //! Loads a containerd sandboxer with seeded pods, checks every reply, and
 //! measures.
 //!
+//! Each module imports only modules that stand below it here:
+//!
 //! ```text
-//! cli -> run -> plan -> bundle            what is asked for, before the clock starts
-//!            -> server (embedded, node, endpoint)
-//!            -> engine -> lifecycle -> door -> target    one pod after the other, on each worker
-//!                                       '-> calls -> check       is the reply what the plan demands?
-//!                                                 '-> recorder   histograms and errors, per thread
-//!            -> result -> save (hdr_log, csv, report), table
-//!            -> merge            the results of parts, as one
-//!            -> overhead         the same at each layer, in turns
-//!            -> compare, gate    two results; two programs, in turns
+//! commands     the command line; run, search, density, gate, overhead, compare, merge, ...
+//! measure      one load on a server: session, observation, metrics while it goes on
+//! show         progress, live view, tables, pages          server   programs and sockets to load
+//! result       documents and their directories; thresholds, validity
+//! drive        engine, lifecycle, drivers, calls, checks   process  usage of processes
+//! connection   sandbox and task calls                      record   tapes, histograms, their log
+//! workload     scenarios, plans, schedules, traces         stats, human, stop
 //! ```
 //!
-//! A [`plan`] is a pure function of seed and index. A [`lifecycle`] runs one pod
-//! of it through any [`door::Door`]. The [`engine`] keeps many under way; a
-//! [`progress`] reporter looks on. All the rest is before or after.
+//! A [plan](workload::plan) is a pure function of seed and index. A
+//! [lifecycle](drive::lifecycle) runs one pod of it through any
+//! [driver](drive::driver::Driver). The [engine](drive::engine) keeps many pods under
+//! way, and each of its threads records on a [tape](record::tape) of its own; a
+//! collector merges the tapes each second for the [result], the log of histograms, the
+//! metrics and the live view. Everything else happens before or after.
 
 pub mod commands;
 pub mod connection;
@@ -31,92 +34,4 @@ pub mod stats;
 pub mod stop;
 pub mod workload;
 
-use std::ffi::OsString;
-use std::io::{self, Write};
-
-use clap::{CommandFactory, Parser};
-
-use commands::cli::{Cli, Command};
-use commands::exit::Verdict;
-use commands::{
-    bare, compare, density, error, gate, merge, overhead, plan, print, run, search, trend,
-};
-use result::schema;
-use server::null;
-use show::report;
-
-/// The program: parses a command line, program first, and does what it says.
-pub fn main(args: &[OsString]) -> Verdict {
-    let cli = match Cli::try_parse_from(args) {
-        Ok(cli) => cli,
-        Err(error) => {
-            // A reader that has gone needs no message.
-            let _ = error.print();
-            return if error.use_stderr() {
-                Verdict::Environment
-            } else {
-                Verdict::Good
-            };
-        }
-    };
-    let done = match cli.command {
-        Command::Run(run) => run::run(&run, words(args)).map_err(anyhow::Error::from),
-        Command::Overhead(overhead) => {
-            overhead::run(&overhead, words(args)).map_err(anyhow::Error::from)
-        }
-        Command::Search(search) => search::run(&search, words(args)).map_err(anyhow::Error::from),
-        Command::Density(density) => {
-            density::run(&density, words(args)).map_err(anyhow::Error::from)
-        }
-        Command::Record(record) => to_stdout(|out| plan::record(&record, out)),
-        Command::Replay(replay) => run::replay(&replay, words(args)).map_err(anyhow::Error::from),
-        Command::Scenarios(command) => to_stdout(|out| plan::scenarios(&command, out)),
-        Command::Report(report) => report::run(&report).map_err(anyhow::Error::from),
-        Command::Merge(merge) => merge::run(&merge, words(args)).map_err(anyhow::Error::from),
-        Command::Schema => to_stdout(|out| Ok(schema::write(out)?)),
-        Command::Compare(compare) => compare::run(&compare).map_err(anyhow::Error::from),
-        Command::Gate(gate) => gate::run(&gate, words(args)).map_err(anyhow::Error::from),
-        Command::Plan(command) => to_stdout(|out| plan::plan(&command, out)),
-        Command::Null(null) => null::run(&null.listen, null.die_with_parent, &null.faults())
-            .map(|()| Verdict::Good)
-            .map_err(anyhow::Error::from),
-        Command::Bare(bare) => to_stdout(|out| {
-            writeln!(out, "{:.1}", bare::run(&bare)?)?;
-            Ok(())
-        }),
-        Command::Trend(args) => {
-            let mut is_level = false;
-            to_stdout(|out| {
-                is_level = trend::run(&args, out)?;
-                Ok(())
-            })
-            .map(|written| if is_level { written } else { Verdict::Missed })
-        }
-        Command::Completions { shell } => to_stdout(|out| {
-            clap_complete::generate(shell, &mut Cli::command(), "loadgen", out);
-            Ok(())
-        }),
-    };
-    done.unwrap_or_else(|error| {
-        let _ = writeln!(io::stderr(), "error: {error:#}");
-        match error.downcast_ref::<error::RunError>() {
-            Some(error) if error.is_interruption() => Verdict::Incomplete,
-            _ => Verdict::Environment,
-        }
-    })
-}
-
-/// A command line, as a result holds it.
-fn words(args: &[OsString]) -> Vec<String> {
-    args.iter()
-        .map(|arg| arg.to_string_lossy().into_owned())
-        .collect()
-}
-
-/// Writes all at once: a reader that closes early, as `head` does, is no error.
-fn to_stdout(write: impl FnOnce(&mut Vec<u8>) -> anyhow::Result<()>) -> anyhow::Result<Verdict> {
-    let mut text = Vec::new();
-    write(&mut text)?;
-    print::to_stdout(&String::from_utf8(text)?)?;
-    Ok(Verdict::Good)
-}
+pub use commands::dispatch::main;

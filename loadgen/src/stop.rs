@@ -6,6 +6,11 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+/// Signals cannot be caught.
+#[derive(Debug, thiserror::Error)]
+#[error("listen for signals")]
+pub struct SignalError(#[from] io::Error);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Wish {
     GoOn,
@@ -34,7 +39,7 @@ impl Stop {
     ///
     /// # Errors
     /// If the signals cannot be listened for.
-    pub fn on_signals(told: impl Fn(&Self) + Send + 'static) -> io::Result<Self> {
+    pub fn on_signals(told: impl Fn(&Self) + Send + 'static) -> Result<Self, SignalError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .build()?;

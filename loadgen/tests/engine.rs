@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fake::{Fake, Lie, Listening};
-use loadgen::connection::TtrpcTarget;
+use loadgen::connection::TtrpcConnection;
 use loadgen::drive::bundle::Bundles;
 use loadgen::drive::driver::{Tasks, TasksAt};
 use loadgen::drive::engine::{Load, Measured, Observer, Shape};
@@ -17,7 +17,9 @@ use loadgen::result;
 use loadgen::result::timeline::Timeline;
 use loadgen::stop::Stop;
 use loadgen::workload::plan::Plan;
-use loadgen::workload::scenario::{Arrivals, Closed, Distribution, Life, Phase, PodShape, Rate};
+use loadgen::workload::scenario::{
+    Arrivals, Closed, Distribution, Lifecycle, Phase, PodShape, Rate,
+};
 use loadgen::workload::schedule::Schedule;
 use tokio::task::JoinHandle;
 
@@ -56,16 +58,21 @@ struct Ran {
 
 /// Runs against whoever listens, until it is over.
 fn started(listening: &Listening, shape: Shape, stop: &Stop) -> JoinHandle<Ran> {
-    let life = Life::For(Distribution::Constant(0));
-    put_on(listening, shape, life, &[], stop, |timeline, counters| {
-        timeline.writer(counters, Operation::OF_TASKS)
-    })
+    let lifecycle = Lifecycle::For(Distribution::Constant(0));
+    put_on(
+        listening,
+        shape,
+        lifecycle,
+        &[],
+        stop,
+        |timeline, counters| timeline.writer(counters, Operation::OF_TASKS),
+    )
 }
 
 fn put_on<O: Observer>(
     listening: &Listening,
     shape: Shape,
-    life: Life,
+    lifecycle: Lifecycle,
     stages: &[u64],
     stop: &Stop,
     observer: impl FnOnce(&Timeline, &[Arc<Counters>]) -> O + Send + 'static,
@@ -76,7 +83,7 @@ fn put_on<O: Observer>(
         plan: Plan::new(
             1,
             PodShape {
-                life,
+                lifecycle,
                 ..PodShape::with_containers(0, 2)
             },
         ),
@@ -99,7 +106,7 @@ fn put_on<O: Observer>(
         let (counters, timeline) = (load.counters(), Timeline::default());
         let observer = observer(&timeline, &counters);
         let measured = load
-            .run::<Tasks<TtrpcTarget>>(&at, &stop, &counters, observer)
+            .run::<Tasks<TtrpcConnection>>(&at, &stop, &counters, observer)
             .unwrap();
         Ran { measured, timeline }
     })
@@ -215,7 +222,7 @@ async fn held_pods_are_all_there_at_each_stage() {
     let ran = put_on(
         &listening,
         shape,
-        Life::Held,
+        Lifecycle::Held,
         &stages,
         &Stop::new(),
         |_, _| observer,
@@ -232,7 +239,14 @@ async fn an_open_loop_can_hold_its_pods() {
     let fake = Fake::new(Lie::None);
     let listening = Listening::start(&fake).await;
     let shape = open(&[phase("all", 200, 250.0, true)]);
-    let ran = put_on(&listening, shape, Life::Held, &[], &Stop::new(), |_, _| ());
+    let ran = put_on(
+        &listening,
+        shape,
+        Lifecycle::Held,
+        &[],
+        &Stop::new(),
+        |_, _| (),
+    );
     let measured = ran.await.unwrap().measured;
     assert_eq!((measured.pods, measured.most_in_flight), (50, 50));
     assert_eq!(fake.left(), (0, 0));

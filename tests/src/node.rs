@@ -16,9 +16,10 @@ use k8s_cri::v1::{
     PodSandboxStatusRequest, RemoveContainerRequest, RemovePodSandboxRequest, RunPodSandboxRequest,
     StartContainerRequest, StopContainerRequest, StopPodSandboxRequest,
 };
-use loadgen::server::containerd::{Containerd, HANDLER, Home as ContainerdHome};
+use loadgen::server::containerd::{Containerd, Home as ContainerdHome};
 use loadgen::server::image;
 use loadgen::stop::Stop;
+use loadgen::workload::runtime::HANDLER;
 use serde_json::Value;
 use tempfile::TempDir;
 

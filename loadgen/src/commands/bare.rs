@@ -10,9 +10,10 @@ use containerd_sandbox::Result;
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::commands::cli::{BareArgs, BareCalls};
-use crate::commands::error::{EngineError, RunError};
-use crate::connection::{Target, TtrpcTarget};
+use crate::commands::error::RunError;
+use crate::connection::{Connection, TtrpcConnection};
 use crate::drive::bundle::Bundles;
+use crate::drive::engine::EngineError;
 use crate::server::image::NAMESPACE;
 use crate::stop::Stop;
 use crate::workload::plan::{Container, Plan, Pod};
@@ -42,7 +43,7 @@ pub fn run(args: &BareArgs) -> std::result::Result<f64, RunError> {
         let mut targets = Vec::new();
         for _ in 0..args.connections {
             let socket = &args.endpoint.0;
-            targets.push(TtrpcTarget::connect(socket, NAMESPACE, args.timeout).await?);
+            targets.push(TtrpcConnection::connect(socket, NAMESPACE, args.timeout).await?);
         }
         let next = Rc::new(Cell::new(0));
         let begun = Instant::now();
@@ -76,7 +77,7 @@ pub fn run(args: &BareArgs) -> std::result::Result<f64, RunError> {
 }
 
 /// The same calls in the same order as the engine's.
-async fn pod(target: &TtrpcTarget, plan: &Plan, bundles: &Bundles, index: u64) -> Result<()> {
+async fn pod(target: &TtrpcConnection, plan: &Plan, bundles: &Bundles, index: u64) -> Result<()> {
     let pod = plan.pod(index);
     let id = &*pod.sandbox_id;
     target.create_sandbox(&pod).await?;
@@ -113,7 +114,7 @@ async fn pod(target: &TtrpcTarget, plan: &Plan, bundles: &Bundles, index: u64) -
 const LIFE: usize = 9;
 
 /// The shortest whole life of a pod with one container, one call after the other.
-async fn life(target: &TtrpcTarget, pod: &Pod, bundles: &Bundles) -> Result<()> {
+async fn life(target: &TtrpcConnection, pod: &Pod, bundles: &Bundles) -> Result<()> {
     let id = &*pod.sandbox_id;
     target.create_sandbox(pod).await?;
     target.start_sandbox(id).await?;
@@ -131,14 +132,14 @@ async fn life(target: &TtrpcTarget, pod: &Pod, bundles: &Bundles) -> Result<()> 
 }
 
 /// As many calls as in a [`life`].
-async fn nothing(target: &TtrpcTarget) -> Result<()> {
+async fn nothing(target: &TtrpcConnection) -> Result<()> {
     for _ in 0..LIFE {
         target.probe().await?;
     }
     Ok(())
 }
 
-async fn end(target: &TtrpcTarget, container: &Container) -> Result<()> {
+async fn end(target: &TtrpcConnection, container: &Container) -> Result<()> {
     target
         .kill_task(&container.id, container.end.number())
         .await

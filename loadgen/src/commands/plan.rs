@@ -8,7 +8,7 @@ use crate::commands::cli::{PlanCommand, RecordArgs, ScenariosCommand};
 use crate::commands::run;
 use crate::drive::engine::Shape;
 use crate::human;
-use crate::workload::plan::{self, Pod};
+use crate::workload::plan::{self, Plan, Pod};
 use crate::workload::scenario::{self, Scenario};
 use crate::workload::trace;
 
@@ -18,7 +18,7 @@ use crate::workload::trace;
 /// If there is no such scenario or pod, and whatever the writer says.
 pub fn plan(command: &PlanCommand, out: &mut impl Write) -> anyhow::Result<()> {
     let scenario = command.scenario.resolve(run::DEFAULT)?;
-    let (plan, pods) = (scenario.plan(), Shape::of(&scenario).pods());
+    let (plan, pods) = (Plan::of(&scenario), Shape::of(&scenario).pods());
     Ok(match command.show {
         None => writeln!(out, "{}", plan::hash(&plan, pods)?),
         Some(index) if index >= pods => anyhow::bail!(
@@ -107,8 +107,8 @@ fn pod(pod: &Pod) -> serde_json::Result<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::cli::OverrideArgs;
     use crate::commands::cli::ScenarioArgs;
-    use crate::workload::scenario::Overrides;
 
     fn shown(show: Option<u64>) -> String {
         String::from_utf8(written(show).unwrap()).unwrap()
@@ -117,9 +117,9 @@ mod tests {
     fn written(show: Option<u64>) -> anyhow::Result<Vec<u8>> {
         let scenario = ScenarioArgs {
             scenario: None,
-            overrides: Overrides {
+            overrides: OverrideArgs {
                 pods: Some(10),
-                ..Overrides::default()
+                ..OverrideArgs::default()
             },
         };
         let mut out = Vec::new();

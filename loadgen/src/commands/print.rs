@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::commands::cli::OutputArgs;
-use crate::commands::error::RunError;
 
 /// What there is to say of a result.
 #[derive(Debug)]
@@ -23,12 +22,12 @@ pub struct Text {
 /// # Errors
 /// Why it could not be saved; and if a stream takes no more for another reason
 /// than that its reader has gone.
-pub fn tell(
+pub fn tell<E: From<io::Error>>(
     output: &OutputArgs,
     text: Text,
-    saved: Result<PathBuf, RunError>,
+    saved: Result<PathBuf, E>,
     document: &impl Serialize,
-) -> Result<(), RunError> {
+) -> Result<(), E> {
     let mut shown = if output.quiet {
         text.problems
     } else {

@@ -3,19 +3,20 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::commands::cli::{MetricsArgs, OutputArgs, ReplayArgs, RunArgs, TargetArgs};
+use crate::commands::cli::{OutputArgs, ReplayArgs, RunArgs};
 use crate::commands::error::RunError;
 use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
+use crate::commands::save::Saved;
 use crate::drive::engine::Load;
 use crate::human;
-use crate::measure::metrics::Metrics;
+use crate::measure::metrics::{Destinations, Metrics};
 use crate::measure::observation::{self, About};
 use crate::measure::session::{self, Session, Workload};
 use crate::result::RunResult;
-use crate::result::directory::{self, Saved};
+use crate::result::directory;
 use crate::result::slo::{self, Outcome, Slo};
-use crate::server::Source;
+use crate::server::{Source, Target};
 use crate::show::table;
 use crate::workload::trace::Trace;
 
@@ -23,14 +24,14 @@ use crate::workload::trace::Trace;
 pub const DEFAULT: &str = "churn";
 
 /// What is put on what, and what comes of it.
-struct Course<'a> {
+struct Execution<'a> {
     workload: Workload,
     load: Load,
-    target: &'a TargetArgs,
+    target: Target,
     output: &'a OutputArgs,
     slo: &'a [Slo],
     record: Option<&'a Path>,
-    metrics: MetricsArgs,
+    metrics: Destinations,
     command_line: Vec<String>,
 }
 
@@ -40,14 +41,14 @@ struct Course<'a> {
 /// If there is no result; see [`RunError::is_interruption`].
 pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
     let scenario = args.scenario.resolve(DEFAULT)?;
-    Course {
+    Execution {
         workload: Workload::from(&scenario),
         load: Load::of(&scenario),
-        target: &args.target,
+        target: Target::from(&args.target),
         output: &args.output,
         slo: &args.slo,
         record: args.record.as_deref(),
-        metrics: args.metrics.clone(),
+        metrics: Destinations::from(&args.metrics),
         command_line,
     }
     .run()
@@ -59,32 +60,32 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
 /// As [`run`], and if there is no trace.
 pub fn replay(args: &ReplayArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
     let trace = Trace::read(&args.trace)?;
-    Course {
+    Execution {
         workload: Workload {
             name: "replay".to_owned(),
             document: format!("# {}, {} times as fast\n", trace.source, args.speed),
             seed: 0,
         },
         load: args.load(&trace),
-        target: &args.target,
+        target: Target::from(&args.target),
         output: &args.output,
         slo: &args.slo,
         record: None,
-        metrics: MetricsArgs::default(),
+        metrics: Destinations::default(),
         command_line,
     }
     .run()
 }
 
-impl Course<'_> {
+impl Execution<'_> {
     fn run(self) -> Result<Verdict, RunError> {
         let (output, load) = (self.output, &self.load);
         let style = output.style();
-        let source = Source::of(self.target)?;
+        let source = Source::of(&self.target)?;
         let metrics = Metrics::start(&self.metrics)?;
         directory::check(&output.results)?;
         let stop = style.stop_on_signals()?;
-        let prepared = session::prepare(self.target, load, &stop, style)?;
+        let prepared = session::prepare(&self.target, load, &stop, style)?;
         style.say(&format!(
             "Running {} pods with {} containers, plan {}",
             human::count(load.pods()),
@@ -94,9 +95,9 @@ impl Course<'_> {
         if let Some(announcement) = metrics.announcement() {
             style.say(&announcement);
         }
-        let session = Session::open(source, self.target, load, &stop)?;
+        let session = Session::open(source, &self.target, load, &stop)?;
         let setup = session.setup(&self.workload, load);
-        let operations = self.target.target.operations();
+        let operations = self.target.driver.operations();
         let observed = observation::observe(
             &session,
             load,

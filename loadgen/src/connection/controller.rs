@@ -10,20 +10,21 @@ use containerd_sandbox::client::Controller;
 use containerd_sandbox::{Code, Result};
 use prost_types::Any;
 
-use super::{INFO, NOBODY, SandboxStatus, Target, TaskState, TtrpcTarget};
-use crate::server::containerd::HANDLER;
+use super::{Connection, INFO, NOBODY, SandboxStatus, TaskState, TtrpcConnection};
 use crate::workload::plan::{Pod, SANDBOX_CONFIG_TYPE_URL};
+use crate::workload::runtime::HANDLER;
 
 /// A gRPC and a ttrpc connection to a sandboxer.
 #[derive(Clone)]
-pub struct ControllerTarget {
+pub struct ControllerConnection {
     pub(crate) sandboxes: Controller,
-    pub(crate) tasks: TtrpcTarget,
+    pub(crate) tasks: TtrpcConnection,
 }
 
-impl fmt::Debug for ControllerTarget {
+impl fmt::Debug for ControllerConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ControllerTarget").finish_non_exhaustive()
+        f.debug_struct("ControllerConnection")
+            .finish_non_exhaustive()
     }
 }
 
@@ -41,12 +42,12 @@ pub(crate) fn create(pod: &Pod) -> api::ControllerCreateRequest {
     }
 }
 
-impl Target for ControllerTarget {
+impl Connection for ControllerConnection {
     async fn connect(socket: &Path, namespace: &str, timeout: Duration) -> Result<Self> {
         let sandboxes = Controller::connect(socket, namespace).await?;
         Ok(Self {
             sandboxes: sandboxes.with_timeout(timeout),
-            tasks: TtrpcTarget::connect(socket, namespace, timeout).await?,
+            tasks: TtrpcConnection::connect(socket, namespace, timeout).await?,
         })
     }
 

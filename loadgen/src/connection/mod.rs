@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use containerd_sandbox::Result;
 
-pub use self::controller::ControllerTarget;
-pub use self::ttrpc::TtrpcTarget;
+pub use self::controller::ControllerConnection;
+pub use self::ttrpc::TtrpcConnection;
 
 use crate::workload::plan::Pod;
 
@@ -48,8 +48,8 @@ pub struct TaskState {
 ///
 /// The futures stay on the thread that made them, so they need not be `Send`. A
 /// future that is not polled may hold up other calls on the connection. All but
-/// that of [`Target::wait_task`] end after the connection's time limit.
-pub trait Target: Clone + Send + 'static {
+/// that of [`Connection::wait_task`] end after the connection's time limit.
+pub trait Connection: Clone + Send + 'static {
     /// Connects to a Unix socket; calls are in one containerd namespace and end
     /// after `timeout`.
     ///

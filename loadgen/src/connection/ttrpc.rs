@@ -10,24 +10,24 @@ use containerd_shim_protos::{api as task, sandbox_api as sandbox};
 use protobuf::MessageField;
 use protobuf::well_known_types::any::Any;
 
-use super::{INFO, NOBODY, SandboxStatus, Target, TaskState};
+use super::{Connection, INFO, NOBODY, SandboxStatus, TaskState};
 use crate::workload::plan::{Pod, SANDBOX_CONFIG_TYPE_URL};
 
 /// A ttrpc connection to a sandboxer.
 #[derive(Clone)]
-pub struct TtrpcTarget {
+pub struct TtrpcConnection {
     calls: Ttrpc,
     /// The same connection without a time limit.
     waits: Ttrpc,
 }
 
-impl fmt::Debug for TtrpcTarget {
+impl fmt::Debug for TtrpcConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TtrpcTarget").finish_non_exhaustive()
+        f.debug_struct("TtrpcConnection").finish_non_exhaustive()
     }
 }
 
-impl TtrpcTarget {
+impl TtrpcConnection {
     /// The client of calls that end after the time limit.
     pub(crate) fn client(&self) -> &Ttrpc {
         &self.calls
@@ -43,7 +43,7 @@ macro_rules! request {
     }};
 }
 
-impl Target for TtrpcTarget {
+impl Connection for TtrpcConnection {
     async fn connect(socket: &Path, namespace: &str, timeout: Duration) -> Result<Self> {
         let waits = Ttrpc::connect(socket, namespace).await?;
         Ok(Self {

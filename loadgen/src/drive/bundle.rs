@@ -1,14 +1,48 @@
 //! The OCI bundles of a plan, written before the clock starts.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
-use crate::commands::error::BundleError;
 use crate::stop::Stop;
 use crate::workload::plan::{Container, Plan, PlanHasher, Summary};
+
+/// The bundles could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// A stop was asked for meanwhile.
+    #[error("interrupted before the load began")]
+    Interrupted,
+    /// A spec could not be encoded.
+    #[error("encode config.json")]
+    Encode(#[source] serde_json::Error),
+    /// There is not enough room for them.
+    #[error(
+        "the bundles of {bundles} containers need up to {} MiB and as many inodes twice, which \
+         {} does not have; run fewer pods, or set TMPDIR to a file system with more room",
+        bytes >> 20, dir.display()
+    )]
+    NoRoom {
+        /// How many there may be.
+        bundles: u64,
+        /// What they may take, in bytes.
+        bytes: u64,
+        /// The directory that would have held them.
+        dir: PathBuf,
+    },
+    /// The file system says no.
+    #[error("write {}", path.display())]
+    Write {
+        /// What was to be written.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
 
 /// Where Linux has a file system in memory.
 const TMPFS: &str = "/dev/shm";

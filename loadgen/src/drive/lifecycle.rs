@@ -1,9 +1,9 @@
-//! One pod from creation to removal, through any door.
+//! One pod from creation to removal, through any driver.
 
 use std::time::{Duration, Instant};
 
 use crate::drive::calls::Calls;
-use crate::drive::driver::{Door, Made};
+use crate::drive::driver::{Driver, Made};
 use crate::record::failure::Failure;
 use crate::record::operation::Operation;
 use crate::record::recorder::Recorder;
@@ -30,8 +30,8 @@ pub struct Intended {
 }
 
 /// A pod that was begun.
-pub struct Begun<'a, D: Door> {
-    door: &'a D,
+pub struct Begun<'a, D: Driver> {
+    driver: &'a D,
     pod: &'a Pod,
     calls: Calls<'a>,
     intended: Option<Intended>,
@@ -39,13 +39,13 @@ pub struct Begun<'a, D: Door> {
     made: D::Made,
 }
 
-impl<'a, D: Door> Begun<'a, D> {
+impl<'a, D: Driver> Begun<'a, D> {
     /// Begins a pod, now.
     ///
     /// All of it happens within a [`tokio::task::LocalSet`].
-    pub fn new(door: &'a D, pod: &'a Pod, intended: Option<Intended>, calls: Calls<'a>) -> Self {
+    pub fn new(driver: &'a D, pod: &'a Pod, intended: Option<Intended>, calls: Calls<'a>) -> Self {
         Self {
-            door,
+            driver,
             pod,
             calls,
             intended,
@@ -64,7 +64,11 @@ impl<'a, D: Door> Begun<'a, D> {
     /// # Errors
     /// How the pod ended if it could not be started; then it has been removed.
     pub async fn start(mut self) -> Result<Started<'a, D>, PodEnd> {
-        match self.door.start(self.pod, &mut self.made, self.calls).await {
+        match self
+            .driver
+            .start(self.pod, &mut self.made, self.calls)
+            .await
+        {
             Ok(running) => {
                 let now = Instant::now();
                 self.record(Operation::PodStart, Operation::PodStartService, now, None);
@@ -104,9 +108,9 @@ impl<'a, D: Door> Begun<'a, D> {
     /// Records a failure and removes what there may be.
     async fn failed(self, failure: &Failure) -> PodEnd {
         self.calls.failure(failure);
-        let lost = failure.is_silence() && self.door.probe().await.is_err();
+        let lost = failure.is_silence() && self.driver.probe().await.is_err();
         let made = self.made.without_others(failure);
-        if !made.is_empty() && (lost || !self.door.tear_down(self.pod, made, self.calls).await) {
+        if !made.is_empty() && (lost || !self.driver.tear_down(self.pod, made, self.calls).await) {
             self.calls.record_always(Recorder::pod_left_behind);
         }
         self.calls.record_always(Recorder::pod_failed);
@@ -116,13 +120,13 @@ impl<'a, D: Door> Begun<'a, D> {
 }
 
 /// A pod all of whose containers run.
-pub struct Started<'a, D: Door> {
+pub struct Started<'a, D: Driver> {
     begun: Begun<'a, D>,
     running: D::Running,
     since: Instant,
 }
 
-impl<D: Door> Started<'_, D> {
+impl<D: Driver> Started<'_, D> {
     /// Lets the containers end by themselves, so many times, and starts them again.
     ///
     /// # Errors
@@ -130,9 +134,9 @@ impl<D: Door> Started<'_, D> {
     pub async fn crash_loop(mut self, restarts: u32) -> Result<Self, PodEnd> {
         for _ in 0..restarts {
             let Begun {
-                door, pod, calls, ..
+                driver, pod, calls, ..
             } = self.begun;
-            match door.restart(pod, self.running, calls).await {
+            match driver.restart(pod, self.running, calls).await {
                 Ok(running) => self.running = running,
                 Err(failure) => return Err(self.begun.failed(&failure).await),
             }
@@ -146,9 +150,9 @@ impl<D: Door> Started<'_, D> {
     /// How the pod ended if that failed.
     pub async fn keep(mut self, over: impl AsyncFn()) -> Result<Self, PodEnd> {
         let Begun {
-            door, pod, calls, ..
+            driver, pod, calls, ..
         } = self.begun;
-        match door.keep(pod, self.running, over, calls).await {
+        match driver.keep(pod, self.running, over, calls).await {
             Ok(running) => {
                 self.running = running;
                 Ok(self)
@@ -166,7 +170,7 @@ impl<D: Door> Started<'_, D> {
             since,
         } = self;
         let stayed = since.elapsed();
-        match begun.door.stop(begun.pod, running, begun.calls).await {
+        match begun.driver.stop(begun.pod, running, begun.calls).await {
             Ok(()) => {
                 let now = Instant::now();
                 begun.record(Operation::Pod, Operation::PodService, now, Some(stayed));

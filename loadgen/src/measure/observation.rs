@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::commands::error::RunError;
+use crate::drive::engine::EngineError;
 use crate::drive::engine::{Load, Measured};
 use crate::human;
 use crate::measure::metrics::Monitor;
@@ -64,7 +64,7 @@ pub fn observe(
     operations: &'static [Operation],
     style: Style,
     monitor: &Monitor,
-) -> Result<Observed, RunError> {
+) -> Result<Observed, EngineError> {
     let processes = session.processes();
     let before = usage(&processes);
     let started = SystemTime::now();

@@ -3,19 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::commands::cli::TargetArgs;
-use crate::commands::error::{BundleError, EngineError, RunError};
-use crate::connection::{ControllerTarget, TtrpcTarget};
+use crate::connection::{ControllerConnection, TtrpcConnection};
+use crate::drive::bundle::BundleError;
 use crate::drive::bundle::Bundles;
-use crate::drive::driver::{CriAt, CriDoor, Kind, Tasks, TasksAt};
+use crate::drive::driver::{CriAt, CriDriver, DriverKind, Tasks, TasksAt};
+use crate::drive::engine::EngineError;
 use crate::drive::engine::{Load, Measured, Observer};
 use crate::process::sampler::Process;
 use crate::record::tape::Counters;
 use crate::server::containerd::HANDLER;
 use crate::result;
+use crate::server::ServerError;
 use crate::server::embedded::Stopped;
 use crate::server::image::NAMESPACE;
-use crate::server::{Server, Source};
+use crate::server::{Server, Source, Target};
 use crate::show::progress::{Preparing, Style};
 use crate::stop::Stop;
 use crate::workload::plan::{self, Summary};
@@ -54,7 +55,7 @@ pub struct Prepared {
 /// Something that answers, and how it is called.
 #[derive(Debug)]
 pub struct Session<'a> {
-    args: &'a TargetArgs,
+    target: &'a Target,
     source: Source,
     server: Server,
     stop: &'a Stop,
@@ -65,13 +66,13 @@ pub struct Session<'a> {
 /// # Errors
 /// See [`BundleError`].
 pub fn prepare(
-    args: &TargetArgs,
+    target: &Target,
     load: &Load,
     stop: &Stop,
     style: Style,
 ) -> Result<Prepared, BundleError> {
     let pods = load.pods();
-    if args.target == Kind::Cri {
+    if target.driver == DriverKind::Cri {
         return Ok(Prepared {
             summary: plan::summary(&load.plan, pods).map_err(BundleError::Encode)?,
             bundles: None,
@@ -85,11 +86,11 @@ pub fn prepare(
     })
 }
 
-fn setup(args: &TargetArgs, source: &Source, workload: &Workload, load: &Load) -> result::Scenario {
+fn setup(target: &Target, source: &Source, workload: &Workload, load: &Load) -> result::Scenario {
     let shown = |path: &Path| path.display().to_string();
-    let over_cri = args.target == Kind::Cri;
+    let over_cri = target.driver == DriverKind::Cri;
     result::Scenario {
-        target: args.target.to_string(),
+        target: target.driver.to_string(),
         endpoint: match source {
             Source::Socket(socket) => Some(shown(socket)),
             Source::Sandboxer(_) | Source::Node(_) => None,
@@ -103,9 +104,9 @@ fn setup(args: &TargetArgs, source: &Source, workload: &Workload, load: &Load) -
             Source::Socket(_) | Source::Sandboxer(_) => None,
             Source::Node(programs) => Some(shown(&programs.containerd)),
         },
-        runtime_handler: over_cri.then(|| args.runtime_handler.clone()),
-        image: over_cri.then(|| args.image.clone()),
-        sandboxer_args: args
+        runtime_handler: over_cri.then(|| target.runtime_handler.clone()),
+        image: over_cri.then(|| target.image.clone()),
+        sandboxer_args: target
             .sandboxer_args
             .iter()
             .map(|arg| arg.to_string_lossy().into_owned())
@@ -113,7 +114,7 @@ fn setup(args: &TargetArgs, source: &Source, workload: &Workload, load: &Load) -
         namespace: if over_cri {
             NAMESPACE.to_owned()
         } else {
-            args.namespace.clone()
+            target.namespace.clone()
         },
         name: workload.name.clone(),
         document: workload.document.clone(),
@@ -132,20 +133,20 @@ impl<'a> Session<'a> {
     /// If it does not answer.
     pub fn open(
         source: Source,
-        args: &'a TargetArgs,
+        target: &'a Target,
         load: &Load,
         stop: &'a Stop,
-    ) -> Result<Self, RunError> {
-        let server = source.clone().open(args, load.timeout, stop)?;
+    ) -> Result<Self, ServerError> {
+        let server = source.clone().open(target, load.timeout, stop)?;
         Ok(Self {
-            args,
+            target,
             source,
             server,
             stop,
         })
     }
 
-    /// Runs a load through the door that was asked for.
+    /// Runs a load through the driver that was asked for.
     ///
     /// # Errors
     /// As [`Load::run`].
@@ -160,34 +161,39 @@ impl<'a> Session<'a> {
         let Some(bundles) = &prepared.bundles else {
             let at = CriAt {
                 socket,
-                handler: self.args.runtime_handler.clone(),
-                image: self.args.image.clone(),
+                handler: self.target.runtime_handler.clone(),
+                image: self.target.image.clone(),
                 timeout: load.timeout,
                 sends_unified: self.args.runtime_handler == HANDLER,
                 must_state_resources: matches!(self.server, Server::Node(_)),
             };
-            return load.run::<CriDoor>(&at, self.stop, counters, observer);
+            return load.run::<CriDriver>(&at, self.stop, counters, observer);
         };
         let at = TasksAt {
             socket,
-            namespace: self.args.namespace.clone(),
+            namespace: self.target.namespace.clone(),
             timeout: load.timeout,
             bundles: Arc::clone(bundles),
             must_state_resources: matches!(self.server, Server::Embedded(_)),
         };
-        match self.args.target {
-            Kind::Ttrpc | Kind::Cri => {
-                load.run::<Tasks<TtrpcTarget>>(&at, self.stop, counters, observer)
+        match self.target.driver {
+            DriverKind::Ttrpc | DriverKind::Cri => {
+                load.run::<Tasks<TtrpcConnection>>(&at, self.stop, counters, observer)
             }
-            Kind::Controller => {
-                load.run::<Tasks<ControllerTarget>>(&at, self.stop, counters, observer)
+            DriverKind::Controller => {
+                load.run::<Tasks<ControllerConnection>>(&at, self.stop, counters, observer)
             }
         }
     }
 
+    /// Returns the target that the session was opened for.
+    pub fn target(&self) -> &Target {
+        self.target
+    }
+
     /// What is asked for, as results hold it.
     pub fn setup(&self, workload: &Workload, load: &Load) -> result::Scenario {
-        setup(self.args, &self.source, workload, load)
+        setup(self.target, &self.source, workload, load)
     }
 
     /// The processes under test, this one last.

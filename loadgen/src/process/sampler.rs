@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crate::process::Sample;
-use crate::process::{self, Look};
+use super::usage::{self, Look, Sample};
 use crate::record::tape::INTERVAL;
 
 /// What is looked at, and its pid.
@@ -136,7 +135,7 @@ impl Sampler {
 }
 
 fn look((_, pid): Process, begun: Instant, look: Look) -> Option<Sample> {
-    process::sample(pid, begun.elapsed(), look)
+    usage::sample(pid, begun.elapsed(), look)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The directory of a result.
+//! The directory of a result: its name, and the files in it.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -6,36 +6,30 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::commands::error::SaveError;
-use crate::record::hdr_log;
-use crate::result::RunResult;
-use crate::result::csv;
-use crate::show::report;
+/// A result could not be saved.
+#[derive(Debug, thiserror::Error)]
+#[error("save the result as {}", path.display())]
+pub struct SaveError {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// Why not.
+    #[source]
+    pub source: io::Error,
+}
 
 /// How many runs of one second and seed can be saved.
 const MAX_ATTEMPTS: u32 = 1000;
 
 /// The files that a result's directory holds, beside the logs.
 pub const RESULT_FILE: &str = "result.json";
-/// See [`hdr_log`].
+/// The histograms, as [`crate::record::hdr_log`] writes them.
 pub const HISTOGRAM_FILE: &str = "latencies.hlog";
-/// See [`csv::operations`].
+/// A row for each operation.
 pub const OPERATIONS_FILE: &str = "operations.csv";
-/// See [`csv::timeline`].
+/// A row for each second and operation.
 pub const TIMELINE_FILE: &str = "timeline.csv";
-/// See [`report`].
+/// The page.
 pub const REPORT_FILE: &str = "report.html";
-
-/// What is saved.
-#[derive(Debug)]
-pub struct Saved<'a> {
-    /// The document.
-    pub result: &'a RunResult,
-    /// The histograms behind it, as [`hdr_log`] writes them, or why there are none.
-    pub histograms: io::Result<File>,
-    /// The logs of the run's own programs, to be copied.
-    pub logs: &'a [PathBuf],
-}
 
 /// Makes the directory that results are saved under, so that a run does not find
 /// out at its end that it cannot.
@@ -56,25 +50,6 @@ pub fn check(results: &Path) -> Result<(), SaveError> {
     })
 }
 
-impl Saved<'_> {
-    /// Saves as `results/run-TIME-SEED` (or `…-2` and so on); that directory.
-    ///
-    /// # Errors
-    /// [`SaveError`], naming the file.
-    pub fn under(self, results: &Path) -> Result<PathBuf, SaveError> {
-        let (at, seed) = (&self.result.started_at, self.result.scenario.seed);
-        let dir = create(results, "run", at, seed)?;
-        // First what nothing else can be had from.
-        document(&dir, self.result)?;
-        copy(self.logs, &dir)?;
-        file(&dir, HISTOGRAM_FILE, |out| {
-            hdr_log::copy(&self.histograms?, out)
-        })?;
-        derived(&dir, self.result)?;
-        Ok(dir)
-    }
-}
-
 /// Writes a document as [`RESULT_FILE`].
 ///
 /// # Errors
@@ -92,20 +67,6 @@ pub fn document(dir: &Path, result: &impl Serialize) -> Result<(), SaveError> {
 /// [`SaveError`], naming the file.
 pub fn text(dir: &Path, name: &str, text: &str) -> Result<(), SaveError> {
     file(dir, name, |out| out.write_all(text.as_bytes()))
-}
-
-/// Writes what follows from a result and its histograms, which are in the
-/// directory already.
-///
-/// # Errors
-/// [`SaveError`], naming the file.
-pub fn derived(dir: &Path, result: &RunResult) -> Result<(), SaveError> {
-    file(dir, OPERATIONS_FILE, |out| csv::operations(result, out))?;
-    file(dir, TIMELINE_FILE, |out| csv::timeline(result, out))?;
-    file(dir, REPORT_FILE, |out| {
-        let page = report::of(result, dir).map_err(io::Error::other)?;
-        out.write_all(page.as_bytes())
-    })
 }
 
 /// Makes `results/KIND-TIME-SEED`, or `…-2` and so on.
@@ -167,51 +128,7 @@ pub fn file(
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
-    use crate::record::hdr_log::Spool;
-    use crate::result::fixture::example;
-
-    #[test]
-    fn runs_of_the_same_second_get_directories_of_their_own() {
-        let results = tempfile::tempdir().unwrap();
-        let log = results.path().join("sandboxer.log");
-        fs::write(&log, "hello").unwrap();
-        let (result, logs) = (example(), [log]);
-        let saved = || Saved {
-            result: &result,
-            histograms: Spool::new(SystemTime::now()).finish(),
-            logs: &logs,
-        };
-        let first = saved().under(results.path()).unwrap();
-        assert_eq!(first, results.path().join("run-20260102T030405Z-42"));
-        let second = saved().under(results.path()).unwrap();
-        assert_eq!(second, results.path().join("run-20260102T030405Z-42-2"));
-        let json = fs::read(second.join(RESULT_FILE)).unwrap();
-        assert_eq!(serde_json::from_slice::<RunResult>(&json).unwrap(), result);
-        assert_eq!(
-            fs::read_to_string(second.join("sandboxer.log")).unwrap(),
-            "hello"
-        );
-        for name in [HISTOGRAM_FILE, OPERATIONS_FILE, TIMELINE_FILE, REPORT_FILE] {
-            assert!(second.join(name).exists(), "{name}");
-        }
-    }
-
-    #[test]
-    fn without_histograms_there_is_a_result_all_the_same() {
-        let results = tempfile::tempdir().unwrap();
-        let saved = Saved {
-            result: &example(),
-            histograms: Err(io::ErrorKind::StorageFull.into()),
-            logs: &[],
-        };
-        let error = saved.under(results.path()).unwrap_err();
-        assert_eq!(error.path.file_name().unwrap(), HISTOGRAM_FILE);
-        let dir = error.path.parent().unwrap();
-        assert_eq!(crate::result::load(dir).unwrap(), example());
-    }
 
     #[test]
     fn a_place_that_cannot_hold_results_is_noticed_before() {

@@ -137,7 +137,7 @@ pub const OPERATIONS: &[Operation] = &[
 ];
 
 /// A run, second by second.
-pub struct MadeUp {
+pub struct RunFixture {
     /// Its result.
     pub result: RunResult,
     /// What was measured in each second.
@@ -151,7 +151,7 @@ pub fn started() -> SystemTime {
     humantime::parse_rfc3339("2026-01-02T03:04:05.678Z").unwrap()
 }
 
-impl MadeUp {
+impl RunFixture {
     /// A run in which this was measured.
     pub fn of(seconds: Vec<Part>) -> Self {
         let mut whole = Part::default();
@@ -243,7 +243,7 @@ const SLOTS: usize = 64;
 
 /// A minute of an open loop whose server stalls for half a second every five:
 /// pods that find no room wait, which counts only from their intended start.
-pub fn realistic() -> MadeUp {
+pub fn realistic() -> RunFixture {
     let mut dice = ChaCha8Rng::seed_from_u64(7);
     let mut slots = vec![0.0_f64; SLOTS];
     let mut seconds: Vec<Part> = (0..LENGTH).map(|_| Part::default()).collect();
@@ -275,7 +275,7 @@ pub fn realistic() -> MadeUp {
         }
         intended += -(1.0 - dice.random::<f64>()).ln() / rate;
     }
-    let mut made = MadeUp::of(seconds);
+    let mut made = RunFixture::of(seconds);
     describe(&mut made.result);
     let mut under_way = 0;
     for (number, interval) in made.result.timeline.iter_mut().enumerate() {

@@ -4,11 +4,11 @@ pub mod csv;
 pub mod density;
 pub mod directory;
 pub mod environment;
+mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod held;
 mod load;
-mod made;
+mod processes;
 mod run;
 pub mod schema;
 pub mod search;
@@ -16,10 +16,10 @@ pub mod slo;
 pub mod timeline;
 pub mod validity;
 
-pub use self::held::{HeldProcess, HoldResult};
+pub use self::figures::{errors, offered, operations, phases, totals};
 pub use self::load::{LoadError, LoadProblem, load, load_as, parse, parse_as, schema};
-pub use self::made::{errors, offered, operations, phases, totals};
+pub use self::processes::{HeldProcess, HoldResult, ProcessResult};
 pub use self::run::{
-    ErrorResult, Interval, Lag, LoadMode, LoadResult, OperationResult, PhaseResult, ProcessResult,
-    RunResult, SCHEMA, SCHEMA_VERSION, Scenario, Totals,
+    ErrorResult, Interval, Lag, LoadMode, LoadResult, OperationResult, PhaseResult, RunResult,
+    SCHEMA, SCHEMA_VERSION, Scenario, Totals,
 };

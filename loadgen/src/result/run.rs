@@ -6,11 +6,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::process::{ProcessUsage, Sample};
 use crate::record::operation::Operation;
 use crate::result::environment::Environment;
 
-use super::held::HoldResult;
+use super::processes::{HoldResult, ProcessResult};
 
 /// What the document is.
 pub const SCHEMA: &str = "resource-slot.loadgen.result";
@@ -242,19 +241,6 @@ pub struct ErrorResult {
     pub example: String,
     /// How many.
     pub count: u64,
-}
-
-/// What a process used during the run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ProcessResult {
-    /// `sandboxer`, `containerd`, `runtime` (whatever serves a given CRI endpoint)
-    /// or `loadgen`.
-    pub role: String,
-    /// Its figures.
-    #[serde(flatten)]
-    pub usage: ProcessUsage,
-    /// Looks at it during the run, the first at its beginning, the last at its end.
-    pub samples: Vec<Sample>,
 }
 
 impl RunResult {

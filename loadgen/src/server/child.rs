@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::commands::error::ChildError;
 use crate::stop::Stop;
 
 /// How long it may take to answer for the first time.
@@ -24,6 +23,75 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// How much of its log an error message shows, in bytes.
 const LOG_TAIL: u64 = 2048;
+
+/// A program that the run needs could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ChildError {
+    /// There is no such program.
+    #[error("cannot find {program} beside loadgen or on PATH; {advice}")]
+    NotFound {
+        /// Its name.
+        program: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// It cannot be run.
+    #[error("start the {name} {}", program.display())]
+    Spawn {
+        /// What it is.
+        name: &'static str,
+        /// Its path.
+        program: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// Its private directory cannot be made.
+    #[error("make a private directory for the {name}")]
+    Directory {
+        /// What it is.
+        name: &'static str,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// It ended before it answered.
+    #[error("the {name} {} ended ({status}) before it answered{log}", program.display())]
+    Died {
+        /// What it is.
+        name: &'static str,
+        /// Its path.
+        program: PathBuf,
+        /// How it ended.
+        status: ExitStatus,
+        /// The end of its log, on lines of its own.
+        log: String,
+    },
+    /// It runs and does not answer.
+    #[error("the {name} {} did not answer within {seconds} s: {reason}{log}", program.display())]
+    Silent {
+        /// What it is.
+        name: &'static str,
+        /// Its path.
+        program: PathBuf,
+        /// How long it was given.
+        seconds: u64,
+        /// What the last attempt said.
+        reason: containerd_sandbox::Error,
+        /// The end of its log, on lines of its own.
+        log: String,
+    },
+    /// containerd does not take the image for pods.
+    #[error("put an image into containerd")]
+    Image {
+        /// Why not.
+        #[source]
+        source: containerd_sandbox::Error,
+    },
+    /// A stop was asked for meanwhile.
+    #[error("interrupted before the load began")]
+    Interrupted,
+}
 
 /// A running program with a log file. Killed when dropped.
 #[derive(Debug)]

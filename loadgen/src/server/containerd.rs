@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use rustix::mount::{UnmountFlags, unmount};
 
-use crate::commands::error::ChildError;
-use crate::drive::driver::Kind;
+use crate::drive::driver::DriverKind;
+use crate::server::child::ChildError;
 use crate::server::child::{self, Child};
 use crate::server::endpoint;
 use crate::server::image::{self, NAMESPACE};
@@ -20,14 +20,6 @@ use crate::stop::Stop;
 
 /// The program that is looked for.
 pub const PROGRAM: &str = "containerd";
-
-/// The runtime handler of the pods that run on the sandboxer, as in the
-/// configuration drop-in that is shipped.
-pub const HANDLER: &str = "resource-slot";
-
-/// The runtime that the handler is configured as, so that running tasks outlive a
-/// restart of containerd; its shim is not started.
-pub const RUNTIME_TYPE: &str = "io.containerd.runc.v2";
 
 /// The configuration drop-in that is shipped, and the socket that it names.
 const DROP_IN: &str = include_str!("../../../deploy/containerd/resource-slot.toml");
@@ -191,7 +183,7 @@ impl Containerd {
         let mut containerd = Self { child, home };
         let socket = containerd.home.socket();
         containerd.child.wait_for(stop, || {
-            endpoint::probe(Kind::Cri, &socket, NAMESPACE, PROBE_LIMIT, stop)
+            endpoint::probe(DriverKind::Cri, &socket, NAMESPACE, PROBE_LIMIT, stop)
         })?;
         Ok(containerd)
     }

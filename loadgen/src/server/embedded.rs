@@ -8,8 +8,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::commands::error::ChildError;
-use crate::drive::driver::Kind;
+use crate::drive::driver::DriverKind;
+use crate::server::child::ChildError;
 use crate::server::child::{self, Child, START_LIMIT};
 use crate::server::endpoint;
 use crate::server::image::NAMESPACE;
@@ -138,7 +138,7 @@ impl Embedded {
         let mut embedded = Self { child, dir };
         let socket = embedded.socket();
         embedded.child.wait_for(stop, || {
-            endpoint::probe(Kind::Ttrpc, &socket, namespace, START_LIMIT, stop)
+            endpoint::probe(DriverKind::Ttrpc, &socket, namespace, START_LIMIT, stop)
         })?;
         Ok(embedded)
     }

@@ -9,8 +9,8 @@ use containerd_sandbox::{Code, Error, Result};
 use k8s_cri::v1::VersionRequest;
 use tokio::net::UnixStream;
 
-use crate::connection::{ControllerTarget, Target, TtrpcTarget};
-use crate::drive::driver::Kind;
+use crate::connection::{Connection, ControllerConnection, TtrpcConnection};
+use crate::drive::driver::DriverKind;
 use crate::stop::Stop;
 
 /// A Unix socket, as `unix:///path`, `unix:/path` or a plain path.
@@ -48,7 +48,7 @@ pub struct Peer {
 /// `Unavailable` or `DeadlineExceeded`, naming the socket; `Cancelled` if a
 /// stop is asked for meanwhile.
 pub fn probe(
-    kind: Kind,
+    kind: DriverKind,
     socket: &Path,
     namespace: &str,
     limit: Duration,
@@ -56,9 +56,9 @@ pub fn probe(
 ) -> Result<Peer> {
     wait_on(stop, async {
         match kind {
-            Kind::Ttrpc => ask::<TtrpcTarget>(socket, namespace, limit).await?,
-            Kind::Controller => ask::<ControllerTarget>(socket, namespace, limit).await?,
-            Kind::Cri => {
+            DriverKind::Ttrpc => ask::<TtrpcConnection>(socket, namespace, limit).await?,
+            DriverKind::Controller => ask::<ControllerConnection>(socket, namespace, limit).await?,
+            DriverKind::Cri => {
                 let cri = Cri::connect(socket).await?.with_timeout(limit);
                 cri.version(VersionRequest::default()).await?;
             }
@@ -84,7 +84,7 @@ pub(crate) fn wait_on<T>(stop: &Stop, doing: impl Future<Output = Result<T>>) ->
     })
 }
 
-async fn ask<T: Target>(socket: &Path, namespace: &str, limit: Duration) -> Result<()> {
+async fn ask<T: Connection>(socket: &Path, namespace: &str, limit: Duration) -> Result<()> {
     T::connect(socket, namespace, limit).await?.probe().await
 }
 
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_socket_that_is_not_there_is_unavailable() {
         let socket = Path::new("/no/such.sock");
-        for kind in [Kind::Ttrpc, Kind::Controller, Kind::Cri] {
+        for kind in [DriverKind::Ttrpc, DriverKind::Controller, DriverKind::Cri] {
             let second = Duration::from_secs(1);
             let error = probe(kind, socket, "k8s.io", second, &Stop::new()).unwrap_err();
             assert_eq!(error.code(), Code::Unavailable, "{kind}");

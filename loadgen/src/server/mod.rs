@@ -4,9 +4,11 @@ pub mod child;
 pub mod containerd;
 pub mod embedded;
 pub mod endpoint;
+mod error;
 pub mod image;
 pub mod node;
 pub mod null;
+mod target;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,10 +16,10 @@ use std::time::Duration;
 use containerd_sandbox::client;
 
 use self::embedded::{Embedded, Stopped};
+pub use self::error::ServerError;
 use self::node::{Node, Programs};
-use crate::commands::cli::TargetArgs;
-use crate::commands::error::RunError;
-use crate::drive::driver::Kind;
+pub use self::target::Target;
+use crate::drive::driver::DriverKind;
 use crate::stop::Stop;
 
 /// Something that answers.
@@ -54,15 +56,15 @@ impl Source {
     ///
     /// # Errors
     /// If none is named and none is found.
-    pub fn of(args: &TargetArgs) -> Result<Self, RunError> {
-        if let Some(endpoint) = &args.endpoint {
+    pub fn of(target: &Target) -> Result<Self, ServerError> {
+        if let Some(endpoint) = &target.endpoint {
             return Ok(Self::Socket(endpoint.0.clone()));
         }
-        let sandboxer = embedded::find(args.sandboxer.as_deref())?;
-        Ok(match args.target {
-            Kind::Ttrpc | Kind::Controller => Self::Sandboxer(sandboxer),
-            Kind::Cri => Self::Node(Programs {
-                containerd: containerd::find(args.containerd.as_deref())?,
+        let sandboxer = embedded::find(target.sandboxer.as_deref())?;
+        Ok(match target.driver {
+            DriverKind::Ttrpc | DriverKind::Controller => Self::Sandboxer(sandboxer),
+            DriverKind::Cri => Self::Node(Programs {
+                containerd: containerd::find(target.containerd.as_deref())?,
                 sandboxer,
             }),
         })
@@ -75,49 +77,49 @@ impl Source {
     /// If it does not.
     pub fn open(
         self,
-        args: &TargetArgs,
+        target: &Target,
         timeout: Duration,
         stop: &Stop,
-    ) -> Result<Server, RunError> {
+    ) -> Result<Server, ServerError> {
         match self {
             Self::Sandboxer(program) => {
                 let embedded =
-                    Embedded::start(program, &args.sandboxer_args, &args.namespace, stop)?;
+                    Embedded::start(program, &target.sandboxer_args, &target.namespace, stop)?;
                 Ok(Server::Embedded(embedded))
             }
             Self::Node(programs) => {
-                let node = Node::start(programs, &args.sandboxer_args, stop)?;
+                let node = Node::start(programs, &target.sandboxer_args, stop)?;
                 Ok(Server::Node(Box::new(node)))
             }
-            Self::Socket(socket) => given(socket, args, timeout, stop),
+            Self::Socket(socket) => given(socket, target, timeout, stop),
         }
     }
 }
 
 fn given(
     socket: PathBuf,
-    args: &TargetArgs,
+    target: &Target,
     timeout: Duration,
     stop: &Stop,
-) -> Result<Server, RunError> {
-    let kind = args.target;
-    let found = endpoint::probe(kind, &socket, &args.namespace, timeout, stop);
+) -> Result<Server, ServerError> {
+    let kind = target.driver;
+    let found = endpoint::probe(kind, &socket, &target.namespace, timeout, stop);
     let pid = match found {
         Ok(peer) => peer.pid,
         Err(source) => {
-            return Err(RunError::Endpoint {
+            return Err(ServerError::Endpoint {
                 server: server_of(kind),
                 socket,
                 source,
             });
         }
     };
-    if kind == Kind::Cri {
+    if kind == DriverKind::Cri {
         endpoint::wait_on(stop, async {
-            image::provide(client::channel(&socket).await?, &args.image).await
+            image::provide(client::channel(&socket).await?, &target.image).await
         })
-        .map_err(|source| RunError::Image {
-            image: args.image.clone(),
+        .map_err(|source| ServerError::Image {
+            image: target.image.clone(),
             source,
         })?;
     }
@@ -129,10 +131,10 @@ fn given(
 }
 
 /// Who listens at a given socket.
-fn server_of(kind: Kind) -> &'static str {
+fn server_of(kind: DriverKind) -> &'static str {
     match kind {
-        Kind::Ttrpc | Kind::Controller => "sandboxer",
-        Kind::Cri => "runtime",
+        DriverKind::Ttrpc | DriverKind::Controller => "sandboxer",
+        DriverKind::Cri => "runtime",
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use containerd_sandbox::client;
 use tempfile::TempDir;
 
-use crate::commands::error::ChildError;
+use crate::server::child::ChildError;
 use crate::server::containerd::{Containerd, Home};
 use crate::server::embedded::{Embedded, Stopped};
 use crate::server::endpoint;

@@ -12,10 +12,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::commands::error::RunError;
 use crate::human;
 use crate::record::tape::Counters;
-use crate::stop::Stop;
+use crate::stop::{SignalError, Stop};
 
 /// How often a bar is redrawn, and how often a line is written.
 const BAR_PERIOD: Duration = Duration::from_millis(100);
@@ -63,13 +62,12 @@ impl Style {
     ///
     /// # Errors
     /// If they cannot be listened for.
-    pub fn stop_on_signals(self) -> Result<Stop, RunError> {
+    pub fn stop_on_signals(self) -> Result<Stop, SignalError> {
         Stop::on_signals(move |stop| {
             if !stop.aborted() {
                 self.say("Interrupted: letting what is under way end; once more to drop it");
             }
         })
-        .map_err(RunError::Signals)
     }
 
     fn bar(self, length: u64) -> ProgressBar {

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use crate::workload::plan::Draw;
+use crate::workload::draw::Draw;
 use crate::workload::scenario::{Arrivals, Phase, Rate};
 
 /// The intended starts of a run's pods.

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::compare::percent;
 use super::{ContainerRange, OutputArgs, RequestArgs};
-use crate::drive::driver::Kind;
+use crate::drive::driver::DriverKind;
 use crate::workload::plan::Plan;
 
 /// `loadgen gate`.
@@ -51,10 +51,10 @@ pub struct GateArgs {
     /// How they are made and asked for.
     #[command(flatten)]
     pub requests: RequestArgs,
-    /// Through which door: ttrpc or controller.
-    #[arg(long, env = "LOADGEN_TARGET", value_name = "DOOR", default_value = "controller",
-          value_parser = door)]
-    pub target: Kind,
+    /// How pods are run: over ttrpc, or as containerd calls a sandboxer: controller.
+    #[arg(long, env = "LOADGEN_TARGET", value_name = "DRIVER", default_value = "controller",
+          value_parser = driver)]
+    pub target: DriverKind,
     /// How many pods are under way at once.
     #[arg(long, env = "LOADGEN_CONCURRENCY", value_name = "N", default_value_t = 8,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -102,10 +102,10 @@ fn alpha(text: &str) -> Result<f64, String> {
     }
 }
 
-fn door(text: &str) -> Result<Kind, String> {
+fn driver(text: &str) -> Result<DriverKind, String> {
     match text {
-        "ttrpc" => Ok(Kind::Ttrpc),
-        "controller" => Ok(Kind::Controller),
+        "ttrpc" => Ok(DriverKind::Ttrpc),
+        "controller" => Ok(DriverKind::Controller),
         _ => Err("ttrpc or controller".to_owned()),
     }
 }

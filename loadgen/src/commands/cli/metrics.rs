@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use clap::Args;
 use exposition::PushUrl;
 
+use crate::measure::metrics::Destinations;
+
 /// Who is told how a run goes on.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Metrics")]
@@ -18,4 +20,13 @@ pub struct MetricsArgs {
     /// /metrics/job/loadgen.
     #[arg(long, env = "LOADGEN_PUSH", value_name = "URL")]
     pub push: Option<PushUrl>,
+}
+
+impl From<&MetricsArgs> for Destinations {
+    fn from(args: &MetricsArgs) -> Self {
+        Self {
+            listen: args.metrics_listen,
+            push: args.push.clone(),
+        }
+    }
 }

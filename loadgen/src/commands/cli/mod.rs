@@ -7,12 +7,14 @@ mod merge;
 mod metrics;
 mod output;
 mod overhead;
+mod overrides;
 mod report;
 mod requests;
 mod scenario;
 mod search;
 mod target;
 mod trace;
+mod values;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -29,9 +31,10 @@ pub use self::merge::MergeArgs;
 pub use self::metrics::MetricsArgs;
 pub use self::output::OutputArgs;
 pub use self::overhead::OverheadArgs;
+pub use self::overrides::OverrideArgs;
 pub use self::report::{ReportArgs, ReportFormat};
 pub use self::requests::RequestArgs;
-pub use self::scenario::{ScenarioArgs, ScenariosCommand};
+pub use self::scenario::{ScenarioArgs, ScenarioChoiceError, ScenariosCommand};
 pub use self::search::SearchArgs;
 pub use self::target::TargetArgs;
 pub use self::trace::{RecordArgs, ReplayArgs};
@@ -374,7 +377,6 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
-    use crate::workload::scenario::Overrides;
     use proptest::prelude::*;
 
     fn run(args: &[&str]) -> Result<RunArgs, clap::Error> {
@@ -411,7 +413,7 @@ mod tests {
     fn without_options_it_is_the_documented_run() {
         let args = run(&[]).unwrap();
         assert_eq!(args.scenario.scenario, None);
-        assert_eq!(args.scenario.overrides, Overrides::default());
+        assert_eq!(args.scenario.overrides, OverrideArgs::default());
         assert_eq!(args.target.endpoint, None);
     }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{ContainerRange, timeout};
-use crate::workload::plan::{Plan, SignalChoice};
-use crate::workload::scenario::PodShape;
+use crate::workload::plan::Plan;
+use crate::workload::scenario::{PodShape, SignalChoice};
 
 /// How pods of rounds are made and asked for.
 #[derive(Debug, Clone, Args)]
@@ -41,8 +41,6 @@ impl RequestArgs {
 
     /// The signal's name, as results hold it.
     pub fn signal_name(&self) -> String {
-        self.signal
-            .to_possible_value()
-            .map_or_else(String::new, |value| value.get_name().to_owned())
+        self.signal.name().to_owned()
     }
 }

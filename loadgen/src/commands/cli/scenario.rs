@@ -2,8 +2,19 @@
 
 use clap::Args;
 
-use crate::commands::error::ScenarioChoiceError;
-use crate::workload::scenario::{Overrides, Scenario};
+use super::OverrideArgs;
+use crate::workload::scenario::{Mismatch, Overrides, Scenario, ScenarioError};
+
+/// There is no scenario to run.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioChoiceError {
+    /// It cannot be found or is wrong.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// An option has no meaning for it.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+}
 
 /// A scenario and changes to it.
 #[derive(Debug, Clone, Args)]
@@ -13,7 +24,7 @@ pub struct ScenarioArgs {
     pub scenario: Option<String>,
     /// What is changed.
     #[command(flatten)]
-    pub overrides: Overrides,
+    pub overrides: OverrideArgs,
 }
 
 /// `loadgen scenarios`.
@@ -30,8 +41,7 @@ impl ScenarioArgs {
     /// # Errors
     /// If there is none, it is wrong, or an option has no meaning for it.
     pub fn resolve(&self, default: &str) -> Result<Scenario, ScenarioChoiceError> {
-        Ok(self
-            .overrides
-            .apply(Scenario::find(self.scenario.as_deref().unwrap_or(default))?)?)
+        let scenario = Scenario::find(self.scenario.as_deref().unwrap_or(default))?;
+        Ok(Overrides::from(self.overrides.clone()).apply(scenario)?)
     }
 }

@@ -2,11 +2,9 @@
 
 use clap::Args;
 
-use super::{OutputArgs, ScenarioArgs, TargetArgs};
-use crate::commands::error::ScenarioChoiceError;
-use crate::commands::search::Steps;
+use super::{OutputArgs, OverrideArgs, ScenarioArgs, ScenarioChoiceError, TargetArgs};
 use crate::result::slo::Slo;
-use crate::workload::scenario::{Overrides, Scenario};
+use crate::workload::scenario::Scenario;
 
 /// `loadgen search`.
 #[derive(Debug, Clone, Args)]
@@ -48,24 +46,12 @@ pub struct SearchArgs {
 }
 
 impl SearchArgs {
-    /// How it goes.
-    pub fn steps(&self) -> Steps {
-        Steps {
-            first: self.from.min(self.up_to),
-            factor: self.factor,
-            highest: self.up_to,
-            // Below, a point of ten seconds has no pod to speak of.
-            lowest: (self.from / 100.0).max(0.5).min(self.from),
-            precision: self.precision / 100.0,
-        }
-    }
-
     /// The scenario at a rate.
     ///
     /// # Errors
     /// As [`ScenarioArgs::resolve`].
     pub fn at(&self, default: &str, rate: f64) -> Result<Scenario, ScenarioChoiceError> {
-        let overrides = Overrides {
+        let overrides = OverrideArgs {
             rate: Some(rate),
             ..self.scenario.overrides.clone()
         };

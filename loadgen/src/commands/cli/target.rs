@@ -5,24 +5,25 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::drive::driver::Kind;
-use crate::server::containerd::HANDLER;
+use crate::drive::driver::DriverKind;
+use crate::server::Target;
 use crate::server::endpoint::Endpoint;
 use crate::server::image;
+use crate::workload::runtime::HANDLER;
 
-/// What is loaded, and through which door.
+/// The server to load, and how pods are run on it.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What is loaded")]
 pub struct TargetArgs {
-    /// Through which door: over ttrpc; as containerd calls a sandboxer, over gRPC and ttrpc; or
+    /// How pods are run: over ttrpc; as containerd calls a sandboxer, over gRPC and ttrpc; or
     /// over CRI, to a containerd.
     #[arg(
         long,
         env = "LOADGEN_TARGET",
-        value_name = "DOOR",
+        value_name = "DRIVER",
         default_value = "ttrpc"
     )]
-    pub target: Kind,
+    pub target: DriverKind,
     /// containerd's namespace for the pods; over CRI it is always k8s.io.
     #[arg(
         long,
@@ -70,6 +71,21 @@ pub struct TargetArgs {
         allow_hyphen_values = true
     )]
     pub sandboxer_args: Vec<OsString>,
+}
+
+impl From<&TargetArgs> for Target {
+    fn from(args: &TargetArgs) -> Self {
+        Self {
+            driver: args.target,
+            namespace: args.namespace.clone(),
+            endpoint: args.endpoint.clone(),
+            runtime_handler: args.runtime_handler.clone(),
+            image: args.image.clone(),
+            containerd: args.containerd.clone(),
+            sandboxer: args.sandboxer.clone(),
+            sandboxer_args: args.sandboxer_args.clone(),
+        }
+    }
 }
 
 fn namespace(text: &str) -> Result<String, String> {

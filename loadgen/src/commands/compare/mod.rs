@@ -8,14 +8,35 @@ mod table;
 mod tests;
 pub mod verdict;
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 
 use self::figure::Figure;
 use crate::commands::cli::CompareArgs;
-use crate::commands::error::CompareError;
 use crate::commands::exit;
 use crate::commands::print;
-use crate::result::{self, RunResult};
+use crate::result::{self, LoadError, RunResult};
+
+/// Two results cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// See [`LoadError`].
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// They are not about the same.
+    #[error(
+        "not comparable:\n  {}\n--anyway compares them nevertheless",
+        differences.join("\n  ")
+    )]
+    Incomparable {
+        /// Every field that differs, with both values.
+        differences: Vec<String>,
+    },
+    /// The comparison cannot be printed.
+    #[error("print the comparison")]
+    Print(#[from] io::Error),
+}
 
 /// What the document is.
 pub const SCHEMA: &str = "resource-slot.loadgen.compare";

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, SystemTime};
 
 use crate::commands::cli::DensityArgs;
-use crate::commands::error::{RunError, SaveError};
+use crate::commands::error::RunError;
 use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
 use crate::drive::engine::{Load, Shape};
@@ -22,12 +22,12 @@ use crate::process::{self, Look};
 use crate::record::tape::{Listener, Part};
 use crate::result as run_result;
 use crate::result::density::{self as result, DensityResult, Point, ProcessPoint};
-use crate::result::directory;
+use crate::result::directory::{self, SaveError};
 use crate::result::environment::Environment;
-use crate::server::Source;
+use crate::server::{Source, Target};
 use crate::show::progress::{Reporter, Style};
 use crate::show::report;
-use crate::workload::scenario::{Life, LoadShape, Scenario};
+use crate::workload::scenario::{Lifecycle, LoadShape, Scenario};
 
 /// From the moment that the last pod runs until memory is looked at: longer than
 /// a sandboxer puts anything off (views at most 100 ms).
@@ -80,6 +80,7 @@ fn look(processes: &[Process]) -> Vec<ProcessPoint> {
 pub fn run(args: &DensityArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
     let output = &args.output;
     let style = output.style();
+    let target = Target::from(&args.target);
     let scenario = held(args.scenario.resolve(DEFAULT)?)?;
     let mut load = Load::of(&scenario);
     load.stages = args.densities(load.pods());
@@ -88,9 +89,9 @@ pub fn run(args: &DensityArgs, command_line: Vec<String>) -> Result<Verdict, Run
     }
     directory::check(&output.results)?;
     let stop = style.stop_on_signals()?;
-    let source = Source::of(&args.target)?;
-    let prepared = session::prepare(&args.target, &load, &stop, style)?;
-    let session = Session::open(source, &args.target, &load, &stop)?;
+    let source = Source::of(&target)?;
+    let prepared = session::prepare(&target, &load, &stop, style)?;
+    let session = Session::open(source, &target, &load, &stop)?;
     let setup = session.setup(&(&scenario).into(), &load);
     let started = SystemTime::now();
     let (seen, points) = channel();
@@ -151,7 +152,7 @@ pub fn run(args: &DensityArgs, command_line: Vec<String>) -> Result<Verdict, Run
 
 /// The same pods, held, as a closed loop without a warm-up starts them.
 fn held(mut scenario: Scenario) -> Result<Scenario, RunError> {
-    scenario.pods.life = Life::Held;
+    scenario.pods.lifecycle = Lifecycle::Held;
     match &mut scenario.load {
         LoadShape::Closed(closed) => {
             closed.warm_up_pods = 0;

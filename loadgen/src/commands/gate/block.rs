@@ -18,11 +18,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::program::Programs;
-use crate::commands::error::{EngineError, RunError};
-use crate::connection::{ControllerTarget, TtrpcTarget};
+use crate::commands::error::RunError;
+use crate::connection::{ControllerConnection, TtrpcConnection};
 use crate::drive::bundle::Bundles;
-use crate::drive::driver::{Kind, Tasks, TasksAt};
-use crate::drive::engine::{Load, Measured};
+use crate::drive::driver::{DriverKind, Tasks, TasksAt};
+use crate::drive::engine::{EngineError, Load, Measured};
 use crate::process::cpu_time::CpuClock;
 use crate::record::operation::Operation;
 use crate::record::recorder::Recorder;
@@ -93,7 +93,7 @@ pub struct Block {
 
 /// What is run, and how.
 #[derive(Debug)]
-pub struct Course<'a> {
+pub struct Experiment<'a> {
     /// The programs.
     pub programs: &'a Programs,
     /// Arguments that both are started with.
@@ -105,7 +105,7 @@ pub struct Course<'a> {
     /// Where their last logs go.
     pub logs: &'a Path,
     /// Through which door.
-    pub target: Kind,
+    pub target: DriverKind,
     /// A round's load.
     pub load: Load,
     /// What each is warmed up with.
@@ -127,7 +127,7 @@ pub struct Ended {
     pub complaints: Vec<String>,
 }
 
-impl Course<'_> {
+impl Experiment<'_> {
     /// Runs a block.
     ///
     /// # Errors
@@ -240,9 +240,11 @@ impl Course<'_> {
         };
         let counters = load.counters();
         match self.target {
-            Kind::Controller => load.run::<Tasks<ControllerTarget>>(&at, self.stop, &counters, ()),
-            Kind::Ttrpc | Kind::Cri => {
-                load.run::<Tasks<TtrpcTarget>>(&at, self.stop, &counters, ())
+            DriverKind::Controller => {
+                load.run::<Tasks<ControllerConnection>>(&at, self.stop, &counters, ())
+            }
+            DriverKind::Ttrpc | DriverKind::Cri => {
+                load.run::<Tasks<TtrpcConnection>>(&at, self.stop, &counters, ())
             }
         }
     }

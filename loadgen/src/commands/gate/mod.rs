@@ -15,6 +15,7 @@
 
 pub mod block;
 pub mod decide;
+mod error;
 pub mod program;
 pub mod result;
 #[cfg(test)]
@@ -30,18 +31,20 @@ use std::time::{Duration, SystemTime};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use self::block::{Block, Course, Order, ROUNDS_PER_BLOCK};
+use self::block::{Block, Experiment, Order, ROUNDS_PER_BLOCK};
+pub use self::error::GateError;
+
 use self::decide::{Decision, Judged, Metric, Rule, Standing};
 use self::program::Programs;
 use self::result::{GateResult, GateScenario};
 use crate::commands::cli::GateArgs;
-use crate::commands::error::{GateError, RunError, SaveError};
+use crate::commands::error::RunError;
 use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
 use crate::drive::bundle::Bundles;
 use crate::drive::engine::{Load, Shape};
 use crate::record::recorder::Recorder;
-use crate::result::directory;
+use crate::result::directory::{self, SaveError};
 use crate::result::environment::{self, Environment};
 use crate::show::progress::{Preparing, Style};
 use crate::workload::scenario::Closed;
@@ -70,8 +73,8 @@ struct Gate {
 /// Compares two programs and saves the result.
 ///
 /// # Errors
-/// If there is no result; see [`RunError::is_interruption`].
-pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
+/// If there is no result; see [`GateError::is_interruption`].
+pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateError> {
     let style = args.output.style();
     let percent = |percent: f64| percent / 100.0;
     let rule = Rule::new(
@@ -84,20 +87,19 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, RunErr
         needed: blocks * ROUNDS_PER_BLOCK,
         alpha: args.alpha,
     })?;
-    directory::check(&args.output.results)?;
-    let stop = style.stop_on_signals()?;
+    directory::check(&args.output.results).map_err(RunError::from)?;
+    let stop = style.stop_on_signals().map_err(RunError::from)?;
     let programs = Programs::of(&args.base, &args.head, &stop, style)?;
     let plan = args.plan();
     let bundles = {
         let preparing = Preparing::new(style, args.pods);
-        Arc::new(Bundles::write(&plan, args.pods, &stop, |pods| {
-            preparing.done(pods);
-        })?)
+        let bundles = Bundles::write(&plan, args.pods, &stop, |pods| preparing.done(pods));
+        Arc::new(bundles.map_err(RunError::from)?)
     };
     let load = load(args);
     let logs = tempfile::tempdir().map_err(GateError::Directory)?;
     let files = files(args);
-    let course = Course {
+    let experiment = Experiment {
         programs: &programs,
         args: &args.sandboxer_args,
         head_args: &args.head_args,
@@ -113,7 +115,7 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, RunErr
         stop: &stop,
     };
     let started = SystemTime::now();
-    let gate = course.run(&rule, args.requests.seed, style)?;
+    let gate = experiment.run(&rule, args.requests.seed, style)?;
     let result = GateResult {
         schema: result::SCHEMA.to_owned(),
         schema_version: result::SCHEMA_VERSION,
@@ -124,7 +126,7 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, RunErr
         wall_s: started.elapsed().unwrap_or(Duration::ZERO).as_secs_f64(),
         decision: gate.decision,
         reasons: gate.reasons(&rule),
-        scenario: scenario(args, &course),
+        scenario: scenario(args, &experiment),
         base: programs.base.clone(),
         head: programs.head.clone(),
         plan_hash: bundles.summary().hash.to_string(),
@@ -147,7 +149,7 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, RunErr
     Ok(verdict(&result))
 }
 
-impl Course<'_> {
+impl Experiment<'_> {
     /// Runs blocks until a look decides, all are run, something is wrong, or a stop is
     /// asked for.
     fn run(&self, rule: &Rule, seed: u64, style: Style) -> Result<Gate, RunError> {
@@ -257,7 +259,7 @@ fn files(args: &GateArgs) -> PathBuf {
         .unwrap_or_else(crate::drive::bundle::roomy)
 }
 
-fn scenario(args: &GateArgs, course: &Course<'_>) -> GateScenario {
+fn scenario(args: &GateArgs, experiment: &Experiment<'_>) -> GateScenario {
     let words = |args: &[std::ffi::OsString]| {
         args.iter()
             .map(|arg| arg.to_string_lossy().into_owned())
@@ -267,32 +269,33 @@ fn scenario(args: &GateArgs, course: &Course<'_>) -> GateScenario {
         target: args.target.to_string(),
         sandboxer_args: words(&args.sandboxer_args),
         head_args: words(&args.head_args),
-        files_on: environment::file_system(course.files),
+        files_on: environment::file_system(experiment.files),
         seed: args.requests.seed,
-        pods: course.load.pods(),
-        warm_up_pods: course.warm_up.pods(),
+        pods: experiment.load.pods(),
+        warm_up_pods: experiment.warm_up.pods(),
         containers_min: *args.containers.0.start(),
         containers_max: *args.containers.0.end(),
         signal: args.requests.signal_name(),
         concurrency: args.concurrency,
-        connections: course.load.connections,
+        connections: experiment.load.connections,
         timeout_s: args.requests.timeout.as_secs_f64(),
         max_rounds: args.max_rounds,
     }
 }
 
-fn save(args: &GateArgs, result: &GateResult, logs: &Path) -> Result<PathBuf, RunError> {
-    let dir = directory::create(
-        &args.output.results,
-        "gate",
-        &result.started_at,
-        args.requests.seed,
-    )?;
-    directory::document(&dir, result)?;
-    directory::text(&dir, TABLE_FILE, &table::text(result))?;
+fn save(args: &GateArgs, result: &GateResult, logs: &Path) -> Result<PathBuf, GateError> {
+    let dir = save_document(args, result).map_err(RunError::from)?;
     let logs = fs::read_dir(logs).map_err(GateError::Directory)?;
     let logs: Vec<PathBuf> = logs.flatten().map(|entry| entry.path()).collect();
-    directory::copy(&logs, &dir)?;
+    directory::copy(&logs, &dir).map_err(RunError::from)?;
+    Ok(dir)
+}
+
+fn save_document(args: &GateArgs, result: &GateResult) -> Result<PathBuf, SaveError> {
+    let (results, seed) = (&args.output.results, args.requests.seed);
+    let dir = directory::create(results, "gate", &result.started_at, seed)?;
+    directory::document(&dir, result)?;
+    directory::text(&dir, TABLE_FILE, &table::text(result))?;
     Ok(dir)
 }
 

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::commands::error::ProgramError;
 use crate::server::child;
 use crate::server::embedded::PROGRAM;
 use crate::show::progress::Style;
@@ -19,6 +18,44 @@ use crate::stop::Stop;
 /// Where cargo puts what it builds for a gate, below its own directory: built
 /// dependencies serve both revisions, and the next gate.
 const TARGET: &str = "gate";
+
+/// A program of a gate cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// A stop was asked for meanwhile.
+    #[error("interrupted before the first round")]
+    Interrupted,
+    /// There is no place to build in.
+    #[error("make a directory for the programs")]
+    Directory(#[source] io::Error),
+    /// It is nothing that can be run or built.
+    #[error("{asked} is neither a file nor a revision that git knows here: {reason}")]
+    Unknown {
+        /// As it was asked for.
+        asked: String,
+        /// What git says.
+        reason: String,
+    },
+    /// It is there and cannot be read.
+    #[error("read {}", path.display())]
+    Read {
+        /// Its path.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// It cannot be built.
+    #[error("build {commit}: {step}: {reason}")]
+    Build {
+        /// Of which commit.
+        commit: String,
+        /// What failed.
+        step: &'static str,
+        /// How.
+        reason: String,
+    },
+}
 
 /// One of the two.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::commands::error::SaveError;
 use crate::record::hdr_log::LogError;
 use crate::record::operation::Operation;
 use crate::result::LoadError;
+use crate::result::directory::SaveError;
 
 /// Parts cannot be merged.
 #[derive(Debug, thiserror::Error)]

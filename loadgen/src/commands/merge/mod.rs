@@ -20,12 +20,11 @@ pub use self::error::MergeError;
 use self::log::{Logs, add};
 use self::whole::Seconds;
 use crate::commands::cli::MergeArgs;
-use crate::commands::error::SaveError;
 use crate::commands::exit::Verdict;
-use crate::commands::print;
+use crate::commands::{print, save};
 use crate::record::hdr_log::{self, Histograms, LogWriter};
 use crate::record::tape::INTERVAL;
-use crate::result::directory::{self, HISTOGRAM_FILE};
+use crate::result::directory::{self, HISTOGRAM_FILE, SaveError};
 use crate::result::{self, RunResult};
 use crate::show::table;
 
@@ -120,7 +119,7 @@ fn write(
     let (sums, seconds) = write_log(out, parts, started)?;
     let result = whole::result(parts, &sums, &seconds, command_line);
     directory::document(out, &result)?;
-    directory::derived(out, &result)?;
+    save::derived(out, &result)?;
     Ok(result)
 }
 

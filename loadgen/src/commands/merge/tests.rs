@@ -9,7 +9,7 @@ use crate::record::failure::Failure;
 use crate::record::operation::Operation;
 use crate::record::tape::Part as Measured;
 use crate::result::OperationResult;
-use crate::result::fixture::MadeUp;
+use crate::result::fixture::RunFixture;
 
 /// One thing that a run measured.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 /// A run that measured all events for which `is_mine` holds.
-fn run_of(events: &[Event], seed: u64, is_mine: impl Fn(&Event) -> bool) -> MadeUp {
+fn run_of(events: &[Event], seed: u64, is_mine: impl Fn(&Event) -> bool) -> RunFixture {
     let mut seconds: Vec<_> = (0..SECONDS).map(|_| Measured::default()).collect();
     for event in events.iter().filter(|event| is_mine(event)) {
         let part = &mut seconds[event.second as usize];
@@ -68,13 +68,13 @@ fn run_of(events: &[Event], seed: u64, is_mine: impl Fn(&Event) -> bool) -> Made
     }
     // Every part has the phase, whether it has pods or not.
     seconds[0].measured.phase(0).started += 1;
-    let mut made = MadeUp::of(seconds);
+    let mut made = RunFixture::of(seconds);
     made.result.scenario.seed = seed;
     made.result.plan_hash = format!("{seed:064x}");
     made
 }
 
-fn merged(parts: &[MadeUp]) -> (RunResult, Histograms) {
+fn merged(parts: &[RunFixture]) -> (RunResult, Histograms) {
     let dir = tempfile::tempdir().unwrap();
     let dirs: Vec<_> = (0..parts.len())
         .map(|n| dir.path().join(format!("part-{n}")))
@@ -105,7 +105,7 @@ fn by_operation(figures: &[OperationResult]) -> BTreeMap<Operation, &OperationRe
         .collect()
 }
 
-fn refused(parts: &[MadeUp]) -> String {
+fn refused(parts: &[RunFixture]) -> String {
     let dir = tempfile::tempdir().unwrap();
     let dirs: Vec<_> = (0..parts.len())
         .map(|n| dir.path().join(format!("part-{n}")))
@@ -119,7 +119,7 @@ fn refused(parts: &[MadeUp]) -> String {
     format!("{:#}", anyhow::Error::from(error))
 }
 
-fn pods(seed: u64, number: u64) -> MadeUp {
+fn pods(seed: u64, number: u64) -> RunFixture {
     let event = |n| Event {
         second: 0,
         what: What::Success(true, Operation::Pod, Duration::from_millis(n)),

@@ -7,19 +7,19 @@ use std::sync::Arc;
 use containerd_sandbox::client;
 use serde::{Deserialize, Serialize};
 
-use crate::commands::error::{EngineError, RunError};
 use crate::drive::bundle::Bundles;
-use crate::drive::driver::{AsContainerd, AsContainerdAt, CriAt, CriDoor, TasksAt};
-use crate::drive::engine::{Load, Measured};
+use crate::drive::driver::{AsContainerd, AsContainerdAt, CriAt, CriDriver, TasksAt};
+use crate::drive::engine::{EngineError, Load, Measured};
 use crate::process::ProcessUsage;
 use crate::record::operation::Operation;
 use crate::record::tape::Counters;
-use crate::server::containerd::HANDLER;
+use crate::server::ServerError;
 use crate::server::embedded::{Embedded, Stopped};
 use crate::server::endpoint;
 use crate::server::image::{self, NAMESPACE};
 use crate::server::node::{self, Node};
 use crate::stop::Stop;
+use crate::workload::runtime::HANDLER;
 
 /// How much stands between the load and the least that it can cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ impl Layers {
     ///
     /// # Errors
     /// If one of the programs cannot be started.
-    pub fn start(programs: Programs, args: &[OsString], stop: &Stop) -> Result<Self, RunError> {
+    pub fn start(programs: Programs, args: &[OsString], stop: &Stop) -> Result<Self, ServerError> {
         let Programs {
             sandboxer,
             containerd,
@@ -93,7 +93,7 @@ impl Layers {
         endpoint::wait_on(stop, async {
             image::provide(client::channel(&cri.socket()).await?, image::NAME).await
         })
-        .map_err(|source| RunError::Image {
+        .map_err(|source| ServerError::Image {
             image: image::NAME.to_owned(),
             source,
         })?;
@@ -157,11 +157,11 @@ impl Layers {
                 let at = at(self.direct.socket(), true);
                 load.run::<AsContainerd>(&at, stop, counters, ())
             }
-            Layer::Cri => load.run::<CriDoor>(&over_cri(self.cri.socket()), stop, counters, ()),
+            Layer::Cri => load.run::<CriDriver>(&over_cri(self.cri.socket()), stop, counters, ()),
             Layer::Containerd => {
                 let node = self.containerd.as_ref().map(Node::socket);
                 let at = over_cri(node.unwrap_or_default());
-                load.run::<CriDoor>(&at, stop, counters, ())
+                load.run::<CriDriver>(&at, stop, counters, ())
             }
         }
     }

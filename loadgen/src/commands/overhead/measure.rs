@@ -5,9 +5,8 @@ use std::sync::Arc;
 use super::layer::{Layer, Layers};
 use super::result::{LayerProcess, LayerResult, RoundResult};
 use super::shares::RoundMs;
-use crate::commands::error::EngineError;
 use crate::drive::bundle::Bundles;
-use crate::drive::engine::{Load, Measured, Shape};
+use crate::drive::engine::{EngineError, Load, Measured, Shape};
 use crate::process::ProcessUsage;
 use crate::record::operation::Operation;
 use crate::record::recorder::Recorder;
@@ -52,7 +51,7 @@ struct Round {
 
 /// What is run, and by whom.
 #[derive(Debug)]
-pub struct Course<'a> {
+pub struct Experiment<'a> {
     /// All layers.
     pub layers: &'a Layers,
     /// What is put on each in each round.
@@ -75,7 +74,7 @@ pub fn one_by_one(pods: u64) -> Shape {
     })
 }
 
-impl Course<'_> {
+impl Experiment<'_> {
     /// Runs so many rounds, or fewer if a stop is asked for or nobody answers.
     ///
     /// # Errors

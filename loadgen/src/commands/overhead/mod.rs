@@ -14,16 +14,16 @@ pub use self::layer::Layer;
 pub use self::shares::{ContainerdCost, Part, Share};
 
 use self::layer::{Layers, Programs};
-use self::measure::{Course, Rounds, WARM_UP_PODS, one_by_one};
+use self::measure::{Experiment, Rounds, WARM_UP_PODS, one_by_one};
 use self::result::{Bar, LayerResult, OverheadResult, OverheadScenario};
 use crate::commands::cli::OverheadArgs;
-use crate::commands::error::{RunError, SaveError};
+use crate::commands::error::RunError;
 use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
 use crate::drive::bundle::Bundles;
 use crate::drive::engine::Load;
 use crate::human;
-use crate::result::directory;
+use crate::result::directory::{self, SaveError};
 use crate::result::environment::Environment;
 use crate::server::containerd;
 use crate::server::embedded;
@@ -64,7 +64,7 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
     };
     let scenario = scenario(args, &programs);
     let layers = Layers::start(programs, &args.sandboxer_args, &stop)?;
-    let course = Course {
+    let experiment = Experiment {
         layers: &layers,
         load: load(args, plan),
         bundles: &bundles,
@@ -72,7 +72,7 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
         style,
     };
     let started = SystemTime::now();
-    let rounds = course.run(args.rounds)?;
+    let rounds = experiment.run(args.rounds)?;
     let wall = started.elapsed().unwrap_or(Duration::ZERO);
 
     let (whole, lost) = (rounds.whole, rounds.lost);

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 pub use self::ascent::{Ascent, Steps, knee};
 use crate::commands::cli::SearchArgs;
-use crate::commands::error::{RunError, SaveError};
+use crate::commands::error::RunError;
 use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
 use crate::drive::engine::Load;
@@ -22,12 +22,12 @@ use crate::measure::metrics::Monitor;
 use crate::measure::observation::{self, About};
 use crate::measure::session::{self, Session};
 use crate::result::RunResult;
-use crate::result::directory;
+use crate::result::directory::{self, SaveError};
 use crate::result::environment::Environment;
 use crate::result::search::{self as result, Point, SearchResult};
 use crate::result::slo;
 use crate::result::validity;
-use crate::server::Source;
+use crate::server::{Source, Target};
 use crate::show::progress::Style;
 use crate::show::report;
 use crate::stop::Stop;
@@ -62,14 +62,15 @@ struct Found {
 pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
     let output = &args.output;
     let style = output.style();
-    let steps = args.steps();
+    let target = Target::from(&args.target);
+    let steps = steps(args);
     // What is wrong with an option is wrong at any rate.
     let first = args.at(DEFAULT, steps.first)?;
     directory::check(&output.results)?;
     let stop = style.stop_on_signals()?;
-    let source = Source::of(&args.target)?;
+    let source = Source::of(&target)?;
     let load = Load::of(&first);
-    let session = Session::open(source, &args.target, &load, &stop)?;
+    let session = Session::open(source, &target, &load, &stop)?;
     let setup = session.setup(&(&first).into(), &load);
     let started = SystemTime::now();
 
@@ -120,6 +121,18 @@ pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunE
     Ok(verdict(&result, wrong))
 }
 
+/// Returns how the rates are to be tried.
+fn steps(args: &SearchArgs) -> Steps {
+    Steps {
+        first: args.from.min(args.up_to),
+        factor: args.factor,
+        highest: args.up_to,
+        // Below, a point of ten seconds has no pod to speak of.
+        lowest: (args.from / 100.0).max(0.5).min(args.from),
+        precision: args.precision / 100.0,
+    }
+}
+
 impl Found {
     /// Whether a rate is met; `None` if that cannot be said.
     fn try_rate(
@@ -132,11 +145,11 @@ impl Found {
         style: Style,
     ) -> Result<Option<bool>, RunError> {
         let load = Load::of(scenario);
-        let prepared = session::prepare(&args.target, &load, stop, style)?;
+        let prepared = session::prepare(session.target(), &load, stop, style)?;
         if self.hash.is_empty() {
             self.hash = prepared.summary.hash.to_string();
         }
-        let operations = args.target.target.operations();
+        let operations = session.target().driver.operations();
         let mut misses = 0;
         for _ in 0..TRIES {
             style.say(&format!("Offering {} pods", human::rate(rate)));

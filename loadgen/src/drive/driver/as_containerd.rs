@@ -21,14 +21,14 @@ use rustix::fs::OFlags;
 
 use super::tasks::{MadeTasks, TasksAt, ended as task_ended, tear_down};
 use super::waiting::Waiting;
-use super::{Door, Made as _};
-use crate::connection::{ControllerTarget, INFO, SandboxStatus, Target, TtrpcTarget};
+use super::{Driver, Made as _};
+use crate::connection::{Connection, ControllerConnection, INFO, SandboxStatus, TtrpcConnection};
 use crate::drive::calls::{Calls, any};
 use crate::drive::check;
 use crate::record::failure::Failure;
 use crate::record::operation::Operation;
-use crate::server::containerd::HANDLER;
 use crate::workload::plan::{Container, Pod};
+use crate::workload::runtime::HANDLER;
 
 /// SIGKILL.
 const KILL: u32 = 9;
@@ -36,7 +36,7 @@ const KILL: u32 = 9;
 /// A sandboxer that is called as containerd would.
 #[derive(Clone)]
 pub struct AsContainerd {
-    target: ControllerTarget,
+    target: ControllerConnection,
     /// The same gRPC connection without a time limit.
     waits: Controller,
     at: AsContainerdAt,
@@ -51,7 +51,7 @@ pub struct AsContainerdAt {
 
 /// A started task, the connection of its own, and what containerd holds of it.
 struct RunningTask {
-    tasks: TtrpcTarget,
+    tasks: TtrpcConnection,
     pid: u32,
     waiting: Waiting,
     streams: [File; 2],
@@ -63,7 +63,7 @@ pub struct RunningPod {
     tasks: Vec<RunningTask>,
 }
 
-impl Door for AsContainerd {
+impl Driver for AsContainerd {
     type Address = AsContainerdAt;
     type Made = MadeTasks;
     type Running = RunningPod;
@@ -71,7 +71,7 @@ impl Door for AsContainerd {
     async fn connect(at: &AsContainerdAt) -> Reply<Self> {
         let (tasks, at) = (&at.tasks, at.clone());
         let target =
-            ControllerTarget::connect(&tasks.socket, &tasks.namespace, tasks.timeout).await?;
+            ControllerConnection::connect(&tasks.socket, &tasks.namespace, tasks.timeout).await?;
         let waits = target.sandboxes.clone().without_timeout();
         Ok(Self { target, waits, at })
     }
@@ -170,7 +170,7 @@ impl Door for AsContainerd {
         let RunningPod { mut ended, tasks } = running;
         for (container, running) in pod.containers.iter().zip(tasks) {
             // StopContainer
-            end(container, running, pod.life.cuts_off(), calls).await?;
+            end(container, running, pod.lifecycle.cuts_off(), calls).await?;
             self.event(id, calls).await?;
             // RemoveContainer
             self.event(id, calls).await?;
@@ -256,7 +256,7 @@ impl AsContainerd {
             .map(|path| open(path).map_err(|error| created(&error)));
         let [stdout, stderr] = streams;
         let streams = [stdout?, stderr?];
-        let tasks = TtrpcTarget::connect(&at.socket, &at.namespace, at.timeout)
+        let tasks = TtrpcConnection::connect(&at.socket, &at.namespace, at.timeout)
             .await
             .map_err(|error| created(&error))?;
         let request = create_task(id, &at.bundles.path(container), &paths);

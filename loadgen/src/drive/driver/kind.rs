@@ -1,14 +1,12 @@
-//! Which door a plan is run through.
+//! The drivers that a user can choose.
 
 use std::fmt;
 
-use clap::ValueEnum;
-
 use crate::record::operation::Operation;
 
-/// The doors that a run can use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
+/// Names the protocols that a driver runs pods over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DriverKind {
     /// Sandbox and Task over ttrpc, on one connection.
     Ttrpc,
     /// Controller over gRPC and Task over ttrpc, on one socket: as containerd does.
@@ -17,8 +15,20 @@ pub enum Kind {
     Cri,
 }
 
-impl Kind {
-    /// What it measures, in the order of a lifecycle.
+impl DriverKind {
+    /// Every driver.
+    pub const ALL: [Self; 3] = [Self::Ttrpc, Self::Controller, Self::Cri];
+
+    /// Returns the word for it in options and results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ttrpc => "ttrpc",
+            Self::Controller => "controller",
+            Self::Cri => "cri",
+        }
+    }
+
+    /// Lists the operations that it measures, in the order of a lifecycle.
     pub fn operations(self) -> &'static [Operation] {
         match self {
             Self::Ttrpc | Self::Controller => Operation::OF_TASKS,
@@ -27,24 +37,8 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for DriverKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ttrpc => "ttrpc",
-            Self::Controller => "controller",
-            Self::Cri => "cri",
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_is_shown_as_it_is_given() {
-        for kind in Kind::value_variants() {
-            assert_eq!(Kind::from_str(&kind.to_string(), false), Ok(*kind));
-        }
+        f.write_str(self.name())
     }
 }

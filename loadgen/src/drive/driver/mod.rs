@@ -12,8 +12,8 @@ use std::future::Future;
 use containerd_sandbox::Result;
 
 pub use self::as_containerd::{AsContainerd, AsContainerdAt};
-pub use self::cri::{CriAt, CriDoor};
-pub use self::kind::Kind;
+pub use self::cri::{CriAt, CriDriver};
+pub use self::kind::DriverKind;
 pub use self::tasks::{Tasks, TasksAt};
 
 use crate::drive::calls::Calls;
@@ -23,7 +23,7 @@ use crate::workload::plan::Pod;
 /// A connection over which whole pods can be run. Clones share it.
 ///
 /// The futures stay on the thread that made them, so they need not be `Send`.
-pub trait Door: Clone + Send + 'static {
+pub trait Driver: Clone + Send + 'static {
     /// Where it leads, and whatever else it needs.
     type Address: Clone + Send + Sync + 'static;
 
@@ -42,7 +42,7 @@ pub trait Door: Clone + Send + 'static {
     /// Makes a call that changes nothing.
     ///
     /// # Errors
-    /// If there is no answer, or one that nobody behind such a door gives.
+    /// If there is no answer, or one that nobody behind such a driver gives.
     fn probe(&self) -> impl Future<Output = Result<()>>;
 
     /// Makes a pod's calls in order until all its containers run, and notes in
@@ -61,7 +61,7 @@ pub trait Door: Clone + Send + 'static {
     /// Waits for each container's end, or ends it, and removes it and starts it again.
     ///
     /// # Errors
-    /// As [`Door::start`].
+    /// As [`Driver::start`].
     fn restart(
         &self,
         pod: &Pod,
@@ -73,7 +73,7 @@ pub trait Door: Clone + Send + 'static {
     /// until `over` returns; it is called anew for each wait.
     ///
     /// # Errors
-    /// As [`Door::start`].
+    /// As [`Driver::start`].
     fn keep(
         &self,
         pod: &Pod,
@@ -83,11 +83,11 @@ pub trait Door: Clone + Send + 'static {
     ) -> impl Future<Output = Result<Self::Running, Failure>>;
 
     /// Ends and removes the containers and then the pod. Containers that end by
-    /// themselves are waited for, except for those of a pod that was [kept](Door::keep):
+    /// themselves are waited for, except for those of a pod that was [kept](Driver::keep):
     /// they get a SIGTERM.
     ///
     /// # Errors
-    /// As [`Door::start`].
+    /// As [`Driver::start`].
     fn stop(
         &self,
         pod: &Pod,

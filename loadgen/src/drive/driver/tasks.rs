@@ -8,8 +8,8 @@ use containerd_sandbox::{Code, Error, Result as Reply};
 use futures::future::try_join_all;
 
 use super::waiting::Waiting;
-use super::{Door, Made};
-use crate::connection::{SandboxStatus, Target};
+use super::{Driver, Made};
+use crate::connection::{Connection, SandboxStatus};
 use crate::drive::bundle::Bundles;
 use crate::drive::calls::{Calls, any};
 use crate::drive::check;
@@ -72,7 +72,7 @@ impl Made for MadeTasks {
     }
 }
 
-impl<T: Target> Door for Tasks<T> {
+impl<T: Connection> Driver for Tasks<T> {
     type Address = TasksAt;
     type Made = MadeTasks;
     /// The pid and the pending Wait of each task, in the plan's order.
@@ -172,7 +172,7 @@ impl<T: Target> Door for Tasks<T> {
         use Operation as Op;
         let (target, id) = (&self.target, &*pod.sandbox_id);
         for (container, task) in pod.containers.iter().zip(running) {
-            self.end(container, task, pod.life.cuts_off(), calls)
+            self.end(container, task, pod.lifecycle.cuts_off(), calls)
                 .await?;
         }
 
@@ -201,7 +201,7 @@ impl<T: Target> Door for Tasks<T> {
     }
 }
 
-impl<T: Target> Tasks<T> {
+impl<T: Connection> Tasks<T> {
     /// Create, a Wait that stays pending, Start, State; the pid and the Wait.
     async fn start_task(
         &self,
@@ -252,7 +252,7 @@ impl<T: Target> Tasks<T> {
 
 /// The end of a container as the plan has it, by a signal or by itself, and the exit
 /// status it led to. One that would end by itself may be cut off.
-pub(super) async fn ended<T: Target>(
+pub(super) async fn ended<T: Connection>(
     target: &T,
     container: &Container,
     cut_off: bool,
@@ -282,7 +282,7 @@ fn late(when: &str) -> Error {
 }
 
 /// Kill, and the pending Wait's reply. One that may end by itself may do so just before.
-async fn kill<T: Target>(
+async fn kill<T: Connection>(
     target: &T,
     container: &Container,
     signal: Signal,
@@ -333,7 +333,7 @@ async fn kill<T: Target>(
 /// Removes what a failed pod may have left; whether all of it is gone.
 ///
 /// What never was cannot be killed or deleted: only other answers count.
-pub(super) async fn tear_down<T: Target>(
+pub(super) async fn tear_down<T: Connection>(
     target: &T,
     pod: &Pod,
     made: MadeTasks,

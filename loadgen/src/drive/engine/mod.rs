@@ -5,6 +5,7 @@
 //! record without locks. In a closed loop its workers each begin the next pod of
 //! the plan; in an open one a [`crate::drive::pacer`] tells it which pod to begin.
 
+mod error;
 mod hold;
 mod shared;
 mod work;
@@ -17,10 +18,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+pub use self::error::EngineError;
+
 use self::shared::Shared;
 use self::work::Prepared;
-use crate::commands::error::EngineError;
-use crate::drive::driver::Door;
+use crate::drive::driver::Driver;
 use crate::drive::pacer::{self, Ticket};
 use crate::record::recorder::Recorder;
 use crate::record::tape::{self, Collector, Counters, Listener, Part, Tape};
@@ -32,7 +34,7 @@ use crate::workload::schedule::Schedule;
 /// From the moment that all threads are there until the first pod is due.
 const LEAD: Duration = Duration::from_millis(20);
 
-/// What is put on a door.
+/// What is put on a driver.
 #[derive(Debug, Clone)]
 pub struct Load {
     /// How long a call may take.
@@ -156,7 +158,7 @@ impl Load {
         let connections = size(scenario.connections).min(useful).max(1);
         Self {
             timeout: scenario.timeout,
-            plan: scenario.plan(),
+            plan: Plan::of(scenario),
             connections,
             threads: size(scenario.threads).min(connections),
             stages: Vec::new(),
@@ -175,12 +177,12 @@ impl Load {
         self.shape.pods()
     }
 
-    /// Runs through one kind of door until all pods are done, the time is over, a
+    /// Runs through one kind of driver until all pods are done, the time is over, a
     /// stop was asked for, or nobody answers.
     ///
     /// # Errors
     /// If a thread cannot start or connect, or when an abort was asked for.
-    pub fn run<D: Door>(
+    pub fn run<D: Driver>(
         &self,
         address: &D::Address,
         stop: &Stop,
@@ -245,7 +247,7 @@ impl Load {
         (givers.into_iter().flatten().collect(), takers)
     }
 
-    fn prepare<D: Door>(
+    fn prepare<D: Driver>(
         &self,
         address: &D::Address,
         number: usize,
@@ -256,17 +258,17 @@ impl Load {
             .enable_all()
             .build()
             .map_err(EngineError::Thread)?;
-        let doors = runtime.block_on(async {
-            let mut doors = Vec::new();
+        let drivers = runtime.block_on(async {
+            let mut drivers = Vec::new();
             for _ in (number..self.connections).step_by(self.threads) {
-                doors.push(D::connect(address).await?);
+                drivers.push(D::connect(address).await?);
             }
-            Ok::<_, containerd_sandbox::Error>(doors)
+            Ok::<_, containerd_sandbox::Error>(drivers)
         })?;
         Ok(Prepared {
             number,
             runtime,
-            doors,
+            drivers,
             tape,
             tickets,
         })

@@ -10,7 +10,7 @@ use super::{LEAD, Load, Measured, Shape, size};
 use crate::record::recorder::Recorder;
 use crate::record::tape::{Counters, HeldBell};
 use crate::stop::Stop;
-use crate::workload::plan::PodLife;
+use crate::workload::plan::PodLifecycle;
 use crate::workload::scenario::Closed;
 
 /// What threads share.
@@ -105,7 +105,7 @@ impl Shared {
 
     /// From when until when all pods were there.
     fn held(&self, over: Instant) -> Option<Range<Duration>> {
-        let PodLife::RestartAlways { hold } = self.load.plan.pod(0).life else {
+        let PodLifecycle::RestartAlways { hold } = self.load.plan.pod(0).lifecycle else {
             return None;
         };
         let since = self.hold.since()?;

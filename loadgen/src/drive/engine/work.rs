@@ -11,16 +11,16 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{JoinSet, LocalSet};
 
+use super::EngineError;
 use super::hold::{StartGuard, Starting};
 use super::shared::Shared;
 use super::{Shape, size};
-use crate::commands::error::EngineError;
 use crate::drive::calls::Calls;
-use crate::drive::driver::Door;
+use crate::drive::driver::Driver;
 use crate::drive::lifecycle::{Begun, Intended, PodEnd, Started};
 use crate::drive::pacer::Ticket;
 use crate::record::tape::{INTERVAL, Tape};
-use crate::workload::plan::{Pod, PodLife};
+use crate::workload::plan::{Pod, PodLifecycle};
 use crate::workload::scenario::Closed;
 use crate::workload::schedule::Schedule;
 
@@ -28,7 +28,7 @@ use crate::workload::schedule::Schedule;
 pub(super) struct Prepared<D> {
     pub(super) number: usize,
     pub(super) runtime: Runtime,
-    pub(super) doors: Vec<D>,
+    pub(super) drivers: Vec<D>,
     pub(super) tape: Tape,
     pub(super) tickets: Option<UnboundedReceiver<Ticket>>,
 }
@@ -42,7 +42,7 @@ struct Local {
     permits: Rc<Semaphore>,
 }
 
-impl<D: Door> Prepared<D> {
+impl<D: Driver> Prepared<D> {
     /// When it had nothing left to do.
     pub(super) fn run(self, shared: &Arc<Shared>) -> Result<Instant, EngineError> {
         let tape = Rc::new(RefCell::new(self.tape));
@@ -60,10 +60,10 @@ impl<D: Door> Prepared<D> {
             let loads = async {
                 match (&shared.load.shape, self.tickets) {
                     (Shape::Closed(closed), _) => {
-                        closed_loop(&local, closed, self.number, self.doors).await
+                        closed_loop(&local, closed, self.number, self.drivers).await
                     }
                     (Shape::Open { schedule, .. }, Some(tickets)) => {
-                        open_loop(&local, tickets, self.doors, schedule).await
+                        open_loop(&local, tickets, self.drivers, schedule).await
                     }
                     (Shape::Open { .. }, None) => Ok(()),
                 }
@@ -95,16 +95,16 @@ async fn tick(tape: Rc<RefCell<Tape>>, base: Instant) {
     }
 }
 
-async fn closed_loop<D: Door>(
+async fn closed_loop<D: Driver>(
     local: &Local,
     closed: &Closed,
     number: usize,
-    doors: Vec<D>,
+    drivers: Vec<D>,
 ) -> Result<(), EngineError> {
     let mut workers = JoinSet::new();
     let mine = (number..size(closed.concurrency)).step_by(local.shared.load.threads);
-    for (_, door) in mine.zip(doors.iter().cycle()) {
-        workers.spawn_local(work(local.clone(), closed.clone(), door.clone()));
+    for (_, driver) in mine.zip(drivers.iter().cycle()) {
+        workers.spawn_local(work(local.clone(), closed.clone(), driver.clone()));
     }
     all(&mut workers).await
 }
@@ -117,24 +117,24 @@ async fn all(tasks: &mut JoinSet<()>) -> Result<(), EngineError> {
 }
 
 /// One worker of a closed loop.
-async fn work<D: Door>(local: Local, closed: Closed, door: D) {
+async fn work<D: Driver>(local: Local, closed: Closed, driver: D) {
     let mut held = JoinSet::new();
     while let Some((index, counts)) = local.shared.next(&closed) {
         let pod = local.shared.load.plan.pod(index);
-        if pod.life.is_held() {
+        if pod.lifecycle.is_held() {
             let (stop, hold) = (&local.shared.stop, &local.shared.hold);
             tokio::select! {
                 () = hold.may_start(index) => {}
                 () = stop.request_made() => break,
             }
             let starting = Starting::default();
-            let (local, door, started) = (local.clone(), door.clone(), starting.one_more());
-            held.spawn_local(async move { local.pod(&door, &pod, None, counts, started).await });
+            let (local, driver, started) = (local.clone(), driver.clone(), starting.one_more());
+            held.spawn_local(async move { local.pod(&driver, &pod, None, counts, started).await });
             starting.none().await;
             hold.settled().await;
         } else {
             let started = Starting::default().one_more();
-            local.pod(&door, &pod, None, counts, started).await;
+            local.pod(&driver, &pod, None, counts, started).await;
         }
         if local.shared.lost.load(Ordering::Relaxed) {
             // The others on this connection find out with their own next call.
@@ -146,24 +146,24 @@ async fn work<D: Door>(local: Local, closed: Closed, door: D) {
 }
 
 /// The pods of an open loop that one thread is given.
-async fn open_loop<D: Door>(
+async fn open_loop<D: Driver>(
     local: &Local,
     mut tickets: UnboundedReceiver<Ticket>,
-    doors: Vec<D>,
+    drivers: Vec<D>,
     schedule: &Schedule,
 ) -> Result<(), EngineError> {
     let starting = Starting::default();
     let mut pods = JoinSet::new();
-    let mut doors = doors.iter().cycle();
-    while let (Some(ticket), Some(door)) = (tickets.recv().await, doors.next()) {
+    let mut drivers = drivers.iter().cycle();
+    while let (Some(ticket), Some(driver)) = (tickets.recv().await, drivers.next()) {
         if local.shared.over() {
             break;
         }
         let counts = schedule.phases()[ticket.phase].measured;
         let late = ticket.due.elapsed();
         local.tape.borrow_mut().part(counts).lag(late);
-        let (local, door, started) = (local.clone(), door.clone(), starting.one_more());
-        pods.spawn_local(async move { local.due(&door, ticket, counts, started).await });
+        let (local, driver, started) = (local.clone(), driver.clone(), starting.one_more());
+        pods.spawn_local(async move { local.due(&driver, ticket, counts, started).await });
         while let Some(ended) = pods.try_join_next() {
             ended.map_err(|_| EngineError::Panicked)?;
         }
@@ -175,14 +175,14 @@ async fn open_loop<D: Door>(
 
 impl Local {
     /// A pod of an open loop that is due; it begins once it may.
-    async fn due<D: Door>(&self, door: &D, ticket: Ticket, counts: bool, started: StartGuard) {
+    async fn due<D: Driver>(&self, driver: &D, ticket: Ticket, counts: bool, started: StartGuard) {
         // It is never closed.
         let permit = self.permits.acquire().await;
         if self.shared.over() {
             return;
         }
         let pod = self.shared.load.plan.pod(ticket.index);
-        let held = pod.life.is_held();
+        let held = pod.lifecycle.is_held();
         let intended = Some(Intended {
             at: ticket.due,
             phase: ticket.phase,
@@ -194,14 +194,14 @@ impl Local {
             (None, Some(permit))
         };
         let started = (started, until_started);
-        self.pod(door, &pod, intended, counts, started).await;
+        self.pod(driver, &pod, intended, counts, started).await;
         drop(until_ended);
     }
 
     /// One pod; `started` is dropped when it runs, or has failed to.
-    async fn pod<D: Door, S>(
+    async fn pod<D: Driver, S>(
         &self,
-        door: &D,
+        driver: &D,
         pod: &Pod,
         intended: Option<Intended>,
         counts: bool,
@@ -212,7 +212,7 @@ impl Local {
             counts,
             timeout: self.shared.load.timeout,
         };
-        let begun = Begun::new(door, pod, intended, calls);
+        let begun = Begun::new(driver, pod, intended, calls);
         self.note_begun(pod, intended, begun.at());
         let running = begun.start().await;
         drop(started);
@@ -227,9 +227,9 @@ impl Local {
     }
 
     /// The life of a pod that runs, and its end.
-    async fn live<D: Door>(&self, pod: &Pod, running: Started<'_, D>) -> PodEnd {
-        match pod.life {
-            PodLife::For(stay) => {
+    async fn live<D: Driver>(&self, pod: &Pod, running: Started<'_, D>) -> PodEnd {
+        match pod.lifecycle {
+            PodLifecycle::For(stay) => {
                 let stay = stay.div_f64(self.shared.load.speed);
                 if !stay.is_zero() {
                     tokio::select! {
@@ -239,13 +239,13 @@ impl Local {
                 }
                 running.stop().await
             }
-            PodLife::Held => {
+            PodLifecycle::Held => {
                 self.shared.hold.released().await;
                 // It is never closed.
                 let _permit = self.permits.acquire().await;
                 running.stop().await
             }
-            PodLife::RestartAlways { hold } => {
+            PodLifecycle::RestartAlways { hold } => {
                 let hold = hold.div_f64(self.shared.load.speed);
                 let over = async || {
                     let held = async {
@@ -266,7 +266,7 @@ impl Local {
                     Err(end) => end,
                 }
             }
-            PodLife::CrashLoop { restarts, .. } => match running.crash_loop(restarts).await {
+            PodLifecycle::CrashLoop { restarts, .. } => match running.crash_loop(restarts).await {
                 Ok(running) => running.stop().await,
                 Err(end) => end,
             },

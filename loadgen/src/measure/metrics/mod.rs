@@ -6,17 +6,37 @@
 mod exposed;
 mod tally;
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use exposition::{MetricsServer, Process, PushError, Pusher, Registry};
+use exposition::{ListenError, MetricsServer, Process, PushError, PushUrl, Pusher, Registry};
 
-use crate::commands::cli::MetricsArgs;
-use crate::commands::error::MetricsError;
 use crate::drive::engine::Load;
 use crate::record::tape::{Counters, Listener, Part};
 
 use exposed::Exposed;
 use tally::Tally;
+
+/// Nobody can be told how a run goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum MetricsError {
+    /// The address of `--metrics-listen` cannot be had.
+    #[error("--metrics-listen")]
+    Listen(#[from] ListenError),
+    /// No thread for `--push`.
+    #[error("start a thread for --push")]
+    Thread(#[source] io::Error),
+}
+
+/// The places where metrics can be had while a run goes on; `None` for none.
+#[derive(Debug, Clone, Default)]
+pub struct Destinations {
+    /// Address on which `GET /metrics` is answered.
+    pub listen: Option<SocketAddr>,
+    /// Pushgateway that metrics are sent to.
+    pub push: Option<PushUrl>,
+}
 
 /// Notes down how runs go on, for scrapes; off by default. Clones note down together.
 #[derive(Debug, Clone, Default)]
@@ -57,17 +77,17 @@ impl Metrics {
     ///
     /// # Errors
     /// If the address cannot be listened on, or there can be no thread.
-    pub fn start(args: &MetricsArgs) -> Result<Self, MetricsError> {
-        if args.metrics_listen.is_none() && args.push.is_none() {
+    pub fn start(to: &Destinations) -> Result<Self, MetricsError> {
+        if to.listen.is_none() && to.push.is_none() {
             return Ok(Self::default());
         }
         let tally = Arc::<Mutex<Tally>>::default();
         let registry = Arc::new(registry(&tally));
-        let server = args
-            .metrics_listen
+        let server = to
+            .listen
             .map(|address| MetricsServer::start(address, Arc::clone(&registry)))
             .transpose()?;
-        let pusher = args
+        let pusher = to
             .push
             .clone()
             .map(|url| Pusher::start(url, registry))

@@ -5,11 +5,13 @@ use std::fs;
 use proptest::prelude::*;
 use roxmltree::{Document, ParsingOptions};
 
-use super::*;
+use super::{Path, of, of_density, of_search};
 use crate::record::operation::Operation;
 use crate::record::tape::Part;
+use crate::result::directory::HISTOGRAM_FILE;
 use crate::result::fixture::example;
-use crate::result::fixture::{self, MadeUp};
+use crate::result::fixture::{self, RunFixture};
+use crate::result::{density, load, load_as, parse_as, search};
 
 /// Where the pages of the tests are kept, to be looked at.
 const KEPT: &str = "KEEP_REPORTS";
@@ -52,7 +54,7 @@ fn checked(page: &str) {
     assert!(!page.contains("@import") && !page.contains("url("));
 }
 
-fn page_of(made: &MadeUp) -> String {
+fn page_of(made: &RunFixture) -> String {
     let dir = tempfile::tempdir().unwrap();
     made.save(dir.path());
     let page = of(&made.result, dir.path()).unwrap();
@@ -102,7 +104,7 @@ fn a_run_with_stalls_shows_them() {
 
 #[test]
 fn a_run_in_which_nothing_happened_has_a_page() {
-    let mut made = MadeUp::of(Vec::new());
+    let mut made = RunFixture::of(Vec::new());
     made.result.processes.clear();
     made.result.operations.clear();
     let page = page_of(&made);
@@ -112,7 +114,7 @@ fn a_run_in_which_nothing_happened_has_a_page() {
 
 #[test]
 fn one_interval_is_enough() {
-    let page = page_of(&MadeUp::of(vec![second(1, 12)]));
+    let page = page_of(&RunFixture::of(vec![second(1, 12)]));
     assert!(page.contains("✓ valid"));
     keep("one.html", &page);
 }
@@ -123,14 +125,14 @@ fn a_run_of_nothing_but_errors_shows_them() {
     let failure =
         crate::record::failure::Failure::wrong(Operation::TaskState, "<b>\u{0}\u{1b}[31m]]>&");
     (0..3).for_each(|_| part.measured.failure(&failure));
-    let page = page_of(&MadeUp::of(vec![part]));
+    let page = page_of(&RunFixture::of(vec![part]));
     assert!(page.contains("&lt;b&gt;"), "escaped");
     assert!(page.contains("Nothing was measured."));
 }
 
 #[test]
 fn a_partial_run_says_so_first() {
-    let mut made = MadeUp::of(vec![second(20, 5), Part::default(), second(5, 9)]);
+    let mut made = RunFixture::of(vec![second(20, 5), Part::default(), second(5, 9)]);
     (made.result.complete, made.result.valid) = (false, false);
     made.result.reasons = vec!["only 25 of 100 pods were run".to_owned()];
     let page = page_of(&made);
@@ -141,7 +143,7 @@ fn a_partial_run_says_so_first() {
 
 #[test]
 fn a_closed_loop_has_no_intended_starts() {
-    let page = page_of(&MadeUp::of((1..90).map(|n| second(n * 3, n)).collect()));
+    let page = page_of(&RunFixture::of((1..90).map(|n| second(n * 3, n)).collect()));
     assert!(page.contains("In a closed loop a stall shows once"));
     assert!(!page.contains("intended start"));
     keep("closed.html", &page);
@@ -150,23 +152,25 @@ fn a_closed_loop_has_no_intended_starts() {
 #[test]
 fn a_long_run_is_drawn_in_few_columns() {
     let seconds = (0..130).map(|n| second(3, 5 + n % 7)).collect();
-    let page = page_of(&MadeUp::of(seconds));
+    let page = page_of(&RunFixture::of(seconds));
     assert!(page.contains("each 2 s"));
     assert!(page.len() < 300_000, "{} bytes", page.len());
 }
 
-fn page_args(result: &Path) -> ReportArgs {
-    ReportArgs {
-        results: vec![result.to_owned()],
-        format: ReportFormat::Html,
-        output: None,
+/// Makes the page of a committed result.
+fn page_of_committed(name: &str) -> String {
+    let dir = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../results")).join(name);
+    match name {
+        "search" => {
+            let parse = |text: &str| parse_as(text, search::SCHEMA, 1..=search::SCHEMA_VERSION);
+            of_search(&load_as(&dir, parse).unwrap())
+        }
+        "cost" => {
+            let parse = |text: &str| parse_as(text, density::SCHEMA, 1..=density::SCHEMA_VERSION);
+            of_density(&load_as(&dir, parse).unwrap())
+        }
+        _ => of(&load(&dir).unwrap(), &dir).unwrap(),
     }
-}
-
-/// A committed result.
-fn reference(name: &str) -> PathBuf {
-    let results = concat!(env!("CARGO_MANIFEST_DIR"), "/../results");
-    Path::new(results).join(name)
 }
 
 #[test]
@@ -177,75 +181,11 @@ fn the_pages_of_the_committed_results_are_sound() {
         ("presets/churn", "2,000 pods"),
         ("presets/soak", "Over time"),
     ] {
-        let dir = reference(name);
-        let page = page(&dir, &dir).unwrap();
+        let page = page_of_committed(name);
         checked(&page);
         assert!(page.contains(says), "{name}: {says}");
-        if let Some(kept) = std::env::var_os(KEPT) {
-            let file = name.replace('/', "-") + ".html";
-            fs::write(Path::new(&kept).join(file), page).unwrap();
-        }
+        keep(&(name.replace('/', "-") + ".html"), &page);
     }
-}
-
-#[test]
-fn what_has_no_such_report_says_so() {
-    let overhead = reference("overhead");
-    let error = run(&page_args(&overhead)).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("no result of run, search or density"),
-        "{error}"
-    );
-    let markdown = table(&[reference("search")]).unwrap_err();
-    assert!(
-        markdown.to_string().contains("no result of run;"),
-        "{markdown}"
-    );
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("result.json"), r#"{"schema": "menu"}"#).unwrap();
-    let error = run(&page_args(dir.path())).unwrap_err();
-    let error = format!("{:#}", anyhow::Error::from(error));
-    assert!(
-        error.contains(r#"its field schema is "menu", and must be one of"#),
-        "{error}"
-    );
-}
-
-#[test]
-fn the_page_is_made_anew_from_the_files() {
-    let dir = tempfile::tempdir().unwrap();
-    let made = fixture::realistic();
-    made.save(dir.path());
-    crate::result::directory::derived(dir.path(), &made.result).unwrap();
-    let file = dir.path().join(REPORT_FILE);
-    let page = fs::read_to_string(&file).unwrap();
-    fs::remove_file(&file).unwrap();
-    let args = |output: Option<&Path>| ReportArgs {
-        output: output.map(Path::to_owned),
-        ..page_args(dir.path())
-    };
-    run(&args(None)).unwrap();
-    assert_eq!(fs::read_to_string(&file).unwrap(), page);
-    let other = dir.path().join("other.html");
-    run(&args(Some(&other))).unwrap();
-    assert_eq!(fs::read_to_string(&other).unwrap(), page);
-    let nowhere = dir.path().join("no/where.html");
-    let error = run(&args(Some(&nowhere))).unwrap_err();
-    assert!(error.to_string().contains("no/where.html"), "{error}");
-}
-
-#[test]
-fn a_log_that_is_cut_off_is_an_error() {
-    let dir = tempfile::tempdir().unwrap();
-    MadeUp::of(vec![second(9, 5)]).save(dir.path());
-    let log = dir.path().join(HISTOGRAM_FILE);
-    let text = fs::read_to_string(&log).unwrap();
-    fs::write(&log, &text[..text.len() - 9]).unwrap();
-    let error = run(&page_args(dir.path())).unwrap_err();
-    let error = format!("{:#}", anyhow::Error::from(error));
-    assert!(error.contains("latencies.hlog: it is cut off"), "{error}");
 }
 
 fn odd() -> impl Strategy<Value = f64> {

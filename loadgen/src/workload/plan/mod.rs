@@ -4,8 +4,7 @@
 //! repeated and two runs can be compared. Its hash stands in every result.
 
 mod cri;
-mod draw;
-mod life;
+mod lifecycle;
 mod request;
 mod sandbox_config;
 mod sandbox_record;
@@ -21,10 +20,10 @@ use k8s_cri::v1::{ContainerConfig, PodSandboxConfig};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::workload::draw::Draw;
 use crate::workload::resources::ResourceInfo;
-use crate::workload::scenario::{Life, PodShape};
-pub(crate) use draw::Draw;
-pub use life::{End, Exit, PodLife, Signal, SignalChoice};
+use crate::workload::scenario::{Lifecycle, PodShape, Scenario, SignalChoice};
+pub use lifecycle::{End, Exit, PodLifecycle, Signal};
 pub use request::Resources;
 pub use sandbox_config::{TYPE_URL as SANDBOX_CONFIG_TYPE_URL, UID_LABEL};
 
@@ -67,7 +66,8 @@ pub struct Pod {
     /// Its containers, in the order they are started in.
     pub containers: Vec<Container>,
     /// How long it stays once they run.
-    pub life: PodLife,
+    #[serde(rename = "life")]
+    pub lifecycle: PodLifecycle,
 }
 
 /// One container of a pod.
@@ -94,6 +94,11 @@ impl Plan {
             shape,
             recorded: None,
         }
+    }
+
+    /// Returns the plan of a scenario.
+    pub fn of(scenario: &Scenario) -> Self {
+        Self::new(scenario.seed, scenario.pods.clone())
     }
 
     /// These pods.
@@ -136,10 +141,10 @@ impl Plan {
         let sandbox_id = draw.hex_id();
         let uid = draw.uuid();
         let app = draw.pick(APPS);
-        let mut lives = Draw::of_life(self.seed, index);
-        let life = self.life(&mut lives);
+        let mut lifecycles = Draw::of_lifecycle(self.seed, index);
+        let lifecycle = self.lifecycle(&mut lifecycles);
         let containers = (0..self.shape.containers.draw(&mut draw))
-            .map(|number| self.container(&mut draw, number, &mut lives))
+            .map(|number| self.container(&mut draw, number, &mut lifecycles))
             .collect();
         Pod {
             index,
@@ -149,47 +154,47 @@ impl Plan {
             namespace: Cow::Borrowed("default"),
             app: Cow::Borrowed(app),
             containers,
-            life,
+            lifecycle,
         }
     }
 
-    fn life(&self, lives: &mut Draw) -> PodLife {
-        match &self.shape.life {
-            Life::For(stay) => PodLife::For(Duration::from_millis(stay.draw(lives))),
-            Life::Held => PodLife::Held,
-            Life::CrashLoop { restarts, .. } => PodLife::CrashLoop {
+    fn lifecycle(&self, lifecycles: &mut Draw) -> PodLifecycle {
+        match &self.shape.lifecycle {
+            Lifecycle::For(stay) => PodLifecycle::For(Duration::from_millis(stay.draw(lifecycles))),
+            Lifecycle::Held => PodLifecycle::Held,
+            Lifecycle::CrashLoop { restarts, .. } => PodLifecycle::CrashLoop {
                 restarts: *restarts,
             },
-            Life::Job { .. } => PodLife::CrashLoop { restarts: 0 },
-            Life::RestartAlways { hold, .. } => PodLife::RestartAlways { hold: *hold },
+            Lifecycle::Job { .. } => PodLifecycle::CrashLoop { restarts: 0 },
+            Lifecycle::RestartAlways { hold, .. } => PodLifecycle::RestartAlways { hold: *hold },
         }
     }
 
     /// When and how a container ends by itself, if it does.
-    fn exit(&self, lives: &mut Draw) -> Option<Exit> {
-        match &self.shape.life {
-            Life::For(_) | Life::Held => None,
-            Life::CrashLoop { exit_after_ms, .. } => Some(Exit {
-                after: Duration::from_millis(exit_after_ms.draw(lives)),
-                code: life::CRASHED,
+    fn exit(&self, lifecycles: &mut Draw) -> Option<Exit> {
+        match &self.shape.lifecycle {
+            Lifecycle::For(_) | Lifecycle::Held => None,
+            Lifecycle::CrashLoop { exit_after_ms, .. } => Some(Exit {
+                after: Duration::from_millis(exit_after_ms.draw(lifecycles)),
+                code: lifecycle::CRASHED,
             }),
-            Life::Job {
+            Lifecycle::Job {
                 exit_after_ms,
                 exit_code,
             }
-            | Life::RestartAlways {
+            | Lifecycle::RestartAlways {
                 exit_after_ms,
                 exit_code,
                 ..
             } => Some(Exit {
-                after: Duration::from_millis(exit_after_ms.draw(lives)),
+                after: Duration::from_millis(exit_after_ms.draw(lifecycles)),
                 // A scenario's are from 0 to 255.
-                code: u8::try_from(exit_code.draw(lives)).unwrap_or(u8::MAX),
+                code: u8::try_from(exit_code.draw(lifecycles)).unwrap_or(u8::MAX),
             }),
         }
     }
 
-    fn container(&self, draw: &mut Draw, number: u64, lives: &mut Draw) -> Container {
+    fn container(&self, draw: &mut Draw, number: u64, lifecycles: &mut Draw) -> Container {
         let id = draw.hex_id();
         let image = draw.pick(IMAGES);
         let resources = Resources::draw(draw, &self.shape);
@@ -200,7 +205,7 @@ impl Plan {
             name: format!("c{number}"),
             image: Cow::Borrowed(image),
             resources,
-            end: match (self.exit(lives), self.shape.signal) {
+            end: match (self.exit(lifecycles), self.shape.signal) {
                 (Some(exit), _) => End::Exit(exit),
                 (None, SignalChoice::Kill) => End::Signal(Signal::Kill),
                 (None, SignalChoice::Term) => End::Signal(Signal::Term),
@@ -283,9 +288,9 @@ impl PlanHasher {
             self.field(config);
             self.field(&container.end.number().to_le_bytes());
         }
-        // One that goes at once is how pods were before they had lives.
-        if let Some(life) = pod.life.encoded() {
-            self.field(&life);
+        // A pod that goes at once adds nothing, as in plans from before there were lifecycles.
+        if let Some(lifecycle) = pod.lifecycle.encoded() {
+            self.field(&lifecycle);
         }
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::workload::resources::ResourceInfo;
 use crate::workload::scenario::PodShape;
 
-use super::draw::Draw;
+use crate::workload::draw::Draw;
 
 /// CPU shares that stand for one core: what kubelet multiplies requests by.
 const SHARES_PER_CORE: u64 = 1024;

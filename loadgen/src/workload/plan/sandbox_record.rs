@@ -7,7 +7,7 @@ use prost_types::{Any, Timestamp};
 use serde_json::{Value, json};
 
 use super::Pod;
-use crate::server::containerd::{HANDLER, RUNTIME_TYPE};
+use crate::workload::runtime::{HANDLER, RUNTIME_TYPE};
 
 /// The extension that CRI keeps what it knows of a pod in, and its type.
 const EXTENSION: &str = "metadata";

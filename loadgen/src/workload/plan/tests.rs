@@ -2,9 +2,9 @@ use std::collections::HashSet;
 
 use prost::Message;
 
-use super::life::{EXIT_AFTER, EXIT_CODE};
+use super::lifecycle::{EXIT_AFTER, EXIT_CODE};
 use super::*;
-use crate::workload::scenario::Distribution;
+use crate::workload::scenario::{Distribution, SignalChoice};
 
 fn plan(seed: u64) -> Plan {
     Plan::new(seed, PodShape::default())
@@ -93,16 +93,16 @@ fn the_choice_of_signal_changes_nothing_else() {
     assert_eq!(kill, term);
 }
 
-fn living(life: Life) -> Plan {
+fn living(lifecycle: Lifecycle) -> Plan {
     let shape = PodShape {
-        life,
+        lifecycle,
         ..PodShape::default()
     };
     Plan::new(42, shape)
 }
 
 fn crashing(restarts: u32) -> Plan {
-    living(Life::CrashLoop {
+    living(Lifecycle::CrashLoop {
         restarts,
         exit_after_ms: Distribution::Uniform(20, 60),
     })
@@ -114,12 +114,12 @@ fn lives_change_nothing_else() {
         mean: 500.0,
         max: 5000,
     };
-    for life in [Life::For(stay), Life::Held] {
-        let (plan, base) = (living(life), plan(42));
+    for lifecycle in [Lifecycle::For(stay), Lifecycle::Held] {
+        let (plan, base) = (living(lifecycle), plan(42));
         for index in 0..50 {
             let mut pod = plan.pod(index);
-            assert_ne!(pod.life, PodLife::For(Duration::ZERO));
-            pod.life = PodLife::For(Duration::ZERO);
+            assert_ne!(pod.lifecycle, PodLifecycle::For(Duration::ZERO));
+            pod.lifecycle = PodLifecycle::For(Duration::ZERO);
             assert_eq!(pod, base.pod(index));
         }
     }
@@ -129,12 +129,12 @@ fn lives_change_nothing_else() {
 fn a_crash_loop_changes_only_how_containers_end() {
     for index in 0..50 {
         let (mut pod, base) = (crashing(3).pod(index), plan(42).pod(index));
-        assert_eq!(pod.life, PodLife::CrashLoop { restarts: 3 });
+        assert_eq!(pod.lifecycle, PodLifecycle::CrashLoop { restarts: 3 });
         for (container, before) in pod.containers.iter_mut().zip(&base.containers) {
             assert_eq!(container.end.exit_status(), 1);
             container.end = before.end;
         }
-        pod.life = base.life.clone();
+        pod.lifecycle = base.lifecycle.clone();
         assert_eq!(pod, base);
     }
 }
@@ -171,14 +171,14 @@ fn mostly_well() -> Distribution {
 }
 
 fn jobs() -> Plan {
-    living(Life::Job {
+    living(Lifecycle::Job {
         exit_after_ms: Distribution::Uniform(20, 60),
         exit_code: mostly_well(),
     })
 }
 
 fn restarted(hold_s: u64) -> Plan {
-    living(Life::RestartAlways {
+    living(Lifecycle::RestartAlways {
         hold: Duration::from_secs(hold_s),
         exit_after_ms: Distribution::Uniform(20, 60),
         exit_code: mostly_well(),
@@ -190,8 +190,8 @@ fn a_jobs_containers_end_with_the_codes_that_were_drawn() {
     let pods = (0..200).map(|index| jobs().pod(index));
     let pods: Vec<_> = pods.collect();
     // Its end is awaited, and that is all.
-    let once = PodLife::CrashLoop { restarts: 0 };
-    assert!(pods.iter().all(|pod| pod.life == once));
+    let once = PodLifecycle::CrashLoop { restarts: 0 };
+    assert!(pods.iter().all(|pod| pod.lifecycle == once));
     let codes = pods.iter().flat_map(|pod| &pod.containers);
     let codes: Vec<_> = codes.map(|container| container.end.exit_status()).collect();
     let failed = codes.iter().filter(|code| **code == 3).count();
@@ -218,12 +218,12 @@ fn a_traces_crash_is_an_exit_with_code_1() {
 
 #[test]
 fn every_life_is_another_hash() {
-    let constant = |ms| living(Life::For(Distribution::Constant(ms)));
+    let constant = |ms| living(Lifecycle::For(Distribution::Constant(ms)));
     let plans = [
         constant(0),
         constant(1),
         constant(2),
-        living(Life::Held),
+        living(Lifecycle::Held),
         crashing(3),
         crashing(4),
         jobs(),

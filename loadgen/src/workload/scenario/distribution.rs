@@ -5,7 +5,7 @@
 //! roots are exact by IEEE 754.
 
 use super::Distribution;
-use crate::workload::plan::Draw;
+use crate::workload::draw::Draw;
 
 /// How often a value outside the range is drawn again before the range's nearer
 /// end is taken. Where one draw in a hundred is in range, the least that a

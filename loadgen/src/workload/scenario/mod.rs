@@ -5,15 +5,18 @@
 
 mod distribution;
 mod entry;
+pub mod limits;
 mod model;
 mod overrides;
 mod parse;
 mod presets;
 mod print;
+pub mod text;
 mod value;
 
 pub use self::model::{
-    Arrivals, Closed, Distribution, Life, LoadShape, Phase, PodShape, Rate, Scenario,
+    Arrivals, Closed, Distribution, Lifecycle, LoadShape, Phase, PodShape, Rate, Scenario,
+    SignalChoice,
 };
 pub use self::overrides::{Mismatch, Overrides};
 pub use self::parse::ScenarioError;

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::workload::plan::{Plan, SignalChoice};
-
 /// A whole workload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
@@ -39,12 +37,12 @@ pub struct PodShape {
     /// How containers are ended.
     pub signal: SignalChoice,
     /// How long a pod stays once all its containers run.
-    pub life: Life,
+    pub lifecycle: Lifecycle,
 }
 
 /// How long a pod stays once all its containers run.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Life {
+pub enum Lifecycle {
     /// So many milliseconds, drawn for each pod; then it is stopped and removed.
     For(Distribution),
     /// Until the last pod of the run has been started; then all are stopped and removed.
@@ -75,6 +73,17 @@ pub enum Life {
         /// With which exit code it ends, from 0 to 255.
         exit_code: Distribution,
     },
+}
+
+/// The signals that containers are ended with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignalChoice {
+    /// SIGKILL for every container.
+    Kill,
+    /// SIGTERM for every container.
+    Term,
+    /// One or the other, by the plan.
+    Mix,
 }
 
 /// A distribution of whole numbers.
@@ -184,7 +193,7 @@ pub enum Rate {
 }
 
 /// How arrivals are spaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrivals {
     /// Evenly.
     Constant,
@@ -202,15 +211,47 @@ impl Default for PodShape {
             memory_mib: Distribution::LogUniform(16, 8192),
             pids: Distribution::LogUniform(32, 4096),
             signal: SignalChoice::Mix,
-            life: Life::For(Distribution::Constant(0)),
+            lifecycle: Lifecycle::For(Distribution::Constant(0)),
         }
     }
 }
 
-impl Scenario {
-    /// Its requests.
-    pub fn plan(&self) -> Plan {
-        Plan::new(self.seed, self.pods.clone())
+impl SignalChoice {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::Kill, Self::Term, Self::Mix];
+
+    /// Returns the word for it in documents and options.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Term => "term",
+            Self::Mix => "mix",
+        }
+    }
+
+    /// Returns the choice of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.name() == name)
+    }
+}
+
+impl Arrivals {
+    /// Both ways.
+    pub const ALL: [Self; 2] = [Self::Constant, Self::Poisson];
+
+    /// Returns the word for it in documents and options.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Poisson => "poisson",
+        }
+    }
+
+    /// Returns the arrivals of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|arrivals| arrivals.name() == name)
     }
 }
 

@@ -1,15 +1,10 @@
-//! What a command line changes in a scenario.
+//! Changes to a scenario.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::parse::{
-    MAX_CONCURRENCY, MAX_CONNECTIONS, MAX_DURATION, MAX_PODS, MAX_RATE, MAX_THREADS, MIN_RATE,
-    not_too_many,
-};
-use super::value::{self, Key};
-use super::{Arrivals, Distribution, Life, LoadShape, Phase, Rate, Scenario};
-use crate::workload::plan::SignalChoice;
+use super::parse::not_too_many;
+use super::{Arrivals, Distribution, Lifecycle, LoadShape, Phase, Rate, Scenario, SignalChoice};
 
 /// How long an open loop is measured if nothing else is said, and its warm-up.
 const DURATION: Duration = Duration::from_secs(10);
@@ -18,71 +13,45 @@ const WARM_UP: Duration = Duration::from_secs(2);
 /// The most pods under way in an open loop if nothing else is said.
 const MAX_IN_FLIGHT: u32 = 10_000;
 
-/// Options that change a scenario; what is not given stays.
-#[derive(Debug, Clone, Default, PartialEq, clap::Args)]
-#[command(next_help_heading = "Instead of what the scenario says")]
+/// Changes to a scenario; `None` leaves a value as it is.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     /// Where everything random comes from.
-    #[arg(long, env = "LOADGEN_SEED", value_name = "S")]
     pub seed: Option<u64>,
     /// How many pods, in a closed loop.
-    #[arg(long, env = "LOADGEN_PODS", value_name = "N",
-          value_parser = clap::value_parser!(u64).range(1..=MAX_PODS))]
     pub pods: Option<u64>,
     /// How many pods of a closed loop come before those that are measured.
-    #[arg(long, env = "LOADGEN_WARM_UP_PODS", value_name = "N",
-          value_parser = clap::value_parser!(u64).range(0..=MAX_PODS))]
     pub warm_up_pods: Option<u64>,
     /// How many pods a closed loop has under way at once.
-    #[arg(long, env = "LOADGEN_CONCURRENCY", value_name = "N",
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_CONCURRENCY)))]
     pub concurrency: Option<u32>,
     /// Make it an open loop: so many pods a second, whatever becomes of them.
-    #[arg(long, env = "LOADGEN_RATE", value_name = "PODS/S", value_parser = rate)]
     pub rate: Option<f64>,
     /// How the pods of an open loop are spaced.
-    #[arg(long, env = "LOADGEN_ARRIVALS", value_name = "HOW")]
     pub arrivals: Option<Arrivals>,
     /// How long it is measured: an open loop with one measured phase, or the most for a closed one.
-    #[arg(long, env = "LOADGEN_DURATION", value_name = "TIME", value_parser = time)]
     pub duration: Option<Duration>,
     /// With --rate: how long the warm-up before it is; "0s" for none.
-    #[arg(long, env = "LOADGEN_WARM_UP", value_name = "TIME",
-          value_parser = time_or_none)]
     pub warm_up: Option<Duration>,
     /// How many pods of an open loop may be under way at once; the others wait, and that counts.
-    #[arg(long, env = "LOADGEN_MAX_IN_FLIGHT", value_name = "N",
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_CONCURRENCY)))]
     pub max_in_flight: Option<u32>,
     /// How many connections the pods share; at most one for each.
-    #[arg(long, env = "LOADGEN_CONNECTIONS", value_name = "N",
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_CONNECTIONS)))]
     pub connections: Option<u32>,
     /// How many threads drive the connections; at most one for each.
-    #[arg(long, env = "LOADGEN_THREADS", value_name = "N",
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_THREADS)))]
     pub threads: Option<u32>,
     /// How long a call may take.
-    #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "TIME", value_parser = time)]
     pub timeout: Option<Duration>,
     /// How many containers a pod has: N, MIN-MAX, or a distribution as in a scenario.
-    #[arg(long, env = "LOADGEN_CONTAINERS", value_name = "DIST", value_parser = containers)]
     pub containers: Option<Distribution>,
     /// The CPU that a container requests, in millicores.
-    #[arg(long, env = "LOADGEN_CPU_MILLICORES", value_name = "DIST", value_parser = cpu)]
     pub cpu_millicores: Option<Distribution>,
     /// The memory that a container requests, in MiB.
-    #[arg(long, env = "LOADGEN_MEMORY_MIB", value_name = "DIST", value_parser = memory)]
     pub memory_mib: Option<Distribution>,
     /// The most processes that a container may have.
-    #[arg(long, env = "LOADGEN_PIDS", value_name = "DIST", value_parser = pids)]
     pub pids: Option<Distribution>,
     /// The signal that ends a container.
-    #[arg(long, env = "LOADGEN_SIGNAL", value_name = "SIGNAL")]
     pub signal: Option<SignalChoice>,
     /// How long a pod stays once its containers run: a time, "held", or as in a scenario.
-    #[arg(long, env = "LOADGEN_LIFE", value_name = "LIFE", value_parser = life)]
-    pub life: Option<Life>,
+    pub lifecycle: Option<Lifecycle>,
 }
 
 /// An option that does not go with the scenario.
@@ -114,7 +83,7 @@ impl Overrides {
         set(&mut pods.memory_mib, self.memory_mib.as_ref());
         set(&mut pods.pids, self.pids.as_ref());
         set(&mut pods.signal, self.signal.as_ref());
-        set(&mut pods.life, self.life.as_ref());
+        set(&mut pods.lifecycle, self.lifecycle.as_ref());
         let mismatch = |(option, why)| Mismatch {
             option,
             scenario: scenario.name.clone(),
@@ -225,70 +194,4 @@ fn set<T: Clone>(field: &mut T, given: Option<&T>) {
     if let Some(given) = given {
         field.clone_from(given);
     }
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if (MIN_RATE..=MAX_RATE).contains(&rate) => Ok(rate),
-        Ok(_) => Err(format!("not from {MIN_RATE} to {MAX_RATE}")),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    value::duration(text)
-}
-
-fn time_or_none(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(time) if time <= MAX_DURATION => Ok(time),
-        Ok(_) => Err("longer than thirty days".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-fn containers(text: &str) -> Result<Distribution, String> {
-    distribution(text, &value::CONTAINERS)
-}
-
-fn cpu(text: &str) -> Result<Distribution, String> {
-    distribution(text, &value::CPU_MILLICORES)
-}
-
-fn memory(text: &str) -> Result<Distribution, String> {
-    distribution(text, &value::MEMORY_MIB)
-}
-
-fn pids(text: &str) -> Result<Distribution, String> {
-    distribution(text, &value::PIDS)
-}
-
-/// MIN-MAX, or as in a scenario.
-fn distribution(text: &str, key: &Key) -> Result<Distribution, String> {
-    let range = text
-        .split_once('-')
-        .and_then(|(min, max)| Some((min.trim().parse().ok()?, max.trim().parse().ok()?)));
-    let value = match range {
-        Some((min, max)) => {
-            toml::Value::Array(vec![toml::Value::Integer(min), toml::Value::Integer(max)])
-        }
-        None => toml_value(text)?,
-    };
-    value::distribution(&value, key)
-}
-
-fn life(text: &str) -> Result<Life, String> {
-    let value = match toml_value(text) {
-        Ok(value) if value.is_table() || value.is_array() => value,
-        _ => toml::Value::String(text.to_owned()),
-    };
-    value::life(&value)
-}
-
-fn toml_value(text: &str) -> Result<toml::Value, String> {
-    let mut table: toml::Table = toml::from_str(&format!("value = {text}"))
-        .map_err(|e| format!("not a TOML value: {}", e.message()))?;
-    table
-        .remove("value")
-        .ok_or_else(|| "not a TOML value".to_owned())
 }

@@ -4,28 +4,12 @@ use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
+use super::limits::{MAX_CONCURRENCY, MAX_CONNECTIONS, MAX_PODS, MAX_THREADS};
 use super::value::{self, Problem};
-use super::{Arrivals, Closed, LoadShape, Phase, PodShape, Scenario};
-use crate::workload::plan::SignalChoice;
-
-/// The most pods of a run, and the most that may be under way at once.
-pub(crate) const MAX_PODS: u64 = 100_000_000;
-/// The most workers.
-pub(crate) const MAX_CONCURRENCY: u32 = 100_000;
-/// The most connections.
-pub(crate) const MAX_CONNECTIONS: u32 = 10_000;
-/// The most threads.
-pub(crate) const MAX_THREADS: u32 = 256;
-/// The highest rate, in pods per second: far above what one machine makes.
-pub(crate) const MAX_RATE: f64 = 1_000_000.0;
-/// The lowest rate: about a pod a day.
-pub(crate) const MIN_RATE: f64 = 1e-5;
-/// The longest phase.
-pub(super) const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 3600);
+use super::{Arrivals, Closed, LoadShape, Phase, PodShape, Scenario, SignalChoice};
 
 /// What is wrong with a scenario.
 #[derive(Debug, thiserror::Error)]
@@ -220,13 +204,13 @@ impl PodsTable {
             }
         }
         if let Some(given) = &self.signal {
-            shape.signal = SignalChoice::from_str(given.get_ref(), false).map_err(|_| {
+            shape.signal = SignalChoice::named(given.get_ref()).ok_or_else(|| {
                 let message = format!("signal is {:?}, not kill, term or mix", given.get_ref());
                 Problem::at(given, message)
             })?;
         }
         if let Some(given) = &self.life {
-            shape.life =
+            shape.lifecycle =
                 value::life(given.get_ref()).map_err(|message| Problem::at(given, message))?;
         }
         Ok(shape)
@@ -303,7 +287,7 @@ fn phase(table: &Spanned<PhaseTable>) -> Result<Phase, Problem> {
             .map_err(|message| Problem::at(&phase.rate, message))?,
         arrivals: match &phase.arrivals {
             None => Arrivals::Poisson,
-            Some(given) => Arrivals::from_str(given.get_ref(), false).map_err(|_| {
+            Some(given) => Arrivals::named(given.get_ref()).ok_or_else(|| {
                 let message = format!("arrivals is {:?}, not constant or poisson", given.get_ref());
                 Problem::at(given, message)
             })?,

@@ -2,9 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use clap::ValueEnum;
-
-use super::{Closed, Distribution, Life, LoadShape, Phase, Rate, Scenario};
+use super::{Closed, Distribution, Lifecycle, LoadShape, Phase, Rate, Scenario};
 
 impl Display for Scenario {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -17,8 +15,8 @@ impl Display for Scenario {
         writeln!(f, "cpu_millicores = {}", pods.cpu_millicores)?;
         writeln!(f, "memory_mib = {}", pods.memory_mib)?;
         writeln!(f, "pids = {}", pods.pids)?;
-        writeln!(f, "signal = {}", text(&word(&pods.signal)))?;
-        writeln!(f, "life = {}", pods.life)?;
+        writeln!(f, "signal = {}", text(pods.signal.name()))?;
+        writeln!(f, "life = {}", pods.lifecycle)?;
         writeln!(f, "\n[load]")?;
         writeln!(f, "connections = {}", self.connections)?;
         writeln!(f, "threads = {}", self.threads)?;
@@ -54,7 +52,7 @@ impl Display for Phase {
         writeln!(f, "name = {}", text(&self.name))?;
         writeln!(f, "duration = {}", time(self.duration))?;
         writeln!(f, "rate = {}", self.rate)?;
-        writeln!(f, "arrivals = {}", text(&word(&self.arrivals)))?;
+        writeln!(f, "arrivals = {}", text(self.arrivals.name()))?;
         writeln!(f, "measured = {}", self.measured)
     }
 }
@@ -70,7 +68,7 @@ impl Display for Rate {
     }
 }
 
-impl Display for Life {
+impl Display for Lifecycle {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::For(Distribution::Constant(ms)) => write!(f, "\"{ms}ms\""),
@@ -151,10 +149,4 @@ fn text(text: &str) -> String {
 
 fn time(time: std::time::Duration) -> String {
     format!("\"{}\"", humantime::format_duration(time))
-}
-
-fn word(value: &impl ValueEnum) -> String {
-    value
-        .to_possible_value()
-        .map_or_else(String::new, |value| value.get_name().to_owned())
 }

@@ -3,7 +3,6 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::workload::plan::SignalChoice;
 
 fn parse(text: &str) -> Result<Scenario, String> {
     Scenario::parse(text, "s.toml").map_err(|error| error.to_string())
@@ -223,120 +222,6 @@ fn what_is_wrong_is_named_with_its_place() {
     }
 }
 
-fn overridden(name: &str, args: &[&str]) -> Result<Scenario, String> {
-    #[derive(clap::Parser)]
-    struct Only {
-        #[command(flatten)]
-        overrides: Overrides,
-    }
-    let args = ["test"].iter().chain(args);
-    let only = <Only as clap::Parser>::try_parse_from(args).map_err(|e| e.to_string())?;
-    let scenario = Scenario::find(name).unwrap();
-    let changed = only.overrides.apply(scenario).map_err(|e| e.to_string())?;
-    // What a result holds of it can be run again.
-    assert_eq!(parse(&changed.to_string()), Ok(changed.clone()));
-    Ok(changed)
-}
-
-#[test]
-fn options_replace_what_a_closed_loop_says() {
-    let args = [
-        "--pods=7",
-        "--concurrency=3",
-        "--seed=9",
-        "--warm-up-pods=2",
-        "--duration=5s",
-        "--connections=2",
-        "--threads=2",
-        "--timeout=1s",
-        "--containers=2-3",
-        "--pids=40",
-        "--cpu-millicores",
-        "{ log_uniform = [10, 20] }",
-        "--memory-mib=[16, 32]",
-        "--signal=term",
-        "--life=20ms",
-    ];
-    let scenario = overridden("churn", &args).unwrap();
-    let closed = Closed {
-        concurrency: 3,
-        pods: 7,
-        warm_up_pods: 2,
-        duration: Some(Duration::from_secs(5)),
-    };
-    assert_eq!(scenario.load, LoadShape::Closed(closed));
-    assert_eq!(
-        (scenario.seed, scenario.connections, scenario.threads),
-        (9, 2, 2)
-    );
-    let shape = PodShape {
-        containers: Distribution::Uniform(2, 3),
-        cpu_millicores: Distribution::LogUniform(10, 20),
-        memory_mib: Distribution::Uniform(16, 32),
-        pids: Distribution::Constant(40),
-        signal: SignalChoice::Term,
-        life: Life::For(Distribution::Constant(20)),
-    };
-    assert_eq!(scenario.pods, shape);
-}
-
-#[test]
-fn a_rate_makes_an_open_loop() {
-    let args = [
-        "--rate=50",
-        "--duration=4s",
-        "--arrivals=constant",
-        "--warm-up=0s",
-    ];
-    let LoadShape::Open { phases, .. } = overridden("churn", &args).unwrap().load else {
-        panic!();
-    };
-    let [phase] = &phases[..] else {
-        panic!("{phases:?}")
-    };
-    assert_eq!(
-        (phase.rate.clone(), phase.arrivals),
-        (Rate::Constant(50.0), Arrivals::Constant)
-    );
-    assert!(phase.measured && phase.duration == Duration::from_secs(4));
-    let LoadShape::Open { phases, .. } = overridden("steady", &["--duration=4s"]).unwrap().load
-    else {
-        panic!();
-    };
-    assert_eq!(phases[1].duration, Duration::from_secs(4));
-}
-
-#[test]
-fn an_option_that_has_no_meaning_is_refused() {
-    for (name, args, expected) in [
-        (
-            "steady",
-            &["--pods=5"][..],
-            "--pods does not go with the scenario \"steady\"",
-        ),
-        ("steady", &["--concurrency=5"], "closed loop"),
-        ("churn", &["--arrivals=poisson"], "--rate makes it one"),
-        ("churn", &["--rate=5", "--pods=5"], "--pods"),
-        ("burst", &["--duration=5s"], "several measured phases"),
-        ("churn", &["--rate=0"], "not from 0.00001 to 1000000"),
-        (
-            "churn",
-            &["--rate=1e6", "--duration=1d"],
-            "more than 100000000",
-        ),
-        ("steady", &["--duration=12d"], "more than 100000000"),
-        ("churn", &["--rate=5", "--warm-up=31d"], "thirty days"),
-        ("churn", &["--life=10us"], "whole milliseconds"),
-        ("churn", &["--warm-up=1s"], "--rate"),
-        ("churn", &["--containers=3-2"], "minimum 3"),
-        ("churn", &["--containers=x"], "TOML"),
-        ("churn", &["--timeout=0s"], "no time at all"),
-    ] {
-        let message = overridden(name, args).unwrap_err();
-        assert!(message.contains(expected), "{args:?}\n{message}");
-    }
-}
-
 fn distributions() -> impl Strategy<Value = Distribution> {
     let range = (10..500_u64, 50..500_u64).prop_map(|(min, width)| (min, min + width));
     prop_oneof![
@@ -421,17 +306,17 @@ proptest! {
     ) {
         let exit_code = Distribution::Choice(vec![(0, 9), (255, 1)]);
         let hold = Duration::from_millis(90_500);
-        let life = match kind {
-            0 => Life::For(stay),
-            1 => Life::CrashLoop { restarts: 2, exit_after_ms: stay },
-            2 => Life::Job { exit_after_ms: stay, exit_code },
-            _ => Life::RestartAlways { hold, exit_after_ms: stay, exit_code },
+        let lifecycle = match kind {
+            0 => Lifecycle::For(stay),
+            1 => Lifecycle::CrashLoop { restarts: 2, exit_after_ms: stay },
+            2 => Lifecycle::Job { exit_after_ms: stay, exit_code },
+            _ => Lifecycle::RestartAlways { hold, exit_after_ms: stay, exit_code },
         };
         let scenario = Scenario {
             name,
             description,
             seed,
-            pods: PodShape { cpu_millicores, life, ..PodShape::default() },
+            pods: PodShape { cpu_millicores, lifecycle, ..PodShape::default() },
             load,
             connections: 3,
             threads: 2,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use toml::{Spanned, Value};
 
 use super::entry::{fields, list, only, ordered, pair, positive, real, whole};
-use super::parse::{MAX_DURATION, MAX_RATE, MIN_RATE};
-use super::{Distribution, Life, Rate};
+use super::limits::{MAX_DURATION, MAX_RATE, MIN_RATE};
+use super::{Distribution, Lifecycle, Rate};
 
 /// Something wrong, and where.
 pub(super) struct Problem {
@@ -228,18 +228,18 @@ fn choices(value: &Value, name: &str) -> Result<Vec<(u64, u32)>, String> {
 }
 
 /// How long a pod stays.
-pub(super) fn life(value: &Value) -> Result<Life, String> {
+pub(super) fn life(value: &Value) -> Result<Lifecycle, String> {
     const LIVES: &str = "\"held\", a time such as \"500ms\", a distribution of milliseconds, or \
         one of { crash_loop = { restarts, exit_after_ms } }, { job = { exit_after_ms, exit_code } } \
         and { restart_always = { hold, exit_after_ms, exit_code } }";
     let with_exits = ["crash_loop", "job", "restart_always"];
     match value {
-        Value::String(text) if text == "held" => Ok(Life::Held),
+        Value::String(text) if text == "held" => Ok(Lifecycle::Held),
         Value::String(text) => {
             let stay = humantime::parse_duration(text)
                 .map_err(|_| format!("life is {text:?}, not {LIVES}"))?;
             let ms = milliseconds("life", text, stay)?;
-            distribution(&Value::Integer(ms), &LIFE).map(Life::For)
+            distribution(&Value::Integer(ms), &LIFE).map(Lifecycle::For)
         }
         Value::Table(table) if with_exits.iter().any(|kind| table.contains_key(*kind)) => {
             match only(value, "life", LIVES)? {
@@ -249,7 +249,7 @@ pub(super) fn life(value: &Value) -> Result<Life, String> {
             }
         }
         Value::Integer(_) | Value::Array(_) | Value::Table(_) => {
-            distribution(value, &LIFE).map(Life::For)
+            distribution(value, &LIFE).map(Lifecycle::For)
         }
         _ => Err(format!("life is {value}, not {LIVES}")),
     }
@@ -262,7 +262,7 @@ fn milliseconds(name: &str, text: &str, time: Duration) -> Result<i64, String> {
     Ok(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn crash_loop(value: &Value) -> Result<Life, String> {
+fn crash_loop(value: &Value) -> Result<Lifecycle, String> {
     const NAME: &str = "life.crash_loop";
     let [restarts, exit_after] = fields(value, NAME, ["restarts", "exit_after_ms"])?;
     let restarts = whole(restarts, "life.crash_loop.restarts")?;
@@ -271,21 +271,21 @@ fn crash_loop(value: &Value) -> Result<Life, String> {
             "{NAME}.restarts is {restarts}, above {MAX_RESTARTS}"
         ));
     }
-    Ok(Life::CrashLoop {
+    Ok(Lifecycle::CrashLoop {
         restarts: u32::try_from(restarts).unwrap_or(u32::MAX),
         exit_after_ms: distribution(exit_after, &exit_after_ms("life.crash_loop.exit_after_ms"))?,
     })
 }
 
-fn job(value: &Value) -> Result<Life, String> {
+fn job(value: &Value) -> Result<Lifecycle, String> {
     let [exit_after, code] = fields(value, "life.job", ["exit_after_ms", "exit_code"])?;
-    Ok(Life::Job {
+    Ok(Lifecycle::Job {
         exit_after_ms: distribution(exit_after, &exit_after_ms("life.job.exit_after_ms"))?,
         exit_code: distribution(code, &exit_code("life.job.exit_code"))?,
     })
 }
 
-fn restart_always(value: &Value) -> Result<Life, String> {
+fn restart_always(value: &Value) -> Result<Lifecycle, String> {
     const HOLD: &str = "life.restart_always.hold";
     let keys = ["hold", "exit_after_ms", "exit_code"];
     let [hold, exit_after, code] = fields(value, "life.restart_always", keys)?;
@@ -295,7 +295,7 @@ fn restart_always(value: &Value) -> Result<Life, String> {
     let hold = duration(text).map_err(|wrong| format!("{HOLD} {wrong}"))?;
     milliseconds(HOLD, text, hold)?;
     let after = exit_after_ms("life.restart_always.exit_after_ms");
-    Ok(Life::RestartAlways {
+    Ok(Lifecycle::RestartAlways {
         hold,
         exit_after_ms: distribution(exit_after, &after)?,
         exit_code: distribution(code, &exit_code("life.restart_always.exit_code"))?,

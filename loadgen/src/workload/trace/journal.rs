@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Arrived, Trace, TraceError};
-use crate::workload::plan::{Container, End, Pod, PodLife, Resources, Signal};
+use crate::workload::plan::{Container, End, Pod, PodLifecycle, Resources, Signal};
 use crate::workload::resources::ResourceInfo;
 
 /// What a journal does not tell: containers' images.
@@ -186,7 +186,7 @@ impl Telling {
                 namespace: Cow::Owned(meta.namespace),
                 app: Cow::Borrowed("recorded"),
                 containers: Vec::new(),
-                life: PodLife::For(Duration::ZERO),
+                lifecycle: PodLifecycle::For(Duration::ZERO),
             },
             started: None,
             ended: None,
@@ -236,7 +236,7 @@ impl Telling {
         let stayed = since(self.ended.unwrap_or(last), started);
         // As a trace holds it.
         let ms = u64::try_from(stayed.as_millis()).unwrap_or(u64::MAX);
-        self.pod.life = PodLife::For(Duration::from_millis(ms));
+        self.pod.lifecycle = PodLifecycle::For(Duration::from_millis(ms));
         Arrived {
             at_ns: u64::try_from(since(self.created, first).as_nanos()).unwrap_or(u64::MAX),
             pod: self.pod,

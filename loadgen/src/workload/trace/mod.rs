@@ -231,14 +231,14 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::workload::scenario::{Distribution, Life, PodShape};
+    use crate::workload::scenario::{Distribution, Lifecycle, PodShape};
 
     fn plan() -> Plan {
-        let life = Life::For(Distribution::Uniform(0, 500));
+        let lifecycle = Lifecycle::For(Distribution::Uniform(0, 500));
         Plan::new(
             7,
             PodShape {
-                life,
+                lifecycle,
                 ..PodShape::default()
             },
         )

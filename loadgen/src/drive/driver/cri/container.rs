@@ -6,7 +6,7 @@ use k8s_cri::v1::{
     StartContainerRequest, StopContainerRequest,
 };
 
-use super::CriDoor;
+use super::CriDriver;
 use super::exits::Awaited;
 use crate::drive::calls::{Calls, any};
 use crate::drive::check;
@@ -33,7 +33,7 @@ pub(super) enum Ends {
     Itself(Exit, Awaited),
 }
 
-impl CriDoor {
+impl CriDriver {
     /// Create, Start, Status.
     pub(super) async fn start_container(
         &self,

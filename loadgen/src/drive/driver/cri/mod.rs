@@ -18,7 +18,7 @@ use k8s_cri::v1::{
 
 use self::container::{Ends, RunningContainer};
 use self::exits::Exits;
-use super::{Door, Made};
+use super::{Driver, Made};
 use crate::drive::calls::{Calls, any};
 use crate::drive::check;
 use crate::record::failure::Failure;
@@ -28,7 +28,7 @@ use crate::workload::plan::{Pod, UID_LABEL};
 
 /// A CRI endpoint.
 #[derive(Debug, Clone)]
-pub struct CriDoor {
+pub struct CriDriver {
     cri: Cri,
     at: CriAt,
     exits: Exits,
@@ -81,7 +81,7 @@ impl Made for MadePod {
     }
 }
 
-impl Door for CriDoor {
+impl Driver for CriDriver {
     type Address = CriAt;
     type Made = MadePod;
     type Running = RunningPod;
@@ -187,7 +187,7 @@ impl Door for CriDoor {
     async fn stop(&self, pod: &Pod, running: RunningPod, calls: Calls<'_>) -> Result<(), Failure> {
         let RunningPod { id, containers } = running;
         for container in containers {
-            self.end(container, pod.life.cuts_off(), calls).await?;
+            self.end(container, pod.lifecycle.cuts_off(), calls).await?;
         }
 
         let request = StopPodSandboxRequest {
@@ -238,7 +238,7 @@ impl Door for CriDoor {
     }
 }
 
-impl CriDoor {
+impl CriDriver {
     /// Returns a pod of the plan as this runtime is asked for it.
     fn asked<'pod>(&self, pod: &'pod Pod) -> Cow<'pod, Pod> {
         if self.at.sends_unified {

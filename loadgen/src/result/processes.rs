@@ -1,4 +1,4 @@
-//! What processes used while all pods were there.
+//! Resource usage of the processes under test.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -6,9 +6,21 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ProcessResult;
-use crate::process::Sample;
+use crate::process::{ProcessUsage, Sample};
 use crate::stats::{CONFIDENCE, Errors, Slope};
+
+/// What a process used during the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProcessResult {
+    /// `sandboxer`, `containerd`, `runtime` (whatever serves a given CRI endpoint)
+    /// or `loadgen`.
+    pub role: String,
+    /// Its figures.
+    #[serde(flatten)]
+    pub usage: ProcessUsage,
+    /// Looks at it during the run, the first at its beginning, the last at its end.
+    pub samples: Vec<Sample>,
+}
 
 /// The time from the start of the last pod on in which all were there, and containers
 /// ended and were started again.
@@ -84,7 +96,6 @@ impl HeldProcess {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::ProcessUsage;
 
     /// A process looked at in each of 30 seconds, that uses half a core, and grows by
     /// 1,000 bytes a second for ten seconds and then no more.

@@ -16,7 +16,7 @@ pub struct Draw(ChaCha8Rng);
 #[derive(Debug, Clone, Copy)]
 enum Stream {
     Requests,
-    Lives,
+    Lifecycles,
     Arrivals,
 }
 
@@ -27,8 +27,8 @@ impl Draw {
     }
 
     /// Those of the life of the pod at `index`.
-    pub(crate) fn of_life(seed: u64, index: u64) -> Self {
-        Self::of(Stream::Lives, seed, index)
+    pub(crate) fn of_lifecycle(seed: u64, index: u64) -> Self {
+        Self::of(Stream::Lifecycles, seed, index)
     }
 
     /// Those of the arrivals of a phase.

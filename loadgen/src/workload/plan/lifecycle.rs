@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// How long a pod stays once all its containers run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PodLife {
+pub enum PodLifecycle {
     /// So long.
     For(#[serde(with = "millis")] Duration),
     /// Until no more pods are started.
@@ -27,7 +27,7 @@ pub enum PodLife {
     },
 }
 
-impl PodLife {
+impl PodLifecycle {
     /// Whether it stays until no more pods are started.
     pub fn is_held(&self) -> bool {
         match self {
@@ -53,17 +53,6 @@ impl PodLife {
             }
         }
     }
-}
-
-/// The signals that containers are ended with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum SignalChoice {
-    /// SIGKILL for every container.
-    Kill,
-    /// SIGTERM for every container.
-    Term,
-    /// One or the other, by the plan.
-    Mix,
 }
 
 /// A signal that ends a container.

@@ -1,0 +1,53 @@
+//! The words of options that have a few, with a line of help each.
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
+use crate::drive::driver::DriverKind;
+use crate::workload::scenario::{Arrivals, SignalChoice};
+
+impl ValueEnum for DriverKind {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Ttrpc => "Sandbox and Task over ttrpc, on one connection",
+            Self::Controller => {
+                "Controller over gRPC and Task over ttrpc, on one socket: as containerd does"
+            }
+            Self::Cri => "CRI, to containerd or any other runtime",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
+}
+
+impl ValueEnum for SignalChoice {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Kill => "SIGKILL for every container",
+            Self::Term => "SIGTERM for every container",
+            Self::Mix => "One or the other, by the plan",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
+}
+
+impl ValueEnum for Arrivals {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Constant => "Evenly",
+            Self::Poisson => "As in a Poisson process: the gaps are exponentially distributed",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
+}

@@ -1,0 +1,98 @@
+//! The program: parses a command line and runs its command.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use clap::{CommandFactory, Parser};
+
+use super::cli::{Cli, Command};
+use super::exit::Verdict;
+use super::{
+    bare, compare, density, error, gate, merge, overhead, plan, print, report, run, search, trend,
+};
+use crate::result::schema;
+use crate::server::null;
+
+/// The program: parses a command line, program first, and does what it says.
+pub fn main(args: &[OsString]) -> Verdict {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A reader that has gone needs no message.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Verdict::Environment
+            } else {
+                Verdict::Good
+            };
+        }
+    };
+    let done = match cli.command {
+        Command::Run(run) => run::run(&run, words(args)).map_err(anyhow::Error::from),
+        Command::Overhead(overhead) => {
+            overhead::run(&overhead, words(args)).map_err(anyhow::Error::from)
+        }
+        Command::Search(search) => search::run(&search, words(args)).map_err(anyhow::Error::from),
+        Command::Density(density) => {
+            density::run(&density, words(args)).map_err(anyhow::Error::from)
+        }
+        Command::Record(record) => to_stdout(|out| plan::record(&record, out)),
+        Command::Replay(replay) => run::replay(&replay, words(args)).map_err(anyhow::Error::from),
+        Command::Scenarios(command) => to_stdout(|out| plan::scenarios(&command, out)),
+        Command::Report(report) => report::run(&report).map_err(anyhow::Error::from),
+        Command::Merge(merge) => merge::run(&merge, words(args)).map_err(anyhow::Error::from),
+        Command::Schema => to_stdout(|out| Ok(schema::write(out)?)),
+        Command::Compare(compare) => compare::run(&compare).map_err(anyhow::Error::from),
+        Command::Gate(gate) => gate::run(&gate, words(args)).map_err(anyhow::Error::from),
+        Command::Plan(command) => to_stdout(|out| plan::plan(&command, out)),
+        Command::Null(null) => null::run(&null.listen, null.die_with_parent, &null.faults())
+            .map(|()| Verdict::Good)
+            .map_err(anyhow::Error::from),
+        Command::Bare(bare) => to_stdout(|out| {
+            writeln!(out, "{:.1}", bare::run(&bare)?)?;
+            Ok(())
+        }),
+        Command::Trend(args) => {
+            let mut is_level = false;
+            to_stdout(|out| {
+                is_level = trend::run(&args, out)?;
+                Ok(())
+            })
+            .map(|written| if is_level { written } else { Verdict::Missed })
+        }
+        Command::Completions { shell } => to_stdout(|out| {
+            clap_complete::generate(shell, &mut Cli::command(), "loadgen", out);
+            Ok(())
+        }),
+    };
+    done.unwrap_or_else(|error| {
+        let _ = writeln!(io::stderr(), "error: {error:#}");
+        if is_interruption(&error) {
+            Verdict::Incomplete
+        } else {
+            Verdict::Environment
+        }
+    })
+}
+
+fn is_interruption(error: &anyhow::Error) -> bool {
+    let of_run = error.downcast_ref::<error::RunError>();
+    let of_gate = error.downcast_ref::<gate::GateError>();
+    of_run.is_some_and(error::RunError::is_interruption)
+        || of_gate.is_some_and(gate::GateError::is_interruption)
+}
+
+/// A command line, as a result holds it.
+fn words(args: &[OsString]) -> Vec<String> {
+    args.iter()
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect()
+}
+
+/// Writes all at once: a reader that closes early, as `head` does, is no error.
+fn to_stdout(write: impl FnOnce(&mut Vec<u8>) -> anyhow::Result<()>) -> anyhow::Result<Verdict> {
+    let mut text = Vec::new();
+    write(&mut text)?;
+    print::to_stdout(&String::from_utf8(text)?)?;
+    Ok(Verdict::Good)
+}

@@ -1,0 +1,188 @@
+//! `loadgen report`: a saved result as a page, as text, or beside others in a table.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::any_result::{self, AnyResult};
+use super::cli::{ReportArgs, ReportFormat};
+use super::exit::Verdict;
+use super::print;
+use crate::record::hdr_log::LogError;
+use crate::result::LoadError;
+use crate::result::directory::{REPORT_FILE, SaveError};
+use crate::show::report;
+
+/// What stands for standard output.
+const STDOUT: &str = "-";
+
+/// A report cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The result cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Its histograms cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// There is no such report of it.
+    #[error("{}: it is no result of {of}; --format text shows it", path.display())]
+    None {
+        /// The result.
+        path: PathBuf,
+        /// What there is such a report of.
+        of: &'static str,
+    },
+    /// It cannot be written.
+    #[error(transparent)]
+    Save(#[from] SaveError),
+    /// It cannot be printed.
+    #[error("print the report")]
+    Print(#[from] io::Error),
+}
+
+/// Makes the report of saved results.
+///
+/// # Errors
+/// If one cannot be read or the report cannot be written.
+pub fn run(args: &ReportArgs) -> Result<Verdict, ReportError> {
+    let (text, beside) = match args.format {
+        ReportFormat::Html => {
+            let dir = directory(&args.results[0]);
+            (page(&args.results[0], dir)?, Some(dir.join(REPORT_FILE)))
+        }
+        ReportFormat::Text => (as_text(&args.results)?, None),
+        ReportFormat::Markdown => (as_table(&args.results)?, None),
+    };
+    let stdout = Path::new(STDOUT);
+    match args.output.clone().or(beside).filter(|to| to != stdout) {
+        Some(path) => fs::write(&path, text).map_err(|source| SaveError { path, source })?,
+        None => print::to_stdout(&text)?,
+    }
+    Ok(Verdict::Good)
+}
+
+fn directory(path: &Path) -> &Path {
+    if path.is_dir() {
+        path
+    } else {
+        path.parent().unwrap_or(Path::new(""))
+    }
+}
+
+fn page(path: &Path, dir: &Path) -> Result<String, ReportError> {
+    match any_result::load(path)? {
+        AnyResult::Run(result) => Ok(report::of(&result, dir)?),
+        AnyResult::Search(result) => Ok(report::of_search(&result)),
+        AnyResult::Density(result) => Ok(report::of_density(&result)),
+        AnyResult::Gate(_) | AnyResult::Overhead(_) => Err(ReportError::None {
+            path: path.to_owned(),
+            of: "run, search or density",
+        }),
+    }
+}
+
+fn as_text(paths: &[PathBuf]) -> Result<String, ReportError> {
+    let texts = paths
+        .iter()
+        .map(|path| Ok(any_result::load(path)?.text()))
+        .collect::<Result<Vec<_>, ReportError>>()?;
+    Ok(texts.join("\n"))
+}
+
+fn as_table(paths: &[PathBuf]) -> Result<String, ReportError> {
+    let runs = paths
+        .iter()
+        .map(|path| match any_result::load(path)? {
+            AnyResult::Run(run) => Ok(*run),
+            _ => Err(ReportError::None {
+                path: path.clone(),
+                of: "run",
+            }),
+        })
+        .collect::<Result<Vec<_>, ReportError>>()?;
+    Ok(report::table(&runs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::save;
+    use crate::record::tape::Part;
+    use crate::result::directory::HISTOGRAM_FILE;
+    use crate::result::fixture::{self, RunFixture};
+
+    fn page_args(result: &Path) -> ReportArgs {
+        ReportArgs {
+            results: vec![result.to_owned()],
+            format: ReportFormat::Html,
+            output: None,
+        }
+    }
+
+    /// A committed result.
+    fn reference(name: &str) -> PathBuf {
+        let results = concat!(env!("CARGO_MANIFEST_DIR"), "/../results");
+        Path::new(results).join(name)
+    }
+
+    #[test]
+    fn what_has_no_such_report_says_so() {
+        let overhead = reference("overhead");
+        let error = run(&page_args(&overhead)).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("no result of run, search or density"),
+            "{error}"
+        );
+        let markdown = as_table(&[reference("search")]).unwrap_err();
+        assert!(
+            markdown.to_string().contains("no result of run;"),
+            "{markdown}"
+        );
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("result.json"), r#"{"schema": "menu"}"#).unwrap();
+        let error = run(&page_args(dir.path())).unwrap_err();
+        let error = format!("{:#}", anyhow::Error::from(error));
+        assert!(
+            error.contains(r#"its field schema is "menu", and must be one of"#),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_page_is_made_anew_from_the_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = fixture::realistic();
+        made.save(dir.path());
+        save::derived(dir.path(), &made.result).unwrap();
+        let file = dir.path().join(REPORT_FILE);
+        let page = fs::read_to_string(&file).unwrap();
+        fs::remove_file(&file).unwrap();
+        let args = |output: Option<&Path>| ReportArgs {
+            output: output.map(Path::to_owned),
+            ..page_args(dir.path())
+        };
+        run(&args(None)).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), page);
+        let other = dir.path().join("other.html");
+        run(&args(Some(&other))).unwrap();
+        assert_eq!(fs::read_to_string(&other).unwrap(), page);
+        let nowhere = dir.path().join("no/where.html");
+        let error = run(&args(Some(&nowhere))).unwrap_err();
+        assert!(error.to_string().contains("no/where.html"), "{error}");
+    }
+
+    #[test]
+    fn a_log_that_is_cut_off_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        RunFixture::of(vec![Part::default()]).save(dir.path());
+        let log = dir.path().join(HISTOGRAM_FILE);
+        let text = fs::read_to_string(&log).unwrap();
+        fs::write(&log, &text[..text.len() - 9]).unwrap();
+        let error = run(&page_args(dir.path())).unwrap_err();
+        let error = format!("{:#}", anyhow::Error::from(error));
+        assert!(error.contains("latencies.hlog: it is cut off"), "{error}");
+    }
+}

@@ -1,0 +1,204 @@
+//! Reads the resource usage of a process from procfs (proc(5)).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Clock ticks per second in `/proc/PID/stat`: `USER_HZ`, 100 on every
+/// architecture this runs on.
+const USER_HZ: f64 = 100.0;
+
+/// What a process has used since it began, or between two looks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProcessUsage {
+    /// CPU time in user mode, in seconds, to 10 ms.
+    pub cpu_user_s: f64,
+    /// CPU time in the kernel, in seconds, to 10 ms.
+    pub cpu_system_s: f64,
+    /// The most memory it had resident at once, in bytes.
+    pub max_rss_bytes: u64,
+    /// Times its threads gave up the CPU because they had to wait. Of another
+    /// process, its present threads: those that ended are not counted.
+    pub voluntary_ctx_switches: u64,
+    /// Times they lost the CPU to another.
+    pub involuntary_ctx_switches: u64,
+}
+
+impl ProcessUsage {
+    /// What a process has used so far; `None` if it cannot be read.
+    pub fn of(pid: u32) -> Option<Self> {
+        Self::read(&PathBuf::from(format!("/proc/{pid}")))
+    }
+
+    /// What this process has used so far, with its threads that have ended
+    /// (`getrusage(2)`); `None` if it cannot be read.
+    pub fn of_self() -> Option<Self> {
+        let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+        let seconds = |time: TimeVal| time.num_microseconds() as f64 / 1e6;
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        Some(Self {
+            cpu_user_s: seconds(usage.user_time()),
+            cpu_system_s: seconds(usage.system_time()),
+            voluntary_ctx_switches: count(usage.voluntary_context_switches()),
+            involuntary_ctx_switches: count(usage.involuntary_context_switches()),
+            // `ru_maxrss` is at least that of whatever ran before exec(2).
+            ..Self::of(std::process::id())?
+        })
+    }
+
+    /// What happened between an earlier look and this one; the peak is this one's.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        let switches = |now: u64, then: u64| now.saturating_sub(then);
+        Self {
+            cpu_user_s: (self.cpu_user_s - earlier.cpu_user_s).max(0.0),
+            cpu_system_s: (self.cpu_system_s - earlier.cpu_system_s).max(0.0),
+            max_rss_bytes: self.max_rss_bytes,
+            voluntary_ctx_switches: switches(
+                self.voluntary_ctx_switches,
+                earlier.voluntary_ctx_switches,
+            ),
+            involuntary_ctx_switches: switches(
+                self.involuntary_ctx_switches,
+                earlier.involuntary_ctx_switches,
+            ),
+        }
+    }
+
+    fn read(process: &Path) -> Option<Self> {
+        let stat = fs::read_to_string(process.join("stat")).ok()?;
+        let (user, system) = cpu_ticks(&stat)?;
+        let status = fs::read_to_string(process.join("status")).ok()?;
+        let (mut voluntary, mut involuntary) = (0, 0);
+        // The process's own status speaks of its main thread only.
+        for thread in fs::read_dir(process.join("task")).ok()?.flatten() {
+            let Ok(status) = fs::read_to_string(thread.path().join("status")) else {
+                continue;
+            };
+            voluntary += field(&status, "voluntary_ctxt_switches").unwrap_or(0);
+            involuntary += field(&status, "nonvoluntary_ctxt_switches").unwrap_or(0);
+        }
+        Some(Self {
+            cpu_user_s: user as f64 / USER_HZ,
+            cpu_system_s: system as f64 / USER_HZ,
+            max_rss_bytes: field(&status, "VmHWM")?.saturating_mul(1024),
+            voluntary_ctx_switches: voluntary,
+            involuntary_ctx_switches: involuntary,
+        })
+    }
+}
+
+/// A look at a process (proc(5)). What the kernel does not tell is `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Sample {
+    /// When, in seconds from the beginning of the load.
+    pub at_s: f64,
+    /// CPU time since the process began, in seconds.
+    pub cpu_s: f64,
+    /// Resident memory, in bytes.
+    pub rss_bytes: u64,
+    /// Its proportional share of resident memory, in bytes.
+    pub pss_bytes: Option<u64>,
+    /// Threads.
+    pub threads: u64,
+    /// Open file descriptors.
+    pub fds: Option<u64>,
+    /// Context switches of its present threads.
+    pub ctx_switches: u64,
+    /// Bytes that it caused to be read from storage.
+    pub read_bytes: Option<u64>,
+    /// Bytes that it caused to be written to storage.
+    pub write_bytes: Option<u64>,
+}
+
+/// How closely a process is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// At what the kernel has at hand.
+    Brief,
+    /// At its share of memory, too: the kernel walks through all of the process's
+    /// pages for it, and the process waits if it wants to change its mappings.
+    Thorough,
+}
+
+/// What a process has and has used at this moment, `at` since some beginning;
+/// `None` if it cannot be read.
+pub fn sample(pid: u32, at: Duration, look: Look) -> Option<Sample> {
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let read = |name: &str| fs::read_to_string(process.join(name));
+    let usage = ProcessUsage::read(&process)?;
+    let status = read("status").ok()?;
+    let io = read("io").unwrap_or_default();
+    let rollup = match look {
+        Look::Brief => String::new(),
+        Look::Thorough => read("smaps_rollup").unwrap_or_default(),
+    };
+    let kib = |text: &str, name: &str| field(text, name).map(|kib| kib.saturating_mul(1024));
+    Some(Sample {
+        at_s: at.as_secs_f64(),
+        cpu_s: usage.cpu_user_s + usage.cpu_system_s,
+        rss_bytes: kib(&status, "VmRSS")?,
+        pss_bytes: kib(&rollup, "Pss"),
+        threads: field(&status, "Threads")?,
+        fds: fs::read_dir(process.join("fd"))
+            .ok()
+            .map(|fds| fds.count() as u64),
+        ctx_switches: usage.voluntary_ctx_switches + usage.involuntary_ctx_switches,
+        read_bytes: field(&io, "read_bytes"),
+        write_bytes: field(&io, "write_bytes"),
+    })
+}
+
+/// User and system time, fields 14 and 15. The second field is the name in
+/// parentheses, which may itself hold blanks and parentheses.
+fn cpu_ticks(stat: &str) -> Option<(u64, u64)> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut fields = after_name.split_ascii_whitespace().skip(11);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+/// The number of a line `name:  number …`.
+fn field(status: &str, name: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_times_are_found_behind_a_nasty_name() {
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 11 12 13 14 250 50 5 6 20 0 3";
+        assert_eq!(cpu_ticks(stat), Some((250, 50)));
+        assert_eq!(cpu_ticks("7 (a) S 1"), None);
+        assert_eq!(cpu_ticks(""), None);
+    }
+
+    #[test]
+    fn a_field_is_found_by_its_whole_name() {
+        let status =
+            "VmHWM:\t    2048 kB\nnonvoluntary_ctxt_switches:\t3\nvoluntary_ctxt_switches:\t9\n";
+        assert_eq!(field(status, "VmHWM"), Some(2048));
+        assert_eq!(field(status, "voluntary_ctxt_switches"), Some(9));
+        assert_eq!(field(status, "Vm"), None);
+    }
+
+    #[test]
+    fn this_process_uses_something_and_an_unknown_one_nothing() {
+        let own = ProcessUsage::of_self().unwrap();
+        let usage = ProcessUsage::of(std::process::id()).unwrap();
+        assert!(own.max_rss_bytes > 100_000 && usage.max_rss_bytes >= own.max_rss_bytes);
+        let none = usage.since(usage);
+        assert!(none.cpu_user_s.abs() < f64::EPSILON);
+        assert_eq!(none.max_rss_bytes, usage.max_rss_bytes);
+        assert_eq!(ProcessUsage::of(u32::MAX), None);
+    }
+}

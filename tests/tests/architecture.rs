@@ -1,0 +1,47 @@
+//! The rules of ARCHITECTURE.md that no crate's border holds.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tests::imports::Imports;
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn loadgen() -> Imports {
+    Imports::of(&workspace().join("loadgen/src"))
+}
+
+#[test]
+fn no_modules_of_loadgen_import_each_other_in_a_circle() {
+    for levels in [1, 2] {
+        let circle = loadgen().circle(levels);
+        assert!(circle.is_empty(), "{}", circle.join(" -> "));
+    }
+}
+
+#[test]
+fn loadgen_names_clap_in_its_command_layer_only() {
+    let loadgen = loadgen();
+    let naming = loadgen.naming("clap");
+    assert!(!naming.is_empty(), "the command line is read with clap");
+    let commands = workspace().join("loadgen/src/commands");
+    for file in naming {
+        assert!(file.starts_with(&commands), "{}", file.display());
+    }
+}
+
+/// A checker that shares the code it checks finds no fault in it.
+#[test]
+fn loadgen_does_not_depend_on_the_sandboxer() {
+    let manifest = fs::read_to_string(workspace().join("loadgen/Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
+        let Some(dependencies) = manifest.get(kind) else {
+            continue;
+        };
+        let names: Vec<_> = dependencies.as_table().unwrap().keys().collect();
+        assert!(!names.iter().any(|name| *name == "sandboxer"), "{kind}");
+    }
+}
