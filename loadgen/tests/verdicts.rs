@@ -4,7 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, SystemTime};
 
+use loadgen::record::hdr_log::LogWriter;
+use loadgen::record::operation::Operation;
+use loadgen::record::recorder::histogram;
 use serde_json::{Value, json};
 
 const LOADGEN: &str = env!("CARGO_BIN_EXE_loadgen");
@@ -68,12 +72,36 @@ fn loadgen(command: &str, args: &[&Path], options: &[&str]) -> (i32, String, Str
     (status.code().unwrap(), text(stdout), text(stderr))
 }
 
-/// The same result with changes, in a file.
-fn changed(result: &Path, file: &Path, change: impl FnOnce(&mut Value)) {
+/// The same result with changes, in a directory of its own, and its log.
+fn changed(result: &Path, dir: &Path, change: impl FnOnce(&mut Value)) {
     let text = fs::read(result.join("result.json")).unwrap();
     let mut document: Value = serde_json::from_slice(&text).unwrap();
     change(&mut document);
-    fs::write(file, serde_json::to_vec(&document).unwrap()).unwrap();
+    fs::create_dir_all(dir).unwrap();
+    fs::write(
+        dir.join("result.json"),
+        serde_json::to_vec(&document).unwrap(),
+    )
+    .unwrap();
+    let log = fs::File::create(dir.join("latencies.hlog")).unwrap();
+    let mut log = LogWriter::new(log, SystemTime::UNIX_EPOCH).unwrap();
+    let second = Duration::from_secs(1);
+    for (number, interval) in (0..).zip(document["timeline"].as_array().unwrap()) {
+        let mut recorded = Vec::new();
+        for figures in interval["operations"].as_array().unwrap() {
+            let name = figures["operation"].as_str().unwrap();
+            let operation = Operation::try_from(name.to_owned()).unwrap();
+            let mut latencies = histogram();
+            for place in ["p50_ns", "p99_ns"] {
+                let count = figures["count"].as_u64().unwrap();
+                latencies.saturating_record_n(figures[place].as_u64().unwrap(), count);
+            }
+            recorded.push((operation, latencies));
+        }
+        let histograms = recorded.iter().map(|(operation, one)| (*operation, one));
+        log.interval(second * number, second, histograms).unwrap();
+    }
+    log.finish().unwrap();
 }
 
 /// Twenty seconds that are all alike, each so much slower than the run's figures.
@@ -115,7 +143,7 @@ fn results_are_compared_and_the_exit_code_says_how() {
         "{out}"
     );
 
-    let (a, b) = (dir.path().join("a.json"), dir.path().join("b.json"));
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
     changed(&result, &a, |document| long(document, 1.0));
     changed(&result, &b, |document| long(document, 1.5));
     let (code, out, _) = loadgen("compare", &[&a, &a], &[]);

@@ -1,8 +1,10 @@
 //! The figures that are compared, and how sure their ratios are.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::mixture::Mixture;
+use super::compared::Compared;
 use super::verdict::Verdict;
 use crate::record::operation::Operation;
 use crate::result::{Interval as Second, OperationResult, ProcessResult, RunResult};
@@ -48,6 +50,24 @@ pub enum Statistic {
 }
 
 impl Statistic {
+    /// Returns the latency in an operation's figures, in nanoseconds.
+    fn of(self, figures: &OperationResult) -> f64 {
+        match self {
+            Self::P50 => figures.p50_ns as f64,
+            Self::P99 => figures.p99_ns as f64,
+            Self::Mean | Self::Rate | Self::Cpu => figures.mean_ns,
+        }
+    }
+
+    /// Returns the quantile that it is; `None` for one that is none.
+    fn quantile(self) -> Option<f64> {
+        match self {
+            Self::P50 => Some(0.5),
+            Self::P99 => Some(0.99),
+            Self::Mean | Self::Rate | Self::Cpu => None,
+        }
+    }
+
     /// Whether more of it is better.
     pub fn more_is_better(self) -> bool {
         self == Self::Rate
@@ -56,6 +76,7 @@ impl Statistic {
 
 /// A result, and the seconds of it that count.
 struct Run<'a> {
+    compared: &'a Compared,
     result: &'a RunResult,
     seconds: Vec<&'a Second>,
 }
@@ -64,7 +85,8 @@ struct Run<'a> {
 type LogOf = Box<dyn Fn(&[usize]) -> Option<f64>>;
 
 impl<'a> Run<'a> {
-    fn of(result: &'a RunResult) -> Self {
+    fn of(compared: &'a Compared) -> Self {
+        let result = &compared.result;
         let end = result
             .timeline
             .last()
@@ -82,6 +104,7 @@ impl<'a> Run<'a> {
             })
         };
         Self {
+            compared,
             result,
             seconds: result.timeline.iter().filter(|s| counts(s)).collect(),
         }
@@ -92,35 +115,30 @@ impl<'a> Run<'a> {
         of(&self.result.operations).filter(|found| found.count > 0)
     }
 
-    fn in_seconds(&self, operation: Operation) -> Vec<Option<&'a OperationResult>> {
-        self.seconds
-            .iter()
-            .map(|second| second.operations.iter().find(|o| o.operation == operation))
+    /// Returns the numbers of the seconds that count.
+    fn numbers(&self) -> Vec<u64> {
+        let begins = self.seconds.iter().map(|second| second.start_s.max(0.0));
+        let begins = begins.map(|start_s| Duration::try_from_secs_f64(start_s.round()));
+        begins
+            .map(|begin| begin.unwrap_or_default().as_secs())
             .collect()
     }
 
     fn latency(&self, operation: Operation, statistic: Statistic) -> (Option<f64>, LogOf) {
         let whole = self.operation(operation);
-        let seconds = self.in_seconds(operation);
-        let quantile = |place: f64| -> LogOf {
-            match Mixture::of(&seconds) {
-                Some(mixture) => Box::new(move |places| mixture.log_quantile(places, place)),
-                None => Box::new(|_| None),
-            }
+        let Some(latencies) = &self.compared.latencies else {
+            let figure = whole.map(|whole| statistic.of(whole));
+            return (figure, Box::new(|_| None));
         };
-        match statistic {
-            Statistic::P50 => (whole.map(|o| o.p50_ns as f64), quantile(0.5)),
-            Statistic::P99 => (whole.map(|o| o.p99_ns as f64), quantile(0.99)),
-            _ => {
-                let parts = seconds
-                    .iter()
-                    .map(|second| {
-                        second.map_or((0.0, 0.0), |o| (o.mean_ns * o.count as f64, o.count as f64))
-                    })
-                    .collect();
-                (whole.map(|o| o.mean_ns), log_of_sums(parts))
-            }
-        }
+        let seconds = latencies.of(operation, &self.numbers());
+        let log_of: LogOf = match statistic.quantile() {
+            None => log_of_sums(seconds.sums()),
+            Some(quantile) => Box::new(move |places| {
+                let ns = seconds.quantile(places, quantile)?;
+                Some((ns.max(1) as f64).ln())
+            }),
+        };
+        (whole.map(|whole| statistic.of(whole)), log_of)
     }
 
     fn rate(&self) -> (Option<f64>, LogOf) {
@@ -194,7 +212,7 @@ fn cpu_at(process: &ProcessResult, at_s: f64) -> f64 {
 
 /// All figures of two results: the operations of both in the order of a lifecycle,
 /// the rate, and the processes.
-pub fn all(a: &RunResult, b: &RunResult, min_effect: f64) -> Vec<Figure> {
+pub fn all(a: &Compared, b: &Compared, min_effect: f64) -> Vec<Figure> {
     let (a, b) = (Run::of(a), Run::of(b));
     let draws = Draws::of(a.seconds.len(), b.seconds.len(), a.result.scenario.seed);
     let figure = |what: &str, statistic, (in_a, log_a): (_, LogOf), (in_b, log_b): (_, LogOf)| {
@@ -237,8 +255,8 @@ pub fn all(a: &RunResult, b: &RunResult, min_effect: f64) -> Vec<Figure> {
 }
 
 /// The seconds of a result that intervals come from.
-pub fn seconds(result: &RunResult) -> usize {
-    Run::of(result).seconds.len()
+pub fn seconds(compared: &Compared) -> usize {
+    Run::of(compared).seconds.len()
 }
 
 /// The seconds of both runs, drawn anew again and again, the same for all figures.

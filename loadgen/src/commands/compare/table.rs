@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::Comparison;
+use super::comparison::Comparison;
 use super::figure::{Figure, LEAST_SECONDS, Statistic};
 use super::verdict::Verdict;
 use crate::human;

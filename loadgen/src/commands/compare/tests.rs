@@ -1,12 +1,15 @@
 //! Results with seconds that vary, compared.
 
+use super::compared::Compared;
 use super::figure::{Figure, LEAST_SECONDS, Statistic};
+use super::latencies::Latencies;
 use super::verdict::Verdict;
 use super::{Comparison, table};
 use crate::process::Sample;
 use crate::record::operation::Operation;
+use crate::record::recorder::histogram;
 use crate::result::fixture::example;
-use crate::result::{Interval as Second, OperationResult, RunResult};
+use crate::result::{Interval as Second, OperationResult};
 use crate::stats::noise::Noise;
 
 /// How a run is made.
@@ -42,7 +45,35 @@ fn operation(operation: Operation, count: u64, factor: f64) -> OperationResult {
     }
 }
 
-fn run(made: Made) -> RunResult {
+/// Records calls whose logarithms rise evenly between the points of these figures.
+fn record(latencies: &mut Latencies, second: u64, figures: &OperationResult) {
+    const STEPS: u64 = 200;
+    let points = [
+        (0.0, figures.min_ns),
+        (0.5, figures.p50_ns),
+        (0.9, figures.p90_ns),
+        (0.99, figures.p99_ns),
+        (0.999, figures.p999_ns),
+        (1.0, figures.max_ns),
+    ];
+    let mut recorded = histogram();
+    for step in 0..STEPS {
+        let place = (step as f64 + 0.5) / STEPS as f64;
+        let above = points.partition_point(|(share, _)| *share <= place);
+        let ((from, low), (to, high)) = (points[above - 1], points[above]);
+        let within = (place - from) / (to - from);
+        let ns = (low as f64).powf(1.0 - within) * (high as f64).powf(within);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "some milliseconds"
+        )]
+        recorded.saturating_record_n(ns as u64, figures.count / STEPS);
+    }
+    latencies.add(figures.operation, second, &recorded);
+}
+
+fn run(made: Made) -> Compared {
     let Made {
         seed,
         seconds,
@@ -71,6 +102,7 @@ fn run(made: Made) -> RunResult {
     };
     let samples = &mut result.processes[0].samples;
     *samples = vec![look(0.0, cpu_s)];
+    let mut latencies = Latencies::default();
     result.timeline.clear();
     for (place, factor) in factors.iter().enumerate() {
         let pods = 1000.0 / factor;
@@ -82,6 +114,13 @@ fn run(made: Made) -> RunResult {
         let pods = pods.round() as u64;
         cpu_s += pods as f64 * 0.0005 * factor;
         samples.push(look(place as f64 + 1.0, cpu_s));
+        let operations = vec![
+            operation(Operation::TaskCreate, 2 * pods, *factor),
+            operation(Operation::Pod, pods, *factor),
+        ];
+        for figures in &operations {
+            record(&mut latencies, place as u64, figures);
+        }
         result.timeline.push(Second {
             start_s: place as f64,
             duration_s: 1.0,
@@ -90,10 +129,7 @@ fn run(made: Made) -> RunResult {
             rpcs: 20 * pods,
             errors: 0,
             in_flight: 8,
-            operations: vec![
-                operation(Operation::TaskCreate, 2 * pods, *factor),
-                operation(Operation::Pod, pods, *factor),
-            ],
+            operations,
         });
     }
     let pods: u64 = result.timeline.iter().map(|second| second.pods).sum();
@@ -107,11 +143,15 @@ fn run(made: Made) -> RunResult {
         operation(Operation::TaskCreate, 2 * pods.max(1), mean),
         operation(Operation::Pod, pods.max(1), mean),
     ];
-    result
+    Compared {
+        path: "results/run".to_owned(),
+        result,
+        latencies: Some(latencies),
+    }
 }
 
-fn compared(a: &RunResult, b: &RunResult) -> Comparison {
-    Comparison::of((a, "a".to_owned()), (b, "b".to_owned()), 0.05)
+fn compared(a: &Compared, b: &Compared) -> Comparison {
+    Comparison::of(a, b, 0.05)
 }
 
 fn of(seconds: usize, slower: f64) -> Comparison {
@@ -235,11 +275,64 @@ fn an_operation_of_one_run_only_is_shown_without_a_ratio() {
         slower: 1.0,
     });
     let mut b = a.clone();
-    b.operations.remove(0);
+    b.result.operations.remove(0);
     let comparison = compared(&a, &b);
     let create = figure(&comparison, "task_create", Statistic::P99);
     assert_eq!((create.b, create.ratio), (None, None));
     assert_eq!(create.verdict, Verdict::TooShort);
+}
+
+#[test]
+fn without_a_log_latencies_have_ratios_and_no_intervals() {
+    let made = |seed, slower| {
+        run(Made {
+            seed,
+            seconds: 30,
+            slower,
+        })
+    };
+    let (a, mut b) = (made(1, 1.0), made(2, 1.25));
+    b.latencies = None;
+    let comparison = compared(&a, &b);
+    let p50 = figure(&comparison, "pod", Statistic::P50);
+    assert!(p50.ratio.is_some() && p50.interval.is_none(), "{p50:?}");
+    let rate = figure(&comparison, "pods", Statistic::Rate);
+    assert_eq!(rate.verdict, Verdict::Slower);
+    let remark = "B has no latencies.hlog, so its latencies have no intervals";
+    assert_eq!(comparison.remarks, [remark]);
+}
+
+#[test]
+fn a_slower_tail_is_told_from_the_same_median() {
+    let with_tail = |ms: u64| {
+        let mut run = run(Made {
+            seed: 1,
+            seconds: 30,
+            slower: 1.0,
+        });
+        let mut latencies = Latencies::default();
+        for second in 0..30 {
+            // Between 1.5 % and 4.5 % of the calls: from second to second it varies.
+            let slow = 15 + second;
+            let mut recorded = histogram();
+            recorded.saturating_record_n(5_000_000, 1000 - slow);
+            recorded.saturating_record_n(ms * 1_000_000, slow);
+            latencies.add(Operation::Pod, second, &recorded);
+        }
+        let pod = run.result.operations.last_mut().unwrap();
+        (pod.p50_ns, pod.p99_ns) = (5_000_000, ms * 1_000_000);
+        run.latencies = Some(latencies);
+        run
+    };
+    let comparison = compared(&with_tail(20), &with_tail(30));
+    let p50 = figure(&comparison, "pod", Statistic::P50);
+    assert_eq!((p50.ratio, p50.verdict), (Some(1.0), Verdict::Same));
+    let p99 = figure(&comparison, "pod", Statistic::P99);
+    assert_eq!((p99.ratio, p99.verdict), (Some(1.5), Verdict::Slower));
+    // Whatever seconds are drawn, more than 1 % of their calls are the slow ones.
+    let within = p99.interval.unwrap();
+    assert!((within.low / 1.5 - 1.0).abs() < 0.002, "{within:?}");
+    assert!((within.high / 1.5 - 1.0).abs() < 0.002, "{within:?}");
 }
 
 #[test]
@@ -257,14 +350,14 @@ fn warm_up_does_not_count() {
         duration_s: 10.0,
         offered: 0,
         started: 0,
-        pod: result.operations[0].clone(),
+        pod: result.result.operations[0].clone(),
     };
     let phases = vec![phase("warm-up", false, 0.0), phase("steady", true, 10.0)];
     assert_eq!(compared(&result, &result).a.seconds, 20);
-    result.phases = phases;
+    result.result.phases = phases;
     assert_eq!(compared(&result, &result).a.seconds, 10);
-    result.phases.clear();
-    result.wall_s = 15.0;
+    result.result.phases.clear();
+    result.result.wall_s = 15.0;
     assert_eq!(compared(&result, &result).a.seconds, 15);
 }
 
@@ -277,7 +370,7 @@ fn what_was_compared_anyway_says_so_on_top() {
     };
     let a = run(made);
     let mut b = a.clone();
-    b.environment.cores = 64;
+    b.result.environment.cores = 64;
     let comparison = compared(&a, &b);
     let difference = "environment.cores: 2 in A, 64 in B";
     assert_eq!(comparison.incomparable, [difference]);
