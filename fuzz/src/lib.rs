@@ -176,7 +176,7 @@ fn quantity(bytes: &[u8]) {
 fn result(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let _ = loadgen::result::parse(&text);
-    let _ = loadgen::result::schema(&text);
+    let _ = loadgen::result::schema_of(&text);
 }
 
 /// An encoded `PodSandboxConfig`, and behind it a record as containerd stores it, in JSON.

@@ -1,13 +1,13 @@
 //! What was saved, of whichever kind.
 
-use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::commands::gate::result::{self as gate, GateResult};
-use crate::commands::overhead::result::{self as overhead, OverheadResult};
-use crate::result::density::{self as density, DensityResult};
-use crate::result::search::{self as search, SearchResult};
-use crate::result::{self as run, LoadError, LoadProblem, RunResult};
+use super::gate::result::GateResult;
+use super::overhead::result::OverheadResult;
+use crate::result::density::DensityResult;
+use crate::result::header::Document;
+use crate::result::search::SearchResult;
+use crate::result::{self, LoadError, LoadProblem, RunResult};
 
 /// The result of one of the commands that measure.
 #[derive(Debug)]
@@ -29,42 +29,31 @@ pub enum AnyResult {
 /// # Errors
 /// If it cannot be read, or is none that this program knows.
 pub fn load(path: &Path) -> Result<AnyResult, LoadError> {
-    run::load_as(path, parse)
+    result::load_as(path, parse)
 }
 
 fn parse(text: &str) -> Result<AnyResult, LoadProblem> {
-    let schema = run::schema(text)?;
+    let schema = result::schema_of(text)?;
     match schema.as_str() {
-        Some(run::SCHEMA) => run::parse(text).map(Box::new).map(AnyResult::Run),
-        Some(kind @ search::SCHEMA) => {
-            run::parse_as(text, kind, only(search::SCHEMA_VERSION)).map(AnyResult::Search)
-        }
-        Some(kind @ density::SCHEMA) => {
-            run::parse_as(text, kind, only(density::SCHEMA_VERSION)).map(AnyResult::Density)
-        }
-        Some(kind @ gate::SCHEMA) => {
-            run::parse_as(text, kind, only(gate::SCHEMA_VERSION)).map(AnyResult::Gate)
-        }
-        Some(kind @ overhead::SCHEMA) => {
-            run::parse_as(text, kind, 1..=overhead::SCHEMA_VERSION).map(AnyResult::Overhead)
-        }
+        Some(RunResult::SCHEMA) => result::parse(text).map(Box::new).map(AnyResult::Run),
+        Some(SearchResult::SCHEMA) => result::parse_as(text).map(Box::new).map(AnyResult::Search),
+        Some(DensityResult::SCHEMA) => result::parse_as(text).map(Box::new).map(AnyResult::Density),
+        Some(GateResult::SCHEMA) => result::parse_as(text).map(Box::new).map(AnyResult::Gate),
+        Some(OverheadResult::SCHEMA) => result::parse_as(text)
+            .map(Box::new)
+            .map(AnyResult::Overhead),
         _ => Err(LoadProblem::Foreign {
             found: schema.to_string(),
             right: format!(
                 "one of \"{}\", \"{}\", \"{}\", \"{}\" and \"{}\"",
-                run::SCHEMA,
-                search::SCHEMA,
-                density::SCHEMA,
-                gate::SCHEMA,
-                overhead::SCHEMA
+                RunResult::SCHEMA,
+                SearchResult::SCHEMA,
+                DensityResult::SCHEMA,
+                GateResult::SCHEMA,
+                OverheadResult::SCHEMA
             ),
         }),
     }
-}
-
-/// Of these there has been one version.
-fn only(version: u32) -> RangeInclusive<u32> {
-    version..=version
 }
 
 impl AnyResult {
@@ -82,8 +71,29 @@ impl AnyResult {
 
 #[cfg(test)]
 mod tests {
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+
     use super::*;
     use crate::commands::overhead::Layer;
+
+    /// A document is written as it was before documents had one type for their header:
+    /// field by field in the same order.
+    #[test]
+    fn committed_results_are_written_as_they_were() {
+        fn rewritten<T: Serialize + DeserializeOwned>(text: &str) -> String {
+            let document: T = serde_json::from_str(text).unwrap();
+            serde_json::to_string_pretty(&document).unwrap() + "\n"
+        }
+        let search = include_str!("../../../results/search/result.json");
+        assert!(rewritten::<SearchResult>(search) == search);
+        let density = include_str!("../../../results/cost/result.json");
+        assert!(rewritten::<DensityResult>(density) == density);
+        let overhead = include_str!("../../../results/overhead/result.json");
+        assert!(rewritten::<OverheadResult>(overhead) == overhead);
+        let run = include_str!("../../../results/presets/node/result.json");
+        assert!(rewritten::<RunResult>(run) == run);
+    }
 
     /// As `loadgen overhead` wrote it before it had the layer `cri`.
     #[test]

@@ -28,7 +28,7 @@ impl Saved<'_> {
     /// # Errors
     /// [`SaveError`], naming the file.
     pub fn under(self, results: &Path) -> Result<PathBuf, SaveError> {
-        let (at, seed) = (&self.result.started_at, self.result.scenario.seed);
+        let (at, seed) = (&self.result.header.started_at, self.result.scenario.seed);
         let dir = directory::create(results, "run", at, seed)?;
         // First what nothing else can be had from.
         directory::document(&dir, self.result)?;

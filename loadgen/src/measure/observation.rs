@@ -18,6 +18,7 @@ use crate::record::operation::Operation;
 use crate::record::recorder::Recorder;
 use crate::record::tape::Counters;
 use crate::result::environment::Environment;
+use crate::result::header::Header;
 use crate::result::timeline::Timeline;
 use crate::result::validity;
 use crate::result::{self, HoldResult, ProcessResult, RunResult};
@@ -128,11 +129,7 @@ impl Observed {
         let planned = (!measured.timed_out).then(|| load.pods());
         let reasons = validity::reasons(measured, &offered, planned, about.complaints);
         RunResult {
-            schema: result::SCHEMA.to_owned(),
-            schema_version: result::SCHEMA_VERSION,
-            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            command_line: about.command_line,
-            started_at: humantime::format_rfc3339_seconds(self.started).to_string(),
+            header: Header::of::<RunResult>(about.command_line, self.started),
             wall_s: measured.wall.as_secs_f64(),
             complete: planned.is_none_or(|planned| measured.pods == planned),
             valid: reasons.is_empty(),

@@ -2,29 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::header::{Document, Header};
+
 use crate::result::environment::Environment;
 use crate::result::{ErrorResult, Scenario};
 use crate::stats::{CONFIDENCE, Errors, Slope};
 
-/// What the document is.
-pub const SCHEMA: &str = "resource-slot.loadgen.density";
-
-/// The version of the document's form.
-pub const SCHEMA_VERSION: u32 = 1;
-
 /// What processes hold at several densities.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DensityResult {
-    /// Always [`SCHEMA`].
-    pub schema: String,
-    /// [`SCHEMA_VERSION`] of the writer.
-    pub schema_version: u32,
-    /// This program's version.
-    pub tool_version: String,
-    /// The command line, program first.
-    pub command_line: Vec<String>,
-    /// When the first pod was started (RFC 3339, UTC).
-    pub started_at: String,
+    /// The fields that every document begins with.
+    #[serde(flatten)]
+    pub header: Header,
     /// Whether every density was measured without any error.
     pub valid: bool,
     /// Why not, in words.
@@ -41,6 +30,11 @@ pub struct DensityResult {
     pub errors: Vec<ErrorResult>,
     /// The machine.
     pub environment: Environment,
+}
+
+impl Document for DensityResult {
+    const SCHEMA: &'static str = "resource-slot.loadgen.density";
+    const VERSION: u32 = 1;
 }
 
 /// What was seen while so many pods were alive.

@@ -16,6 +16,7 @@ use crate::record::recorder::Recorder;
 use crate::record::tape::{INTERVAL, Part};
 use crate::result::directory::{self, HISTOGRAM_FILE};
 use crate::result::environment::Environment;
+use crate::result::header::{Document, Header};
 use crate::result::{
     self, Interval, Lag, LoadMode, LoadResult, OperationResult, PhaseResult, ProcessResult,
     RunResult,
@@ -40,11 +41,14 @@ pub fn example() -> RunResult {
     ));
     (0..3).for_each(|_| recorder.pod_failed());
     RunResult {
-        schema: result::SCHEMA.to_owned(),
-        schema_version: result::SCHEMA_VERSION,
-        tool_version: "0.1.0".to_owned(),
-        command_line: vec!["loadgen".to_owned(), "run".to_owned()],
-        started_at: "2026-01-02T03:04:05Z".to_owned(),
+        header: Header {
+            schema: RunResult::SCHEMA.to_owned(),
+            schema_version: RunResult::VERSION,
+            tool_version: "0.1.0".to_owned(),
+            debug_build: None,
+            command_line: vec!["loadgen".to_owned(), "run".to_owned()],
+            started_at: "2026-01-02T03:04:05Z".to_owned(),
+        },
         wall_s: 2.5,
         complete: true,
         valid: false,
@@ -321,7 +325,7 @@ fn record(part: &mut Part, counts: bool, pod_s: f64, service_s: f64) {
 
 /// What the realistic run was, and what its processes used.
 fn describe(result: &mut RunResult) {
-    result.command_line = "loadgen run --scenario steady.toml --sandboxer-arg=--sync"
+    result.header.command_line = "loadgen run --scenario steady.toml --sandboxer-arg=--sync"
         .split(' ')
         .map(str::to_owned)
         .collect();

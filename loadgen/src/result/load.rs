@@ -10,10 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::directory::RESULT_FILE;
-use super::run::{RunResult, SCHEMA, SCHEMA_VERSION};
-
-/// The oldest version that can be read.
-const OLDEST_VERSION: u32 = 1;
+use super::header::{Document, Header};
+use super::run::RunResult;
 
 /// A result cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -107,23 +105,26 @@ pub fn load_as<T>(
 /// If it is none that this program knows.
 pub fn parse(text: &str) -> Result<RunResult, LoadProblem> {
     let document = json_of(text)?;
-    match version(&document, SCHEMA, OLDEST_VERSION..=SCHEMA_VERSION)? {
-        OLDEST_VERSION => fields(from_version_1(document)),
-        // From the text, for the numbers of its lines.
-        _ => fields(&mut serde_json::Deserializer::from_str(text)),
+    match version::<RunResult>(&document)? {
+        1 => fields(from_version_1(document)),
+        _ => whole(text),
     }
 }
 
-/// Reads a document of one of these versions, of which the later ones have only more.
+/// Reads a document of a version whose successors only have more.
 ///
 /// # Errors
-/// If it is another one.
-pub fn parse_as<T: DeserializeOwned>(
-    text: &str,
-    schema: &str,
-    known: RangeInclusive<u32>,
-) -> Result<T, LoadProblem> {
-    version(&json_of(text)?, schema, known)?;
+/// If it is another document.
+pub fn parse_as<T: Document + DeserializeOwned>(text: &str) -> Result<T, LoadProblem> {
+    version::<T>(&json_of(text)?)?;
+    whole(text)
+}
+
+/// Reads the fields from the text, whose lines errors name.
+fn whole<T: DeserializeOwned>(text: &str) -> Result<T, LoadProblem> {
+    // First by itself: a header that is part of a document is read from a copy, which
+    // has no lines.
+    fields::<Header, _>(&mut serde_json::Deserializer::from_str(text))?;
     fields(&mut serde_json::Deserializer::from_str(text))
 }
 
@@ -131,7 +132,7 @@ pub fn parse_as<T: DeserializeOwned>(
 ///
 /// # Errors
 /// If it is no JSON.
-pub fn schema(text: &str) -> Result<Value, LoadProblem> {
+pub fn schema_of(text: &str) -> Result<Value, LoadProblem> {
     let document = json_of(text)?;
     Ok(document.get("schema").cloned().unwrap_or_default())
 }
@@ -140,14 +141,15 @@ fn json_of(text: &str) -> Result<Value, LoadProblem> {
     serde_json::from_str(text).map_err(LoadProblem::Json)
 }
 
-/// The document's version.
-fn version(document: &Value, schema: &str, known: RangeInclusive<u32>) -> Result<u32, LoadProblem> {
-    if document["schema"] != schema {
+/// Returns the document's version, if it is of a kind and version that can be read.
+fn version<D: Document>(document: &Value) -> Result<u32, LoadProblem> {
+    if document["schema"] != D::SCHEMA {
         return Err(LoadProblem::Foreign {
             found: document["schema"].to_string(),
-            right: format!("\"{schema}\""),
+            right: format!("\"{}\"", D::SCHEMA),
         });
     }
+    let known = D::OLDEST_VERSION..=D::VERSION;
     let found = &document["schema_version"];
     let number = found.as_u64();
     let version = number.and_then(|number| u32::try_from(number).ok());
@@ -179,7 +181,7 @@ where
 
 /// Version 1 had closed loops only, and neither a timeline nor samples.
 fn from_version_1(mut document: Value) -> Value {
-    document["schema_version"] = SCHEMA_VERSION.into();
+    document["schema_version"] = RunResult::VERSION.into();
     document["load"] = json!({
         "mode": "closed",
         "offered_pods_per_s": null,

@@ -7,6 +7,7 @@ pub mod environment;
 mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod header;
 mod load;
 mod processes;
 mod run;
@@ -17,9 +18,9 @@ pub mod timeline;
 pub mod validity;
 
 pub use self::figures::{errors, offered, operations, phases, totals};
-pub use self::load::{LoadError, LoadProblem, load, load_as, parse, parse_as, schema};
+pub use self::load::{LoadError, LoadProblem, load, load_as, parse, parse_as, schema_of};
 pub use self::processes::{HeldProcess, HoldResult, ProcessResult};
 pub use self::run::{
     ErrorResult, Interval, Lag, LoadMode, LoadResult, OperationResult, PhaseResult, RunResult,
-    SCHEMA, SCHEMA_VERSION, Scenario, Totals,
+    Scenario, Totals,
 };

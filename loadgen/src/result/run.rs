@@ -1,37 +1,23 @@
 //! The result of a run, as `result.json` holds it.
-//!
-//! A reader checks `schema` and `schema_version` first. A field is added
-//! without a new version; what changes its meaning or goes gets one.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::header::{Document, Header};
 
 use crate::record::operation::Operation;
 use crate::result::environment::Environment;
 
 use super::processes::{HoldResult, ProcessResult};
 
-/// What the document is.
-pub const SCHEMA: &str = "resource-slot.loadgen.result";
-
-/// The version of the document's form.
-pub const SCHEMA_VERSION: u32 = 2;
-
 /// One run: what was asked for, what happened, and whether to believe it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = name_the_document)]
 pub struct RunResult {
-    /// What the document is, always `resource-slot.loadgen.result`.
-    #[schemars(extend("const" = SCHEMA))]
-    pub schema: String,
-    /// The version of the document's form, of which this is the second.
-    #[schemars(extend("const" = SCHEMA_VERSION))]
-    pub schema_version: u32,
-    /// This program's version.
-    pub tool_version: String,
-    /// The command line, program first.
-    pub command_line: Vec<String>,
-    /// When the load began (RFC 3339, UTC).
-    pub started_at: String,
+    /// The fields that every document begins with.
+    #[serde(flatten)]
+    pub header: Header,
     /// From the first request to the last reply, in seconds.
     pub wall_s: f64,
     /// Whether every pod of the plan was begun and came to its end.
@@ -67,6 +53,34 @@ pub struct RunResult {
     pub hold: Option<HoldResult>,
     /// The run second by second; warm-up included.
     pub timeline: Vec<Interval>,
+}
+
+impl Document for RunResult {
+    const SCHEMA: &'static str = "resource-slot.loadgen.result";
+    const VERSION: u32 = 2;
+}
+
+/// Puts the kind and the version of the document into its schema.
+fn name_the_document(schema: &mut Schema) {
+    let named = [
+        (
+            "schema",
+            "What the document is, always `resource-slot.loadgen.result`.",
+            Value::from(RunResult::SCHEMA),
+        ),
+        (
+            "schema_version",
+            "The version of the document's form, of which this is the second.",
+            Value::from(RunResult::VERSION),
+        ),
+    ];
+    for (name, description, value) in named {
+        let field = format!("/properties/{name}");
+        if let Some(Value::Object(field)) = schema.pointer_mut(&field) {
+            field.insert("description".to_owned(), description.into());
+            field.insert("const".to_owned(), value);
+        }
+    }
 }
 
 /// How the load was offered.

@@ -2,28 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::header::{Document, Header};
+
 use crate::result::environment::Environment;
 use crate::result::{LoadResult, OperationResult, ProcessResult, Scenario};
-
-/// What the document is.
-pub const SCHEMA: &str = "resource-slot.loadgen.search";
-
-/// The version of the document's form.
-pub const SCHEMA_VERSION: u32 = 1;
 
 /// Which rates met what was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SearchResult {
-    /// Always [`SCHEMA`].
-    pub schema: String,
-    /// [`SCHEMA_VERSION`] of the writer.
-    pub schema_version: u32,
-    /// This program's version.
-    pub tool_version: String,
-    /// The command line, program first.
-    pub command_line: Vec<String>,
-    /// When the first rate was tried (RFC 3339, UTC).
-    pub started_at: String,
+    /// The fields that every document begins with.
+    #[serde(flatten)]
+    pub header: Header,
     /// Whether the search came to its end.
     pub valid: bool,
     /// Why not, in words.
@@ -44,6 +33,11 @@ pub struct SearchResult {
     pub points: Vec<Point>,
     /// The machine.
     pub environment: Environment,
+}
+
+impl Document for SearchResult {
+    const SCHEMA: &'static str = "resource-slot.loadgen.search";
+    const VERSION: u32 = 1;
 }
 
 /// One run.

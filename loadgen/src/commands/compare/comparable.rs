@@ -47,7 +47,12 @@ pub fn differences(a: &RunResult, b: &RunResult) -> Vec<String> {
 /// What may differ and does, for the reader to know.
 pub fn remarks(a: &RunResult, b: &RunResult) -> Vec<String> {
     let mut found = Vec::new();
-    differ(&mut found, "tool_version", &a.tool_version, &b.tool_version);
+    differ(
+        &mut found,
+        "tool_version",
+        &a.header.tool_version,
+        &b.header.tool_version,
+    );
     let (a, b) = (&a.scenario, &b.scenario);
     let args = "scenario.sandboxer_args";
     differ(&mut found, args, &a.sandboxer_args, &b.sandboxer_args);

@@ -52,7 +52,7 @@ impl Origin {
         let result = &compared.result;
         Self {
             path: compared.path.clone(),
-            started_at: result.started_at.clone(),
+            started_at: result.header.started_at.clone(),
             pods: result.totals.pods,
             seconds: figure::seconds(compared),
         }

@@ -24,6 +24,7 @@ use crate::result as run_result;
 use crate::result::density::{self as result, DensityResult, Point, ProcessPoint};
 use crate::result::directory::{self, SaveError};
 use crate::result::environment::Environment;
+use crate::result::header::Header;
 use crate::server::{Source, Target};
 use crate::show::progress::{Reporter, Style};
 use crate::show::report;
@@ -121,11 +122,7 @@ pub fn run(args: &DensityArgs, command_line: Vec<String>) -> Result<Verdict, Run
     }
     reasons.extend(complaints.iter().cloned());
     let result = DensityResult {
-        schema: result::SCHEMA.to_owned(),
-        schema_version: result::SCHEMA_VERSION,
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        command_line,
-        started_at: humantime::format_rfc3339_seconds(started).to_string(),
+        header: Header::of::<DensityResult>(command_line, started),
         valid: reasons.is_empty(),
         reasons,
         scenario: setup,
@@ -167,7 +164,12 @@ fn held(mut scenario: Scenario) -> Result<Scenario, RunError> {
 
 fn save(args: &DensityArgs, result: &DensityResult) -> Result<PathBuf, SaveError> {
     let seed = result.scenario.seed;
-    let dir = directory::create(&args.output.results, "density", &result.started_at, seed)?;
+    let dir = directory::create(
+        &args.output.results,
+        "density",
+        &result.header.started_at,
+        seed,
+    )?;
     directory::document(&dir, result)?;
     directory::text(&dir, TABLE_FILE, &table::render(result))?;
     directory::text(&dir, directory::REPORT_FILE, &report::of_density(result))?;

@@ -46,6 +46,7 @@ use crate::drive::engine::{Load, Shape};
 use crate::record::recorder::Recorder;
 use crate::result::directory::{self, SaveError};
 use crate::result::environment::{self, Environment};
+use crate::result::header::Header;
 use crate::show::progress::{Preparing, Style};
 use crate::workload::scenario::Closed;
 
@@ -117,12 +118,7 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateEr
     let started = SystemTime::now();
     let gate = experiment.run(&rule, args.requests.seed, style)?;
     let result = GateResult {
-        schema: result::SCHEMA.to_owned(),
-        schema_version: result::SCHEMA_VERSION,
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        debug_build: cfg!(debug_assertions),
-        command_line,
-        started_at: humantime::format_rfc3339_seconds(started).to_string(),
+        header: Header::of::<GateResult>(command_line, started).with_build(),
         wall_s: started.elapsed().unwrap_or(Duration::ZERO).as_secs_f64(),
         decision: gate.decision,
         reasons: gate.reasons(&rule),
@@ -293,7 +289,7 @@ fn save(args: &GateArgs, result: &GateResult, logs: &Path) -> Result<PathBuf, Ga
 
 fn save_document(args: &GateArgs, result: &GateResult) -> Result<PathBuf, SaveError> {
     let (results, seed) = (&args.output.results, args.requests.seed);
-    let dir = directory::create(results, "gate", &result.started_at, seed)?;
+    let dir = directory::create(results, "gate", &result.header.started_at, seed)?;
     directory::document(&dir, result)?;
     directory::text(&dir, TABLE_FILE, &table::text(result))?;
     Ok(dir)

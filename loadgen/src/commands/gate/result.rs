@@ -1,7 +1,4 @@
 //! The result of a gate, as its `result.json` holds it.
-//!
-//! A reader checks `schema` and `schema_version` first. A field is added
-//! without a new version; what changes its meaning or goes gets one.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,29 +7,14 @@ use super::decide::{Decision, Judged, Rule};
 use super::program::Program;
 use crate::result::ErrorResult;
 use crate::result::environment::Environment;
-
-/// What the document is.
-pub const SCHEMA: &str = "resource-slot.loadgen.gate";
-
-/// The version of the document's form.
-pub const SCHEMA_VERSION: u32 = 1;
+use crate::result::header::{Document, Header};
 
 /// Two programs, and whether one is slower.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GateResult {
-    /// Always [`SCHEMA`].
-    pub schema: String,
-    /// [`SCHEMA_VERSION`] of the writer.
-    pub schema_version: u32,
-    /// This program's version.
-    pub tool_version: String,
-    /// Whether this program was built without optimisation, and so is slow.
-    #[serde(default)]
-    pub debug_build: bool,
-    /// The command line, program first.
-    pub command_line: Vec<String>,
-    /// When the first block began (RFC 3339, UTC).
-    pub started_at: String,
+    /// The fields that every document begins with.
+    #[serde(flatten)]
+    pub header: Header,
     /// How long all blocks took, in seconds.
     pub wall_s: f64,
     /// What the gate says.
@@ -59,6 +41,11 @@ pub struct GateResult {
     pub complaints: Vec<String>,
     /// The machine.
     pub environment: Environment,
+}
+
+impl Document for GateResult {
+    const SCHEMA: &'static str = "resource-slot.loadgen.gate";
+    const VERSION: u32 = 1;
 }
 
 /// The parameters of a gate.

@@ -157,7 +157,7 @@ fn facts(result: &GateResult) -> Vec<String> {
     if result.base.sha256 == result.head.sha256 {
         lines.push("note: base and head are the same file, byte for byte".to_owned());
     }
-    if result.debug_build {
+    if result.header.is_debug_build() {
         lines.push("note: loadgen is a debug build, and slow".to_owned());
     }
     lines

@@ -58,7 +58,7 @@ fn common(result: &RunResult) -> Value {
         })
         .collect();
     json!({
-        "tool_version": result.tool_version,
+        "tool_version": result.header.tool_version,
         "scenario": scenario,
         "load": { "mode": result.load.mode },
         "phases": phases,

@@ -44,7 +44,7 @@ impl Part {
         let log = hdr_log::open(&dir.join(HISTOGRAM_FILE))?;
         // To the millisecond, if the log tells.
         let started = log.started();
-        let started = started.or_else(|| humantime::parse_rfc3339(&result.started_at).ok());
+        let started = started.or_else(|| humantime::parse_rfc3339(&result.header.started_at).ok());
         Ok(Self {
             dir: dir.to_owned(),
             result,

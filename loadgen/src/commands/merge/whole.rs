@@ -13,9 +13,10 @@ use crate::record::hdr_log::{Histograms, Series};
 use crate::record::operation::Operation;
 use crate::record::recorder;
 use crate::record::tape::INTERVAL;
+use crate::result::header::{Document, Header};
 use crate::result::{
-    self, ErrorResult, Interval, Lag, LoadResult, OperationResult, PhaseResult, ProcessResult,
-    RunResult, Scenario, Totals,
+    ErrorResult, Interval, Lag, LoadResult, OperationResult, PhaseResult, ProcessResult, RunResult,
+    Scenario, Totals,
 };
 
 /// What the parts measured together in each second.
@@ -34,6 +35,17 @@ pub fn figures(histograms: &Histograms) -> BTreeMap<Operation, OperationResult> 
         .collect()
 }
 
+fn header(results: &[&RunResult], command_line: Vec<String>) -> Header {
+    let begun = results.iter().map(|result| &result.header.started_at).min();
+    Header {
+        schema: RunResult::SCHEMA.to_owned(),
+        schema_version: RunResult::VERSION,
+        command_line,
+        started_at: begun.cloned().unwrap_or_default(),
+        ..results[0].header.clone()
+    }
+}
+
 /// The result of all parts, whose histograms sum up to these.
 pub fn result(
     parts: &[Part],
@@ -46,16 +58,7 @@ pub fn result(
     let wall = wall_s(parts);
     let reasons = reasons(parts);
     RunResult {
-        schema: result::SCHEMA.to_owned(),
-        schema_version: result::SCHEMA_VERSION,
-        tool_version: first.tool_version.clone(),
-        command_line,
-        started_at: results
-            .iter()
-            .map(|result| &result.started_at)
-            .min()
-            .cloned()
-            .unwrap_or_default(),
+        header: header(&results, command_line),
         wall_s: wall,
         complete: results.iter().all(|result| result.complete),
         valid: results.iter().all(|result| result.valid) && reasons.is_empty(),

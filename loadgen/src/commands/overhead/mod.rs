@@ -25,6 +25,7 @@ use crate::drive::engine::Load;
 use crate::human;
 use crate::result::directory::{self, SaveError};
 use crate::result::environment::Environment;
+use crate::result::header::Header;
 use crate::server::containerd;
 use crate::server::embedded;
 use crate::show::progress::Preparing;
@@ -91,12 +92,7 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
         reasons.push(format!("only {whole} of {} rounds were run", args.rounds));
     }
     let result = OverheadResult {
-        schema: result::SCHEMA.to_owned(),
-        schema_version: result::SCHEMA_VERSION,
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        debug_build: cfg!(debug_assertions),
-        command_line,
-        started_at: humantime::format_rfc3339_seconds(started).to_string(),
+        header: Header::of::<OverheadResult>(command_line, started).with_build(),
         wall_s: wall.as_secs_f64(),
         complete: whole == args.rounds,
         valid: reasons.is_empty(),
@@ -225,7 +221,7 @@ fn save(
     logs: &[PathBuf],
 ) -> Result<PathBuf, SaveError> {
     let (results, seed) = (&args.output.results, result.scenario.seed);
-    let dir = directory::create(results, "overhead", &result.started_at, seed)?;
+    let dir = directory::create(results, "overhead", &result.header.started_at, seed)?;
     directory::document(&dir, result)?;
     directory::text(&dir, TABLE_FILE, &table::render(result))?;
     directory::copy(logs, &dir)?;

@@ -1,7 +1,4 @@
 //! The result of an overhead measurement, as its `result.json` holds it.
-//!
-//! A reader checks `schema` and `schema_version` first. A field is added
-//! without a new version; what changes its meaning or goes gets one.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,31 +6,15 @@ use super::layer::Layer;
 use super::shares::{ContainerdCost, Share};
 use crate::record::operation::Operation;
 use crate::result::environment::Environment;
+use crate::result::header::{Document, Header};
 use crate::result::{ErrorResult, OperationResult};
-
-/// What the document is.
-pub const SCHEMA: &str = "resource-slot.loadgen.overhead";
-
-/// The version of the document's form. In the first there was no layer `cri`, and always
-/// a containerd.
-pub const SCHEMA_VERSION: u32 = 2;
 
 /// What the layers cost, and whether to believe it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OverheadResult {
-    /// Always [`SCHEMA`].
-    pub schema: String,
-    /// [`SCHEMA_VERSION`] of the writer.
-    pub schema_version: u32,
-    /// This program's version.
-    pub tool_version: String,
-    /// Whether this program was built without optimisation, and so is slow.
-    #[serde(default)]
-    pub debug_build: bool,
-    /// The command line, program first.
-    pub command_line: Vec<String>,
-    /// When the first round began (RFC 3339, UTC).
-    pub started_at: String,
+    /// The fields that every document begins with.
+    #[serde(flatten)]
+    pub header: Header,
     /// How long all rounds took, in seconds.
     pub wall_s: f64,
     /// Whether every round that was asked for was run.
@@ -63,6 +44,12 @@ pub struct OverheadResult {
     pub errors: Vec<ErrorResult>,
     /// The machine.
     pub environment: Environment,
+}
+
+impl Document for OverheadResult {
+    const SCHEMA: &'static str = "resource-slot.loadgen.overhead";
+    // In the first version there was no layer `cri`, and always a containerd.
+    const VERSION: u32 = 2;
 }
 
 /// The parameters of a measurement.

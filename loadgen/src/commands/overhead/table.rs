@@ -90,7 +90,7 @@ fn write(out: &mut String, result: &OverheadResult) -> fmt::Result {
         human::count(asked.pods),
         result.environment.temporary_files,
     )?;
-    if result.debug_build {
+    if result.header.is_debug_build() {
         writeln!(out, "note   loadgen is a debug build, and slow")?;
     }
     write_problems(out, result)

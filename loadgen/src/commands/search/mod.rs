@@ -24,6 +24,7 @@ use crate::measure::session::{self, Session};
 use crate::result::RunResult;
 use crate::result::directory::{self, SaveError};
 use crate::result::environment::Environment;
+use crate::result::header::Header;
 use crate::result::search::{self as result, Point, SearchResult};
 use crate::result::slo;
 use crate::result::validity;
@@ -96,11 +97,7 @@ pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunE
     let best = result::best(&found.points).into_iter();
     let curve: Vec<(f64, f64)> = best.map(|point| (point.rate, point.p99_ms())).collect();
     let result = SearchResult {
-        schema: result::SCHEMA.to_owned(),
-        schema_version: result::SCHEMA_VERSION,
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        command_line,
-        started_at: humantime::format_rfc3339_seconds(started).to_string(),
+        header: Header::of::<SearchResult>(command_line, started),
         valid: found.reasons.is_empty(),
         reasons: found.reasons,
         scenario: setup,
@@ -221,7 +218,12 @@ fn point(rate: f64, args: &SearchArgs, result: &RunResult) -> Point {
 
 fn save(args: &SearchArgs, result: &SearchResult) -> Result<PathBuf, SaveError> {
     let seed = result.scenario.seed;
-    let dir = directory::create(&args.output.results, "search", &result.started_at, seed)?;
+    let dir = directory::create(
+        &args.output.results,
+        "search",
+        &result.header.started_at,
+        seed,
+    )?;
     directory::document(&dir, result)?;
     directory::text(&dir, TABLE_FILE, &table::render(result))?;
     directory::text(&dir, directory::REPORT_FILE, &report::of_search(result))?;

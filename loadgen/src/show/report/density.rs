@@ -28,7 +28,7 @@ pub fn page(result: &DensityResult) -> Markup {
         (tables::errors(&result.errors))
         (How::from(result).section(None))
     };
-    let title = format!("What a pod costs, {}", result.started_at);
+    let title = format!("What a pod costs, {}", result.header.started_at);
     shell(&title, "", &header(result), &main)
 }
 
@@ -37,7 +37,7 @@ fn header(result: &DensityResult) -> Markup {
         valid: result.valid,
         reasons: &result.reasons,
         target: &result.scenario.target,
-        started_at: &result.started_at,
+        started_at: &result.header.started_at,
     };
     page::header("density", &opening, &answer(result))
 }

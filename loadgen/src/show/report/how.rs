@@ -5,17 +5,16 @@ use maud::{Markup, html};
 use crate::human;
 use crate::result::density::DensityResult;
 use crate::result::environment::Environment;
+use crate::result::header::Header;
 use crate::result::search::SearchResult;
 use crate::result::{RunResult, Scenario};
 
 /// What all documents have that a scenario was run for.
 pub struct How<'a> {
-    command_line: &'a [String],
+    header: &'a Header,
     scenario: &'a Scenario,
     plan_hash: &'a str,
     environment: &'a Environment,
-    tool_version: &'a str,
-    started_at: &'a str,
 }
 
 macro_rules! how {
@@ -23,12 +22,10 @@ macro_rules! how {
         $(impl<'a> From<&'a $document> for How<'a> {
             fn from(result: &'a $document) -> Self {
                 Self {
-                    command_line: &result.command_line,
+                    header: &result.header,
                     scenario: &result.scenario,
                     plan_hash: &result.plan_hash,
                     environment: &result.environment,
-                    tool_version: &result.tool_version,
-                    started_at: &result.started_at,
                 }
             }
         })*
@@ -44,7 +41,7 @@ impl How<'_> {
         html! {
             section aria-labelledby="how" {
                 h2 id="how" { "How it was run" }
-                pre tabindex="0" aria-label="Command line" { code { (command(self.command_line)) } }
+                pre tabindex="0" aria-label="Command line" { code { (command(&self.header.command_line)) } }
                 div.how {
                     (list("What was asked for", &self.asked()))
                     (list("Where", &self.machine(wall_s)))
@@ -63,7 +60,7 @@ impl How<'_> {
         let scenario = self.scenario;
         let mut asked = vec![
             ("scenario", scenario.name.clone()),
-            ("door", scenario.target.clone()),
+            ("driver", scenario.target.clone()),
             ("pods", human::count(scenario.pods)),
             ("connections", human::count(scenario.connections as u64)),
             ("threads", human::count(scenario.threads as u64)),
@@ -101,8 +98,8 @@ impl How<'_> {
             ("kernel", environment.kernel.clone()),
             ("architecture", environment.architecture.clone()),
             ("temporary files", environment.temporary_files.clone()),
-            ("loadgen", self.tool_version.to_owned()),
-            ("begun", self.started_at.to_owned()),
+            ("loadgen", self.header.tool_version.clone()),
+            ("begun", self.header.started_at.clone()),
         ];
         machine.extend(wall_s.map(|wall_s| ("measured for", format!("{wall_s:.2} s"))));
         machine

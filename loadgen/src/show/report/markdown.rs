@@ -82,14 +82,18 @@ fn machine(run: &RunResult) -> String {
         || "unknown memory".to_owned(),
         |bytes| format!("{} of memory", human::bytes(bytes)),
     );
-    let date = run.started_at.get(..10).unwrap_or(&run.started_at);
+    let date = run
+        .header
+        .started_at
+        .get(..10)
+        .unwrap_or(&run.header.started_at);
     format!(
         "{} cores ({}), {memory}, {}, files on {}; loadgen {}, {}.",
         environment.cores,
         escaped(cpu),
         escaped(&environment.kernel),
         escaped(&environment.temporary_files),
-        escaped(&run.tool_version),
+        escaped(&run.header.tool_version),
         escaped(date),
     )
 }

@@ -121,7 +121,7 @@ fn title(result: &RunResult) -> String {
         human::count(result.totals.pods),
         human::rate(result.totals.pods_per_s),
         result.scenario.target,
-        result.started_at
+        result.header.started_at
     )
 }
 
@@ -134,7 +134,7 @@ fn verdict(result: &RunResult) -> Markup {
         (false, false) => ("bad", "✗ partial, not valid"),
     };
     html! {
-        p.what { "loadgen run over " (result.scenario.target) ", " (result.started_at) }
+        p.what { "loadgen run over " (result.scenario.target) ", " (result.header.started_at) }
         h1 {
             span.verdict.(class) { (word) }
             " " (human::count(result.totals.pods)) " pods at " (human::rate(result.totals.pods_per_s))

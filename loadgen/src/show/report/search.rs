@@ -24,7 +24,7 @@ pub fn page(result: &SearchResult) -> Markup {
         }
         (How::from(result).section(None))
     };
-    let title = format!("Search for {}, {}", slo(result), result.started_at);
+    let title = format!("Search for {}, {}", slo(result), result.header.started_at);
     shell(&title, "", &header(result), &main)
 }
 
@@ -37,7 +37,7 @@ fn header(result: &SearchResult) -> Markup {
         valid: result.valid,
         reasons: &result.reasons,
         target: &result.scenario.target,
-        started_at: &result.started_at,
+        started_at: &result.header.started_at,
     };
     page::header("search", &opening, &answer(result))
 }

@@ -11,7 +11,7 @@ use crate::record::tape::Part;
 use crate::result::directory::HISTOGRAM_FILE;
 use crate::result::fixture::example;
 use crate::result::fixture::{self, RunFixture};
-use crate::result::{density, load, load_as, parse_as, search};
+use crate::result::{load, load_as, parse_as};
 
 /// Where the pages of the tests are kept, to be looked at.
 const KEPT: &str = "KEEP_REPORTS";
@@ -161,14 +161,8 @@ fn a_long_run_is_drawn_in_few_columns() {
 fn page_of_committed(name: &str) -> String {
     let dir = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../results")).join(name);
     match name {
-        "search" => {
-            let parse = |text: &str| parse_as(text, search::SCHEMA, 1..=search::SCHEMA_VERSION);
-            of_search(&load_as(&dir, parse).unwrap())
-        }
-        "cost" => {
-            let parse = |text: &str| parse_as(text, density::SCHEMA, 1..=density::SCHEMA_VERSION);
-            of_density(&load_as(&dir, parse).unwrap())
-        }
+        "search" => of_search(&load_as(&dir, parse_as).unwrap()),
+        "cost" => of_density(&load_as(&dir, parse_as).unwrap()),
         _ => of(&load(&dir).unwrap(), &dir).unwrap(),
     }
 }
@@ -210,7 +204,7 @@ proptest! {
     ) {
         let mut result = example();
         result.reasons = vec![text.clone()];
-        result.command_line = vec![text.clone()];
+        result.header.command_line = vec![text.clone()];
         result.processes[0].role = text.clone();
         result.errors[0].example = text.clone();
         result.scenario.target = text;
