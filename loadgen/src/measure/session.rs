@@ -11,7 +11,6 @@ use crate::drive::engine::EngineError;
 use crate::drive::engine::{Load, Measured, Observer};
 use crate::process::sampler::Process;
 use crate::record::tape::Counters;
-use crate::server::containerd::HANDLER;
 use crate::result;
 use crate::server::ServerError;
 use crate::server::embedded::Stopped;
@@ -20,6 +19,7 @@ use crate::server::{Server, Source, Target};
 use crate::show::progress::{Preparing, Style};
 use crate::stop::Stop;
 use crate::workload::plan::{self, Summary};
+use crate::workload::runtime::HANDLER;
 use crate::workload::scenario::Scenario;
 
 /// What a load is made of, as results hold it.
@@ -164,7 +164,7 @@ impl<'a> Session<'a> {
                 handler: self.target.runtime_handler.clone(),
                 image: self.target.image.clone(),
                 timeout: load.timeout,
-                sends_unified: self.args.runtime_handler == HANDLER,
+                sends_unified: self.target.runtime_handler == HANDLER,
                 must_state_resources: matches!(self.server, Server::Node(_)),
             };
             return load.run::<CriDriver>(&at, self.stop, counters, observer);
