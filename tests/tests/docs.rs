@@ -173,6 +173,49 @@ fn named_files_exist() {
     assert!(seen > 10, "only {seen} names of files");
 }
 
+/// Returns the text of all Rust sources of the project.
+fn sources() -> String {
+    let (mut text, mut folders) = (String::new(), vec![root()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a readable folder") {
+            let path = entry.expect("a readable entry").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if path.is_dir() && !SKIPPED_FOLDERS.contains(&&*name) {
+                folders.push(path);
+            } else if name.ends_with(".rs") {
+                text.push_str(&std::fs::read_to_string(&path).expect("text"));
+            }
+        }
+    }
+    text
+}
+
+/// Whether inline code looks like the name of a test: four words at least, joined by
+/// underscores.
+fn names_a_test(code: &str) -> bool {
+    code.matches('_').count() >= 3
+        && code
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// The documents whose rules name the tests that hold them.
+#[test]
+fn named_tests_exist() {
+    let (sources, mut seen) = (sources(), 0);
+    for document in ["ARCHITECTURE.md", "SECURITY.md"] {
+        let text = read(document);
+        for test in inline_code(&text).filter(|code| names_a_test(code)) {
+            assert!(
+                sources.contains(&format!("fn {test}(")),
+                "{document} names the test {test}"
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "only {seen} names of tests");
+}
+
 /// Returns the shell examples of all documents, each with its document.
 fn shell_examples() -> impl Iterator<Item = (String, String)> {
     documents().into_iter().flat_map(|document| {
