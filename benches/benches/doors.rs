@@ -1,10 +1,12 @@
 //! A round trip through each door, and a whole life of a pod, beside calls that do nothing
 //! through the same door of a sandboxer that keeps only what it must to answer.
 
+mod beside;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use benches::{beside, settings};
+use benches::settings;
 use containerd_client::services::v1::sandbox as grpc;
 use containerd_sandbox::client::{Controller, Cri, Ttrpc};
 use containerd_sandbox::server::{DoorCalls, Limits};
@@ -18,6 +20,8 @@ use sandboxer::streaming::{DEFAULT_LISTEN, StreamingServer};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use views::{ViewMode, Views};
+
+use beside::beside;
 
 /// Serves on `dir/s.sock` from a thread of its own, until the process ends.
 fn sandboxer(dir: &Path) -> PathBuf {

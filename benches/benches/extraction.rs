@@ -2,10 +2,11 @@
 //! and all of them. The floor is what cannot be left out: to get over the same
 //! bytes, to look up the same keys, and to read the numbers they begin with.
 
+mod beside;
+
 use std::collections::HashMap;
 use std::hint::black_box;
 
-use benches::beside;
 use benches::inputs::{
     annotations, config, metadata, of_container, of_sandbox, spec_large, spec_small, spec_v1,
     spec_v2,
@@ -17,6 +18,8 @@ use oci_spec::runtime::LinuxPids;
 use pod_resources::{Quantity, SandboxData};
 use prost::Message;
 use serde::de::IgnoredAny;
+
+use beside::beside;
 
 const ANNOTATIONS: [&str; 8] = [
     "resources.limits.cpu",

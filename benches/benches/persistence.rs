@@ -1,6 +1,8 @@
 //! What it costs to keep state: appends in every sync mode, views, recovery;
 //! each beside the plain file operations it cannot do without.
 
+mod beside;
+
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::{Seek, Write};
@@ -8,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use benches::beside;
 use containerd_sandbox::Key;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use journal::{Journal, Options, Sync, read};
@@ -17,6 +18,8 @@ use serde::de::IgnoredAny;
 use slot::Timestamp;
 use slot::{Change, NewContainer, NewProcess, NewSandbox, ProcessId};
 use views::{ViewMode, ViewOp, Views};
+
+use beside::beside;
 
 const INFO: ResourceInfo = ResourceInfo {
     cpu_limit: Some(2.0),

@@ -1,6 +1,8 @@
 //! The table of slots: look-ups by 1, 8 and 64 tasks at once, beside a map behind one lock;
 //! and a whole sandbox, beside the lines it writes.
 
+mod beside;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::hint::black_box;
@@ -9,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use benches::{beside, settings};
+use benches::settings;
 use containerd_sandbox::{Key, SandboxOptions, Sandboxer};
 use criterion::{Bencher, Criterion, Throughput, criterion_group, criterion_main};
 use journal::{Journal, Options};
@@ -18,6 +20,8 @@ use sandboxer::live::ResourceSlotSandboxer;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use views::{ViewMode, Views};
+
+use beside::beside;
 
 /// Sandboxes that are there.
 const SANDBOXES: u64 = 10_000;

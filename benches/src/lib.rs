@@ -1,12 +1,11 @@
-//! A bench beside its floor; the benches themselves live in `benches/`.
+//! Inputs and settings that the benches and the counted paths share. The benches themselves
+//! live in `benches/`; `src/bin/instructions.rs` runs the paths for a counter of instructions.
 
 pub mod inputs;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use criterion::measurement::WallTime;
-use criterion::{Bencher, BenchmarkGroup};
 use pod_resources::OnInvalid;
 use sandboxer::live::Settings;
 
@@ -20,15 +19,4 @@ pub fn settings() -> Settings {
         max_sandboxes: usize::MAX,
         slowdown_percent: 0,
     }
-}
-
-/// Measures `bench` and, in the same group, the least that its work can cost.
-pub fn beside(
-    mut group: BenchmarkGroup<'_, WallTime>,
-    bench: impl FnMut(&mut Bencher),
-    floor: impl FnMut(&mut Bencher),
-) {
-    group.bench_function("bench", bench);
-    group.bench_function("floor", floor);
-    group.finish();
 }
