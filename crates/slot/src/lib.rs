@@ -10,6 +10,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod time;
+mod transition;
 
 pub use change::{
     Change, Life, NewContainer, NewProcess, NewSandbox, Pod, PodHints, ProcessId, Stdio,
@@ -21,3 +22,4 @@ pub use machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};
 pub use state::{Container, Ended, Exit, KILLED, Process, Refusal, Slot};
 pub use table::Table;
 pub use time::Timestamp;
+pub use transition::Transition;

@@ -6,10 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, NewContainer, NewProcess, NewSandbox, ProcessId};
+use super::change::{NewContainer, NewProcess, NewSandbox, ProcessId};
 use super::conduct::Conduct;
 use super::cri::CriContainer;
-use super::machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};
+use super::machine::{ProcessState, SandboxState};
 use crate::time::Timestamp;
 use pod_resources::ResourceInfo;
 
@@ -142,7 +142,7 @@ impl ProcessState {
 }
 
 impl Process {
-    fn new(spec: NewProcess) -> Self {
+    pub(super) fn new(spec: NewProcess) -> Self {
         Self {
             spec,
             state: ProcessState::Created,
@@ -159,31 +159,10 @@ impl Process {
             .map_or(0, |since| now.nanos().saturating_sub(since.nanos()));
         self.ran_ns.saturating_add(current)
     }
-
-    /// Moves to a state the table allowed.
-    fn enter(&mut self, state: ProcessState, at: Timestamp) {
-        self.ran_ns = self.ran_ns(at);
-        self.running_since = (state == ProcessState::Running).then_some(at);
-        self.state = state;
-    }
-
-    /// Ends it if it has not ended.
-    fn end(&mut self, id: ProcessId, code: u32, at: Timestamp, ended: &mut Vec<Ended>) {
-        if self.state != ProcessState::Stopped {
-            let exit = Exit { code, at };
-            self.enter(ProcessState::Stopped, at);
-            self.exit = Some(exit);
-            ended.push(Ended {
-                id,
-                pid: self.spec.pid,
-                exit,
-            });
-        }
-    }
 }
 
 impl Container {
-    fn new(new: NewContainer) -> Self {
+    pub(super) fn new(new: NewContainer) -> Self {
         Self {
             id: new.id,
             bundle: new.bundle,
@@ -206,29 +185,10 @@ impl Container {
                 .map(|(_, process)| process),
         }
     }
-
-    fn process_mut(&mut self, exec: Option<&str>) -> Option<&mut Process> {
-        match exec {
-            None => Some(&mut self.init),
-            Some(exec) => self
-                .execs
-                .iter_mut()
-                .find(|(id, _)| id == exec)
-                .map(|(_, process)| process),
-        }
-    }
-
-    /// Ends its processes.
-    fn end_all(&mut self, code: u32, at: Timestamp, ended: &mut Vec<Ended>) {
-        self.init.end(ProcessId::init(&self.id), code, at, ended);
-        for (exec, process) in &mut self.execs {
-            process.end(ProcessId::exec(&self.id, exec), KILLED, at, ended);
-        }
-    }
 }
 
 impl Slot {
-    /// A slot as [`Change::Create`] makes it.
+    /// A slot as [`Change::Create`](super::Change::Create) makes it.
     pub fn new(sandbox: NewSandbox, created_at: Timestamp) -> Self {
         Self {
             sandbox,
@@ -270,188 +230,7 @@ impl Slot {
             .ok_or_else(|| Refusal::NotFound(id.to_string()))
     }
 
-    /// Whether `change` is legal now. Changes nothing.
-    ///
-    /// # Errors
-    /// Why it is not.
-    pub fn check(&self, change: &Change) -> Result<(), Refusal> {
-        match change {
-            Change::Create(_) => Err(Refusal::AlreadyExists("sandbox".to_owned())),
-            Change::Start => self.check_sandbox(SandboxEvent::Start, "start"),
-            Change::Stop(_) => self.check_sandbox(SandboxEvent::Stop, "stop"),
-            Change::Delete => self.check_sandbox(SandboxEvent::Delete, "delete"),
-            Change::Update(_) | Change::UpdatePod { .. } => Ok(()),
-            Change::CreateContainer(new) => {
-                if self.container(&new.id).is_ok() {
-                    return Err(Refusal::AlreadyExists(format!("container {}", new.id)));
-                }
-                if self.state != SandboxState::Ready {
-                    return Err(self.illegal("add a container to"));
-                }
-                Ok(())
-            }
-            Change::UpdateContainer { container, .. } => {
-                let init = &self.container(container)?.init;
-                if init.state == ProcessState::Stopped {
-                    return Err(init.illegal("update", &ProcessId::init(container)));
-                }
-                Ok(())
-            }
-            Change::CreateExec {
-                container, exec, ..
-            } => {
-                let owner = self.container(container)?;
-                if owner.process(Some(exec)).is_some() {
-                    return Err(Refusal::AlreadyExists(
-                        ProcessId::exec(container, exec).to_string(),
-                    ));
-                }
-                if owner.init.state != ProcessState::Running {
-                    return Err(owner.init.illegal("exec in", &ProcessId::init(container)));
-                }
-                Ok(())
-            }
-            Change::StartProcess(id) => self.check_process(id, ProcessEvent::Start, "start"),
-            Change::Pause(container) => {
-                self.check_process(&ProcessId::init(container), ProcessEvent::Pause, "pause")
-            }
-            Change::Resume(container) => {
-                self.check_process(&ProcessId::init(container), ProcessEvent::Resume, "resume")
-            }
-            Change::Exit(id, _) => self.check_process(id, ProcessEvent::Exit, "end"),
-            Change::DeleteProcess(id) => self.check_process(id, ProcessEvent::Delete, "delete"),
-        }
-    }
-
-    /// Makes a change that [`Slot::check`] has just allowed, and tells which
-    /// processes it ended. [`Change::Create`] and [`Change::Delete`] are about
-    /// the slot as a whole: whoever holds the slots makes them.
-    ///
-    /// # Errors
-    /// As [`Slot::check`]; then nothing has changed.
-    pub fn apply(&mut self, change: Change, at: Timestamp) -> Result<Vec<Ended>, Refusal> {
-        self.check(&change)?;
-        let mut ended = Vec::new();
-        match change {
-            Change::Create(_) => {}
-            Change::Start => self.state = SandboxState::Ready,
-            Change::Stop(code) => self.end(code, at, &mut ended),
-            Change::Delete => self.end(KILLED, at, &mut ended),
-            Change::Update(info) => self.sandbox.info = info,
-            Change::UpdatePod { info, linux } => {
-                self.sandbox.info = info;
-                if let Some(pod) = &mut self.sandbox.cri {
-                    pod.updated = Some(linux);
-                }
-            }
-            Change::CreateContainer(new) => {
-                // Most pods have one or two, and room for four is kept for the first.
-                self.containers.reserve_exact(1);
-                self.containers.push(Container::new(new));
-            }
-            Change::UpdateContainer {
-                container,
-                info,
-                linux,
-            } => {
-                let container = self.container_mut(&container)?;
-                container.info = info;
-                if let (Some(cri), Some(linux)) = (&mut container.cri, linux) {
-                    cri.updated = Some(linux);
-                }
-            }
-            Change::CreateExec {
-                container,
-                exec,
-                process,
-            } => {
-                let owner = self.container_mut(&container)?;
-                owner.execs.push((exec, Process::new(process)));
-            }
-            Change::StartProcess(id) => {
-                let container = self.container_mut(&id.container)?;
-                if let (None, Some(cri)) = (&id.exec, &mut container.cri) {
-                    cri.started_at = Some(at);
-                }
-                self.process_mut(&id)?.enter(ProcessState::Running, at);
-            }
-            Change::Pause(container) => {
-                let init = &mut self.container_mut(&container)?.init;
-                init.enter(ProcessState::Paused, at);
-            }
-            Change::Resume(container) => {
-                let init = &mut self.container_mut(&container)?.init;
-                init.enter(ProcessState::Running, at);
-            }
-            Change::Exit(id, code) => {
-                if id.exec.is_none() {
-                    self.container_mut(&id.container)?
-                        .end_all(code, at, &mut ended);
-                } else {
-                    self.process_mut(&id)?.end(id.clone(), code, at, &mut ended);
-                }
-            }
-            Change::DeleteProcess(id) => {
-                self.process_mut(&id)?
-                    .end(id.clone(), KILLED, at, &mut ended);
-                match &id.exec {
-                    None => self.containers.retain(|c| c.id != id.container),
-                    Some(exec) => self
-                        .container_mut(&id.container)?
-                        .execs
-                        .retain(|(e, _)| e != exec),
-                }
-            }
-        }
-        Ok(ended)
-    }
-
-    /// Ends it, and all that has not ended in it.
-    fn end(&mut self, code: u32, at: Timestamp, ended: &mut Vec<Ended>) {
-        if self.state == SandboxState::NotReady {
-            return;
-        }
-        for container in &mut self.containers {
-            container.end_all(KILLED, at, ended);
-        }
-        self.state = SandboxState::NotReady;
-        self.exit = Some(Exit { code, at });
-    }
-
-    fn container_mut(&mut self, id: &str) -> Result<&mut Container, Refusal> {
-        self.containers
-            .iter_mut()
-            .find(|c| c.id == id)
-            .ok_or_else(|| Refusal::NotFound(format!("container {id}")))
-    }
-
-    fn process_mut(&mut self, id: &ProcessId) -> Result<&mut Process, Refusal> {
-        self.container_mut(&id.container)?
-            .process_mut(id.exec.as_deref())
-            .ok_or_else(|| Refusal::NotFound(id.to_string()))
-    }
-
-    fn check_sandbox(&self, event: SandboxEvent, verb: &'static str) -> Result<(), Refusal> {
-        match self.state.on(event) {
-            Some(Next::State(_) | Next::Gone) => Ok(()),
-            None => Err(self.illegal(verb)),
-        }
-    }
-
-    fn check_process(
-        &self,
-        id: &ProcessId,
-        event: ProcessEvent,
-        verb: &'static str,
-    ) -> Result<(), Refusal> {
-        let process = self.process(id)?;
-        match process.state.on(event) {
-            Some(_) => Ok(()),
-            None => Err(process.illegal(verb, id)),
-        }
-    }
-
-    fn illegal(&self, verb: &'static str) -> Refusal {
+    pub(super) fn illegal(&self, verb: &'static str) -> Refusal {
         Refusal::Illegal {
             verb,
             what: "the sandbox".to_owned(),
@@ -461,7 +240,7 @@ impl Slot {
 }
 
 impl Process {
-    fn illegal(&self, verb: &'static str, id: &ProcessId) -> Refusal {
+    pub(super) fn illegal(&self, verb: &'static str, id: &ProcessId) -> Refusal {
         Refusal::Illegal {
             verb,
             what: id.to_string(),

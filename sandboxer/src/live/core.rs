@@ -238,21 +238,22 @@ impl Core {
         inner: &mut Inner,
         change: Change,
     ) -> Result<Committed> {
-        inner.slot.check(&change).map_err(refuse::change)?;
+        let transition = inner.slot.prepare(change).map_err(refuse::change)?;
+        let (slot, change) = (transition.slot(), transition.change());
         let at = Timestamp::now();
-        let seq = self.journal.append(&live.key, at, &change)?;
-        let before = inner.slot.resource_info();
-        let had_ended = inner.slot.exit.is_some();
+        let seq = self.journal.append(&live.key, at, change)?;
+        let before = slot.resource_info();
+        let had_ended = slot.exit.is_some();
         let is_delete = matches!(change, Change::Delete);
         let is_update = matches!(change, Change::Update(_) | Change::UpdatePod { .. });
-        let publisher = self.publisher_of(&inner.slot);
+        let publisher = self.publisher_of(slot);
         let event = match publisher {
-            Some(_) => upstream::of_change(&live.key, &inner.slot, &change),
+            Some(_) => upstream::of_change(&live.key, slot, change),
             None => None,
         };
-        let observer = self.observer_of(&inner.slot);
-        let step = observer.and_then(|_| observe::of_change(&change));
-        let processes = inner.slot.apply(change, at).map_err(refuse::change)?;
+        let observer = self.observer_of(slot);
+        let step = observer.and_then(|_| observe::of_change(change));
+        let processes = transition.apply(at);
         for ended in &processes {
             inner.attachments.hold_back(ended.pid);
         }
