@@ -1,4 +1,4 @@
-//! The changes a slot can go through: what the journal records.
+//! Changes of a slot, as the journal records them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,118 +7,121 @@ use std::time::Duration;
 use k8s_cri::v1::{LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxMetadata};
 use serde::{Deserialize, Serialize};
 
-use super::conduct::Conduct;
+use super::behaviour::Behaviour;
 use super::cri::{CriContainer, CriPod};
 use super::encoded::Encoded;
 use pod_resources::ResourceInfo;
 
-/// One change of one sandbox. The journal's `do` field.
+/// Change of one sandbox; the field `do` of a journal record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Change {
-    /// The sandbox comes to be.
+    /// The sandbox is created.
     Create(NewSandbox),
     /// The sandbox starts.
     Start,
     /// The sandbox ends with this exit code, and every process in it by SIGKILL.
     Stop(u32),
-    /// The sandbox now states these resources itself.
+    /// The resources that the sandbox itself states are replaced.
     Update(ResourceInfo),
-    /// A pod of CRI's door now asks for these resources.
+    /// The resources and overhead of a pod of the CRI API are replaced.
     UpdatePod {
-        /// What the sandbox states itself from now on.
+        /// Resources that the sandbox itself states from now on.
         info: ResourceInfo,
-        /// The pod's resources and overhead from now on, and nothing else.
+        /// Resources and overhead of the pod from now on; its other fields are unset.
         linux: Encoded<LinuxPodSandboxConfig>,
     },
-    /// The sandbox is forgotten, with its containers; what has not ended ends by SIGKILL.
+    /// The sandbox is removed with its containers; running processes end by SIGKILL.
     Delete,
-    /// A container comes to be.
+    /// A container is created.
     CreateContainer(NewContainer),
-    /// A container now states these resources.
+    /// The resources that a container states are replaced.
     UpdateContainer {
-        /// The container's id.
+        /// Id of the container.
         container: String,
-        /// Its resources from now on.
+        /// New resources of the container.
         info: ResourceInfo,
-        /// Of a container of CRI's door: its Linux resources from now on.
+        /// New Linux resources of a container of the CRI API.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         linux: Option<Encoded<LinuxContainerResources>>,
     },
     /// A process is added to a running container.
     CreateExec {
-        /// The container's id.
+        /// Id of the container.
         container: String,
-        /// The process's id within the container.
+        /// Id of the process within the container.
         exec: String,
-        /// What is known of the process.
+        /// Values of the new process.
         process: NewProcess,
     },
     /// A process starts.
     StartProcess(ProcessId),
-    /// The freezer holds a container.
+    /// The freezer stops a container, named by its id.
     Pause(String),
-    /// The freezer lets a container go.
+    /// The freezer lets a container run again, named by its id.
     Resume(String),
-    /// A process ends; if it is a container's first, its exec processes end by SIGKILL.
+    /// A process ends with this exit code; the end of a container's first process ends its
+    /// exec processes by SIGKILL.
     Exit(ProcessId, u32),
-    /// A process is forgotten; if it is a container's first, the container is. One
-    /// that never ran ends by SIGKILL.
+    /// A process is removed; removing a container's first process removes the container. A
+    /// process that never ran ends by SIGKILL first.
     DeleteProcess(ProcessId),
 }
 
-/// What a sandbox is created with.
+/// Values that a sandbox is created with.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewSandbox {
-    /// Its fake process id.
+    /// Fake process id of the sandbox.
     pub pid: u32,
-    /// The resources that the sandbox itself states.
+    /// Resources that the sandbox itself states, without those of its containers.
     pub info: ResourceInfo,
-    /// The pod it is for, if its creator said so.
+    /// Name of the pod in Kubernetes; `None` if the request that created the sandbox names no
+    /// pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<Pod>,
-    /// The runtime that containerd records for it, such as `io.containerd.resource-slot.v1`.
+    /// Runtime that containerd records for the sandbox, such as
+    /// `io.containerd.resource-slot.v1`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub runtime: String,
-    /// The network namespace it was given; empty for the host's.
+    /// Path of the sandbox's network namespace; empty for the host's.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub netns: String,
-    /// What its containers' commands and lives need of it; of CRI's door that is in
-    /// `cri`.
+    /// Values of the pod that the commands and the behaviour of its containers depend on; a
+    /// sandbox of the CRI API has them in `cri`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hints: Option<Box<PodHints>>,
-    /// What CRI's door must give back of it; `None` if it came through another one.
+    /// Values that the CRI API must return later; `None` for a sandbox of another API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cri: Option<Box<CriPod>>,
 }
 
-/// What a pod says of all its containers.
+/// Values of a pod that apply to all its containers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PodHints {
-    /// Its annotations `resource-slot.kuasar.io/…`.
+    /// The pod's annotations `resource-slot.kuasar.io/…`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
-    /// Its host name.
+    /// The pod's host name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hostname: String,
-    /// Its kernel parameters.
+    /// The pod's kernel parameters.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sysctls: BTreeMap<String, String>,
 }
 
-/// Kubernetes' name of a pod (CRI `PodSandboxMetadata`).
+/// Name of a pod in Kubernetes (CRI `PodSandboxMetadata`).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pod {
     /// The pod's name.
     pub name: String,
-    /// Its Kubernetes namespace.
+    /// The pod's Kubernetes namespace.
     pub namespace: String,
-    /// Its UID.
+    /// The pod's UID.
     pub uid: String,
-    /// Which attempt at creating the sandbox this is.
+    /// Number of earlier attempts to create a sandbox for the pod.
     pub attempt: u32,
 }
 
@@ -133,102 +136,106 @@ impl From<PodSandboxMetadata> for Pod {
     }
 }
 
-/// What a container is created with.
+/// Values that a container is created with.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewContainer {
-    /// Its id.
+    /// Id of the container.
     pub id: String,
-    /// The OCI bundle's directory.
+    /// Directory of the OCI bundle.
     pub bundle: String,
-    /// The resources it states.
+    /// Resources that the container states.
     pub info: ResourceInfo,
-    /// Its first process.
+    /// Values of the container's first process.
     pub process: NewProcess,
-    /// What it is seen to do while it runs, if that was stated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conduct: Option<Box<Conduct>>,
-    /// What CRI's door must give back of it; `None` if it came through another one.
+    /// Simulated behaviour; `None` if neither an annotation nor a profile states one.
+    #[serde(default, rename = "conduct", skip_serializing_if = "Option::is_none")]
+    pub behaviour: Option<Box<Behaviour>>,
+    /// Values that the CRI API must return later; `None` for a container of another API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cri: Option<Box<CriContainer>>,
 }
 
-/// What a process is created with.
+/// Values that a process is created with.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewProcess {
-    /// Its fake process id.
+    /// Fake process id.
     pub pid: u32,
-    /// Where its streams lead.
+    /// Paths of the process's streams.
     #[serde(default, skip_serializing_if = "Stdio::is_unset")]
     pub stdio: Stdio,
-    /// How it is going to end if nobody stops it.
-    #[serde(default, skip_serializing_if = "Life::is_endless")]
-    pub life: Life,
-    /// What it runs in the toy userland, whose end is its own; empty: nothing.
+    /// End of the process if no request ends it earlier.
+    #[serde(
+        default,
+        rename = "life",
+        skip_serializing_if = "PlannedExit::is_never"
+    )]
+    pub planned_exit: PlannedExit,
+    /// Command and arguments that run in the toy userland and end the process; empty for none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
 }
 
-/// The paths of a process's streams; empty where it has none.
+/// Paths of the streams of a process; an empty path stands for no stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stdio {
-    /// Standard input.
+    /// Path of standard input.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub stdin: String,
-    /// Standard output.
+    /// Path of standard output.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub stdout: String,
-    /// Standard error.
+    /// Path of standard error.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub stderr: String,
-    /// Whether they are one terminal.
+    /// Whether the streams are one terminal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub terminal: bool,
 }
 
 impl Stdio {
-    /// Whether no stream is set.
+    /// Returns whether no stream is set.
     pub fn is_unset(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// How a process ends by itself, counted from its start.
+/// End that a process comes to by itself, counted from its start.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Life {
-    /// How long it runs; `None`: until it is stopped.
+pub struct PlannedExit {
+    /// Running time of the process; `None` if the process never ends by itself.
     pub ends_after: Option<Duration>,
-    /// The exit code it then has.
+    /// Exit code at that end.
     #[serde(default)]
     pub exit_code: u32,
-    /// Whether it is then killed for want of memory.
+    /// Whether the end is a kill for lack of memory.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub oom: bool,
 }
 
-impl Life {
-    /// Whether it runs until it is stopped.
-    pub fn is_endless(&self) -> bool {
+impl PlannedExit {
+    /// Returns whether the process never ends by itself.
+    pub fn is_never(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Names a process within a sandbox.
+/// Name of a process within a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessId {
-    /// The container's id.
+    /// Id of the container.
     pub container: String,
-    /// The exec id; `None` for the container's first process.
+    /// Exec id; `None` for the first process of the container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec: Option<String>,
 }
 
 impl ProcessId {
-    /// A container's first process.
+    /// Returns the name of a container's first process.
     pub fn init(container: &str) -> Self {
         Self {
             container: container.to_owned(),
@@ -236,7 +243,7 @@ impl ProcessId {
         }
     }
 
-    /// A process added by exec.
+    /// Returns the name of a process added by exec.
     pub fn exec(container: &str, exec: &str) -> Self {
         Self {
             container: container.to_owned(),

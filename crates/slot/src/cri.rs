@@ -1,5 +1,4 @@
-//! What a pod and a container of CRI's door are asked for with, and what that door
-//! must give back of them.
+//! Values of pods and containers that the CRI API must return later.
 
 use k8s_cri::v1::{
     ContainerConfig, LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig,
@@ -9,46 +8,49 @@ use serde::{Deserialize, Serialize};
 use super::encoded::Encoded;
 use crate::time::Timestamp;
 
-/// What CRI's door must give back of a pod.
+/// Values of a pod that the CRI API must return later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CriPod {
-    /// What it was asked for with.
+    /// Configuration in the request that created the pod.
     pub config: Encoded<PodSandboxConfig>,
-    /// The resources and overhead it was last updated with, and nothing else.
+    /// Resources and overhead of the last update, with no other field set; `None` before the
+    /// first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated: Option<Encoded<LinuxPodSandboxConfig>>,
-    /// The runtime handler it was asked for with; empty for the default one.
+    /// Runtime handler in the request that created the pod; empty for the default one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub handler: String,
-    /// The address that was made up for it; empty on the host's network.
+    /// Made-up IP address of the pod; empty on the host's network.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ip: String,
 }
 
-/// What CRI's door must give back of a container.
+/// Values of a container that the CRI API must return later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CriContainer {
-    /// What it was asked for with.
+    /// Configuration in the request that created the container.
     pub config: Encoded<ContainerConfig>,
-    /// The Linux resources it was last updated with.
+    /// Linux resources of the last update; `None` if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated: Option<Encoded<LinuxContainerResources>>,
-    /// The id of its image when it was created.
+    /// Id of the image at the creation of the container.
     pub image_id: String,
-    /// That image by its digest.
+    /// The same image, named by its digest.
     pub image_ref: String,
-    /// When it was created.
+    /// Time of the creation.
     pub created_at: Timestamp,
-    /// When it was started.
+    /// Time of the start; `None` before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
 }
 
-/// The number of a user who is stated by name. There is no image to look it up in:
-/// what every image has is known, a number is itself, and any other one is the first
-/// that is not the system's.
+/// Returns the number of a user that is stated by name.
+///
+/// No image exists whose `/etc/passwd` could be read. So `root` and `nobody` have the numbers
+/// that they have in every image, a text of digits is that number, and any other name gets
+/// 1000, the first number of an ordinary user.
 pub fn user_id(name: &str) -> u32 {
     match name {
         "" | "root" => 0,
@@ -58,7 +60,7 @@ pub fn user_id(name: &str) -> u32 {
 }
 
 impl CriContainer {
-    /// The Linux resources it has now.
+    /// Returns the present Linux resources; `None` if the container states none.
     pub fn linux_resources(&self) -> Option<&LinuxContainerResources> {
         match &self.updated {
             Some(updated) => Some(updated),
@@ -66,7 +68,8 @@ impl CriContainer {
         }
     }
 
-    /// Its Linux resources after an update, in which zero and nothing mean "as it was".
+    /// Returns the Linux resources after `update`: a number that is zero and a text or list
+    /// that is empty keep their present values.
     pub fn updated_by(&self, update: &LinuxContainerResources) -> LinuxContainerResources {
         merged(self.linux_resources(), update)
     }
@@ -150,7 +153,7 @@ mod tests {
     use k8s_cri::v1::LinuxContainerConfig;
 
     #[test]
-    fn an_update_replaces_what_it_names_and_leaves_the_rest() {
+    fn an_update_replaces_the_values_that_it_states_and_keeps_the_others() {
         let linux = LinuxContainerResources {
             cpu_quota: 50_000,
             cpu_period: 100_000,

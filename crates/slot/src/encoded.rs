@@ -1,4 +1,4 @@
-//! A protobuf message within a record.
+//! A protobuf message as a field of a JSON record.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,8 +9,9 @@ use prost::Message;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A shared message, in records as base64 of its encoding: whatever fields later
-/// versions of the message have, what was written stays readable.
+/// A shared protobuf message, in JSON the base64 text of its encoding.
+///
+/// A record stays readable when a later version of the message has more fields.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Encoded<M>(Arc<M>);
 
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_an_error_and_says_so() {
+    fn a_text_that_holds_no_message_is_refused_with_the_reason() {
         for (text, word) in [
             ("\"?\"", "base64"),
             ("\"AAAA\"", "encoded message"),

@@ -1,70 +1,70 @@
-//! The state machines of a sandbox and of a process, as tables.
+//! State machines of a sandbox and of a process, as tables.
 
 use serde::{Deserialize, Serialize};
 
-/// Where a sandbox stands.
+/// State of a sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SandboxState {
-    /// Known, not started.
+    /// Created and not started.
     Created,
     /// Started: containers can be added.
     Ready,
-    /// Stopped for good.
+    /// Stopped; a stopped sandbox never starts again.
     NotReady,
 }
 
-/// What can happen to a sandbox.
+/// Event of a sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SandboxEvent {
-    /// It starts.
+    /// The sandbox starts.
     Start,
-    /// It ends, and all that runs in it.
+    /// The sandbox and all processes in it end.
     Stop,
-    /// It is forgotten; if it has not ended, it ends first.
+    /// The sandbox is removed; if it has not ended, it ends first.
     Delete,
 }
 
-/// Where a process stands: a container's first one, or one added by exec.
+/// State of a process: a container's first process or one added by exec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProcessState {
-    /// Known, not started.
+    /// Created and not started.
     Created,
     /// Running.
     Running,
-    /// Held by the freezer.
+    /// Stopped by the freezer.
     Paused,
-    /// Ended; its exit code waits to be collected.
+    /// Ended, with an exit code that can be collected.
     Stopped,
 }
 
-/// What can happen to a process.
+/// Event of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessEvent {
-    /// It starts.
+    /// The process starts.
     Start,
-    /// The freezer holds it.
+    /// The freezer stops the process.
     Pause,
-    /// The freezer lets it go.
+    /// The freezer lets the process run again.
     Resume,
-    /// It ends, by itself or by a signal.
+    /// The process ends, by itself or by a signal.
     Exit,
-    /// It is forgotten; if it has never run, it ends first.
+    /// The process is removed; if it has never run, it ends first.
     Delete,
 }
 
-/// What a legal event leads to.
+/// Result of a legal event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next<S> {
-    /// The object goes on in this state.
+    /// The object stays and is in this state.
     State(S),
-    /// The object is no more.
+    /// The object is removed.
     Gone,
 }
 
 impl SandboxState {
-    /// Where `event` leads from here; `None` if it is illegal here.
+    /// Returns the result of `event` in this state; `None` if the event is illegal.
     pub fn on(self, event: SandboxEvent) -> Option<Next<Self>> {
         use SandboxEvent as E;
         use SandboxState::{Created, NotReady, Ready};
@@ -78,7 +78,7 @@ impl SandboxState {
 }
 
 impl ProcessState {
-    /// Where `event` leads from here; `None` if it is illegal here.
+    /// Returns the result of `event` in this state; `None` if the event is illegal.
     pub fn on(self, event: ProcessEvent) -> Option<Next<Self>> {
         use ProcessEvent as E;
         use ProcessState::{Created, Paused, Running, Stopped};
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sandbox_table_is_this() {
+    fn a_sandbox_moves_by_this_table() {
         use SandboxEvent as E;
         use SandboxState as S;
         let rows = [
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_process_table_is_this() {
+    fn a_process_moves_by_this_table() {
         use ProcessEvent as E;
         use ProcessState as S;
         let legal = [

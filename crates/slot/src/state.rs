@@ -1,56 +1,52 @@
-//! One slot: what is tracked for a sandbox, and how changes move it.
-//!
-//! Pure: no clock, no I/O, no signals. The live sandboxer and the journal's
-//! replay both go through [`Slot::check`] and [`Slot::apply`], so a restart
-//! cannot come to another state than the one that was acknowledged.
+//! State of one sandbox with its containers and processes.
 
 use serde::{Deserialize, Serialize};
 
+use super::behaviour::Behaviour;
 use super::change::{NewContainer, NewProcess, NewSandbox, ProcessId};
-use super::conduct::Conduct;
 use super::cri::CriContainer;
 use super::machine::{ProcessState, SandboxState};
 use crate::time::Timestamp;
 use pod_resources::ResourceInfo;
 
-/// The exit code of a process that SIGKILL ended: 128 + 9, as shells count.
+/// Exit code of a process that SIGKILL ended: 128 + 9, as shells count.
 pub const KILLED: u32 = 128 + 9;
 
-/// How and when a sandbox or process ended.
+/// Exit code and time of the end of a sandbox or process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exit {
-    /// The exit code, 128 + signal for a signal.
+    /// Exit code; 128 + the number of the signal that ended the process.
     pub code: u32,
-    /// When.
+    /// Time of the end.
     pub at: Timestamp,
 }
 
 /// A process that a change ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// Which.
+    /// Name of the process.
     pub id: ProcessId,
-    /// Its fake process id.
+    /// Fake process id.
     pub pid: u32,
-    /// How it ended.
+    /// Exit code and time.
     pub exit: Exit,
 }
 
-/// Everything tracked for one sandbox.
+/// Everything that is tracked for one sandbox.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Slot {
-    /// What it was created with, updates included.
+    /// Values that the sandbox was created with, updated since.
     pub sandbox: NewSandbox,
-    /// When it was created.
+    /// Time of the creation.
     pub created_at: Timestamp,
-    /// Where it stands.
+    /// State of the sandbox.
     pub state: SandboxState,
-    /// How it ended; set exactly in [`SandboxState::NotReady`].
+    /// End of the sandbox; set exactly in [`SandboxState::NotReady`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<Exit>,
-    /// Its containers, oldest first.
+    /// Containers in the order of their creation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<Container>,
 }
@@ -59,21 +55,21 @@ pub struct Slot {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Container {
-    /// Its id.
+    /// Id of the container.
     pub id: String,
-    /// The OCI bundle's directory.
+    /// Directory of the OCI bundle.
     pub bundle: String,
-    /// The resources it states.
+    /// Resources that the container states.
     pub info: ResourceInfo,
-    /// Its first process.
+    /// First process.
     pub init: Process,
-    /// What it is seen to do while it runs, if that was stated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conduct: Option<Box<Conduct>>,
-    /// What CRI's door must give back of it; `None` if it came through another one.
+    /// Simulated behaviour; `None` if neither an annotation nor a profile states one.
+    #[serde(default, rename = "conduct", skip_serializing_if = "Option::is_none")]
+    pub behaviour: Option<Box<Behaviour>>,
+    /// Values that the CRI API must return later; `None` for a container of another API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cri: Option<Box<CriContainer>>,
-    /// Processes added by exec, oldest first.
+    /// Processes added by exec, by exec id, in the order of their creation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub execs: Vec<(String, Process)>,
 }
@@ -82,44 +78,44 @@ pub struct Container {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Process {
-    /// What it was created with.
+    /// Values that the process was created with.
     pub spec: NewProcess,
-    /// Where it stands.
+    /// State of the process.
     pub state: ProcessState,
-    /// When it was last let run; set exactly while running.
+    /// Time of the last start or resume; set exactly in [`ProcessState::Running`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running_since: Option<Timestamp>,
-    /// How long it ran before that, in nanoseconds.
+    /// Running time before `running_since`, in nanoseconds.
     #[serde(default)]
     pub ran_ns: u64,
-    /// How it ended; set exactly when stopped.
+    /// End of the process; set exactly in [`ProcessState::Stopped`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<Exit>,
 }
 
-/// Why a change cannot be made to a slot.
+/// Reason why a change is illegal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// It names something that is not there.
+    /// The change names an object that does not exist.
     #[error("{0} not found")]
     NotFound(String),
-    /// It would make something that is there.
+    /// The change would create an object that exists.
     #[error("{0} already exists")]
     AlreadyExists(String),
-    /// The state does not allow it.
+    /// The state does not allow the change.
     #[error("cannot {verb} {what}: it is {state}")]
     Illegal {
-        /// What was to be done.
+        /// The refused action, such as `start`.
         verb: &'static str,
-        /// To what.
+        /// The object of the action.
         what: String,
-        /// The state it is in.
+        /// The state of the object.
         state: &'static str,
     },
 }
 
 impl SandboxState {
-    /// The state in words.
+    /// Returns the state in words.
     pub fn name(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -130,7 +126,7 @@ impl SandboxState {
 }
 
 impl ProcessState {
-    /// The state in words.
+    /// Returns the state in words.
     pub fn name(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -152,7 +148,7 @@ impl Process {
         }
     }
 
-    /// How long it has run by `now`, pauses left out, in nanoseconds.
+    /// Returns the running time up to `now` in nanoseconds, without pauses.
     pub fn ran_ns(&self, now: Timestamp) -> u64 {
         let current = self
             .running_since
@@ -168,13 +164,13 @@ impl Container {
             bundle: new.bundle,
             info: new.info,
             init: Process::new(new.process),
-            conduct: new.conduct,
+            behaviour: new.behaviour,
             cri: new.cri,
             execs: Vec::new(),
         }
     }
 
-    /// One of its processes.
+    /// Returns the process of an exec id, or the first process for `None`.
     pub fn process(&self, exec: Option<&str>) -> Option<&Process> {
         match exec {
             None => Some(&self.init),
@@ -188,7 +184,14 @@ impl Container {
 }
 
 impl Slot {
-    /// A slot as [`Change::Create`](super::Change::Create) makes it.
+    /// Returns the slot that [`Change::Create`](super::Change::Create) makes.
+    ///
+    /// ```
+    /// use slot::{NewSandbox, SandboxState, Slot, Timestamp};
+    ///
+    /// let slot = Slot::new(NewSandbox::default(), Timestamp::now());
+    /// assert_eq!(slot.state, SandboxState::Created);
+    /// ```
     pub fn new(sandbox: NewSandbox, created_at: Timestamp) -> Self {
         Self {
             sandbox,
@@ -199,8 +202,8 @@ impl Slot {
         }
     }
 
-    /// What the sandbox asks for, field by field: what it states itself, else
-    /// the sum of what its containers state.
+    /// Returns the resources of the whole sandbox, field by field: the value that the sandbox
+    /// states itself, or else the sum of the values that its containers state.
     pub fn resource_info(&self) -> ResourceInfo {
         let containers = self
             .containers
@@ -209,10 +212,10 @@ impl Slot {
         self.sandbox.info.or(containers)
     }
 
-    /// One of its containers.
+    /// Returns a container by its id.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`].
+    /// [`Refusal::NotFound`] if the slot has no such container.
     pub fn container(&self, id: &str) -> Result<&Container, Refusal> {
         self.containers
             .iter()
@@ -220,10 +223,10 @@ impl Slot {
             .ok_or_else(|| Refusal::NotFound(format!("container {id}")))
     }
 
-    /// One of its processes.
+    /// Returns a process by its name.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`].
+    /// [`Refusal::NotFound`] if the slot has no such process.
     pub fn process(&self, id: &ProcessId) -> Result<&Process, Refusal> {
         self.container(&id.container)?
             .process(id.exec.as_deref())

@@ -1,4 +1,4 @@
-//! A sharded table of live objects, whose ids can be reserved before the object exists.
+//! A sharded table of live objects, with keys that can be reserved before the object exists.
 
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry as MapEntry, RandomState};
@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use threads::RwLock;
 
-/// Enough that two cores seldom meet on one.
+/// Number of shards: enough that two cores seldom wait for the same lock.
 const SHARDS: usize = 64;
 
 enum Entry<V> {
-    /// Somebody is creating it.
+    /// The object is being created.
     Reserved,
     Live(Arc<V>),
 }
 
-/// Objects by key. A shard's lock is held for the look-up alone.
+/// Objects by key. A shard's lock is held only for one look-up or change.
 pub struct Table<K, V> {
     hasher: RandomState,
     shards: Vec<RwLock<HashMap<K, Entry<V>>>>,
@@ -38,7 +38,7 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
         &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or(0)]
     }
 
-    /// The live object of this key.
+    /// Returns the live object of `key`; `None` if the key is free or only reserved.
     pub fn get(&self, key: &K) -> Option<Arc<V>> {
         match self.shard(key).read().get(key) {
             Some(Entry::Live(value)) => Some(Arc::clone(value)),
@@ -46,7 +46,8 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
         }
     }
 
-    /// Takes the key for an object to come; `false` if it is taken.
+    /// Reserves `key` for an object that is being created; returns `false` if the key is in
+    /// use.
     pub fn reserve(&self, key: &K) -> bool {
         match self.shard(key).write().entry(key.clone()) {
             MapEntry::Occupied(_) => false,
@@ -57,19 +58,19 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
         }
     }
 
-    /// Makes the object found under its key.
+    /// Stores the object under `key`, so that [`Table::get`] finds it.
     pub fn publish(&self, key: &K, value: Arc<V>) {
         self.shard(key)
             .write()
             .insert(key.clone(), Entry::Live(value));
     }
 
-    /// Frees the key.
+    /// Frees `key`.
     pub fn remove(&self, key: &K) {
         self.shard(key).write().remove(key);
     }
 
-    /// The live objects, in no order.
+    /// Returns the live objects, in no particular order.
     pub fn all(&self) -> Vec<Arc<V>> {
         let live = |shard: &RwLock<HashMap<K, Entry<V>>>| {
             let shard = shard.read();
@@ -87,7 +88,7 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
         self.len() == 0
     }
 
-    /// How many objects are live.
+    /// Counts the live objects.
     pub fn len(&self) -> usize {
         let live = |shard: &RwLock<HashMap<K, Entry<V>>>| {
             let shard = shard.read();
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn only_one_of_many_gets_a_key() {
+    fn of_many_threads_one_reserves_a_key() {
         let table = Arc::new(Table::<String, u32>::default());
         let wins: usize = (0..8)
             .map(|_| {

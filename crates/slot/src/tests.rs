@@ -1,5 +1,5 @@
-//! Random operation sequences against a model that knows the rules as prose:
-//! a flat list of facts, no shared code with the state machines.
+//! Random sequences of changes, compared with a model that states the rules as prose: a flat
+//! list of facts that shares no code with the state machines.
 
 use std::collections::BTreeMap;
 
@@ -72,7 +72,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// How a change ends.
+/// Outcome of a change.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 enum Outcome {
     Done,
@@ -90,14 +90,14 @@ fn outcome(result: &Result<Vec<Ended>, Refusal>) -> Outcome {
     }
 }
 
-/// A memory limit and a limit of processes, stated or not.
+/// A memory limit and a limit of processes; `None` if unstated.
 type Amounts = [Option<u64>; 2];
 
 fn amounts(info: &ResourceInfo) -> Amounts {
     [info.memory_limit, info.pid_limit]
 }
 
-/// The model: words for states, by "container" or "container/exec".
+/// Model of a slot: states in words, by `container` or `container/exec`.
 #[derive(Default)]
 struct Model {
     sandbox: &'static str,
@@ -127,7 +127,7 @@ impl Model {
         }
     }
 
-    /// Moves a process if it is in one of `from`.
+    /// Moves a process if its state is one of `from`.
     fn step(&mut self, id: &ProcessId, from: &[&str], to: &'static str) -> Outcome {
         match self.processes.get_mut(&name(id)) {
             None => Outcome::NotFound,
@@ -253,8 +253,8 @@ fn facts(slot: &Slot) -> BTreeMap<String, (&'static str, Option<u32>)> {
         .collect()
 }
 
-/// How many processes ended from one moment to the next; one that is gone without
-/// having ended before ended, too.
+/// Counts the processes that ended between two states, including removed ones that had not
+/// ended before.
 fn newly_ended(before: &Slot, after: &Slot) -> usize {
     let after = facts(after);
     let ended = |name: &String| after.get(name).is_none_or(|fact| fact.1.is_some());
@@ -270,7 +270,7 @@ fn at(nanos: u64) -> Timestamp {
 
 proptest! {
     #[test]
-    fn any_sequence_of_changes_goes_as_the_model_says(
+    fn any_sequence_of_changes_agrees_with_the_model(
         mut changes in prop::collection::vec(change(), 1..80),
     ) {
         // Most sequences should get somewhere.
@@ -298,7 +298,7 @@ proptest! {
     }
 
     #[test]
-    fn a_slot_and_a_change_survive_their_text(changes in prop::collection::vec(change(), 1..40)) {
+    fn a_slot_and_a_change_come_back_from_their_json(changes in prop::collection::vec(change(), 1..40)) {
         let mut slot = Slot::new(NewSandbox::default(), at(0));
         let mut replayed = slot.clone();
         for (now, change) in (1u64..).zip(std::iter::once(Change::Start).chain(changes)) {
@@ -315,7 +315,43 @@ proptest! {
 }
 
 #[test]
-fn running_time_leaves_pauses_out() {
+fn renamed_fields_keep_their_names_in_the_journal() {
+    let container = NewContainer {
+        behaviour: Some(Box::default()),
+        process: NewProcess {
+            planned_exit: PlannedExit {
+                exit_code: 3,
+                ..PlannedExit::default()
+            },
+            ..NewProcess::default()
+        },
+        ..NewContainer::default()
+    };
+    let text = serde_json::to_string(&container).unwrap();
+    assert!(text.contains(r#""conduct":{}"#), "{text}");
+    assert!(
+        text.contains(r#""life":{"ends_after":null,"exit_code":3}"#),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_prepared_change_is_made_only_by_apply() {
+    let mut slot = Slot::new(NewSandbox::default(), at(0));
+    let before = slot.clone();
+    let transition = slot.prepare(Change::Start).unwrap();
+    assert_eq!(
+        (transition.slot(), transition.change()),
+        (&before, &Change::Start)
+    );
+    drop(transition);
+    assert_eq!(slot, before);
+    assert_eq!(slot.prepare(Change::Start).unwrap().apply(at(1)), []);
+    assert_eq!(slot.state, SandboxState::Ready);
+}
+
+#[test]
+fn running_time_excludes_pauses() {
     let mut slot = Slot::new(NewSandbox::default(), at(0));
     let id = ProcessId::init("a");
     let container = NewContainer {
@@ -338,10 +374,10 @@ fn running_time_leaves_pauses_out() {
     assert_eq!(slot.process(&id).unwrap().ran_ns(at(5000)), 80);
 }
 
-/// Pods as clients state them, with two containers that state everything but
-/// storage and bandwidth.
+/// Walks pods as clients create them: two containers that state everything but storage and
+/// bandwidth.
 #[test]
-fn what_a_sandbox_does_not_state_is_the_sum_of_its_containers() {
+fn a_field_that_a_sandbox_does_not_state_is_the_sum_of_its_containers() {
     let container = ResourceInfo {
         cpu_limit: Some(0.1),
         cpu_request: Some(0.2),

@@ -6,34 +6,34 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Nanoseconds since the Unix epoch; RFC 3339 in UTC with nine digits as text.
+/// Nanoseconds since the Unix epoch; as text RFC 3339 in UTC with nine digits of a second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The wall clock's present.
+    /// Returns the wall clock's present time.
     pub fn now() -> Self {
         Self::from(SystemTime::now())
     }
 
-    /// A point given as nanoseconds since the Unix epoch.
+    /// Returns the point `nanos` nanoseconds after the Unix epoch.
     pub fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
-    /// Nanoseconds since the Unix epoch.
+    /// Returns the nanoseconds since the Unix epoch.
     pub fn nanos(self) -> u64 {
         self.0
     }
 
-    /// How long before `self` the point `earlier` lies; zero if it does not.
+    /// Returns the time from `earlier` to `self`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 }
 
 impl From<SystemTime> for Timestamp {
-    /// Clamped to the years 1970 to 2554, which 64 bits of nanoseconds hold.
+    /// Converts a time, clamped to the years 1970 to 2554 that 64 bits of nanoseconds hold.
     fn from(time: SystemTime) -> Self {
         let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX))

@@ -118,7 +118,7 @@ pub(super) fn container_state(process: &Process) -> ContainerState {
 /// Why a container has ended; empty while it has not.
 fn reason(process: &Process) -> &'static str {
     let Some(exit) = process.exit else { return "" };
-    let life = &process.spec.life;
+    let life = &process.spec.planned_exit;
     let lived_its_life = life.ends_after.is_some_and(|after| {
         let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
         process.ran_ns.saturating_add(CLOCK_SLACK_NS) >= after
@@ -217,13 +217,13 @@ pub(super) fn container_item(found: Found<'_>) -> Container {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use slot::{Exit, Life, NewProcess};
+    use slot::{Exit, NewProcess, PlannedExit};
     use std::time::Duration;
 
-    fn ended(code: u32, ran: Duration, life: Life) -> Process {
+    fn ended(code: u32, ran: Duration, life: PlannedExit) -> Process {
         Process {
             spec: NewProcess {
-                life,
+                planned_exit: life,
                 ..NewProcess::default()
             },
             state: ProcessState::Stopped,
@@ -239,15 +239,15 @@ mod tests {
     #[test]
     fn the_reason_of_an_end_is_its_exit_code_and_whether_it_was_to_be_out_of_memory() {
         let minute = Duration::from_secs(60);
-        let oom = || Life {
+        let oom = || PlannedExit {
             ends_after: Some(minute),
             exit_code: KILLED,
             oom: true,
         };
         for (process, expected) in [
-            (ended(0, minute, Life::default()), "Completed"),
-            (ended(3, minute, Life::default()), "Error"),
-            (ended(KILLED, minute, Life::default()), "Error"),
+            (ended(0, minute, PlannedExit::default()), "Completed"),
+            (ended(3, minute, PlannedExit::default()), "Error"),
+            (ended(KILLED, minute, PlannedExit::default()), "Error"),
             (ended(KILLED, minute, oom()), "OOMKilled"),
             // Somebody killed it before its time.
             (ended(KILLED, minute / 2, oom()), "Error"),

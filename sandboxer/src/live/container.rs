@@ -149,7 +149,7 @@ impl Container for ResourceSlotContainer {
         let course = life::of_exec(args, has_stdin)?;
         let process = NewProcess {
             pid: self.core.pids.next(),
-            life: course.life,
+            planned_exit: course.planned_exit,
             command: course.command,
             stdio,
         };

@@ -156,10 +156,10 @@ impl ResourceSlotSandbox {
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: slot::Stdio::default(),
-                life: life.course.life,
+                planned_exit: life.course.planned_exit,
                 command: life.course.command,
             },
-            conduct: life.conduct,
+            behaviour: life.conduct,
             cri: Some(Box::new(container)),
         };
         self.append(new).await

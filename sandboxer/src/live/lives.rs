@@ -111,7 +111,7 @@ impl ResourceSlotContainer {
                 return Ok(());
             }
             lives.check(Call::StartContainer, &[&container.id])?;
-            let Some(conduct) = container.conduct.clone() else {
+            let Some(conduct) = container.behaviour.clone() else {
                 return Ok(());
             };
             inner.calls.starts += 1;

@@ -64,7 +64,7 @@ pub(super) fn resume(
     let pid = spec.pid;
     let done_ns = process.ran_ns(Timestamp::now());
     let left = spec
-        .life
+        .planned_exit
         .ends_after
         .map(|after| after.saturating_sub(Duration::from_nanos(done_ns)));
     if id.exec.is_none() && !spec.stdio.is_unset() {
@@ -126,7 +126,7 @@ fn log_rate(inner: &Inner, id: &ProcessId) -> Option<f64> {
         return None;
     }
     let container = inner.slot.container(&id.container).ok()?;
-    let rate = container.conduct.as_ref()?.log_lines_per_second;
+    let rate = container.behaviour.as_ref()?.log_lines_per_second;
     (rate > 0.0).then_some(rate)
 }
 
@@ -170,7 +170,7 @@ pub(super) fn life_is_over(core: &Arc<Core>, live: &Arc<LiveSlot>, due: Due) {
         let Ok(process) = inner.slot.process(&due.id) else {
             return;
         };
-        let life = process.spec.life.clone();
+        let life = process.spec.planned_exit.clone();
         if life.oom && life.exit_code == KILLED && core.publisher_of(&inner.slot).is_some() {
             tokio::spawn(end_out_of_memory(Arc::clone(core), Arc::clone(live), due));
             return;

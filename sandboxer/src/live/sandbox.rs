@@ -227,10 +227,10 @@ impl Sandbox for ResourceSlotSandbox {
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: convert::slot_stdio(options.stdio),
-                life: life.course.life,
+                planned_exit: life.course.planned_exit,
                 command: life.course.command,
             },
-            conduct: life.conduct,
+            behaviour: life.conduct,
             ..NewContainer::default()
         };
         stdio::check(&new.process.stdio)?;

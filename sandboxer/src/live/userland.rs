@@ -292,7 +292,7 @@ pub(super) struct StatedAnswer {
 
 impl StatedAnswer {
     pub(super) fn of(container: &Container) -> Option<Self> {
-        let conduct = container.conduct.as_ref()?;
+        let conduct = container.behaviour.as_ref()?;
         let is_stated = conduct.exec_output.is_some() || conduct.exec_code.is_some();
         is_stated.then(|| Self {
             output: conduct.exec_output.clone().unwrap_or_default(),

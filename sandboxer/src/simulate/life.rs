@@ -7,7 +7,7 @@ use containerd_sandbox::{Error, Result};
 use super::delay::{self, Delay};
 use super::random::Random;
 use super::stated::{PREFIX, Stated};
-use slot::{KILLED, Life};
+use slot::{KILLED, PlannedExit};
 
 /// The longest command with its arguments, in bytes, each with its final NUL: a
 /// quarter of a stack of 8 MiB, execve(2).
@@ -23,15 +23,15 @@ const NEVER: &str = "never";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Course {
     /// By itself.
-    pub(crate) life: Life,
+    pub(crate) planned_exit: PlannedExit,
     /// By what it runs in the toy userland; empty: nothing.
     pub(crate) command: Vec<String>,
 }
 
-impl From<Life> for Course {
-    fn from(life: Life) -> Self {
+impl From<PlannedExit> for Course {
+    fn from(life: PlannedExit) -> Self {
         Self {
-            life,
+            planned_exit: life,
             command: Vec::new(),
         }
     }
@@ -64,7 +64,7 @@ pub(crate) fn of_init(stated: &Stated, args: Vec<String>, random: &mut Random) -
             of_command(args, |_| Course::default())
         };
     }
-    let life = Life {
+    let life = PlannedExit {
         ends_after,
         exit_code: if oom {
             KILLED
@@ -111,7 +111,7 @@ fn of_command(args: Vec<String>, unknown: impl FnOnce(Vec<String>) -> Course) ->
         )));
     }
     if let Some(idle) = toy_userland::idle(&args) {
-        let life = Life {
+        let life = PlannedExit {
             ends_after: idle.ends_after,
             exit_code: u32::from(idle.exit_code),
             oom: false,
@@ -135,7 +135,7 @@ fn of_command(args: Vec<String>, unknown: impl FnOnce(Vec<String>) -> Course) ->
 pub(crate) fn of_exec(args: Vec<String>, has_stdin: bool) -> Result<Course> {
     if args.is_empty() {
         // Nothing is found that could be run.
-        let life = Life {
+        let life = PlannedExit {
             ends_after: Some(Duration::ZERO),
             exit_code: NOT_FOUND,
             oom: false,
@@ -163,7 +163,7 @@ mod tests {
         args.iter().map(ToString::to_string).collect()
     }
 
-    fn annotated(said: &[(&str, &str)]) -> Result<Life> {
+    fn annotated(said: &[(&str, &str)]) -> Result<PlannedExit> {
         let mut stated = Stated::default();
         for (name, value) in said {
             stated.add(name, value)?;
@@ -171,12 +171,12 @@ mod tests {
         let script = args(&["sh", "-c", "echo hi; sleep 1"]);
         let course = of_init(&stated, script, &mut Random::of(1, &[]))?;
         assert_eq!(course.command.is_empty(), !said.is_empty());
-        Ok(course.life)
+        Ok(course.planned_exit)
     }
 
     #[test]
     fn a_container_lives_as_its_annotations_say() {
-        assert_eq!(annotated(&[]), Ok(Life::default()));
+        assert_eq!(annotated(&[]), Ok(PlannedExit::default()));
         let life = annotated(&[("exit-after", "1500ms"), ("exit-code", "3")]).unwrap();
         assert_eq!(life.ends_after, Some(Duration::from_millis(1500)));
         assert_eq!((life.exit_code, life.oom), (3, false));
@@ -186,7 +186,10 @@ mod tests {
 
     #[test]
     fn a_container_may_be_said_to_run_whatever_its_command() {
-        assert_eq!(annotated(&[("exit-after", "never")]), Ok(Life::default()));
+        assert_eq!(
+            annotated(&[("exit-after", "never")]),
+            Ok(PlannedExit::default())
+        );
         assert!(annotated(&[("exit-after", "never"), ("exit-code", "1")]).is_err());
     }
 
@@ -230,18 +233,21 @@ mod tests {
         }
         let script = ["sh", "-c", "exit 3"];
         assert_eq!(course(&script).command, args(&script));
-        assert_eq!(course(&["false"]).life.exit_code, 1);
+        assert_eq!(course(&["false"]).planned_exit.exit_code, 1);
     }
 
     #[test]
     fn a_command_that_only_waits_is_timed_and_every_other_run() {
         let exec = |args: &[&str], stdin| of_exec(self::args(args), stdin).unwrap();
         let sleeps = exec(&["sleep", "1.5"], false);
-        assert_eq!(sleeps.life.ends_after, Some(Duration::from_millis(1500)));
+        assert_eq!(
+            sleeps.planned_exit.ends_after,
+            Some(Duration::from_millis(1500))
+        );
         assert!(sleeps.command.is_empty());
         assert_eq!(exec(&["true"], true).command, ["true"]);
         assert_eq!(exec(&["/app/probe"], false).command, ["/app/probe"]);
-        assert_eq!(exec(&[], true).life.exit_code, 127);
+        assert_eq!(exec(&[], true).planned_exit.exit_code, 127);
     }
 
     #[test]

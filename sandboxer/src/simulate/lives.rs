@@ -13,7 +13,7 @@ use super::life::{self, Course};
 use super::random::Random;
 use super::stated::Stated;
 use super::{curve, failure};
-use slot::Conduct;
+use slot::Behaviour;
 
 /// The most lines that a container writes a second.
 const MAX_LINES_PER_SECOND: f64 = 1000.0;
@@ -71,7 +71,7 @@ struct FileFailure {
 #[derive(Debug, Default)]
 pub(crate) struct ContainerLife {
     pub(crate) course: Course,
-    pub(crate) conduct: Option<Box<Conduct>>,
+    pub(crate) conduct: Option<Box<Behaviour>>,
     pub(crate) fail_create: Option<Failure>,
 }
 
@@ -194,7 +194,7 @@ impl Lives {
         let fail = |name| stated.get(name, failure::RIGHT, Failure::parse);
         let fail_create = fail("fail-create")?;
         fail("fail-start")?;
-        let conduct = Conduct {
+        let conduct = Behaviour {
             start_delay: self.delay(&stated, "start-delay", "start-jitter", names)?,
             fail_start: stated.parsed("fail-start", failure::RIGHT)?,
             log_lines_per_second: stated
@@ -209,9 +209,9 @@ impl Lives {
             exec_code: stated.parsed("exec-code", "a number from 0 to 255")?,
             seed: 0,
         };
-        let conduct = (conduct != Conduct::default()).then(|| {
+        let conduct = (conduct != Behaviour::default()).then(|| {
             let seed = self.random(names, "curve").next();
-            Box::new(Conduct { seed, ..conduct })
+            Box::new(Behaviour { seed, ..conduct })
         });
         Ok(ContainerLife {
             course: life::of_init(&stated, args, &mut self.random(names, "exit"))?,
@@ -274,12 +274,12 @@ mod tests {
         .unwrap();
         let life = |names: &[&str], said| lives.container(stated(said), Vec::new(), names).unwrap();
         let one = life(&["a"], &[]);
-        let after = one.course.life.ends_after.unwrap();
+        let after = one.course.planned_exit.ends_after.unwrap();
         assert!((1.0..=2.0).contains(&after.as_secs_f64()), "{after:?}");
         assert_eq!(one.course, life(&["a"], &[]).course, "the same every time");
         assert_ne!(one.course, life(&["b"], &[]).course);
         let own = life(&["a"], &[("exit-code", "4")]);
-        assert_eq!(own.course.life.exit_code, 4);
+        assert_eq!(own.course.planned_exit.exit_code, 4);
         assert!((own.conduct.unwrap().log_lines_per_second - 0.5).abs() < f64::EPSILON);
         let fails: Vec<bool> = (0..4)
             .map(|_| lives.check(Call::CreateContainer, &["x"]).is_err())

@@ -45,7 +45,7 @@ pub(crate) fn usage(container: &Container, now: Timestamp) -> Usage {
         pid_limit,
         ..
     } = container.info;
-    let conduct = container.conduct.as_deref();
+    let conduct = container.behaviour.as_deref();
     let seed = conduct.map_or(0, |conduct| conduct.seed);
     let cpu = conduct.and_then(|conduct| conduct.cpu);
     let cpu = cpu.unwrap_or(Curve::Constant(CPU_SHARE));

@@ -1,70 +1,74 @@
-//! What a container is seen to do while it runs.
+//! Simulated behaviour of a container.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What a container is seen to do while it runs, as it was stated and drawn when it
-/// was created.
+/// Simulated behaviour of a container.
+///
+/// The values are stated by annotations or drawn from a profile when the container is created,
+/// and kept, so that a restart changes none of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Conduct {
-    /// How long its start takes.
+pub struct Behaviour {
+    /// Delay of the start.
     #[serde(skip_serializing_if = "Duration::is_zero")]
     pub start_delay: Duration,
-    /// Which of its pod's starts of containers fail, and with which gRPC code, if it is
-    /// this one's turn.
+    /// Rule of the pod's container starts that fail, such as every third one, with the gRPC
+    /// code of the failure; `None` if none fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fail_start: Option<String>,
-    /// How many lines it writes to its log a second.
+    /// Lines that the container writes to its log per second.
     #[serde(skip_serializing_if = "is_zero")]
     pub log_lines_per_second: f64,
-    /// The share of its CPU request that it uses.
+    /// CPU use as a share of the CPU request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu: Option<Curve>,
-    /// The share of its memory request that it uses.
+    /// Memory use as a share of the memory request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Curve>,
-    /// What every command that is run in it prints.
+    /// Output of every command that is run in the container; `None` for the output of the toy
+    /// userland.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exec_output: Option<String>,
-    /// The exit code of every command that is run in it.
+    /// Exit code of every command that is run in the container; `None` for that of the toy
+    /// userland.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exec_code: Option<u8>,
-    /// What makes one random walk differ from another.
+    /// Seed of the random walks of this container; 0 if none was drawn.
     #[serde(skip_serializing_if = "is_none")]
     pub seed: u64,
 }
 
-/// A share of a request over time, from the container's start.
+/// Share of a request as a function of the time since the container's start.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Curve {
-    /// Always the same.
+    /// The same share at all times.
     Constant(f64),
-    /// From one share to another within a time, and that one from then on.
+    /// A straight line between two shares; the second share stays from its end on.
     Ramp {
-        /// At the start.
+        /// Share at the start.
         from: f64,
-        /// At the end.
+        /// Share at the end.
         to: f64,
-        /// How long it takes.
+        /// Length of the ramp.
         over: Duration,
     },
     /// A sine around a share.
     Sine {
-        /// The share in the middle.
+        /// Share in the middle.
         mean: f64,
-        /// How far it goes to either side.
+        /// Largest distance from the middle.
         amplitude: f64,
-        /// The time from peak to peak.
+        /// Time from peak to peak.
         period: Duration,
     },
     /// A random walk around a share.
     Walk {
-        /// The share in the middle.
+        /// Share in the middle.
         mean: f64,
-        /// How far it goes to either side at most.
+        /// Largest distance from the middle.
         amplitude: f64,
     },
 }
