@@ -1,8 +1,7 @@
 //! Source 2: annotations.
 //!
-//! `resources.*` are this sandboxer's own keys, with the resource names of a
-//! Kubernetes container; the bandwidth keys are those of the CNI bandwidth
-//! plugin. Values are quantities.
+//! The keys `resources.*` are this project's own and use the resource names of a Kubernetes
+//! container; the bandwidth keys are those of the CNI bandwidth plugin. Values are quantities.
 
 use std::collections::HashMap;
 
@@ -10,12 +9,12 @@ use super::error::{InvalidResource, Origin, Reader};
 use super::quantity::{Quantity, QuantityError};
 use super::{ResourceInfo, cores};
 
-/// What an annotation says; of `Err`: what would have been right.
+/// Reading of a quantity; `Err` describes a valid value.
 type Reading<T> = Result<Option<T>, &'static str>;
 
-/// What `annotations` state.
+/// Reads the resources that `annotations` state.
 ///
-/// Bandwidth is the larger of both directions: a link has to carry the one, and
+/// Bandwidth is the larger of both directions: a full-duplex link that carries the larger one
 /// carries the other beside it.
 pub(super) fn read(
     annotations: &HashMap<String, String>,
@@ -82,7 +81,7 @@ fn cpu(quantity: Quantity) -> Reading<f64> {
         .ok_or("at most 1000000 cores")
 }
 
-/// A limit of zero is none: so does kubelet take it.
+/// Reads a CPU limit; zero means no limit, as in kubelet.
 fn cpu_limit(quantity: Quantity) -> Reading<f64> {
     Ok(cpu(quantity)?.filter(|cores| *cores > 0.0))
 }
@@ -96,8 +95,7 @@ fn limit(quantity: Quantity) -> Reading<u64> {
     Ok(whole(quantity)?.filter(|limit| *limit > 0))
 }
 
-/// kubelet refuses pods whose bandwidth is outside this range
-/// (`pkg/util/bandwidth`).
+/// Reads a bandwidth within the range that kubelet accepts (`pkg/util/bandwidth`).
 fn bandwidth(quantity: Quantity) -> Reading<u64> {
     match quantity.whole() {
         bits @ 1_000..=1_000_000_000_000_000 => Ok(Some(bits)),

@@ -1,35 +1,34 @@
-//! CPU time as a number of cores, kept so that it adds up.
+//! CPU time as a number of cores that adds up exactly.
 //!
-//! Cores are a JSON number, hence an `f64`, but 0.1 + 0.2 must not show as
-//! 0.30000000000000004. Every value is therefore the `f64` nearest to a whole
-//! number of nanocores, the finest step a Kubernetes quantity has, and sums are
-//! taken in nanocores. Up to two million cores this is exact; beyond, an `f64`
-//! has no nanocores left and sums are merely very close.
+//! Cores are a JSON number and so an `f64`, but 0.1 + 0.2 must not show as
+//! 0.30000000000000004. Every value is therefore the `f64` nearest to a whole number of
+//! nanocores, the finest step of a Kubernetes quantity, and sums are computed in nanocores. Up
+//! to two million cores this is exact; above, an `f64` cannot represent every nanocore and
+//! sums are approximate.
 
-/// The most cores one value may state.
+/// Most cores that one value may state.
 ///
-/// A bound of our own: a hundred times what the largest kernel configuration
-/// can schedule on (8192 CPUs on x86-64), and low enough for sums to stay exact.
+/// The bound is a hundred times the largest kernel configuration (8192 CPUs on x86-64), and
+/// low enough for sums to stay exact.
 pub(super) const MAX_CORES: u32 = 1_000_000;
 
 const NANOS: u32 = 1_000_000_000;
 
-/// Cores from nanocores; `None` above [`MAX_CORES`].
+/// Converts nanocores to cores; returns `None` above [`MAX_CORES`].
 pub(super) fn from_nanos(nanos: u128) -> Option<f64> {
     let nanos = u64::try_from(nanos).ok()?;
     (nanos <= u64::from(MAX_CORES) * u64::from(NANOS)).then(|| shown(nanos))
 }
 
-/// The cores that `used` out of `available` is, to the nearest nanocore, and
-/// never 0 for something that is not; `None` above [`MAX_CORES`] or when
-/// `available` is 0.
+/// Returns `used / available` cores, rounded to the nearest nanocore and never 0 for a
+/// positive `used`; `None` above [`MAX_CORES`] or if `available` is 0.
 pub(super) fn ratio(used: u64, available: u64) -> Option<f64> {
     let (used, available) = (u128::from(used), u128::from(available));
     let nanos = (used * u128::from(NANOS) + available / 2).checked_div(available)?;
     from_nanos(nanos.max(u128::from(used > 0)))
 }
 
-/// The sum of two numbers of cores, exact to the nanocore.
+/// Returns the sum of two numbers of cores, exact to the nanocore.
 pub(super) fn sum(a: f64, b: f64) -> f64 {
     shown(to_nanos(a).saturating_add(to_nanos(b)))
 }
@@ -41,7 +40,7 @@ fn shown(nanos: u64) -> f64 {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a float-to-integer cast saturates, which is what a sum wants"
+    reason = "a float-to-integer cast saturates, and so should a sum"
 )]
 fn to_nanos(cores: f64) -> u64 {
     (cores * f64::from(NANOS)).round() as u64
@@ -82,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_beyond_counting_saturate() {
+    fn a_sum_that_overflows_saturates() {
         assert!(sum(f64::MAX, f64::MAX).is_finite());
         assert_eq!(sum(f64::NAN, 1.0).to_string(), "1");
     }

@@ -1,8 +1,8 @@
-//! What is wrong with a stated resource, and whether that is an error.
+//! Invalid values, and whether they are errors or warnings.
 
 use std::fmt;
 
-/// Where a value was stated.
+/// Source in which a value was stated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// `linux.resources` of a container's OCI spec, or of an update.
@@ -54,13 +54,13 @@ impl fmt::Display for Origin {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{origin} {key}: cannot read \"{value}\": expected {expected}")]
 pub struct InvalidResource {
-    /// Where it was stated.
+    /// Source of the value.
     pub origin: Origin,
-    /// Under which key.
+    /// Key or name of the value.
     pub key: &'static str,
     /// The value, shortened, with control characters escaped.
     pub value: String,
-    /// What would be right.
+    /// Description of a valid value.
     pub expected: &'static str,
 }
 
@@ -80,7 +80,7 @@ impl InvalidResource {
     }
 }
 
-/// How many characters of a value a message shows.
+/// Most characters of a value in a message.
 const SHOWN: usize = 64;
 
 fn printable(value: &str) -> String {
@@ -96,18 +96,17 @@ fn printable(value: &str) -> String {
     shown
 }
 
-/// What to do about a value that cannot be read.
+/// Treatment of a value that cannot be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnInvalid {
-    /// Refuse the request that carries it.
+    /// Refuse the request with the value.
     #[default]
     Reject,
-    /// Warn, and go on without it: the field is null unless something else
-    /// states it.
+    /// Warn and ignore the value: the field is null unless another source states it.
     Warn,
 }
 
-/// Passes on what could be read, and deals with what could not.
+/// Passes on readings, and turns invalid ones into errors or warnings.
 pub(super) struct Reader {
     on_invalid: OnInvalid,
     warnings: Vec<InvalidResource>,
@@ -121,7 +120,7 @@ impl Reader {
         }
     }
 
-    /// The value; or nothing, if it is invalid and that is no error.
+    /// Returns the value of a reading; `None` if it is invalid and only a warning.
     pub(super) fn accept<T>(
         &mut self,
         reading: Result<T, InvalidResource>,
@@ -130,8 +129,8 @@ impl Reader {
             (Ok(value), _) => Ok(Some(value)),
             (Err(invalid), OnInvalid::Reject) => Err(invalid),
             (Err(invalid), OnInvalid::Warn) => {
-                // A pod's configuration arrives twice, the second time in
-                // containerd's record: once is enough.
+                // A pod's configuration arrives twice, the second time in containerd's record.
+                // One warning is enough.
                 let known = |warning: &InvalidResource| {
                     (warning.key, &warning.value) == (invalid.key, &invalid.value)
                 };
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_names_source_key_value_and_what_is_right() {
+    fn the_message_names_source_key_value_and_a_valid_value() {
         assert_eq!(
             invalid("two").to_string(),
             "pod annotation resources.limits.cpu: cannot read \"two\": expected a number"
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_value_is_warned_of_once() {
+    fn the_same_value_causes_one_warning() {
         let mut reader = Reader::new(OnInvalid::Warn);
         for value in ["x", "x", "y"] {
             assert_eq!(reader.accept::<()>(Err(invalid(value))), Ok(None));

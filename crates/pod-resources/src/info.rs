@@ -1,39 +1,39 @@
-//! The seven fields, and how two sets of them become one.
+//! The seven fields, and the merge and sum of two sets of them.
 
 use serde::{Deserialize, Serialize};
 
 use super::cores;
 
-/// The resources of one container or sandbox; `None` where nothing states it.
+/// Resources of one container or sandbox; a field is `None` if no source states it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResourceInfo {
-    /// The most CPU it may use, in cores.
+    /// Upper limit of CPU use, in cores.
     pub cpu_limit: Option<f64>,
-    /// The CPU it is promised, in cores.
+    /// Requested CPU, in cores.
     pub cpu_request: Option<f64>,
-    /// The most memory it may use, in bytes.
+    /// Upper limit of memory use, in bytes.
     pub memory_limit: Option<u64>,
-    /// The memory it is promised, in bytes.
+    /// Requested memory, in bytes.
     pub memory_request: Option<u64>,
-    /// How many processes and threads it may have.
+    /// Upper limit of processes and threads.
     pub pid_limit: Option<u64>,
-    /// The most local ephemeral storage it may use, in bytes.
+    /// Upper limit of local ephemeral storage, in bytes.
     pub storage_limit: Option<u64>,
-    /// The network bandwidth it may use, in bits per second.
+    /// Network bandwidth, in bits per second.
     pub network_bandwidth: Option<u64>,
 }
 
 impl ResourceInfo {
-    /// Field by field: this one's value if it states one, else the other's.
+    /// Returns, for each field, the value of `self`, or else the value of `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         self.zip(other, Option::or, Option::or)
     }
 
-    /// Field by field the sum, `None` only where neither states a value.
+    /// Returns the sum for each field; `None` only if neither states a value.
     ///
-    /// CPU is exact to the nanocore; what overflows stays at the maximum.
+    /// CPU is exact to the nanocore; a sum that overflows stays at the maximum.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         self.zip(
@@ -43,7 +43,7 @@ impl ResourceInfo {
         )
     }
 
-    /// Whether no field states a value.
+    /// Returns whether no field states a value.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -91,7 +91,7 @@ pub(super) mod tests {
     };
 
     #[test]
-    fn json_has_exactly_the_seven_keys_with_null_for_the_unknown() {
+    fn json_has_exactly_the_seven_keys_with_null_for_unstated_fields() {
         assert_eq!(
             serde_json::to_string(&EXAMPLE).unwrap(),
             concat!(
@@ -113,7 +113,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn sums_show_no_binary_dust() {
+    fn sums_show_no_rounding_of_binary_fractions() {
         let of = |cores| ResourceInfo {
             cpu_limit: Some(cores),
             ..ResourceInfo::default()

@@ -1,4 +1,4 @@
-//! Resources: what a container or sandbox states, from every source.
+//! Resources of pods and containers: reads what the sources state and merges the sources.
 //!
 //! | Source | cpu | memory | pids | storage | network |
 //! | --- | --- | --- | --- | --- | --- |
@@ -6,18 +6,33 @@
 //! | 2. annotations (`annotations`) | `resources.limits.cpu`, `resources.requests.cpu` | `resources.limits.memory`, `resources.requests.memory` | `resources.limits.pid` | `resources.limits.ephemeral-storage` | `kubernetes.io/ingress-bandwidth`, `kubernetes.io/egress-bandwidth` |
 //! | 3. containerd's sandbox record (`metadata`) | as 1 and 2 | as 1 and 2 | as 1 and 2 | as 2 | as 2 |
 //!
-//! The first source that states a field wins, field by field. To say "no
-//! limit" states nothing, so a later source may still name one; only in an
-//! [update](ResourceInfo::updated_by) does it take a limit away. What no source
-//! of a sandbox states is the sum of its containers:
-//! [`Slot::resource_info`](ResourceInfo).
+//! For each field, the first source that states it wins. The statement "no limit" sets no
+//! value, so a later source may still set one; only in an [update](ResourceInfo::updated_by)
+//! does "no limit" remove a limit. A field that no source of a sandbox states is the sum of
+//! the sandbox's containers, which the crate `slot` computes (`Slot::resource_info`).
 //!
-//! The `io.kubernetes.cri.sandbox-cpu-*` and `sandbox-memory` annotations are
-//! not read: containerd derives them from the pod's Linux resources, which are
-//! source 1, and on a container they would count the pod once per container.
+//! The annotations `io.kubernetes.cri.sandbox-cpu-*` and `sandbox-memory` are not read:
+//! containerd derives them from the pod's Linux resources, which are source 1, and on a
+//! container they would count the pod once per container.
 //!
-//! A new resource is a field of [`ResourceInfo`]; the compiler then asks for it
-//! in `ResourceInfo::zip` and in each source that can state it.
+//! The crate is pure: it reads no file, no clock and no network.
+//!
+//! # Adding a resource
+//!
+//! Add a field to [`ResourceInfo`]. The compiler then demands the field in `ResourceInfo::zip`
+//! and in every source that builds a `ResourceInfo`. Read the field in the source that states
+//! it, and add a row to `src/fixtures/`.
+//!
+//! # Modules
+//!
+//! - `info`: the fields and their merge.
+//! - `quantity`: Kubernetes quantities.
+//! - `linux`: source 1, with `unified` for the files of cgroup v2 and `setting` for the four
+//! kinds of statement about a field.
+//! - `annotations`: source 2.
+//! - `metadata`: source 3.
+//! - `cores`: CPU time as a number of cores that adds up exactly.
+//! - `error`: invalid values, and whether they are errors or warnings.
 
 mod annotations;
 mod cores;
@@ -26,6 +41,7 @@ mod info;
 mod linux;
 mod metadata;
 mod quantity;
+mod setting;
 #[cfg(test)]
 mod tests;
 mod unified;
@@ -42,44 +58,47 @@ pub use quantity::{Quantity, QuantityError};
 use error::Reader;
 use linux::Linux;
 
-/// All that may state the resources of a sandbox.
+/// All sources that may state the resources of a sandbox.
 #[derive(Debug, Clone, Copy)]
 pub struct SandboxData<'a> {
     /// The pod's configuration.
     pub config: Option<&'a PodSandboxConfig>,
-    /// The annotations of the request that creates the sandbox.
+    /// Annotations of the request that creates the sandbox.
     pub annotations: &'a HashMap<String, String>,
-    /// The labels of containerd's record of the sandbox.
+    /// Labels of containerd's record of the sandbox.
     pub record_labels: &'a HashMap<String, String>,
-    /// The extension `metadata` of that record, JSON.
+    /// Extension `metadata` of that record, in JSON.
     pub record_metadata: Option<&'a [u8]>,
 }
 
-/// All that may state the resources of a container.
+/// All sources that may state the resources of a container.
 #[derive(Debug, Clone, Copy)]
 pub struct ContainerData<'a> {
-    /// `linux.resources` of its OCI spec.
+    /// `linux.resources` of the OCI spec.
     pub resources: Option<&'a LinuxResources>,
-    /// The annotations of its OCI spec.
+    /// Annotations of the OCI spec.
     pub annotations: &'a HashMap<String, String>,
 }
 
-/// What was found.
+/// Resources that were read, with the values that could not be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Extraction {
     /// The resources.
     pub info: ResourceInfo,
-    /// What could not be read, for the log. Empty under
-    /// [`OnInvalid::Reject`], where it is an error instead.
+    /// Values that could not be read; empty under [`OnInvalid::Reject`], which makes them
+    /// errors.
     pub warnings: Vec<InvalidResource>,
 }
 
 impl ResourceInfo {
-    /// The resources a sandbox states itself, its containers not counted.
+    /// Reads the resources that a sandbox itself states, without those of its containers.
     ///
-    /// Of two configurations of the pod, `config` comes before the one in the
-    /// record. Overhead is added to the Linux resources beside it. A value that
-    /// cannot be read is an error or, with [`OnInvalid::Warn`], a warning.
+    /// Of two configurations of the pod, `config` has precedence over the one in the record.
+    /// Overhead is added to the Linux resources of the same configuration.
+    ///
+    /// # Errors
+    /// The first value that cannot be read; with [`OnInvalid::Warn`], such values are
+    /// warnings.
     pub fn from_sandbox_data(
         data: &SandboxData<'_>,
         on_invalid: OnInvalid,
@@ -125,8 +144,28 @@ impl ResourceInfo {
         })
     }
 
-    /// The resources a container states. A value that cannot be read is an
-    /// error or, with [`OnInvalid::Warn`], a warning.
+    /// Reads the resources that a container states.
+    ///
+    /// # Errors
+    /// The first value that cannot be read; with [`OnInvalid::Warn`], such values are
+    /// warnings.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    ///
+    /// use pod_resources::{ContainerData, OnInvalid, ResourceInfo};
+    ///
+    /// let annotations = HashMap::from([
+    ///     ("resources.limits.cpu".to_owned(), "500m".to_owned()),
+    ///     ("resources.requests.memory".to_owned(), "2Gi".to_owned()),
+    /// ]);
+    /// let data = ContainerData { resources: None, annotations: &annotations };
+    /// let read = ResourceInfo::from_container_data(&data, OnInvalid::Reject)?;
+    /// assert_eq!(read.info.cpu_limit, Some(0.5));
+    /// assert_eq!(read.info.memory_request, Some(2 << 30));
+    /// assert_eq!(read.info.pid_limit, None);
+    /// # Ok::<(), pod_resources::InvalidResource>(())
+    /// ```
     pub fn from_container_data(
         data: &ContainerData<'_>,
         on_invalid: OnInvalid,
@@ -136,8 +175,11 @@ impl ResourceInfo {
         of_container(resources, data.annotations, on_invalid)
     }
 
-    /// The resources a container of CRI's door states. A value that cannot be read
-    /// is an error or, with [`OnInvalid::Warn`], a warning.
+    /// Reads the resources that a container of the CRI API states.
+    ///
+    /// # Errors
+    /// The first value that cannot be read; with [`OnInvalid::Warn`], such values are
+    /// warnings.
     pub fn from_container_config(
         config: &ContainerConfig,
         on_invalid: OnInvalid,
@@ -148,13 +190,16 @@ impl ResourceInfo {
         of_container(resources, &config.annotations, on_invalid)
     }
 
-    /// This with an update applied: what `resources` state replaces, "no limit"
-    /// takes away, the rest stays. A value that cannot be read is an error or,
-    /// with [`OnInvalid::Warn`], a warning and a field that is no longer known.
+    /// Applies an update: a value in `resources` replaces the present one, "no limit" removes
+    /// it, and unstated fields stay. With [`OnInvalid::Warn`], a value that cannot be read is
+    /// a warning and removes the present value.
     ///
-    /// A CPU quota without a period is one of the kernel's default period, 100 ms,
-    /// and a period without a quota changes nothing: what is tracked is their
-    /// quotient. runc keeps the earlier period or quota instead.
+    /// A CPU quota without a period has the kernel's default period, 100 ms, and a period
+    /// without a quota changes nothing: only the quotient of both is tracked. runc keeps the
+    /// earlier period or quota instead.
+    ///
+    /// # Errors
+    /// The first value that cannot be read, under [`OnInvalid::Reject`].
     pub fn updated_by(
         self,
         resources: &LinuxResources,
@@ -163,7 +208,10 @@ impl ResourceInfo {
         updated(self, &resources.into(), Origin::OciResources, on_invalid)
     }
 
-    /// The same with an update of CRI's door.
+    /// Applies an update of the CRI API as [`ResourceInfo::updated_by`] does.
+    ///
+    /// # Errors
+    /// The first value that cannot be read, under [`OnInvalid::Reject`].
     pub fn updated_by_cri(
         self,
         resources: &LinuxContainerResources,
@@ -210,7 +258,7 @@ fn updated(
     })
 }
 
-/// What a pod's Linux resources and its overhead state together.
+/// Reads the sum of a pod's Linux resources and its overhead.
 fn pod_linux<'a, R: 'a>(
     (resources, origin): (Option<&'a R>, Origin),
     (overhead, overhead_origin): (Option<&'a R>, Origin),
@@ -219,7 +267,7 @@ fn pod_linux<'a, R: 'a>(
 where
     Linux<'a>: From<&'a R>,
 {
-    // Without resources to add it to, overhead is still checked.
+    // Overhead without resources adds to no field, but invalid values in it are still found.
     let resources = resources.map_or_else(Linux::default, Linux::from);
     let mut stated = resources.read(origin, reader)?;
     if let Some(overhead) = overhead {
@@ -228,3 +276,8 @@ where
     }
     Ok(stated.over(ResourceInfo::default()))
 }
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,8 +1,8 @@
-//! Source 1: Linux resources, what a kernel would enforce.
+//! Source 1: Linux resources, the limits that a kernel would enforce.
 //!
-//! OCI's `linux.resources` and CRI's `LinuxContainerResources` both carry the
-//! values of cgroup v1 files as numbers and cgroup v2 files as text in
-//! `unified`. Where both are given the v2 file wins, as runtimes write it last.
+//! OCI's `linux.resources` and CRI's `LinuxContainerResources` both carry the values of cgroup
+//! v1 files as numbers and cgroup v2 files as text in `unified`. If both state a field, the v2
+//! file wins, because runtimes write it last.
 
 use std::collections::HashMap;
 
@@ -10,96 +10,11 @@ use k8s_cri::v1::LinuxContainerResources;
 use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxPids, LinuxResources};
 
 use super::error::{InvalidResource, Origin, Reader};
+use super::setting::{self, Setting};
 use super::{ResourceInfo, cores, unified};
 
-/// The period of a CPU quota that comes without one, in microseconds: the
-/// kernel's default (`Documentation/scheduler/sched-bwc.rst`).
-pub(super) const DEFAULT_PERIOD: u64 = 100_000;
-
-/// The CPU shares that stand for one core (`SharesPerCPU` in kubelet).
-const SHARES_PER_CORE: u64 = 1024;
-
-/// The kernel's bounds of `cpu.shares` (`kernel/sched/sched.h`). kubelet writes
-/// the lower one for "no request".
-const MIN_SHARES: u64 = 2;
-const MAX_SHARES: u64 = 1 << 18;
-
-/// The smallest number that `memory.limit_in_bytes` shows for "no limit": the
-/// kernel rounds 2^63 - 1 down to its page size, and 64 KiB is the largest.
-const PAGE_COUNTER_MAX: i128 = 0x7fff_ffff_ffff_0000;
-
-pub(super) const EXPECTED_QUOTA: &str = "a quota of at most 1000000 times its period";
-
-/// What a source says about one field.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Said<T> {
-    /// Nothing at all.
-    Nothing,
-    /// Something that cannot be read.
-    Unreadable,
-    /// That there is none: no limit, or no request.
-    NoLimit,
-    /// This much.
-    Value(T),
-}
-
-impl<T: Copy> Said<T> {
-    /// This one, unless it says nothing, or nothing that can be read where the
-    /// other does.
-    fn or(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Nothing, _) | (Self::Unreadable, Self::NoLimit | Self::Value(_)) => other,
-            _ => self,
-        }
-    }
-
-    /// The first of two that has a value; else the first that says anything.
-    fn or_value(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Value(value), _) | (_, Self::Value(value)) => Self::Value(value),
-            (said, other) => said.or(other),
-        }
-    }
-
-    /// What is left of `old` once this was said.
-    fn over(self, old: Option<T>) -> Option<T> {
-        match self {
-            Self::Nothing => old,
-            Self::Unreadable | Self::NoLimit => None,
-            Self::Value(value) => Some(value),
-        }
-    }
-}
-
-/// The CPU request that `shares` stands for, in cores; 0 is "not specified".
-pub(super) fn request(shares: u64) -> Said<f64> {
-    match shares {
-        0 => Said::Nothing,
-        1..=MIN_SHARES => Said::NoLimit,
-        shares => {
-            cores::ratio(shares.min(MAX_SHARES), SHARES_PER_CORE).map_or(Said::NoLimit, Said::Value)
-        }
-    }
-}
-
-/// A memory limit or request of `bytes`.
-pub(super) fn memory(bytes: i128) -> Said<u64> {
-    match u64::try_from(bytes) {
-        Ok(limit @ 1..) if bytes < PAGE_COUNTER_MAX => Said::Value(limit),
-        _ => Said::NoLimit,
-    }
-}
-
-/// A limit of `number` processes.
-pub(super) fn pids(number: i64) -> Said<u64> {
-    match u64::try_from(number) {
-        Ok(limit @ 1..) => Said::Value(limit),
-        _ => Said::NoLimit,
-    }
-}
-
-/// The Linux resources of either interface. In the numbers 0 is "not
-/// specified": by definition in CRI, by runc's reading in OCI.
+/// Linux resources of OCI or CRI. A number of 0 means "not specified": by definition in CRI,
+/// and as runc reads it in OCI.
 #[derive(Debug, Default)]
 pub(super) struct Linux<'a> {
     pub(super) quota: i64,
@@ -113,7 +28,7 @@ pub(super) struct Linux<'a> {
 
 impl<'a> From<&'a LinuxResources> for Linux<'a> {
     fn from(oci: &'a LinuxResources) -> Self {
-        // Far above every bound either way.
+        // `i64::MAX` is above every valid value, too.
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let (cpu, memory) = (oci.cpu().as_ref(), oci.memory().as_ref());
         Self {
@@ -135,7 +50,7 @@ impl<'a> From<&'a LinuxContainerResources> for Linux<'a> {
             period: cri.cpu_period,
             shares: cri.cpu_shares,
             memory_limit: cri.memory_limit_in_bytes,
-            // CRI has neither of them outside `unified`.
+            // CRI states these two only in `unified`.
             memory_reservation: 0,
             pids: 0,
             unified: Some(&cri.unified),
@@ -144,20 +59,22 @@ impl<'a> From<&'a LinuxContainerResources> for Linux<'a> {
 }
 
 impl Linux<'_> {
-    /// What these resources say.
+    /// Reads the settings of all fields.
     pub(super) fn read(
         &self,
         origin: Origin,
         reader: &mut Reader,
     ) -> Result<Statement, InvalidResource> {
-        let mut v1 = |said: Result<Said<f64>, InvalidResource>| {
-            Ok(reader.accept(said)?.unwrap_or(Said::Unreadable))
+        let mut v1 = |stated: Result<Setting<f64>, InvalidResource>| {
+            Ok(reader.accept(stated)?.unwrap_or(Setting::Unreadable))
         };
         let quota = v1(self.quota(origin))?;
         let shares = v1(self.shares(origin))?;
-        let limit = unless_zero(self.memory_limit, |bytes| memory(bytes.into()));
-        let reservation = unless_zero(self.memory_reservation, |bytes| memory(bytes.into()));
-        let pids = unless_zero(self.pids, pids);
+        let limit = unless_zero(self.memory_limit, |bytes| setting::memory(bytes.into()));
+        let reservation = unless_zero(self.memory_reservation, |bytes| {
+            setting::memory(bytes.into())
+        });
+        let pids = unless_zero(self.pids, setting::pids);
 
         let mut v2 = Files {
             unified: self.unified.filter(|files| !files.is_empty()),
@@ -176,9 +93,9 @@ impl Linux<'_> {
         })
     }
 
-    fn quota(&self, origin: Origin) -> Result<Said<f64>, InvalidResource> {
+    fn quota(&self, origin: Origin) -> Result<Setting<f64>, InvalidResource> {
         let period = match u64::try_from(self.period) {
-            Ok(0) => DEFAULT_PERIOD,
+            Ok(0) => setting::DEFAULT_PERIOD,
             Ok(period) => period,
             Err(_) => {
                 let period = self.period.to_string();
@@ -192,27 +109,36 @@ impl Linux<'_> {
             }
         };
         match u64::try_from(self.quota) {
-            Ok(0) => Ok(Said::Nothing),
-            Err(_) => Ok(Said::NoLimit),
-            Ok(quota) => cores::ratio(quota, period).map(Said::Value).ok_or_else(|| {
-                let value = format!("{quota} {period}");
-                InvalidResource::new(origin, "cpu quota and period", &value, EXPECTED_QUOTA)
-            }),
+            Ok(0) => Ok(Setting::Unset),
+            Err(_) => Ok(Setting::NoLimit),
+            Ok(quota) => cores::ratio(quota, period)
+                .map(Setting::Value)
+                .ok_or_else(|| {
+                    let value = format!("{quota} {period}");
+                    InvalidResource::new(
+                        origin,
+                        "cpu quota and period",
+                        &value,
+                        setting::EXPECTED_QUOTA,
+                    )
+                }),
         }
     }
 
-    fn shares(&self, origin: Origin) -> Result<Said<f64>, InvalidResource> {
-        u64::try_from(self.shares).map(request).map_err(|_| {
-            let shares = self.shares.to_string();
-            InvalidResource::new(origin, "cpu shares", &shares, "shares from 2 to 262144")
-        })
+    fn shares(&self, origin: Origin) -> Result<Setting<f64>, InvalidResource> {
+        u64::try_from(self.shares)
+            .map(setting::request)
+            .map_err(|_| {
+                let shares = self.shares.to_string();
+                InvalidResource::new(origin, "cpu shares", &shares, "shares from 2 to 262144")
+            })
     }
 }
 
-fn unless_zero<T>(number: i64, said: impl Fn(i64) -> Said<T>) -> Said<T> {
+fn unless_zero<T>(number: i64, stated: impl Fn(i64) -> Setting<T>) -> Setting<T> {
     match number {
-        0 => Said::Nothing,
-        number => said(number),
+        0 => Setting::Unset,
+        number => stated(number),
     }
 }
 
@@ -227,29 +153,29 @@ impl Files<'_, '_> {
     fn read<T>(
         &mut self,
         file: &'static str,
-        parse: fn(&str) -> Result<Said<T>, &'static str>,
-    ) -> Result<Said<T>, InvalidResource> {
+        parse: fn(&str) -> Result<Setting<T>, &'static str>,
+    ) -> Result<Setting<T>, InvalidResource> {
         let Some(content) = self.unified.and_then(|files| files.get(file)) else {
-            return Ok(Said::Nothing);
+            return Ok(Setting::Unset);
         };
-        let said = parse(content)
+        let stated = parse(content)
             .map_err(|expected| InvalidResource::new(self.origin, file, content, expected));
-        Ok(self.reader.accept(said)?.unwrap_or(Said::Unreadable))
+        Ok(self.reader.accept(stated)?.unwrap_or(Setting::Unreadable))
     }
 }
 
-/// What Linux resources say about each field they can speak of.
+/// Settings of all fields that Linux resources can state.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Statement {
-    cpu_limit: Said<f64>,
-    cpu_request: Said<f64>,
-    memory_limit: Said<u64>,
-    memory_request: Said<u64>,
-    pid_limit: Said<u64>,
+    cpu_limit: Setting<f64>,
+    cpu_request: Setting<f64>,
+    memory_limit: Setting<u64>,
+    memory_request: Setting<u64>,
+    pid_limit: Setting<u64>,
 }
 
 impl Statement {
-    /// `old` with everything this speaks of replaced.
+    /// Returns `old` with the stated fields replaced.
     pub(super) fn over(self, old: ResourceInfo) -> ResourceInfo {
         ResourceInfo {
             cpu_limit: self.cpu_limit.over(old.cpu_limit),
@@ -262,15 +188,14 @@ impl Statement {
         }
     }
 
-    /// With a pod's overhead on top, by the rules of Kubernetes' own sums
-    /// (`PodLimits` and `PodRequests` in `k8s.io/component-helpers/resource`).
+    /// Adds a pod's overhead by the rules of Kubernetes' own sums (`PodLimits` and
+    /// `PodRequests` in `k8s.io/component-helpers/resource`).
     ///
-    /// A limit grows only where there is one: overhead does not limit what is
-    /// unlimited. A request also grows from "none", since a pod that asks for
-    /// nothing still costs its overhead. A field the pod says nothing about
-    /// stays so: the pod's containers have yet to be counted, and its overhead
-    /// alone would pass for its total. Overhead's request is its limit: kubelet
-    /// treats it as guaranteed.
+    /// A limit grows only if there is one: overhead does not limit an unlimited pod. A request
+    /// also grows from "none", because a pod that requests nothing still costs its overhead. A
+    /// field that the pod does not state stays unstated: the pod's containers are counted
+    /// later, and the overhead alone would look like the pod's total. The request of the
+    /// overhead is its limit: kubelet treats overhead as guaranteed.
     pub(super) fn with_overhead(self, overhead: Self) -> Self {
         let memory = overhead.memory_request.or_value(overhead.memory_limit);
         Self {
@@ -287,23 +212,27 @@ impl Statement {
     }
 }
 
-fn grown<T: Copy>(base: Said<T>, overhead: Said<T>, sum: fn(T, T) -> T) -> Said<T> {
+fn grown<T: Copy>(base: Setting<T>, overhead: Setting<T>, sum: fn(T, T) -> T) -> Setting<T> {
     match (base, overhead) {
-        (Said::Value(base), Said::Value(overhead)) => Said::Value(sum(base, overhead)),
+        (Setting::Value(base), Setting::Value(overhead)) => Setting::Value(sum(base, overhead)),
         _ => base,
     }
 }
 
-fn grown_from_none<T: Copy>(base: Said<T>, overhead: Said<T>, sum: fn(T, T) -> T) -> Said<T> {
+fn grown_from_none<T: Copy>(
+    base: Setting<T>,
+    overhead: Setting<T>,
+    sum: fn(T, T) -> T,
+) -> Setting<T> {
     match (base, overhead) {
-        (Said::NoLimit, Said::Value(_)) => overhead,
+        (Setting::NoLimit, Setting::Value(_)) => overhead,
         _ => grown(base, overhead, sum),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Said::{NoLimit, Nothing, Unreadable, Value};
+    use super::Setting::{NoLimit, Unreadable, Unset, Value};
     use super::*;
     use crate::OnInvalid;
 
@@ -313,9 +242,9 @@ mod tests {
 
     #[test]
     fn quota_over_period_is_the_cpu_limit() {
-        for (quota, period, said) in [
-            (0, 0, Nothing),
-            (0, 100_000, Nothing),
+        for (quota, period, stated) in [
+            (0, 0, Unset),
+            (0, 100_000, Unset),
             (-1, 100_000, NoLimit),
             (i64::MIN, 1, NoLimit),
             (50_000, 100_000, Value(0.5)),
@@ -328,14 +257,14 @@ mod tests {
                 period,
                 ..Linux::default()
             };
-            assert_eq!(read(&linux).unwrap().cpu_limit, said, "{quota} {period}");
+            assert_eq!(read(&linux).unwrap().cpu_limit, stated, "{quota} {period}");
         }
     }
 
     #[test]
     fn shares_are_the_cpu_request() {
-        for (shares, said) in [
-            (0, Nothing),
+        for (shares, stated) in [
+            (0, Unset),
             (1, NoLimit),
             (2, NoLimit),
             (3, Value(0.002_929_688)),
@@ -349,21 +278,12 @@ mod tests {
                 shares,
                 ..Linux::default()
             };
-            assert_eq!(read(&linux).unwrap().cpu_request, said, "{shares}");
+            assert_eq!(read(&linux).unwrap().cpu_request, stated, "{shares}");
         }
     }
 
     #[test]
-    fn page_counter_maxima_of_all_page_sizes_are_no_limit() {
-        for page in [4096, 16_384, 65_536] {
-            let maximum = i64::MAX / page * page;
-            assert_eq!(memory(maximum.into()), NoLimit, "{maximum}");
-        }
-        assert_eq!(memory(1 << 62), Value(1 << 62));
-    }
-
-    #[test]
-    fn what_no_interface_allows_is_refused() {
+    fn a_value_outside_every_interface_is_refused() {
         let period = Linux {
             period: -5,
             ..Linux::default()
@@ -384,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_memory_request_is_the_first_file_that_holds_one() {
-        for (min, low, reservation, said) in [
+        for (min, low, reservation, stated) in [
             ("1", "2", 3, Value(1)),
             ("0", "2", 3, Value(2)),
             ("0", "0", 3, Value(3)),
@@ -400,36 +320,7 @@ mod tests {
                 unified: Some(&files),
                 ..Linux::default()
             };
-            assert_eq!(read(&linux).unwrap().memory_request, said);
-        }
-    }
-
-    #[test]
-    fn said_over_old_is_a_table() {
-        for (said, old, left) in [
-            (Nothing, None, None),
-            (Nothing, Some(1), Some(1)),
-            (Unreadable, None, None),
-            (Unreadable, Some(1), None),
-            (NoLimit, None, None),
-            (NoLimit, Some(1), None),
-            (Value(2), None, Some(2)),
-            (Value(2), Some(1), Some(2)),
-        ] {
-            assert_eq!(said.over(old), left, "{said:?} over {old:?}");
-        }
-    }
-
-    #[test]
-    fn said_or_said_is_a_table() {
-        let every = [Nothing, Unreadable, NoLimit, Value(1)];
-        for (first, or) in [
-            (Nothing, every),
-            (Unreadable, [Unreadable, Unreadable, NoLimit, Value(1)]),
-            (NoLimit, [NoLimit; 4]),
-            (Value(2), [Value(2); 4]),
-        ] {
-            assert_eq!(every.map(|second| first.or(second)), or, "{first:?}");
+            assert_eq!(read(&linux).unwrap().memory_request, stated);
         }
     }
 
@@ -437,13 +328,13 @@ mod tests {
     fn overhead_is_a_table() {
         let sum = |a, b| a + b;
         for (base, overhead, limit, request) in [
-            (Nothing, Value(1), Nothing, Nothing),
+            (Unset, Value(1), Unset, Unset),
             (Unreadable, Value(1), Unreadable, Unreadable),
             (Value(2), Unreadable, Value(2), Value(2)),
             (NoLimit, Value(1), NoLimit, Value(1)),
             (Value(2), Value(1), Value(3), Value(3)),
             (Value(2), NoLimit, Value(2), Value(2)),
-            (Value(2), Nothing, Value(2), Value(2)),
+            (Value(2), Unset, Value(2), Value(2)),
             (NoLimit, NoLimit, NoLimit, NoLimit),
         ] {
             assert_eq!(grown(base, overhead, sum), limit);

@@ -1,8 +1,8 @@
-//! Source 3: the record that containerd keeps of a sandbox and sends along.
+//! Source 3: the record that containerd keeps of a sandbox and sends with its requests.
 //!
-//! Its extension `metadata` is JSON, `{"Version":"v1","Metadata":{…,"Config":
-//! {…}}}`, where `Config` is the pod's configuration with the field names of
-//! the CRI definition and without fields that are zero.
+//! The record's extension `metadata` is JSON, `{"Version":"v1","Metadata":{…,"Config":{…}}}`.
+//! `Config` is the pod's configuration with the field names of the CRI definition, without
+//! fields that are zero.
 
 use std::collections::HashMap;
 
@@ -54,7 +54,7 @@ impl<'a> From<&'a Resources> for Linux<'a> {
     }
 }
 
-/// The pod's configuration in the extension `json`; an empty one if the record
+/// Reads the pod's configuration from the extension `json`; returns an empty one if the record
 /// has none.
 pub(super) fn config(json: &[u8]) -> Result<Config, InvalidResource> {
     #[derive(Deserialize)]

@@ -8,54 +8,65 @@
 //! suffix   = "" | n u m k M G T P E | Ki Mi Gi Ti Pi Ei | (e | E) [ "+" | "-" ] digits
 //! ```
 //!
-//! `1E` is one exa, `1E3` and `1e3` are a thousand, `1Ei` is 2^60. A value is
-//! kept exactly in steps of a nano; anything finer rounds up, as there.
+//! `1E` is one exa, `1E3` and `1e3` are a thousand, `1Ei` is 2^60. A value is exact in steps
+//! of 1e-9; a finer value rounds up, as in apimachinery.
 //!
-//! On purpose narrower than there: a number needs a digit (apimachinery reads
-//! `Ki` as 0), negative amounts of a resource are refused, and so is what
-//! exceeds an `int64`, which apimachinery caps or wraps in silence.
+//! Three cases differ from apimachinery on purpose: a number needs a digit (apimachinery reads
+//! `Ki` as 0), negative amounts of a resource are refused, and amounts above an `int64` are
+//! refused (apimachinery caps or wraps them without an error).
 
 use std::iter;
 use std::str::FromStr;
 
-/// The longest text read, in bytes; also what keeps hostile input cheap.
+/// Longest text in bytes; it bounds the cost of hostile input.
 const MAX_LEN: usize = 128;
 
 const NANO: u128 = 1_000_000_000;
 
-/// The largest value: Kubernetes hands amounts around as an `int64`.
+/// Largest value: Kubernetes passes amounts as an `int64`.
 const MAX_NANOS: u128 = i64::MAX as u128 * NANO;
 
 /// A non-negative amount, exact to 1e-9, at most 2^63 - 1.
+///
+/// ```
+/// use pod_resources::{Quantity, QuantityError};
+///
+/// let memory: Quantity = "1.5Gi".parse()?;
+/// assert_eq!(memory.whole(), 3 << 29);
+/// let cpu: Quantity = "250m".parse()?;
+/// assert_eq!(cpu.nanos(), 250_000_000);
+/// assert_eq!("2 Gi".parse::<Quantity>(), Err(QuantityError::Malformed));
+/// # Ok::<(), QuantityError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Quantity {
     nanos: u128,
 }
 
-/// Why a text is no [`Quantity`].
+/// Reason why a text is not a [`Quantity`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum QuantityError {
-    /// It does not follow the grammar.
+    /// The text does not follow the grammar.
     #[error("not a quantity such as 500m, 1.5, 2Gi or 1e3")]
     Malformed,
-    /// It is below zero.
+    /// The amount is below zero.
     #[error("below zero")]
     Negative,
-    /// It exceeds 2^63 - 1.
+    /// The amount is above 2^63 - 1.
     #[error("above 9223372036854775807")]
     OutOfRange,
-    /// It has more than 128 characters.
+    /// The text has more than 128 bytes.
     #[error("longer than 128 characters")]
     TooLong,
 }
 
 impl Quantity {
-    /// The amount in billionths.
+    /// Returns the amount in billionths.
     pub fn nanos(self) -> u128 {
         self.nanos
     }
 
-    /// The amount as a whole number, a fraction rounded up.
+    /// Returns the amount as a whole number, with a fraction rounded up.
     pub fn whole(self) -> u64 {
         u64::try_from(self.nanos.div_ceil(NANO)).unwrap_or(u64::MAX)
     }
@@ -98,12 +109,12 @@ fn split_digits(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// `integer.fraction` times `scale` in nanos, rounded up; `None` if 128 bits
-/// do not hold it.
+/// Returns `integer.fraction` times `scale` in billionths, rounded up; `None` if 128 bits do
+/// not hold the result.
 fn nanos(integer: &str, fraction: &str, scale: Scale) -> Option<u128> {
     let two = 1_u128 << scale.two;
-    // How many digits stand before the point when nanos are counted. All three
-    // are bounded, by MAX_LEN and by `exponent`.
+    // Digits before the point when the unit is a billionth. All three terms are bounded, by
+    // MAX_LEN and by `exponent`.
     let point = i32::try_from(integer.len()).ok()? + scale.ten + 9;
     let before = usize::try_from(point).unwrap_or(0);
     let whole = integer
@@ -114,8 +125,8 @@ fn nanos(integer: &str, fraction: &str, scale: Scale) -> Option<u128> {
         .try_fold(0_u128, |whole, digit| {
             whole.checked_mul(10)?.checked_add(u128::from(digit - b'0'))
         })?;
-    // From the last digit on: a division that rounds up carries whether there
-    // was anything left, so all of them round up no more than one at the end.
+    // Starts at the last digit. Each division rounds up and so carries whether there was a
+    // remainder; all of them together round up as much as one division at the end.
     let behind = (integer.len() + fraction.len()).saturating_sub(before);
     let zeros = usize::try_from(-point).unwrap_or(0);
     let rest = fraction
@@ -130,7 +141,7 @@ fn nanos(integer: &str, fraction: &str, scale: Scale) -> Option<u128> {
     whole.checked_mul(two)?.checked_add(rest)
 }
 
-/// A suffix: a factor of `10^ten * 2^two`.
+/// Factor of a suffix: `10^ten * 2^two`.
 #[derive(Clone, Copy)]
 struct Scale {
     ten: i32,
@@ -162,7 +173,7 @@ impl Scale {
     }
 }
 
-/// The number behind `e` or `E`. Far beyond what can matter it stops growing.
+/// Returns the number behind `e` or `E`, capped far above every number that matters.
 fn exponent(suffix: &str) -> Option<i32> {
     const ENOUGH: i32 = 1_000;
     let signed = suffix.strip_prefix(['e', 'E'])?;
@@ -189,7 +200,7 @@ mod tests {
         text.parse()
     }
 
-    /// What apimachinery makes of the same texts, in units of 10^exponent.
+    /// Results of apimachinery for these texts, in units of 10^exponent.
     const KNOWN: &[(&str, u128, i32)] = &[
         ("0", 0, 0),
         ("0n", 0, 0),
@@ -245,7 +256,7 @@ mod tests {
         (".0001k", 1, -1),
         ("1.", 1, 0),
         ("1.G", 1, 9),
-        // Finer than a nano rounds up.
+        // A value finer than 1e-9 rounds up.
         ("3.001n", 4, -9),
         ("1.1E-9", 2, -9),
         ("0.0000000001", 1, -9),
@@ -253,7 +264,7 @@ mod tests {
         ("0.00000012345", 124, -9),
         ("0.000000000001Ki", 2, -9),
         ("1e-999999999", 1, -9),
-        // However many digits follow.
+        // The number of digits does not matter.
         ("0.0000000000000000000000000000000000000000001", 1, -9),
         (
             "0.1234567890123456789012345678901234567890123456789",
@@ -306,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_apimachinery_cannot_read_is_malformed() {
+    fn a_text_that_apimachinery_cannot_read_is_malformed() {
         for text in [
             "", "1.1.M", "1+1.0M", "0.1mi", "0.1am", "aoeu", ".5i", "1i", "3.01e-", " 1", "1 ",
             "1\n", "1K", "1ki", "1KB", "1Gib", "1e", "1e+", "1e1.5", "1e3Ki", "1ee3", "1Ee3",
@@ -325,14 +336,14 @@ mod tests {
     }
 
     #[test]
-    fn less_than_nothing_is_negative() {
+    fn an_amount_below_zero_is_negative() {
         for text in ["-1", "-1Gi", "-0.1n", "-1e-99", "-99E"] {
             assert_eq!(parse(text), Err(QuantityError::Negative), "{text:?}");
         }
     }
 
     #[test]
-    fn more_than_an_int64_is_out_of_range() {
+    fn an_amount_above_an_int64_is_out_of_range() {
         for text in [
             "9223372036854775808",
             "9223372036854775807.1",
@@ -383,8 +394,8 @@ mod tests {
         assert_eq!(most.whole(), i64::MAX.unsigned_abs());
     }
 
-    /// What a text of plain digits means, by the arithmetic of pen and paper:
-    /// decimal digits of any number, the last first, doubled and shifted.
+    /// Computes the value of a text of plain digits by pen and paper: an array of decimal
+    /// digits, the last first, doubled and shifted.
     fn on_paper(
         integer: &str,
         fraction: &str,

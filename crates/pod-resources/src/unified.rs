@@ -1,21 +1,20 @@
-//! cgroup v2: what one may write into its files, as the `unified` map of the
-//! OCI and CRI resources does.
+//! Files of cgroup v2 in the `unified` map of the OCI and CRI resources.
 //!
-//! Formats are those of the kernel's `Documentation/admin-guide/cgroup-v2.rst`
-//! and of the parsers behind them. Each function answers what a file's content
-//! says, or what it should have been. `max` is no limit; so are zero and
-//! negative numbers, which callers used to cgroup v1 write for it.
+//! The formats are those of the kernel's `Documentation/admin-guide/cgroup-v2.rst` and of the
+//! kernel's parsers. Each function reads the content of one file, or returns a description of
+//! valid content. `max` means no limit; so do zero and negative numbers, which callers that
+//! know cgroup v1 write for it.
 
 use super::cores;
-use super::linux::{self, Said};
+use super::setting::{self, Setting};
 
-/// Of `Err`: what would have been right.
-type Reading<T> = Result<Said<T>, &'static str>;
+/// Reading of a file; `Err` describes valid content.
+type Reading<T> = Result<Setting<T>, &'static str>;
 
 const MAX: &str = "max";
 
-/// `cpu.max`: quota and period in microseconds, `max 100000`, `50000 100000`
-/// or without the period.
+/// Reads `cpu.max`: quota and period in microseconds, `max 100000` or `50000 100000`, or
+/// without the period.
 pub(super) fn cpu_max(content: &str) -> Reading<f64> {
     const EXPECTED: &str =
         "\"max\" or microseconds, and a period of microseconds above 0, as in 50000 100000";
@@ -24,38 +23,38 @@ pub(super) fn cpu_max(content: &str) -> Reading<f64> {
         return Err(EXPECTED);
     };
     let period = match period {
-        None => linux::DEFAULT_PERIOD,
+        None => setting::DEFAULT_PERIOD,
         Some(text) => text.parse().ok().filter(|us| *us > 0).ok_or(EXPECTED)?,
     };
     if quota == MAX {
-        return Ok(Said::NoLimit);
+        return Ok(Setting::NoLimit);
     }
     let quota: i64 = quota.parse().map_err(|_| EXPECTED)?;
     if quota <= 0 {
-        return Ok(Said::NoLimit);
+        return Ok(Setting::NoLimit);
     }
     cores::ratio(quota.unsigned_abs(), period)
-        .map(Said::Value)
-        .ok_or(linux::EXPECTED_QUOTA)
+        .map(Setting::Value)
+        .ok_or(setting::EXPECTED_QUOTA)
 }
 
-/// `cpu.weight`: 1 to 10000, read as the CPU shares it was made from.
+/// Reads `cpu.weight`, from 1 to 10000, as the CPU shares that it was converted from.
 ///
-/// Inverts the linear conversion, `1 + (shares - 2) * 9999 / 262142`, which all
-/// runtimes used at first (KEP-2254). Since some 26 shares make one weight, the
-/// result is up to 0.026 cores low. runc from 1.3.2 and crun from 1.23 on have a
-/// quadratic one for the shares they are given; whoever puts a weight into
-/// `unified` converted it before, and leaves no trace of how.
+/// The function inverts the linear conversion, `1 + (shares - 2) * 9999 / 262142`, which all
+/// runtimes used at first (KEP-2254). About 26 shares make one weight, so the result is up to
+/// 0.026 cores low. runc from 1.3.2 on and crun from 1.23 on convert shares by a quadratic
+/// formula. A weight in `unified` was converted before by its author and does not show the
+/// formula.
 pub(super) fn cpu_weight(content: &str) -> Reading<f64> {
     const EXPECTED: &str = "a weight from 1 to 10000";
     match content.trim_ascii().parse::<u64>() {
-        Ok(weight @ 1..=10_000) => Ok(linux::request(2 + (weight - 1) * 262_142 / 9_999)),
+        Ok(weight @ 1..=10_000) => Ok(setting::request(2 + (weight - 1) * 262_142 / 9_999)),
         _ => Err(EXPECTED),
     }
 }
 
-/// `memory.max`, `memory.min`, `memory.low`: bytes, where the kernel also takes
-/// one of the letters K to E for powers of 1024.
+/// Reads `memory.max`, `memory.min` or `memory.low`: bytes, with one of the letters K to E for
+/// powers of 1024, as the kernel accepts them.
 pub(super) fn bytes(content: &str) -> Reading<u64> {
     const EXPECTED: &str = "\"max\" or a number of bytes";
     const UNITS: [([char; 2], u32); 6] = [
@@ -68,7 +67,7 @@ pub(super) fn bytes(content: &str) -> Reading<u64> {
     ];
     let content = content.trim_ascii();
     if content == MAX {
-        return Ok(Said::NoLimit);
+        return Ok(Setting::NoLimit);
     }
     let (number, shift) = UNITS
         .iter()
@@ -76,18 +75,18 @@ pub(super) fn bytes(content: &str) -> Reading<u64> {
         .unwrap_or((content, 0));
     match number.parse::<i128>() {
         Ok(number) if number.unsigned_abs() <= u128::from(u64::MAX) => {
-            Ok(linux::memory(number << shift))
+            Ok(setting::memory(number << shift))
         }
         _ => Err(EXPECTED),
     }
 }
 
-/// `pids.max`: how many.
+/// Reads `pids.max`: a number of processes.
 pub(super) fn pids(content: &str) -> Reading<u64> {
     const EXPECTED: &str = "\"max\" or a number of processes";
     match content.trim_ascii() {
-        MAX => Ok(Said::NoLimit),
-        number => number.parse().map(linux::pids).map_err(|_| EXPECTED),
+        MAX => Ok(Setting::NoLimit),
+        number => number.parse().map(setting::pids).map_err(|_| EXPECTED),
     }
 }
 
@@ -95,12 +94,12 @@ pub(super) fn pids(content: &str) -> Reading<u64> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Said::{NoLimit, Value};
+    use super::Setting::{NoLimit, Value};
     use super::*;
 
     #[test]
     fn cpu_max_is_quota_over_period() {
-        for (content, said) in [
+        for (content, setting) in [
             ("max 100000", NoLimit),
             ("max", NoLimit),
             ("50000 100000", Value(0.5)),
@@ -111,7 +110,7 @@ mod tests {
             ("-1 100000", NoLimit),
             ("1 3", Value(0.333_333_333)),
         ] {
-            assert_eq!(cpu_max(content), Ok(said), "{content:?}");
+            assert_eq!(cpu_max(content), Ok(setting), "{content:?}");
         }
     }
 
@@ -158,7 +157,7 @@ mod tests {
 
     #[test]
     fn memory_files_hold_bytes_with_the_kernels_units() {
-        for (content, said) in [
+        for (content, setting) in [
             ("max", NoLimit),
             ("max\n", NoLimit),
             ("268435456", Value(268_435_456)),
@@ -174,7 +173,7 @@ mod tests {
             ("8E", NoLimit),
             ("9223372036854710271", Value(0x7fff_ffff_fffe_ffff)),
         ] {
-            assert_eq!(bytes(content), Ok(said), "{content:?}");
+            assert_eq!(bytes(content), Ok(setting), "{content:?}");
         }
     }
 
