@@ -10,7 +10,7 @@ use std::path::Path;
 
 use containerd_sandbox::Spec;
 use containerd_sandbox::server::fuzzed;
-use journal::{Journal, Options, StoreError, Sync};
+use journal::{Journal, JournalError, Options, Sync};
 use k8s_cri::v1::{ContainerConfig, PodSandboxConfig};
 use loadgen::record::hdr_log::LogReader;
 use loadgen::workload::scenario::Scenario;
@@ -130,7 +130,7 @@ fn journal(bytes: &[u8]) {
     let slots = match Journal::open(dir.path(), options(true)) {
         Ok((_, recovered)) => recovered.slots,
         // Of a version that is not known, nothing is touched.
-        Err(StoreError::Format { .. }) => return,
+        Err(JournalError::Format { .. }) => return,
         Err(e) => panic!("it is not opened with --recover: {e}"),
     };
     let seen = seen.expect("what can be opened can be read");

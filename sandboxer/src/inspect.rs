@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use journal::{self, StoreError};
+use journal::{self, JournalError};
 use slot::Timestamp;
 
 mod json;
@@ -45,7 +45,7 @@ pub struct InspectArgs {
 pub enum InspectError {
     /// The journal cannot be read.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] JournalError),
     /// The output cannot be written.
     #[error("write the output: {0}")]
     Output(#[from] io::Error),

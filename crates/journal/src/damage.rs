@@ -1,4 +1,4 @@
-//! What of a journal cannot be read, and what giving it up would lose.
+//! Damage of a journal, and the records that giving it up would lose.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use containerd_sandbox::Key;
 
-/// How many sandboxes a message names before it only counts.
+/// Most sandboxes that a message names; further ones are only counted.
 const NAMED: usize = 10;
 
 /// A place in the journal that cannot be used.
@@ -14,13 +14,13 @@ const NAMED: usize = 10;
 pub struct Dropped {
     /// The file.
     pub file: PathBuf,
-    /// The line, from 1, at which the trouble begins.
+    /// The first line of the place, counted from 1.
     pub line: u64,
-    /// What is wrong.
+    /// Reason in words.
     pub reason: String,
-    /// How many records (in a snapshot: sandboxes) are lost by it.
+    /// Records (in a snapshot: sandboxes) that are lost.
     pub records: u64,
-    /// The sandboxes it concerns, as far as they can be told.
+    /// Sandboxes of the lost records, as far as they can be read.
     pub sandboxes: BTreeSet<Key>,
 }
 
@@ -33,17 +33,17 @@ impl fmt::Display for Dropped {
     }
 }
 
-/// All such places of a journal; at least one.
+/// All places of a journal that cannot be used; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
-    /// The first.
+    /// The first place.
     pub first: Dropped,
-    /// The others, in the order of reading.
+    /// The other places in the order of reading.
     pub others: Vec<Dropped>,
 }
 
 impl Damage {
-    /// The damage in these places, if there are any.
+    /// Returns the damage of these places; `None` if there are none.
     pub(super) fn of(dropped: Vec<Dropped>) -> Option<Self> {
         let mut places = dropped.into_iter();
         Some(Self {
@@ -52,12 +52,12 @@ impl Damage {
         })
     }
 
-    /// Every place.
+    /// Iterates over every place.
     pub fn places(&self) -> impl Iterator<Item = &Dropped> {
         std::iter::once(&self.first).chain(&self.others)
     }
 
-    /// In words, what giving it up would lose.
+    /// Returns in words the records and sandboxes that giving the places up would lose.
     pub fn loss(&self) -> String {
         let records = self
             .places()
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn no_place_is_no_damage() {
+    fn without_a_place_there_is_no_damage() {
         assert_eq!(Damage::of(Vec::new()), None);
     }
 }

@@ -1,19 +1,19 @@
-//! The journal's directory: names, listing, and making names durable.
+//! The journal's directory: names of files, listing, and making names durable.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::error::StoreError;
+use super::error::JournalError;
 use super::record::MAX_SEQ;
 use slot::Timestamp;
 
-/// The directory's name within the sandboxer's.
+/// Name of the journal's directory within the state directory.
 pub const JOURNAL: &str = "journal";
-/// Owner only: a journal tells what others run.
+/// Mode of directories: the owner only, because a journal shows the workloads of others.
 const DIR_MODE: u32 = 0o700;
-/// Owner only.
+/// Mode of files: the owner only.
 pub(super) const FILE_MODE: u32 = 0o600;
 
 const SEGMENT: &str = ".jsonl";
@@ -21,27 +21,27 @@ const SNAPSHOT: &str = ".snapshot.jsonl";
 const TEMPORARY: &str = ".snapshot.jsonl.tmp";
 const FORMAT: &str = "format";
 const TEMPORARY_FORMAT: &str = "format.tmp";
-/// Where damaged files are kept, followed by the time.
+/// Name of a directory of damaged files, followed by the time.
 const DAMAGED: &str = "damaged-";
-/// As many digits as the largest 64-bit number has, so that names sort.
+/// Digits of a number in a name: as many as the largest 64-bit number has, so that names sort.
 const DIGITS: usize = 20;
 
-/// Where the journal's files are.
+/// The journal's directory.
 #[derive(Debug, Clone)]
 pub(super) struct Directory {
     path: PathBuf,
 }
 
-/// What is in it.
+/// Files in the directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Listing {
-    /// The first sequence number of each segment, ascending.
+    /// First sequence number of each segment, ascending.
     pub(super) segments: Vec<u64>,
-    /// The last sequence number in each snapshot, ascending.
+    /// Last sequence number in each snapshot, ascending.
     pub(super) snapshots: Vec<u64>,
     /// Snapshots that were not finished.
     pub(super) temporary: Vec<OsString>,
-    /// What the journal did not put there.
+    /// Entries that are not files of the journal.
     pub(super) foreign: Vec<OsString>,
 }
 
@@ -52,22 +52,22 @@ enum Name {
     Foreign,
 }
 
-/// Makes a directory, and what is missing above it, durably and with mode 0700.
-pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
+/// Makes a directory and its missing parents, durably and with mode 0700.
+pub(super) fn create_private(path: &Path) -> Result<(), JournalError> {
     let holders = holders_of_new(path);
     DirBuilder::new()
         .recursive(true)
         .mode(DIR_MODE)
         .create(path)
-        .map_err(StoreError::of("create directory", path))?;
+        .map_err(JournalError::of("create directory", path))?;
     holders.into_iter().try_for_each(sync_dir)
 }
 
-/// The directories that will have a new entry if this one is made.
+/// Returns the directories that get a new entry if `path` is made.
 fn holders_of_new(path: &Path) -> Vec<&Path> {
     let missing = path.ancestors().take_while(|level| !level.exists());
     let holders = missing.filter_map(Path::parent);
-    // Above a relative path's first level is no name.
+    // The parent of a relative path's first component has an empty name.
     let named = |holder: &Path| !holder.as_os_str().is_empty();
     holders
         .map(|holder| Some(holder).filter(|h| named(h)))
@@ -76,22 +76,22 @@ fn holders_of_new(path: &Path) -> Vec<&Path> {
 }
 
 /// Makes a directory's entries durable.
-pub(super) fn sync_dir(path: &Path) -> Result<(), StoreError> {
+pub(super) fn sync_dir(path: &Path) -> Result<(), JournalError> {
     File::open(path)
         .and_then(|dir| dir.sync_all())
-        .map_err(StoreError::of("sync directory", path))
+        .map_err(JournalError::of("sync directory", path))
 }
 
 impl Directory {
-    /// The journal's directory in `dir`.
+    /// Returns the journal's directory in the state directory `dir`.
     pub(super) fn of(dir: &Path) -> Self {
         Self {
             path: dir.join(JOURNAL),
         }
     }
 
-    /// Makes it, durably.
-    pub(super) fn create(&self) -> Result<(), StoreError> {
+    /// Makes the directory, durably.
+    pub(super) fn create(&self) -> Result<(), JournalError> {
         create_private(&self.path)?;
         self.path.parent().map_or(Ok(()), sync_dir)
     }
@@ -100,47 +100,47 @@ impl Directory {
         &self.path
     }
 
-    /// The segment whose first record is `first`.
+    /// Returns the path of the segment with the first record `first`.
     pub(super) fn segment(&self, first: u64) -> PathBuf {
         self.path.join(format!("{first:0DIGITS$}{SEGMENT}"))
     }
 
-    /// The state after the record `last`.
+    /// Returns the path of the snapshot after record `last`.
     pub(super) fn snapshot(&self, last: u64) -> PathBuf {
         self.path.join(format!("{last:0DIGITS$}{SNAPSHOT}"))
     }
 
-    /// Where that snapshot is written before it is whole.
+    /// Returns the path under which that snapshot is written until it is whole.
     pub(super) fn temporary(&self, last: u64) -> PathBuf {
         self.path.join(format!("{last:0DIGITS$}{TEMPORARY}"))
     }
 
-    /// The file that states the format of the others.
+    /// Returns the path of the file that states the format.
     pub(super) fn format(&self) -> PathBuf {
         self.path.join(FORMAT)
     }
 
-    /// Where that file is written before it is whole.
+    /// Returns the path under which that file is written until it is whole.
     pub(super) fn temporary_format(&self) -> PathBuf {
         self.path.join(TEMPORARY_FORMAT)
     }
 
-    /// Makes its entries durable.
-    pub(super) fn sync(&self) -> Result<(), StoreError> {
+    /// Makes the directory's entries durable.
+    pub(super) fn sync(&self) -> Result<(), JournalError> {
         sync_dir(&self.path)
     }
 
-    /// Removes a file; that it is gone already is no error.
-    pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
-        match fs::remove_file(path).map_err(StoreError::of("remove", path)) {
+    /// Removes a file; a missing file is no error.
+    pub(super) fn remove(path: &Path) -> Result<(), JournalError> {
+        match fs::remove_file(path).map_err(JournalError::of("remove", path)) {
             Err(e) if e.is_not_found() => Ok(()),
             done => done,
         }
     }
 
-    /// Keeps all segments and snapshots under a second name, durably, and gives
-    /// the directory in which that is.
-    pub(super) fn keep(&self, listing: &Listing) -> Result<PathBuf, StoreError> {
+    /// Gives all segments and snapshots a second name in a new directory, durably, and returns
+    /// that directory.
+    pub(super) fn keep(&self, listing: &Listing) -> Result<PathBuf, JournalError> {
         let kept = self.path.join(format!("{DAMAGED}{}", Timestamp::now()));
         create_private(&kept)?;
         for path in self.files(listing) {
@@ -150,21 +150,21 @@ impl Directory {
             let second = kept.join(name);
             fs::hard_link(&path, &second)
                 .or_else(|_| fs::copy(&path, &second).map(drop))
-                .map_err(StoreError::of("keep a copy as", &second))?;
+                .map_err(JournalError::of("keep a copy as", &second))?;
         }
         sync_dir(&kept)?;
         self.sync()?;
         Ok(kept)
     }
 
-    /// The segments and snapshots in a listing.
+    /// Iterates over the paths of the segments and snapshots in a listing.
     pub(super) fn files(&self, listing: &Listing) -> impl Iterator<Item = PathBuf> {
         let segments = listing.segments.iter().map(|first| self.segment(*first));
         segments.chain(listing.snapshots.iter().map(|last| self.snapshot(*last)))
     }
 
-    pub(super) fn list(&self) -> Result<Listing, StoreError> {
-        let failed = || StoreError::of("list", &self.path);
+    pub(super) fn list(&self) -> Result<Listing, JournalError> {
+        let failed = || JournalError::of("list", &self.path);
         let mut listing = Listing::default();
         for entry in fs::read_dir(&self.path).map_err(failed())? {
             let entry = entry.map_err(failed())?;
@@ -210,7 +210,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
-    fn files_are_told_by_name_and_kind() {
+    fn files_are_sorted_by_name_and_type() {
         let dir = tempfile::tempdir().unwrap();
         let journal = Directory::of(dir.path());
         journal.create().unwrap();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn every_directory_with_a_new_entry_is_known() {
+    fn every_directory_that_gets_a_new_entry_is_synced() {
         let dir = tempfile::tempdir().unwrap();
         let at = |path: &str| dir.path().join(path);
         fs::create_dir(at("a")).unwrap();
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_directory_is_its_owners_alone() {
+    fn only_the_owner_may_read_a_new_directory() {
         let dir = tempfile::tempdir().unwrap();
         let journal = Directory::of(&dir.path().join("a/b"));
         journal.create().unwrap();

@@ -1,4 +1,8 @@
-//! A small file that is read whole and replaced whole.
+//! A small JSON file that is read as a whole and replaced as a whole.
+//!
+//! The file lies beside the journal and not in it: the images pulled through the CRI API
+//! belong to no sandbox. The type is here because replacing a file durably needs the file
+//! mode, the directory sync and the errors of this crate.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -9,21 +13,21 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::directory::{FILE_MODE, sync_dir};
-use super::error::StoreError;
+use super::error::JournalError;
 
-/// The file of the images, within the sandboxer's directory.
+/// Name of the file of the images within the state directory.
 pub const IMAGES: &str = "images.json";
-/// Where it is written before it is whole.
+/// Name under which the file is written until it is whole.
 const TEMPORARY: &str = ".images.json.tmp";
 
-/// One JSON document on disk, never seen half-written.
+/// A JSON document on disk that no reader sees half-written.
 #[derive(Debug, Clone)]
 pub struct Document {
     dir: PathBuf,
 }
 
 impl Document {
-    /// The images of the sandboxer's directory.
+    /// Returns the document of the images in the state directory `dir`.
     pub fn images(dir: &Path) -> Self {
         Self {
             dir: dir.to_owned(),
@@ -34,32 +38,32 @@ impl Document {
         self.dir.join(IMAGES)
     }
 
-    /// What it holds; `None` if it was never written.
+    /// Reads the document; returns `None` if it was never written.
     ///
     /// # Errors
-    /// [`StoreError::Io`] if it cannot be read or is no such document.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<Option<T>, StoreError> {
+    /// [`JournalError::Io`] if the file cannot be read or is not JSON of the type `T`.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<Option<T>, JournalError> {
         let path = self.path();
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(StoreError::io("read", &path, e)),
+            Err(e) => return Err(JournalError::io("read", &path, e)),
         };
         serde_json::from_slice(&text)
             .map(Some)
-            .map_err(|e| StoreError::io("read", &path, std::io::Error::from(e)))
+            .map_err(|e| JournalError::io("read", &path, std::io::Error::from(e)))
     }
 
-    /// Replaces it, durably and all at once. Whatever fails, what it held before stays.
+    /// Replaces the document, durably and in one step. A failure leaves the earlier content.
     ///
     /// # Errors
-    /// [`StoreError::NoSpace`] and [`StoreError::Io`].
-    pub fn write(&self, content: &impl Serialize) -> Result<(), StoreError> {
+    /// [`JournalError::NoSpace`] and [`JournalError::Io`].
+    pub fn write(&self, content: &impl Serialize) -> Result<(), JournalError> {
         let temporary = self.dir.join(TEMPORARY);
         let path = self.path();
-        let failed = StoreError::of("write", &temporary);
-        let text = serde_json::to_vec_pretty(content).map_err(StoreError::Encode)?;
-        // Not through a link that somebody put there.
+        let failed = JournalError::of("write", &temporary);
+        let text = serde_json::to_vec_pretty(content).map_err(JournalError::Encode)?;
+        // A symbolic link of that name must not be written through.
         let _ = fs::remove_file(&temporary);
         OpenOptions::new()
             .write(true)
@@ -71,7 +75,7 @@ impl Document {
                 file.sync_all()
             })
             .map_err(failed)?;
-        fs::rename(&temporary, &path).map_err(StoreError::of("replace", &path))?;
+        fs::rename(&temporary, &path).map_err(JournalError::of("replace", &path))?;
         sync_dir(&self.dir)
     }
 }
@@ -82,7 +86,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn what_was_written_last_is_read() {
+    fn the_last_written_document_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let document = Document::images(dir.path());
         assert_eq!(document.read::<Vec<u32>>().unwrap(), None);
@@ -95,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_fails_leaves_what_was_there() {
+    fn a_write_that_fails_keeps_the_earlier_document() {
         let dir = tempfile::tempdir().unwrap();
         let document = Document::images(dir.path());
         document.write(&[1]).unwrap();
@@ -105,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_document_is_named() {
+    fn a_file_that_is_not_json_is_named_in_the_error() {
         let dir = tempfile::tempdir().unwrap();
         let document = Document::images(dir.path());
         fs::write(document.path(), "[1,").unwrap();

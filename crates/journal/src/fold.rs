@@ -1,4 +1,5 @@
-//! What the lines of a journal are folded into: the state, or where it is to be found.
+//! The result of reading a journal's lines: the state, or an index of the lines it consists
+//! of.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,29 +11,29 @@ use serde::de::DeserializeOwned;
 use slot::Timestamp;
 use slot::{Change, Refusal, Slot};
 
-/// Where a line is in the file that was opened last.
+/// Place of a line in the file that was opened last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
-    /// Where it begins, in bytes.
+    /// Offset of the first byte.
     pub(super) offset: u64,
-    /// Its length, newline included.
+    /// Length in bytes, with the newline.
     pub(super) len: usize,
 }
 
-/// Takes the lines of a journal in the order in which they were written.
+/// Accumulates the lines of a journal in the order in which they were written.
 pub(super) trait Fold: Default {
-    /// What of a change is looked at.
+    /// The part of a change that is decoded.
     type Change: DeserializeOwned + Send;
-    /// What of a snapshot's sandbox is.
+    /// The part of a snapshot's sandbox that is decoded.
     type Slot: DeserializeOwned + Send;
 
-    /// The lines that follow are of this file.
+    /// Notes that the following lines come from this file.
     fn open(&mut self, path: &Path);
 
-    /// Takes a sandbox of a snapshot, or gives back the key of one that is there already.
+    /// Adds a sandbox of a snapshot, or returns the key if the sandbox exists already.
     fn insert(&mut self, key: Key, slot: Self::Slot, span: Span) -> Option<Key>;
 
-    /// Takes a record.
+    /// Applies a record to its sandbox.
     fn apply(
         &mut self,
         key: &Key,
@@ -41,11 +42,11 @@ pub(super) trait Fold: Default {
         span: Span,
     ) -> Result<(), Refusal>;
 
-    /// How many sandboxes there are.
+    /// Counts the sandboxes.
     fn len(&self) -> usize;
 }
 
-/// The state: every sandbox, by its key.
+/// The state: every sandbox by its key.
 pub type Slots = HashMap<Key, Box<Slot>>;
 
 impl Fold for Slots {
@@ -87,7 +88,7 @@ impl Fold for Slots {
     }
 }
 
-/// Adds to a map, or gives back the key of what is there already.
+/// Adds a value to a map, or returns the key if it is in use.
 pub(super) fn insert<V>(map: &mut HashMap<Key, V>, key: Key, value: V) -> Option<Key> {
     match map.entry(key) {
         Entry::Vacant(vacant) => {
@@ -98,7 +99,7 @@ pub(super) fn insert<V>(map: &mut HashMap<Key, V>, key: Key, value: V) -> Option
     }
 }
 
-/// What a record of a sandbox that was not created is answered with.
+/// Returns the refusal of a record whose sandbox was not created.
 pub(super) fn unknown(key: &Key) -> Refusal {
     Refusal::NotFound(format!("sandbox {key}"))
 }

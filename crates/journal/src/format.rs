@@ -1,25 +1,25 @@
-//! The format of the journal's files, which one of them states.
+//! Number of the format of the journal's files, which the file `format` states.
 //!
-//! A version that writes another format has to state it before anything else,
-//! so that an older one does not take what it cannot read for damage.
+//! A version that writes another format states its number before it writes anything else, so
+//! that an older version does not mistake the files for damaged ones.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
 use super::directory::{Directory, FILE_MODE};
-use super::error::StoreError;
+use super::error::JournalError;
 
-/// The format of snapshots and segments.
+/// Format of snapshots and segments.
 pub(super) const FORMAT: u32 = 1;
 
-/// Whether the journal states its format. One that does not has the first.
+/// Returns whether the journal states its format. A journal that states none has the first.
 ///
 /// # Errors
-/// [`StoreError::Format`] if it is another one.
-pub(super) fn check(directory: &Directory) -> Result<bool, StoreError> {
+/// [`JournalError::Format`] if the format is another one.
+pub(super) fn check(directory: &Directory) -> Result<bool, JournalError> {
     let path = directory.format();
-    let failed = || StoreError::of("read", &path);
+    let failed = || JournalError::of("read", &path);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -27,7 +27,7 @@ pub(super) fn check(directory: &Directory) -> Result<bool, StoreError> {
     };
     match text.trim().parse() {
         Ok(FORMAT) => Ok(true),
-        Ok(format) => Err(StoreError::Format {
+        Ok(format) => Err(JournalError::Format {
             path,
             format,
             known: FORMAT,
@@ -40,7 +40,7 @@ pub(super) fn check(directory: &Directory) -> Result<bool, StoreError> {
 }
 
 /// Checks the format, and states it if it is not.
-pub(super) fn ensure(directory: &Directory) -> Result<(), StoreError> {
+pub(super) fn ensure(directory: &Directory) -> Result<(), JournalError> {
     if check(directory)? {
         return Ok(());
     }
@@ -57,10 +57,10 @@ pub(super) fn ensure(directory: &Directory) -> Result<(), StoreError> {
             file.sync_all()?;
             fs::rename(&temporary, &path)
         })
-        .map_err(StoreError::of("write", &path));
+        .map_err(JournalError::of("write", &path));
     match written {
-        // Without a word it is the first, so a full disk need not stop anybody.
-        Err(e @ StoreError::NoSpace { .. }) => {
+        // A journal that states no format has the first, so a full disk is no reason to stop.
+        Err(e @ JournalError::NoSpace { .. }) => {
             tracing::warn!("{e}");
             Directory::remove(&temporary)
         }
@@ -75,7 +75,7 @@ mod tests {
     use crate::{Journal, Options, read};
 
     #[test]
-    fn another_versions_journal_is_not_taken_for_damage() {
+    fn a_journal_of_another_format_is_not_reported_as_damaged() {
         let dir = tempfile::tempdir().unwrap();
         write_journal(dir.path(), Options::default(), &creates(3));
         let directory = Directory::of(dir.path());
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_that_does_not_say_has_the_first_format() {
+    fn a_journal_that_states_no_format_has_the_first() {
         let dir = tempfile::tempdir().unwrap();
         write_journal(dir.path(), Options::default(), &creates(3));
         let directory = Directory::of(dir.path());
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_named() {
+    fn a_format_that_is_no_number_is_named_in_the_error() {
         let dir = tempfile::tempdir().unwrap();
         write_journal(dir.path(), Options::default(), &creates(3));
         let path = Directory::of(dir.path()).format();

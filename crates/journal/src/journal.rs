@@ -10,86 +10,62 @@ use containerd_sandbox::Key;
 use threads::watch;
 use threads::{Condvar, Mutex};
 
+use super::compaction_policy::CompactionPolicy;
 use super::damage::Damage;
 use super::directory::{Directory, Listing};
-use super::error::StoreError;
+use super::error::JournalError;
 use super::fold::Slots;
 use super::format;
-use super::lines::Decoding;
+use super::load::{self, Loaded};
+use super::options::Options;
+use super::parallel_decode::Decoding;
 use super::record;
-use super::recovery::{self, Replayed};
-use super::report::Report;
+use super::report::Recovered;
 use super::segment::Segment;
 use super::shared::{Progress, Shared};
 use super::snapshot;
 use super::stats::JournalStats;
 use super::sync::Sync;
-use super::worth::Worth;
 use super::writer::{Start, Writer};
 use slot::Change;
 use slot::Timestamp;
 use threads::thread::{self, JoinHandle};
 use threads::{mpsc, thread_local};
 
-/// How the journal is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
-    /// When appends are made durable.
-    pub sync: Sync,
-    /// Whether segments stay when a snapshot has replaced them.
-    pub history: bool,
-    /// Whether to open a damaged journal without what cannot be used.
-    pub recover: bool,
-    /// A snapshot is taken when so many bytes were appended since the last one,
-    /// or twice its size if that is more; earlier at a start and where the file
-    /// system has little room left.
-    pub compact_min_bytes: u64,
-}
-
-impl Default for Options {
-    /// No syncs, no history, no recovery of damage, snapshots from 16 MiB on.
-    fn default() -> Self {
-        Self {
-            sync: Sync::None,
-            history: false,
-            recover: false,
-            compact_min_bytes: 16 << 20,
-        }
-    }
-}
-
-/// What an opened journal held.
-#[derive(Debug)]
-pub struct Recovered {
-    /// Every sandbox.
-    pub slots: Slots,
-    /// How they were come by.
-    pub report: Report,
-}
-
-/// The journal, open for appending. Closed when dropped.
+/// A journal that is open for appending. Dropping it closes it.
 pub struct Journal {
     pub(super) shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 thread_local! {
-    /// Each thread encodes outside the journal's lock, into memory it keeps.
+    /// Buffer in which a thread encodes records outside the lock of the journal.
     static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Journal {
-    /// Opens the journal in `dir`, or makes one, and gives the state it holds.
-    /// The caller holds the directory's [`DirLock`](super::DirLock).
+    /// Opens the journal in the state directory `dir`, or makes one, and returns the state
+    /// that the journal holds. The caller must hold the directory's
+    /// [`DirLock`](super::DirLock).
     ///
-    /// The remains of an unfinished append are cut off and logged. What is
-    /// given up for [`Options::recover`] is kept in a directory beside it.
+    /// The remains of an unfinished append are cut off and logged. Files with damage that
+    /// [`Options::recover`] gives up are copied to a directory beside them first.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] if anything else cannot be used and
-    /// [`Options::recover`] is not set; [`StoreError::Format`] if another version
-    /// wrote it; else what the file system says.
-    pub fn open(dir: &Path, options: Options) -> Result<(Self, Recovered), StoreError> {
+    /// [`JournalError::Damaged`] if records cannot be used and [`Options::recover`] is not
+    /// set, [`JournalError::Format`] if a version with another format wrote the journal, and
+    /// failures of the file system.
+    ///
+    /// ```
+    /// use journal::{Journal, Options};
+    ///
+    /// let dir = tempfile::tempdir()?;
+    /// let (journal, recovered) = Journal::open(dir.path(), Options::default())?;
+    /// assert!(recovered.slots.is_empty());
+    /// journal.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open(dir: &Path, options: Options) -> Result<(Self, Recovered), JournalError> {
         let started = Instant::now();
         let directory = Directory::of(dir);
         directory.create()?;
@@ -98,19 +74,18 @@ impl Journal {
         for name in &listing.temporary {
             Directory::remove(&directory.path().join(name))?;
         }
-        let mut replayed =
-            recovery::replay::<Slots>(&directory, &listing, None, Decoding::Everywhere)?;
+        let mut loaded = load::load::<Slots>(&directory, &listing, None, Decoding::Everywhere)?;
         if !options.recover
-            && let Some(damage) = Damage::of(std::mem::take(&mut replayed.report.dropped))
+            && let Some(damage) = Damage::of(std::mem::take(&mut loaded.report.dropped))
         {
             let damage = Box::new(damage);
-            return Err(StoreError::Damaged { damage });
+            return Err(JournalError::Damaged { damage });
         }
-        let next_seq = replayed.report.last_seq + 1;
-        if !replayed.report.dropped.is_empty() {
-            set_aside(&directory, &listing, &mut replayed)?;
+        let next_seq = loaded.report.last_seq + 1;
+        if !loaded.report.dropped.is_empty() {
+            set_aside(&directory, &listing, &mut loaded)?;
         }
-        let segment = last_segment(&directory, &replayed)?;
+        let segment = last_segment(&directory, &loaded)?;
         directory.sync()?;
 
         let (compactor, asked) = mpsc::channel();
@@ -121,7 +96,7 @@ impl Journal {
             segment,
             next_seq,
             uncompacted: sizes.appended,
-            worth: Worth::new(&options, sizes.snapshot),
+            policy: CompactionPolicy::new(&options, sizes.snapshot),
             compactor,
             unsynced,
         });
@@ -143,20 +118,20 @@ impl Journal {
             journal.spawn("journal-sync", move || shared.sync_loop())?;
         }
 
-        let mut report = replayed.report;
+        let mut report = loaded.report;
         report.took = started.elapsed();
         for warning in report.warnings() {
             tracing::warn!("{warning}");
         }
-        let slots = replayed.folded;
+        let slots = loaded.folded;
         Ok((journal, Recovered { slots, report }))
     }
 
-    fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+    fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), JournalError> {
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(run)
-            .map_err(StoreError::of(
+            .map_err(JournalError::of(
                 "start a thread for",
                 self.shared.directory.path(),
             ))?;
@@ -164,17 +139,37 @@ impl Journal {
         Ok(())
     }
 
-    /// Appends a change, and gives its record's sequence number. It has then
-    /// reached the kernel: a crash of the process cannot lose it. Takes
-    /// microseconds: no sync happens here.
+    /// Appends a change and returns the sequence number of its record.
+    ///
+    /// The record has then reached the kernel, so a crash of this process cannot lose it. The
+    /// call takes microseconds: it makes no sync.
     ///
     /// # Errors
-    /// Then the change is not in the journal. [`StoreError::NoSpace`] may pass.
-    pub fn append(&self, key: &Key, at: Timestamp, change: &Change) -> Result<u64, StoreError> {
+    /// The reason why the change is not in the journal. [`JournalError::NoSpace`] may pass
+    /// later.
+    ///
+    /// ```
+    /// use containerd_sandbox::Key;
+    /// use journal::{Journal, Options};
+    /// use slot::{Change, NewSandbox, Timestamp};
+    ///
+    /// let dir = tempfile::tempdir()?;
+    /// let key = Key::new("k8s.io", "web")?;
+    /// let (journal, _) = Journal::open(dir.path(), Options::default())?;
+    /// let create = Change::Create(NewSandbox::default());
+    /// assert_eq!(journal.append(&key, Timestamp::now(), &create)?, 1);
+    /// assert_eq!(journal.append(&key, Timestamp::now(), &Change::Start)?, 2);
+    /// journal.close()?;
+    ///
+    /// let (_journal, recovered) = Journal::open(dir.path(), Options::default())?;
+    /// assert!(recovered.slots.contains_key(&key));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn append(&self, key: &Key, at: Timestamp, change: &Change) -> Result<u64, JournalError> {
         BODY.with(|body| {
             let body = &mut *body.borrow_mut();
             body.clear();
-            record::encode_body(body, key, at, change).map_err(StoreError::Encode)?;
+            record::encode_body(body, key, at, change).map_err(JournalError::Encode)?;
             let seq = self.shared.writer.lock().append(body)?;
             if matches!(self.shared.options.sync, Sync::Interval(_)) {
                 self.shared.work.notify_one();
@@ -183,12 +178,12 @@ impl Journal {
         })
     }
 
-    /// With [`Sync::Always`], waits until record `seq` and all before it are
-    /// durable; else returns at once.
+    /// Waits, with [`Sync::Always`], until record `seq` and all records before it are durable;
+    /// in the other modes returns at once.
     ///
     /// # Errors
-    /// [`StoreError::NotDurable`] if the disk failed.
-    pub async fn durable(&self, seq: u64) -> Result<(), StoreError> {
+    /// [`JournalError::NotDurable`] if the disk failed.
+    pub async fn durable(&self, seq: u64) -> Result<(), JournalError> {
         if self.shared.options.sync != Sync::Always {
             return Ok(());
         }
@@ -206,17 +201,17 @@ impl Journal {
         let decided = progress.wait_for(|p| p.synced.max(p.failed) >= seq).await;
         match decided {
             Ok(progress) if progress.synced >= seq => Ok(()),
-            Ok(_) | Err(_) => Err(StoreError::NotDurable { seq }),
+            Ok(_) | Err(_) => Err(JournalError::NotDurable { seq }),
         }
     }
 
-    /// Waits until all that was appended so far, by whomever, is as durable as
-    /// [`Options::sync`] promises: with [`Sync::Always`] on the disk. In the
-    /// other modes it costs nothing and returns at once.
+    /// Waits until every record appended so far, by any thread, is as durable as
+    /// [`Options::sync`] promises: with [`Sync::Always`] on the disk. In the other modes the
+    /// call costs nothing and returns at once.
     ///
     /// # Errors
-    /// [`StoreError::NotDurable`] if the disk failed.
-    pub async fn barrier(&self) -> Result<(), StoreError> {
+    /// [`JournalError::NotDurable`] if the disk failed.
+    pub async fn barrier(&self) -> Result<(), JournalError> {
         if self.shared.options.sync != Sync::Always {
             return Ok(());
         }
@@ -224,17 +219,18 @@ impl Journal {
         self.durable(last).await
     }
 
-    /// What it has done since it was opened. Appends wait meanwhile, but for no I/O.
+    /// Returns the counts since the journal was opened. Appends wait for the call, which does
+    /// no I/O.
     pub fn stats(&self) -> JournalStats {
         self.shared.writer.lock().stats
     }
 
-    /// Makes everything durable and ends the threads. A second call does
-    /// nothing; appends are refused from now on.
+    /// Makes every record durable, ends the threads and refuses further appends. A second call
+    /// does nothing.
     ///
     /// # Errors
-    /// If the disk did not confirm everything.
-    pub fn close(&self) -> Result<(), StoreError> {
+    /// A failure to make a record durable.
+    pub fn close(&self) -> Result<(), JournalError> {
         {
             let mut writer = self.shared.writer.lock();
             if writer.closed {
@@ -255,7 +251,7 @@ impl Journal {
         };
         self.shared.commit(&batch)?;
         match distrusted {
-            Some(seq) => Err(StoreError::NotDurable { seq }),
+            Some(seq) => Err(JournalError::NotDurable { seq }),
             None => Ok(()),
         }
     }
@@ -269,11 +265,11 @@ impl Drop for Journal {
     }
 }
 
-/// The last segment, if the next record belongs right behind what is whole of
-/// it; else a new one.
-fn last_segment(directory: &Directory, replayed: &Replayed<Slots>) -> Result<Segment, StoreError> {
-    let next_seq = replayed.report.last_seq + 1;
-    match &replayed.last {
+/// Returns the segment that the next record goes to: the last one if the record continues the
+/// segment's whole lines, else a new one.
+fn last_segment(directory: &Directory, loaded: &Loaded<Slots>) -> Result<Segment, JournalError> {
+    let next_seq = loaded.report.last_seq + 1;
+    match &loaded.last {
         Some((first, end)) if end.next == next_seq => {
             Segment::open(directory.segment(*first), end.valid_len)
         }
@@ -281,31 +277,32 @@ fn last_segment(directory: &Directory, replayed: &Replayed<Slots>) -> Result<Seg
     }
 }
 
-/// Puts a snapshot in the place of all there is, which is kept aside: the next
-/// start shall not be reminded of the damage.
+/// Keeps copies of all files and replaces them by a snapshot, so that the next start does not
+/// find the damage again.
 fn set_aside(
     directory: &Directory,
     listing: &Listing,
-    replayed: &mut Replayed<Slots>,
-) -> Result<(), StoreError> {
+    loaded: &mut Loaded<Slots>,
+) -> Result<(), JournalError> {
     let kept = directory.keep(listing)?;
     tracing::warn!("the damaged journal is kept in {}", kept.display());
-    let last_seq = replayed.report.last_seq;
-    snapshot::write(directory, last_seq, snapshot::sorted(&replayed.folded))?;
+    let last_seq = loaded.report.last_seq;
+    snapshot::write(directory, last_seq, snapshot::sorted(&loaded.folded))?;
     let snapshot = directory.snapshot(last_seq);
     for path in directory.files(listing).filter(|path| *path != snapshot) {
         Directory::remove(&path)?;
     }
-    replayed.last = None;
+    loaded.last = None;
     Ok(())
 }
 
-/// The segments since the newest snapshot but for the last, which a process
-/// that was killed may have left to the kernel.
+/// Returns the segments after the newest snapshot except the last, each with its last record.
+///
+/// A killed process may have left their content to the kernel, so they are not durable.
 fn older_segments(
     directory: &Directory,
     next_seq: u64,
-) -> Result<Vec<(u64, Arc<File>)>, StoreError> {
+) -> Result<Vec<(u64, Arc<File>)>, JournalError> {
     let listing = directory.list()?;
     let newest = listing.snapshots.last().copied();
     let segments: Vec<u64> = listing
@@ -316,22 +313,22 @@ fn older_segments(
     let mut older = Vec::new();
     for pair in segments.windows(2) {
         let path = directory.segment(pair[0]);
-        let file = File::open(&path).map_err(StoreError::of("open", &path))?;
+        let file = File::open(&path).map_err(JournalError::of("open", &path))?;
         older.push(((pair[1] - 1).min(next_seq - 1), Arc::new(file)));
     }
     Ok(older)
 }
 
-/// Bytes of what is in the directory.
+/// Sizes of the files in bytes.
 struct Sizes {
-    /// Segments since the newest snapshot.
+    /// Segments after the newest snapshot.
     appended: u64,
-    /// The newest snapshot.
+    /// The newest snapshot; 0 without one.
     snapshot: u64,
 }
 
 impl Sizes {
-    fn of(directory: &Directory) -> Result<Self, StoreError> {
+    fn of(directory: &Directory) -> Result<Self, JournalError> {
         let listing = directory.list()?;
         let newest = listing.snapshots.last().copied();
         let mut sizes = Self {
@@ -345,7 +342,7 @@ impl Sizes {
     }
 }
 
-fn size(path: &Path) -> Result<u64, StoreError> {
-    let examined = fs::metadata(path).map_err(StoreError::of("examine", path));
+fn size(path: &Path) -> Result<u64, JournalError> {
+    let examined = fs::metadata(path).map_err(JournalError::of("examine", path));
     examined.map(|m| m.len())
 }

@@ -1,4 +1,4 @@
-//! One daemon per directory.
+//! Lock of the state directory: one daemon per directory.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -9,26 +9,26 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
 use super::directory::{FILE_MODE, create_private};
-use super::error::StoreError;
+use super::error::JournalError;
 
-/// The lock file's name.
+/// Name of the lock file.
 pub const LOCK: &str = "lock";
 
-/// Holds a directory against other daemons while it lives.
+/// Holds a directory against other daemons until it is dropped.
 ///
-/// It is an `flock(2)`, so it ends with the process, however that ends. The
-/// file stays: to delete it would let two daemons lock two files of one name.
+/// The lock is an `flock(2)`, so it ends with the process in every case. The file stays: if it
+/// were deleted, two daemons could lock two files of one name.
 #[derive(Debug)]
 pub struct DirLock {
     _file: File,
 }
 
 impl DirLock {
-    /// Takes the lock of `dir`, making the directory if it is missing.
+    /// Takes the lock of `dir`, and makes the directory if it is missing. Never waits.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] at once if somebody has it.
-    pub fn acquire(dir: &Path) -> Result<Self, StoreError> {
+    /// [`JournalError::Locked`] if another process has the lock.
+    pub fn acquire(dir: &Path) -> Result<Self, JournalError> {
         create_private(dir)?;
         let path = dir.join(LOCK);
         let no_link = OFlags::NOFOLLOW.bits().cast_signed();
@@ -40,18 +40,18 @@ impl DirLock {
             .mode(FILE_MODE)
             .custom_flags(no_link)
             .open(&path)
-            .map_err(StoreError::of("open", &path))?;
+            .map_err(JournalError::of("open", &path))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
-                return Err(StoreError::Locked {
+                return Err(JournalError::Locked {
                     dir: dir.to_owned(),
                     pid: holder(&mut file),
                 });
             }
-            Err(e) => return Err(StoreError::io("lock", &path, e)),
+            Err(e) => return Err(JournalError::io("lock", &path, e)),
         }
-        // The number only helps people; a full disk shall not keep the daemon down.
+        // The number only informs people, so a full disk must not stop the daemon.
         let written = file
             .set_len(0)
             .and_then(|()| writeln!(file, "{}", std::process::id()));
@@ -74,7 +74,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn a_second_daemon_is_told_who_has_the_directory() {
+    fn a_second_daemon_gets_the_process_id_of_the_first() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path().join("new");
         let lock = DirLock::acquire(&dir).unwrap();
@@ -88,16 +88,16 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_that_left_no_number_is_still_a_holder() {
+    fn a_lock_without_a_process_id_still_holds() {
         let dir = tempfile::tempdir().unwrap();
         let _lock = DirLock::acquire(dir.path()).unwrap();
         fs::write(dir.path().join(LOCK), b"\xff\xff not a number").unwrap();
         let refused = DirLock::acquire(dir.path()).unwrap_err();
-        assert!(matches!(refused, StoreError::Locked { pid: None, .. }));
+        assert!(matches!(refused, JournalError::Locked { pid: None, .. }));
     }
 
     #[test]
-    fn a_link_is_not_followed() {
+    fn a_symbolic_link_is_not_followed() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("target");
         fs::write(&target, "precious").unwrap();

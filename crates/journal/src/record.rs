@@ -8,15 +8,15 @@ use containerd_sandbox::Key;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
-use super::line::{self, LineError};
+use super::checksum::{self, LineError};
 use slot::Change;
 use slot::Timestamp;
 
-/// The highest sequence number taken for one: what lies above cannot have been
-/// counted up to, and below it adding one is safe.
+/// Highest valid sequence number: no journal counts so far, and adding one to it cannot
+/// overflow.
 pub(super) const MAX_SEQ: u64 = 1 << 62;
 
-/// A record as read, with its change or what is looked at of it.
+/// A decoded record, with its change or the decoded part of the change.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record<C = Change> {
     pub(super) seq: u64,
@@ -47,7 +47,7 @@ struct Line<'a, C> {
     _crc: IgnoredAny,
 }
 
-/// Writes what does not depend on the sequence number: the costly part.
+/// Encodes the part of a record that does not depend on the sequence number: the costly part.
 pub(super) fn encode_body(
     body: &mut Vec<u8>,
     key: &Key,
@@ -63,20 +63,20 @@ pub(super) fn encode_body(
     serde_json::to_writer(body, &fields)
 }
 
-/// Makes the line of a body and its sequence number.
+/// Writes the line of a body and a sequence number.
 pub(super) fn encode(line: &mut Vec<u8>, seq: u64, body: &[u8]) {
     let members = body.strip_prefix(b"{").unwrap_or(body);
     let members = members.strip_suffix(b"}").unwrap_or(members);
     // Writing to memory does not fail.
     let _ = write!(line, "{{\"seq\":{seq},");
     line.extend_from_slice(members);
-    line::seal(line);
+    checksum::seal(line);
 }
 
-/// Reads a line, its newline included.
+/// Decodes a line, given with its newline.
 pub(super) fn decode<C: DeserializeOwned>(raw: &[u8]) -> Result<Record<C>, LineError> {
     let malformed = |reason: String| LineError::Malformed(format!("not a record: {reason}"));
-    let object = line::unseal(raw)?;
+    let object = checksum::unseal(raw)?;
     let line: Line<'_, C> = serde_json::from_slice(object).map_err(|e| malformed(e.to_string()))?;
     if !(1..=MAX_SEQ).contains(&line.seq) {
         return Err(malformed(format!("sequence number {}", line.seq)));
@@ -89,7 +89,7 @@ pub(super) fn decode<C: DeserializeOwned>(raw: &[u8]) -> Result<Record<C>, LineE
     })
 }
 
-/// The sandbox that a damaged line seems to speak of.
+/// Returns the sandbox that a damaged line seems to belong to.
 pub(super) fn guess_key(raw: &[u8]) -> Option<Key> {
     let text = String::from_utf8_lossy(raw);
     let member = |name: &str| {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_but_no_record_is_refused() {
+    fn a_line_with_a_valid_checksum_that_is_no_record_is_refused() {
         for (content, word) in [
             ("{\"x\":1", "unknown field"),
             (
@@ -144,14 +144,14 @@ mod tests {
             ),
         ] {
             let mut line = content.as_bytes().to_vec();
-            line::seal(&mut line);
+            checksum::seal(&mut line);
             let error = decode::<Change>(&line).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
     }
 
     #[test]
-    fn the_sandbox_of_a_damaged_line_can_often_be_told() {
+    fn the_sandbox_of_a_damaged_line_is_often_found() {
         let key = Key::new("k8s.io", "abc").unwrap();
         let line = line(1, &key, Timestamp::default(), &Change::Start);
         assert_eq!(guess_key(&line[..line.len() - 5]), Some(key));
@@ -161,7 +161,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(
+        fn a_written_record_is_read_back(
             seq in 1..=MAX_SEQ, nanos: u64, (key, change) in testing::any_change()
         ) {
             let at = Timestamp::from_nanos(nanos);
@@ -172,11 +172,11 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode::<Change>(&bytes);
             let _ = guess_key(&bytes);
             let mut sealed = bytes;
-            line::seal(&mut sealed);
+            checksum::seal(&mut sealed);
             let _ = decode::<Change>(&sealed);
         }
     }

@@ -1,9 +1,9 @@
-//! The state as the fold of records, and the judgement of what does not fit.
+//! Applies the records of segments in order, and judges the lines that do not fit.
 //!
-//! Sequence numbers are contiguous and a segment's name says where it takes
-//! over, so that a loss is always noticed, and so that the remains of a failed
-//! append at the end of an abandoned segment are told from a loss: nothing is
-//! missing if the next segment begins with the very number that was expected.
+//! Sequence numbers are contiguous and the name of a segment is the number of its first
+//! record, so every loss is noticed. The remains of a failed append at the end of an abandoned
+//! segment are no loss: nothing is missing if the next segment begins with the expected
+//! number.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,66 +12,66 @@ use containerd_sandbox::Key;
 use serde::de::DeserializeOwned;
 
 use super::damage::Dropped;
-use super::error::StoreError;
+use super::error::JournalError;
 use super::fold::{Fold, Span};
-use super::lines::{self, Decoding};
+use super::parallel_decode::{self, Decoding};
 use super::record::{self, Record};
 
-/// The fold so far.
+/// State after the records so far.
 #[derive(Debug)]
 pub(super) struct Replay<F> {
     pub(super) folded: F,
     decoding: Decoding,
-    /// The last record that the snapshot holds already.
+    /// Last record that the snapshot contains.
     base: u64,
-    /// The sequence number expected next.
+    /// Sequence number that is expected next.
     pub(super) next: u64,
-    /// How many records were applied.
+    /// Records that were applied.
     pub(super) records: u64,
     pub(super) dropped: Vec<Dropped>,
 }
 
-/// How a segment ended.
+/// End of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SegmentEnd {
-    /// Up to where it is whole, in bytes.
+    /// Length of the whole lines in bytes.
     pub(super) valid_len: u64,
-    /// The sequence number that its next record would have.
+    /// Sequence number of the record that would come next.
     pub(super) next: u64,
-    /// What lies behind that.
+    /// Remains of an append behind the whole lines.
     pub(super) torn: Option<Torn>,
 }
 
-/// The remains of an append that did not finish.
+/// Remains of an append that did not finish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Torn {
     pub(super) line: u64,
     pub(super) bytes: u64,
 }
 
-/// A line that is of no use.
+/// A line that cannot be used.
 struct Useless {
     reason: String,
     sandbox: Option<Key>,
     is_terminated: bool,
-    /// Whether it is a record that the next segment has taken the number of.
+    /// Whether the line is a record with a number that the next segment uses again.
     is_superseded: bool,
 }
 
-/// Lines that are of no use, judged once it is known what follows them.
+/// Consecutive lines that cannot be used; the line after them decides how they are judged.
 struct Suspect {
     line: u64,
     offset: u64,
     reason: String,
     sandboxes: BTreeSet<Key>,
-    /// How many of them end.
+    /// Lines that end with a newline.
     terminated: u64,
-    /// How many of them are records that the next segment has taken the number of.
+    /// Lines that are records with a number that the next segment uses again.
     superseded: u64,
 }
 
 impl<F: Fold> Replay<F> {
-    /// Starts from what was made of the snapshot of record `base`; 0 and nothing for the beginning.
+    /// Starts from the state of the snapshot of record `base`, or from an empty one for 0.
     pub(super) fn new(base: u64, folded: F, decoding: Decoding) -> Self {
         Self {
             folded,
@@ -83,13 +83,14 @@ impl<F: Fold> Replay<F> {
         }
     }
 
-    /// Folds a segment in. `limit` is where the next segment takes over, `None` for the last.
+    /// Applies the records of a segment. `limit` is the first record of the next segment,
+    /// `None` for the last segment.
     pub(super) fn segment(
         &mut self,
         path: &Path,
         first: u64,
         limit: Option<u64>,
-    ) -> Result<SegmentEnd, StoreError> {
+    ) -> Result<SegmentEnd, JournalError> {
         self.folded.open(path);
         let (mut line, mut len) = (0_u64, 0_u64);
         let mut suspect: Option<Suspect> = None;
@@ -102,7 +103,7 @@ impl<F: Fold> Replay<F> {
             self.lost_before(path, 1, first);
         }
         let is_superseded = |seq: u64| limit.is_some_and(|limit| seq >= limit);
-        lines::each(path, self.decoding, decode, |span, decoded| {
+        parallel_decode::decode_lines(path, self.decoding, decode, |span, decoded| {
             line += 1;
             len += span.len as u64;
             let useless = match decoded {
@@ -151,7 +152,7 @@ impl<F: Fold> Replay<F> {
     ) {
         let Some(limit) = limit else {
             match suspect {
-                // An append that was cut short wrote no newline.
+                // An interrupted append wrote no newline.
                 Some(suspect) if suspect.terminated == 0 => {
                     end.torn = Some(Torn {
                         line: suspect.line,
@@ -172,7 +173,7 @@ impl<F: Fold> Replay<F> {
         }
     }
 
-    /// Folds a record in, if it is its turn.
+    /// Applies a record if it is the expected one, and notes the loss if it is not.
     fn record(&mut self, path: &Path, line: u64, record: Record<F::Change>, span: Span) {
         let Record {
             seq,
@@ -201,15 +202,15 @@ impl<F: Fold> Replay<F> {
         }
     }
 
-    /// Judges useless lines that record `seq` follows.
+    /// Judges unusable lines before record `seq`.
     fn judge(&mut self, path: &Path, suspect: &Suspect, seq: u64) {
-        // Before the snapshot nothing can be missed.
+        // The snapshot contains every record up to `base`.
         if seq > self.base {
             self.drop_suspect(path, suspect, seq);
         }
     }
 
-    /// Gives useless lines up, and with them the records up to `seq`.
+    /// Gives up unusable lines and with them the records before `seq`.
     fn drop_suspect(&mut self, path: &Path, suspect: &Suspect, seq: u64) {
         self.dropped.push(Dropped {
             file: path.to_owned(),
@@ -231,7 +232,7 @@ impl<F: Fold> Replay<F> {
         });
     }
 
-    /// Notes that the records from the expected one up to `seq` are missing.
+    /// Notes that the records from the expected one to the one before `seq` are missing.
     pub(super) fn lost_before(&mut self, path: &Path, line: u64, seq: u64) {
         let reason = if seq - self.next == 1 {
             format!("record {} is missing", self.next)

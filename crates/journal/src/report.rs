@@ -1,50 +1,61 @@
-//! What reading the journal came to, for the log and for `inspect`.
+//! Result of reading a journal, for the log and for `inspect`.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::damage::Dropped;
+use super::fold::Slots;
 
-/// What reading the journal came to. [`fmt::Display`] is one line;
-/// [`Report::warnings`] are the things someone should know of.
+/// State and report of a journal that was read.
+#[derive(Debug)]
+pub struct Recovered {
+    /// Every sandbox.
+    pub slots: Slots,
+    /// Report of the reading.
+    pub report: Report,
+}
+
+/// Report of reading a journal.
+///
+/// [`fmt::Display`] gives one line; [`Report::warnings`] gives a message for each defect.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// How many sandboxes there are.
+    /// Number of sandboxes.
     pub sandboxes: usize,
-    /// The last record's sequence number, 0 if there is none.
+    /// Sequence number of the last record; 0 if there is none.
     pub last_seq: u64,
-    /// The record after which the snapshot was taken, if there was one.
+    /// Record after which the snapshot was taken; `None` if no snapshot was read.
     pub snapshot: Option<u64>,
-    /// How many segments were read after it.
+    /// Segments that were read after the snapshot.
     pub segments: usize,
-    /// How many records they held.
+    /// Records in those segments.
     pub records: u64,
-    /// What an unfinished append had left at the end.
+    /// Remains of an unfinished append at the end.
     pub torn: Option<TornTail>,
-    /// What could not be used and was given up.
+    /// Places that could not be used.
     pub dropped: Vec<Dropped>,
-    /// Damaged snapshots that could be done without.
+    /// Damaged snapshots that were not needed.
     pub damaged_snapshots: Vec<PathBuf>,
-    /// Files in the journal's directory that are not the journal's.
+    /// Entries of the journal's directory that are not files of the journal.
     pub foreign: Vec<PathBuf>,
-    /// How long it took.
+    /// Duration of the reading.
     pub took: Duration,
 }
 
-/// The remains of an append that did not finish; it was never acknowledged.
+/// Remains of an append that did not finish and was never acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TornTail {
     /// The segment.
     pub file: PathBuf,
-    /// The line, from 1.
+    /// Number of the line, counted from 1.
     pub line: u64,
-    /// How many bytes.
+    /// Length in bytes.
     pub bytes: u64,
 }
 
 impl Report {
-    /// One message for each thing that is not as it should be.
+    /// Returns one message for each defect.
     pub fn warnings(&self) -> Vec<String> {
         let mut all = Vec::new();
         if let Some(torn) = &self.torn {

@@ -1,25 +1,25 @@
-//! When a failed compaction is tried again.
+//! Decides when a failed compaction is tried again.
 
 use std::time::{Duration, Instant};
 
-use super::error::StoreError;
+use super::error::JournalError;
 use threads::mpsc::{Receiver, RecvTimeoutError};
 
-/// At first, and as long as all that is missing is space.
+/// First wait, and the wait for as long as only space is missing.
 const SHORTEST: Duration = Duration::from_secs(5);
-/// Each try reads all that was appended since the last snapshot.
+/// Longest wait. Each attempt reads everything that was appended since the last snapshot.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// How long to wait after a failure, given how long it was after the one before it.
-pub(super) fn after(before: Option<Duration>, failure: &StoreError) -> Duration {
+/// Returns the wait after a failure, given the wait before that failure.
+pub(super) fn after(before: Option<Duration>, failure: &JournalError) -> Duration {
     match (before, failure) {
-        (None, _) | (_, StoreError::NoSpace { .. }) => SHORTEST,
+        (None, _) | (_, JournalError::NoSpace { .. }) => SHORTEST,
         (Some(before), _) => (before * 2).min(LONGEST),
     }
 }
 
-/// Waits, and gives the last of the requests that came meanwhile: they change
-/// what is tried, not when. `None` if there will be no more.
+/// Waits, and returns the last request that arrived meanwhile, or `first`; `None` if no
+/// request can come any more. A request changes the record of the next attempt, not its time.
 pub(super) fn sleep(wait: Duration, requests: &Receiver<u64>, first: u64) -> Option<u64> {
     let deadline = Instant::now() + wait;
     let mut last = first;
@@ -40,8 +40,8 @@ mod tests {
     use std::sync::mpsc;
 
     #[test]
-    fn what_will_hardly_pass_is_tried_ever_less() {
-        let failure = |errno| StoreError::io("write", Path::new("/x"), errno);
+    fn a_failure_other_than_lack_of_space_is_retried_ever_less_often() {
+        let failure = |errno| JournalError::io("write", Path::new("/x"), errno);
         let (full, broken) = (failure(Errno::NOSPC), failure(Errno::IO));
         let mut waits = vec![after(None, &broken)];
         while waits.len() < 9 {
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_request_counts_and_the_end_ends_the_wait() {
+    fn the_last_request_counts_and_a_closed_channel_ends_the_wait() {
         let (sender, requests) = mpsc::channel();
         assert_eq!(sleep(Duration::ZERO, &requests, 3), Some(3));
         sender.send(7).unwrap();

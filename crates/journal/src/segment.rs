@@ -1,4 +1,4 @@
-//! A segment: a file that lines are appended to, whole or not at all.
+//! A segment: a file to which lines are appended, each as a whole or not at all.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -9,41 +9,41 @@ use std::sync::Arc;
 use rustix::fs::fstatvfs;
 
 use super::directory::FILE_MODE;
-use super::error::StoreError;
+use super::error::JournalError;
 
-/// A segment open for appending.
+/// A segment that is open for appending.
 #[derive(Debug)]
 pub(super) struct Segment {
-    /// Shared with whoever makes it durable.
+    /// The file, shared with the thread that makes it durable.
     file: Arc<File>,
     path: PathBuf,
-    /// Up to where it holds whole lines, in bytes.
+    /// Length of the whole lines in bytes.
     len: u64,
 }
 
-/// Why a line is not in a segment.
+/// Reason why a line is not in a segment.
 #[derive(Debug)]
 pub(super) struct AppendError {
-    pub(super) error: StoreError,
-    /// Whether the segment is as it was before. If not, part of the line or
-    /// all of it may be there, and nothing must follow it.
+    pub(super) error: JournalError,
+    /// Whether the segment is as it was before. If not, the file may hold a part of the line
+    /// or all of it, and no further line may follow.
     pub(super) undone: bool,
 }
 
 impl Segment {
-    /// Opens a segment with its first `len` bytes; the rest is cut off.
-    pub(super) fn open(path: PathBuf, len: u64) -> Result<Self, StoreError> {
+    /// Opens a segment, keeps its first `len` bytes and cuts off the rest.
+    pub(super) fn open(path: PathBuf, len: u64) -> Result<Self, JournalError> {
         let file = OpenOptions::new()
             .append(true)
             .create(true)
             .mode(FILE_MODE)
             .open(&path)
-            .map_err(StoreError::of("open", &path))?;
+            .map_err(JournalError::of("open", &path))?;
         let present = file.metadata().map(|m| m.len());
-        let present = present.map_err(StoreError::of("examine", &path))?;
+        let present = present.map_err(JournalError::of("examine", &path))?;
         if present > len {
             file.set_len(len)
-                .map_err(StoreError::of("truncate", &path))?;
+                .map_err(JournalError::of("truncate", &path))?;
         }
         Ok(Self {
             file: Arc::new(file),
@@ -60,14 +60,14 @@ impl Segment {
         Arc::clone(&self.file)
     }
 
-    /// How many bytes its file system has left, if that can be told.
+    /// Returns the free bytes of the file system, or `None` if they cannot be found.
     pub(super) fn room(&self) -> Option<u64> {
         let fs = fstatvfs(&*self.file).ok()?;
         Some(fs.f_bavail.saturating_mul(fs.f_frsize))
     }
 
-    /// Appends a line by one `write(2)`, or more if the kernel takes it in
-    /// parts. If that fails, what was written is cut off again.
+    /// Appends a line by one `write(2)`, or more if the kernel takes the line in parts. After
+    /// a failure, the written part is cut off again.
     pub(super) fn append(&mut self, line: &[u8]) -> Result<(), AppendError> {
         match (&*self.file).write_all(line) {
             Ok(()) => {
@@ -75,13 +75,13 @@ impl Segment {
                 Ok(())
             }
             Err(source) => Err(AppendError {
-                error: StoreError::io("append to", &self.path, source),
+                error: JournalError::io("append to", &self.path, source),
                 undone: self.file.set_len(self.len).is_ok(),
             }),
         }
     }
 
-    /// Lets every write fail, and every attempt to undo one.
+    /// Makes every write fail, and every attempt to undo one.
     #[cfg(test)]
     pub(super) fn break_down(&mut self) {
         self.file = Arc::new(File::open(&self.path).unwrap());
@@ -94,7 +94,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn opening_cuts_off_what_lies_behind() {
+    fn opening_cuts_off_the_rest_of_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
         fs::write(&path, "one\ntw").unwrap();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_cannot_be_undone_says_so() {
+    fn a_failure_that_cannot_be_undone_is_marked() {
         let dir = tempfile::tempdir().unwrap();
         let mut segment = Segment::open(dir.path().join("s"), 0).unwrap();
         segment.break_down();

@@ -1,5 +1,5 @@
-//! What the journal's threads share, and what the two threads do: making
-//! appends durable, and compacting.
+//! State that the journal's threads share, and the loops of its two threads: one makes appends
+//! durable, one compacts.
 
 use std::time::Instant;
 
@@ -8,20 +8,20 @@ use threads::{Condvar, Mutex, MutexGuard};
 
 use super::compaction;
 use super::directory::Directory;
-use super::error::StoreError;
-use super::journal::Options;
+use super::error::JournalError;
+use super::options::Options;
 use super::retry;
 use super::sync::Sync;
 use super::writer::{Batch, Writer};
 use threads::mpsc::Receiver;
 
-/// What is known of durability. Between the two numbers lie records whose
-/// `fdatasync` failed.
+/// Known durability of the records. The `fdatasync` of the records between the two numbers has
+/// failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Progress {
-    /// Everything up to this record is durable.
+    /// Last record up to which every record is durable.
     pub(super) synced: u64,
-    /// Up to this record it was tried.
+    /// Last record of a failed attempt.
     pub(super) failed: u64,
 }
 
@@ -31,26 +31,27 @@ impl Progress {
     }
 }
 
+/// State that the journal and its threads share.
 pub(super) struct Shared {
     pub(super) directory: Directory,
     pub(super) options: Options,
     pub(super) writer: Mutex<Writer>,
-    /// Wakes the syncing thread when there may be something to do.
+    /// Wakes the syncing thread when it may have work.
     pub(super) work: Condvar,
-    /// Wakes it from an interval's wait, which appends must not.
+    /// Wakes the syncing thread from the wait of an interval, which appends must not end.
     pub(super) closing: Condvar,
     pub(super) progress: watch::Sender<Progress>,
 }
 
 impl Shared {
-    /// The syncing thread's life.
+    /// Runs the syncing thread.
     pub(super) fn sync_loop(&self) {
         while let Some(batch) = self.next_batch() {
             let _ = self.commit(&batch);
         }
     }
 
-    /// Waits until something is to be made durable; `None` when closed.
+    /// Waits until records are to be made durable; returns `None` once the journal is closed.
     fn next_batch(&self) -> Option<Batch> {
         let mut writer = self.writer.lock();
         while !writer.closed && !self.due(&mut writer) {
@@ -74,15 +75,15 @@ impl Shared {
             return false;
         }
         if writer.distrusted.is_some() {
-            // No sync can help before there is a snapshot.
+            // Only a snapshot can make these records durable.
             self.progress.send_modify(|p| p.failed = writer.last_seq());
             return false;
         }
         true
     }
 
-    /// Makes a batch durable and says so to those who wait.
-    pub(super) fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+    /// Makes a batch durable and reports the progress to the callers that wait.
+    pub(super) fn commit(&self, batch: &Batch) -> Result<(), JournalError> {
         let began = Instant::now();
         let synced = self.sync(batch);
         let took = began.elapsed();
@@ -107,10 +108,10 @@ impl Shared {
         synced
     }
 
-    fn sync(&self, batch: &Batch) -> Result<(), StoreError> {
+    fn sync(&self, batch: &Batch) -> Result<(), JournalError> {
         for file in &batch.files {
             file.sync_data()
-                .map_err(StoreError::of("sync segments in", self.directory.path()))?;
+                .map_err(JournalError::of("sync segments in", self.directory.path()))?;
         }
         if batch.names {
             self.directory.sync()?;
@@ -118,7 +119,7 @@ impl Shared {
         Ok(())
     }
 
-    /// The compacting thread's life: makes the snapshots that are asked for.
+    /// Runs the compacting thread: makes the requested snapshots.
     pub(super) fn compact_loop(&self, asked: &Receiver<u64>) {
         let mut through = 0;
         let mut wait = None;
@@ -160,11 +161,11 @@ impl Shared {
     }
 }
 
-/// Damage stays, and stops the next start.
-fn tell(through: u64, failure: &StoreError) {
+/// Logs a failed compaction: damage as an error, because it stays and stops the next start.
+fn tell(through: u64, failure: &JournalError) {
     let message = format!("no snapshot of record {through}, trying again: {failure}");
     match failure {
-        StoreError::Damaged { .. } => tracing::error!("{message}"),
+        JournalError::Damaged { .. } => tracing::error!("{message}"),
         _ => tracing::warn!("{message}"),
     }
 }

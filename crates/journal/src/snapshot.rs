@@ -1,8 +1,8 @@
-//! A snapshot: the state after a record, one sandbox a line.
+//! A snapshot: the state after a record, one sandbox per line.
 //!
-//! A header line says after which record, a last line that nothing is missing;
-//! every line is sealed. It is written beside its place, made durable, and
-//! only then renamed: under its name it is whole.
+//! The first line states the record, the last line states the number of sandboxes, and every
+//! line carries a checksum. The file is written under another name, made durable and then
+//! renamed, so a file with the name of a snapshot is whole.
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
@@ -15,13 +15,13 @@ use containerd_sandbox::Key;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
+use super::checksum;
 use super::damage::Dropped;
 use super::directory::{Directory, FILE_MODE};
-use super::error::StoreError;
+use super::error::JournalError;
 use super::fold::{Fold, Slots, Span};
 use super::format::FORMAT;
-use super::line;
-use super::lines::{self, Decoding};
+use super::parallel_decode::{self, Decoding};
 use super::record;
 use slot::Slot;
 
@@ -61,39 +61,39 @@ struct End {
     _crc: Option<IgnoredAny>,
 }
 
-/// A snapshot as far as it can be read.
+/// The readable part of a snapshot.
 #[derive(Debug)]
 pub(super) struct Snapshot<F> {
     pub(super) folded: F,
-    /// What cannot be; empty for a whole snapshot.
+    /// Places that cannot be read; empty for a whole snapshot.
     pub(super) dropped: Vec<Dropped>,
 }
 
-/// The sandboxes of a state in the order in which a snapshot has them.
+/// Iterates over the sandboxes of a state in the order of a snapshot.
 pub(super) fn sorted(
     slots: &Slots,
-) -> impl ExactSizeIterator<Item = Result<(&Key, &Box<Slot>), StoreError>> {
+) -> impl ExactSizeIterator<Item = Result<(&Key, &Box<Slot>), JournalError>> {
     let mut sorted: Vec<_> = slots.iter().collect();
     sorted.sort_unstable_by_key(|(key, _)| *key);
     sorted.into_iter().map(Ok)
 }
 
-/// Writes the sandboxes that there are after record `seq`, durably, and gives
-/// the size in bytes.
+/// Writes the snapshot of the state after record `seq`, durably, and returns its size in
+/// bytes.
 pub(super) fn write<K: Borrow<Key>, S: Borrow<Box<Slot>>>(
     directory: &Directory,
     seq: u64,
-    slots: impl ExactSizeIterator<Item = Result<(K, S), StoreError>>,
-) -> Result<u64, StoreError> {
+    slots: impl ExactSizeIterator<Item = Result<(K, S), JournalError>>,
+) -> Result<u64, JournalError> {
     let temporary = directory.temporary(seq);
     let written = write_file(&temporary, seq, slots).and_then(|bytes| {
         let path = directory.snapshot(seq);
-        fs::rename(&temporary, &path).map_err(StoreError::of("rename to", &path))?;
+        fs::rename(&temporary, &path).map_err(JournalError::of("rename to", &path))?;
         directory.sync()?;
         Ok(bytes)
     });
     if written.is_err() {
-        // It takes the space that may be what is missing; failing that, the next start removes it.
+        // The file may take the space that is missing. The next start removes it otherwise.
         let _ = Directory::remove(&temporary);
     }
     written
@@ -102,8 +102,8 @@ pub(super) fn write<K: Borrow<Key>, S: Borrow<Box<Slot>>>(
 fn write_file<K: Borrow<Key>, S: Borrow<Box<Slot>>>(
     path: &Path,
     seq: u64,
-    slots: impl ExactSizeIterator<Item = Result<(K, S), StoreError>>,
-) -> Result<u64, StoreError> {
+    slots: impl ExactSizeIterator<Item = Result<(K, S), JournalError>>,
+) -> Result<u64, JournalError> {
     let sandboxes = slots.len() as u64;
     let file = OpenOptions::new()
         .write(true)
@@ -111,7 +111,7 @@ fn write_file<K: Borrow<Key>, S: Borrow<Box<Slot>>>(
         .truncate(true)
         .mode(FILE_MODE)
         .open(path)
-        .map_err(StoreError::of("create", path))?;
+        .map_err(JournalError::of("create", path))?;
     let mut lines = LineWriter {
         out: BufWriter::new(&file),
         path,
@@ -139,10 +139,10 @@ fn write_file<K: Borrow<Key>, S: Borrow<Box<Slot>>>(
     lines
         .out
         .flush()
-        .map_err(StoreError::of("write to", path))?;
+        .map_err(JournalError::of("write to", path))?;
     let bytes = lines.bytes;
     drop(lines);
-    file.sync_all().map_err(StoreError::of("sync", path))?;
+    file.sync_all().map_err(JournalError::of("sync", path))?;
     Ok(bytes)
 }
 
@@ -154,20 +154,20 @@ struct LineWriter<'a> {
 }
 
 impl LineWriter<'_> {
-    fn write<T: Serialize>(&mut self, object: &T) -> Result<(), StoreError> {
+    fn write<T: Serialize>(&mut self, object: &T) -> Result<(), JournalError> {
         self.line.clear();
-        serde_json::to_writer(&mut self.line, object).map_err(StoreError::Encode)?;
-        // The seal closes the object.
+        serde_json::to_writer(&mut self.line, object).map_err(JournalError::Encode)?;
+        // `seal` adds the closing brace.
         self.line.pop();
-        line::seal(&mut self.line);
+        checksum::seal(&mut self.line);
         self.bytes += self.line.len() as u64;
         self.out
             .write_all(&self.line)
-            .map_err(StoreError::of("write to", self.path))
+            .map_err(JournalError::of("write to", self.path))
     }
 }
 
-/// What a line says.
+/// Content of a line.
 enum Part<S> {
     Header(Header),
     Sandbox(Key, S),
@@ -183,15 +183,15 @@ impl<S> Part<S> {
     }
 }
 
-/// Why a line is of no use, and whose it may be.
+/// Reason why a line cannot be used, and its sandbox if that can be read.
 type Useless = (String, Option<Key>);
 
-/// Reads the snapshot that is named for record `seq`, as far as it can be read.
+/// Reads the snapshot named for record `seq`, as far as it can be read.
 pub(super) fn read<F: Fold>(
     path: &Path,
     seq: u64,
     decoding: Decoding,
-) -> Result<Snapshot<F>, StoreError> {
+) -> Result<Snapshot<F>, JournalError> {
     let mut snapshot = Snapshot {
         folded: F::default(),
         dropped: Vec::new(),
@@ -199,7 +199,7 @@ pub(super) fn read<F: Fold>(
     snapshot.folded.open(path);
     let mut line = 0;
     let mut has_ended = false;
-    lines::each(path, decoding, decode::<F::Slot>, |span, decoded| {
+    parallel_decode::decode_lines(path, decoding, decode::<F::Slot>, |span, decoded| {
         line += 1;
         let taken = match decoded {
             Ok(part) if has_ended => {
@@ -237,9 +237,13 @@ pub(super) fn read<F: Fold>(
     Ok(snapshot)
 }
 
-fn check_header(path: &Path, header: &Header, seq: u64) -> Result<Result<(), Useless>, StoreError> {
+fn check_header(
+    path: &Path,
+    header: &Header,
+    seq: u64,
+) -> Result<Result<(), Useless>, JournalError> {
     if header.format != FORMAT {
-        return Err(StoreError::Format {
+        return Err(JournalError::Format {
             path: path.to_owned(),
             format: header.format,
             known: FORMAT,
@@ -268,7 +272,7 @@ fn decode<S: DeserializeOwned>(span: Span, raw: &[u8]) -> Result<Part<S>, Useles
 }
 
 fn part<S: DeserializeOwned>(span: Span, raw: &[u8]) -> Result<Part<S>, String> {
-    let object = line::unseal(raw).map_err(|e| e.to_string())?;
+    let object = checksum::unseal(raw).map_err(|e| e.to_string())?;
     if span.offset == 0 {
         let header = serde_json::from_slice(object);
         header
@@ -296,9 +300,9 @@ fn insert<F: Fold>(folded: &mut F, key: Key, slot: F::Slot, span: Span) -> Resul
     }
 }
 
-/// Takes the sandbox of a line into `folded`.
+/// Adds the sandbox of a line to `folded`.
 pub(super) fn read_entry<F: Fold>(raw: &[u8], folded: &mut F, span: Span) -> Result<(), String> {
-    let object = line::unseal(raw).map_err(|e| e.to_string())?;
+    let object = checksum::unseal(raw).map_err(|e| e.to_string())?;
     let (key, slot) = entry(object)?;
     insert(folded, key, slot, span).map_err(|(reason, _)| reason)
 }

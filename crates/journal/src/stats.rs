@@ -1,29 +1,29 @@
-//! What the journal has done since it was opened.
+//! Counts of a journal since it was opened.
 
 use std::time::Duration;
 
 use slot::Timestamp;
 
-/// What the journal has done since it was opened. Every number but the last two grows only.
+/// Counts of a journal since it was opened. Every number but the last two only grows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct JournalStats {
-    /// Records that were appended.
+    /// Appended records.
     pub records: u64,
-    /// Their bytes.
+    /// Bytes of those records.
     pub bytes: u64,
-    /// Segments that appending went on in, the first one left out.
+    /// Segments that were started after the first one.
     pub segments: u64,
-    /// Times that everything appended was made durable.
+    /// Successful attempts to make every appended record durable.
     pub syncs: u64,
-    /// Times that this failed.
+    /// Failed attempts.
     pub failed_syncs: u64,
-    /// How long all of them took together.
+    /// Duration of all attempts together.
     pub sync_time: Duration,
     /// Snapshots that were taken.
     pub snapshots: u64,
-    /// When everything appended before was last made durable.
+    /// Time of the last successful attempt.
     pub last_sync: Option<Timestamp>,
-    /// Bytes of the last snapshot, if one was taken.
+    /// Bytes of the last snapshot; `None` before the first.
     pub snapshot_bytes: Option<u64>,
 }
 

@@ -4,24 +4,24 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// When the journal calls `fdatasync`: what a power cut may lose. A crash of
-/// the process alone loses nothing in any mode.
+/// When the journal calls `fdatasync(2)`, and so the records that a power cut may lose. A
+/// crash of the process alone loses no record in any mode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sync {
-    /// Only when it is closed: the kernel decides, usually within 30 s.
+    /// Only when the journal is closed: the kernel decides, usually within 30 s.
     #[default]
     None,
-    /// So long after an append at most, and after the sync that is under way then.
+    /// At most this long after an append and after a sync that is then under way.
     Interval(Duration),
-    /// Before the append is acknowledged; appends that wait together share one call.
+    /// Before the append is acknowledged; appends that wait at the same time share one call.
     Always,
 }
 
-/// The shortest and the longest interval.
+/// Shortest and longest interval.
 const INTERVALS: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(60);
 
-/// Not a sync mode.
+/// Text that is not a sync mode.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}; modes are none, always, and interval=TIME with a TIME from 1ms to 1min")]
 pub struct InvalidSync(String);
@@ -60,7 +60,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn every_mode_is_read_as_it_is_written() {
+    fn every_mode_is_parsed_and_printed_alike() {
         for text in [
             "none",
             "always",
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mode_is_refused_with_the_modes() {
+    fn another_text_is_refused_with_the_list_of_modes() {
         for text in [
             "",
             "None",
@@ -98,7 +98,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text: String) {
+        fn no_text_causes_a_panic(text: String) {
             let _ = text.parse::<Sync>();
             let _ = format!("interval={text}").parse::<Sync>();
         }

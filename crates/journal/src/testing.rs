@@ -9,7 +9,9 @@ use k8s_cri::v1::{
 use proptest::prelude::*;
 
 use super::fold::Slots;
-use super::journal::{Journal, Options, Recovered};
+use super::journal::Journal;
+use super::options::Options;
+use super::report::Recovered;
 use pod_resources::ResourceInfo;
 use slot::Timestamp;
 use slot::{

@@ -1,66 +1,67 @@
-//! The journal's write end: all that appends share, under one lock.
+//! The journal's write end: state that all appends share, under one lock.
 
 use std::fs::File;
 use std::sync::Arc;
 
+use super::compaction_policy::CompactionPolicy;
 use super::directory::Directory;
-use super::error::StoreError;
+use super::error::JournalError;
 use super::record;
 use super::segment::Segment;
 use super::stats::JournalStats;
-use super::worth::Worth;
 use threads::mpsc;
 
-/// After so many bytes it is looked anew how much room the file system has left.
+/// Appended bytes between two looks at the free space of the file system.
 const LOOK: u64 = 16 << 10;
 
-/// The state behind the journal's lock.
+/// State behind the journal's lock.
 #[derive(Debug)]
 pub(super) struct Writer {
     directory: Directory,
     segment: Segment,
-    /// Whether lines may follow what the segment holds.
+    /// Whether lines may follow the content of the segment.
     usable: bool,
     next_seq: u64,
-    /// Reused by every append.
+    /// Buffer that every append reuses.
     line: Vec<u8>,
-    /// Bytes of closed and open segments that no compaction was asked for yet.
+    /// Bytes of closed and open segments for which no compaction was requested yet.
     uncompacted: u64,
-    /// At how many of them the room is looked at.
+    /// Value of `uncompacted` at which the free space is looked at next.
     look_at: u64,
-    worth: Worth,
-    /// Where compactions are asked for; `None` once closed.
+    policy: CompactionPolicy,
+    /// Channel for requests of compactions; `None` once closed.
     compactor: Option<mpsc::Sender<u64>>,
     /// Closed segments that are not durable yet, each with its last record.
     unsynced: Vec<(u64, Arc<File>)>,
     /// Whether the directory has names that are not durable.
     names_unsynced: bool,
-    /// Records up to this one are only durable by a snapshot: an `fdatasync` of them failed.
+    /// Last record of a failed `fdatasync`: records up to it become durable only by a
+    /// snapshot.
     pub(super) distrusted: Option<u64>,
-    /// The highest record whose durability someone waits for.
+    /// Highest record that a caller waits for.
     pub(super) wanted: u64,
     pub(super) closed: bool,
     pub(super) stats: JournalStats,
 }
 
-/// What is to be made durable together.
+/// Files to make durable together.
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// The last record in it.
+    /// Last record in the files.
     pub(super) through: u64,
     pub(super) files: Vec<Arc<File>>,
-    /// Whether the directory belongs to it.
+    /// Whether the directory's names belong to the batch.
     pub(super) names: bool,
 }
 
-/// What a writer starts from.
+/// Values that a writer starts with.
 #[derive(Debug)]
 pub(super) struct Start {
     pub(super) directory: Directory,
     pub(super) segment: Segment,
     pub(super) next_seq: u64,
     pub(super) uncompacted: u64,
-    pub(super) worth: Worth,
+    pub(super) policy: CompactionPolicy,
     pub(super) compactor: mpsc::Sender<u64>,
     /// Closed segments that may not be durable, each with its last record.
     pub(super) unsynced: Vec<(u64, Arc<File>)>,
@@ -76,7 +77,7 @@ impl Writer {
             line: Vec::new(),
             uncompacted: start.uncompacted,
             look_at: 0,
-            worth: start.worth,
+            policy: start.policy,
             compactor: Some(start.compactor),
             unsynced: start.unsynced,
             names_unsynced: false,
@@ -85,26 +86,28 @@ impl Writer {
             closed: false,
             stats: JournalStats::default(),
         };
-        if writer.worth.pays_at_start(writer.uncompacted) {
+        if writer.policy.pays_at_start(writer.uncompacted) {
             writer.compact();
         }
         writer
     }
 
-    /// The last record's sequence number, 0 if there is none.
+    /// Returns the sequence number of the last record; 0 if there is none.
     pub(super) fn last_seq(&self) -> u64 {
         self.next_seq - 1
     }
 
-    /// Appends a record, given its body, and gives its sequence number.
+    /// Appends a record, given its body, and returns its sequence number.
     ///
     /// # Errors
-    /// Then the record is not in the journal, and never will be.
-    pub(super) fn append(&mut self, body: &[u8]) -> Result<u64, StoreError> {
+    /// The reason why the record is not in the journal and never will be.
+    pub(super) fn append(&mut self, body: &[u8]) -> Result<u64, JournalError> {
         let appended = self.write(body);
         let compact = match &appended {
-            Ok(_) => self.worth.pays(self.uncompacted) || self.is_short_of_room(),
-            Err(StoreError::NoSpace { .. }) => self.worth.pays_in_need(self.uncompacted),
+            Ok(_) => self.policy.pays(self.uncompacted) || self.is_short_of_room(),
+            Err(JournalError::NoSpace { .. }) => {
+                self.policy.pays_when_space_is_short(self.uncompacted)
+            }
             Err(_) => false,
         };
         if compact {
@@ -113,9 +116,9 @@ impl Writer {
         appended
     }
 
-    fn write(&mut self, body: &[u8]) -> Result<u64, StoreError> {
+    fn write(&mut self, body: &[u8]) -> Result<u64, JournalError> {
         if self.closed {
-            return Err(StoreError::Closed);
+            return Err(JournalError::Closed);
         }
         if !self.usable {
             self.roll()?;
@@ -135,41 +138,40 @@ impl Writer {
         Ok(seq)
     }
 
-    /// Whether the last moment has come in which there is room for a snapshot,
-    /// which needs it before it gives any back.
+    /// Returns whether the free space has shrunk to the size of the next snapshot, which takes
+    /// that space before it frees any.
     fn is_short_of_room(&mut self) -> bool {
         let appended = self.uncompacted;
-        if appended < self.look_at || !self.worth.pays_in_need(appended) {
+        if appended < self.look_at || !self.policy.pays_when_space_is_short(appended) {
             return false;
         }
         self.look_at = appended + LOOK;
-        let needed = self.worth.room_needed(appended);
+        let needed = self.policy.room_needed(appended);
         self.segment.room().is_some_and(|room| room < needed)
     }
 
-    /// Closes the segment and asks for a snapshot of everything up to here.
+    /// Closes the segment and requests a snapshot of every record so far.
     fn compact(&mut self) {
-        // One that was given up is closed.
+        // An abandoned segment is closed already.
         let closed = if self.usable { self.roll() } else { Ok(()) };
         match closed {
             Ok(()) => self.ask_for_snapshot(),
-            // The segment at hand will do until the next append tries again.
+            // The present segment stays in use; the next append tries again.
             Err(e) => tracing::debug!("no new segment yet: {e}"),
         }
     }
 
-    /// Asks for a snapshot through the last record.
+    /// Requests a snapshot through the last record.
     fn ask_for_snapshot(&mut self) {
         self.uncompacted = 0;
         self.look_at = 0;
         if let Some(compactor) = &self.compactor {
-            // The compactor is only gone when the journal is being closed.
+            // The receiver ends only when the journal is being closed.
             let _ = compactor.send(self.last_seq());
         }
     }
 
-    /// Gives the segment up: a new one takes over from the next record on, as
-    /// soon as one can be made.
+    /// Gives the segment up. A new one takes the next record as soon as it can be made.
     fn abandon_segment(&mut self) {
         self.usable = false;
         if let Err(e) = self.roll() {
@@ -177,12 +179,12 @@ impl Writer {
         }
     }
 
-    /// Goes on in a new segment.
-    fn roll(&mut self) -> Result<(), StoreError> {
+    /// Continues in a new segment.
+    fn roll(&mut self) -> Result<(), JournalError> {
         if self.usable && self.segment.len() == 0 {
             return Ok(());
         }
-        // One that never held a record has the same name and is emptied.
+        // A segment without a record has the same name and is emptied by the opening.
         let next = Segment::open(self.directory.segment(self.next_seq), 0)?;
         let old = std::mem::replace(&mut self.segment, next);
         self.unsynced.push((self.last_seq(), old.file()));
@@ -192,7 +194,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes what is not durable yet, to make it so.
+    /// Returns the files that are not durable yet, and counts them as taken.
     pub(super) fn take_batch(&mut self) -> Batch {
         let closed = self.unsynced.drain(..).map(|(_, file)| file);
         let files = closed.chain([self.segment.file()]).collect();
@@ -203,9 +205,11 @@ impl Writer {
         }
     }
 
-    /// After a failed `fdatasync` the kernel may have dropped what it could not
-    /// write, and a second call would succeed all the same. So nothing written
-    /// so far is claimed durable until a snapshot holds it.
+    /// Stops trusting the segments written so far.
+    ///
+    /// After a failed `fdatasync` the kernel may have dropped the pages that it could not
+    /// write, and a second call would succeed all the same. So no record written so far counts
+    /// as durable until a snapshot holds it.
     pub(super) fn distrust(&mut self) {
         self.distrusted = Some(self.last_seq());
         self.unsynced.clear();
@@ -214,9 +218,9 @@ impl Writer {
         self.ask_for_snapshot();
     }
 
-    /// A snapshot of record `through`, of so many bytes, is durable.
+    /// Notes that a snapshot of record `through` with `bytes` bytes is durable.
     pub(super) fn compacted(&mut self, through: u64, bytes: u64) {
-        self.worth = self.worth.after(bytes);
+        self.policy = self.policy.after(bytes);
         self.stats.took_snapshot(bytes);
         self.unsynced.retain(|(last, _)| *last > through);
         if self.distrusted.is_some_and(|seq| seq <= through) {
@@ -224,7 +228,7 @@ impl Writer {
         }
     }
 
-    /// Ends appending, and lets the compactor end.
+    /// Ends appending, and lets the compacting thread end.
     pub(super) fn close(&mut self) {
         self.closed = true;
         self.compactor = None;
@@ -235,7 +239,7 @@ impl Writer {
         &mut self.segment
     }
 
-    /// Adds a file to what the next sync has to make durable.
+    /// Adds a file to the next batch.
     #[cfg(test)]
     pub(super) fn push_unsynced(&mut self, file: File) {
         self.unsynced.push((self.last_seq(), Arc::new(file)));
@@ -249,7 +253,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
-    fn without_space_a_snapshot_is_asked_for_once_it_pays() {
+    fn on_a_full_disk_a_snapshot_is_requested_once_it_pays() {
         for (appended, asked) in [(64 << 10, None), ((64 << 10) + 1, Some(4))] {
             let dir = tempfile::tempdir().unwrap();
             let directory = Directory::of(dir.path());
@@ -261,13 +265,13 @@ mod tests {
                 directory,
                 next_seq: 5,
                 uncompacted: 0,
-                worth: Worth::new(&Options::default(), 0),
+                policy: CompactionPolicy::new(&Options::default(), 0),
                 compactor,
                 unsynced: Vec::new(),
             });
             writer.uncompacted = appended;
             let full = writer.append(b"{}").unwrap_err();
-            assert!(matches!(full, StoreError::NoSpace { .. }), "{full}");
+            assert!(matches!(full, JournalError::NoSpace { .. }), "{full}");
             assert_eq!(requests.try_iter().last(), asked);
             assert_eq!(writer.append(b"{}").unwrap(), 5);
         }

@@ -31,3 +31,8 @@ mod primitives {
 }
 
 pub use primitives::*;
+
+/// Runs the example of the README as a test.
+#[cfg(all(doctest, not(feature = "shuttle")))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,4 +1,5 @@
-//! `parking_lot`'s locks, as far as the shared files use them, over the scheduler's.
+//! Locks with the interface of `parking_lot`, as far as this project uses it, over those of
+//! the scheduler.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -6,41 +7,41 @@ use std::time::Instant;
 
 use shuttle::sync;
 
-/// As `parking_lot::Mutex`.
+/// Counterpart of `parking_lot::Mutex`.
 #[derive(Default)]
 pub struct Mutex<T>(sync::Mutex<T>);
 
-/// As `parking_lot::MutexGuard`.
+/// Counterpart of `parking_lot::MutexGuard`.
 pub struct MutexGuard<'a, T> {
-    /// `None` only while a [`Condvar`] has it.
+    /// The held lock; `None` only while a [`Condvar`] waits.
     held: Option<sync::MutexGuard<'a, T>>,
     of: &'a Mutex<T>,
 }
 
-/// As `parking_lot::Condvar`.
+/// Counterpart of `parking_lot::Condvar`.
 #[derive(Debug, Default)]
 pub struct Condvar(sync::Condvar);
 
-/// As `parking_lot::WaitTimeoutResult`.
+/// Counterpart of `parking_lot::WaitTimeoutResult`.
 #[derive(Debug, Clone, Copy)]
 pub struct TimedOut(bool);
 
-/// As `parking_lot::RwLock`.
+/// Counterpart of `parking_lot::RwLock`.
 #[derive(Debug, Default)]
 pub struct RwLock<T>(sync::RwLock<T>);
 
 const UNPOISONED: &str = "a panic ends the test";
 
 impl<T> Mutex<T> {
-    /// An unlocked one.
+    /// Returns an unlocked mutex.
     pub fn new(value: T) -> Self {
         Self(sync::Mutex::new(value))
     }
 
-    /// Waits for it.
+    /// Locks the mutex, and waits until that is possible.
     ///
     /// # Panics
-    /// If another thread did.
+    /// If another thread panicked while it held the lock.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         MutexGuard {
             held: Some(self.0.lock().expect(UNPOISONED)),
@@ -72,21 +73,22 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 }
 
 impl Condvar {
-    /// One that nobody waits for.
+    /// Returns a condition variable without a waiting thread.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Waits for a notification.
+    /// Releases the lock, waits for a notification and takes the lock again.
     ///
     /// # Panics
-    /// If another thread did.
+    /// If another thread panicked while it held the lock.
     pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
         let held = guard.held.take().expect(HELD);
         guard.held = Some(self.0.wait(held).expect(UNPOISONED));
     }
 
-    /// Lets others go on, and ends by the time limit.
+    /// Releases the lock, lets other threads run, takes the lock again and reports the time
+    /// limit.
     pub fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, _limit: Instant) -> TimedOut {
         guard.held = None;
         shuttle::thread::yield_now();
@@ -94,37 +96,37 @@ impl Condvar {
         TimedOut(true)
     }
 
-    /// Wakes one that waits.
+    /// Wakes one waiting thread.
     pub fn notify_one(&self) {
         self.0.notify_one();
     }
 
-    /// Wakes all that wait.
+    /// Wakes all waiting threads.
     pub fn notify_all(&self) {
         self.0.notify_all();
     }
 }
 
 impl TimedOut {
-    /// Whether it has; here it always has.
+    /// Returns whether the time limit ended the wait: always true.
     pub fn timed_out(self) -> bool {
         self.0
     }
 }
 
 impl<T> RwLock<T> {
-    /// Waits until nobody writes.
+    /// Locks for reading, and waits until no thread writes.
     ///
     /// # Panics
-    /// If another thread did.
+    /// If another thread panicked while it held the lock.
     pub fn read(&self) -> sync::RwLockReadGuard<'_, T> {
         self.0.read().expect(UNPOISONED)
     }
 
-    /// Waits until nobody else has it.
+    /// Locks for writing, and waits until no other thread has the lock.
     ///
     /// # Panics
-    /// If another thread did.
+    /// If another thread panicked while it held the lock.
     pub fn write(&self) -> sync::RwLockWriteGuard<'_, T> {
         self.0.write().expect(UNPOISONED)
     }

@@ -1,20 +1,20 @@
-//! What is still to be done, at most one thing a view.
+//! Changes that are still to be made, at most one per view.
 
 use std::collections::BTreeMap;
 
 use super::{ViewId, ViewOp};
 use pod_resources::ResourceInfo;
 
-/// What a view shall come to.
+/// Wanted content of a view.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Want {
-    /// Whether what is there is to be removed first, a sandbox's containers included.
+    /// Whether the present view is removed first, for a sandbox with its containers.
     pub(super) sweep: bool,
-    /// What it shall show in the end; `None` if it shall be gone.
+    /// Wanted content; `None` if the view is to be removed.
     pub(super) info: Option<ResourceInfo>,
 }
 
-/// Wants by view.
+/// Wanted contents by view.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     wants: BTreeMap<ViewId, Want>,
@@ -33,18 +33,19 @@ impl Backlog {
         self.wants.insert(id, want);
     }
 
-    /// Gives one want up, a sandbox's before those of its containers.
+    /// Takes one want out, the want of a sandbox before those of its containers.
     pub(super) fn pop(&mut self) -> Option<(ViewId, Want)> {
         self.wants.pop_first()
     }
 
-    /// Gives the want of a view up if that is to be swept.
+    /// Takes the want of a view out if the view is to be removed first.
     pub(super) fn take_sweep(&mut self, id: &ViewId) -> Option<Want> {
         self.wants.get(id).filter(|want| want.sweep)?;
         self.wants.remove(id)
     }
 
-    /// Takes out the want of a view and, if the view goes, those of what goes with it.
+    /// Takes the want of a view out and, if a sandbox's view goes, drops the wants of its
+    /// containers.
     fn supersede(&mut self, id: &ViewId, goes: bool) -> Option<Want> {
         let earlier = self.wants.remove(id);
         if goes && id.container.is_none() {
@@ -61,8 +62,10 @@ impl Backlog {
     }
 }
 
-/// What an operation comes to on top of what was not done yet. A view is in one
-/// backlog at most, so what is done of it first is what was asked for last.
+/// Merges a change with the outstanding ones and returns the result.
+///
+/// A view is in one backlog at most, so the next write of a view is the last that was
+/// submitted.
 pub(super) fn admit<const N: usize>(op: ViewOp, backlogs: [&mut Backlog; N]) -> (ViewId, Want) {
     let (key, container, info) = match op {
         ViewOp::Put {
@@ -105,7 +108,7 @@ mod tests {
         let (mut fresh, mut failed) = (Backlog::default(), Backlog::default());
         for (i, op) in ops.into_iter().enumerate() {
             let (id, want) = admit(op, [&mut fresh, &mut failed]);
-            // Where a want lies makes no difference to what follows it.
+            // The result must not depend on the backlog that holds a want.
             [&mut fresh, &mut failed][i % 2].insert(id, want);
         }
         let name = |id: ViewId| format!("{}/{}", id.key, id.container.unwrap_or_default());
@@ -129,7 +132,7 @@ mod tests {
     });
 
     #[test]
-    fn removing_a_sandbox_forgets_what_was_wanted_in_it() {
+    fn removing_a_sandbox_drops_the_changes_of_its_containers() {
         let ops = [
             put("a", None),
             put("a", Some("c")),
@@ -152,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_again_is_swept_first() {
+    fn a_view_that_comes_again_is_removed_first() {
         let ops = [
             remove("a", None),
             put("a", None),

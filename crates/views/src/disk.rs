@@ -1,7 +1,7 @@
-//! Views on the disk.
+//! The directory of all views.
 //!
-//! Every step is relative to an open directory and follows no link, so nothing
-//! outside the directory can be reached, whatever someone puts into it.
+//! Every step is relative to an open directory and follows no link, so no file outside the
+//! directory can be reached, whatever entries another program puts into it.
 
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -15,12 +15,12 @@ use rustix::io::Errno;
 use super::entry::{
     CONTAINERS, Found, INFO, Swept, TEMPORARY, find_dir, make_dir, names, remove_dir, remove_file,
 };
+use super::error::ViewError;
 use super::spare::{Kind, SPARE, Spares};
 use super::{ViewId, view_dir};
-use journal::StoreError;
 use pod_resources::ResourceInfo;
 
-/// The directory that the views are in.
+/// The directory that contains all views.
 #[derive(Debug)]
 pub(super) struct Root {
     fd: OwnedFd,
@@ -28,21 +28,21 @@ pub(super) struct Root {
     spares: Spares,
 }
 
-/// A view's file, as its bytes.
-pub(super) fn content(info: &ResourceInfo) -> Result<Vec<u8>, StoreError> {
-    let mut json = serde_json::to_vec_pretty(info).map_err(StoreError::Encode)?;
+/// Returns the content of a view's file.
+pub(super) fn content(info: &ResourceInfo) -> Result<Vec<u8>, ViewError> {
+    let mut json = serde_json::to_vec_pretty(info).map_err(ViewError::Encode)?;
     json.push(b'\n');
     Ok(json)
 }
 
 impl Root {
-    /// Opens it; `rest` is how long at least a view's file is out of sight before
-    /// it becomes another's.
-    pub(super) fn open(path: &Path, rest: Duration) -> Result<Self, StoreError> {
-        // The directory itself may be reached by a link: its owner chose it.
+    /// Opens the directory. `rest` is the least time between the removal of a view and the
+    /// reuse of its file.
+    pub(super) fn open(path: &Path, rest: Duration) -> Result<Self, ViewError> {
+        // The path of the directory itself may contain links: its owner chose it.
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty())
-            .map_err(StoreError::of("open directory", path))?;
+            .map_err(ViewError::of("open directory", path))?;
         Ok(Self {
             fd,
             path: path.to_owned(),
@@ -59,12 +59,12 @@ impl Root {
         .join(INFO)
     }
 
-    /// Makes a view show `info`, atomically.
-    pub(super) fn put(&mut self, id: &ViewId, info: &ResourceInfo) -> Result<(), StoreError> {
+    /// Writes a view, atomically.
+    pub(super) fn put(&mut self, id: &ViewId, info: &ResourceInfo) -> Result<(), ViewError> {
         check_container(id)?;
         let json = content(info)?;
         self.put_bytes(id, &json)
-            .map_err(|e| StoreError::io("write", &self.path_of(id), e))
+            .map_err(|e| ViewError::io("write", &self.path_of(id), e))
     }
 
     fn put_bytes(&mut self, id: &ViewId, json: &[u8]) -> std::io::Result<()> {
@@ -79,7 +79,7 @@ impl Root {
         };
         let blank = self.spares.take(&self.fd, kind)?;
         if let Err(e) = blank.write(json) {
-            // It may hold the space that is missing.
+            // The file may hold the space that is missing.
             self.spares.discard(&self.fd, &blank);
             return Err(e);
         }
@@ -87,11 +87,11 @@ impl Root {
         self.spares.place(&self.fd, blank, parent, name)
     }
 
-    /// What a view's file holds; `None` if there is no such file.
-    pub(super) fn get(&self, id: &ViewId) -> Result<Option<Vec<u8>>, StoreError> {
+    /// Returns the content of a view's file; `None` if there is no such file.
+    pub(super) fn get(&self, id: &ViewId) -> Result<Option<Vec<u8>>, ViewError> {
         check_container(id)?;
         self.get_bytes(id)
-            .map_err(|e| StoreError::io("read", &self.path_of(id), e))
+            .map_err(|e| ViewError::io("read", &self.path_of(id), e))
     }
 
     fn get_bytes(&self, id: &ViewId) -> std::io::Result<Option<Vec<u8>>> {
@@ -116,14 +116,14 @@ impl Root {
         if !file.metadata()?.is_file() {
             return Ok(None);
         }
-        // No view is as long, and of what is longer the beginning shows that it is stale.
+        // Views are shorter. The first 4096 bytes of a longer file show that it is stale.
         let mut bytes = Vec::new();
         file.take(4096).read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
 
-    /// Removes a view, a sandbox's with all in it, but nothing that is not a view's.
-    pub(super) fn sweep(&mut self, id: &ViewId) -> Result<Swept, StoreError> {
+    /// Removes a view, for a sandbox with the views of its containers, and no other file.
+    pub(super) fn sweep(&mut self, id: &ViewId) -> Result<Swept, ViewError> {
         check_container(id)?;
         let name = view_dir(&id.key);
         match &id.container {
@@ -132,10 +132,10 @@ impl Root {
         }
     }
 
-    /// As [`Root::sweep`], for a sandbox's directory of this name.
-    pub(super) fn sweep_sandbox(&mut self, name: &str) -> Result<Swept, StoreError> {
+    /// Removes as [`Root::sweep`] does, given the name of a sandbox's directory.
+    pub(super) fn sweep_sandbox(&mut self, name: &str) -> Result<Swept, ViewError> {
         self.try_sweep_sandbox(name)
-            .map_err(|e| StoreError::io("remove", &self.path.join(name), e))
+            .map_err(|e| ViewError::io("remove", &self.path.join(name), e))
     }
 
     fn try_sweep_sandbox(&mut self, name: &str) -> Result<Swept, Errno> {
@@ -164,15 +164,16 @@ impl Root {
         remove_leaf(&self.fd, name, &dir)
     }
 
-    /// As [`Root::sweep`], for a container in a sandbox's directory of this name.
+    /// Removes as [`Root::sweep`] does, given a container and the name of its sandbox's
+    /// directory.
     pub(super) fn sweep_container(
         &mut self,
         name: &str,
         container: &str,
-    ) -> Result<Swept, StoreError> {
+    ) -> Result<Swept, ViewError> {
         self.try_sweep_container(name, container).map_err(|e| {
             let path = self.path.join(name).join(CONTAINERS).join(container);
-            StoreError::io("remove", &path, e)
+            ViewError::io("remove", &path, e)
         })
     }
 
@@ -201,19 +202,19 @@ impl Root {
         remove_leaf(parent, name, &dir)
     }
 
-    /// Removes what is kept of views that are gone, by an earlier run as well.
-    pub(super) fn clear_spares(&mut self) -> Result<(), StoreError> {
+    /// Removes the spare directories, including those of an earlier run.
+    pub(super) fn clear_spares(&mut self) -> Result<(), ViewError> {
         let cleared = self.spares.clear(&self.fd);
-        cleared.map_err(StoreError::of("clear", &self.path.join(SPARE)))
+        cleared.map_err(ViewError::of("clear", &self.path.join(SPARE)))
     }
 
-    /// The names in the directory.
-    pub(super) fn names(&self) -> Result<Vec<String>, StoreError> {
-        names(&self.fd).map_err(StoreError::of("list", &self.path))
+    /// Returns the names in the directory.
+    pub(super) fn names(&self) -> Result<Vec<String>, ViewError> {
+        names(&self.fd).map_err(ViewError::of("list", &self.path))
     }
 
-    /// The names in the directory of a sandbox's containers.
-    pub(super) fn containers(&self, name: &str) -> Result<Vec<String>, StoreError> {
+    /// Returns the names in the directory of a sandbox's containers.
+    pub(super) fn containers(&self, name: &str) -> Result<Vec<String>, ViewError> {
         let list = || match find_dir(&self.fd, name)? {
             Found::Dir(dir) => match find_dir(&dir, CONTAINERS)? {
                 Found::Dir(containers) => names(&containers),
@@ -221,37 +222,37 @@ impl Root {
             },
             Found::Nothing | Found::Foreign => Ok(Vec::new()),
         };
-        list().map_err(StoreError::of("list", &self.path.join(name)))
+        list().map_err(ViewError::of("list", &self.path.join(name)))
     }
 
-    /// Whether a directory holds nothing but what a sandbox's views consist of.
-    pub(super) fn holds_only_views(&self, name: &str) -> Result<bool, StoreError> {
+    /// Returns whether a directory holds only entries of a sandbox's views.
+    pub(super) fn holds_only_views(&self, name: &str) -> Result<bool, ViewError> {
         let check = || {
             let Found::Dir(dir) = find_dir(&self.fd, name)? else {
                 return Ok(false);
             };
             for entry in names(&dir)? {
-                let ours = match entry.as_str() {
+                let is_view = match entry.as_str() {
                     INFO | TEMPORARY => true,
                     CONTAINERS => only_containers(&dir)?,
                     _ => false,
                 };
-                if !ours {
+                if !is_view {
                     return Ok(false);
                 }
             }
             Ok(true)
         };
-        check().map_err(|e: Errno| StoreError::io("examine", &self.path.join(name), e))
+        check().map_err(|e: Errno| ViewError::io("examine", &self.path.join(name), e))
     }
 }
 
-/// An id that a change brought was checked at the door; one that a journal
-/// brought was only sealed.
-fn check_container(id: &ViewId) -> Result<(), StoreError> {
+/// Checks the id of a container: a request's id was checked by the API, but an id from the
+/// journal was only checked for damage.
+fn check_container(id: &ViewId) -> Result<(), ViewError> {
     match &id.container {
         None => Ok(()),
-        Some(container) => check_id("container", container).map_err(StoreError::Name),
+        Some(container) => check_id("container", container).map_err(ViewError::Name),
     }
 }
 
@@ -275,7 +276,7 @@ fn only_containers(dir: &OwnedFd) -> Result<bool, Errno> {
     Ok(true)
 }
 
-/// Removes the files of a view, and its directory if that leaves it empty.
+/// Removes the files of a view, and its directory if that is then empty.
 fn remove_leaf(parent: &OwnedFd, name: &str, dir: &OwnedFd) -> Result<Swept, Errno> {
     remove_file(dir, INFO)?;
     if remove_dir(parent, name)? == Swept::Gone {

@@ -1,4 +1,4 @@
-//! Steps on the disk, each relative to an open directory and following no link.
+//! Steps on directory entries, each relative to an open directory and following no link.
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
@@ -9,34 +9,34 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-/// A view's file.
+/// Name of a view's file.
 pub(super) const INFO: &str = "resource_info.json";
-/// Where that file was once written; a crash may have left one.
+/// Name under which earlier versions wrote that file; a crash may have left one.
 pub(super) const TEMPORARY: &str = ".resource_info.json.tmp";
-/// Holds the views of a sandbox's containers.
+/// Name of the directory of the views of a sandbox's containers.
 pub(super) const CONTAINERS: &str = "containers";
 
 const DIRECTORY: OFlags = OFlags::DIRECTORY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
-/// Bytes of entries that are read at once: a view's directory in one go.
+/// Bytes of entries read at once: enough for a view's directory.
 const ENTRIES: usize = 2048;
 
-/// What bears a directory's name.
+/// Entry of a name that should be a directory.
 pub(super) enum Found {
     Dir(OwnedFd),
     Nothing,
-    /// Something else.
+    /// An entry that is not a directory.
     Foreign,
 }
 
-/// What became of something to be removed.
+/// Result of a removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Swept {
-    /// It is not there any more.
+    /// The entry does not exist any more.
     Gone,
-    /// It holds, or is, something that is not a view's.
+    /// The entry holds, or is, a file that does not belong to a view.
     Left,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn find_dir(parent: impl AsFd, name: &str) -> Result<Found, Errno> {
     }
 }
 
-/// Opens a directory, having made it if it is missing.
+/// Opens a directory, and makes it if it is missing.
 pub(super) fn make_dir(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
     match open_dir(&parent, name) {
         Err(Errno::NOENT) => {
@@ -79,7 +79,7 @@ pub(super) fn remove_dir(parent: impl AsFd, name: &str) -> Result<Swept, Errno> 
     }
 }
 
-/// The names in a directory that are text: all of ours are.
+/// Returns the names in a directory that are UTF-8; all names that this crate makes are.
 pub(super) fn names(dir: impl AsFd) -> Result<Vec<String>, Errno> {
     let mut names = Vec::new();
     seek(&dir, SeekFrom::Start(0))?;
@@ -90,8 +90,8 @@ pub(super) fn names(dir: impl AsFd) -> Result<Vec<String>, Errno> {
     Ok(names)
 }
 
-/// Whether something holds for every entry of a directory that was just opened,
-/// by name and type.
+/// Returns whether `holds` is true for the name and type of every entry of a directory that
+/// was just opened.
 pub(super) fn all_entries(
     dir: impl AsFd,
     mut holds: impl FnMut(&CStr, FileType) -> bool,

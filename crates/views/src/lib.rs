@@ -1,13 +1,32 @@
-//! Views: `resource_info.json` files, derived from the journal's state.
+//! Views: the files `resource_info.json`, derived from the slots.
 //!
-//! One thread does all of their I/O. Each view comes to what was asked of it
-//! last, and what nobody waits for is gathered for a while, so that of several
-//! changes of a view only the last is written. Being derived, views are never
-//! synced: a start [repairs](Views::repair) what a power cut did to them.
+//! ```text
+//! {dir}/{sandbox}/resource_info.json                  view of a sandbox
+//! {dir}/{sandbox}/containers/{id}/resource_info.json  view of a container
+//! {dir}/.spare/                                       directories of removed views, to be reused
+//! ```
+//!
+//! One thread does all I/O of views, so no request waits for the I/O of another one. Every
+//! view arrives at the change that was submitted for it last. Changes that no caller waits for
+//! are gathered for a while, and of several changes of one view only the last is written.
+//! Views are never synced: they are derived, and a start [repairs](Views::repair) them after a
+//! power cut.
+//!
+//! # Modules
+//!
+//! - `queue`: the queue from the callers to the thread.
+//! - `worker`: the thread.
+//! - `backlog`: the changes that are still to be made, at most one per view.
+//! - `disk`: the directory of all views.
+//! - `entry`: steps on directory entries that follow no link.
+//! - `spare`: reuses the directories of removed views.
+//! - `repair`: makes the directory agree with the state that a start found.
+//! - `error`: the error type.
 
 mod backlog;
 mod disk;
 mod entry;
+mod error;
 #[cfg(test)]
 mod fixtures;
 mod queue;
@@ -25,11 +44,12 @@ use containerd_sandbox::{DEFAULT_NAMESPACE, Key};
 use threads::Mutex;
 use threads::oneshot;
 
-use journal::{IMAGES, JOURNAL, LOCK, Slots, StoreError};
+use journal::{IMAGES, JOURNAL, LOCK, Slots};
 use pod_resources::ResourceInfo;
 use threads::mpsc;
 use threads::thread::{self, JoinHandle};
 
+pub use error::ViewError;
 pub use repair::Repaired;
 
 use disk::Root;
@@ -40,44 +60,44 @@ use worker::{Message, Worker};
 /// When views are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ViewMode {
-    /// Before the change is acknowledged; sums and removals as with write-behind.
+    /// Before the change is acknowledged; sums and removals are written as with write-behind.
     WriteThrough,
-    /// Within 100 ms; what is gone by then never touches the disk.
+    /// Within 100 ms; a view that is removed before that never touches the disk.
     WriteBehind,
-    /// Never; what an earlier run wrote is removed at the start.
+    /// Never; views of an earlier run are removed at the start.
     Off,
 }
 
-/// How long what nobody waits for is gathered: half of what it promises, so that
-/// writing them has the other half.
+/// Time for which changes without a waiting caller are gathered: half of the promised 100 ms,
+/// so that the other half remains for writing them.
 const WINDOW: Duration = Duration::from_millis(50);
 
-/// How long at least the file of a view that is gone rests before it becomes
-/// another's: a reader that opened it before reads nothing else in that time.
+/// Least time for which the file of a removed view is not reused: a reader that opened the
+/// file before reads no other view in that time.
 const REST: Duration = Duration::from_millis(100);
 
-/// What is to become of a view.
+/// Change of a view.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ViewOp {
-    /// It shall show this.
+    /// Writes the view.
     Put {
         /// The sandbox.
         key: Key,
-        /// The container in it; `None` for the sandbox itself.
+        /// Id of the container; `None` for the view of the sandbox itself.
         container: Option<String>,
-        /// What to show.
+        /// New content.
         info: ResourceInfo,
     },
-    /// It shall be gone; a sandbox's goes with those of its containers.
+    /// Removes the view; a sandbox's view goes with the views of its containers.
     Remove {
         /// The sandbox.
         key: Key,
-        /// The container in it; `None` for the sandbox itself.
+        /// Id of the container; `None` for the view of the sandbox itself.
         container: Option<String>,
     },
 }
 
-/// Names a view. In order, a sandbox comes right before its containers.
+/// Name of a view. In sorted order, a sandbox comes right before its containers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct ViewId {
     key: Key,
@@ -85,7 +105,7 @@ struct ViewId {
 }
 
 impl ViewId {
-    /// The view of the sandbox, if this is a container's.
+    /// Returns the view of the sandbox if this is the view of a container.
     fn sandbox(&self) -> Option<Self> {
         self.container.as_ref()?;
         Some(Self {
@@ -95,40 +115,59 @@ impl ViewId {
     }
 }
 
-/// The directory of a sandbox's views: its id, which is all that CRI's
-/// namespace needs. Another namespace is added behind an `@`, which no id
-/// contains, and so it is where the id is a name that the store uses itself.
+/// Returns the name of the directory of a sandbox's views: the id, for sandboxes in the
+/// namespace of CRI. Another namespace is added behind an `@`, which no id contains, and so is
+/// the namespace of CRI if the id is a name that the state directory uses itself.
 fn view_dir(key: &Key) -> String {
-    let own = [LOCK, JOURNAL, IMAGES].contains(&key.id());
-    if key.namespace() == DEFAULT_NAMESPACE && !own {
+    let is_reserved = [LOCK, JOURNAL, IMAGES].contains(&key.id());
+    if key.namespace() == DEFAULT_NAMESPACE && !is_reserved {
         key.id().to_owned()
     } else {
         format!("{}@{}", key.id(), key.namespace())
     }
 }
 
-/// The views of one directory, and the thread that writes them. Stopped when dropped.
+/// The views of one directory and the thread that writes them. Dropping it stops the thread.
+///
+/// ```
+/// use containerd_sandbox::Key;
+/// use pod_resources::ResourceInfo;
+/// use views::{ViewMode, ViewOp, Views};
+///
+/// let dir = tempfile::tempdir()?;
+/// let views = Views::start(dir.path(), ViewMode::WriteBehind)?;
+/// views.submit_lazily(ViewOp::Put {
+///     key: Key::new("k8s.io", "web")?,
+///     container: None,
+///     info: ResourceInfo { pid_limit: Some(100), ..ResourceInfo::default() },
+/// });
+/// views.flush_and_stop();
+///
+/// let json = std::fs::read(dir.path().join("web/resource_info.json"))?;
+/// assert_eq!(serde_json::from_slice::<ResourceInfo>(&json)?.pid_limit, Some(100));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Views {
     mode: ViewMode,
     queue: Arc<Queue<Message>>,
-    /// Views that the thread knows to be still to be changed.
+    /// Number of views that the thread still has to change.
     waiting: Arc<AtomicUsize>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Tells when what was asked for is done. May be dropped: it is done all the same.
-pub struct Ack(Option<oneshot::Receiver<Result<(), StoreError>>>);
+/// Answer to [`Views::submit`]. Dropping it does not stop the change.
+pub struct Ack(Option<oneshot::Receiver<Result<(), ViewError>>>);
 
 impl Ack {
-    /// Waits until the file is in place or gone; with write-behind and off, returns at once.
+    /// Waits until the change is made. With write-behind and off, returns at once.
     ///
     /// # Errors
-    /// Why it could not be done. It is tried again every second until it
-    /// succeeds or something else is asked for the same view.
-    pub async fn done(self) -> Result<(), StoreError> {
+    /// The reason why the change could not be made. The change is tried again every second
+    /// until it succeeds or another change is submitted for the same view.
+    pub async fn done(self) -> Result<(), ViewError> {
         match self.0 {
             None => Ok(()),
-            Some(done) => done.await.unwrap_or(Err(StoreError::Closed)),
+            Some(done) => done.await.unwrap_or(Err(ViewError::Stopped)),
         }
     }
 }
@@ -143,8 +182,8 @@ impl Views {
     /// Starts writing views into `dir`, which must exist.
     ///
     /// # Errors
-    /// If it cannot be opened, or no thread be started.
-    pub fn start(dir: &Path, mode: ViewMode) -> Result<Self, StoreError> {
+    /// A failure to open the directory or to start the thread.
+    pub fn start(dir: &Path, mode: ViewMode) -> Result<Self, ViewError> {
         Self::start_with(dir, mode, WINDOW, REST)
     }
 
@@ -153,7 +192,7 @@ impl Views {
         mode: ViewMode,
         window: Duration,
         rest: Duration,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, ViewError> {
         let worker = Worker::new(Root::open(dir, rest)?, window);
         let waiting = worker.waiting();
         let queue = Arc::new(Queue::default());
@@ -161,7 +200,7 @@ impl Views {
         let thread = thread::Builder::new()
             .name("views".to_owned())
             .spawn(move || worker.run(&fed))
-            .map_err(StoreError::of("start a thread for", dir))?;
+            .map_err(ViewError::of("start a thread for", dir))?;
         Ok(Self {
             mode,
             queue,
@@ -170,56 +209,57 @@ impl Views {
         })
     }
 
-    /// Asks for a change of a view. Never blocks. It is made on top of all that
-    /// was submitted for the view before, lazily or not.
+    /// Submits a change of a view and returns its answer. Never blocks. The change is made on
+    /// top of all changes submitted for the view before, by either method.
     pub fn submit(&self, op: ViewOp) -> Ack {
         if self.mode != ViewMode::WriteThrough {
             self.submit_lazily(op);
             return Ack(None);
         }
         let (done, ack) = oneshot::channel();
-        // Refused, the message drops `done`, and the Ack tells.
+        // A closed queue drops the message and `done` with it, so the answer is an error.
         let _ = self.queue.push_urgent(Message::Op(op, Some(done)));
         Ack(Some(ack))
     }
 
-    /// As [`Views::submit`], for a change that nobody waits for: in every mode
-    /// it is handled as write-behind is, so it is made within 100 ms or when
-    /// stopped; of several of one view only the last is, and none of a sandbox
-    /// that is removed by then. What waits is at most one change a view, and
-    /// what was submitted in the last moments.
+    /// Submits a change that no caller waits for.
+    ///
+    /// In every mode but off, the change is made as with write-behind: within 100 ms or when
+    /// the views are stopped. Of several changes of one view only the last is made, and none
+    /// of a sandbox that is removed by then. At most one change per view waits, besides the
+    /// changes submitted in the last moments.
     pub fn submit_lazily(&self, op: ViewOp) {
         if self.mode != ViewMode::Off {
-            // Refused only when stopped: then the next start repairs it.
+            // A closed queue refuses the change; the next start repairs the view.
             let _ = self.queue.push(Message::Op(op, None));
         }
     }
 
-    /// How many changes of views are still to be made: those that were just submitted, and
-    /// the views that are to be changed, be it again.
+    /// Counts the changes that wait in the queue and the views that the thread still has to
+    /// change.
     pub fn backlog(&self) -> usize {
         self.queue.len() + self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Makes the directory agree with `slots`: missing and stale files are
-    /// written, directories of unknown sandboxes that hold nothing but views
-    /// are removed. What does not look like a view is left alone.
+    /// Makes the directory agree with `slots`: writes missing and stale files and removes the
+    /// directories of unknown sandboxes that hold only views. Entries that do not look like
+    /// views stay.
     ///
     /// # Errors
-    /// If the directory cannot be listed. A view that cannot be written is
-    /// counted, and tried again every second.
-    pub fn repair(&self, slots: &Slots) -> Result<Repaired, StoreError> {
+    /// A failure to list the directory. A view that cannot be written is counted, and tried
+    /// again every second.
+    pub fn repair(&self, slots: &Slots) -> Result<Repaired, ViewError> {
         let expected = match self.mode {
             ViewMode::Off => Expected::default(),
             ViewMode::WriteThrough | ViewMode::WriteBehind => Expected::of(slots),
         };
         let (done, repaired) = mpsc::sync_channel(1);
         let _ = self.queue.push_urgent(Message::Repair(expected, done));
-        repaired.recv().unwrap_or(Err(StoreError::Closed))
+        repaired.recv().unwrap_or(Err(ViewError::Stopped))
     }
 
-    /// Writes what is still to be written, and stops. A second call does
-    /// nothing; what is asked for from now on is not done.
+    /// Makes the outstanding changes and stops the thread. A second call does nothing; changes
+    /// that are submitted later are not made.
     pub fn flush_and_stop(&self) {
         self.queue.close();
         if let Some(thread) = self.thread.lock().take()
@@ -235,6 +275,11 @@ impl Drop for Views {
         self.flush_and_stop();
     }
 }
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! An unbounded queue whose reader may choose to let things gather.
+//! An unbounded queue with a reader that may let items gather.
 
 use std::time::Instant;
 
@@ -14,32 +14,32 @@ pub(super) struct Queue<T> {
 #[derive(Debug)]
 struct State<T> {
     items: Vec<T>,
-    /// Whether an item is not to wait for its reader's patience.
+    /// Whether an item ends the wait of a patient reader.
     urgent: bool,
     closed: bool,
-    /// Whether the reader sleeps through new items: waking it for each would
-    /// cost more than the item.
+    /// Whether the reader sleeps through new items: waking it for each costs more than the
+    /// item.
     patient: bool,
 }
 
-/// How long the reader waits.
+/// Condition that ends the wait of the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// Not at all.
+    /// Do not wait.
     No,
-    /// For an item, however long.
+    /// Wait for an item without a limit.
     Item,
-    /// For an item, until then.
+    /// Wait for an item, at most until this time.
     ItemUntil(Instant),
-    /// Until then, through all but urgent items.
+    /// Wait until this time; only an urgent item ends the wait earlier.
     Until(Instant),
 }
 
-/// What the reader gets.
+/// Items that the reader takes.
 #[derive(Debug)]
 pub(super) struct Taken<T> {
     pub(super) items: Vec<T>,
-    /// Whether these were the last.
+    /// Whether the queue is closed, so that no further item comes.
     pub(super) closed: bool,
 }
 
@@ -58,12 +58,12 @@ impl<T> Default for Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// Adds an item; `Err` with it if the queue is closed.
+    /// Adds an item; returns it as the error if the queue is closed.
     pub(super) fn push(&self, item: T) -> Result<(), T> {
         self.add(item, false)
     }
 
-    /// As [`Queue::push`], and wakes a patient reader.
+    /// Adds an item as [`Queue::push`] does, and wakes a patient reader.
     pub(super) fn push_urgent(&self, item: T) -> Result<(), T> {
         self.add(item, true)
     }
@@ -83,18 +83,18 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// How many items wait to be taken.
+    /// Counts the items that wait.
     pub(super) fn len(&self) -> usize {
         self.state.lock().items.len()
     }
 
-    /// Refuses further items.
+    /// Closes the queue: further items are refused.
     pub(super) fn close(&self) {
         self.state.lock().closed = true;
         self.wake.notify_one();
     }
 
-    /// Takes all items that are there once the wait is over.
+    /// Waits, and takes all items.
     pub(super) fn take(&self, wait: Wait) -> Taken<T> {
         let mut state = self.state.lock();
         state.patient = matches!(wait, Wait::Until(_));
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patient_reader_wakes_for_what_is_urgent() {
+    fn a_patient_reader_wakes_for_an_urgent_item() {
         let queue = Queue::default();
         queue.push(1).unwrap();
         std::thread::scope(|scope| {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_wait_or_after_a_deadline_what_is_there_is_taken() {
+    fn without_a_wait_or_after_a_deadline_the_present_items_are_taken() {
         let queue = Queue::<u8>::default();
         assert!(queue.take(Wait::No).items.is_empty());
         assert!(queue.take(Wait::ItemUntil(Instant::now())).items.is_empty());

@@ -1,4 +1,4 @@
-//! Making the views agree with the state that a start found.
+//! Makes the views agree with the state that a start found.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,12 +7,12 @@ use containerd_sandbox::{Key, check_id};
 
 use super::disk::{self, Root};
 use super::entry::Swept;
+use super::error::ViewError;
 use super::{IMAGES, JOURNAL, LOCK, ViewId, view_dir};
 use journal::Slots;
-use journal::StoreError;
 use pod_resources::ResourceInfo;
 
-/// Which views there should be, by the sandbox's directory.
+/// Views that should exist, by the name of the sandbox's directory.
 #[derive(Debug, Default)]
 pub(super) struct Expected {
     sandboxes: HashMap<String, Vec<(ViewId, ResourceInfo)>>,
@@ -38,19 +38,19 @@ impl Expected {
     }
 }
 
-/// What a repair came to, in views.
+/// Result of a repair, in views.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Repaired {
-    /// Right as they were.
+    /// Views that were right.
     pub kept: usize,
-    /// Missing or stale, and written.
+    /// Views that were missing or stale and are written now.
     pub written: usize,
-    /// Of sandboxes (then counted once) and containers that are no more, and removed.
+    /// Removed views of containers and sandboxes that no longer exist; a sandbox counts once.
     pub removed: usize,
-    /// Directories that hold other things, left alone.
+    /// Directories that hold other files and stay.
     pub left: usize,
-    /// Not written, and tried again every second; or not removed, which the
-    /// next start tries.
+    /// Views that could not be written, which are tried again every second, or could not be
+    /// removed, which the next start tries again.
     pub failed: usize,
 }
 
@@ -64,14 +64,14 @@ impl fmt::Display for Repaired {
     }
 }
 
-/// A view that could not be written, and what it should show.
+/// A view that could not be written, with its wanted content.
 pub(super) type Unwritten = (ViewId, ResourceInfo);
 
-/// Repairs, and gives what is to be tried again.
+/// Repairs the views and returns those that are to be tried again.
 pub(super) fn repair(
     root: &mut Root,
     expected: &Expected,
-) -> Result<(Repaired, Vec<Unwritten>), StoreError> {
+) -> Result<(Repaired, Vec<Unwritten>), ViewError> {
     root.clear_spares()?;
     let mut done = Repaired::default();
     let mut unwritten = Vec::new();
@@ -98,7 +98,7 @@ pub(super) fn repair(
 }
 
 impl Repaired {
-    fn count(&mut self, name: &str, swept: Result<Swept, StoreError>) {
+    fn count(&mut self, name: &str, swept: Result<Swept, ViewError>) {
         match swept {
             Ok(Swept::Gone) => self.removed += 1,
             Ok(Swept::Left) => {
@@ -113,8 +113,8 @@ impl Repaired {
     }
 }
 
-/// Writes a view if it does not show what it should; whether it had to be.
-fn refresh(root: &mut Root, id: &ViewId, info: &ResourceInfo) -> Result<bool, StoreError> {
+/// Writes a view if its content is not the wanted one; returns whether it was written.
+fn refresh(root: &mut Root, id: &ViewId, info: &ResourceInfo) -> Result<bool, ViewError> {
     if root.get(id)? == Some(disk::content(info)?) {
         return Ok(false);
     }
@@ -122,7 +122,7 @@ fn refresh(root: &mut Root, id: &ViewId, info: &ResourceInfo) -> Result<bool, St
     Ok(true)
 }
 
-fn remove_unknown(root: &mut Root, name: &str) -> Result<Swept, StoreError> {
+fn remove_unknown(root: &mut Root, name: &str) -> Result<Swept, ViewError> {
     if root.holds_only_views(name)? {
         root.sweep_sandbox(name)
     } else {
@@ -149,7 +149,7 @@ fn remove_unknown_containers(
     }
 }
 
-/// Whether a name is one that [`view_dir`] gives.
+/// Returns whether a name is one that [`view_dir`] returns.
 fn is_view_dir(name: &str) -> bool {
     match name.split_once('@') {
         Some((id, namespace)) => Key::new(namespace, id).is_ok(),

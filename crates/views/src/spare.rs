@@ -1,12 +1,12 @@
-//! Directories of views that are gone, kept to be used again.
+//! Reuses the directories of removed views.
 //!
-//! To make and to free a directory or file is the dearest part of a view: ext4
-//! without a journal looks through all that was freed in the last minutes. So
-//! every view is written in a directory below `.spare`, which no id can be
-//! called, and moved to its place when it is whole; and when it is gone, its
-//! directory is moved back. Churn then allocates nothing.
+//! Making and freeing a directory or file is the most expensive part of a view: ext4 without a
+//! journal searches all inodes that were freed in the last minutes. So every view is written
+//! in a directory below `.spare`, a name that no id can have, and moved to its place when it
+//! is whole; when the view is removed, its directory is moved back. Pods that come and go then
+//! allocate no inode.
 //!
-//! What is here is of no consequence: it goes at every start and at every
+//! No file below `.spare` is ever read. The directory is emptied at every start and at every
 //! orderly end, and never holds more than [`LIMIT`] directories of a kind.
 
 use std::collections::VecDeque;
@@ -29,60 +29,63 @@ use super::entry::{
     remove_file,
 };
 
-/// Where spare directories lie: hidden, and no id begins with a dot.
+/// Name of the directory of spare directories; no id begins with a dot.
 pub(super) const SPARE: &str = ".spare";
 
-/// The most directories of a kind that are kept.
+/// Most spare directories of a kind.
 const LIMIT: usize = 256;
 
-/// So many of a kind may be made new while the eldest still rests.
+/// Below this number of spare directories of a kind, a new one is made while the oldest still
+/// rests.
 const RESTING: usize = LIMIT / 2;
 
-/// Nothing is kept where the file system has fewer bytes left than this.
+/// Free bytes of the file system below which no directory is kept.
 const ROOM: u64 = 16 << 20;
 
-/// What is compared of a mode: a directory may have inherited its group.
+/// Bits of a mode that are compared; the other bits may be inherited from the parent.
 const PERMISSIONS: Mode = Mode::RWXU.union(Mode::RWXG).union(Mode::RWXO);
 
-/// What a directory can become.
+/// Kind of a view's directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// May have a directory for containers, which is empty.
+    /// Directory of a sandbox; may have an empty directory for containers.
     Sandbox,
-    /// Has a view's file at most.
+    /// Directory of a container; has at most the file of a view.
     Container,
 }
 
-/// A directory out of sight.
+/// A spare directory.
 #[derive(Debug)]
 struct Spare {
     name: String,
     since: Instant,
 }
 
-/// A spare directory that is about to become a view's.
+/// A spare directory that is about to become the directory of a view.
 #[derive(Debug)]
 pub(super) struct Blank {
     kind: Kind,
     name: String,
     dir: OwnedFd,
-    /// Whether its file, if it has one, may be written to.
+    /// Whether the file in it, if any, may be overwritten.
     rested: bool,
 }
 
-/// Which spare directories there are.
+/// All spare directories.
 #[derive(Debug)]
 pub(super) struct Spares {
-    /// `.spare`, once it is needed.
+    /// The directory `.spare`, opened at its first use.
     dir: Option<OwnedFd>,
-    /// Makes names.
+    /// Number of the last name.
     count: u64,
-    /// The eldest first.
+    /// Spare directories of sandboxes, the oldest first.
     sandboxes: VecDeque<Spare>,
+    /// Spare directories of containers, the oldest first.
     containers: VecDeque<Spare>,
-    /// How long a file that had a view's name is not written to: whoever opened
-    /// it by that name has so long to read it.
+    /// Time for which the file of a removed view is not overwritten: a reader that opened the
+    /// file by its name has this long to read it.
     rest: Duration,
+    /// [`ROOM`], or another number in tests.
     room: u64,
 }
 
@@ -105,7 +108,7 @@ impl Spares {
         }
     }
 
-    /// `.spare` itself.
+    /// Returns the directory `.spare`.
     fn dir(&mut self, root: &OwnedFd) -> Result<&OwnedFd, Errno> {
         if self.dir.is_none() {
             self.dir = Some(make_dir(root, SPARE)?);
@@ -118,7 +121,7 @@ impl Spares {
         self.count.to_string()
     }
 
-    /// Gives a directory to write a view in.
+    /// Returns a directory to write a view in.
     pub(super) fn take(&mut self, root: &OwnedFd, kind: Kind) -> io::Result<Blank> {
         while let Some(blank) = self.reuse(root, kind)? {
             if is_clean(&blank.dir, kind)? {
@@ -130,7 +133,7 @@ impl Spares {
             );
         }
         match self.make(root, kind) {
-            // Somebody removed `.spare`, and all in it.
+            // Another program has removed `.spare`.
             Err(Errno::NOENT) => {
                 self.forget();
                 Ok(self.make(root, kind)?)
@@ -139,7 +142,7 @@ impl Spares {
         }
     }
 
-    /// The eldest, unless it is to rest and there are few.
+    /// Returns the oldest spare directory, unless it still rests and there are few.
     fn reuse(&mut self, root: &OwnedFd, kind: Kind) -> Result<Option<Blank>, Errno> {
         let now = Instant::now();
         let rest = self.rest;
@@ -178,15 +181,15 @@ impl Spares {
                         rested: false,
                     });
                 }
-                // What a clean start could not remove.
+                // A directory that the start could not remove.
                 Err(Errno::EXIST) => {}
                 Err(e) => return Err(e),
             }
         }
     }
 
-    /// Makes what was written a view: the directory goes to its place; where
-    /// there is one already, its file is replaced. Both at one stroke.
+    /// Moves a written directory to the place of its view; if the view has a directory
+    /// already, replaces its file. Both are atomic.
     pub(super) fn place(
         &mut self,
         root: &OwnedFd,
@@ -206,8 +209,8 @@ impl Spares {
         Ok(placed?)
     }
 
-    /// Moves the directory of a view that is to go out of sight, if it holds
-    /// nothing else and can be of use; whether it did.
+    /// Moves the directory of a removed view below `.spare`, if it holds nothing else and can
+    /// be reused; returns whether it was moved.
     pub(super) fn keep(
         &mut self,
         root: &OwnedFd,
@@ -220,7 +223,7 @@ impl Spares {
             return false;
         }
         if !self.has_room(root) {
-            // It may be what is missing.
+            // The spare directories may take the missing space.
             self.clear(root)
                 .unwrap_or_else(|e| tracing::debug!("cannot clear {SPARE}: {e}"));
             return false;
@@ -232,7 +235,7 @@ impl Spares {
         if moved.is_ok() {
             self.put_last(kind, own);
         }
-        // Else it is removed, and if that fails, too, it is said why.
+        // The caller removes the directory otherwise, and reports a failure of that.
         moved.is_ok()
     }
 
@@ -240,7 +243,7 @@ impl Spares {
         fstatvfs(root).is_ok_and(|fs| fs.f_bavail.saturating_mul(fs.f_frsize) >= self.room)
     }
 
-    /// Takes back what has not become a view, or only its file has.
+    /// Takes back a directory that did not become a view's.
     pub(super) fn give_back(&mut self, root: &OwnedFd, blank: Blank) {
         if self.of(blank.kind).len() < LIMIT {
             self.put_last(blank.kind, blank.name);
@@ -254,7 +257,7 @@ impl Spares {
         self.of(kind).push_back(Spare { name, since });
     }
 
-    /// Removes one that is not to be used again.
+    /// Removes a directory that is not to be reused.
     pub(super) fn discard(&mut self, root: &OwnedFd, blank: &Blank) {
         let removed = self.dir(root).and_then(|dir| remove(dir, &blank.name));
         if let Err(e) = removed {
@@ -268,8 +271,8 @@ impl Spares {
         self.containers.clear();
     }
 
-    /// Removes them all, and those that a crash left; what holds more than
-    /// views is left, and logged.
+    /// Removes all spare directories, including those that a crash left. A directory that
+    /// holds other files stays and is logged.
     pub(super) fn clear(&mut self, root: &OwnedFd) -> Result<(), Errno> {
         self.forget();
         let spare = match find_dir(root, SPARE)? {
@@ -290,7 +293,7 @@ impl Spares {
 }
 
 impl Blank {
-    /// Writes a view's file.
+    /// Writes the file of a view.
     pub(super) fn write(&self, json: &[u8]) -> io::Result<()> {
         let old = self.rested.then(|| self.own_file()).flatten();
         let Some((file, len)) = old else {
@@ -299,7 +302,7 @@ impl Blank {
             let file = openat(&self.dir, INFO, flags, Mode::RUSR | Mode::WUSR)?;
             return File::from(file).write_all(json);
         };
-        // To empty it first would have ext4 write it to the disk at once.
+        // Truncating the file first would make ext4 write it to the disk at once.
         file.write_all_at(json, 0)?;
         if len > json.len() as u64 {
             file.set_len(json.len() as u64)?;
@@ -307,8 +310,8 @@ impl Blank {
         Ok(())
     }
 
-    /// The file of the view that it was, and its length, if that is as we made it
-    /// and has no other name.
+    /// Returns the file of the earlier view with its length, if this crate can have made the
+    /// file and the file has no other name.
     fn own_file(&self) -> Option<(File, u64)> {
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(&self.dir, INFO, flags, Mode::empty()).ok()?;
@@ -319,12 +322,12 @@ impl Blank {
     }
 }
 
-/// Moves a view's file from one directory to another. The one that it replaces,
-/// if it is no more than a file, goes the other way.
+/// Moves the file of a view from one directory to another. A regular file that it replaces
+/// moves the other way.
 fn replace(from: &OwnedFd, to: &OwnedFd) -> Result<(), Errno> {
     let is_file = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     let replaced = statat(to, INFO, AtFlags::SYMLINK_NOFOLLOW);
-    // Not every file system can exchange.
+    // Some file systems cannot exchange two files.
     if replaced.is_ok_and(is_file)
         && renameat_with(from, INFO, to, INFO, RenameFlags::EXCHANGE).is_ok()
     {
@@ -333,8 +336,8 @@ fn replace(from: &OwnedFd, to: &OwnedFd) -> Result<(), Errno> {
     renameat(from, INFO, to, INFO)
 }
 
-/// Whether a directory is as we make them and holds nothing but a view's file
-/// and, for a sandbox, a directory for containers that is empty.
+/// Returns whether a directory has the owner and mode that this crate gives, and holds only
+/// the file of a view and, for a sandbox, an empty directory for containers.
 fn is_clean(dir: &OwnedFd, kind: Kind) -> Result<bool, Errno> {
     let mut has_containers = false;
     let known = |name: &CStr, of: FileType| match name.to_bytes() {
@@ -365,7 +368,7 @@ fn is_ours(stat: &Stat, of: FileType, mode: Mode) -> bool {
         && stat.st_uid == geteuid().as_raw()
 }
 
-/// Removes a directory, if it holds no more than a view.
+/// Removes a directory, if it holds at most a view.
 fn remove(spare: &OwnedFd, name: &str) -> Result<(), Errno> {
     let Found::Dir(dir) = find_dir(spare, name)? else {
         return Ok(());
@@ -437,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_and_its_file_are_used_again_whatever_their_lengths() {
+    fn a_directory_and_its_file_are_reused_for_shorter_and_longer_content() {
         let mut place = Place::new(Duration::ZERO);
         place.put("a", "the first is the longest");
         let inodes = place.inodes("a");
@@ -451,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_read_lately_is_not_written_to() {
+    fn a_file_that_may_still_be_read_is_not_overwritten() {
         let mut place = Place::new(FOREVER);
         let mut opened = Vec::new();
         for n in 0..LIMIT {
@@ -463,12 +466,12 @@ mod tests {
         for (n, file) in opened.into_iter().enumerate() {
             assert_eq!(io::read_to_string(file).unwrap(), format!("s{n}"));
         }
-        // There are as many as may rest: their directories are used.
+        // With this many spare directories, the oldest is reused although it rests.
         assert_eq!(place.hidden(), RESTING);
     }
 
     #[test]
-    fn a_replaced_file_is_the_next_to_be_written_to() {
+    fn a_replaced_file_is_the_next_to_be_reused() {
         let mut place = Place::new(Duration::ZERO);
         place.put("a", "one");
         let old = place.inodes("a")[1];
@@ -480,7 +483,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_a_second_name_or_other_rights_is_not_written_to() {
+    fn a_file_with_a_second_name_or_another_mode_is_not_overwritten() {
         let mut place = Place::new(Duration::ZERO);
         place.put("a", "one");
         let second = place.at("second");
@@ -497,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_more_than_a_view_or_not_as_we_make_it_stays() {
+    fn a_directory_with_other_files_or_another_mode_is_not_kept() {
         let mut place = Place::new(Duration::ZERO);
         for (n, path) in [
             "notes",
@@ -522,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_into_a_spare_directory_is_never_seen_in_a_view() {
+    fn a_file_put_into_a_spare_directory_never_appears_in_a_view() {
         let mut place = Place::new(Duration::ZERO);
         place.put("a", "x");
         assert!(place.keep("a"));
@@ -551,7 +554,7 @@ mod tests {
     }
 
     #[test]
-    fn where_room_is_short_all_are_given_up() {
+    fn on_a_nearly_full_disk_no_directory_is_kept() {
         let mut place = Place::new(Duration::ZERO);
         place.put("a", "x");
         place.put("b", "x");
@@ -563,7 +566,7 @@ mod tests {
     }
 
     #[test]
-    fn that_all_were_removed_behind_our_back_does_no_harm() {
+    fn removing_the_spare_directories_from_outside_does_no_harm() {
         let mut place = Place::new(Duration::ZERO);
         place.put("a", "x");
         assert!(place.keep("a"));

@@ -15,7 +15,7 @@ use slot::Timestamp;
 use slot::{Change, NewContainer, NewProcess, NewSandbox, Slot};
 use testing::SmallDisk;
 
-/// So long that nothing is flushed before the end.
+/// A window so long that only the stop flushes.
 const FOREVER: Duration = Duration::from_secs(3600);
 
 fn put(id: &str, container: Option<&str>, pids: u64) -> ViewOp {
@@ -42,7 +42,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// Every path below, for comparing, but for what is out of sight.
+/// Returns every path below `dir` except spare directories.
 fn tree(dir: &Path) -> Vec<String> {
     let mut all = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
@@ -88,7 +88,7 @@ fn slots(of: &[(&str, &[&str])]) -> Slots {
 }
 
 #[test]
-fn a_sandbox_has_the_directory_of_its_id_unless_that_is_taken() {
+fn a_sandbox_has_the_directory_of_its_id_unless_the_name_is_reserved() {
     let dir = |namespace: &str, id: &str| view_dir(&Key::new(namespace, id).unwrap());
     assert_eq!(dir("k8s.io", "abc"), "abc");
     assert_eq!(dir("default", "abc"), "abc@default");
@@ -98,7 +98,7 @@ fn a_sandbox_has_the_directory_of_its_id_unless_that_is_taken() {
 }
 
 #[tokio::test]
-async fn write_through_is_there_when_it_is_acknowledged() {
+async fn write_through_is_on_disk_when_it_is_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let views = Views::start(dir.path(), ViewMode::WriteThrough).unwrap();
     let (a, c) = (dir.path().join("a"), dir.path().join("a/containers/c"));
@@ -134,7 +134,7 @@ async fn off_writes_nothing() {
 }
 
 #[tokio::test]
-async fn write_behind_never_touches_the_disk_for_what_is_gone_in_time() {
+async fn write_behind_never_writes_a_view_that_is_removed_in_time() {
     let dir = tempfile::tempdir().unwrap();
     let views = Views::start_with(dir.path(), ViewMode::WriteBehind, FOREVER, REST).unwrap();
     let handle = fs::File::open(dir.path()).unwrap();
@@ -177,7 +177,7 @@ fn write_behind_flushes_by_itself() {
 }
 
 #[test]
-fn what_nobody_waits_for_is_written_by_itself_however_much_it_is() {
+fn changes_without_a_waiting_caller_are_written_however_many_they_are() {
     let dir = tempfile::tempdir().unwrap();
     let views = Views::start(dir.path(), ViewMode::WriteThrough).unwrap();
     let ids: Vec<String> = (0..300).map(|i| format!("s{i}")).collect();
@@ -190,7 +190,7 @@ fn what_nobody_waits_for_is_written_by_itself_however_much_it_is() {
 }
 
 #[tokio::test]
-async fn who_waits_does_not_wait_for_what_is_gathered() {
+async fn a_waiting_caller_does_not_wait_for_gathered_changes() {
     let dir = tempfile::tempdir().unwrap();
     let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER, REST).unwrap();
     views.submit_lazily(put("a", None, 1));
@@ -202,7 +202,7 @@ async fn who_waits_does_not_wait_for_what_is_gathered() {
 }
 
 #[tokio::test]
-async fn a_lazy_removal_does_not_take_what_was_put_after_it() {
+async fn a_lazy_removal_keeps_views_that_were_put_after_it() {
     let dir = tempfile::tempdir().unwrap();
     let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER, REST).unwrap();
     for op in [
@@ -217,7 +217,7 @@ async fn a_lazy_removal_does_not_take_what_was_put_after_it() {
     assert_eq!(shown(&dir.path().join("a")), Some(info(1)), "nobody waits");
     views.submit(put("a", None, 5)).done().await.unwrap();
     assert_eq!(tree(dir.path())[..2], ["a", "a/resource_info.json"]);
-    // A container's alone, while its sandbox is still to go.
+    // The view of a container alone, while the removal of its sandbox waits.
     views.submit(put("b", Some("d"), 6)).done().await.unwrap();
     views.flush_and_stop();
     let expected = [
@@ -233,7 +233,7 @@ async fn a_lazy_removal_does_not_take_what_was_put_after_it() {
 }
 
 #[tokio::test]
-async fn a_lazy_removal_takes_what_was_put_before_it() {
+async fn a_lazy_removal_removes_views_that_were_put_before_it() {
     let dir = tempfile::tempdir().unwrap();
     let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER, REST).unwrap();
     views.submit(put("a", None, 1)).done().await.unwrap();
@@ -246,7 +246,7 @@ async fn a_lazy_removal_takes_what_was_put_before_it() {
 }
 
 #[tokio::test]
-async fn a_lazy_view_of_what_is_gone_in_time_never_touches_the_disk() {
+async fn a_lazy_view_that_is_removed_in_time_is_never_written() {
     let dir = tempfile::tempdir().unwrap();
     let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER, REST).unwrap();
     let handle = fs::File::open(dir.path()).unwrap();
@@ -261,7 +261,7 @@ async fn a_lazy_view_of_what_is_gone_in_time_never_touches_the_disk() {
     assert_eq!(touched, SystemTime::UNIX_EPOCH);
 }
 
-/// An operation on one of a few views, and whether somebody waits for it.
+/// Changes of a few views, each with whether a caller waits for it.
 fn ops() -> impl Strategy<Value = Vec<(ViewOp, bool)>> {
     let container = prop::sample::select(vec![None, Some("c"), Some("d")]);
     let id = prop::sample::select(vec!["a", "b"]);
@@ -277,7 +277,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn each_view_comes_to_what_was_asked_of_it_last(
+    fn each_view_arrives_at_its_last_change(
         ops in ops(),
         mode in prop::sample::select(vec![ViewMode::WriteThrough, ViewMode::WriteBehind]),
         window in prop::sample::select(vec![Duration::ZERO, FOREVER]),
@@ -325,7 +325,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn what_comes_again_has_nothing_of_its_former_life() {
+async fn a_sandbox_that_comes_again_has_no_view_of_its_earlier_containers() {
     let dir = tempfile::tempdir().unwrap();
     let views = Views::start(dir.path(), ViewMode::WriteThrough).unwrap();
     views.submit(put("a", Some("c"), 2)).done().await.unwrap();
@@ -346,7 +346,7 @@ async fn what_comes_again_has_nothing_of_its_former_life() {
 }
 
 #[tokio::test]
-async fn a_sandbox_shows_nothing_of_the_one_whose_directory_it_has() {
+async fn a_reused_directory_shows_nothing_of_its_earlier_sandbox() {
     let dir = tempfile::tempdir().unwrap();
     let mode = ViewMode::WriteThrough;
     let views = Views::start_with(dir.path(), mode, WINDOW, Duration::ZERO).unwrap();
@@ -358,7 +358,7 @@ async fn a_sandbox_shows_nothing_of_the_one_whose_directory_it_has() {
     views.submit(remove("a", None)).done().await.unwrap();
     views.submit(put("b", None, 3)).done().await.unwrap();
     assert_eq!(["b", "b/resource_info.json"].map(inode), inodes);
-    // As where a sandbox's containers have come and gone.
+    // An empty directory remains when the containers of a sandbox have been removed.
     let expected = ["b", "b/containers", "b/resource_info.json"];
     assert_eq!(tree(dir.path()), expected);
     assert_eq!(shown(&dir.path().join("b")), Some(info(3)));
@@ -399,7 +399,7 @@ async fn a_reader_sees_a_sandboxs_own_view_or_none() {
 }
 
 #[test]
-fn what_a_crash_left_out_of_sight_goes_at_the_start() {
+fn spare_directories_of_a_crash_are_removed_at_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let at = |path: &str| dir.path().join(SPARE).join(path);
     write(&at("1/resource_info.json"), "stale");
@@ -428,7 +428,7 @@ fn what_a_crash_left_out_of_sight_goes_at_the_start() {
 }
 
 #[tokio::test]
-async fn what_is_not_ours_is_not_removed() {
+async fn files_of_others_are_not_removed() {
     let dir = tempfile::tempdir().unwrap();
     let views = Views::start(dir.path(), ViewMode::WriteThrough).unwrap();
     views.submit(put("a", Some("c"), 2)).done().await.unwrap();
@@ -445,7 +445,7 @@ async fn what_is_not_ours_is_not_removed() {
 }
 
 #[tokio::test]
-async fn a_link_leads_nowhere() {
+async fn no_link_is_followed() {
     let dir = tempfile::tempdir().unwrap();
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("resource_info.json"), "precious").unwrap();
@@ -478,14 +478,14 @@ async fn a_link_leads_nowhere() {
 }
 
 #[tokio::test]
-async fn what_failed_is_done_once_it_can_be() {
+async fn a_failed_change_is_made_once_it_is_possible() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("a"), "in the way").unwrap();
     fs::write(dir.path().join("b"), "in the way").unwrap();
     let views = Views::start(dir.path(), ViewMode::WriteThrough).unwrap();
     views.submit(put("a", None, 1)).done().await.unwrap_err();
     views.submit(put("b", None, 1)).done().await.unwrap_err();
-    // Its caller takes it back: then it must not come later.
+    // The caller takes the change back, so it must not be made later.
     views.submit(remove("b", None)).done().await.unwrap();
     fs::remove_file(dir.path().join("a")).unwrap();
     fs::remove_file(dir.path().join("b")).unwrap();
@@ -514,16 +514,16 @@ async fn a_container_id_that_is_a_path_is_refused() {
 }
 
 #[tokio::test]
-async fn after_the_end_nothing_is_promised() {
+async fn after_the_stop_a_change_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let views = Views::start(dir.path(), ViewMode::WriteThrough).unwrap();
     views.flush_and_stop();
     views.flush_and_stop();
     let refused = views.submit(put("a", None, 1)).done().await;
-    assert!(matches!(refused, Err(StoreError::Closed)));
+    assert!(matches!(refused, Err(ViewError::Stopped)));
     assert!(matches!(
         views.repair(&HashMap::new()),
-        Err(StoreError::Closed)
+        Err(ViewError::Stopped)
     ));
 }
 
@@ -640,7 +640,7 @@ async fn a_full_disk_refuses_views_until_there_is_space() {
     views.submit(remove("b")).done().await.unwrap();
     views.submit(put("c")).done().await.unwrap_err();
     disk.free();
-    // The last attempt at what failed is made on the way out.
+    // The stop makes a last attempt at failed changes.
     views.flush_and_stop();
     let shown = |id: &str| disk.path().join(id).join("resource_info.json").exists();
     assert_eq!([shown("a"), shown("b"), shown("c")], [true, false, true]);

@@ -1,4 +1,4 @@
-//! The thread that does all view I/O.
+//! The thread that does all I/O of views.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,47 +9,50 @@ use threads::oneshot;
 use super::backlog::{self, Backlog, Want};
 use super::disk::Root;
 use super::entry::Swept;
+use super::error::ViewError;
 use super::queue::{Queue, Wait};
 use super::repair::{self, Expected, Repaired};
 use super::{ViewId, ViewOp};
-use journal::StoreError;
 use threads::mpsc::SyncSender;
 
-/// How long after a failure it is tried again.
+/// Time after a failure until the change is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Of the views whose window is over, so many are written between two looks at
-/// the queue, so that nobody who waits has to wait for them all; or a share of
-/// them, if that is more, so that they are done before the next ones are due.
+/// Least number of due views that are written between two looks at the queue, so that a
+/// waiting caller does not wait for all of them.
 const SLICE: usize = 16;
+/// Number of looks at the queue while all due views are written, so that they are written
+/// before the next ones are due.
 const SLICES: usize = 8;
 
-/// What the thread is asked for.
+/// Request to the thread.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// Change a view: at once, if somebody waits for the answer, else within the window.
-    Op(ViewOp, Option<oneshot::Sender<Result<(), StoreError>>>),
-    /// Make the directory agree.
-    Repair(Expected, SyncSender<Result<Repaired, StoreError>>),
+    /// Change a view: at once if the answer has a receiver, else within the window.
+    Op(ViewOp, Option<oneshot::Sender<Result<(), ViewError>>>),
+    /// Make the directory agree with the expected views.
+    Repair(Expected, SyncSender<Result<Repaired, ViewError>>),
 }
 
 #[derive(Debug)]
 pub(super) struct Worker {
     root: Root,
     window: Duration,
-    /// What nobody waits for, gathered until the window is over.
+    /// Changes without a waiting caller, gathered until the window is over.
     fresh: Backlog,
+    /// End of the window; `None` if no change is gathered.
     flush_at: Option<Instant>,
-    /// What was gathered in a window that is over.
+    /// Changes of a window that is over.
     due: Backlog,
-    /// How much of it is done between two looks at the queue.
+    /// Number of due changes that are made between two looks at the queue.
     slice: usize,
-    /// What was tried in vain.
+    /// Changes that failed.
     failed: Backlog,
+    /// Time at which they are tried again.
     retry_at: Option<Instant>,
-    /// Whether the log knows that something fails.
+    /// Whether a failure has been logged and not yet its end.
     failing: bool,
-    /// How many views are still to be changed, for whoever looks.
+    /// Number of views that are still to be changed, for other threads.
     waiting: Arc<AtomicUsize>,
 }
 
@@ -69,7 +72,8 @@ impl Worker {
         }
     }
 
-    /// How many views are still to be changed, kept up to date.
+    /// Returns the number of views that are still to be changed, which the thread keeps up to
+    /// date.
     pub(super) fn waiting(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.waiting)
     }
@@ -79,7 +83,7 @@ impl Worker {
         self.waiting.store(waiting, Ordering::Relaxed);
     }
 
-    /// Works until the queue is closed and nothing is left to do.
+    /// Runs until the queue is closed and every change is made.
     pub(super) fn run(mut self, queue: &Queue<Message>) {
         loop {
             self.publish();
@@ -124,7 +128,7 @@ impl Worker {
                         .get_or_insert_with(|| Instant::now() + self.window);
                     return;
                 };
-                // Whoever asked need not have waited.
+                // The caller may not wait any more.
                 let _ = ack.send(self.attempt(id, want));
             }
             Message::Repair(expected, reply) => {
@@ -133,14 +137,14 @@ impl Worker {
         }
     }
 
-    /// Makes due what was gathered.
+    /// Makes the gathered changes due.
     fn close_window(&mut self) {
         self.flush_at = None;
         self.due = std::mem::take(&mut self.fresh);
         self.slice = SLICE.max(self.due.len() / SLICES);
     }
 
-    /// Does so much of what is due.
+    /// Makes `count` of the due changes.
     fn flush(&mut self, count: usize) {
         for _ in 0..count {
             let Some((id, want)) = self.due.pop() else {
@@ -150,7 +154,7 @@ impl Worker {
         }
     }
 
-    /// Does everything, what failed as well, once.
+    /// Makes all changes, and tries those that failed once more.
     fn finish(mut self) {
         self.flush(usize::MAX);
         self.close_window();
@@ -161,7 +165,7 @@ impl Worker {
         }
     }
 
-    fn repair(&mut self, expected: &Expected) -> Result<Repaired, StoreError> {
+    fn repair(&mut self, expected: &Expected) -> Result<Repaired, ViewError> {
         let (repaired, unwritten) = repair::repair(&mut self.root, expected)?;
         for (id, info) in unwritten {
             let want = Want {
@@ -173,8 +177,8 @@ impl Worker {
         Ok(repaired)
     }
 
-    /// Does what is wanted, or keeps it to be tried again.
-    fn attempt(&mut self, id: ViewId, mut want: Want) -> Result<(), StoreError> {
+    /// Makes a change, or keeps it to try again.
+    fn attempt(&mut self, id: ViewId, mut want: Want) -> Result<(), ViewError> {
         let done = self
             .sweep_around(&id)
             .and_then(|()| self.fulfil(&id, &mut want));
@@ -188,9 +192,9 @@ impl Worker {
         done
     }
 
-    /// Sweeps the sandbox of a container's view if that is still to be done:
-    /// later, it would take this view along.
-    fn sweep_around(&mut self, id: &ViewId) -> Result<(), StoreError> {
+    /// Removes the earlier views of a container's sandbox if that is still to be done; a later
+    /// removal would remove this view, too.
+    fn sweep_around(&mut self, id: &ViewId) -> Result<(), ViewError> {
         let Some(sandbox) = id.sandbox() else {
             return Ok(());
         };
@@ -202,7 +206,7 @@ impl Worker {
         }
     }
 
-    fn fulfil(&mut self, id: &ViewId, want: &mut Want) -> Result<(), StoreError> {
+    fn fulfil(&mut self, id: &ViewId, want: &mut Want) -> Result<(), ViewError> {
         if want.sweep {
             if self.root.sweep(id)? == Swept::Left {
                 tracing::warn!(
@@ -246,7 +250,7 @@ mod tests {
     use crate::fixtures::{info, key};
 
     #[test]
-    fn a_sweep_that_failed_comes_before_what_lies_in_it() {
+    fn a_failed_removal_of_a_sandbox_comes_before_its_new_containers() {
         let dir = tempfile::tempdir().unwrap();
         let mut worker = Worker::new(
             Root::open(dir.path(), Duration::ZERO).unwrap(),

@@ -8,9 +8,9 @@ use proptest::prelude::*;
 
 use crate::directory::Directory;
 use crate::fold::Slots;
-use crate::lines::Decoding;
+use crate::parallel_decode::Decoding;
 use crate::testing::{self, Entry, creates, fold, key, open, scripts, write_journal};
-use crate::{Journal, Options, Recovered, StoreError, line, read, record, snapshot};
+use crate::{Journal, JournalError, Options, Recovered, checksum, read, record, snapshot};
 use slot::Timestamp;
 use slot::{Change, Slot};
 
@@ -23,7 +23,7 @@ const RECOVER: Options = Options {
 
 fn refused(dir: &Path) -> String {
     match Journal::open(dir, Options::default()) {
-        Err(e @ StoreError::Damaged { .. }) => e.to_string(),
+        Err(e @ JournalError::Damaged { .. }) => e.to_string(),
         Err(e) => panic!("another error: {e}"),
         Ok((_, recovered)) => panic!("opened: {recovered:?}"),
     }
@@ -284,13 +284,13 @@ fn a_snapshot_of_another_format_is_not_touched() {
     let directory = Directory::of(dir.path());
     directory.create().unwrap();
     let mut bytes = b"{\"snapshot\":3,\"format\":2,\"new\":true".to_vec();
-    line::seal(&mut bytes);
+    checksum::seal(&mut bytes);
     fs::write(directory.snapshot(3), &bytes).unwrap();
     let error = Journal::open(dir.path(), RECOVER).map(drop).unwrap_err();
     assert!(
         matches!(
             error,
-            StoreError::Format {
+            JournalError::Format {
                 format: 2,
                 known: 1,
                 ..
@@ -357,7 +357,7 @@ fn a_sealed_line_that_is_no_record_is_damage() {
     let path = Directory::of(dir.path()).segment(1);
     let mut all = lines(&path);
     let mut odd = b"{\"seq\":2,\"x\":0".to_vec();
-    line::seal(&mut odd);
+    checksum::seal(&mut odd);
     assert!(record::decode::<Change>(&odd).is_err());
     all.insert(1, odd);
     fs::write(&path, all.concat()).unwrap();
@@ -393,7 +393,7 @@ proptest! {
         fs::write(&path, &bytes).unwrap();
 
         match Journal::open(dir.path(), Options::default()) {
-            Err(StoreError::Damaged { damage }) => {
+            Err(JournalError::Damaged { damage }) => {
                 prop_assert_eq!(&damage.first.file, &path);
                 recover(dir.path());
             }

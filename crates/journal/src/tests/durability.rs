@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 
 use crate::testing::{self, Entry, append_all, create, fold, key, open, script};
-use crate::{Journal, Options, StoreError, Sync};
+use crate::{Journal, JournalError, Options, Sync};
 use slot::Timestamp;
 
 fn with(sync: Sync) -> Options {
@@ -107,7 +107,7 @@ async fn a_barrier_makes_durable_what_nobody_waited_for() {
     journal.shared.writer.lock().push_unsynced(unsyncable());
     let failed = journal.barrier().await;
     assert!(
-        matches!(failed, Err(StoreError::NotDurable { seq: 5 })),
+        matches!(failed, Err(JournalError::NotDurable { seq: 5 })),
         "{failed:?}"
     );
 }
@@ -150,7 +150,7 @@ async fn a_failed_sync_is_told_and_mended_by_a_snapshot() {
     journal.shared.writer.lock().push_unsynced(unsyncable());
     let failed = journal.durable(5).await;
     assert!(
-        matches!(failed, Err(StoreError::NotDurable { seq: 5 })),
+        matches!(failed, Err(JournalError::NotDurable { seq: 5 })),
         "{failed:?}"
     );
 
@@ -186,7 +186,7 @@ async fn without_a_snapshot_nothing_counts_as_durable_after_a_failed_sync() {
     assert_eq!(journal.shared.progress.borrow().synced, 0);
     assert!(matches!(
         journal.close(),
-        Err(StoreError::NotDurable { seq: 3 })
+        Err(JournalError::NotDurable { seq: 3 })
     ));
 }
 

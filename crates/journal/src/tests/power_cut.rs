@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::damage::{fold_without, recover};
 use crate::directory::Directory;
 use crate::testing::{fold, scripts, write_journal};
-use crate::{Journal, Options, StoreError};
+use crate::{Journal, JournalError, Options};
 
 /// What becomes of the part of a block that was not synced.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,7 +94,7 @@ proptest! {
                 prop_assert_eq!(recovered.slots, fold(&entries[..kept]));
             }
             // It cannot be told from damage to what was promised. Nothing was given up yet.
-            Err(StoreError::Damaged { .. }) => {
+            Err(JournalError::Damaged { .. }) => {
                 prop_assert_ne!(&left, &whole[..len], "a file cut short is no damage");
                 let recovered = recover(dir.path());
                 prop_assert!((0..synced).all(is_whole));

@@ -7,7 +7,7 @@ use crate::directory::Directory;
 use crate::testing::{
     append_all, churn, create, creates, fold, key, open, scripts, wait_for_snapshot, write_journal,
 };
-use crate::{Journal, Options, StoreError, read};
+use crate::{Journal, JournalError, Options, read};
 use slot::Timestamp;
 
 #[test]
@@ -31,7 +31,7 @@ fn a_closed_journal_refuses_and_may_be_closed_again() {
     journal.close().unwrap();
     journal.close().unwrap();
     let refused = journal.append(&key("a"), Timestamp::default(), &create(1));
-    assert!(matches!(refused, Err(StoreError::Closed)));
+    assert!(matches!(refused, Err(JournalError::Closed)));
 }
 
 #[test]

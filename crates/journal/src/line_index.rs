@@ -1,6 +1,8 @@
-//! Where in a journal's files the state is: for each sandbox the lines it is
-//! the fold of. A few bytes a line, so that the state need not be in memory to
-//! be written anew.
+//! Index of the lines that the state consists of: for each sandbox that exists, the places of
+//! its lines in the journal's files.
+//!
+//! The index takes a few bytes per line, so that a compaction can write the state anew without
+//! holding it in memory.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,15 +16,17 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::damage::{Damage, Dropped};
-use super::error::StoreError;
+use super::error::JournalError;
 use super::fold::{self, Fold, Slots, Span};
 use super::record;
 use super::snapshot;
 use slot::Timestamp;
 use slot::{Refusal, Slot};
 
-/// What kind of change a record is, as far as it matters to which lines count. What
-/// is wrong with a change shows when its sandbox is folded, if it is still there.
+/// Kind of a change, as far as it decides which lines count.
+///
+/// An error in a change shows when the lines of its sandbox are applied, if the sandbox still
+/// exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Create,
@@ -36,7 +40,7 @@ impl<'de> Deserialize<'de> for Kind {
     }
 }
 
-/// Reads an enum's representation in JSON, but passes over what a variant holds.
+/// Reads the JSON form of an enum and skips the content of the variant.
 #[derive(Clone, Copy)]
 struct KindVisitor;
 
@@ -65,34 +69,34 @@ impl<'de> Visitor<'de> for KindVisitor {
     }
 }
 
-/// A line.
+/// Place of a line.
 #[derive(Debug, Clone, Copy)]
-struct Place {
-    /// Its number in [`Places::files`].
+struct LineRef {
+    /// Index in [`LineIndex::files`].
     file: u32,
     len: u32,
     offset: u64,
 }
 
-/// The lines of every sandbox that is there in the end.
+/// The lines of every sandbox that exists at the end of the journal.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct LineIndex {
     files: Vec<PathBuf>,
-    sandboxes: HashMap<Key, Lines>,
+    sandboxes: HashMap<Key, SandboxLines>,
 }
 
-/// One sandbox's.
+/// The lines of one sandbox.
 #[derive(Debug)]
-struct Lines {
-    /// Whether the first is a snapshot's.
+struct SandboxLines {
+    /// Whether the first line is an entry of a snapshot.
     from_snapshot: bool,
-    places: Vec<Place>,
+    lines: Vec<LineRef>,
 }
 
-impl Places {
-    fn place(&self, span: Span) -> Place {
-        Place {
-            // No journal has so many files, and no line is so long: a message has 16 MiB.
+impl LineIndex {
+    fn line(&self, span: Span) -> LineRef {
+        LineRef {
+            // Both numbers fit: a line holds at most one message of 16 MiB.
             file: u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX),
             len: u32::try_from(span.len).unwrap_or(u32::MAX),
             offset: span.offset,
@@ -102,7 +106,7 @@ impl Places {
     /// Reads the sandboxes one after the other, in the order of their keys.
     pub(super) fn slots(
         self,
-    ) -> Result<impl ExactSizeIterator<Item = Result<(Key, Box<Slot>), StoreError>>, StoreError>
+    ) -> Result<impl ExactSizeIterator<Item = Result<(Key, Box<Slot>), JournalError>>, JournalError>
     {
         let mut reader = Reader {
             files: self
@@ -110,7 +114,7 @@ impl Places {
                 .into_iter()
                 .map(|path| match File::open(&path) {
                     Ok(file) => Ok((path, file)),
-                    Err(e) => Err(StoreError::io("open", &path, e)),
+                    Err(e) => Err(JournalError::io("open", &path, e)),
                 })
                 .collect::<Result<_, _>>()?,
             raw: Vec::new(),
@@ -125,7 +129,7 @@ impl Places {
     }
 }
 
-impl Fold for Places {
+impl Fold for LineIndex {
     type Change = Kind;
     type Slot = IgnoredAny;
 
@@ -134,9 +138,9 @@ impl Fold for Places {
     }
 
     fn insert(&mut self, key: Key, _slot: IgnoredAny, span: Span) -> Option<Key> {
-        let lines = Lines {
+        let lines = SandboxLines {
             from_snapshot: true,
-            places: vec![self.place(span)],
+            lines: vec![self.line(span)],
         };
         fold::insert(&mut self.sandboxes, key, lines)
     }
@@ -148,18 +152,18 @@ impl Fold for Places {
         change: Kind,
         span: Span,
     ) -> Result<(), Refusal> {
-        let place = self.place(span);
+        let line = self.line(span);
         match (self.sandboxes.get_mut(key), change) {
             (None, Kind::Create) => {
-                let lines = Lines {
+                let lines = SandboxLines {
                     from_snapshot: false,
-                    places: vec![place],
+                    lines: vec![line],
                 };
                 self.sandboxes.insert(key.clone(), lines);
             }
             (None, _) => return Err(fold::unknown(key)),
             (Some(_), Kind::Delete) => drop(self.sandboxes.remove(key)),
-            (Some(lines), _) => lines.places.push(place),
+            (Some(sandbox), _) => sandbox.lines.push(line),
         }
         Ok(())
     }
@@ -172,23 +176,23 @@ impl Fold for Places {
 struct Reader {
     files: Vec<(PathBuf, File)>,
     raw: Vec<u8>,
-    /// Empty between two sandboxes.
+    /// State of the sandbox that is being read; empty otherwise.
     slots: Slots,
 }
 
 impl Reader {
-    fn slot(&mut self, key: &Key, lines: &Lines) -> Result<Box<Slot>, StoreError> {
+    fn slot(&mut self, key: &Key, sandbox: &SandboxLines) -> Result<Box<Slot>, JournalError> {
         self.slots.clear();
-        for (i, place) in lines.places.iter().enumerate() {
-            let (path, file) = &self.files[place.file as usize];
-            self.raw.resize(place.len as usize, 0);
-            file.read_exact_at(&mut self.raw, place.offset)
-                .map_err(StoreError::of("read", path))?;
+        for (i, line) in sandbox.lines.iter().enumerate() {
+            let (path, file) = &self.files[line.file as usize];
+            self.raw.resize(line.len as usize, 0);
+            file.read_exact_at(&mut self.raw, line.offset)
+                .map_err(JournalError::of("read", path))?;
             let span = Span {
-                offset: place.offset,
+                offset: line.offset,
                 len: self.raw.len(),
             };
-            let read = if i == 0 && lines.from_snapshot {
+            let read = if i == 0 && sandbox.from_snapshot {
                 snapshot::read_entry(&self.raw, &mut self.slots, span)
             } else {
                 record::decode(&self.raw)
@@ -200,19 +204,19 @@ impl Reader {
                             .map_err(|e| format!("record {seq} of sandbox {key}: {e}"))
                     })
             };
-            read.map_err(|reason| damaged(path, file, place.offset, key, reason))?;
+            read.map_err(|reason| damaged(path, file, line.offset, key, reason))?;
         }
-        let (path, file) = &self.files[lines.places[0].file as usize];
+        let (path, file) = &self.files[sandbox.lines[0].file as usize];
         let slot = self.slots.remove(key);
         slot.ok_or_else(|| {
             let reason = "another sandbox's line is in its place".to_owned();
-            damaged(path, file, lines.places[0].offset, key, reason)
+            damaged(path, file, sandbox.lines[0].offset, key, reason)
         })
     }
 }
 
-/// The damage that a line is, of which only its place is known.
-fn damaged(path: &Path, file: &File, offset: u64, key: &Key, reason: String) -> StoreError {
+/// Returns the damage of one line, given the offset of the line.
+fn damaged(path: &Path, file: &File, offset: u64, key: &Key, reason: String) -> JournalError {
     let before = lines_before(file, offset);
     let dropped = Dropped {
         file: path.to_owned(),
@@ -222,7 +226,7 @@ fn damaged(path: &Path, file: &File, offset: u64, key: &Key, reason: String) -> 
         sandboxes: [key.clone()].into(),
     };
     let others = Vec::new();
-    StoreError::Damaged {
+    JournalError::Damaged {
         damage: Box::new(Damage {
             first: dropped,
             others,
@@ -245,27 +249,26 @@ mod tests {
     use crate::Options;
     use crate::compaction::compact;
     use crate::directory::Directory;
-    use crate::lines::Decoding;
-    use crate::recovery;
+    use crate::load;
+    use crate::parallel_decode::Decoding;
     use crate::testing::{churn, create, creates, fold, key, scripts, write_journal};
     use proptest::prelude::*;
     use slot::Timestamp;
     use std::fs;
 
-    fn places(dir: &Path) -> Places {
+    fn index(dir: &Path) -> LineIndex {
         let directory = Directory::of(dir);
         let listing = directory.list().unwrap();
-        let replayed =
-            recovery::replay::<Places>(&directory, &listing, None, Decoding::Here).unwrap();
-        assert_eq!(replayed.report.dropped, []);
-        replayed.folded
+        let loaded = load::load::<LineIndex>(&directory, &listing, None, Decoding::Here).unwrap();
+        assert_eq!(loaded.report.dropped, []);
+        loaded.folded
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn the_lines_lead_to_the_state(entries in scripts(60), cut in 0..60_usize) {
+        fn the_indexed_lines_lead_to_the_state(entries in scripts(60), cut in 0..60_usize) {
             let cut = cut.min(entries.len());
             let dir = tempfile::tempdir().unwrap();
             write_journal(dir.path(), Options::default(), &entries[..cut]);
@@ -273,21 +276,21 @@ mod tests {
                 compact(&Directory::of(dir.path()), cut as u64, false).unwrap();
             }
             write_journal(dir.path(), Options::default(), &entries[cut..]);
-            let read: Vec<_> = places(dir.path()).slots().unwrap().map(Result::unwrap).collect();
+            let read: Vec<_> = index(dir.path()).slots().unwrap().map(Result::unwrap).collect();
             prop_assert!(read.is_sorted_by(|(a, _), (b, _)| a < b));
             prop_assert_eq!(read.into_iter().collect::<Slots>(), fold(&entries));
         }
     }
 
     #[test]
-    fn of_what_is_gone_nothing_is_held() {
+    fn a_removed_sandbox_is_not_in_the_index() {
         let dir = tempfile::tempdir().unwrap();
         write_journal(dir.path(), Options::default(), &churn(50));
-        assert_eq!(places(dir.path()).len(), 0);
+        assert_eq!(index(dir.path()).len(), 0);
     }
 
     #[test]
-    fn a_line_that_changes_meanwhile_is_named() {
+    fn a_line_that_changes_after_indexing_is_named() {
         let dir = tempfile::tempdir().unwrap();
         write_journal(dir.path(), Options::default(), &creates(3));
         let path = Directory::of(dir.path()).segment(1);
@@ -304,18 +307,18 @@ mod tests {
         ] {
             let whole = fs::read(&path).unwrap();
             let second = whole.iter().position(|b| *b == b'\n').unwrap() + 1;
-            let mut places = places(dir.path());
+            let mut index = index(dir.path());
             let mut changed = whole.clone();
             match change {
                 None => changed[second + 9] ^= 1,
-                Some(line) => {
-                    let place = &mut places.sandboxes.get_mut(&key("s1")).unwrap().places[0];
-                    place.len = u32::try_from(line.len()).unwrap();
-                    changed.splice(second.., line);
+                Some(other) => {
+                    let line = &mut index.sandboxes.get_mut(&key("s1")).unwrap().lines[0];
+                    line.len = u32::try_from(other.len()).unwrap();
+                    changed.splice(second.., other);
                 }
             }
             fs::write(&path, changed).unwrap();
-            let read: Vec<_> = places.slots().unwrap().take(2).collect();
+            let read: Vec<_> = index.slots().unwrap().take(2).collect();
             assert!(read[0].is_ok());
             let message = read[1].as_ref().unwrap_err().to_string();
             assert!(message.contains("line 2"), "{message}");

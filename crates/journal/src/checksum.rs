@@ -1,11 +1,11 @@
-//! A line of a journal file: one JSON object whose last member is a checksum.
+//! Checksum of a line: every line is a JSON object with a CRC-32 as its last member.
 
 use std::io::Write;
 
-/// `,"crc":"` + eight digits + `"}`.
+/// Length of `,"crc":"`, eight digits and `"}`.
 const SEAL_LEN: usize = 8 + 8 + 2;
 
-/// Why a line cannot be read.
+/// Reason why a line cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum LineError {
     #[error("the line does not end")]
@@ -16,15 +16,15 @@ pub(super) enum LineError {
     Malformed(String),
 }
 
-/// Closes a line that holds a JSON object but for its closing brace, with the
-/// CRC-32 (IEEE) of what it holds so far, in lower-case hexadecimal.
+/// Completes a line that holds a JSON object without its closing brace: adds the CRC-32 (IEEE)
+/// of the bytes so far in lower-case hexadecimal, the brace and a newline.
 pub(super) fn seal(line: &mut Vec<u8>) {
     let seal = seal_of(line);
     line.extend_from_slice(&seal);
     line.push(b'\n');
 }
 
-/// Checks a line, its newline included, and gives its JSON object.
+/// Checks a line, given with its newline, and returns its JSON object.
 pub(super) fn unseal(line: &[u8]) -> Result<&[u8], LineError> {
     let object = line.strip_suffix(b"\n").ok_or(LineError::Unterminated)?;
     let content = object.len().checked_sub(SEAL_LEN);
@@ -37,7 +37,7 @@ pub(super) fn unseal(line: &[u8]) -> Result<&[u8], LineError> {
 
 fn seal_of(content: &[u8]) -> [u8; SEAL_LEN] {
     let mut seal = [0; SEAL_LEN];
-    // The text is as long as the array, whatever the number.
+    // Eight hexadecimal digits hold every CRC-32, so the text fills the array exactly.
     let _ = write!(
         &mut seal[..],
         ",\"crc\":\"{:08x}\"}}",

@@ -1,34 +1,35 @@
-//! From the journal's files to the state they hold. Reads only.
+//! Loads the state from the journal's files: chooses the snapshot and the segments, and reads
+//! only.
 
 use std::path::PathBuf;
 
 use super::damage::Dropped;
 use super::directory::{Directory, Listing};
-use super::error::StoreError;
+use super::error::JournalError;
 use super::fold::Fold;
-use super::lines::Decoding;
+use super::parallel_decode::Decoding;
 use super::replay::{Replay, SegmentEnd};
 use super::report::{Report, TornTail};
 use super::snapshot;
 
-/// What the files hold.
+/// The content of the files.
 #[derive(Debug)]
-pub(super) struct Replayed<F> {
+pub(super) struct Loaded<F> {
     pub(super) folded: F,
-    /// `dropped` is what stands in the way of using it.
+    /// Report of the reading; `dropped` holds the damage.
     pub(super) report: Report,
-    /// The last segment, by its first record, and how it ended.
+    /// First record and end of the last segment.
     pub(super) last: Option<(u64, SegmentEnd)>,
 }
 
-/// Reads the newest snapshot and the segments after it: all of them, or those
-/// with the records up to `through`.
-pub(super) fn replay<F: Fold>(
+/// Reads the newest snapshot and the segments after it: all of them, or those with records up
+/// to `through`.
+pub(super) fn load<F: Fold>(
     directory: &Directory,
     listing: &Listing,
     through: Option<u64>,
     decoding: Decoding,
-) -> Result<Replayed<F>, StoreError> {
+) -> Result<Loaded<F>, JournalError> {
     let upto = through.unwrap_or(u64::MAX);
     let start = start::<F>(directory, listing, upto, decoding)?;
     let mut replay = Replay::new(start.base, start.folded, decoding);
@@ -68,32 +69,32 @@ pub(super) fn replay<F: Fold>(
         foreign: listing.foreign.iter().map(in_directory).collect(),
         took: std::time::Duration::ZERO,
     };
-    Ok(Replayed {
+    Ok(Loaded {
         folded: replay.folded,
         report,
         last,
     })
 }
 
-/// Where reading starts.
+/// Place where the reading starts.
 #[derive(Default)]
 struct Start<F> {
     base: u64,
     folded: F,
     dropped: Vec<Dropped>,
     passed_over: Vec<PathBuf>,
-    /// The newest snapshot, if another one or none is used in its place.
+    /// The newest snapshot, if it is damaged and an older one or none is used in its place.
     damaged: Option<u64>,
 }
 
-/// The newest whole snapshot that the segments continue; with none, the
-/// beginning if it is still there; else what can be read of the newest.
+/// Returns the newest whole snapshot that the segments continue. Without one, returns the
+/// beginning if the segments go back to it, else the readable part of the newest snapshot.
 fn start<F: Fold>(
     directory: &Directory,
     listing: &Listing,
     upto: u64,
     decoding: Decoding,
-) -> Result<Start<F>, StoreError> {
+) -> Result<Start<F>, JournalError> {
     let mut passed_over = Vec::new();
     let mut damaged: Option<Start<F>> = None;
     for seq in listing
@@ -135,12 +136,12 @@ fn start<F: Fold>(
     }
 }
 
-/// Whether the segments hold what came right after record `seq`.
+/// Returns whether the segments hold the record after record `seq`.
 fn continued(segments: &[u64], seq: u64) -> bool {
     segments.first().is_some_and(|first| *first <= seq + 1)
 }
 
-/// The segments from the one that holds record `seq` on.
+/// Returns the segments from the one that holds record `seq` on.
 fn segments_from(segments: &[u64], seq: u64) -> &[u64] {
     let older = segments.partition_point(|first| *first <= seq);
     &segments[older.saturating_sub(1)..]

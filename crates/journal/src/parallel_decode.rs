@@ -1,4 +1,5 @@
-//! The lines of a file, made something of on other threads while those before them are used.
+//! Decodes the lines of a file on several threads while the caller uses the lines before them,
+//! in their order.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -7,36 +8,37 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
-use super::error::StoreError;
+use super::error::JournalError;
 use super::fold::Span;
 
-/// Bytes read at once, and handed to one thread.
+/// Bytes that are read at once and handed to one thread.
 const BATCH: u64 = 1 << 18;
 
-/// As many threads decode as fast as their lines can be used: of the CPU time of a recovery
-/// decoding is two thirds to four fifths (`perf record`).
+/// Most threads that decode. They decode as fast as one thread can use the lines: decoding
+/// takes two thirds to four fifths of the CPU time of a recovery (`perf record`).
 const MOST_THREADS: usize = 4;
 
-/// On how many threads lines are decoded.
+/// Threads that lines are decoded on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Decoding {
-    /// On the one that uses them: it must not get in the way of others.
+    /// The thread that uses them, so that other threads keep their cores.
     Here,
-    /// On one for each core, up to [`MOST_THREADS`]: somebody waits for it.
+    /// One thread per core, up to [`MOST_THREADS`], so that a start takes less time.
     Everywhere,
 }
 
-/// Gives `take` what `decode` makes of each line, newline included, in their order.
-pub(super) fn each<T: Send>(
+/// Reads a file, decodes each line with `decode` and passes the results to `take` in the order
+/// of the lines. `decode` gets each line with its newline.
+pub(super) fn decode_lines<T: Send>(
     path: &Path,
     decoding: Decoding,
     decode: impl Fn(Span, &[u8]) -> T + Sync,
-    mut take: impl FnMut(Span, T) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let mut file = Batches::open(path).map_err(StoreError::of("read", path))?;
+    mut take: impl FnMut(Span, T) -> Result<(), JournalError>,
+) -> Result<(), JournalError> {
+    let mut file = Batches::open(path).map_err(JournalError::of("read", path))?;
     let decode = &decode;
     thread::scope(|scope| {
-        let decoders: Vec<Decoder<T>> = (0..file.worth(decoding))
+        let decoders: Vec<Decoder<T>> = (0..file.decoders(decoding))
             .filter_map(|_| Decoder::spawn(scope, decode))
             .collect();
         let mut turns = decoders.iter().cycle();
@@ -44,7 +46,7 @@ pub(super) fn each<T: Send>(
         let mut batch = Batch::default();
         while file
             .fill(&mut batch)
-            .map_err(StoreError::of("read", path))?
+            .map_err(JournalError::of("read", path))?
         {
             if let Some(decoder) = turns.next() {
                 decoder.start(batch);
@@ -65,14 +67,14 @@ pub(super) fn each<T: Send>(
     })
 }
 
-/// A thread, with the batches on their way to it and back.
+/// A decoding thread with the channels for batches to it and from it.
 struct Decoder<T> {
     to_decode: mpsc::Sender<Batch<T>>,
     decoded: mpsc::Receiver<Batch<T>>,
 }
 
 impl<T: Send> Decoder<T> {
-    /// Nothing if there can be no thread.
+    /// Starts the thread; returns `None` if none can be started.
     fn spawn<'scope, 'env: 'scope>(
         scope: &'scope thread::Scope<'scope, 'env>,
         decode: &'env (impl Fn(Span, &[u8]) -> T + Sync),
@@ -97,18 +99,18 @@ impl<T: Send> Decoder<T> {
     }
 
     fn start(&self, batch: Batch<T>) {
-        // It ends early only if it panics, which its scope passes on.
+        // The thread ends early only by a panic, which its scope passes on.
         let _ = self.to_decode.send(batch);
     }
 
-    /// The oldest of those that were started.
+    /// Waits for the oldest batch that was started.
     fn wait(&self) -> Batch<T> {
         self.decoded.recv().unwrap_or_default()
     }
 }
 
-/// Whole lines, of which the last one of a file may lack its end, and what was made of them.
-/// Its memory is used again.
+/// Whole lines with their decoded values; the last line of a file may lack its newline. The
+/// memory is reused.
 struct Batch<T> {
     offset: u64,
     bytes: Vec<u8>,
@@ -142,8 +144,8 @@ impl<T> Batch<T> {
 
     fn give(
         &mut self,
-        take: &mut impl FnMut(Span, T) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+        take: &mut impl FnMut(Span, T) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
         let mut decoded = self.decoded.drain(..);
         decoded.try_for_each(|(span, decoded)| take(span, decoded))
     }
@@ -165,8 +167,8 @@ impl Batches {
         })
     }
 
-    /// How many threads are worth their start.
-    fn worth(&self, decoding: Decoding) -> usize {
+    /// Returns how many threads to start: a small file is decoded faster without any.
+    fn decoders(&self, decoding: Decoding) -> usize {
         match decoding {
             Decoding::Here => 0,
             Decoding::Everywhere if self.len <= 2 * BATCH => 0,
@@ -176,7 +178,7 @@ impl Batches {
         }
     }
 
-    /// Reads the lines that come next; false if there are none.
+    /// Reads the next lines; returns `false` at the end of the file.
     fn fill<T>(&mut self, batch: &mut Batch<T>) -> io::Result<bool> {
         batch.offset = self.offset;
         batch.bytes.clear();
@@ -199,7 +201,7 @@ mod tests {
             all.push((span, line));
             Ok(())
         };
-        each(path, decoding, |_, line| line.to_vec(), take).unwrap();
+        decode_lines(path, decoding, |_, line| line.to_vec(), take).unwrap();
         all
     }
 
@@ -220,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_in_their_order_from_many_threads() {
+    fn lines_decoded_on_many_threads_arrive_in_order() {
         let lines: Vec<String> = (0..400_000).map(|n| format!("line {n}")).collect();
         let text = lines.join("\n");
         assert!(text.len() as u64 > 12 * BATCH);
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_may_be_longer_than_what_is_read_at_once() {
+    fn a_line_may_be_longer_than_a_batch() {
         let batch = usize::try_from(BATCH).unwrap();
         for len in [batch - 1, batch, batch + 1, 3 * batch] {
             let mut text = vec![b'x'; len];
@@ -239,25 +241,25 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_them_may_stop() {
+    fn an_error_of_the_caller_ends_the_reading() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "a line\n".repeat(400_000)).unwrap();
         let mut taken = 0;
-        let stopped = each(
+        let stopped = decode_lines(
             file.path(),
             Decoding::Everywhere,
             |_, _| (),
             |_, ()| {
                 taken += 1;
                 if taken == 3 {
-                    Err(StoreError::NotDurable { seq: 3 })
+                    Err(JournalError::NotDurable { seq: 3 })
                 } else {
                     Ok(())
                 }
             },
         );
         assert!(
-            matches!(stopped, Err(StoreError::NotDurable { seq: 3 })),
+            matches!(stopped, Err(JournalError::NotDurable { seq: 3 })),
             "{stopped:?}"
         );
         assert_eq!(taken, 3);
@@ -265,7 +267,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_its_lines(text in prop::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..200)) {
+        fn any_file_is_read_as_its_lines(text in prop::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..200)) {
             check(&text);
         }
     }
