@@ -9,7 +9,7 @@ use std::sync::Arc;
 use benches::settings;
 use containerd_client::services::v1::sandbox as grpc;
 use containerd_sandbox::client::{Controller, Cri, Ttrpc};
-use containerd_sandbox::server::{DoorCalls, Limits};
+use containerd_sandbox::server::Server;
 use containerd_shim_protos::{api, sandbox_api};
 use criterion::{Criterion, criterion_group, criterion_main};
 use journal::{Journal, Options};
@@ -42,16 +42,10 @@ fn sandboxer(dir: &Path) -> PathBuf {
             let listener = containerd_sandbox::server::bind(&listen)
                 .await
                 .expect("a socket");
-            containerd_sandbox::server::serve(
-                listener,
-                sandboxer,
-                "ttrpc+unix:///nowhere",
-                cri.expect("it opens").routes(),
-                DoorCalls::default(),
-                Limits::default(),
-                std::future::pending(),
-            )
-            .await
+            Server::new(sandboxer)
+                .services(cri.expect("it opens").routes())
+                .serve(listener, std::future::pending())
+                .await
         })
     });
     wait_for(&socket);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use containerd_sandbox::server::{Counted, DoorCalls, Limits};
+use containerd_sandbox::server::{AllowedUsers, ApiCalls, Limit, Limits, Server};
 use exposition::MetricsServer;
 use journal::{DirLock, Journal, Options, Report};
 use rustix::process::{
@@ -94,17 +94,18 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     let metrics = Metrics::start(args, &sandboxer, recovered.report)?;
     let limits = Limits {
         message: args.limits.message_size,
-        connections: Counted::new(args.limits.connections),
-        in_flight: Counted::new(args.limits.in_flight),
-        uids: args.allow_uid.clone(),
+        connections: Limit::new(args.limits.connections, "connections")
+            .with_hint("see --max-connections"),
+        in_flight: Limit::new(args.limits.in_flight, "calls under way")
+            .with_hint("see --max-in-flight"),
+        users: AllowedUsers::new(args.allow_uid.clone()).with_hint("see --allow-uid"),
     };
-    if !limits.uids.is_empty() {
-        // Who they are is looked at when they connect.
+    if !limits.users.is_default() {
+        // The server checks each peer's user when it connects.
         std::fs::set_permissions(&listen, Permissions::from_mode(0o666))
             .with_context(|| format!("open {} to --allow-uid", listen.display()))?;
     }
     let cri = cri.counted(&metrics.cri).limited(&limits);
-    let address = format!("ttrpc+unix://{}", listen.display());
     info!(
         "Serving {} sandboxes on {}",
         sandboxer.len(),
@@ -114,17 +115,13 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     if let Err(e) = sd_notify::notify(&[NotifyState::Ready]) {
         warn!("cannot tell the service manager that all is ready: {e}");
     }
-    let served = containerd_sandbox::server::serve(
-        listener,
-        Arc::clone(&sandboxer),
-        &address,
-        cri.routes(),
-        metrics.doors.clone(),
-        limits,
-        stopped(&sandboxer)?,
-    )
-    .await
-    .context("serve");
+    let served = Server::new(Arc::clone(&sandboxer))
+        .services(cri.routes())
+        .calls(metrics.apis.clone())
+        .limits(limits)
+        .serve(listener, stopped(&sandboxer)?)
+        .await
+        .context("serve");
 
     if let Err(e) = std::fs::remove_file(&listen) {
         warn!("cannot remove {}: {e}", listen.display());
@@ -140,7 +137,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
 /// What is counted of RPCs, and who tells of it until dropped.
 #[derive(Default)]
 struct Metrics {
-    doors: DoorCalls,
+    apis: ApiCalls,
     cri: CriCalls,
     _server: Option<MetricsServer>,
 }
@@ -155,10 +152,10 @@ impl Metrics {
         let Some(address) = args.metrics_listen else {
             return Ok(Self::default());
         };
-        let (doors, cri) = (DoorCalls::counting(), CriCalls::counting());
+        let (apis, cri) = (ApiCalls::counting(), CriCalls::counting());
         let registry = metrics::registry(Sources {
             sandboxer: Arc::clone(sandboxer),
-            doors: doors.clone(),
+            apis: apis.clone(),
             cri: cri.clone(),
             recovered,
             // A u32 fits.
@@ -167,7 +164,7 @@ impl Metrics {
         let server = MetricsServer::start(address, registry).context("--metrics-listen")?;
         info!("Metrics are served on http://{}/metrics", server.address());
         Ok(Self {
-            doors,
+            apis,
             cri,
             _server: Some(server),
         })

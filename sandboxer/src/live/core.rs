@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use containerd_sandbox::server::{Counted, One};
+use containerd_sandbox::server::{Limit, Permit};
 use containerd_sandbox::{Error, ExitSignal, Key, Result};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
@@ -48,7 +48,7 @@ pub struct Settings {
 pub(super) struct Core {
     pub(super) sandboxes: Table<Key, LiveSlot>,
     /// How many there are and may be.
-    pub(super) count: Counted,
+    pub(super) count: Limit,
     /// The task service names a container only: where it is.
     pub(super) containers: Table<Key, LiveSlot>,
     pub(super) journal: Journal,
@@ -77,7 +77,7 @@ pub(super) struct Inner {
     pub(super) calls: Calls,
     signal: Option<Arc<ExitSignal>>,
     /// It counts as one until it is deleted.
-    one: Option<One>,
+    one: Option<Permit>,
     gone: bool,
 }
 
@@ -89,7 +89,7 @@ pub(super) struct Calls {
 }
 
 impl LiveSlot {
-    pub(super) fn new(key: Key, slot: Slot, one: One) -> Self {
+    pub(super) fn new(key: Key, slot: Slot, one: Permit) -> Self {
         Self {
             key,
             inner: Mutex::new(Inner {
@@ -404,7 +404,11 @@ pub(super) fn populate(core: &Core, slots: Slots) -> Vec<Arc<LiveSlot>> {
             .iter()
             .filter_map(|container| key.sibling(&container.id).ok())
             .collect();
-        let live = Arc::new(LiveSlot::new(key.clone(), *slot, core.count.one_more()));
+        let live = Arc::new(LiveSlot::new(
+            key.clone(),
+            *slot,
+            core.count.force_acquire(),
+        ));
         for container in containers {
             core.containers.publish(&container, Arc::clone(&live));
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use containerd_sandbox::server::Counted;
+use containerd_sandbox::server::Limit;
 use containerd_sandbox::{Code, Error, Key, Result, SandboxOptions, SandboxUpdate, Sandboxer};
 use tracing::{debug, info, warn};
 
@@ -69,7 +69,7 @@ impl ResourceSlotSandboxer {
         let (timers, queue) = Timers::new();
         let core = Arc::new(Core {
             sandboxes: Table::default(),
-            count: Counted::new(settings.max_sandboxes),
+            count: Limit::new(settings.max_sandboxes, "sandboxes").with_hint("see --max-sandboxes"),
             containers: Table::default(),
             journal,
             views,
@@ -145,7 +145,7 @@ impl ResourceSlotSandboxer {
             live: None,
             armed: true,
         };
-        let one = core.count.one("sandboxes", "--max-sandboxes")?;
+        let one = core.count.acquire()?;
         // The view first: if there is no room for it, nothing has happened yet.
         core.views
             .submit(ViewOp::Put {

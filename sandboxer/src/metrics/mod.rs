@@ -1,7 +1,7 @@
 //! What Prometheus is told of the daemon: RPCs, slots, the journal, the process.
 //!
 //! All of it is looked up when it is scraped, on the scraping server's thread; only RPCs
-//! are counted as they come, by [`DoorCalls`] and [`CriCalls`]. Each metric is a
+//! are counted as they come, by [`ApiCalls`] and [`CriCalls`]. Each metric is a
 //! [`Descriptor`](exposition::Descriptor) beside the code that finds its value, and a row of
 //! `docs/reference/metrics.md`.
 
@@ -16,7 +16,7 @@ mod store;
 use std::fmt;
 use std::sync::Arc;
 
-use containerd_sandbox::server::DoorCalls;
+use containerd_sandbox::server::ApiCalls;
 use exposition::{Process, Registry};
 
 use crate::cri::CriCalls;
@@ -33,7 +33,7 @@ pub struct Sources {
     /// Whose slots and journal.
     pub sandboxer: Arc<ResourceSlotSandboxer>,
     /// RPCs of the sandbox API.
-    pub doors: DoorCalls,
+    pub apis: ApiCalls,
     /// RPCs of CRI.
     pub cri: CriCalls,
     /// What came of reading the journal at the start.
@@ -52,9 +52,9 @@ impl fmt::Debug for Sources {
 pub fn registry(sources: Sources) -> Registry {
     let mut registry = Registry::default();
     let calls = [
-        sources.doors.sandbox,
-        sources.doors.task,
-        sources.doors.controller,
+        sources.apis.sandbox,
+        sources.apis.task,
+        sources.apis.controller,
         sources.cri.runtime,
         sources.cri.image,
     ];

@@ -31,7 +31,7 @@ impl Collector for Rpcs {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let methods: Vec<MethodCalls<'_>> = self.0.iter().flat_map(Calls::read).collect();
         let labels =
-            |m: &MethodCalls<'_>| [("door", m.door.to_owned()), ("method", m.method.to_owned())];
+            |m: &MethodCalls<'_>| [("door", m.api.to_owned()), ("method", m.method.to_owned())];
         HANDLED.counter(&mut encoder, |samples| {
             for method in &methods {
                 let failed = method.failed.iter().filter(|(_, count)| *count > 0);

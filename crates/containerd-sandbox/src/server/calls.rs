@@ -1,6 +1,6 @@
 //! What is counted of RPCs.
 //!
-//! Each door has its own [`Calls`], which is off unless somebody wants to look. To
+//! Each api has its own [`Calls`], which is off unless somebody wants to look. To
 //! count takes a few atomic additions, no lock and no memory; off, it takes a branch.
 
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use std::time::Instant;
 use super::latency::{Latencies, Latency};
 use crate::error::{CODES, Code};
 
-/// What became of the RPCs of one door; off by default. Clones count together.
+/// What became of the RPCs of one api; off by default. Clones count together.
 #[derive(Debug, Clone, Default)]
-pub struct Calls(Option<Arc<Door>>);
+pub struct Calls(Option<Arc<Api>>);
 
 #[derive(Debug)]
-struct Door {
+struct Api {
     name: &'static str,
     methods: Box<[Method]>,
 }
@@ -33,8 +33,8 @@ struct Method {
 /// What became of one method's RPCs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MethodCalls<'a> {
-    /// The door's name.
-    pub door: &'static str,
+    /// The api's name.
+    pub api: &'static str,
     /// The method's name, as its protocol spells it.
     pub method: &'a str,
     /// How many are under way.
@@ -59,8 +59,8 @@ struct Timed<'a> {
 }
 
 impl Calls {
-    /// Counts the RPCs of a door with these methods, whose names are in snake case.
-    pub fn counting(door: &'static str, methods: &[&str]) -> Self {
+    /// Counts the RPCs of a api with these methods, whose names are in snake case.
+    pub fn counting(api: &'static str, methods: &[&str]) -> Self {
         let methods = methods.iter().map(|name| Method {
             name: camel_case(name),
             begun: AtomicU64::default(),
@@ -68,16 +68,16 @@ impl Calls {
             failed: std::array::from_fn(|_| AtomicU64::default()),
             latency: Latency::default(),
         });
-        Self(Some(Arc::new(Door {
-            name: door,
+        Self(Some(Arc::new(Api {
+            name: api,
             methods: methods.collect(),
         })))
     }
 
     /// An RPC begins, of the method at this place in the list.
     pub fn begin(&self, method: usize) -> Call<'_> {
-        let door = self.0.as_deref();
-        let method = door.and_then(|door| door.methods.get(method));
+        let api = self.0.as_deref();
+        let method = api.and_then(|api| api.methods.get(method));
         Call(method.map(|method| {
             method.begun.fetch_add(1, Ordering::Relaxed);
             Timed {
@@ -89,13 +89,13 @@ impl Calls {
 
     /// What became of each method's RPCs so far; nothing if it is off.
     pub fn read(&self) -> impl Iterator<Item = MethodCalls<'_>> {
-        let doors = self.0.iter();
-        doors.flat_map(|door| door.methods.iter().map(|method| method.read(door.name)))
+        let apis = self.0.iter();
+        apis.flat_map(|api| api.methods.iter().map(|method| method.read(api.name)))
     }
 }
 
 impl Method {
-    fn read(&self, door: &'static str) -> MethodCalls<'_> {
+    fn read(&self, api: &'static str) -> MethodCalls<'_> {
         // First the ends: what begins meanwhile must not be missing.
         let succeeded = self.succeeded.load(Ordering::Acquire);
         let mut failed = CODES.map(|(code, ..)| (code, 0));
@@ -104,7 +104,7 @@ impl Method {
         }
         let ended = succeeded + failed.iter().map(|(_, count)| count).sum::<u64>();
         MethodCalls {
-            door,
+            api,
             method: &self.name,
             in_flight: self.begun.load(Ordering::Acquire).saturating_sub(ended),
             succeeded,
@@ -165,7 +165,7 @@ mod tests {
     fn every_code_has_its_own_counter() {
         for (place, (code, ..)) in CODES.iter().enumerate() {
             assert_eq!(*code as usize, place, "{code}");
-            let calls = Calls::counting("door", &["get"]);
+            let calls = Calls::counting("api", &["get"]);
             calls.begin(0).end(Some(*code));
             let read = calls.read().next().unwrap();
             let counted = read.failed.iter().filter(|(_, count)| *count > 0);
@@ -176,13 +176,13 @@ mod tests {
 
     #[test]
     fn a_call_is_in_flight_until_it_ends_and_cancelled_if_it_is_dropped() {
-        let calls = Calls::counting("door", &["get", "put"]);
+        let calls = Calls::counting("api", &["get", "put"]);
         let (first, second) = (calls.begin(1), calls.begin(1));
         assert_eq!(calls.read().nth(1).unwrap().in_flight, 2);
         first.end(None);
         drop(second);
         let read = calls.read().nth(1).unwrap();
-        assert_eq!((read.door, read.method), ("door", "Put"));
+        assert_eq!((read.api, read.method), ("api", "Put"));
         assert_eq!((read.in_flight, read.succeeded), (0, 1));
         assert_eq!(read.failed[0], (Code::Cancelled, 1));
         assert_eq!(read.latencies.buckets.iter().sum::<u64>(), 2);
@@ -194,7 +194,7 @@ mod tests {
         let off = Calls::default();
         off.begin(0).end(None);
         assert_eq!(off.read().count(), 0);
-        Calls::counting("door", &[]).begin(3).end(None);
+        Calls::counting("api", &[]).begin(3).end(None);
     }
 
     #[test]

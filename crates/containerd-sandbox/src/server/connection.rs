@@ -21,7 +21,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tonic::transport::server::Connected;
 
-use super::limits::One;
+use super::limits::Permit;
 use super::refusal::Refused;
 
 /// The most that is read ahead, in bytes; memory for it is held while it waits.
@@ -46,8 +46,8 @@ pub(super) struct Connection {
     reader: Option<Waker>,
     /// Why nothing is served here, if it is so.
     refused: Refused,
-    /// It counts as one as long as it lives.
-    _one: One,
+    /// Counts this connection until it is dropped.
+    _permit: Permit,
 }
 
 impl Connection {
@@ -55,7 +55,7 @@ impl Connection {
     pub(super) fn new(
         stream: tokio::net::UnixStream,
         refused: Refused,
-        one: One,
+        permit: Permit,
     ) -> io::Result<Self> {
         Ok(Self {
             socket: register(stream.into_std()?, Interest::READABLE)?,
@@ -65,7 +65,7 @@ impl Connection {
             unanswered: 0,
             reader: None,
             refused,
-            _one: one,
+            _permit: permit,
         })
     }
 
@@ -226,7 +226,7 @@ impl Connected for Connection {
 
 #[cfg(test)]
 mod tests {
-    use super::super::limits::Counted;
+    use super::super::limits::Limit;
     use super::*;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -238,8 +238,11 @@ mod tests {
         let (own, peer) = UnixStream::pair().unwrap();
         own.set_nonblocking(true).unwrap();
         let own = tokio::net::UnixStream::from_std(own).unwrap();
-        let one = Counted::new(1).one_more();
-        (Connection::new(own, Refused::default(), one).unwrap(), peer)
+        let permit = Limit::new(1, "connections").acquire().unwrap();
+        (
+            Connection::new(own, Refused::default(), permit).unwrap(),
+            peer,
+        )
     }
 
     fn bytes(count: usize) -> Vec<u8> {

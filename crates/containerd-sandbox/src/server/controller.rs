@@ -1,23 +1,22 @@
-//! gRPC `containerd.services.sandbox.v1.Controller`.
+//! The service `containerd.services.sandbox.v1.Controller` over gRPC: containerd calls it for a
+//! proxy plugin of type `sandbox`.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
 
 use containerd_client::services::v1::sandbox as api;
 use containerd_client::types;
-use tonic::{Request, Response, Status, async_trait};
 
-use super::{Service, TASK_API_VERSION, architecture, key, one_call, state_name};
+use super::service::{Service, TASK_API_VERSION, architecture, key, state_name};
 use crate::api::{Sandbox, SandboxOptions, SandboxRecord, SandboxUpdate, Sandboxer};
-use crate::error::{Error, Result};
-use crate::namespace;
+use crate::error::Result;
 
 #[allow(missing_docs, clippy::pedantic)]
 mod generated {
     tonic::include_proto!("containerd.services.sandbox.v1.Controller");
 }
 
-pub(crate) use generated::controller_server::{Controller, ControllerServer};
+pub(super) use generated::controller_server::{Controller, ControllerServer};
 
 impl<S: Sandboxer> Service<S> {
     async fn controller_create(
@@ -51,7 +50,7 @@ impl<S: Sandboxer> Service<S> {
             pid: status.pid,
             created_at: Some(status.created_at.into()),
             labels: HashMap::new(),
-            address: self.address.to_string(),
+            address: self.task_address.to_string(),
             version: TASK_API_VERSION,
         })
     }
@@ -110,7 +109,7 @@ impl<S: Sandboxer> Service<S> {
             created_at: Some(status.created_at.into()),
             exited_at: status.exit.map(|exit| exit.at.into()),
             extra: None,
-            address: self.address.to_string(),
+            address: self.task_address.to_string(),
             version: TASK_API_VERSION,
         })
     }
@@ -156,6 +155,7 @@ impl<S: Sandboxer> Service<S> {
     }
 }
 
+/// Returns the parts of containerd's record of a sandbox that a sandboxer may use.
 fn record(sandbox: types::Sandbox) -> SandboxRecord {
     SandboxRecord {
         runtime: sandbox.runtime.map(|r| r.name).unwrap_or_default(),
@@ -168,44 +168,13 @@ fn record(sandbox: types::Sandbox) -> SandboxRecord {
     }
 }
 
-macro_rules! rpcs {
-    ($($rpc:ident => $inner:ident($request:ident) -> $response:ident;)*) => {
-        /// The methods' names, in the order of the table.
-        pub(super) const METHODS: &[&str] = &[$(stringify!($rpc)),*];
-
-        /// The methods' places in the table.
-        #[allow(non_camel_case_types)]
-        enum Rpc {
-            $($rpc,)*
-        }
-
-        #[async_trait]
-        impl<S: Sandboxer> Controller for Service<S> {
-            $(async fn $rpc(
-                &self,
-                request: Request<api::$request>,
-            ) -> Result<Response<api::$response>, Status> {
-                let call = self.calls.controller.begin(Rpc::$rpc as usize);
-                let (metadata, _, message) = request.into_parts();
-                let reply = match (namespace::of_grpc(&metadata), one_call(&self.in_flight)) {
-                    (Ok(namespace), Ok(_one)) => self.$inner(namespace, message).await,
-                    (Err(error), _) | (_, Err(error)) => Err(error),
-                };
-                call.end(reply.as_ref().err().map(Error::code));
-                match reply {
-                    Ok(reply) => Ok(Response::new(reply)),
-                    Err(error) => {
-                        let rpc = concat!("Controller.", stringify!($rpc));
-                        self.outcomes.failed(rpc, &error);
-                        Err(error.into())
-                    }
-                }
-            })*
-        }
-    };
-}
-
-rpcs! {
+crate::rpcs! {
+    namespaced_grpc impl [S: Sandboxer] Controller for Service<S> {
+        name = "Controller";
+        messages = api;
+        admission = admission;
+        table = rpc;
+    }
     create => controller_create(ControllerCreateRequest) -> ControllerCreateResponse;
     start => controller_start(ControllerStartRequest) -> ControllerStartResponse;
     platform => controller_platform(ControllerPlatformRequest) -> ControllerPlatformResponse;

@@ -1,4 +1,4 @@
-//! What is private here and is fuzzed, for those who do that.
+//! Entry points for fuzzing into private code.
 
 use std::io;
 use std::iter::Cycle;
@@ -8,11 +8,12 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
+use super::accept::Protocol;
 use super::frame::Guarded;
-use super::listener::{MAX_GRPC_MESSAGE, Protocol};
+use super::limits::MAX_GRPC_MESSAGE;
 use super::refusal::Refused;
 
-/// Gives bytes in pieces of these lengths, by turns.
+/// A reader that returns bytes in pieces of given lengths, which repeat.
 #[derive(Debug)]
 pub struct Cut<'a> {
     bytes: &'a [u8],
@@ -20,7 +21,7 @@ pub struct Cut<'a> {
 }
 
 impl<'a> Cut<'a> {
-    /// With no lengths, as many as are asked for.
+    /// Creates a reader. Without lengths, each read fills the buffer.
     pub fn new(bytes: &'a [u8], lengths: &'a [usize]) -> Self {
         Self {
             bytes,
@@ -44,18 +45,18 @@ impl AsyncRead for Cut<'_> {
     }
 }
 
-/// What of a connection that says this, read in pieces of at most `cut` bytes, reaches the
-/// ttrpc library; nothing if it speaks something else.
-pub fn connection(said: &[u8], cut: usize) -> Vec<u8> {
+/// Returns the bytes that reach the ttrpc library when a peer sends `sent` and each read
+/// returns at most `cut` bytes; none if the first bytes are no ttrpc.
+pub fn connection(sent: &[u8], cut: usize) -> Vec<u8> {
     let mut through = Vec::new();
-    if Protocol::of(said) == Protocol::Ttrpc {
+    if Protocol::of(sent) == Protocol::Ttrpc {
         let lengths = [cut];
         let mut guarded = Guarded::new(
-            Cut::new(said, &lengths),
+            Cut::new(sent, &lengths),
             MAX_GRPC_MESSAGE,
             Refused::default(),
         );
-        // Reading from memory does not fail.
+        // A read from memory does not fail.
         let _ = futures::executor::block_on(guarded.read_to_end(&mut through));
     }
     through

@@ -1,108 +1,115 @@
-//! What peers may take up, and who they may be.
+//! Limits on the load that peers may put on a server.
 
-use std::io;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::net::sockopt::socket_peercred;
-use rustix::process::geteuid;
-
-use super::listener::MAX_GRPC_MESSAGE;
+use super::users::AllowedUsers;
 use crate::error::{Error, Result};
 
-/// What peers may take up: whoever wants more is answered `ResourceExhausted`.
+/// The longest gRPC message that is received or sent, in bytes: the limit of containerd's own
+/// gRPC servers and clients (16 MiB).
+pub const MAX_GRPC_MESSAGE: usize = 16 << 20;
+
+/// The limits of a server. A request above a limit is answered `ResourceExhausted`.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// The longest message taken, in bytes; over ttrpc at most its own limit of 4 MiB.
+    /// The longest message that is received, in bytes. Over ttrpc, 4 MiB apply if that is less
+    /// (`MESSAGE_LENGTH_MAX` of the ttrpc library).
     pub message: usize,
-    /// The connections.
-    pub connections: Counted,
-    /// The calls under way, over all connections, those that wait included.
-    pub in_flight: Counted,
-    /// The users who may connect, beside root and the one this process runs as.
-    pub uids: Vec<u32>,
+    /// Open connections.
+    pub connections: Limit,
+    /// Calls in progress on all connections, calls of Wait included.
+    pub in_flight: Limit,
+    /// The users that may connect.
+    pub users: AllowedUsers,
 }
 
 impl Default for Limits {
-    /// Messages of 16 MiB, 16,384 connections, 262,144 calls; no other users.
+    /// Returns limits of 16 MiB per message, 16,384 connections and 262,144 calls, for root and
+    /// the user of this process.
     fn default() -> Self {
         Self {
             message: MAX_GRPC_MESSAGE,
-            connections: Counted::new(1 << 14),
-            in_flight: Counted::new(1 << 18),
-            uids: Vec::new(),
+            connections: Limit::new(1 << 14, "connections"),
+            in_flight: Limit::new(1 << 18, "calls under way"),
+            users: AllowedUsers::default(),
         }
     }
 }
 
-impl Limits {
-    /// Checks who is at the other end of a Unix socket (`SO_PEERCRED`, unix(7)).
-    ///
-    /// # Errors
-    /// The user who may not connect, or what the kernel says.
-    pub(super) fn admit(&self, socket: impl AsFd) -> io::Result<()> {
-        let uid = socket_peercred(socket)?.uid;
-        if uid.is_root() || uid == geteuid() || self.uids.contains(&uid.as_raw()) {
-            return Ok(());
-        }
-        Err(io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            format!("user {} may not connect, see --allow-uid", uid.as_raw()),
-        ))
-    }
-}
-
-/// Counts what there may be so many of. Clones count together.
+/// Counts the objects of one kind that exist at a time, and refuses more than a maximum. All
+/// clones share one count.
+///
+/// ```
+/// use containerd_sandbox::server::Limit;
+///
+/// let limit = Limit::new(1, "uploads").with_hint("see --max-uploads");
+/// let permit = limit.acquire()?;
+/// assert_eq!(
+///     limit.acquire().unwrap_err().to_string(),
+///     "there are 1 uploads already, see --max-uploads"
+/// );
+/// drop(permit);
+/// assert!(limit.acquire().is_ok());
+/// # Ok::<(), containerd_sandbox::Error>(())
+/// ```
 #[derive(Debug, Clone)]
-pub struct Counted {
-    most: usize,
+pub struct Limit {
+    max: usize,
+    counted: &'static str,
+    hint: Option<&'static str>,
     count: Arc<AtomicUsize>,
 }
 
-/// One of those; it counts until it is dropped.
+/// One object that a [`Limit`] counts until the permit is dropped.
 #[derive(Debug)]
 #[must_use]
-pub struct One(Arc<AtomicUsize>);
+pub struct Permit(Arc<AtomicUsize>);
 
-impl Counted {
-    /// None yet, and so many at most.
-    pub fn new(most: usize) -> Self {
+impl Limit {
+    /// Creates a limit of `max` objects. `counted` is the plural noun that error messages call
+    /// them by.
+    pub fn new(max: usize, counted: &'static str) -> Self {
         Self {
-            most,
+            max,
+            counted,
+            hint: None,
             count: Arc::default(),
         }
     }
 
-    /// One more, unless there are too many.
+    /// Ends the message of each refusal with a hint, such as the option that sets the limit.
+    #[must_use]
+    pub fn with_hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    /// Counts one more object.
     ///
     /// # Errors
-    /// `ResourceExhausted`, naming `what` there are too many of and the `flag` that says
-    /// how many there may be.
-    pub fn one(&self, what: &str, flag: &str) -> Result<One> {
-        let one = self.one_more();
-        match self.excess() {
-            0 => Ok(one),
-            _ => Err(Error::resource_exhausted(format!(
-                "there are {} {what} already, see {flag}",
-                self.most
-            ))),
+    /// `ResourceExhausted` if the maximum is reached, with the maximum, the noun and the hint.
+    pub fn acquire(&self) -> Result<Permit> {
+        let permit = self.force_acquire();
+        if self.count.load(Ordering::Relaxed) <= self.max {
+            return Ok(permit);
         }
+        let (max, counted) = (self.max, self.counted);
+        let hint = self.hint.map(|hint| format!(", {hint}"));
+        Err(Error::resource_exhausted(format!(
+            "there are {max} {counted} already{}",
+            hint.unwrap_or_default()
+        )))
     }
 
-    /// One more, however many there are.
-    pub fn one_more(&self) -> One {
+    /// Counts one more object, above the maximum if need be: for objects that exist already.
+    pub fn force_acquire(&self) -> Permit {
         self.count.fetch_add(1, Ordering::Relaxed);
-        One(Arc::clone(&self.count))
-    }
-
-    /// By how many there are too many.
-    fn excess(&self) -> usize {
-        self.count.load(Ordering::Relaxed).saturating_sub(self.most)
+        Permit(Arc::clone(&self.count))
     }
 }
 
-impl Drop for One {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -114,24 +121,27 @@ mod tests {
     use crate::error::Code;
 
     #[test]
-    fn one_too_many_is_refused_and_room_is_made_by_those_that_go() {
-        let counted = Counted::new(2);
-        let first = counted.one("calls", "--max-in-flight").unwrap();
-        let _second = counted.clone().one("calls", "--max-in-flight").unwrap();
-        let error = counted.one("calls", "--max-in-flight").unwrap_err();
+    fn the_maximum_is_enforced_until_a_permit_is_dropped() {
+        let limit = Limit::new(2, "calls").with_hint("see --max-in-flight");
+        let first = limit.acquire().unwrap();
+        let _second = limit.clone().acquire().unwrap();
+        let error = limit.acquire().unwrap_err();
         assert_eq!(error.code(), Code::ResourceExhausted);
         assert_eq!(
             error.to_string(),
             "there are 2 calls already, see --max-in-flight"
         );
         drop(first);
-        let _third = counted.one("calls", "--max-in-flight").unwrap();
-        assert_eq!(counted.excess(), 0);
+        let _third = limit.acquire().unwrap();
     }
 
     #[test]
-    fn those_who_run_this_may_connect() {
-        let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
-        Limits::default().admit(&one).unwrap();
+    fn forced_permits_count_towards_the_maximum() {
+        let limit = Limit::new(1, "sandboxes");
+        let recovered = [limit.force_acquire(), limit.force_acquire()];
+        let error = limit.acquire().unwrap_err();
+        assert_eq!(error.to_string(), "there are 1 sandboxes already");
+        drop(recovered);
+        let _created = limit.acquire().unwrap();
     }
 }

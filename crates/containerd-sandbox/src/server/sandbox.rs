@@ -1,18 +1,15 @@
-//! ttrpc `containerd.runtime.sandbox.v1.Sandbox`.
+//! The service `containerd.runtime.sandbox.v1.Sandbox` over ttrpc: containerd calls it on shims.
 
 use std::time::SystemTime;
 
-use async_trait::async_trait;
 use containerd_shim_protos::sandbox_api as api;
 use containerd_shim_protos::sandbox_async::Sandbox as SandboxRpc;
 use containerd_shim_protos::types::platform::Platform;
 use protobuf::MessageField;
-use ttrpc::asynchronous::TtrpcContext;
 
-use super::{Service, architecture, key, one_call, state_name};
+use super::service::{Service, architecture, key, state_name};
 use crate::api::{Sandbox, SandboxOptions, Sandboxer};
-use crate::error::{Error, Result};
-use crate::namespace;
+use crate::error::Result;
 
 impl<S: Sandboxer> Service<S> {
     async fn sandbox_create(
@@ -142,41 +139,13 @@ impl<S: Sandboxer> Service<S> {
     }
 }
 
-macro_rules! rpcs {
-    ($($rpc:ident => $inner:ident($request:ident) -> $response:ident;)*) => {
-        /// The methods' names, in the order of the table.
-        pub(super) const METHODS: &[&str] = &[$(stringify!($rpc)),*];
-
-        /// The methods' places in the table.
-        #[allow(non_camel_case_types)]
-        enum Rpc {
-            $($rpc,)*
-        }
-
-        #[async_trait]
-        impl<S: Sandboxer> SandboxRpc for Service<S> {
-            $(async fn $rpc(
-                &self,
-                context: &TtrpcContext,
-                request: api::$request,
-            ) -> ttrpc::Result<api::$response> {
-                let call = self.calls.sandbox.begin(Rpc::$rpc as usize);
-                let reply = match one_call(&self.in_flight) {
-                    Ok(_one) => self.$inner(namespace::of_ttrpc(context), request).await,
-                    Err(error) => Err(error),
-                };
-                call.end(reply.as_ref().err().map(Error::code));
-                reply.map_err(|error| {
-                    self.outcomes
-                        .failed(concat!("Sandbox.", stringify!($rpc)), &error);
-                    error.into()
-                })
-            })*
-        }
-    };
-}
-
-rpcs! {
+crate::rpcs! {
+    namespaced_ttrpc impl [S: Sandboxer] SandboxRpc for Service<S> {
+        name = "Sandbox";
+        messages = api;
+        admission = admission;
+        table = rpc;
+    }
     create_sandbox => sandbox_create(CreateSandboxRequest) -> CreateSandboxResponse;
     start_sandbox => sandbox_start(StartSandboxRequest) -> StartSandboxResponse;
     platform => sandbox_platform(PlatformRequest) -> PlatformResponse;

@@ -1,24 +1,22 @@
-//! ttrpc `containerd.task.v3.Task`; v2 has the same messages.
+//! The service `containerd.task.v3.Task` over ttrpc, and v2 with the same messages: containerd
+//! calls it for containers.
 
-use async_trait::async_trait;
-use containerd_shim_protos::api;
+use containerd_shim_protos::api::{self, Empty};
 use containerd_shim_protos::shim_async::Task as TaskRpc;
 use oci_spec::runtime::LinuxResources;
 use protobuf::MessageField;
-use protobuf::well_known_types::empty::Empty;
 use serde::de::DeserializeOwned;
-use ttrpc::asynchronous::TtrpcContext;
 
-use super::{Service, key, one_call};
+use super::service::{Service, key};
 use crate::api::{
     Container, ContainerOptions, ExecOptions, ProcessState, Sandbox, Sandboxer, Stdio,
 };
 use crate::error::{Error, Result};
-use crate::{Any, bundle, check_id, namespace};
+use crate::{Any, bundle, check_id};
 
 type ContainerOf<S> = <<S as Sandboxer>::Sandbox as Sandbox>::Container;
 
-/// An exec id as the wire has it: empty for a container's first process.
+/// Parses an exec id: the empty one stands for the container's first process.
 fn exec(id: &str) -> Result<Option<&str>> {
     if id.is_empty() {
         return Ok(None);
@@ -27,6 +25,7 @@ fn exec(id: &str) -> Result<Option<&str>> {
     Ok(Some(id))
 }
 
+/// Returns the task service's name of a state.
 fn status(state: ProcessState) -> api::Status {
     match state {
         ProcessState::Created => api::Status::CREATED,
@@ -36,7 +35,7 @@ fn status(state: ProcessState) -> api::Status {
     }
 }
 
-/// An OCI type in an Any: containerd puts JSON there.
+/// Parses an OCI type in an `Any`, whose value containerd encodes as JSON.
 fn json<T: DeserializeOwned>(
     field: &str,
     any: Option<protobuf::well_known_types::any::Any>,
@@ -49,6 +48,7 @@ fn json<T: DeserializeOwned>(
 }
 
 impl<S: Sandboxer> Service<S> {
+    /// Returns the container that a request names in `id`.
     fn task(&self, namespace: &str, id: &str) -> Result<ContainerOf<S>> {
         self.sandboxer.container(&key(namespace, "id", id)?)
     }
@@ -256,8 +256,8 @@ impl<S: Sandboxer> Service<S> {
         })
     }
 
-    /// There is no shim process, and this daemon's own id is none of the
-    /// caller's business: the task's fake one stands for both.
+    /// Returns the fake process id of the task for both processes: there is no shim, and the
+    /// server's own id is not told to callers.
     async fn task_connect(
         &self,
         namespace: &str,
@@ -271,53 +271,25 @@ impl<S: Sandboxer> Service<S> {
         })
     }
 
-    /// containerd means one container's shim; the sandboxer serves them all and stays.
+    /// Does nothing: containerd means the shim of one container, and this server serves all.
     #[allow(clippy::unused_self)]
     async fn task_shutdown(&self, _: &str, _: api::ShutdownRequest) -> Result<Empty> {
         Ok(Empty::default())
     }
 }
 
-macro_rules! rpcs {
-    ($($rpc:ident => $inner:ident($request:ident) -> $response:ty;)*) => {
-        /// The methods' names, in the order of the table.
-        pub(super) const METHODS: &[&str] = &[$(stringify!($rpc)),*];
-
-        /// The methods' places in the table.
-        #[allow(non_camel_case_types)]
-        enum Rpc {
-            $($rpc,)*
-        }
-
-        #[async_trait]
-        impl<S: Sandboxer> TaskRpc for Service<S> {
-            $(async fn $rpc(
-                &self,
-                context: &TtrpcContext,
-                request: api::$request,
-            ) -> ttrpc::Result<$response> {
-                let call = self.calls.task.begin(Rpc::$rpc as usize);
-                let reply = match one_call(&self.in_flight) {
-                    Ok(_one) => self.$inner(namespace::of_ttrpc(context), request).await,
-                    Err(error) => Err(error),
-                };
-                call.end(reply.as_ref().err().map(Error::code));
-                reply.map_err(|error| {
-                    self.outcomes
-                        .failed(concat!("Task.", stringify!($rpc)), &error);
-                    error.into()
-                })
-            })*
-        }
-    };
-}
-
-rpcs! {
-    create => task_create(CreateTaskRequest) -> api::CreateTaskResponse;
-    start => task_start(StartRequest) -> api::StartResponse;
-    state => task_state(StateRequest) -> api::StateResponse;
-    delete => task_delete(DeleteRequest) -> api::DeleteResponse;
-    pids => task_pids(PidsRequest) -> api::PidsResponse;
+crate::rpcs! {
+    namespaced_ttrpc impl [S: Sandboxer] TaskRpc for Service<S> {
+        name = "Task";
+        messages = api;
+        admission = admission;
+        table = rpc;
+    }
+    create => task_create(CreateTaskRequest) -> CreateTaskResponse;
+    start => task_start(StartRequest) -> StartResponse;
+    state => task_state(StateRequest) -> StateResponse;
+    delete => task_delete(DeleteRequest) -> DeleteResponse;
+    pids => task_pids(PidsRequest) -> PidsResponse;
     pause => task_pause(PauseRequest) -> Empty;
     resume => task_resume(ResumeRequest) -> Empty;
     checkpoint => task_checkpoint(CheckpointTaskRequest) -> Empty;
@@ -326,8 +298,8 @@ rpcs! {
     resize_pty => task_resize_pty(ResizePtyRequest) -> Empty;
     close_io => task_close_io(CloseIORequest) -> Empty;
     update => task_update(UpdateTaskRequest) -> Empty;
-    wait => task_wait(WaitRequest) -> api::WaitResponse;
-    stats => task_stats(StatsRequest) -> api::StatsResponse;
-    connect => task_connect(ConnectRequest) -> api::ConnectResponse;
+    wait => task_wait(WaitRequest) -> WaitResponse;
+    stats => task_stats(StatsRequest) -> StatsResponse;
+    connect => task_connect(ConnectRequest) -> ConnectResponse;
     shutdown => task_shutdown(ShutdownRequest) -> Empty;
 }

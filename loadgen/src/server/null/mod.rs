@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use containerd_sandbox::server::{DoorCalls, Limits};
+use containerd_sandbox::server::Server;
 use containerd_sandbox::{
     Any, Container, ContainerOptions, Deleted, Error, ExecOptions, Exit, ExitSignal, Key,
     ProcessState, ProcessStatus, Result, Sandbox, SandboxOptions, SandboxStatus, SandboxUpdate,
@@ -19,7 +19,6 @@ use containerd_sandbox::{
 use oci_spec::runtime::LinuxResources;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::signal::unix::{SignalKind, signal};
-use tonic::service::Routes;
 
 pub use self::fault::Faults;
 use self::fault::Faulty;
@@ -86,21 +85,12 @@ pub fn run(listen: &Path, die_with_parent: bool, faults: &Faults) -> io::Result<
                 _ = interrupt.recv() => {}
             }
         };
-        let address = format!("ttrpc+unix://{}", listen.display());
         let null = Null(Arc::new(Tables {
             faulty: Faulty::new(faults.clone()),
             sandboxes: Mutex::default(),
             tasks: Mutex::default(),
         }));
-        let serve = server::serve(
-            listener,
-            Arc::new(null.clone()),
-            &address,
-            Routes::default(),
-            DoorCalls::default(),
-            Limits::default(),
-            stop,
-        );
+        let serve = Server::new(Arc::new(null.clone())).serve(listener, stop);
         let served = tokio::select! {
             served = serve => served,
             () = null.0.faulty.stall() => Ok(()),

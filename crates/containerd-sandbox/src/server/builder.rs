@@ -1,0 +1,173 @@
+//! The server: one socket, two protocols, three services and those of the caller.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use containerd_shim_protos::sandbox_async::create_sandbox;
+use containerd_shim_protos::shim_async::{Task, create_task};
+use tokio::net::UnixListener;
+use tokio::sync::mpsc;
+use tonic::service::Routes;
+
+use super::accept::accept;
+use super::calls::Calls;
+use super::controller::{self, ControllerServer};
+use super::limits::{Limits, MAX_GRPC_MESSAGE};
+use super::outcomes::Outcomes;
+use super::refusal::{self, Refusing};
+use super::service::Service;
+use super::{sandbox, task};
+use crate::api::Sandboxer;
+
+/// Connections that wait for the gRPC or the ttrpc server to take them.
+const QUEUE: usize = 64;
+
+/// Counters of the RPCs of the sandbox API; off by default. All clones share the counts.
+#[derive(Debug, Clone, Default)]
+pub struct ApiCalls {
+    /// RPCs of ttrpc `containerd.runtime.sandbox.v1.Sandbox`.
+    pub sandbox: Calls,
+    /// RPCs of ttrpc `containerd.task.v3.Task` and v2.
+    pub task: Calls,
+    /// RPCs of gRPC `containerd.services.sandbox.v1.Controller`.
+    pub controller: Calls,
+}
+
+impl ApiCalls {
+    /// Returns counters that are on for all three services.
+    pub fn counting() -> Self {
+        Self {
+            sandbox: Calls::counting("ttrpc_sandbox", sandbox::rpc::METHODS),
+            task: Calls::counting("ttrpc_task", task::rpc::METHODS),
+            controller: Calls::counting("grpc_controller", controller::rpc::METHODS),
+        }
+    }
+}
+
+/// A server of the sandbox API for one [`Sandboxer`]. The setters are optional.
+#[derive(Debug)]
+pub struct Server<S> {
+    sandboxer: Arc<S>,
+    services: Routes,
+    calls: ApiCalls,
+    limits: Limits,
+}
+
+impl<S: Sandboxer> Server<S> {
+    /// Creates a server with the default limits, no counters and no further services.
+    pub fn new(sandboxer: Arc<S>) -> Self {
+        Self {
+            sandboxer,
+            services: Routes::default(),
+            calls: ApiCalls::default(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Adds gRPC services to the socket.
+    #[must_use]
+    pub fn services(mut self, services: Routes) -> Self {
+        self.services = services;
+        self
+    }
+
+    /// Counts the RPCs of the sandbox API in these counters.
+    #[must_use]
+    pub fn calls(mut self, calls: ApiCalls) -> Self {
+        self.calls = calls;
+        self
+    }
+
+    /// Replaces the default limits.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Serves on `listener` until `stop` is done. containerd is told to call the task service at
+    /// the listener's own path.
+    ///
+    /// # Errors
+    /// If the listener has no path, or the gRPC or ttrpc server cannot be started.
+    pub async fn serve(
+        self,
+        listener: UnixListener,
+        stop: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let address: Arc<str> = task_address(&listener)?.into();
+        let outcomes = Arc::new(Outcomes::default());
+        let service = |calls| Service {
+            sandboxer: Arc::clone(&self.sandboxer),
+            task_address: Arc::clone(&address),
+            outcomes: Arc::clone(&outcomes),
+            calls,
+            in_flight: self.limits.in_flight.clone(),
+        };
+        let (grpc, grpc_connections) = mpsc::channel(QUEUE);
+        let (ttrpc, ttrpc_connections) = mpsc::channel(QUEUE);
+
+        // hyper's default limit is 200 streams, and every running pod holds one for its Wait.
+        let grpc_server = tonic::transport::Server::builder()
+            .max_concurrent_streams(None)
+            .layer(tower_layer::layer_fn(Refusing))
+            .add_routes(self.services)
+            .add_service(
+                ControllerServer::new(service(self.calls.controller))
+                    .max_decoding_message_size(self.limits.message)
+                    .max_encoding_message_size(MAX_GRPC_MESSAGE),
+            )
+            .serve_with_incoming(stream(grpc_connections));
+        let mut ttrpc_server = ttrpc::asynchronous::Server::new()
+            .add_listener(ttrpc::asynchronous::transport::Listener::new(stream(
+                ttrpc_connections,
+            )))
+            .register_service(refusal::service())
+            .register_service(create_sandbox(Arc::new(service(self.calls.sandbox))))
+            .register_service(task_services(service(self.calls.task)));
+        ttrpc_server.start().await.map_err(io::Error::other)?;
+
+        tokio::select! {
+            () = accept(listener, self.limits, grpc, ttrpc) => Ok(()),
+            served = grpc_server => served.map_err(io::Error::other),
+            () = stop => Ok(()),
+        }
+    }
+}
+
+/// Returns the address of the task service as containerd dials it, such as
+/// `ttrpc+unix:///run/example.sock`.
+fn task_address(listener: &UnixListener) -> io::Result<String> {
+    let local = listener.local_addr()?;
+    let path = local.as_pathname().ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the socket has no path that containerd could dial",
+        )
+    })?;
+    let path = std::path::absolute(path)?;
+    Ok(format!("ttrpc+unix://{}", path.display()))
+}
+
+/// Returns the task service under its present name and under the name that containerd 1.x
+/// calls: both versions have the same messages.
+fn task_services<S: Sandboxer>(
+    service: Service<S>,
+) -> HashMap<String, ttrpc::asynchronous::Service> {
+    let task: Arc<dyn Task + Send + Sync> = Arc::new(service);
+    let mut services = create_task(Arc::clone(&task));
+    services.extend(
+        create_task(task)
+            .into_values()
+            .map(|service| ("containerd.task.v2.Task".to_owned(), service)),
+    );
+    services
+}
+
+fn stream<T>(mut receiver: mpsc::Receiver<T>) -> impl futures::Stream<Item = io::Result<T>> + Send
+where
+    T: Send + 'static,
+{
+    futures::stream::poll_fn(move |cx| receiver.poll_recv(cx).map(|item| item.map(Ok)))
+}

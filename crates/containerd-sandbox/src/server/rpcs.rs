@@ -1,0 +1,154 @@
+//! The table of a service's RPCs.
+
+use super::calls::{Call, Calls};
+use super::limits::{Limit, Permit};
+use super::outcomes::Outcomes;
+use crate::error::{Error, Result};
+
+/// The limit, the counters and the log that each RPC of one service passes through.
+#[derive(Debug)]
+pub struct Admission<'a> {
+    /// Counters of the service.
+    pub calls: &'a Calls,
+    /// Calls in progress of all services.
+    pub in_flight: &'a Limit,
+    /// Log of the failures.
+    pub outcomes: &'a Outcomes,
+}
+
+impl<'a> Admission<'a> {
+    /// Counts the beginning of the RPC at this place of the table, and asks for a permit. An RPC
+    /// without a permit must be answered with the error, `ResourceExhausted`.
+    pub fn begin(&self, method: usize) -> (Call<'a>, Result<Permit>) {
+        (self.calls.begin(method), self.in_flight.acquire())
+    }
+
+    /// Counts and logs the end of the RPC named `rpc`, and returns its reply unchanged.
+    ///
+    /// # Errors
+    /// The error of the reply.
+    pub fn end<T>(&self, call: Call<'_>, rpc: &str, reply: Result<T>) -> Result<T> {
+        call.end(reply.as_ref().err().map(Error::code));
+        if let Err(error) = &reply {
+            self.outcomes.failed(rpc, error);
+        }
+        reply
+    }
+}
+
+/// Implements the trait of a gRPC or ttrpc service by a table of its RPCs.
+///
+/// A row `rpc => function(Request) -> Response;` generates the trait's method `rpc`, which
+/// calls the inherent `async fn function(&self, message) -> Result<Response>` (the error is
+/// [`Error`](crate::Error)). Each call holds a permit of the limit of calls in progress, is
+/// counted, and is logged if it fails, all by the [`Admission`](crate::server::Admission) that
+/// the inherent method named by `admission` returns.
+///
+/// The first word names the wire: `grpc`; or, for this crate's own services, whose functions
+/// take the namespace before the message, `namespaced_grpc` and `namespaced_ttrpc`. The module
+/// named by `table` holds `METHODS`, the names of the RPCs in their order.
+#[macro_export]
+macro_rules! rpcs {
+    (
+        $wire:ident impl [$($generics:tt)*] $service:ident for $implementor:ty {
+            name = $name:literal;
+            messages = $messages:ident;
+            admission = $admission:ident;
+            table = $table:ident;
+            $($more:item)*
+        }
+        $($rpc:ident => $function:ident($request:ident) -> $response:ident;)*
+    ) => {
+        /// The RPCs in the order of the table.
+        pub(crate) mod $table {
+            /// Names of the RPCs.
+            pub(crate) const METHODS: &[&str] = &[$(stringify!($rpc)),*];
+
+            /// Places of the RPCs in [`METHODS`].
+            #[allow(non_camel_case_types)]
+            pub(super) enum Rpc {
+                $($rpc,)*
+            }
+        }
+
+        $crate::rpcs! { @$wire
+            [$($generics)*] $service, $implementor, $name, $messages, $admission, $table,
+            { $($more)* }
+            $($rpc $function $request $response)*
+        }
+    };
+
+    (
+        @grpc [$($generics:tt)*] $service:ident, $implementor:ty, $name:literal,
+        $messages:ident, $admission:ident, $table:ident, { $($more:item)* }
+        $($rpc:ident $function:ident $request:ident $response:ident)*
+    ) => {
+        #[::tonic::async_trait]
+        impl<$($generics)*> $service for $implementor {
+            $($more)*
+
+            $(async fn $rpc(
+                &self,
+                request: ::tonic::Request<$messages::$request>,
+            ) -> ::std::result::Result<::tonic::Response<$messages::$response>, ::tonic::Status> {
+                let admission = self.$admission();
+                let (call, permit) = admission.begin($table::Rpc::$rpc as usize);
+                let reply = match permit {
+                    Ok(_permit) => self.$function(request.into_inner()).await,
+                    Err(error) => Err(error),
+                };
+                let reply = admission.end(call, concat!($name, ".", stringify!($rpc)), reply);
+                Ok(::tonic::Response::new(reply?))
+            })*
+        }
+    };
+
+    (
+        @namespaced_grpc [$($generics:tt)*] $service:ident, $implementor:ty, $name:literal,
+        $messages:ident, $admission:ident, $table:ident, {}
+        $($rpc:ident $function:ident $request:ident $response:ident)*
+    ) => {
+        #[::tonic::async_trait]
+        impl<$($generics)*> $service for $implementor {
+            $(async fn $rpc(
+                &self,
+                request: ::tonic::Request<$messages::$request>,
+            ) -> ::std::result::Result<::tonic::Response<$messages::$response>, ::tonic::Status> {
+                let admission = self.$admission();
+                let (call, permit) = admission.begin($table::Rpc::$rpc as usize);
+                let (metadata, _, message) = request.into_parts();
+                let reply = match (permit, $crate::namespace::of_grpc(&metadata)) {
+                    (Ok(_permit), Ok(namespace)) => self.$function(namespace, message).await,
+                    (Err(error), _) | (_, Err(error)) => Err(error),
+                };
+                let reply = admission.end(call, concat!($name, ".", stringify!($rpc)), reply);
+                Ok(::tonic::Response::new(reply?))
+            })*
+        }
+    };
+
+    (
+        @namespaced_ttrpc [$($generics:tt)*] $service:ident, $implementor:ty, $name:literal,
+        $messages:ident, $admission:ident, $table:ident, {}
+        $($rpc:ident $function:ident $request:ident $response:ident)*
+    ) => {
+        #[::tonic::async_trait]
+        impl<$($generics)*> $service for $implementor {
+            $(async fn $rpc(
+                &self,
+                context: &::ttrpc::asynchronous::TtrpcContext,
+                message: $messages::$request,
+            ) -> ::ttrpc::Result<$messages::$response> {
+                let admission = self.$admission();
+                let (call, permit) = admission.begin($table::Rpc::$rpc as usize);
+                let namespace = $crate::namespace::of_ttrpc(context);
+                let reply = match permit {
+                    Ok(_permit) => self.$function(namespace, message).await,
+                    Err(error) => Err(error),
+                };
+                let reply = admission.end(call, concat!($name, ".", stringify!($rpc)), reply);
+                Ok(reply?)
+            })*
+        }
+    };
+}
