@@ -1,11 +1,11 @@
-//! Generates the gRPC server skeleton of `containerd.services.sandbox.v1.Controller`
-//! over the message types of the `containerd-client` crate, which builds clients only.
+//! Generates the gRPC server trait of `containerd.services.sandbox.v1.Controller` for the message
+//! types of the crate `containerd-client`, which contains clients only.
 
 use tonic_build::manual::{Builder, Method, Service};
 
 const MESSAGES: &str = "::containerd_client::services::v1::sandbox";
 
-/// RPC name, the Rust method, and the stem of its messages.
+/// Name of each RPC, which is also the stem of its messages, and of its Rust method.
 const METHODS: [(&str, &str); 9] = [
     ("Create", "create"),
     ("Start", "start"),

@@ -1,10 +1,11 @@
-//! The smallest client: one pod, over gRPC, as containerd would create it.
+//! The smallest client: it creates and starts one pod over gRPC, as containerd does.
 //!
 //! ```sh
 //! cargo run -p containerd-sandbox --example pod -- /run/resource-slot-sandboxer.sock demo
 //! ```
 //!
-//! The pod asks for resources by annotation. It stays; its status is printed.
+//! The pod requests resources by annotations. The program prints the pod's status and leaves the
+//! pod running.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -32,7 +33,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (Some(socket), Some(id)) = (args.next(), args.next()) else {
         return Err("usage: pod SOCKET ID".into());
     };
-    let sandboxer = Controller::connect(Path::new(&socket), DEFAULT_NAMESPACE).await?;
+    run(Path::new(&socket), id).await
+}
+
+/// Creates and starts the pod with this id.
+pub(crate) async fn run(socket: &Path, id: String) -> Result<(), Box<dyn Error>> {
+    let sandboxer = Controller::connect(socket, DEFAULT_NAMESPACE).await?;
 
     let config = PodSandboxConfig {
         metadata: Some(PodSandboxMetadata {
@@ -68,6 +74,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ..Default::default()
     };
     let status = sandboxer.status(status).await?;
-    println!("{}: {}", status.state, status.info["info"]);
+    let details = status.info.get("info").map(|json| format!(": {json}"));
+    println!("{}{}", status.state, details.unwrap_or_default());
     Ok(())
 }

@@ -1,16 +1,16 @@
-//! A typed message as both wires carry it.
+//! A typed message, as gRPC and ttrpc carry it.
 
-/// `google.protobuf.Any`, free of either wire's crate.
+/// `google.protobuf.Any`, independent of the protobuf library of either protocol.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Any {
-    /// Names the message. containerd omits the `type.googleapis.com/` prefix.
+    /// Name of the message type. containerd omits the prefix `type.googleapis.com/`.
     pub type_url: String,
-    /// The encoded message: protobuf, or JSON for the OCI types.
+    /// Encoded message: protobuf, or JSON for the OCI types.
     pub value: Vec<u8>,
 }
 
 impl Any {
-    /// Whether the message is of this type, with or without a URL prefix.
+    /// Returns whether the message is of this type, with or without a URL prefix.
     pub fn is(&self, name: &str) -> bool {
         self.type_url
             .strip_suffix(name)
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_type_is_known_with_or_without_url_prefix() {
+    fn a_type_is_recognised_with_and_without_url_prefix() {
         let any = |url: &str| Any {
             type_url: url.to_owned(),
             value: Vec::new(),

@@ -1,9 +1,8 @@
-//! The sandbox API as traits, in the words of Kuasar's.
+//! The traits of the sandbox API, in the vocabulary of Kuasar's sandbox API.
 //!
-//! A [`Sandboxer`] keeps sandboxes, a [`Sandbox`] keeps containers, a
-//! [`Container`] keeps its processes. The handles are cheap to make and to
-//! clone; what they stand for may be gone by the time they are used, which
-//! then is a `NotFound`.
+//! A [`Sandboxer`] manages sandboxes, a [`Sandbox`] its containers, a [`Container`] its
+//! processes. Implementations of `Sandbox` and `Container` are handles, cheap to create; when
+//! their object was deleted in the meantime, their methods return `NotFound`.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -18,224 +17,224 @@ use crate::error::Result;
 use crate::exit::{Exit, ExitSignal};
 use crate::id::Key;
 
-/// What a sandbox is created with, whichever door asked for it.
+/// Arguments of the creation of a sandbox, over any API.
 #[derive(Debug, Clone, Default)]
 pub struct SandboxOptions {
-    /// The creator's own message; CRI's is `runtime.v1.PodSandboxConfig`.
+    /// Message that the client defines; CRI's is `runtime.v1.PodSandboxConfig`.
     pub options: Option<Any>,
-    /// The network namespace's path; empty for the host's.
+    /// Path of the network namespace; empty for the host's.
     pub netns_path: String,
-    /// The request's annotations.
+    /// Annotations of the request.
     pub annotations: HashMap<String, String>,
-    /// containerd's stored record of the sandbox.
+    /// containerd's stored record of the sandbox; empty over APIs that send none.
     pub record: SandboxRecord,
 }
 
-/// The parts of containerd's stored sandbox record that matter to a runtime.
+/// The parts of containerd's stored sandbox record that are of use to a runtime.
 #[derive(Debug, Clone, Default)]
 pub struct SandboxRecord {
-    /// The runtime's name, such as `io.containerd.resource-slot.v1`.
+    /// Name of the runtime, such as `io.containerd.resource-slot.v1`.
     pub runtime: String,
-    /// Labels.
+    /// Labels of the sandbox.
     pub labels: HashMap<String, String>,
-    /// Client-specific extensions; CRI's is `metadata`, in JSON.
+    /// Extensions by name, which the client defines; CRI's is `metadata`, in JSON.
     pub extensions: HashMap<String, Any>,
 }
 
-/// What a sandbox says of itself.
+/// Status of a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxStatus {
-    /// Its process id.
+    /// Process id.
     pub pid: u32,
-    /// Whether it is ready, in CRI's words.
+    /// Whether the sandbox is in CRI's state ready.
     pub ready: bool,
-    /// When it was created.
+    /// Time of creation.
     pub created_at: SystemTime,
-    /// How it ended, if it did.
+    /// End, if it has come.
     pub exit: Option<Exit>,
-    /// Details, when asked for. crictl shows the value of `info`, as JSON.
+    /// Details, if requested. crictl shows the value of `info`, as JSON.
     pub info: HashMap<String, String>,
 }
 
-/// What a container is created with.
+/// Arguments of the creation of a container.
 #[derive(Debug, Clone)]
 pub struct ContainerOptions {
-    /// The OCI bundle's directory.
+    /// Directory of the OCI bundle.
     pub bundle: String,
-    /// Its `config.json`.
+    /// The bundle's `config.json`.
     pub spec: Spec,
-    /// Where its streams lead.
+    /// Paths of the standard streams.
     pub stdio: Stdio,
 }
 
-/// What a process is added to a container with.
+/// Arguments of the addition of a process to a container.
 #[derive(Debug, Clone)]
 pub struct ExecOptions {
-    /// What to run.
+    /// Process to add.
     pub process: Process,
-    /// Where its streams lead.
+    /// Paths of the standard streams.
     pub stdio: Stdio,
 }
 
-/// The paths of a process's streams; empty where it has none.
+/// Paths of the standard streams of a process; empty for a stream that it does not have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stdio {
-    /// Standard input.
+    /// Path of standard input.
     pub stdin: String,
-    /// Standard output.
+    /// Path of standard output.
     pub stdout: String,
-    /// Standard error.
+    /// Path of standard error.
     pub stderr: String,
-    /// Whether they are one terminal.
+    /// Whether the streams are a terminal.
     pub terminal: bool,
 }
 
-/// Where a process stands, in the task service's words.
+/// State of a process, by the names of the task service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessState {
-    /// Not started.
+    /// Created and not started.
     Created,
-    /// Running.
+    /// Started.
     Running,
-    /// Ended.
+    /// Ended, and not deleted.
     Stopped,
-    /// Frozen.
+    /// Paused by a request.
     Paused,
 }
 
-/// What a process says of itself.
+/// Status of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessStatus {
-    /// The bundle of its container.
+    /// Bundle of the container.
     pub bundle: String,
-    /// Its process id.
+    /// Process id.
     pub pid: u32,
-    /// Where it stands.
+    /// State.
     pub state: ProcessState,
-    /// Its streams.
+    /// Paths of the standard streams.
     pub stdio: Stdio,
-    /// How it ended, if it did.
+    /// End, if it has come.
     pub exit: Option<Exit>,
 }
 
-/// What is left of a deleted process.
+/// Last status of a deleted process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deleted {
-    /// The process id it had.
+    /// Former process id.
     pub pid: u32,
-    /// How it ended; `None` if it never started.
+    /// End; `None` if the process never started.
     pub exit: Option<Exit>,
 }
 
-/// A change of a sandbox's stored record.
+/// Change of a sandbox's stored record.
 #[derive(Debug, Clone, Default)]
 pub struct SandboxUpdate {
-    /// The record as it is to be.
+    /// New record.
     pub record: SandboxRecord,
-    /// Which of its fields count; empty: all.
+    /// Names of the fields to change; all if empty.
     pub fields: Vec<String>,
 }
 
-/// Keeps sandboxes.
+/// Manages sandboxes.
 pub trait Sandboxer: Send + Sync + 'static {
-    /// Its sandboxes.
+    /// Handle of a sandbox.
     type Sandbox: Sandbox;
 
-    /// Creates a sandbox. If the future is dropped before it is done, or fails,
-    /// nothing is left behind.
+    /// Creates a sandbox. If the future fails or is dropped before it is done, no sandbox is
+    /// left.
     fn create(&self, id: &Key, options: SandboxOptions) -> impl Future<Output = Result<()>> + Send;
 
     /// Starts a created sandbox.
     fn start(&self, id: &Key) -> impl Future<Output = Result<()>> + Send;
 
-    /// Stops a sandbox and all that runs in it; `force` without grace.
-    /// Stopping a stopped one succeeds.
+    /// Stops a sandbox and its processes; with `force` without a grace period. Succeeds if the
+    /// sandbox is stopped already.
     fn stop(&self, id: &Key, force: bool) -> impl Future<Output = Result<()>> + Send;
 
-    /// Forgets a sandbox; a ready one is stopped first.
+    /// Deletes a sandbox, after stopping it if it is ready.
     fn delete(&self, id: &Key) -> impl Future<Output = Result<()>> + Send;
 
-    /// Changes a sandbox's record.
+    /// Changes the record of a sandbox.
     fn update(&self, id: &Key, update: SandboxUpdate) -> impl Future<Output = Result<()>> + Send;
 
-    /// The sandbox of this id.
+    /// Returns the sandbox with this key.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound` if the object does not exist.
     fn sandbox(&self, id: &Key) -> Result<Self::Sandbox>;
 
-    /// The container of this id, whichever sandbox it is in: the task service
-    /// names no sandbox.
+    /// Returns the container with this key, of any sandbox: requests of the task service name no
+    /// sandbox.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound` if the object does not exist.
     fn container(&self, id: &Key) -> Result<<Self::Sandbox as Sandbox>::Container>;
 }
 
-/// Keeps the containers of one sandbox.
+/// Manages the containers of one sandbox.
 pub trait Sandbox: Send + Sync + 'static {
-    /// Its containers.
+    /// Handle of a container.
     type Container: Container;
 
-    /// What the sandbox says of itself; with details if `verbose`.
+    /// Returns the status of the sandbox, with details if `verbose`.
     ///
     /// # Errors
-    /// `NotFound` once it is deleted.
+    /// `NotFound` if the sandbox was deleted.
     fn status(&self, verbose: bool) -> Result<SandboxStatus>;
 
-    /// Whether it is there.
+    /// Checks that the sandbox exists.
     ///
     /// # Errors
-    /// `NotFound` once it is deleted.
+    /// `NotFound` if the sandbox was deleted.
     fn ping(&self) -> Result<()>;
 
-    /// One of its containers.
+    /// Returns the container with this id.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound` if the object does not exist.
     fn container(&self, id: &str) -> Result<Self::Container>;
 
-    /// Adds a container and returns its process id. If the future is dropped
-    /// before it is done, or fails, nothing is left behind.
+    /// Adds a container and returns its process id. If the future fails or is dropped before it
+    /// is done, no container is left.
     fn append_container(
         &self,
         id: &str,
         options: ContainerOptions,
     ) -> impl Future<Output = Result<u32>> + Send;
 
-    /// Changes what a container asks for.
+    /// Changes the resources of a container.
     fn update_container(
         &self,
         id: &str,
         resources: &LinuxResources,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Forgets a container that does not run.
+    /// Deletes a container that does not run.
     fn remove_container(&self, id: &str) -> impl Future<Output = Result<Deleted>> + Send;
 
-    /// Fires when the sandbox ends.
+    /// Returns the signal that fires when the sandbox ends.
     ///
     /// # Errors
-    /// `NotFound` once it is deleted.
+    /// `NotFound` if the sandbox was deleted.
     fn exit_signal(&self) -> Result<Arc<ExitSignal>>;
 
-    /// Usage of the whole sandbox, as a `containerd.types.Metric`'s data.
+    /// Returns the usage of the whole sandbox, as the data of a `containerd.types.Metric`.
     ///
     /// # Errors
-    /// `NotFound` once it is deleted.
+    /// `NotFound` if the sandbox was deleted.
     fn stats(&self) -> Result<Any>;
 }
 
-/// Keeps the processes of one container. `exec` names a process that was added;
-/// `None` means the container's first.
+/// Manages the processes of one container. `exec` is the id of a process that was added; `None`
+/// stands for the first process.
 pub trait Container: Send + Sync + 'static {
-    /// Starts a created process and returns its id.
+    /// Starts a created process and returns its process id.
     fn start(&self, exec: Option<&str>) -> impl Future<Output = Result<u32>> + Send;
 
-    /// Adds a process, not yet started.
+    /// Adds a process without starting it.
     fn exec(&self, exec: &str, options: ExecOptions) -> impl Future<Output = Result<()>> + Send;
 
-    /// Sends a signal; with `all`, to every process of the container.
+    /// Sends a signal to a process; with `all`, to every process of the container.
     fn kill(
         &self,
         exec: Option<&str>,
@@ -243,45 +242,45 @@ pub trait Container: Send + Sync + 'static {
         all: bool,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Waits for a process's end; at once if it has come.
+    /// Waits for the end of a process. Returns at once if it has come.
     fn wait(&self, exec: Option<&str>) -> impl Future<Output = Result<Exit>> + Send;
 
-    /// What a process says of itself.
+    /// Returns the status of a process.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound` if the object does not exist.
     fn state(&self, exec: Option<&str>) -> Result<ProcessStatus>;
 
-    /// The ids of its processes, the first one first; of stopped ones too.
+    /// Returns the process ids, stopped processes included, that of the first process first.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound` if the object does not exist.
     fn pids(&self) -> Result<Vec<u32>>;
 
-    /// Usage, as one of containerd's cgroup metrics messages.
+    /// Returns the usage, as one of containerd's messages of cgroup metrics.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound` if the object does not exist.
     fn stats(&self) -> Result<Any>;
 
-    /// Freezes it.
+    /// Pauses all processes.
     fn pause(&self) -> impl Future<Output = Result<()>> + Send;
 
-    /// Lets it go on.
+    /// Resumes all processes.
     fn resume(&self) -> impl Future<Output = Result<()>> + Send;
 
-    /// Changes what it asks for.
+    /// Changes the resources.
     fn update(&self, resources: &LinuxResources) -> impl Future<Output = Result<()>> + Send;
 
-    /// Forgets a process that does not run; the first one with its container.
+    /// Deletes a process that does not run. Deleting the first process deletes the container.
     fn delete(&self, exec: Option<&str>) -> impl Future<Output = Result<Deleted>> + Send;
 
-    /// Sets a terminal's size, in characters.
+    /// Sets the size of a terminal, in characters.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound` if the object does not exist.
     fn resize_pty(&self, exec: Option<&str>, width: u32, height: u32) -> Result<()>;
 
-    /// Ends a process's standard input.
+    /// Closes the standard input of a process.
     fn close_stdin(&self, exec: Option<&str>) -> impl Future<Output = Result<()>> + Send;
 }

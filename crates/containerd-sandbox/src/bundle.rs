@@ -1,4 +1,7 @@
-//! The OCI bundle that the task service is handed: its `config.json`.
+//! Reads the `config.json` of an OCI bundle, whose path a request of the task service names.
+//!
+//! The path comes from a peer: a read never blocks on a FIFO in the place of the file, and never
+//! reads more than a limit.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -11,35 +14,35 @@ use serde::Deserialize;
 
 use crate::error::{Code, Error, Result};
 
-/// The largest `config.json` that is read, in bytes: containerd's gRPC message
-/// limit (16 MiB), which no spec that came through it can exceed.
+/// Greatest size of a `config.json`, in bytes: containerd's limit of gRPC messages (16 MiB),
+/// which bounds every spec that containerd receives.
 pub const MAX_CONFIG_BYTES: u64 = 16 << 20;
 
-/// From this size on, reading and parsing is moved off the runtime's threads.
+/// Size in bytes from which a file is read and parsed on a thread for blocking work.
 const LARGE_CONFIG_BYTES: u64 = 256 << 10;
 
-/// Names the sandbox in the spec of a container that CRI made.
+/// Annotation that names the sandbox in the spec of a container that CRI created.
 pub const SANDBOX_ID_ANNOTATION: &str = "io.kubernetes.cri.sandbox-id";
 
-/// The parts of an OCI runtime spec that a runtime without processes can use.
+/// The parts of an OCI runtime spec that are of use to a runtime without processes.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Spec {
-    /// The container's annotations.
+    /// Annotations of the container.
     pub annotations: HashMap<String, String>,
-    /// The process to run.
+    /// First process of the container.
     pub process: Option<Process>,
-    /// Linux settings.
+    /// Settings that only Linux has.
     pub linux: Option<Linux>,
 }
 
-/// The process of a container, or the one an exec adds.
+/// A process of a container: the first one, or one that an exec adds.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Process {
-    /// The command and its arguments.
+    /// Command and arguments.
     pub args: Vec<String>,
-    /// Whether it has a terminal.
+    /// Whether the process has a terminal.
     pub terminal: bool,
 }
 
@@ -47,29 +50,28 @@ pub struct Process {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Linux {
-    /// What a kernel would enforce.
+    /// Limits that a kernel would enforce.
     pub resources: Option<LinuxResources>,
 }
 
 impl Spec {
-    /// The `linux.resources` section.
+    /// Returns the section `linux.resources`.
     pub fn resources(&self) -> Option<&LinuxResources> {
         self.linux.as_ref()?.resources.as_ref()
     }
 }
 
-/// What a bundle directory says.
+/// Contents of a bundle.
 #[derive(Debug, Clone)]
 pub struct Bundle {
-    /// Its `config.json`.
+    /// The parsed `config.json`.
     pub spec: Spec,
-    /// The sandbox the container is for.
+    /// Id of the container's sandbox.
     pub sandbox_id: String,
 }
 
-/// Reads the bundle at `path`. The sandbox is named by the spec's
-/// [`SANDBOX_ID_ANNOTATION`], else by the file `sandbox` that containerd
-/// writes beside it.
+/// Reads the bundle at `path`. The sandbox id is the value of [`SANDBOX_ID_ANNOTATION`] in the
+/// spec, or else the content of the file `sandbox`, which containerd writes beside the spec.
 ///
 /// # Errors
 /// `InvalidArgument` if the path is not absolute, or `config.json` is missing,
@@ -95,7 +97,8 @@ pub async fn read(path: &str) -> Result<Bundle> {
     }
 }
 
-/// Opens without ever blocking, as a FIFO in the file's place could make it.
+/// Opens a regular file of at most [`MAX_CONFIG_BYTES`] and returns it with its size in bytes.
+/// Does not block, even if the path is a FIFO.
 fn open(path: &Path) -> Result<(std::fs::File, u64)> {
     let shown = crate::quoted(&path.display().to_string());
     let invalid = |reason: &str| Error::invalid_argument(format!("{shown}: {reason}"));
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_it_the_sandbox_file_does() {
+    async fn without_the_annotation_the_sandbox_file_names_the_sandbox() {
         let dir = bundle(r#"{"linux":{"resources":{"pids":{"limit":5}}},"unknown":{"x":1}}"#);
         assert_eq!(
             read_dir(&dir).await.unwrap_err().code(),
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bad_bundles_are_invalid_and_named() {
+    async fn the_error_of_an_invalid_bundle_names_the_reason() {
         let missing = tempfile::tempdir().unwrap();
         let garbage = bundle("{\"linux\":");
         let wrong = bundle(r#"{"annotations":{"io.kubernetes.cri.sandbox-id":"../etc"}}"#);
@@ -235,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_spec_is_read_all_the_same() {
+    async fn a_spec_above_the_size_for_blocking_threads_is_read() {
         let filler = "x".repeat(usize::try_from(LARGE_CONFIG_BYTES).unwrap());
         let dir = bundle(&format!(
             r#"{{"annotations":{{"io.kubernetes.cri.sandbox-id":"p","f":"{filler}"}}}}"#

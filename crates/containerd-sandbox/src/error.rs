@@ -1,8 +1,8 @@
-//! One error type for every door, and its one table of status codes.
+//! The error type of all APIs, and the table of its gRPC and ttrpc codes.
 
 use std::fmt;
 
-/// The outcome classes a caller can act on.
+/// Class of an error.
 ///
 /// The names are gRPC's; the same numbers are used on the ttrpc wire
 /// (`google.rpc.Code`).
@@ -10,35 +10,36 @@ use std::fmt;
 pub enum Code {
     /// The caller went away or asked to stop.
     Cancelled,
-    /// A failure this table has no better word for, or a code it does not know.
+    /// Another failure, or a code of a peer that is not in this list.
     Unknown,
-    /// The request itself is wrong and will never be right.
+    /// The request is invalid in any state.
     InvalidArgument,
-    /// The time the caller allowed is over.
+    /// The deadline of the caller has passed.
     DeadlineExceeded,
-    /// No such sandbox, container or process.
+    /// The sandbox, container or process does not exist.
     NotFound,
-    /// The id is taken.
+    /// The id is in use.
     AlreadyExists,
-    /// The peer may not do this.
+    /// The peer is not permitted to do this.
     PermissionDenied,
     /// Disk, memory or a configured limit is used up.
     ResourceExhausted,
-    /// The request is right but the object is not in a state that allows it.
+    /// The state of the object does not allow the request.
     FailedPrecondition,
-    /// A concurrent change got in between.
+    /// A concurrent change interrupted the request.
     Aborted,
-    /// Known, and not offered here.
+    /// The server does not implement the request.
     Unimplemented,
-    /// A broken invariant.
+    /// An invariant is broken.
     Internal,
-    /// Not now: the store or the peer is out of reach; trying again may help.
+    /// The store or the peer is out of reach; a retry may succeed.
     Unavailable,
     /// Stored data is damaged.
     DataLoss,
 }
 
-/// Every code with its gRPC and its ttrpc equivalent: the one table.
+/// All codes with their gRPC and ttrpc equivalents. The index of a row is the number of its
+/// code.
 pub const CODES: [(Code, tonic::Code, ttrpc::Code); 14] = [
     (
         Code::Cancelled,
@@ -135,7 +136,8 @@ impl fmt::Display for Code {
     }
 }
 
-/// What went wrong, for whichever door it has to leave by.
+/// Error of a sandbox API operation: a code and a message. Converts to and from the status types
+/// of gRPC and ttrpc.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -143,7 +145,7 @@ pub struct Error {
     message: String,
 }
 
-/// The result of a sandbox API operation.
+/// Result of a sandbox API operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 macro_rules! constructors {
@@ -156,7 +158,7 @@ macro_rules! constructors {
 }
 
 impl Error {
-    /// An error of any class.
+    /// Creates an error.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -164,27 +166,27 @@ impl Error {
         }
     }
 
-    /// The class of the error.
+    /// Returns the class of the error.
     pub fn code(&self) -> Code {
         self.code
     }
 
     constructors! {
-        /// No such object.
+        /// Creates a [`Code::NotFound`] error: the object does not exist.
         not_found => NotFound;
-        /// The id is taken.
+        /// Creates a [`Code::AlreadyExists`] error: the id is in use.
         already_exists => AlreadyExists;
-        /// The request itself is wrong.
+        /// Creates a [`Code::InvalidArgument`] error: the request is invalid.
         invalid_argument => InvalidArgument;
-        /// Not in this state.
+        /// Creates a [`Code::FailedPrecondition`] error: the state does not allow the request.
         failed_precondition => FailedPrecondition;
-        /// Not offered here.
+        /// Creates a [`Code::Unimplemented`] error: the server does not implement the request.
         unimplemented => Unimplemented;
-        /// A limit or the disk is used up.
+        /// Creates a [`Code::ResourceExhausted`] error: a limit or the disk is used up.
         resource_exhausted => ResourceExhausted;
-        /// Not now.
+        /// Creates a [`Code::Unavailable`] error: a retry may succeed.
         unavailable => Unavailable;
-        /// A broken invariant.
+        /// Creates a [`Code::Internal`] error: an invariant is broken.
         internal => Internal;
     }
 }
@@ -211,7 +213,7 @@ impl From<ttrpc::Error> for Error {
     fn from(error: ttrpc::Error) -> Self {
         match error {
             ttrpc::Error::RpcStatus(status) => Self::new(status.code().into(), status.message),
-            // The library has no variant for a call it timed out itself.
+            // The ttrpc library has no variant for the timeout of a call.
             ttrpc::Error::Others(message) if message.contains("deadline elapsed") => {
                 Self::new(Code::DeadlineExceeded, message)
             }
@@ -246,14 +248,14 @@ mod tests {
     }
 
     #[test]
-    fn both_wires_use_the_same_number_for_a_code() {
+    fn grpc_and_ttrpc_use_the_same_number_for_a_code() {
         for (code, grpc, wire) in CODES {
             assert_eq!(grpc as i32, wire as i32, "{code}");
         }
     }
 
     #[test]
-    fn no_code_stands_twice() {
+    fn no_code_is_listed_twice() {
         for (i, (code, ..)) in CODES.iter().enumerate() {
             assert!(CODES[i + 1..].iter().all(|row| row.0 != *code), "{code}");
         }

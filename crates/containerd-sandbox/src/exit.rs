@@ -1,20 +1,20 @@
-//! How the end of a sandbox or process reaches those who wait for it.
+//! The end of a sandbox or process, and the signal that passes it to waiters.
 
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use threads::Notify;
 
-/// How and when a sandbox or process ended.
+/// End of a sandbox or process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exit {
-    /// The exit code; 128 + signal for a signal.
+    /// Exit code; 128 + n for an end by signal n.
     pub code: u32,
-    /// When.
+    /// Time of the end.
     pub at: SystemTime,
 }
 
-/// Fires once and stays fired. A blocked waiter costs its future only.
+/// A one-shot broadcast of an [`Exit`]. A waiter costs no more than its future.
 #[derive(Debug, Default)]
 pub struct ExitSignal {
     exit: OnceLock<Exit>,
@@ -22,22 +22,23 @@ pub struct ExitSignal {
 }
 
 impl ExitSignal {
-    /// Lets every present and future waiter go. The first call counts.
+    /// Wakes all present waiters with this end and lets later ones return at once. Only the first
+    /// call has an effect.
     pub fn fire(&self, exit: Exit) {
         if self.exit.set(exit).is_ok() {
             self.fired.notify_waiters();
         }
     }
 
-    /// The end, if it has come.
+    /// Returns the end, if it has come.
     pub fn exit(&self) -> Option<Exit> {
         self.exit.get().copied()
     }
 
-    /// Waits for the end; at once if it has come.
+    /// Waits for the end. Returns at once if it has come.
     pub async fn wait(&self) -> Exit {
         loop {
-            // Registered before the check, or a fire in between is missed.
+            // The waiter registers before the check, or it would miss a fire in between.
             let fired = self.fired.notified();
             if let Some(exit) = self.exit() {
                 return exit;

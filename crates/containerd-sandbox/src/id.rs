@@ -1,20 +1,30 @@
-//! Identifiers and the namespaced key that every object is found by.
+//! Identifiers of sandboxes and containers, and the key of an id within its namespace.
 
 use std::cmp::Ordering;
 use std::fmt;
 
 use crate::error::{Error, Result};
 
-/// The longest identifier, in bytes: containerd's own limit (`pkg/identifiers`).
+/// Greatest length of an identifier, in bytes: containerd's limit (`pkg/identifiers`).
 pub const MAX_ID_LEN: usize = 76;
 
-/// The namespace of a call that names none: the one that CRI uses.
+/// Namespace of a call that names none: the namespace of CRI.
 pub const DEFAULT_NAMESPACE: &str = "k8s.io";
 
-/// Names one object: ids are unique within a containerd namespace only.
+/// Key of a sandbox or container: its id and the containerd namespace in which the id is unique.
+///
+/// ```
+/// use containerd_sandbox::Key;
+///
+/// let pod = Key::new("k8s.io", "pod-1")?;
+/// let container = pod.sibling("container-1")?;
+/// assert_eq!((container.namespace(), container.id()), ("k8s.io", "container-1"));
+/// assert!(Key::new("k8s.io", "../etc").is_err());
+/// # Ok::<(), containerd_sandbox::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// `None` for [`DEFAULT_NAMESPACE`], which nearly every key has and none need hold.
+    /// `None` for [`DEFAULT_NAMESPACE`], which nearly every key has, to save memory.
     namespace: Option<Box<str>>,
     id: Box<str>,
 }
@@ -32,15 +42,15 @@ impl PartialOrd for Key {
 }
 
 impl Key {
-    /// A key whose parts both follow containerd's identifier rule.
+    /// Creates a key from parts that both follow the rule of [`check_id`].
     ///
     /// # Errors
-    /// `InvalidArgument`, naming the part, its value and the rule.
+    /// `InvalidArgument`, with the name of the part, its value and the rule.
     pub fn new(namespace: &str, id: &str) -> Result<Self> {
         Self::named("id", namespace, id)
     }
 
-    /// As [`Key::new`], of an id that came in `field`.
+    /// Creates a key like [`Key::new`]; errors call the id by the name `field`.
     pub(crate) fn named(field: &str, namespace: &str, id: &str) -> Result<Self> {
         check_id(field, id)?;
         check_id("namespace", namespace)?;
@@ -50,7 +60,7 @@ impl Key {
         })
     }
 
-    /// Another object of the same namespace.
+    /// Returns the key of another id in the same namespace.
     ///
     /// # Errors
     /// As [`Key::new`].
@@ -62,12 +72,12 @@ impl Key {
         })
     }
 
-    /// containerd's namespace.
+    /// Returns the containerd namespace.
     pub fn namespace(&self) -> &str {
         self.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
     }
 
-    /// The id within the namespace.
+    /// Returns the id within the namespace.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -84,11 +94,11 @@ impl fmt::Display for Key {
 }
 
 /// Checks containerd's identifier rule: ASCII letters and digits, in groups
-/// joined by single `.`, `_` or `-`, at most [`MAX_ID_LEN`] bytes. What passes
-/// is safe as a file name.
+/// joined by single `.`, `_` or `-`, at most [`MAX_ID_LEN`] bytes. A valid id is safe as a file
+/// name.
 ///
 /// # Errors
-/// `InvalidArgument`, naming `field`, the value and the rule.
+/// `InvalidArgument`, with `field`, the value and the rule.
 pub fn check_id(field: &str, value: &str) -> Result<()> {
     let reason = if value.is_empty() {
         "it is empty".to_owned()
@@ -105,7 +115,7 @@ pub fn check_id(field: &str, value: &str) -> Result<()> {
     )))
 }
 
-/// What a byte is in an identifier.
+/// Classes of bytes in an identifier.
 const OTHER: u8 = 0;
 const SEPARATOR: u8 = 1;
 const ALPHANUMERIC: u8 = 2;
@@ -124,7 +134,7 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-/// Every request brings ids, so this is one pass over a table.
+/// Checks the grammar of an id in one pass with a table, because every request carries ids.
 fn is_joined_groups(value: &str) -> bool {
     let mut before = SEPARATOR;
     for byte in value.bytes() {
@@ -137,7 +147,7 @@ fn is_joined_groups(value: &str) -> bool {
     before == ALPHANUMERIC
 }
 
-/// A value as an error message may carry it: escaped, and cut to a sane length.
+/// Quotes a value for an error message: escaped, and cut after 80 characters.
 pub fn quoted(value: &str) -> String {
     const SHOWN: usize = 80;
     let mut shown: String = value.chars().take(SHOWN).collect();
@@ -154,7 +164,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_containerd_accepts_is_accepted() {
+    fn ids_that_containerd_accepts_are_accepted() {
         for id in [
             "a",
             "Abc09",
@@ -169,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_containerd_refuses_is_refused_with_field_and_value() {
+    fn ids_that_containerd_refuses_are_refused_with_field_and_value() {
         for id in [
             "",
             ".",

@@ -1,17 +1,22 @@
-//! The containerd sandbox API in Rust: what a sandboxer implements, the servers
-//! that put it on one Unix socket, and the clients to call it.
+//! The containerd sandbox API in Rust: the traits of a sandboxer, a server for them on one Unix
+//! socket, and clients.
 //!
-//! A sandboxer implements [`Sandboxer`], [`Sandbox`] and [`Container`];
-//! [`server::serve`] then answers, on one socket,
+//! A sandboxer implements [`Sandboxer`], [`Sandbox`] and [`Container`]. [`server::Server`] then
+//! answers on one socket:
 //!
-//! * gRPC `containerd.services.sandbox.v1.Controller`, which containerd calls
-//!   for a proxy plugin of type `sandbox`;
-//! * ttrpc `containerd.runtime.sandbox.v1.Sandbox`, which it calls on shims;
+//! * gRPC `containerd.services.sandbox.v1.Controller`, which containerd calls for a proxy plugin
+//!   of type `sandbox`;
+//! * ttrpc `containerd.runtime.sandbox.v1.Sandbox`, which containerd calls on shims;
 //! * ttrpc `containerd.task.v3.Task` (and v2), for the containers;
-//! * whatever gRPC services the caller adds.
+//! * further gRPC services of the caller.
 //!
-//! [`client`] has typed clients for all three. Every error is one [`Error`],
-//! with one table to the codes of both wires.
+//! [`client`] has typed clients of these services and of CRI. All errors are one type, [`Error`],
+//! with one table of the gRPC and ttrpc codes.
+//!
+//! The crate knows the protocols and their vocabulary. It knows nothing of the sandboxes behind
+//! the traits, and reads no file except the `config.json` of an OCI bundle.
+//!
+//! `examples/minimal.rs` is the smallest sandboxer, and `examples/pod.rs` a client.
 
 mod any;
 mod api;
@@ -33,3 +38,7 @@ pub use error::{CODES, Code, Error, Result};
 pub use exit::{Exit, ExitSignal};
 pub use id::{DEFAULT_NAMESPACE, Key, MAX_ID_LEN, check_id, quoted};
 pub use namespace::{GRPC_NAMESPACE, TTRPC_NAMESPACE};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

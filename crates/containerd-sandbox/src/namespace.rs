@@ -1,4 +1,4 @@
-//! Which containerd namespace a call is for, on each wire.
+//! The containerd namespace of a call, in gRPC and in ttrpc metadata.
 
 use tonic::metadata::MetadataMap;
 use ttrpc::asynchronous::TtrpcContext;
@@ -6,15 +6,15 @@ use ttrpc::asynchronous::TtrpcContext;
 use crate::error::{Error, Result};
 use crate::id::DEFAULT_NAMESPACE;
 
-/// The gRPC metadata key (containerd `pkg/namespaces/grpc.go`).
+/// Key of the namespace in gRPC metadata (containerd `pkg/namespaces/grpc.go`).
 pub const GRPC_NAMESPACE: &str = "containerd-namespace";
-/// The ttrpc metadata key (containerd `pkg/namespaces/ttrpc.go`).
+/// Key of the namespace in ttrpc metadata (containerd `pkg/namespaces/ttrpc.go`).
 pub const TTRPC_NAMESPACE: &str = "containerd-namespace-ttrpc";
 
-/// The namespace of a gRPC call; [`DEFAULT_NAMESPACE`] when it names none.
+/// Returns the namespace of a gRPC call; [`DEFAULT_NAMESPACE`] if it names none.
 ///
 /// # Errors
-/// `InvalidArgument` if it is no text.
+/// `InvalidArgument` if the value is not ASCII.
 pub(crate) fn of_grpc(metadata: &MetadataMap) -> Result<&str> {
     match metadata.get(GRPC_NAMESPACE) {
         None => Ok(DEFAULT_NAMESPACE),
@@ -24,7 +24,7 @@ pub(crate) fn of_grpc(metadata: &MetadataMap) -> Result<&str> {
     }
 }
 
-/// The namespace of a ttrpc call; [`DEFAULT_NAMESPACE`] when it names none.
+/// Returns the namespace of a ttrpc call; [`DEFAULT_NAMESPACE`] if it names none.
 pub(crate) fn of_ttrpc(context: &TtrpcContext) -> &str {
     context
         .metadata

@@ -1,4 +1,4 @@
-//! The gRPC door: the Controller service.
+//! The client of the Controller API, over gRPC.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,8 +13,24 @@ use super::{channel, failed};
 use crate::error::{Error, Result};
 use crate::namespace::GRPC_NAMESPACE;
 
-/// A client of `containerd.services.sandbox.v1.Controller`. Clones share the
-/// connection.
+/// A client of `containerd.services.sandbox.v1.Controller`. Clones share the connection.
+///
+/// ```no_run
+/// # async fn example() -> containerd_sandbox::Result<()> {
+/// use std::path::Path;
+///
+/// use containerd_client::services::v1::sandbox::ControllerCreateRequest;
+/// use containerd_sandbox::client::Controller;
+///
+/// let controller = Controller::connect(Path::new("/run/example.sock"), "k8s.io").await?;
+/// let request = ControllerCreateRequest {
+///     sandbox_id: "pod-1".to_owned(),
+///     ..Default::default()
+/// };
+/// controller.create(request).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Controller {
     client: ControllerClient<Channel>,
@@ -26,8 +42,8 @@ impl Controller {
     /// Connects to a Unix socket, for calls in one containerd namespace.
     ///
     /// # Errors
-    /// `Unavailable`, naming the socket; `InvalidArgument` for a namespace that
-    /// no header can carry.
+    /// `Unavailable`, with the path of the socket; `InvalidArgument` if the namespace cannot be
+    /// the value of a header.
     pub async fn connect(socket: &Path, namespace: &str) -> Result<Self> {
         let namespace = namespace
             .parse()
@@ -39,14 +55,14 @@ impl Controller {
         })
     }
 
-    /// Gives every later call this long; the server is told, too.
+    /// Sets the timeout of all later calls. The server receives it, too.
     #[must_use]
     pub fn with_timeout(mut self, per_call: Duration) -> Self {
         self.timeout = Some(per_call);
         self
     }
 
-    /// Gives every later call as long as it takes: for those that wait.
+    /// Removes the timeout of all later calls, such as those that wait for an end.
     #[must_use]
     pub fn without_timeout(mut self) -> Self {
         self.timeout = None;
@@ -58,10 +74,10 @@ macro_rules! calls {
     ($($method:ident($request:ident) -> $response:ident;)*) => {
         impl Controller {
             $(
-                #[doc = concat!("The `", stringify!($method), "` RPC.")]
+                #[doc = concat!("Calls the RPC `", stringify!($method), "`.")]
                 ///
                 /// # Errors
-                /// What the server answers; `Unavailable` when the connection is lost;
+                /// The error of the server; `Unavailable` if the connection is lost;
                 /// `DeadlineExceeded` after the time set by [`Controller::with_timeout`].
                 pub async fn $method(&self, request: api::$request) -> Result<api::$response> {
                     let mut request = Request::new(request);

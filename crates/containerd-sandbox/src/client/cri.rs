@@ -1,4 +1,4 @@
-//! The kubelet's door: CRI's runtime and image services.
+//! The client of the CRI API: runtime and image services, over gRPC.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,11 +12,25 @@ use tonic::transport::Channel;
 use super::{channel, failed};
 use crate::error::Result;
 
-/// The longest message taken, in bytes: kubelet's limit (16 MiB).
+/// Longest message that is received, in bytes: the kubelet's limit (16 MiB).
 const MAX_MESSAGE: usize = 16 << 20;
 
-/// A client of `runtime.v1.RuntimeService` and `runtime.v1.ImageService`. Clones
-/// share the connection.
+/// A client of `runtime.v1.RuntimeService` and `runtime.v1.ImageService`. Clones share the
+/// connection.
+///
+/// ```no_run
+/// # async fn example() -> containerd_sandbox::Result<()> {
+/// use std::path::Path;
+///
+/// use containerd_sandbox::client::Cri;
+///
+/// let cri = Cri::connect(Path::new("/run/example.sock")).await?;
+/// for pod in cri.list_pod_sandbox(Default::default()).await?.items {
+///     println!("{}", pod.id);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Cri {
     runtime: RuntimeServiceClient<Channel>,
@@ -28,7 +42,7 @@ impl Cri {
     /// Connects to a Unix socket.
     ///
     /// # Errors
-    /// `Unavailable`, naming the socket.
+    /// `Unavailable`, with the path of the socket.
     pub async fn connect(socket: &Path) -> Result<Self> {
         let channel = channel(socket).await?;
         Ok(Self {
@@ -39,7 +53,7 @@ impl Cri {
         })
     }
 
-    /// Gives every later call this long; the server is told, too.
+    /// Sets the timeout of all later calls. The server receives it, too.
     #[must_use]
     pub fn with_timeout(mut self, per_call: Duration) -> Self {
         self.timeout = Some(per_call);
@@ -57,17 +71,17 @@ impl Cri {
 
 macro_rules! calls {
     ($service:ident: $($method:ident($request:ident) -> $response:ident;)*) => {
-        #[doc = concat!("The calls of the ", stringify!($service), " service.")]
+        #[doc = concat!("Calls of the ", stringify!($service), " service.")]
         impl Cri {
             $(
-                #[doc = concat!("The `", stringify!($method), "` RPC.")]
+                #[doc = concat!("Calls the RPC `", stringify!($method), "`.")]
                 ///
                 /// # Errors
-                /// What the server answers; `Unavailable` when the connection is lost;
+                /// The error of the server; `Unavailable` if the connection is lost;
                 /// `DeadlineExceeded` after the time set by [`Cri::with_timeout`].
                 pub async fn $method(&self, request: v1::$request) -> Result<v1::$response> {
                     let request = self.request(request);
-                    // Boxed: these messages make large futures.
+                    // The future is boxed because it is large, as the messages are.
                     let mut client = self.$service.clone();
                     let reply = Box::pin(client.$method(request)).await;
                     Ok(reply.map_err(failed)?.into_inner())
@@ -117,10 +131,11 @@ calls! { image:
 }
 
 impl Cri {
-    /// The `get_container_events` RPC: a stream that goes on until it is dropped.
+    /// Calls the RPC `get_container_events`. Returns a stream of events that does not end by
+    /// itself.
     ///
     /// # Errors
-    /// As every call.
+    /// As for every call.
     pub async fn container_events(&self) -> Result<tonic::Streaming<v1::ContainerEventResponse>> {
         let request = Request::new(v1::GetEventsRequest::default());
         Ok(self

@@ -1,4 +1,8 @@
-//! Typed clients for every door.
+//! Typed clients of the sandbox API and of CRI.
+//!
+//! [`Controller`] speaks gRPC to a sandboxer, as containerd does; [`Ttrpc`] speaks to the sandbox
+//! and task services, as to a shim; [`Cri`] speaks to the runtime and image services, as the
+//! kubelet does.
 
 mod controller;
 mod cri;
@@ -17,7 +21,7 @@ use crate::error::{Code, Error, Result};
 /// Opens a gRPC connection to a Unix socket.
 ///
 /// # Errors
-/// `Unavailable`, naming the socket.
+/// `Unavailable`, with the path of the socket.
 pub async fn channel(socket: &Path) -> Result<Channel> {
     let failed = |e: tonic::transport::Error| {
         Error::unavailable(format!("connect {}: {e}", socket.display()))
@@ -29,10 +33,10 @@ pub async fn channel(socket: &Path) -> Result<Channel> {
         .map_err(failed)
 }
 
-/// The error of a gRPC call. tonic says of a reply that did not come in time, and of a
-/// request that no connection was left to send, that the call was cancelled; and of a
-/// connection lost later mostly that the error is unknown. What a server replied has no
-/// source.
+/// Converts the status of a failed gRPC call. tonic reports `Cancelled` for a timeout and for a
+/// request that was not sent because the connection was closed, and mostly `Unknown` for a
+/// connection that was lost later; the source of the status tells these cases from a reply of
+/// the server, which has no source.
 fn failed(status: tonic::Status) -> Error {
     let mut cause = std::error::Error::source(&status);
     let mut is_lost = status.code() == tonic::Code::Unknown && cause.is_some();
@@ -60,7 +64,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_request_that_found_no_connection_is_not_said_to_be_cancelled_by_the_caller() {
+    async fn a_request_without_a_connection_fails_as_unavailable_and_not_as_cancelled() {
         let (io, _peer) = tokio::io::duplex(64);
         let (mut requests, connection) = http1::handshake(TokioIo::new(io)).await.unwrap();
         drop(connection);

@@ -1,4 +1,4 @@
-//! The ttrpc door: Sandbox and Task services on one connection.
+//! The client of the ttrpc API: sandbox and task services on one connection.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,9 +13,25 @@ use ttrpc::context::Context;
 use crate::error::{Error, Result};
 use crate::namespace::TTRPC_NAMESPACE;
 
-/// A client of `containerd.runtime.sandbox.v1.Sandbox` and
-/// `containerd.task.v3.Task`. Clones share the connection, on which calls are
-/// multiplexed: a blocked `wait` does not hold up others.
+/// A client of `containerd.runtime.sandbox.v1.Sandbox` and `containerd.task.v3.Task`. Clones share
+/// the connection, on which calls are multiplexed: a pending `wait` does not delay other calls.
+///
+/// ```no_run
+/// # async fn example() -> containerd_sandbox::Result<()> {
+/// use std::path::Path;
+///
+/// use containerd_sandbox::client::Ttrpc;
+/// use containerd_shim_protos::api::StartRequest;
+///
+/// let tasks = Ttrpc::connect(Path::new("/run/example.sock"), "k8s.io").await?;
+/// let request = StartRequest {
+///     id: "container-1".to_owned(),
+///     ..Default::default()
+/// };
+/// println!("process {}", tasks.start(&request).await?.pid);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Ttrpc {
     sandbox: SandboxClient,
@@ -27,7 +43,7 @@ impl Ttrpc {
     /// Connects to a Unix socket, for calls in one containerd namespace.
     ///
     /// # Errors
-    /// `Unavailable`, naming the socket.
+    /// `Unavailable`, with the path of the socket.
     pub async fn connect(socket: &Path, namespace: &str) -> Result<Self> {
         let stream = tokio::net::UnixStream::connect(socket)
             .await
@@ -43,7 +59,7 @@ impl Ttrpc {
         })
     }
 
-    /// Gives every later call this long; the server is told, too. Zero: no limit.
+    /// Sets the timeout of all later calls; zero for none. The server receives it, too.
     #[must_use]
     pub fn with_timeout(mut self, per_call: Duration) -> Self {
         self.context.timeout_nano = i64::try_from(per_call.as_nanos()).unwrap_or(i64::MAX);
@@ -53,13 +69,13 @@ impl Ttrpc {
 
 macro_rules! calls {
     ($service:ident: $($method:ident($request:ty) -> $response:ty;)*) => {
-        #[doc = concat!("The calls of the ", stringify!($service), " service.")]
+        #[doc = concat!("Calls of the ", stringify!($service), " service.")]
         impl Ttrpc {
             $(
-                #[doc = concat!("The `", stringify!($method), "` RPC of the ", stringify!($service), " service.")]
+                #[doc = concat!("Calls the RPC `", stringify!($method), "` of the ", stringify!($service), " service.")]
                 ///
                 /// # Errors
-                /// What the server answers; `Unavailable` when the connection is lost;
+                /// The error of the server; `Unavailable` if the connection is lost;
                 /// `DeadlineExceeded` after the time set by [`Ttrpc::with_timeout`].
                 pub async fn $method(&self, request: &$request) -> Result<$response> {
                     Ok(self.$service.$method(self.context.clone(), request).await?)
@@ -82,10 +98,10 @@ calls! { sandbox:
 }
 
 impl Ttrpc {
-    /// The `Connect` RPC of the task service (`connect` opens the connection here).
+    /// Calls the RPC `Connect` of the task service ([`Ttrpc::connect`] opens the connection).
     ///
     /// # Errors
-    /// As every call.
+    /// As for every call.
     pub async fn connect_task(
         &self,
         request: &task::ConnectRequest,

@@ -1,7 +1,7 @@
-//! What is counted of RPCs.
+//! Counters of RPCs.
 //!
-//! Each api has its own [`Calls`], which is off unless somebody wants to look. To
-//! count takes a few atomic additions, no lock and no memory; off, it takes a branch.
+//! Each API has its own [`Calls`], off by default. Counting an RPC costs a few atomic additions,
+//! no lock and no allocation; counters that are off cost a branch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::latency::{Latencies, Latency};
 use crate::error::{CODES, Code};
 
-/// What became of the RPCs of one api; off by default. Clones count together.
+/// Counters of the RPCs of one API; off by default. All clones share the counts.
 #[derive(Debug, Clone, Default)]
 pub struct Calls(Option<Arc<Api>>);
 
@@ -25,29 +25,29 @@ struct Method {
     name: String,
     begun: AtomicU64,
     succeeded: AtomicU64,
-    /// In the order of [`CODES`].
+    /// Failures by code, in the order of [`CODES`].
     failed: [AtomicU64; CODES.len()],
     latency: Latency,
 }
 
-/// What became of one method's RPCs.
+/// Counts of one method's RPCs, as read at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MethodCalls<'a> {
-    /// The api's name.
+    /// Name of the API, as given to [`Calls::counting`].
     pub api: &'static str,
-    /// The method's name, as its protocol spells it.
+    /// Name of the method, as its protocol spells it.
     pub method: &'a str,
-    /// How many are under way.
+    /// RPCs in progress.
     pub in_flight: u64,
-    /// How many were answered as the caller wished.
+    /// RPCs that succeeded.
     pub succeeded: u64,
-    /// How many were not, by code; one whose caller went away is [`Code::Cancelled`].
+    /// RPCs that failed, by code. An RPC whose caller went away counts as [`Code::Cancelled`].
     pub failed: [(Code, u64); CODES.len()],
-    /// How long those took that are over.
+    /// Durations of the RPCs that have ended.
     pub latencies: Latencies,
 }
 
-/// One RPC that is under way. Dropped, it is counted as [`Code::Cancelled`].
+/// One RPC in progress. Counts as [`Code::Cancelled`] if it is dropped before [`Call::end`].
 #[derive(Debug)]
 #[must_use]
 pub struct Call<'a>(Option<Timed<'a>>);
@@ -59,7 +59,8 @@ struct Timed<'a> {
 }
 
 impl Calls {
-    /// Counts the RPCs of a api with these methods, whose names are in snake case.
+    /// Returns counters that are on, for an API of this name with methods of these names in
+    /// snake case.
     pub fn counting(api: &'static str, methods: &[&str]) -> Self {
         let methods = methods.iter().map(|name| Method {
             name: camel_case(name),
@@ -74,7 +75,7 @@ impl Calls {
         })))
     }
 
-    /// An RPC begins, of the method at this place in the list.
+    /// Counts the beginning of an RPC of the method at this place in the list.
     pub fn begin(&self, method: usize) -> Call<'_> {
         let api = self.0.as_deref();
         let method = api.and_then(|api| api.methods.get(method));
@@ -87,7 +88,7 @@ impl Calls {
         }))
     }
 
-    /// What became of each method's RPCs so far; nothing if it is off.
+    /// Reads the counts of each method; none if the counters are off.
     pub fn read(&self) -> impl Iterator<Item = MethodCalls<'_>> {
         let apis = self.0.iter();
         apis.flat_map(|api| api.methods.iter().map(|method| method.read(api.name)))
@@ -96,7 +97,8 @@ impl Calls {
 
 impl Method {
     fn read(&self, api: &'static str) -> MethodCalls<'_> {
-        // First the ends: what begins meanwhile must not be missing.
+        // Ends are read before beginnings, or an RPC that ends in between would make more ends
+        // than beginnings.
         let succeeded = self.succeeded.load(Ordering::Acquire);
         let mut failed = CODES.map(|(code, ..)| (code, 0));
         for ((_, count), counter) in failed.iter_mut().zip(&self.failed) {
@@ -115,7 +117,7 @@ impl Method {
 }
 
 impl Call<'_> {
-    /// It is over, with this code unless it succeeded.
+    /// Counts the end of the RPC: a failure with this code, or a success.
     pub fn end(mut self, failure: Option<Code>) {
         if let Some(timed) = self.0.take() {
             timed.end(failure);
@@ -137,15 +139,15 @@ impl Timed<'_> {
         method.latency.record(self.begun.elapsed());
         let counter = match failure {
             None => &method.succeeded,
-            // The test below walks the table.
+            // A test checks that each code is the index of its row.
             Some(code) => &method.failed[code as usize],
         };
         counter.fetch_add(1, Ordering::Release);
     }
 }
 
-/// `ShutdownSandbox` of `shutdown_sandbox`; `CloseIO` is the one name that Protocol
-/// Buffers' style would spell otherwise.
+/// Converts a name such as `shutdown_sandbox` to `ShutdownSandbox`. `close_io` becomes
+/// `CloseIO`, the only name that does not follow the Protocol Buffers style.
 fn camel_case(name: &str) -> String {
     let words = name.split('_');
     words
@@ -175,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_in_flight_until_it_ends_and_cancelled_if_it_is_dropped() {
+    fn a_call_is_in_flight_until_it_ends_and_counts_as_cancelled_if_dropped() {
         let calls = Calls::counting("api", &["get", "put"]);
         let (first, second) = (calls.begin(1), calls.begin(1));
         assert_eq!(calls.read().nth(1).unwrap().in_flight, 2);
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn off_it_counts_nothing_and_so_it_does_of_a_method_that_is_not_there() {
+    fn counters_that_are_off_and_unknown_methods_count_nothing() {
         let off = Calls::default();
         off.begin(0).end(None);
         assert_eq!(off.read().count(), 0);
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_are_spelled_as_their_protocols_do() {
+    fn method_names_are_spelled_as_in_their_protocols() {
         for (name, spelled) in [
             ("wait", "Wait"),
             ("shutdown_sandbox", "ShutdownSandbox"),

@@ -1,15 +1,15 @@
-//! A connection that wakes its tasks for what the peer says, and for little else.
+//! The byte stream of one connection, with few wake-ups and bounded replies.
 //!
-//! tokio's own stream is woken, too, whenever the peer has read something, for
-//! then there is room to write. On a Unix socket that is after every reply, and
-//! mostly for nothing: a third of all wake-ups behind containerd. So this one asks
-//! for room only when there was none.
+//! tokio's own stream also wakes its task when the peer has read, because there is room to write
+//! then. On a Unix socket that is after every reply and mostly in vain: a third of all wake-ups
+//! behind containerd. [`Connection`] registers for room to write only after a write that found
+//! none.
 //!
-//! What the peer does not read is not let grow: while it takes no replies, only some more
-//! of its requests are read.
+//! The replies that a peer leaves unread are bounded: while the kernel takes no more of them,
+//! at most [`UNANSWERED`] bytes of further requests are read.
 //!
-//! And it reads ahead: ttrpc asks for a frame's header first and then for its
-//! payload, which mostly have come together.
+//! Reads are buffered: the ttrpc library reads the header of a frame and then its payload, and
+//! both mostly arrive together.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
@@ -24,27 +24,28 @@ use tonic::transport::server::Connected;
 use super::limits::Permit;
 use super::refusal::Refused;
 
-/// The most that is read ahead, in bytes; memory for it is held while it waits.
+/// Size of the read buffer, in bytes. Its memory is held while bytes wait in it.
 const AHEAD: usize = 4 << 10;
 
-/// The most that is read while the peer takes nothing, in bytes: as much as a Unix socket
-/// holds, so that a peer that writes before it reads can.
+/// Bytes that are read at most while the peer reads no replies: about the capacity of a Unix
+/// socket, so that a peer may write a batch of requests before it reads.
 const UNANSWERED: usize = 256 << 10;
 
-/// A Unix socket's connection.
+/// A connection on a Unix socket.
 #[derive(Debug)]
 pub(super) struct Connection {
     socket: AsyncFd<UnixStream>,
-    /// A second handle, while the kernel takes no more: woken when it does.
+    /// A second descriptor of the socket while the kernel takes no more bytes, registered for
+    /// room to write.
     blocked: Option<AsyncFd<UnixStream>>,
-    /// What was read before it was asked for, and how much of it was asked for since.
+    /// The read buffer, and the number of its bytes that were returned already.
     ahead: Vec<u8>,
     taken: usize,
-    /// How many bytes were read since the kernel takes no more.
+    /// Bytes that were read since the kernel takes no more.
     unanswered: usize,
-    /// Who is to be woken when it does.
+    /// The reader to wake when the kernel takes bytes again.
     reader: Option<Waker>,
-    /// Why nothing is served here, if it is so.
+    /// The reason why all requests are refused, if they are.
     refused: Refused,
     /// Counts this connection until it is dropped.
     _permit: Permit,
@@ -69,13 +70,13 @@ impl Connection {
         })
     }
 
-    /// Why nothing is served here, if it is so.
+    /// Returns the reason why all requests are refused, if they are.
     pub(super) fn refused(&self) -> Refused {
         self.refused.clone()
     }
 
-    /// What the peer said first, as much of it as came together; it will be read
-    /// all the same. Empty if the peer closed before it said anything.
+    /// Waits for the first bytes and returns those that arrived together, without consuming
+    /// them; none if the peer closed the connection before it sent any.
     pub(super) async fn opening(&mut self) -> io::Result<&[u8]> {
         let mut chunk = [0; AHEAD];
         let count = std::future::poll_fn(|cx| self.receive(cx, &mut chunk)).await?;
@@ -95,7 +96,7 @@ impl Connection {
             let Ok(received) = guard.try_io(|socket| socket.get_ref().read(buffer)) else {
                 continue;
             };
-            // It was emptied: what comes now wakes again.
+            // A short read emptied the socket: later bytes wake the task again.
             if received
                 .as_ref()
                 .is_ok_and(|n| (1..buffer.len()).contains(n))
@@ -138,8 +139,8 @@ impl Connection {
 
 #[expect(
     deprecated,
-    reason = "it is unsound for a type that may change its descriptor, which a UnixStream does \
-              not; what stands in its place is unsafe"
+    reason = "it is unsound only for a type that may change its descriptor, and a UnixStream \
+              does not; its replacement is an unsafe function"
 )]
 fn register(socket: UnixStream, interest: Interest) -> io::Result<AsyncFd<UnixStream>> {
     AsyncFd::with_interest(socket, interest)
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_opens_a_connection_is_read_again() {
+    async fn the_opening_bytes_can_be_read_again() {
         let (mut connection, mut peer) = pair();
         peer.write_all(b"hello, ").unwrap();
         assert_eq!(connection.opening().await.unwrap(), b"hello, ");
@@ -262,14 +263,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_opens_a_connection_that_was_closed() {
+    async fn the_opening_of_a_closed_connection_is_empty() {
         let (mut connection, peer) = pair();
         drop(peer);
         assert_eq!(connection.opening().await.unwrap(), b"");
     }
 
     #[tokio::test]
-    async fn what_is_read_ahead_comes_in_order_and_is_not_kept() {
+    async fn buffered_bytes_come_in_order_and_their_memory_is_freed() {
         let (mut connection, mut peer) = pair();
         let sent = bytes(3 * AHEAD);
         let writer = thread::spawn({
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_reader_gets_everything_and_then_room_is_not_asked_for() {
+    async fn a_slow_reader_gets_all_bytes_and_then_the_second_descriptor_is_closed() {
         let (mut connection, mut peer) = pair();
         let sent = bytes(4 << 20);
         let reader = thread::spawn(move || {
@@ -328,7 +329,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reading_goes_on_while_the_peer_takes_nothing() {
+    async fn requests_are_read_while_the_peer_reads_no_replies() {
         let (connection, mut peer) = pair();
         let (mut read, mut write) = tokio::io::split(connection);
         let writing = tokio::spawn(async move { write.write_all(&bytes(4 << 20)).await });
@@ -343,7 +344,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn but_not_without_end() {
+    async fn requests_are_read_up_to_a_limit_while_the_peer_reads_no_replies() {
         const SAID: usize = 4 << 20;
         let (connection, mut peer) = pair();
         let (mut read, mut write) = tokio::io::split(connection);

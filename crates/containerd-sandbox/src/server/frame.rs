@@ -1,10 +1,10 @@
-//! Closes a ttrpc connection whose bytes are no ttrpc, with one line in the log, and puts
-//! in the place of a request that is to be refused one that is.
+//! Checks the frames of a ttrpc connection.
 //!
-//! A frame is a 10-byte header (payload length, stream id, type, flags) and the
-//! payload (containerd/ttrpc `PROTOCOL.md`). The library would answer or skip
-//! broken frames one by one, and log each: a peer that talks nonsense is not
-//! worth that.
+//! A frame is a header of 10 bytes (payload length, stream id, type, flags) and the payload
+//! (containerd/ttrpc `PROTOCOL.md`). The ttrpc library would answer or skip each invalid frame
+//! and log each one. [`Guarded`] closes the connection at the first invalid frame, with one line
+//! in the log. It also replaces each request that is to be refused, such as one that is too
+//! long, by a request to the service of [`refusal`].
 
 use std::io;
 use std::pin::Pin;
@@ -17,18 +17,18 @@ use super::refusal::{self, Refused};
 
 const HEADER_LEN: usize = ttrpc::proto::MESSAGE_HEADER_LENGTH;
 
-/// The longest frame that is read over if it is too long, in bytes: what looks longer is no
-/// frame.
+/// The longest payload that is skipped if it is over the limit, in bytes. A header with a
+/// greater length is invalid.
 const MAX_SKIPPED: usize = 16 << 20;
 
-/// A frame's header, as far as it is looked at.
+/// The fields of a frame's header that are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Header {
     length: usize,
     stream: u32,
 }
 
-/// Reads a header that a client may send.
+/// Parses a header. The error says why a client cannot have sent it.
 fn check(header: [u8; HEADER_LEN]) -> Result<Header, String> {
     let [l0, l1, l2, l3, s0, s1, s2, s3, kind, _flags] = header;
     let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
@@ -50,32 +50,33 @@ fn check(header: [u8; HEADER_LEN]) -> Result<Header, String> {
     }
 }
 
-/// Where in the stream of frames a connection is.
+/// Position of a connection in its stream of frames.
 #[derive(Debug)]
 enum State {
-    /// In a header, of which so many bytes are in.
+    /// In a header of which this many bytes were received.
     Header([u8; HEADER_LEN], usize),
-    /// Behind a header of which so many bytes were given on, before a payload of this length.
+    /// After a header of which this many bytes were passed on, before a payload of this length.
     Give([u8; HEADER_LEN], usize, usize),
-    /// In a payload, of which so many bytes are still to come.
+    /// In a payload of which this many bytes are missing.
     Payload(usize),
-    /// In the payload of a frame that is refused, likewise.
+    /// In the payload of a refused frame, of which this many bytes are missing, before the frame
+    /// that replaces it.
     Skip(usize, Vec<u8>),
-    /// Behind it, in a frame that takes its place, of which so many bytes were given on.
+    /// In a replacing frame of which this many bytes were passed on.
     Instead(Vec<u8>, usize),
-    /// Behind the last byte that is looked at.
+    /// After the last byte that is passed on.
     End,
 }
 
 const BEFORE_HEADER: State = State::Header([0; HEADER_LEN], 0);
 
-/// A connection whose incoming frames are checked.
+/// A connection with checks of its incoming frames.
 pub(super) struct Guarded<S> {
     stream: S,
     state: State,
-    /// The longest payload taken, in bytes.
+    /// The longest payload that is accepted, in bytes.
     max_message: usize,
-    /// Why nothing is served, if it is so.
+    /// The reason why all frames are refused, if they are.
     refused: Refused,
 }
 
@@ -89,7 +90,7 @@ impl<S> Guarded<S> {
         }
     }
 
-    /// Why a frame is refused, if it is.
+    /// Returns the reason to refuse a frame, if there is one.
     fn refusal(&self, header: Header) -> Option<String> {
         if header.length > self.max_message {
             return Some(format!(
@@ -100,7 +101,7 @@ impl<S> Guarded<S> {
         self.refused.0.as_deref().map(str::to_owned)
     }
 
-    /// What follows a header.
+    /// Returns the state after this header.
     fn after(&self, bytes: [u8; HEADER_LEN]) -> State {
         match check(bytes) {
             Err(reason) => {
@@ -116,7 +117,7 @@ impl<S> Guarded<S> {
 }
 
 impl<S: AsyncRead + Unpin> Guarded<S> {
-    /// Reads so many bytes at most; none at the end.
+    /// Reads at most `most` bytes and returns their number; 0 at the end.
     fn poll_some(
         &mut self,
         cx: &mut Context<'_>,
@@ -138,7 +139,8 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
     }
 }
 
-/// Gives on as much as there is room for, and the place from which the rest is to come.
+/// Copies `bytes[from..]` into `buf` as far as there is room. Returns the index of the first
+/// byte that is left, if any.
 fn give(bytes: &[u8], from: usize, buf: &mut ReadBuf<'_>) -> Option<usize> {
     let to = from + buf.remaining().min(bytes.len() - from);
     buf.put_slice(&bytes[from..to]);
@@ -267,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_frames_pass_unchanged() {
+    fn valid_frames_pass_unchanged() {
         let mut bytes = frame(1, 1, b"hello");
         bytes.extend(frame(3, 3, b""));
         bytes.extend(frame(5, 1, &[7; MAX_MESSAGE]));
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_far_over_long_frame_an_even_stream_or_a_strange_type_ends_the_connection() {
+    fn a_huge_length_an_even_stream_or_an_unknown_type_ends_the_connection() {
         let mut over_long = frame(1, 1, b"");
         over_long[0] = 0xff;
         for broken in [over_long, frame(2, 1, b""), frame(1, 9, b"")] {
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn in_the_place_of_what_is_too_long_comes_what_is_refused() {
+    fn a_request_over_the_limit_is_replaced_by_a_refused_one() {
         let before = frame(1, 1, b"before");
         let after = frame(5, 1, b"after");
         let bytes = [&before[..], &frame(3, 1, &[7; MAX_MESSAGE + 1]), &after].concat();
@@ -294,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn all_frames_of_a_refused_connection_are() {
+    fn all_frames_of_a_refused_connection_are_replaced() {
         let bytes = [frame(1, 1, b"one"), frame(3, 1, b"")].concat();
         let expected = [refusal::frame(1, "full"), refusal::frame(3, "full")].concat();
         let refused = Refused(Some("full".into()));
@@ -303,7 +305,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_way_bytes_are_cut_does_not_matter(
+        fn the_sizes_of_reads_do_not_matter(
             lengths in proptest::collection::vec(0..10_000usize, 1..5),
             cuts in proptest::collection::vec(1usize..300, 1..20),
         ) {

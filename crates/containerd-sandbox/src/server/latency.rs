@@ -1,10 +1,10 @@
-//! A histogram of durations that many threads record in without a lock.
+//! A histogram of durations without locks, for records from many threads.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The upper bounds of the buckets, in nanoseconds: one, two and a half, and five in each
-/// decade, from what a call takes that only looks something up to what a client's patience is.
+/// Upper bounds of the buckets, in nanoseconds: 1, 2.5 and 5 in each decade, from 10 µs, the
+/// time of a call that only reads memory, to 10 s, a common timeout of clients.
 pub const BOUNDS_NS: [u64; 19] = [
     10_000,
     25_000,
@@ -27,22 +27,23 @@ pub const BOUNDS_NS: [u64; 19] = [
     10_000_000_000,
 ];
 
-/// How many buckets there are: one for each bound, and one for what is above them all.
+/// Number of buckets: one for each bound, and one for longer durations.
 pub const BUCKETS: usize = BOUNDS_NS.len() + 1;
 
-/// How long calls took.
+/// The histogram of the durations of calls.
 #[derive(Debug, Default)]
 pub struct Latency {
     buckets: [AtomicU64; BUCKETS],
     sum_ns: AtomicU64,
 }
 
-/// What a [`Latency`] held at one moment.
+/// The contents of a [`Latency`] at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Latencies {
-    /// How many durations are in each bucket alone. The last one has no bound.
+    /// Number of durations in each bucket, not cumulated. The last bucket has no bound.
     pub buckets: [u64; BUCKETS],
-    /// Their sum. What was recorded while it was read may be in one and not in the other.
+    /// Sum of the durations. A duration recorded during the read may be in the sum and not in a
+    /// bucket, or the other way round.
     pub sum: Duration,
 }
 
@@ -55,7 +56,7 @@ impl Latency {
         self.sum_ns.fetch_add(took_ns, Ordering::Relaxed);
     }
 
-    /// What was recorded so far.
+    /// Reads the histogram.
     pub fn read(&self) -> Latencies {
         Latencies {
             buckets: std::array::from_fn(|bucket| self.buckets[bucket].load(Ordering::Relaxed)),
@@ -69,12 +70,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bounds_rise() {
+    fn the_bounds_ascend() {
         assert!(BOUNDS_NS.is_sorted_by(|a, b| a < b));
     }
 
     #[test]
-    fn a_bound_belongs_to_its_bucket_and_what_is_above_all_is_counted_too() {
+    fn a_duration_equal_to_a_bound_falls_below_it_and_the_last_bucket_takes_the_rest() {
         let latency = Latency::default();
         for ns in [0, 10_000, 10_001, 10_000_000_001] {
             latency.record(Duration::from_nanos(ns));

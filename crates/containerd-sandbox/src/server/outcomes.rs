@@ -1,4 +1,4 @@
-//! What is logged of requests that fail.
+//! The log of requests that fail.
 
 use std::fmt::Display;
 use std::sync::Mutex;
@@ -8,11 +8,11 @@ use tracing::{debug, warn};
 
 use crate::error::{Code, Error};
 
-/// How often an outage, which may fail every request, is logged.
+/// Least time between two log lines of an outage, in which every request may fail.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Logs failed requests: a wrong one each time, an outage now and then, and what
-/// containerd takes for an answer ("not found") only for debugging.
+/// Logs failed requests: each invalid request as a warning, an outage as one warning in five
+/// seconds, and the rest, such as `NotFound`, which containerd expects, at level debug.
 #[derive(Debug, Default)]
 pub struct Outcomes(Mutex<Outage>);
 
@@ -23,7 +23,8 @@ struct Outage {
 }
 
 impl Outage {
-    /// Whether to log another failure now, and how many went unlogged before it.
+    /// Counts a failure. Returns the number of failures since the last log line if this one is
+    /// to be logged.
     fn failure(&mut self, now: Instant) -> Option<u64> {
         if self.logged.is_some_and(|at| now < at + PAUSE) {
             self.unlogged += 1;
@@ -35,7 +36,7 @@ impl Outage {
 }
 
 impl Outcomes {
-    /// Logs what came of the RPC of this name.
+    /// Logs the failure of the RPC of this name.
     pub fn failed(&self, rpc: impl Display, error: &Error) {
         match error.code() {
             Code::InvalidArgument | Code::PermissionDenied => warn!("{rpc}: {error}"),
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outage_is_logged_now_and_then_with_what_went_unlogged() {
+    fn an_outage_is_logged_once_in_a_pause_with_the_number_of_other_failures() {
         let mut outage = Outage::default();
         let begun = Instant::now();
         assert_eq!(outage.failure(begun), Some(0));

@@ -1,5 +1,8 @@
-//! How a request is refused before it reaches its service: over ttrpc by one that is put in
-//! its place, over gRPC by a layer before all services.
+//! Refuses requests before they reach a service.
+//!
+//! Over gRPC, a layer in front of all services answers. The ttrpc library has no layers, so the
+//! frame of the request is replaced by a request to a ttrpc service of this module, which
+//! answers with the reason that the request carries.
 
 use std::collections::HashMap;
 use std::task::{Context, Poll};
@@ -13,11 +16,11 @@ use tonic::codegen::{Service, http};
 use ttrpc::asynchronous::{MethodHandler, TtrpcContext};
 use ttrpc::proto::{MESSAGE_TYPE_REQUEST, Request, Response};
 
-/// The ttrpc service that refuses, and its method. Its payload says why.
+/// The ttrpc service that answers refused requests, and its method. The payload is the reason.
 const SERVICE: &str = "resource-slot.Refusal";
 const METHOD: &str = "Refuse";
 
-/// A frame on `stream` that is answered `ResourceExhausted`, for this reason.
+/// Encodes a request on `stream` that [`service`] answers `ResourceExhausted`, with this reason.
 pub(super) fn frame(stream: u32, reason: &str) -> Vec<u8> {
     let request = Request {
         service: SERVICE.to_owned(),
@@ -25,7 +28,7 @@ pub(super) fn frame(stream: u32, reason: &str) -> Vec<u8> {
         payload: reason.as_bytes().to_vec(),
         ..Default::default()
     };
-    // Of a few fields in memory nothing can fail, and they are far shorter than 4 GiB.
+    // To encode a few fields into memory cannot fail, and they are far shorter than 4 GiB.
     let payload = request.write_to_bytes().unwrap_or_default();
     let mut frame = u32::try_from(payload.len())
         .unwrap_or(0)
@@ -49,7 +52,7 @@ impl MethodHandler for Refuse {
     }
 }
 
-/// What answers [`frame`].
+/// Returns the ttrpc service that answers the requests of [`frame`].
 pub(super) fn service() -> HashMap<String, ttrpc::asynchronous::Service> {
     let methods: HashMap<String, Box<dyn MethodHandler + Send + Sync>> =
         HashMap::from([(METHOD.to_owned(), Box::new(Refuse) as Box<_>)]);
@@ -60,11 +63,12 @@ pub(super) fn service() -> HashMap<String, ttrpc::asynchronous::Service> {
     HashMap::from([(SERVICE.to_owned(), service)])
 }
 
-/// Why nothing that comes over a connection is served; what a connection tells gRPC of itself.
+/// The reason why all requests of a connection are refused; `None` if they are served. Each gRPC
+/// request carries it as an extension.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Refused(pub(super) Option<std::sync::Arc<str>>);
 
-/// The layer before the gRPC services.
+/// The layer in front of the gRPC services.
 #[derive(Debug, Clone)]
 pub(super) struct Refusing<S>(pub(super) S);
 
@@ -95,8 +99,8 @@ where
     }
 }
 
-/// A message that is too long is out of range to tonic, and to everybody else more than the
-/// server has room for. No service here answers `OutOfRange` itself.
+/// Replaces the status `OutOfRange` by `ResourceExhausted`, the code of other gRPC servers for a
+/// message over the limit. No service here answers `OutOfRange` itself.
 fn exhausted<B>(mut response: http::Response<B>) -> http::Response<B> {
     if let Some(code) = response.headers_mut().get_mut("grpc-status")
         && *code == "11"
