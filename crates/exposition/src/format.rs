@@ -1,4 +1,4 @@
-//! The two text formats, and which of them a client is given.
+//! The two text formats and their choice by a client's `Accept` header.
 
 use std::fmt;
 
@@ -10,13 +10,13 @@ use prometheus_client::registry::Registry;
 pub enum Format {
     /// OpenMetrics 1.0.
     OpenMetrics,
-    /// Prometheus' text format 0.0.4, which every client reads.
+    /// Prometheus' text format 0.0.4, which all clients can read.
     Prometheus,
 }
 
 impl Format {
-    /// The format for a client with this `Accept` header: OpenMetrics if it names that and
-    /// does not like plain text better (RFC 9110, section 12.5.1).
+    /// Returns the format for a client with this `Accept` header: OpenMetrics if the header names
+    /// it with a quality of at least that of plain text (RFC 9110, section 12.5.1).
     pub fn accepted(accept: &str) -> Self {
         let best = |wanted: &str| {
             let ranges = accept.split(',').filter_map(quality);
@@ -31,7 +31,7 @@ impl Format {
         }
     }
 
-    /// The value of the `Content-Type` header.
+    /// Returns the value of the `Content-Type` header.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
@@ -39,7 +39,7 @@ impl Format {
         }
     }
 
-    /// All metrics in this format.
+    /// Encodes all metrics of a registry.
     ///
     /// # Errors
     /// If a collector fails.
@@ -53,7 +53,7 @@ impl Format {
     }
 }
 
-/// A media range and how much it is liked, from 0 to 1; `None` if that is no number.
+/// Parses a media range and its quality, from 0 to 1; `None` if the quality is not a number.
 fn quality(range: &str) -> Option<(&str, f32)> {
     let mut parts = range.split(';').map(str::trim);
     let media = parts.next()?;
@@ -68,7 +68,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_client_gets_open_metrics_only_if_it_names_it() {
+    fn a_client_gets_open_metrics_only_if_its_header_names_that_format() {
         use Format::{OpenMetrics, Prometheus};
         for (accept, format) in [
             ("", Prometheus),
@@ -82,7 +82,7 @@ mod tests {
                 Prometheus,
             ),
             ("application/openmetrics-text;q=much", Prometheus),
-            // What Prometheus 2.42 and 3 send.
+            // The headers of Prometheus 2.42 and 3.
             (
                 "application/openmetrics-text;version=1.0.0,\
                  application/openmetrics-text;version=0.0.1;q=0.75,\
@@ -103,7 +103,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_makes_it_panic(accept: String) {
+        fn no_header_causes_a_panic(accept: String) {
             Format::accepted(&accept);
         }
     }

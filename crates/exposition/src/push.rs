@@ -1,4 +1,10 @@
-//! Metrics sent to a Prometheus Pushgateway, for processes that end before they are scraped.
+//! Sends metrics to a Prometheus Pushgateway, for processes that end before they are scraped.
+//!
+//! The client is a POST over hyper's HTTP/1 connection, because the crate links hyper for its
+//! server. An HTTP client library would add HTTPS and authentication at the price of a TLS stack
+//! (rustls and a cryptographic library) in both programs that link this crate, for a Pushgateway
+//! that runs on the same host or in the same trusted network as a load test. A Pushgateway behind
+//! TLS is reached through a local proxy.
 
 use std::fmt;
 use std::io;
@@ -17,15 +23,15 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::format::Format;
 
-/// How often metrics are sent.
+/// Time between two pushes.
 const PERIOD: Duration = Duration::from_secs(5);
-/// How long sending may take.
+/// Timeout of a push.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// HTTP's port.
+/// Default port of HTTP.
 const PORT: u16 = 80;
 
-/// Where metrics are sent: `http://HOST[:PORT]`, and the path of a group if it is not
-/// `/metrics/job/loadgen`.
+/// Address of a group of metrics on a Pushgateway: `http://HOST[:PORT]` and the path of the
+/// group, by default `/metrics/job/loadgen`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushUrl {
     host: String,
@@ -33,7 +39,7 @@ pub struct PushUrl {
     path: String,
 }
 
-/// What is no [`PushUrl`].
+/// Error of a text that is not a [`PushUrl`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{url:?} is no address of a Pushgateway: {reason}, as in http://127.0.0.1:9091")]
 pub struct InvalidPushUrl {
@@ -41,37 +47,37 @@ pub struct InvalidPushUrl {
     reason: String,
 }
 
-/// Why metrics could not be sent.
+/// Error of a push.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
-    /// No connection, or it broke.
+    /// The connection could not be opened.
     #[error("connect to {url}")]
     Connect {
-        /// Where it is.
+        /// Address of the Pushgateway.
         url: PushUrl,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
-    /// The conversation failed.
+    /// The connection failed during the request.
     #[error("send metrics to {url}")]
     Http {
-        /// Where it is.
+        /// Address of the Pushgateway.
         url: PushUrl,
-        /// What is wrong.
+        /// Error of the encoder or of hyper.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The Pushgateway does not want them.
+    /// The Pushgateway refused the metrics.
     #[error("{url} answers {status}")]
     Refused {
-        /// Where it is.
+        /// Address of the Pushgateway.
         url: PushUrl,
-        /// What it says.
+        /// Status of the reply.
         status: StatusCode,
     },
-    /// It took too long.
+    /// The timeout passed.
     #[error("{url} does not answer within {} s", PATIENCE.as_secs())]
     Silent {
-        /// Where it is.
+        /// Address of the Pushgateway.
         url: PushUrl,
     },
 }
@@ -111,7 +117,7 @@ impl FromStr for PushUrl {
 }
 
 impl PushUrl {
-    /// Sends all metrics once, in place of those of the same names in the group.
+    /// Sends all metrics once. They replace the metrics of the same names in the group.
     async fn push(&self, registry: &Registry) -> Result<(), PushError> {
         match tokio::time::timeout(PATIENCE, self.post(registry)).await {
             Ok(pushed) => pushed,
@@ -127,7 +133,7 @@ impl PushUrl {
         let text = Format::Prometheus
             .encode(registry)
             .map_err(|e| failed(e.into()))?;
-        // An IPv6 address stands in brackets in a URL only.
+        // An IPv6 address has brackets in a URL and none in a socket address.
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
         let stream = TcpStream::connect((host, self.port)).await;
         let stream = stream.map_err(|source| PushError::Connect {
@@ -142,7 +148,7 @@ impl PushUrl {
         let io = TokioIo::new(stream);
         let handshake = hyper::client::conn::http1::handshake(io).await;
         let (mut sender, connection) = handshake.map_err(|e| failed(e.into()))?;
-        // It ends with its sender; how it fails, the answer tells.
+        // The task ends with the sender, and a failure of it shows in the answer.
         tokio::spawn(connection);
         let answer = sender.send_request(request).await;
         let answer = answer.map_err(|e| failed(e.into()))?;
@@ -156,7 +162,18 @@ impl PushUrl {
     }
 }
 
-/// Sends metrics every five seconds, from a thread of its own, and once more at its end.
+/// Sends metrics every five seconds from a thread of its own, and once more at the end.
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use exposition::{Pusher, Registry};
+///
+/// let url = "http://127.0.0.1:9091".parse()?;
+/// let pusher = Pusher::start(url, Arc::new(Registry::default()))?;
+/// pusher.finish()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Pusher {
     done: Sender<()>,
@@ -164,10 +181,10 @@ pub struct Pusher {
 }
 
 impl Pusher {
-    /// Starts sending.
+    /// Starts the thread.
     ///
     /// # Errors
-    /// If there can be no thread for it.
+    /// If the thread cannot be started.
     pub fn start(url: PushUrl, registry: Arc<Registry>) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (done, told) = mpsc::channel();
@@ -179,13 +196,13 @@ impl Pusher {
         })
     }
 
-    /// Sends a last time.
+    /// Sends the metrics a last time and ends the thread.
     ///
     /// # Errors
-    /// If that fails; whatever failed before has been made up for.
+    /// If the last push fails. It makes up for earlier pushes that failed.
     pub fn finish(self) -> Result<(), PushError> {
         drop(self.done);
-        // Its panic would be about metrics; what they are of is not hurt.
+        // A panic of this thread concerns the metrics only, and not the work of the process.
         self.thread.join().unwrap_or(Ok(()))
     }
 }
@@ -197,7 +214,7 @@ fn push_until(
     runtime: &Runtime,
 ) -> Result<(), PushError> {
     while told.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-        // The next one is as good, and the last one tells.
+        // A later push replaces a failed one, and the last push reports its failure.
         let _ = runtime.block_on(url.push(registry));
     }
     runtime.block_on(url.push(registry))
@@ -210,7 +227,7 @@ mod tests {
     use std::net::TcpListener;
 
     #[test]
-    fn a_url_names_a_host_and_maybe_a_group() {
+    fn a_url_names_a_host_and_optionally_a_group() {
         for (url, read) in [
             (
                 "http://localhost:9091",
@@ -237,7 +254,7 @@ mod tests {
         }
     }
 
-    /// Answers one request, and tells what it was.
+    /// Starts a server that answers one request with `status` and passes the request on.
     fn answering(status: &'static str) -> (PushUrl, mpsc::Receiver<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -267,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_in_the_end_is_sent() {
+    fn the_last_state_is_sent() {
         let (url, request) = answering("202 Accepted");
         Pusher::start(url, registry()).unwrap().finish().unwrap();
         let request = request.recv_timeout(PATIENCE).unwrap();
@@ -280,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told() {
+    fn a_refusal_is_reported() {
         let (url, request) = answering("400 Bad Request");
         let error = Pusher::start(url, registry())
             .unwrap()
@@ -294,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_there_is_told() {
+    fn a_closed_port_is_reported() {
         let url: PushUrl = "http://127.0.0.1:1".parse().unwrap();
         let error = Pusher::start(url, registry())
             .unwrap()

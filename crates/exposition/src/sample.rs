@@ -1,4 +1,4 @@
-//! One metric at a time, for collectors.
+//! Writes one metric at a time, for collectors.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,23 +7,23 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncod
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-/// What a metric is. The unit is the last part of the exposed name, as OpenMetrics wants
-/// it; a counter's name then ends in `_total`.
+/// Name, help text and unit of a metric. The exposed name ends with the unit, as OpenMetrics
+/// requires, and that of a counter then with `_total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptor {
-    /// The name without unit and `_total`.
+    /// Name without unit and `_total`.
     pub name: &'static str,
-    /// What it tells, in a sentence.
+    /// Meaning of the metric, in a sentence.
     pub help: &'static str,
-    /// The unit in the plural, such as `seconds`; empty for a number of things.
+    /// Unit in the plural, such as `seconds`; empty for a count.
     pub unit: &'static str,
 }
 
 impl Descriptor {
-    /// A metric that only ever grows. `samples` writes its series.
+    /// Writes a metric that only grows. `samples` writes its series.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the encoder fails.
     pub fn counter(
         self,
         encoder: &mut DescriptorEncoder<'_>,
@@ -32,10 +32,10 @@ impl Descriptor {
         self.encode(encoder, MetricType::Counter, samples)
     }
 
-    /// A metric that goes up and down. `samples` writes its series.
+    /// Writes a metric that goes up and down. `samples` writes its series.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the encoder fails.
     pub fn gauge(
         self,
         encoder: &mut DescriptorEncoder<'_>,
@@ -44,10 +44,10 @@ impl Descriptor {
         self.encode(encoder, MetricType::Gauge, samples)
     }
 
-    /// A distribution. `samples` writes its series.
+    /// Writes a distribution. `samples` writes its series.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the encoder fails.
     pub fn histogram(
         self,
         encoder: &mut DescriptorEncoder<'_>,
@@ -56,10 +56,10 @@ impl Descriptor {
         self.encode(encoder, MetricType::Histogram, samples)
     }
 
-    /// Facts that do not change while the process lives, as labels.
+    /// Writes facts that are constant during the life of the process, as labels.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the encoder fails.
     pub fn info(
         self,
         encoder: &mut DescriptorEncoder<'_>,
@@ -80,57 +80,58 @@ impl Descriptor {
     }
 }
 
-/// Where the series of a metric are written.
+/// Writer of the series of one metric.
 #[derive(Debug)]
 pub struct Samples<'a>(MetricEncoder<'a>);
 
 impl Samples<'_> {
-    /// The value of a counter's only series.
+    /// Writes the only series of a counter.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the encoder fails.
     pub fn count(&mut self, value: u64) -> fmt::Result {
         self.0.encode_counter::<NoLabelSet, _, f64>(&value, None)
     }
 
-    /// The value of a counter's only series, where it is no whole number.
+    /// Writes the only series of a counter with a fractional value.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the encoder fails.
     pub fn sum(&mut self, value: f64) -> fmt::Result {
         self.0.encode_counter::<NoLabelSet, _, f64>(&value, None)
     }
 
-    /// The value of one series of a counter.
+    /// Writes one series of a counter.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the encoder fails.
     pub fn count_of(&mut self, labels: &impl EncodeLabelSet, value: u64) -> fmt::Result {
         let mut series = self.0.encode_family(labels)?;
         series.encode_counter::<NoLabelSet, _, f64>(&value, None)
     }
 
-    /// The value of a gauge's only series.
+    /// Writes the only series of a gauge.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the encoder fails.
     pub fn value(&mut self, value: f64) -> fmt::Result {
         self.0.encode_gauge(&value)
     }
 
-    /// The value of one series of a gauge.
+    /// Writes one series of a gauge.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the encoder fails.
     pub fn value_of(&mut self, labels: &impl EncodeLabelSet, value: f64) -> fmt::Result {
         self.0.encode_family(labels)?.encode_gauge(&value)
     }
 
-    /// The value of one series of a histogram of durations, in seconds: how many are in each
-    /// bucket alone, whose last one has no bound, the bounds of the others, and the sum.
+    /// Writes one series of a histogram of durations, in seconds. `buckets` are the numbers of
+    /// durations in each bucket, not cumulated; the last bucket has no bound, and `bounds_ns` are
+    /// the upper bounds of the others, in nanoseconds.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the encoder fails.
     pub fn durations_of(
         &mut self,
         labels: &impl EncodeLabelSet,

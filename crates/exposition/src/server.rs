@@ -19,29 +19,29 @@ use tokio::task::JoinSet;
 
 use crate::format::Format;
 
-/// The most connections at once; more of them wait to be accepted.
+/// Greatest number of open connections; others wait to be accepted.
 const MAX_CONNECTIONS: usize = 16;
-/// How long a client may take to send its request's head.
+/// Timeout for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection may last, however slowly its client reads: as long as the longest
-/// scrape timeout that is sensible. It serves one request.
+/// Greatest duration of a connection, which serves one request: the default scrape interval of
+/// Prometheus, above which a scrape timeout makes no sense.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long the server rests when a connection cannot be accepted, as when it has no
-/// descriptors left.
+/// Time between a failure to accept a connection, such as for want of descriptors, and the next
+/// attempt.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Why metrics cannot be served.
+/// Error of the start of a server.
 #[derive(Debug, thiserror::Error)]
 #[error("serve metrics on {address}: {source}")]
 pub struct ListenError {
-    /// The address that was stated.
+    /// Address that was requested.
     pub address: SocketAddr,
-    /// What the system says.
+    /// Error of the system.
     pub source: io::Error,
 }
 
-/// A server of one registry's metrics, which runs on a thread of its own until it is
-/// dropped. Scrapes are answered one after the other.
+/// A server of one registry's metrics. Runs on a thread of its own until it is dropped, and
+/// answers scrapes one after the other.
 #[derive(Debug)]
 pub struct MetricsServer {
     address: SocketAddr,
@@ -50,10 +50,10 @@ pub struct MetricsServer {
 }
 
 impl MetricsServer {
-    /// Serves a registry on an address; port 0 stands for any free one.
+    /// Starts to serve a registry on an address. Port 0 stands for any free port.
     ///
     /// # Errors
-    /// If the address cannot be listened on, or no thread be started.
+    /// If the address is not free, or the thread cannot be started.
     pub fn start(
         address: SocketAddr,
         registry: impl Into<Arc<Registry>>,
@@ -83,7 +83,7 @@ impl MetricsServer {
         })
     }
 
-    /// The address that is listened on, with its port.
+    /// Returns the address that the server listens on, with the actual port.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -93,7 +93,7 @@ impl Drop for MetricsServer {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // Its panic would be about metrics; what they are of is not hurt.
+            // A panic of this thread concerns the metrics only, and not the work of the process.
             let _ = thread.join();
         }
     }
@@ -115,7 +115,7 @@ async fn accept(listener: TcpListener, registry: Arc<Registry>) {
                 let registry = Arc::clone(&registry);
                 connections.spawn(async move {
                     let served = serve(stream, &registry);
-                    // A client that goes away or takes too long is its own affair.
+                    // A client that goes away or takes too long has no effect on others.
                     let _ = tokio::time::timeout(CONNECTION_TIMEOUT, served).await;
                     drop(permit);
                 });
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_come_in_the_format_that_is_asked_for() {
+    fn metrics_come_in_the_requested_format() {
         let server = server();
         let classic = asked(&server, "GET /metrics HTTP/1.1");
         assert!(classic.starts_with("HTTP/1.1 200"), "{classic}");
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_not_found() {
+    fn other_requests_are_not_found() {
         let server = server();
         for request in [
             "GET / HTTP/1.1",
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn silent_clients_hold_nobody_up_for_long_and_dropping_it_ends_them() {
+    fn silent_clients_do_not_block_a_scrape_and_a_drop_closes_their_connections() {
         let server = server();
         let silent: Vec<_> = (1..MAX_CONNECTIONS)
             .map(|_| TcpStream::connect(server.address()).unwrap())
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_taken_is_named() {
+    fn the_error_of_a_taken_address_names_it() {
         let server = server();
         let error = MetricsServer::start(server.address(), Registry::default()).unwrap_err();
         let address = server.address().to_string();
