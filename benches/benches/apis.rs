@@ -1,5 +1,5 @@
-//! A round trip through each door, and a whole life of a pod, beside calls that do nothing
-//! through the same door of a sandboxer that keeps only what it must to answer.
+//! The cost of a round trip through each API and of the whole life of a pod. The floors are calls
+//! over the same protocol to a sandboxer that keeps no more than its replies need.
 
 mod beside;
 
@@ -23,7 +23,7 @@ use views::{ViewMode, Views};
 
 use beside::beside;
 
-/// Serves on `dir/s.sock` from a thread of its own, until the process ends.
+/// Starts a sandboxer that serves on `dir/s.sock` from a thread of its own until the process ends.
 fn sandboxer(dir: &Path) -> PathBuf {
     let (dir, socket) = (dir.to_owned(), dir.join("s.sock"));
     let listen = socket.clone();
@@ -52,7 +52,7 @@ fn sandboxer(dir: &Path) -> PathBuf {
     socket
 }
 
-/// As [`sandboxer`], of one that does nothing.
+/// Starts the null sandboxer in the same way, on `dir/null.sock`.
 fn null(dir: &Path) -> PathBuf {
     let socket = dir.join("null.sock");
     let listen = socket.clone();
@@ -74,7 +74,7 @@ fn runtime() -> Runtime {
         .expect("a runtime")
 }
 
-/// Both servers, and a sandbox on the first.
+/// Both servers, and a sandbox on the first one.
 struct Rig {
     runtime: Runtime,
     sandboxer: PathBuf,
@@ -82,7 +82,7 @@ struct Rig {
     dir: TempDir,
 }
 
-const ID: &str = "door-bench";
+const ID: &str = "api-bench";
 
 impl Rig {
     fn new() -> Self {
@@ -139,7 +139,7 @@ fn round_trips(c: &mut Criterion) {
                     .expect("a status");
             });
         },
-        // That it is not found is what costs least.
+        // The sandbox does not exist there: the reply `NotFound` is the cheapest one.
         |b| b.iter(|| rig.runtime.block_on(theirs.ping_sandbox(&ping)).err()),
     );
 
@@ -187,7 +187,8 @@ fn round_trips(c: &mut Criterion) {
     );
 }
 
-/// Sandbox create, start, task create, start, kill, wait, delete, sandbox stop, shutdown.
+/// Runs the nine calls of a pod: sandbox create and start; task create, start, kill, wait and
+/// delete; sandbox stop and shutdown.
 async fn life(client: &Ttrpc, bundle: &str) {
     macro_rules! call {
         ($method:ident, $($module:ident)::+ { $($field:ident: $value:expr),* }) => {

@@ -1,6 +1,6 @@
-//! What it costs to learn what a pod or container asks for: each source alone,
-//! and all of them. The floor is what cannot be left out: to get over the same
-//! bytes, to look up the same keys, and to read the numbers they begin with.
+//! The cost of extracting the resources of a pod or container, from each source alone and from
+//! all together. The floors read the same bytes, look up the same keys, and parse the numbers
+//! at the beginning of the values.
 
 mod beside;
 
@@ -41,7 +41,7 @@ const CGROUP_FILES: [&str; 6] = [
     "pids.max",
 ];
 
-/// The numbers that the values of `keys` begin with.
+/// Parses the numbers at the beginning of the values of `keys`.
 fn look_up<const N: usize>(map: &HashMap<String, String>, keys: [&str; N]) -> [Option<f64>; N] {
     keys.map(|key| {
         let value = map.get(key)?;
@@ -191,7 +191,7 @@ fn pod(c: &mut Criterion) {
     );
 }
 
-/// Beside reading the number it begins with.
+/// Measures quantities beside parsing the number at their beginning.
 fn quantities(c: &mut Criterion) {
     for (name, text) in [
         ("whole", "128974848"),

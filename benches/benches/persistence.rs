@@ -1,5 +1,5 @@
-//! What it costs to keep state: appends in every sync mode, views, recovery;
-//! each beside the plain file operations it cannot do without.
+//! The cost of persistence: appends in each sync mode, views, recovery and snapshots. The floors
+//! are the plain file operations that these need.
 
 mod beside;
 
@@ -66,11 +66,11 @@ fn open(dir: &Path, sync: Sync) -> Journal {
         .0
 }
 
-/// The length at which a floor's file starts over, in bytes: about what
-/// compaction leaves of a journal.
+/// Length at which the file of a floor starts over, in bytes: about the size of a compacted
+/// journal.
 const FLOOR_FILE: usize = 16 << 20;
 
-/// A file that lines are written to, over and over.
+/// A file that lines are appended to, and that starts over at a length.
 struct Lines {
     file: File,
     written: usize,
@@ -95,7 +95,7 @@ impl Lines {
     }
 }
 
-/// The line that a journal makes of `change`, which comes after `before`.
+/// Returns the line of `change` in a journal, after the changes `before`.
 fn line(before: &[Change], change: &Change) -> Vec<u8> {
     let dir = tempfile::tempdir().expect("a directory");
     let journal = open(dir.path(), Sync::None);
@@ -152,7 +152,7 @@ fn append(c: &mut Criterion) {
                 });
             },
         );
-        // All of it was legal: else it could not be compacted, and would not open.
+        // A journal with an illegal change could not be compacted and would not open.
         drop(journal);
         drop(open(dir.path(), sync));
     }
@@ -164,7 +164,7 @@ fn runtime() -> tokio::runtime::Runtime {
         .expect("a runtime")
 }
 
-/// Shows a sandbox's resources, and takes them away again.
+/// Returns the operations that write a sandbox's view and remove it.
 fn put_and_remove(key: &Key) -> [ViewOp; 2] {
     let put = ViewOp::Put {
         key: key.clone(),
@@ -178,7 +178,7 @@ fn put_and_remove(key: &Key) -> [ViewOp; 2] {
     [put, remove]
 }
 
-/// Does it, and waits until it is done.
+/// Writes a sandbox's view and removes it, and waits for each operation.
 fn show(views: &Views, runtime: &tokio::runtime::Runtime, key: &Key) {
     for op in put_and_remove(key) {
         runtime
@@ -211,7 +211,7 @@ fn views(c: &mut Criterion) {
     );
     drop(views);
 
-    // Another thread does it later: it cannot do without a place to leave it at.
+    // Another thread writes the view later; the floor is a push to a shared queue.
     let views = start(ViewMode::WriteBehind);
     let place = Mutex::new(Vec::with_capacity(1 << 16));
     beside(
@@ -239,7 +239,7 @@ fn views(c: &mut Criterion) {
     );
 }
 
-/// A journal of so many pods, each with a container that runs.
+/// Writes a journal of this many pods, each with a running container.
 fn journal_with(dir: &Path, pods: u64, options: Options) {
     let journal = Journal::open(dir, options)
         .expect("a fresh journal opens")
@@ -254,7 +254,7 @@ fn journal_with(dir: &Path, pods: u64, options: Options) {
     }
 }
 
-/// Never takes a snapshot.
+/// Options that never take a snapshot.
 const UNCOMPACTED: Options = Options {
     sync: Sync::None,
     history: false,
@@ -277,7 +277,7 @@ fn recovery(c: &mut Criterion) {
             |b| {
                 b.iter_batched(
                     || (),
-                    // As a start does, which may then take a snapshot.
+                    // As at a start, at the end of which a snapshot may follow.
                     |()| read(dir.path()).expect("it can be read"),
                     BatchSize::PerIteration,
                 );
@@ -294,8 +294,8 @@ fn recovery(c: &mut Criterion) {
     }
 }
 
-/// A snapshot of ten thousand pods, from the start that asks for it until it is there,
-/// beside reading the same bytes and writing and syncing as many as it has.
+/// Measures a snapshot of ten thousand pods, from the start that requests it to its completion,
+/// beside reading the same bytes and writing and syncing the bytes of the snapshot.
 fn snapshot(c: &mut Criterion) {
     const PODS: u64 = 10_000;
     let made = tempfile::tempdir().expect("a directory");
@@ -339,7 +339,7 @@ fn snapshot(c: &mut Criterion) {
             b.iter_batched(
                 fresh,
                 |dir| {
-                    // It is read to be opened, and twice more to be folded.
+                    // The journal is read once at the start and twice for the snapshot.
                     for _ in 0..3 {
                         let text = fs::read_to_string(segment(dir.path())).expect("a segment");
                         for line in text.lines() {
@@ -357,6 +357,6 @@ fn snapshot(c: &mut Criterion) {
     );
 }
 
-// Appends come last: the disk is still busy with what they wrote when they are over.
+// Appends come last, because the disk is still busy with their bytes afterwards.
 criterion_group!(benches, views, recovery, snapshot, append);
 criterion_main!(benches);

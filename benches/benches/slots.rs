@@ -1,5 +1,5 @@
-//! The table of slots: look-ups by 1, 8 and 64 tasks at once, beside a map behind one lock;
-//! and a whole sandbox, beside the lines it writes.
+//! The cost of the table of slots: look-ups by 1, 8 and 64 concurrent tasks, beside a map behind
+//! one lock; and the life of a sandbox, beside writing the lines of its records.
 
 mod beside;
 
@@ -23,9 +23,9 @@ use views::{ViewMode, Views};
 
 use beside::beside;
 
-/// Sandboxes that are there.
+/// Number of sandboxes in the table.
 const SANDBOXES: u64 = 10_000;
-/// Look-ups of a task before it is done.
+/// Look-ups of each task.
 const LOOK_UPS: u64 = 1_000;
 
 fn key(number: u64) -> Key {
@@ -39,7 +39,7 @@ fn open(dir: &Path) -> ResourceSlotSandboxer {
     ResourceSlotSandboxer::new(journal, views, recovered.slots, settings, None).expect("it starts")
 }
 
-/// So many tasks that each do `LOOK_UPS` of them, over and over.
+/// Measures rounds of concurrent tasks, each of which does [`LOOK_UPS`] look-ups.
 fn tasks<F>(b: &mut Bencher, runtime: &Runtime, tasks: u64, look_up: F)
 where
     F: Fn(&Key) + Clone + Send + 'static,
@@ -110,7 +110,8 @@ fn look_up(c: &mut Criterion) {
     }
 }
 
-/// Created, started, stopped and deleted: four records, beside writing as many bytes.
+/// Measures creating, starting, stopping and deleting a sandbox, which is four records, beside
+/// writing as many bytes.
 fn whole(c: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,4 +1,4 @@
-//! What is extracted from: made up, but of the shape and size of the real.
+//! Inputs of the extraction of resources: invented, with the shape and size of real ones.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use k8s_cri::v1::{
 use pod_resources::{ContainerData, OnInvalid, ResourceInfo, SandboxData};
 use serde_json::{Value, json};
 
-/// A pod's annotations, all that are known among them.
+/// Returns a pod's annotations, among them all that are parsed.
 pub fn annotations() -> HashMap<String, String> {
     [
         ("resources.limits.cpu", "1500m"),
@@ -27,7 +27,7 @@ pub fn annotations() -> HashMap<String, String> {
     .into()
 }
 
-/// A pod's configuration.
+/// Returns a pod's configuration.
 pub fn config() -> PodSandboxConfig {
     let resources = |shares, memory| LinuxContainerResources {
         cpu_period: 100_000,
@@ -54,7 +54,7 @@ pub fn config() -> PodSandboxConfig {
     }
 }
 
-/// containerd's record of a pod.
+/// Returns containerd's record of a pod, in JSON.
 pub fn metadata() -> Vec<u8> {
     json!({ "Version": "v1", "Metadata": { "ID": "p", "Config": {
         "metadata": { "name": "web-0", "uid": "u", "namespace": "shop" },
@@ -65,7 +65,7 @@ pub fn metadata() -> Vec<u8> {
     .into_bytes()
 }
 
-/// A container's spec with these resources.
+/// Returns a container's OCI spec with these resources, in JSON.
 fn spec(resources: &Value) -> Vec<u8> {
     json!({
         "ociVersion": "1.2.1",
@@ -82,7 +82,7 @@ fn spec(resources: &Value) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A spec with the fields of cgroup v1.
+/// Returns a spec with the fields of cgroup v1.
 pub fn spec_v1() -> Vec<u8> {
     spec(&json!({
         "cpu": { "shares": 768, "quota": 150_000, "period": 100_000 },
@@ -91,7 +91,7 @@ pub fn spec_v1() -> Vec<u8> {
     }))
 }
 
-/// A spec with the files of cgroup v2.
+/// Returns a spec with the files of cgroup v2.
 pub fn spec_v2() -> Vec<u8> {
     spec(&json!({ "unified": {
         "cpu.max": "150000 100000", "cpu.weight": "30", "memory.max": "1073741824",
@@ -99,10 +99,10 @@ pub fn spec_v2() -> Vec<u8> {
     } }))
 }
 
-/// What a container asks for.
+/// Extracts the resources of a container.
 ///
 /// # Panics
-/// If a value cannot be read.
+/// If a value is invalid.
 pub fn of_container(spec: &Spec) -> ResourceInfo {
     let data = ContainerData {
         resources: spec.resources(),
@@ -113,28 +113,28 @@ pub fn of_container(spec: &Spec) -> ResourceInfo {
         .info
 }
 
-/// What a sandbox asks for.
+/// Extracts the resources of a sandbox.
 ///
 /// # Panics
-/// If a value cannot be read.
+/// If a value is invalid.
 pub fn of_sandbox(data: &SandboxData<'_>) -> ResourceInfo {
     ResourceInfo::from_sandbox_data(data, OnInvalid::Reject)
         .expect("the bench's values are sound")
         .info
 }
 
-/// The least that a spec can be.
+/// Returns a minimal spec.
 pub fn spec_small() -> Vec<u8> {
     br#"{"ociVersion":"1.2.1","process":{"args":["pause"],"cwd":"/"},"root":{"path":"rootfs"}}"#
         .to_vec()
 }
 
-/// A spec of 64 KiB: most of it is environment and mounts, as in what operators generate.
+/// Returns a spec of 64 KiB, mostly environment and mounts, as operators generate them.
 pub fn spec_large() -> Vec<u8> {
     let text = spec_v1();
     let mut spec: Value = serde_json::from_slice(&text).unwrap_or_default();
     let missing = (64_usize << 10).saturating_sub(text.len());
-    // Each takes 64 bytes, quotes and comma included.
+    // Each variable takes 64 bytes, with quotes and comma.
     let env = (0..missing / 64).map(|n| format!("VARIABLE_{n:04}={:-<48}", ""));
     spec["process"]["env"] = env.collect();
     spec.to_string().into_bytes()

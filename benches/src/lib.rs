@@ -1,5 +1,8 @@
-//! Inputs and settings that the benches and the counted paths share. The benches themselves
-//! live in `benches/`; `src/bin/instructions.rs` runs the paths for a counter of instructions.
+//! Inputs and settings that the benchmarks in `benches/` and the counted paths share.
+//!
+//! Each benchmark runs beside a *floor*: the least work without which its task cannot be done,
+//! such as the plain file operations of an append. `src/bin/instructions.rs` runs the pure paths
+//! for a counter of instructions.
 
 pub mod inputs;
 
@@ -9,7 +12,7 @@ use std::time::Duration;
 use pod_resources::OnInvalid;
 use sandboxer::live::Settings;
 
-/// A sandboxer's settings, as on one thread by default.
+/// Returns the default settings of a sandboxer on one thread.
 pub fn settings() -> Settings {
     Settings {
         lives: Arc::default(),

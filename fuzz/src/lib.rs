@@ -1,8 +1,9 @@
-//! What is fuzzed: everything that decodes what came from outside, by a function that
-//! takes bytes. Each must come to an end without a panic, and with what it asserts.
+//! Fuzz targets: one function for each decoder of input from outside. A function takes bytes and
+//! must return without a panic; its assertions check properties of the decoder.
 //!
-//! `seeds/TARGET/` holds where to start from, which a test replays, with small changes,
-//! too. `make fuzz TARGET=journal` goes on from there.
+//! `seeds/TARGET/` holds the seeds of each target. `tests/seeds.rs` replays them in each test run,
+//! unchanged and with small changes. `make fuzz TARGET=journal` starts libFuzzer from them, by the
+//! package `libfuzzer/`, which is no member of the workspace because it needs a nightly compiler.
 
 use std::collections::HashMap;
 use std::fs;
@@ -21,10 +22,10 @@ use pod_resources::{
 use prost::Message;
 use toy_userland as userland;
 
-/// Takes bytes, and panics if it finds something.
+/// A fuzz target. Panics if it finds an error.
 pub type Target = fn(&[u8]);
 
-/// What is fuzzed, by name.
+/// All targets by name.
 pub const TARGETS: [(&str, Target); 10] = [
     ("annotations", annotations),
     ("connection", connection),
@@ -38,7 +39,8 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("scenario", scenario),
 ];
 
-/// Both ways of taking what cannot be read agree on what can.
+/// Extracts resources in both modes for invalid values and compares the results: without invalid
+/// values they are equal, and otherwise one mode refuses and the other warns.
 fn both(extract: impl Fn(OnInvalid) -> Result<Extraction, InvalidResource>) {
     let lenient = extract(OnInvalid::Warn).expect("nothing is refused with Warn");
     match extract(OnInvalid::Reject) {
@@ -53,7 +55,7 @@ fn both(extract: impl Fn(OnInvalid) -> Result<Extraction, InvalidResource>) {
     }
 }
 
-/// Lines of `name=value`.
+/// Decodes annotations, given as lines of `name=value`.
 fn annotations(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let pairs = text.lines().filter_map(|line| line.split_once('='));
@@ -69,23 +71,24 @@ fn annotations(bytes: &[u8]) {
     });
 }
 
-/// The first byte says how the rest is cut when it is read; that makes no difference.
+/// Reads the bytes of a connection whole and in pieces, and compares the results. The first byte
+/// is the size of the pieces.
 fn connection(bytes: &[u8]) {
-    let Some((&cut, said)) = bytes.split_first() else {
+    let Some((&cut, sent)) = bytes.split_first() else {
         return;
     };
-    let whole = fuzzed::connection(said, usize::MAX);
-    assert_eq!(fuzzed::connection(said, usize::from(cut) + 1), whole);
+    let whole = fuzzed::connection(sent, usize::MAX);
+    assert_eq!(fuzzed::connection(sent, usize::from(cut) + 1), whole);
 }
 
-/// An encoded `ContainerConfig` of CRI.
+/// Decodes a `ContainerConfig` of CRI.
 fn container_config(bytes: &[u8]) {
     if let Ok(config) = ContainerConfig::decode(bytes) {
         both(|on_invalid| ResourceInfo::from_container_config(&config, on_invalid));
     }
 }
 
-/// A log of histograms.
+/// Decodes a log of histograms.
 fn hdr_log(bytes: &[u8]) {
     if let Ok(reader) = LogReader::new(Path::new("log"), bytes) {
         for interval in reader {
@@ -96,8 +99,8 @@ fn hdr_log(bytes: &[u8]) {
     }
 }
 
-/// A segment and a snapshot, with a line `---` between them. What `--recover` opens is not
-/// damaged any more, and holds the same afterwards.
+/// Opens a journal of a segment and, after a line `---`, a snapshot. A journal that `--recover`
+/// has opened is no longer damaged, and a second start finds the same slots.
 fn journal(bytes: &[u8]) {
     const BETWEEN: &[u8] = b"\n---\n";
     let at = bytes.windows(BETWEEN.len()).position(|w| w == BETWEEN);
@@ -105,7 +108,7 @@ fn journal(bytes: &[u8]) {
         Some(at) => (&bytes[..=at], Some(&bytes[at + BETWEEN.len()..])),
         None => (bytes, None),
     };
-    // In memory, if there is room: it is synced often.
+    // In memory if possible, because the journal is synced often.
     let dir = tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())
         .expect("a directory");
@@ -129,7 +132,7 @@ fn journal(bytes: &[u8]) {
     let seen = journal::read(dir.path());
     let slots = match Journal::open(dir.path(), options(true)) {
         Ok((_, recovered)) => recovered.slots,
-        // Of a version that is not known, nothing is touched.
+        // A journal of an unknown version is left unchanged.
         Err(JournalError::Format { .. }) => return,
         Err(e) => panic!("it is not opened with --recover: {e}"),
     };
@@ -139,7 +142,7 @@ fn journal(bytes: &[u8]) {
     assert_eq!(again.slots, slots);
 }
 
-/// The `config.json` of a bundle.
+/// Decodes the `config.json` of a bundle.
 fn oci_spec(bytes: &[u8]) {
     let Ok(spec) = serde_json::from_slice::<Spec>(bytes) else {
         return;
@@ -159,12 +162,12 @@ fn oci_spec(bytes: &[u8]) {
     }
 }
 
-/// A quantity of Kubernetes.
+/// Parses a Kubernetes quantity.
 fn quantity(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     match text.parse::<Quantity>() {
         Ok(quantity) => {
-            // A whole number is at least the nanos it stands for, and less than one above.
+            // The whole number is the quantity rounded up.
             let (nanos, whole) = (quantity.nanos(), u128::from(quantity.whole()));
             assert!(whole * 1_000_000_000 >= nanos || quantity.whole() == u64::MAX);
         }
@@ -172,14 +175,14 @@ fn quantity(bytes: &[u8]) {
     }
 }
 
-/// A `result.json`.
+/// Decodes a `result.json`.
 fn result(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let _ = loadgen::result::parse(&text);
     let _ = loadgen::result::schema_of(&text);
 }
 
-/// An encoded `PodSandboxConfig`, and behind it a record as containerd stores it, in JSON.
+/// Decodes a `PodSandboxConfig` and, from the first brace on, a record of containerd in JSON.
 fn sandbox_config(bytes: &[u8]) {
     let at = bytes.iter().position(|byte| *byte == b'{');
     let (config, record) = bytes.split_at(at.unwrap_or(bytes.len()));
@@ -196,7 +199,7 @@ fn sandbox_config(bytes: &[u8]) {
     });
 }
 
-/// A scenario, which is printed as it was read.
+/// Parses a scenario. Its printed form must parse to the same scenario.
 fn scenario(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(scenario) = Scenario::parse(&text, "scenario.toml") {
@@ -206,10 +209,10 @@ fn scenario(bytes: &[u8]) {
     }
 }
 
-/// Runs one by its name.
+/// Runs the target of this name.
 ///
 /// # Panics
-/// If there is none of this name, or it found something.
+/// If no target has this name, or it finds an error.
 pub fn run(target: &str, bytes: &[u8]) {
     let found = TARGETS.iter().find(|(name, _)| *name == target);
     found.expect("the name of a target").1(bytes);

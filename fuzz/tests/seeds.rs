@@ -1,4 +1,4 @@
-//! Replays the seeds, and seeds that were changed a little.
+//! Replays the seeds, unchanged and with small changes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use fuzz_targets::TARGETS;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// How many changed ones are made of a seed.
+/// Number of changed copies of each seed.
 const CHANGED: usize = 40;
 
 fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
@@ -23,7 +23,7 @@ fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
         .collect()
 }
 
-/// A byte or a part changed, taken away, or put in twice.
+/// Returns a copy of the seed with one to three changes: a byte changed, a part removed or doubled.
 fn changed(seed: &[u8], rng: &mut impl Rng) -> Vec<u8> {
     let mut bytes = seed.to_vec();
     for _ in 0..rng.random_range(1..4) {
@@ -47,7 +47,7 @@ fn changed(seed: &[u8], rng: &mut impl Rng) -> Vec<u8> {
 }
 
 #[test]
-fn no_seed_and_nothing_like_it_breaks_anything() {
+fn no_seed_and_no_changed_copy_of_one_causes_a_panic() {
     for (name, target) in TARGETS {
         let seeds = seeds(name);
         assert!(!seeds.is_empty(), "{name} has no seed");

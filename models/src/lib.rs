@@ -1,11 +1,12 @@
-//! Tests of the sandboxer's concurrent parts under a scheduler that draws every switch
-//! between threads.
+//! Tests of the sandboxer's concurrent parts under a scheduler that draws each switch between
+//! threads.
 //!
 //! The crates under test take their threads, locks and channels from the crate `threads`,
 //! whose feature `shuttle` replaces them by those of the scheduler
-//! [shuttle](https://docs.rs/shuttle). Each test runs a few hundred times, each time with
-//! switches drawn from another seed, and fails as well when no thread can go on. A failure
-//! prints what repeats it.
+//! [shuttle](https://docs.rs/shuttle). Each test runs some hundred times, with switches drawn
+//! from another seed each time, and also fails when no thread can go on. A failure prints the
+//! schedule that repeats it. The tests cover the table of slots, the exit signal, the journal and
+//! the views.
 //!
 //! ```text
 //! cargo test -p models --features shuttle

@@ -1,4 +1,4 @@
-//! Each test is run some hundred times, each time with other switches between threads.
+//! Each test runs some hundred times, with other switches between threads each time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,11 +16,13 @@ fn key(id: u32) -> Key {
     Key::new("k8s.io", &format!("s{id}")).expect("an id")
 }
 
-/// Creates and deletes one id from so many threads, so often each, while another looks.
+/// Creates and deletes one id from several threads, each `times` times, while one more thread
+/// looks it up.
 fn create_and_delete(threads: u32, times: u32) {
     let table = Arc::new(Table::<Key, u32>::default());
     let key = Key::new("k8s.io", "a").expect("an id");
-    // Who has the id: 0 is nobody. Not of the scheduler's: looking is no reason to switch.
+    // The number of the thread that has reserved the id; 0 for none. This atomic is the standard
+    // library's, because a look at it is no reason for the scheduler to switch.
     let owner = Arc::new(AtomicU32::new(0));
     let creators: Vec<_> = (1..=threads)
         .map(|me| {
@@ -30,7 +32,11 @@ fn create_and_delete(threads: u32, times: u32) {
                     if !table.reserve(&key) {
                         continue;
                     }
-                    assert_eq!(owner.swap(me, Ordering::SeqCst), 0, "two have it");
+                    assert_eq!(
+                        owner.swap(me, Ordering::SeqCst),
+                        0,
+                        "two threads have reserved it"
+                    );
                     assert!(table.get(&key).is_none(), "it is not there yet");
                     table.publish(&key, Arc::new(me));
                     assert_eq!(table.get(&key).as_deref(), Some(&me));
@@ -53,7 +59,7 @@ fn create_and_delete(threads: u32, times: u32) {
     assert!(table.reserve(&key));
 }
 
-/// Adds ids of their own from so many threads, all of which must be there in the end.
+/// Adds distinct ids from several threads, and finds them all at the end.
 fn populate(threads: u32, each: u32) {
     let table = Arc::new(Table::<Key, u32>::default());
     let key = |n: u32| Key::new("k8s.io", &n.to_string()).expect("an id");
@@ -77,12 +83,12 @@ fn populate(threads: u32, each: u32) {
 }
 
 #[test]
-fn one_id_is_had_by_one_at_a_time() {
+fn an_id_is_reserved_by_one_thread_at_a_time() {
     shuttle::check_random(|| create_and_delete(3, 2), 2_000);
 }
 
 #[test]
-fn ids_of_ones_own_are_not_lost_to_others() {
+fn ids_added_by_several_threads_are_all_kept() {
     shuttle::check_random(|| populate(3, 3), 500);
 }
 
@@ -93,7 +99,8 @@ fn exit(code: u32) -> Exit {
     }
 }
 
-/// Whoever waits, before, while or after it is fired, hears of the first end.
+/// Waits for the signal before, during and after two threads fire it. All waiters see the first
+/// end.
 fn wait_and_fire(waiters: u32) {
     let signal = Arc::new(ExitSignal::default());
     let mut all = Vec::new();
@@ -128,12 +135,12 @@ fn everybody_who_waits_hears_of_the_one_end() {
 }
 
 #[test]
-fn and_so_do_thousands() {
+fn thousands_of_waiters_hear_of_the_one_end() {
     shuttle::check_random(|| wait_and_fire(2_000), 5);
 }
 
-/// Appends from several threads, each of which waits until its record is durable, closes
-/// when they are done, and opens again.
+/// Appends from several threads, each of which waits until its records are durable; closes the
+/// journal at the end, and opens it again.
 fn append_from(threads: u32, sync: Sync, compact_min_bytes: u64) {
     let dir = tempfile::tempdir().expect("a directory");
     let options = Options {
@@ -166,25 +173,25 @@ fn append_from(threads: u32, sync: Sync, compact_min_bytes: u64) {
 }
 
 #[test]
-fn a_group_commit_leaves_nobody_waiting() {
+fn a_group_commit_wakes_all_waiters() {
     shuttle::check_random(|| append_from(3, Sync::Always, 1 << 20), 500);
 }
 
 #[test]
-fn nor_does_one_that_snapshots_get_in_the_way_of() {
+fn a_group_commit_beside_snapshots_wakes_all_waiters() {
     shuttle::check_random(|| append_from(2, Sync::Always, 1), 200);
     shuttle::check_random(|| append_from(2, Sync::None, 1), 200);
 }
 
 #[test]
-fn nor_do_syncs_at_an_interval() {
+fn syncs_at_an_interval_wake_all_waiters() {
     let interval = Sync::Interval(Duration::from_millis(1));
     shuttle::check_random(move || append_from(2, interval, 1 << 20), 200);
 }
 
-/// Whoever waits for durability when the journal is closed gets an answer.
+/// A thread that waits for durability while the journal is closed gets an answer.
 #[test]
-fn closing_answers_those_who_wait() {
+fn closing_the_journal_answers_waiters() {
     let closing = || {
         let dir = tempfile::tempdir().expect("a directory");
         let options = Options {
@@ -207,7 +214,7 @@ fn closing_answers_those_who_wait() {
     shuttle::check_random(closing, 500);
 }
 
-/// Put and removed by turns from two threads, of an id each; what is done last is there.
+/// Each of two threads puts, removes and puts the views of its own id. The last put remains.
 #[test]
 fn views_come_to_what_was_submitted_last() {
     let views = |mode| {

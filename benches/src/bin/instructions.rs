@@ -1,5 +1,6 @@
-//! Runs one of the pure paths a number of times, for a counter of instructions:
-//! `instructions NAME TIMES`; without arguments, their names.
+//! Runs one of the pure paths a number of times, for a counter of instructions.
+//!
+//! `instructions NAME TIMES` runs a path; without arguments, the names are printed.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -25,8 +26,8 @@ fn oci(bytes: Vec<u8>) -> Path {
     })
 }
 
-/// Made when they are run: what else is set up differs from one process to the next, for hash
-/// maps are seeded.
+/// The paths, whose inputs are built only when they run: hash maps are seeded by process, so the
+/// set-up of other paths would cost another number of instructions in each process.
 const PATHS: [(&str, Make); 10] = [
     ("oci_v1", || oci(spec_v1())),
     ("oci_v2", || oci(spec_v2())),
@@ -85,7 +86,7 @@ fn container() -> Change {
     })
 }
 
-/// A sandbox with a container through all its states.
+/// Takes a sandbox with a container through all states.
 fn slot_life() {
     let at = Timestamp::default();
     let mut slot = Slot::new(NewSandbox::default(), at);
