@@ -1,4 +1,4 @@
-//! What tests of CRI's door ask for, in one line each.
+//! Requests of the CRI API, one function each.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,26 +10,26 @@ use k8s_cri::v1::{self, ContainerState};
 
 use crate::PATIENCE;
 
-/// The image that containers ask for.
+/// Image of the containers, without a tag.
 pub const IMAGE: &str = "busybox:1.36";
-/// The same, complete.
+/// The same image with its default registry and tag.
 pub const IMAGE_TAG: &str = "docker.io/library/busybox:1.36";
 
-/// The class of the error that was expected.
+/// Returns the code of a result that must be an error.
 ///
 /// # Panics
-/// If it is not so.
+/// If a call fails or a reply is incomplete.
 pub fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> Code {
     result.expect_err("an error was expected").code()
 }
 
-/// Labels or annotations.
+/// Returns labels or annotations.
 pub fn labels(pairs: &[(&str, &str)]) -> HashMap<String, String> {
     let owned = |&(key, value): &(&str, &str)| (key.to_owned(), value.to_owned());
     pairs.iter().map(owned).collect()
 }
 
-/// An image by name.
+/// Returns the specification of an image by name.
 pub fn image(name: &str) -> v1::ImageSpec {
     v1::ImageSpec {
         image: name.to_owned(),
@@ -37,10 +37,10 @@ pub fn image(name: &str) -> v1::ImageSpec {
     }
 }
 
-/// A pod with logs below `logs`.
+/// Returns the configuration of a pod with logs below `logs`.
 ///
 /// # Panics
-/// If it is not so.
+/// If a call fails or a reply is incomplete.
 pub fn pod_config(name: &str, logs: &Path) -> v1::PodSandboxConfig {
     v1::PodSandboxConfig {
         metadata: Some(v1::PodSandboxMetadata {
@@ -61,7 +61,7 @@ pub fn pod_config(name: &str, logs: &Path) -> v1::PodSandboxConfig {
     }
 }
 
-/// Half a core, a request of a quarter, and 64 MiB.
+/// Returns resources of a limit of half a core, a request of a quarter, and 64 MiB.
 pub fn resources() -> v1::LinuxContainerResources {
     v1::LinuxContainerResources {
         cpu_quota: 50_000,
@@ -72,7 +72,7 @@ pub fn resources() -> v1::LinuxContainerResources {
     }
 }
 
-/// A container that uses most of what can be asked for.
+/// Returns a container configuration with most of its fields set.
 pub fn container_config(name: &str) -> v1::ContainerConfig {
     v1::ContainerConfig {
         metadata: Some(v1::ContainerMetadata {
@@ -109,10 +109,10 @@ pub fn container_config(name: &str) -> v1::ContainerConfig {
     }
 }
 
-/// Runs a pod and gives its id.
+/// Runs a pod and returns its id.
 ///
 /// # Panics
-/// If it is not so.
+/// If a call fails or a reply is incomplete.
 pub async fn run_pod(cri: &Cri, config: &v1::PodSandboxConfig) -> String {
     run_with(cri, config, "").await.expect("a pod")
 }
@@ -120,7 +120,7 @@ pub async fn run_pod(cri: &Cri, config: &v1::PodSandboxConfig) -> String {
 /// Runs a pod with a runtime handler.
 ///
 /// # Errors
-/// What the server answers.
+/// The error of the server.
 pub async fn run_with(
     cri: &Cri,
     config: &v1::PodSandboxConfig,
@@ -133,10 +133,10 @@ pub async fn run_with(
     Ok(cri.run_pod_sandbox(request).await?.pod_sandbox_id)
 }
 
-/// Pulls an image and gives its id.
+/// Pulls an image and returns its id.
 ///
 /// # Panics
-/// If it is not so.
+/// If a call fails or a reply is incomplete.
 pub async fn pull(cri: &Cri, name: &str) -> String {
     let request = v1::PullImageRequest {
         image: Some(image(name)),
@@ -148,7 +148,7 @@ pub async fn pull(cri: &Cri, name: &str) -> String {
 /// Creates a container.
 ///
 /// # Errors
-/// What the server answers.
+/// The error of the server.
 pub async fn create(cri: &Cri, pod: &str, config: &v1::ContainerConfig) -> Result<String, Error> {
     let request = v1::CreateContainerRequest {
         pod_sandbox_id: pod.to_owned(),
@@ -161,7 +161,7 @@ pub async fn create(cri: &Cri, pod: &str, config: &v1::ContainerConfig) -> Resul
 /// Starts a container.
 ///
 /// # Errors
-/// What the server answers.
+/// The error of the server.
 pub async fn start(cri: &Cri, id: &str) -> Result<(), Error> {
     let request = v1::StartContainerRequest {
         container_id: id.to_owned(),
@@ -172,7 +172,7 @@ pub async fn start(cri: &Cri, id: &str) -> Result<(), Error> {
 /// Creates and starts a container.
 ///
 /// # Panics
-/// If it is not so.
+/// If a call fails or a reply is incomplete.
 pub async fn started(cri: &Cri, pod: &str, config: &v1::ContainerConfig) -> String {
     let id = create(cri, pod, config).await.expect("a container");
     start(cri, &id).await.expect("it starts");
@@ -182,7 +182,7 @@ pub async fn started(cri: &Cri, pod: &str, config: &v1::ContainerConfig) -> Stri
 /// Stops a container.
 ///
 /// # Errors
-/// What the server answers.
+/// The error of the server.
 pub async fn stop(cri: &Cri, id: &str, timeout: i64) -> Result<(), Error> {
     let request = v1::StopContainerRequest {
         container_id: id.to_owned(),
@@ -194,7 +194,7 @@ pub async fn stop(cri: &Cri, id: &str, timeout: i64) -> Result<(), Error> {
 /// Removes a container.
 ///
 /// # Errors
-/// What the server answers.
+/// The error of the server.
 pub async fn remove(cri: &Cri, id: &str) -> Result<(), Error> {
     let request = v1::RemoveContainerRequest {
         container_id: id.to_owned(),
@@ -205,7 +205,7 @@ pub async fn remove(cri: &Cri, id: &str) -> Result<(), Error> {
 /// Stops a pod.
 ///
 /// # Errors
-/// What the server answers.
+/// The error of the server.
 pub async fn stop_pod(cri: &Cri, id: &str) -> Result<(), Error> {
     let request = v1::StopPodSandboxRequest {
         pod_sandbox_id: id.to_owned(),
@@ -216,7 +216,7 @@ pub async fn stop_pod(cri: &Cri, id: &str) -> Result<(), Error> {
 /// Removes a pod.
 ///
 /// # Errors
-/// What the server answers.
+/// The error of the server.
 pub async fn remove_pod(cri: &Cri, id: &str) -> Result<(), Error> {
     let request = v1::RemovePodSandboxRequest {
         pod_sandbox_id: id.to_owned(),
@@ -224,10 +224,10 @@ pub async fn remove_pod(cri: &Cri, id: &str) -> Result<(), Error> {
     cri.remove_pod_sandbox(request).await.map(drop)
 }
 
-/// A verbose status.
+/// Returns a verbose status.
 ///
 /// # Errors
-/// What the server answers.
+/// The error of the server.
 pub async fn pod_reply(cri: &Cri, id: &str) -> Result<v1::PodSandboxStatusResponse, Error> {
     let request = v1::PodSandboxStatusRequest {
         pod_sandbox_id: id.to_owned(),
@@ -236,18 +236,18 @@ pub async fn pod_reply(cri: &Cri, id: &str) -> Result<v1::PodSandboxStatusRespon
     cri.pod_sandbox_status(request).await
 }
 
-/// The status of a pod that is there.
+/// Returns the status of a pod that exists.
 ///
 /// # Panics
-/// If it is not so.
+/// If a call fails or a reply is incomplete.
 pub async fn pod_status(cri: &Cri, id: &str) -> v1::PodSandboxStatus {
     pod_reply(cri, id).await.expect("a status").status.unwrap()
 }
 
-/// A verbose status.
+/// Returns a verbose status.
 ///
 /// # Errors
-/// What the server answers.
+/// The error of the server.
 pub async fn container_reply(cri: &Cri, id: &str) -> Result<v1::ContainerStatusResponse, Error> {
     let request = v1::ContainerStatusRequest {
         container_id: id.to_owned(),
@@ -256,19 +256,19 @@ pub async fn container_reply(cri: &Cri, id: &str) -> Result<v1::ContainerStatusR
     cri.container_status(request).await
 }
 
-/// The status of a container that is there.
+/// Returns the status of a container that exists.
 ///
 /// # Panics
-/// If it is not so.
+/// If a call fails or a reply is incomplete.
 pub async fn status(cri: &Cri, id: &str) -> v1::ContainerStatus {
     let reply = container_reply(cri, id).await.expect("a status");
     reply.status.unwrap()
 }
 
-/// The ids of the pods of a list.
+/// Lists pods and returns their ids.
 ///
 /// # Errors
-/// What the server answers.
+/// The error of the server.
 pub async fn pods(cri: &Cri, filter: v1::PodSandboxFilter) -> Result<Vec<String>, Error> {
     let request = v1::ListPodSandboxRequest {
         filter: Some(filter),
@@ -277,10 +277,10 @@ pub async fn pods(cri: &Cri, filter: v1::PodSandboxFilter) -> Result<Vec<String>
     Ok(items.into_iter().map(|pod| pod.id).collect())
 }
 
-/// The ids of the containers of a list.
+/// Lists containers and returns their ids.
 ///
 /// # Errors
-/// What the server answers.
+/// The error of the server.
 pub async fn containers(cri: &Cri, filter: v1::ContainerFilter) -> Result<Vec<String>, Error> {
     let request = v1::ListContainersRequest {
         filter: Some(filter),
@@ -289,27 +289,27 @@ pub async fn containers(cri: &Cri, filter: v1::ContainerFilter) -> Result<Vec<St
     Ok(containers.into_iter().map(|one| one.id).collect())
 }
 
-/// `runtime.v1.UpdatePodSandboxResourcesRequest`, which the crate does not have.
+/// `runtime.v1.UpdatePodSandboxResourcesRequest`, which the crate k8s-cri does not have.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct UpdatePod {
-    /// Which pod.
+    /// Id of the pod.
     #[prost(string, tag = "1")]
     pub pod_sandbox_id: String,
-    /// What it needs beside its containers.
+    /// Overhead of the pod beside its containers.
     #[prost(message, optional, tag = "2")]
     pub overhead: Option<v1::LinuxContainerResources>,
-    /// What they need together.
+    /// Sum of the containers' resources.
     #[prost(message, optional, tag = "3")]
     pub resources: Option<v1::LinuxContainerResources>,
 }
 
-/// Changes what a pod asks for.
+/// Changes the resources of a pod.
 ///
 /// # Errors
-/// What the server answers.
+/// The error of the server.
 ///
 /// # Panics
-/// If it cannot be connected to.
+/// If the connection fails.
 pub async fn update_pod(socket: &Path, request: UpdatePod) -> Result<(), tonic::Status> {
     let channel = tonic::transport::Endpoint::from_shared(format!("unix://{}", socket.display()))
         .expect("an address")
@@ -325,13 +325,13 @@ pub async fn update_pod(socket: &Path, request: UpdatePod) -> Result<(), tonic::
     client.unary(request, path, codec).await.map(drop)
 }
 
-/// Runs a command that prints nothing and gives its exit code.
+/// Runs a command that must print nothing and returns its exit code.
 ///
 /// # Errors
-/// What the server answers.
+/// The error of the server.
 ///
 /// # Panics
-/// If it is not so.
+/// If a call fails or a reply is incomplete.
 pub async fn exec(cri: &Cri, id: &str, cmd: &[&str], timeout: i64) -> Result<i32, Error> {
     let request = v1::ExecSyncRequest {
         container_id: id.to_owned(),
@@ -343,10 +343,10 @@ pub async fn exec(cri: &Cri, id: &str, cmd: &[&str], timeout: i64) -> Result<i32
     Ok(reply.exit_code)
 }
 
-/// Waits until the container's state is this one.
+/// Waits until the container is in this state.
 ///
 /// # Panics
-/// If it is not so.
+/// If a call fails or a reply is incomplete.
 pub async fn until(cri: &Cri, id: &str, state: ContainerState) -> v1::ContainerStatus {
     let seen = async {
         loop {

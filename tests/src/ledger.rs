@@ -1,8 +1,8 @@
-//! A client's book of what it was told: a seeded load of random legal steps, and
-//! the facts that must be found on the disk after a crash.
+//! A client's ledger of acknowledged steps: a seeded load of random legal steps, and the facts
+//! that must be on the disk after a crash.
 //!
-//! Facts are words, as `inspect --json` spells them; no code is shared with the
-//! sandboxer's state machines.
+//! Facts are words, spelled as in `inspect --json`. The ledger shares no code with the sandboxer's
+//! state machines.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,11 +18,11 @@ use serde_json::{Value, json};
 use crate::{Home, PATIENCE, bundle, eventually, request, spec};
 
 const CONTAINERS: [&str; 3] = ["a", "b", "c"];
-/// A container's first process and two execs.
+/// Exec ids: a container's first process and two execs.
 const PROCESSES: [&str; 3] = ["", "x", "y"];
 const SANDBOXES: usize = 4;
 
-/// What is known of one sandbox.
+/// Known facts of one sandbox.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
     state: &'static str,
@@ -33,7 +33,7 @@ pub struct Facts {
 #[derive(Debug, Clone, PartialEq)]
 struct ContainerFacts {
     memory: u64,
-    /// By exec id; the first process under the empty one.
+    /// Processes by exec id; the first process has the empty id.
     processes: BTreeMap<&'static str, ProcessFacts>,
 }
 
@@ -76,7 +76,7 @@ enum Step {
 }
 
 impl Step {
-    /// What is true after each record of this step; `None` in it: the sandbox is gone.
+    /// Returns the facts after each record of this step; `None` after the deletion of the sandbox.
     /// Empty if the step is not legal now.
     fn outcomes(&self, facts: Option<&Facts>) -> Vec<Option<Facts>> {
         let Some(before) = facts else {
@@ -204,13 +204,13 @@ impl Step {
         }
     }
 
-    /// A random legal step.
+    /// Draws a legal step.
     fn draw(rng: &mut impl Rng, facts: Option<&Facts>) -> (Self, Vec<Option<Facts>>) {
         loop {
             let container = CONTAINERS.choose(rng).expect("there are some");
             let process = PROCESSES.choose(rng).expect("there are some");
             let memory = rng.random_range(1..1000) << 20;
-            // Ends are rarer than beginnings, or nothing would ever be large.
+            // Ends are rarer than beginnings, so that sandboxes grow.
             let step = match rng.random_range(0..40) {
                 0..4 => Step::CreateSandbox,
                 4..8 => Step::StartSandbox,
@@ -246,7 +246,7 @@ impl Facts {
         }
     }
 
-    /// Ends a process, and with a container's first one the others.
+    /// Ends a process; with a container's first process, the others, too.
     fn kill(&mut self, id: &str, exec: &str, code: u32) -> bool {
         let Some(container) = self.containers.get_mut(id) else {
             return false;
@@ -272,7 +272,7 @@ impl Facts {
         self.exit = Some(code);
     }
 
-    /// What `inspect` says of a sandbox.
+    /// Converts a sandbox in the output of `inspect`.
     fn of(entry: &Value) -> Self {
         let sandbox = entry["id"].as_str().expect("an id");
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
@@ -319,7 +319,7 @@ fn process_of(value: &Value) -> ProcessFacts {
     }
 }
 
-/// A client, its book, and the step whose reply it has not seen.
+/// A client, its ledger, and the step without a reply.
 pub struct Client {
     name: String,
     book: Book,
@@ -328,7 +328,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with an empty book, whose bundles go to `files`.
+    /// Creates a client with an empty ledger. Bundles are written to `files`.
     pub fn new(name: String, files: &Path) -> Self {
         Self {
             name,
@@ -338,8 +338,8 @@ impl Client {
         }
     }
 
-    /// Takes random steps and counts those acknowledged, until the connection
-    /// is lost; gives how that shows.
+    /// Takes random steps and counts the acknowledged ones, until the connection is lost. Returns
+    /// the error of that.
     ///
     /// # Panics
     /// If a legal step is refused.
@@ -380,11 +380,11 @@ impl Client {
         };
     }
 
-    /// Compares `inspect` with the book. The step in flight may have happened, in
-    /// whole or up to one of its records: what is found becomes the truth.
+    /// Compares the output of `inspect` with the ledger. The step in flight may have happened, in
+    /// whole or up to one of its records; the ledger takes over the facts that are found.
     ///
     /// # Panics
-    /// If something acknowledged is missing or something else was invented.
+    /// If an acknowledged step is missing, or a fact follows from no step.
     pub fn settle(&mut self, inspect: &Value) {
         let slots = inspect["slots"].as_array().expect("slots");
         let prefix = format!("{}-", self.name);
@@ -408,10 +408,10 @@ impl Client {
         }
     }
 
-    /// Asks a running sandboxer for everything in the book.
+    /// Requests all objects of the ledger from a running sandboxer.
     ///
     /// # Panics
-    /// If it says something else.
+    /// If a reply differs from the ledger.
     pub async fn verify(&self, client: &Ttrpc) {
         for (sandbox, facts) in &self.book {
             let status = client
@@ -434,14 +434,14 @@ impl Client {
     }
 }
 
-/// What is shown, by the directory that it is in; `None` if there is no such file.
+/// Views by their directories; `None` for a missing file.
 type Shown = BTreeMap<String, Option<Value>>;
 
-/// Compares the views on the disk with what `inspect` says, once those that a
-/// running daemon is still to write are there.
+/// Compares the views on the disk with the output of `inspect`, after a running daemon has
+/// written pending ones.
 ///
 /// # Panics
-/// If one is missing, says something else, or is nobody's.
+/// If a view is missing, differs, or belongs to no sandbox.
 pub fn compare_views(home: &Home, inspect: &Value) {
     let mut expected = Shown::from(["journal", "lock"].map(|name| (name.to_owned(), None)));
     for slot in inspect["slots"].as_array().expect("slots") {
@@ -461,7 +461,8 @@ pub fn compare_views(home: &Home, inspect: &Value) {
     assert_eq!(found, expected);
 }
 
-/// What views are written in is nobody's view, and comes and goes; images are no pod's.
+/// Returns whether a name is no sandbox's: the directory in which views are written, and the
+/// file of the images.
 const NO_VIEWS: [&str; 3] = [".spare", "images.json", ".images.json.tmp"];
 
 fn shown(dir: &Path) -> Shown {
@@ -489,7 +490,7 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
     names
 }
 
-/// The names in a directory, sorted; none if there is no directory.
+/// Returns the names in a directory, sorted; none if the directory is missing.
 ///
 /// # Panics
 /// If a name is not UTF-8.

@@ -1,5 +1,5 @@
-//! Helpers for end-to-end tests: start the shipped binaries, talk to them, wait
-//! for conditions with a deadline.
+//! Helpers of end-to-end tests: they start the shipped binaries, send requests, and wait for
+//! conditions with a deadline.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -20,13 +20,14 @@ pub mod node;
 pub mod pods;
 pub mod raw;
 
-/// Long enough for anything that is going to happen on a loaded machine.
+/// Deadline of all waits, ample for a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A binary of this workspace, as `cargo build --workspace` left it beside the tests.
+/// Returns the path of a binary of this workspace, which `cargo build --workspace` puts beside
+/// the tests.
 ///
 /// # Panics
-/// If it was not built.
+/// If the binary was not built.
 pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let profile = test
@@ -42,10 +43,10 @@ pub fn binary(name: &str) -> PathBuf {
     binary
 }
 
-/// Takes all file descriptors that this process may have, and gives how many those are.
+/// Raises the limit of open descriptors to its maximum and returns that.
 ///
 /// # Panics
-/// If the kernel does not let it.
+/// If the kernel refuses.
 pub fn raise_descriptor_limit() -> u64 {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let raised = Rlimit {
@@ -56,10 +57,10 @@ pub fn raise_descriptor_limit() -> u64 {
     maximum.unwrap_or(u64::MAX)
 }
 
-/// Waits until `condition` gives something.
+/// Waits until `condition` returns a value.
 ///
 /// # Panics
-/// After [`PATIENCE`], naming what was waited for.
+/// After [`PATIENCE`], with the name of the condition.
 pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -73,22 +74,22 @@ pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T 
 
 /// A sandboxer process. Dropping it kills the process.
 pub struct Daemon {
-    /// Where everything of it lies; outlives restarts.
+    /// Files of the sandboxer, which stay over restarts.
     home: Home,
     child: Child,
 }
 
-/// The files of a sandboxer: its socket, its directory, its log.
+/// Files of a sandboxer: socket, directory and log.
 pub struct Home {
     root: TempDir,
     args: Vec<String>,
 }
 
 impl Home {
-    /// A fresh one, for a daemon with these arguments besides `--listen` and `--dir`.
+    /// Creates an empty home for a daemon with these arguments besides `--listen` and `--dir`.
     ///
     /// # Panics
-    /// If there is no room for a directory.
+    /// If the directory cannot be created.
     pub fn new(args: &[&str]) -> Self {
         Self {
             root: tempfile::tempdir().expect("a temporary directory"),
@@ -96,34 +97,34 @@ impl Home {
         }
     }
 
-    /// The same files, for daemons with other arguments.
+    /// Replaces the arguments of later daemons and keeps the files.
     #[must_use]
     pub fn with(mut self, args: &[&str]) -> Self {
         self.args = args.iter().map(ToString::to_string).collect();
         self
     }
 
-    /// The directory that all of it lies in.
+    /// Returns the directory of all files.
     pub fn root(&self) -> &Path {
         self.root.path()
     }
 
-    /// The socket.
+    /// Returns the path of the socket.
     pub fn socket(&self) -> PathBuf {
         self.root.path().join("s.sock")
     }
 
-    /// The `--dir`.
+    /// Returns the value of `--dir`.
     pub fn dir(&self) -> PathBuf {
         self.root.path().join("dir")
     }
 
-    /// What the daemons logged here so far.
+    /// Returns the log of all daemons so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.root.path().join("log")).unwrap_or_default()
     }
 
-    /// A command for the daemon, ready to be spawned.
+    /// Returns the command that starts the daemon.
     ///
     /// # Panics
     /// If the log cannot be opened.
@@ -148,7 +149,7 @@ impl Home {
     /// Starts a daemon and waits until it accepts connections.
     ///
     /// # Panics
-    /// If it ends instead; the log is shown.
+    /// If the daemon ends instead, with its log.
     pub fn start(self) -> Daemon {
         let mut child = self.command().spawn().expect("the sandboxer starts");
         eventually("the sandboxer to accept connections", || {
@@ -160,10 +161,10 @@ impl Home {
         Daemon { home: self, child }
     }
 
-    /// Runs `inspect --json` on the directory.
+    /// Returns the output of `inspect --json` on the directory.
     ///
     /// # Panics
-    /// If it fails.
+    /// If the command fails.
     pub fn inspect(&self) -> Value {
         let out = Command::new(binary("resource-slot-sandboxer"))
             .args(["inspect", "--json", "--dir"])
@@ -180,17 +181,17 @@ impl Home {
 }
 
 impl Daemon {
-    /// A daemon in a fresh home.
+    /// Starts a daemon in an empty home.
     pub fn start(args: &[&str]) -> Self {
         Home::new(args).start()
     }
 
-    /// Its files.
+    /// Returns the files of the daemon.
     pub fn home(&self) -> &Home {
         &self.home
     }
 
-    /// The ids of its sandboxes, from its journal.
+    /// Returns the ids of the sandboxes in the journal.
     ///
     /// # Panics
     /// If `inspect` fails.
@@ -201,15 +202,15 @@ impl Daemon {
         slots.iter().map(id).collect()
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// The memory it holds (`VmRSS`, proc(5)), in bytes.
+    /// Returns the resident memory (`VmRSS`, proc(5)), in bytes.
     ///
     /// # Panics
-    /// If it has ended.
+    /// If the daemon has ended.
     pub fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status = status.expect("it runs");
@@ -223,20 +224,20 @@ impl Daemon {
         kill_process(pid.expect("a child has a pid"), signal).expect("a child can be signalled");
     }
 
-    /// SIGKILL: no chance to do anything. The home stays.
+    /// Kills the daemon by SIGKILL and returns its home.
     ///
     /// # Panics
-    /// If it cannot be waited for.
+    /// If the daemon cannot be waited for.
     pub fn kill9(mut self) -> Home {
         self.signal(Signal::KILL);
         self.child.wait().expect("a child can be waited for");
         self.into_home()
     }
 
-    /// SIGTERM, and its exit status.
+    /// Stops the daemon by SIGTERM and returns its exit status.
     ///
     /// # Panics
-    /// If it does not end.
+    /// If the daemon does not end.
     pub fn terminate(mut self) -> (Home, ExitStatus) {
         self.signal(Signal::TERM);
         let status = eventually("the sandboxer to stop", || {
@@ -253,10 +254,10 @@ impl Daemon {
         std::mem::replace(&mut self.home, empty)
     }
 
-    /// A ttrpc client in namespace `k8s.io`.
+    /// Connects a ttrpc client for the namespace `k8s.io`.
     ///
     /// # Panics
-    /// If it cannot connect.
+    /// If the connection fails.
     pub async fn ttrpc(&self) -> Ttrpc {
         Ttrpc::connect(&self.home.socket(), "k8s.io")
             .await
@@ -264,20 +265,20 @@ impl Daemon {
             .with_timeout(PATIENCE)
     }
 
-    /// A gRPC client in namespace `k8s.io`.
+    /// Connects a gRPC client for the namespace `k8s.io`.
     ///
     /// # Panics
-    /// If it cannot connect.
+    /// If the connection fails.
     pub async fn controller(&self) -> Controller {
         Controller::connect(&self.home.socket(), "k8s.io")
             .await
             .expect("the sandboxer accepts gRPC")
     }
 
-    /// A client of CRI.
+    /// Connects a client of CRI.
     ///
     /// # Panics
-    /// If it cannot connect.
+    /// If the connection fails.
     pub async fn cri(&self) -> Cri {
         Cri::connect(&self.home.socket())
             .await
@@ -285,12 +286,12 @@ impl Daemon {
             .with_timeout(PATIENCE)
     }
 
-    /// The file that shows what a sandbox asks for.
+    /// Returns the path of the view of a sandbox's resources.
     pub fn view(&self, sandbox: &str) -> PathBuf {
         self.home.dir().join(sandbox).join("resource_info.json")
     }
 
-    /// The file that shows what a container asks for.
+    /// Returns the path of the view of a container's resources.
     pub fn container_view(&self, sandbox: &str, container: &str) -> PathBuf {
         self.home
             .dir()
@@ -303,7 +304,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The daemon may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
@@ -315,13 +316,13 @@ impl Drop for Daemon {
 /// Reads a JSON file.
 ///
 /// # Panics
-/// If it is missing or no JSON.
+/// If the file is missing or not JSON.
 pub fn read_json(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// An OCI spec of a container in `sandbox`, with these `linux.resources`.
+/// Returns an OCI spec of a container in `sandbox`, with these `linux.resources`.
 pub fn spec(sandbox: &str, resources: &Value) -> Value {
     json!({
         "ociVersion": "1.2.1",
@@ -338,7 +339,7 @@ pub fn spec(sandbox: &str, resources: &Value) -> Value {
 /// Writes a bundle and returns its path.
 ///
 /// # Panics
-/// If there is no room.
+/// If a file cannot be written.
 pub fn bundle(parent: &Path, id: &str, spec: &Value) -> String {
     let path = parent.join("bundles").join(id);
     std::fs::create_dir_all(&path).expect("a bundle directory");
@@ -346,7 +347,8 @@ pub fn bundle(parent: &Path, id: &str, spec: &Value) -> String {
     path.to_str().expect("temporary paths are UTF-8").to_owned()
 }
 
-/// 250 millicores of half a core, 64 MiB, 32 processes.
+/// Returns resources of a request of 250 millicores, a limit of half a core, 64 MiB and 32
+/// processes.
 pub fn small() -> Value {
     json!({
         "cpu": { "shares": 256, "quota": 50_000, "period": 100_000 },
@@ -355,13 +357,13 @@ pub fn small() -> Value {
     })
 }
 
-/// Requests, spelled short.
+/// Constructors of requests.
 pub mod request {
     use serde_json::Value;
 
     use super::{api, sandbox_api};
 
-    /// `CreateSandbox`, with nothing stated.
+    /// Returns a `CreateSandbox` without options.
     pub fn create_sandbox(id: &str) -> sandbox_api::CreateSandboxRequest {
         sandbox_api::CreateSandboxRequest {
             sandbox_id: id.to_owned(),
@@ -378,19 +380,19 @@ pub mod request {
     }
 
     by_sandbox! {
-        /// `StartSandbox`.
+        /// Returns a `StartSandbox`.
         start_sandbox => StartSandboxRequest;
-        /// `StopSandbox`.
+        /// Returns a `StopSandbox`.
         stop_sandbox => StopSandboxRequest;
-        /// `WaitSandbox`.
+        /// Returns a `WaitSandbox`.
         wait_sandbox => WaitSandboxRequest;
-        /// `ShutdownSandbox`.
+        /// Returns a `ShutdownSandbox`.
         shutdown_sandbox => ShutdownSandboxRequest;
-        /// `PingSandbox`.
+        /// Returns a `PingSandbox`.
         ping_sandbox => PingRequest;
     }
 
-    /// `SandboxStatus`, verbose.
+    /// Returns a verbose `SandboxStatus`.
     pub fn sandbox_status(id: &str) -> sandbox_api::SandboxStatusRequest {
         sandbox_api::SandboxStatusRequest {
             sandbox_id: id.to_owned(),
@@ -399,7 +401,7 @@ pub mod request {
         }
     }
 
-    /// `Create` of a task.
+    /// Returns a `Create` of a task.
     pub fn create(id: &str, bundle: &str) -> api::CreateTaskRequest {
         api::CreateTaskRequest {
             id: id.to_owned(),
@@ -417,21 +419,21 @@ pub mod request {
     }
 
     by_process! {
-        /// `Start`; an empty exec id means the container's first process.
+        /// Returns a `Start`; an empty exec id stands for the container's first process.
         start => StartRequest;
-        /// `State`.
+        /// Returns a `State`.
         state => StateRequest;
-        /// `Wait`.
+        /// Returns a `Wait`.
         wait => WaitRequest;
-        /// `Delete`.
+        /// Returns a `Delete`.
         delete => DeleteRequest;
-        /// `CloseIO`; `stdin` is still to be set.
+        /// Returns a `CloseIO` whose `stdin` is not set.
         close_io => CloseIORequest;
-        /// `ResizePty`.
+        /// Returns a `ResizePty`.
         resize_pty => ResizePtyRequest;
     }
 
-    /// `Pause`.
+    /// Returns a `Pause`.
     pub fn pause(id: &str) -> api::PauseRequest {
         api::PauseRequest {
             id: id.to_owned(),
@@ -439,7 +441,7 @@ pub mod request {
         }
     }
 
-    /// `Resume`.
+    /// Returns a `Resume`.
     pub fn resume(id: &str) -> api::ResumeRequest {
         api::ResumeRequest {
             id: id.to_owned(),
@@ -447,7 +449,7 @@ pub mod request {
         }
     }
 
-    /// `Update` to these OCI `LinuxResources`.
+    /// Returns an `Update` to these OCI `LinuxResources`.
     pub fn update(id: &str, resources: &Value) -> api::UpdateTaskRequest {
         let mut request = api::UpdateTaskRequest {
             id: id.to_owned(),
@@ -460,7 +462,7 @@ pub mod request {
         request
     }
 
-    /// `Kill`.
+    /// Returns a `Kill`.
     pub fn kill(id: &str, exec: &str, signal: u32) -> api::KillRequest {
         api::KillRequest {
             id: id.to_owned(),
@@ -470,7 +472,7 @@ pub mod request {
         }
     }
 
-    /// `Exec` of a command.
+    /// Returns an `Exec` of a command.
     pub fn exec(id: &str, exec: &str, args: &[&str]) -> api::ExecProcessRequest {
         let process = super::json!({ "args": args, "cwd": "/" });
         let mut request = api::ExecProcessRequest {
@@ -488,7 +490,7 @@ pub mod request {
 /// Creates and starts a sandbox.
 ///
 /// # Panics
-/// If the sandboxer refuses.
+/// If the sandboxer refuses a request.
 pub async fn ready_sandbox(client: &Ttrpc, id: &str) {
     client
         .create_sandbox(&request::create_sandbox(id))
@@ -503,7 +505,7 @@ pub async fn ready_sandbox(client: &Ttrpc, id: &str) {
 /// Creates and starts a [`small`] container in a ready sandbox.
 ///
 /// # Panics
-/// If the sandboxer refuses.
+/// If the sandboxer refuses a request.
 pub async fn running_container(daemon: &Daemon, client: &Ttrpc, sandbox: &str, id: &str) {
     let bundle = bundle(daemon.home().root(), id, &spec(sandbox, &small()));
     client
@@ -513,10 +515,10 @@ pub async fn running_container(daemon: &Daemon, client: &Ttrpc, sandbox: &str, i
     client.start(&request::start(id, "")).await.expect("start");
 }
 
-/// Runs a binary of the workspace to its end.
+/// Runs a binary of the workspace to its end and returns its output.
 ///
 /// # Panics
-/// If it cannot be started.
+/// If the binary cannot be started.
 pub fn run(name: &str, args: &[&str]) -> Output {
     Command::new(binary(name))
         .args(args)

@@ -1,4 +1,4 @@
-//! Scrapes, read as strictly as OpenMetrics 1.0 is written.
+//! A strict parser of OpenMetrics 1.0, for scrapes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -6,34 +6,34 @@ use std::net::{SocketAddr, TcpStream};
 
 use crate::PATIENCE;
 
-/// The `Accept` header of a client that reads OpenMetrics.
+/// `Accept` header of a client that reads OpenMetrics.
 pub const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0";
 
 /// A metric family.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Family {
-    /// `counter`, `gauge`, `histogram` or `info`.
+    /// Type: `counter`, `gauge`, `histogram` or `info`.
     pub kind: String,
-    /// Empty for none.
+    /// Unit; empty for none.
     pub unit: String,
-    /// What it tells.
+    /// Help text.
     pub help: String,
-    /// Its series: the sample's name and labels.
+    /// Series: names and labels of the samples.
     pub samples: BTreeMap<Series, f64>,
 }
 
-/// The name and the labels of a sample.
+/// Name and labels of a sample.
 pub type Series = (String, BTreeMap<String, String>);
 
-/// What a scrape came to, by the families' names.
+/// Result of a scrape: metric families by name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scrape(pub BTreeMap<String, Family>);
 
 impl Scrape {
-    /// Reads OpenMetrics.
+    /// Parses OpenMetrics.
     ///
     /// # Panics
-    /// If a line is not as it must be.
+    /// If a line violates the format.
     #[track_caller]
     pub fn parse(text: &str) -> Self {
         let body = text
@@ -80,7 +80,7 @@ impl Scrape {
         scrape
     }
 
-    /// The value of a sample; `None` if there is no such series.
+    /// Returns the value of a sample; `None` if the series does not exist.
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let labels = labels
             .iter()
@@ -92,7 +92,7 @@ impl Scrape {
             .copied()
     }
 
-    /// The names of all samples that there are or could be.
+    /// Returns the names of all samples that the families may have.
     pub fn sample_names(&self) -> BTreeSet<String> {
         let families = self.0.iter();
         let names = families.flat_map(|(name, family)| {
@@ -104,7 +104,8 @@ impl Scrape {
 }
 
 impl Family {
-    /// Its labels, where it has samples; the bucket's bound left out.
+    /// Returns the names of a family's labels without that of the bucket's bound, if the family has
+    /// samples.
     pub fn labels(&self) -> BTreeSet<String> {
         let labels = self.samples.keys().flat_map(|(_, labels)| labels.keys());
         labels.filter(|label| *label != "le").cloned().collect()
@@ -130,7 +131,7 @@ impl Family {
         }
     }
 
-    /// The buckets only grow, and the last one holds everything.
+    /// Checks that the buckets ascend and that the last one equals the count.
     fn check_histogram(&self, name: &str, labels: &BTreeMap<String, String>, count: f64) {
         let mut buckets = Vec::new();
         for ((sample, of), value) in &self.samples {
@@ -151,7 +152,7 @@ impl Family {
     }
 }
 
-/// What stands behind a family's name in those of its samples.
+/// Returns the suffixes that the samples of a family of this type add to its name.
 fn suffixes(kind: &str) -> &'static [&'static str] {
     match kind {
         "counter" => &["_total"],
@@ -169,7 +170,7 @@ fn number(text: &str) -> f64 {
     }
 }
 
-/// `name{label="value",…} number`
+/// Parses a line `name{label="value",…} number`.
 fn sample(line: &str) -> (Series, f64) {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let end = line.find(|c| !is_name(c)).expect(line);
@@ -211,10 +212,10 @@ fn sample(line: &str) -> (Series, f64) {
     ((name.to_owned(), labels), number(value))
 }
 
-/// The head and the body of the answer to a GET.
+/// Sends a GET and returns the head and the body of the answer.
 ///
 /// # Panics
-/// If nobody answers.
+/// If no answer comes.
 pub fn get(address: SocketAddr, path: &str, accept: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).expect("metrics are served");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -229,10 +230,10 @@ pub fn get(address: SocketAddr, path: &str, accept: &str) -> (String, String) {
     (head.to_owned(), body.to_owned())
 }
 
-/// Scrapes OpenMetrics.
+/// Scrapes in the OpenMetrics format.
 ///
 /// # Panics
-/// If the answer is anything else.
+/// If the answer has another format or status.
 #[track_caller]
 pub fn scrape(address: SocketAddr) -> Scrape {
     let (head, body) = get(address, "/metrics", OPEN_METRICS);
@@ -245,7 +246,7 @@ pub fn scrape(address: SocketAddr) -> Scrape {
     Scrape::parse(&body)
 }
 
-/// The address in a log line "Metrics are served on http://ADDRESS/metrics".
+/// Finds the address in the log line "Metrics are served on http://ADDRESS/metrics".
 pub fn address(log: &str) -> Option<SocketAddr> {
     let (_, url) = log.rsplit_once("etrics are served on http://")?;
     url.split_once("/metrics")?.0.parse().ok()

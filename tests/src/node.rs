@@ -1,4 +1,4 @@
-//! A real containerd whose pods run on the shipped sandboxer, and a CRI client.
+//! A real containerd with pods on the shipped sandboxer, and a CRI client.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -25,14 +25,14 @@ use tempfile::TempDir;
 
 use crate::{Daemon, Home};
 
-/// Set where a containerd must be had, as in CI.
+/// Environment variable that makes a missing containerd a failure, as in CI.
 const REQUIRED: &str = "REQUIRE_CONTAINERD";
 
-/// The containerd to test with: what `scripts/containerd` finds. `None`, said
-/// loudly, where none can be had, unless one is required.
+/// Returns the path of the containerd that `scripts/containerd` finds. If there is none, returns
+/// `None` and prints that the test is skipped, unless one is required.
 ///
 /// # Panics
-/// If one is required and cannot be had.
+/// If one is required and none is found.
 pub fn containerd() -> Option<PathBuf> {
     static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
     FOUND
@@ -54,23 +54,23 @@ pub fn containerd() -> Option<PathBuf> {
         .clone()
 }
 
-/// A sandboxer and a containerd in front of it, with files of their own.
+/// A sandboxer and a containerd in front of it, each with files of its own.
 pub struct Node {
-    /// `None` only while it is being restarted.
+    /// `None` only during a restart.
     pub sandboxer: Option<Daemon>,
-    /// `None` only while it is being restarted.
+    /// `None` only during a restart.
     pub containerd: Option<Containerd>,
     program: PathBuf,
-    // Dropped last: the daemons are gone by then.
+    // Dropped last, after the daemons have ended.
     dir: TempDir,
 }
 
 impl Node {
-    /// Starts both; the sandboxer with these arguments. `None` where there is no
-    /// containerd.
+    /// Starts both, the sandboxer with these arguments. Returns `None` where no containerd is
+    /// found.
     ///
     /// # Panics
-    /// If one does not start.
+    /// If one of them does not start.
     pub async fn start(args: &[&str]) -> Option<Self> {
         let program = containerd()?;
         let dir = tempfile::tempdir().expect("a temporary directory");
@@ -94,10 +94,10 @@ impl Node {
         Some(node)
     }
 
-    /// Starts containerd on its files and sees to it that it has an image.
+    /// Starts containerd on its files and imports an image.
     ///
     /// # Panics
-    /// If it does not start.
+    /// If containerd does not start.
     pub async fn start_containerd(&mut self, home: ContainerdHome) {
         let program = self.program.clone();
         let started =
@@ -110,10 +110,10 @@ impl Node {
         self.containerd = Some(containerd);
     }
 
-    /// Stops containerd with SIGTERM; its files.
+    /// Stops containerd by SIGTERM and returns its files.
     ///
     /// # Panics
-    /// If it does not stop.
+    /// If containerd does not stop.
     pub async fn stop_containerd(&mut self) -> ContainerdHome {
         let containerd = self.containerd.take().expect("it runs");
         let stopped = tokio::task::spawn_blocking(move || containerd.terminate(&Stop::new()));
@@ -122,19 +122,19 @@ impl Node {
         home
     }
 
-    /// Ends the sandboxer, with SIGKILL or SIGTERM, and starts it again on its files.
+    /// Ends the sandboxer by SIGKILL or SIGTERM and starts it again on its files.
     ///
     /// # Panics
-    /// If it does not end or start.
+    /// If the sandboxer does not end or start.
     pub fn restart_sandboxer(&mut self, kill9: bool) {
         let home = self.stop_sandboxer(kill9);
         self.sandboxer = Some(home.start());
     }
 
-    /// Ends the sandboxer, with SIGKILL or SIGTERM; its files.
+    /// Ends the sandboxer by SIGKILL or SIGTERM and returns its files.
     ///
     /// # Panics
-    /// If it does not end.
+    /// If the sandboxer does not end.
     pub fn stop_sandboxer(&mut self, kill9: bool) -> Home {
         let daemon = self.sandboxer.take().expect("it runs");
         if kill9 {
@@ -146,23 +146,23 @@ impl Node {
         }
     }
 
-    /// The sandboxer.
+    /// Returns the sandboxer.
     ///
     /// # Panics
-    /// While it is being restarted.
+    /// During a restart.
     pub fn sandboxer(&self) -> &Daemon {
         self.sandboxer.as_ref().expect("it runs")
     }
 
-    /// The containerd.
+    /// Returns the containerd.
     ///
     /// # Panics
-    /// While it is being restarted.
+    /// During a restart.
     pub fn containerd(&self) -> &Containerd {
         self.containerd.as_ref().expect("it runs")
     }
 
-    /// A CRI client on a connection of its own.
+    /// Connects a new CRI client.
     ///
     /// # Panics
     /// If containerd does not answer.
@@ -171,13 +171,13 @@ impl Node {
         Cri::connect(&socket).await.expect("it answers")
     }
 
-    /// What containerd logged so far.
+    /// Returns the log of containerd so far.
     pub fn containerd_log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("containerd.log")).unwrap_or_default()
     }
 }
 
-/// A pod on the host's network.
+/// Returns the configuration of a pod on the host's network.
 pub fn pod_config(name: &str) -> PodSandboxConfig {
     PodSandboxConfig {
         metadata: Some(PodSandboxMetadata {
@@ -202,7 +202,7 @@ pub fn pod_config(name: &str) -> PodSandboxConfig {
     }
 }
 
-/// A container of the tests' image with half a core and 64 MiB.
+/// Returns the configuration of a container of the tests' image with half a core and 64 MiB.
 pub fn container_config(name: &str) -> ContainerConfig {
     ContainerConfig {
         metadata: Some(ContainerMetadata {
@@ -230,36 +230,36 @@ pub fn container_config(name: &str) -> ContainerConfig {
 /// A pod that runs on the sandboxer.
 #[derive(Clone)]
 pub struct Pod {
-    /// The connection.
+    /// Connection to containerd.
     pub cri: Cri,
-    /// Its id.
+    /// Id.
     pub id: String,
-    /// What it was made of.
+    /// Configuration.
     pub config: PodSandboxConfig,
 }
 
-/// A container in such a pod.
+/// A container of a [`Pod`].
 #[derive(Clone)]
 pub struct Container {
-    /// The connection.
+    /// Connection to containerd.
     pub cri: Cri,
-    /// Its id.
+    /// Id.
     pub id: String,
 }
 
 impl Pod {
-    /// Runs one on the host's network.
+    /// Runs a pod on the host's network.
     ///
     /// # Errors
-    /// Whatever containerd says.
+    /// The error of containerd.
     pub async fn run(cri: &Cri, name: &str) -> Result<Self> {
         Self::run_as(cri, pod_config(name)).await
     }
 
-    /// Runs one.
+    /// Runs a pod.
     ///
     /// # Errors
-    /// Whatever containerd says.
+    /// The error of containerd.
     pub async fn run_as(cri: &Cri, config: PodSandboxConfig) -> Result<Self> {
         let request = RunPodSandboxRequest {
             config: Some(config.clone()),
@@ -275,7 +275,7 @@ impl Pod {
     /// Creates a container.
     ///
     /// # Errors
-    /// Whatever containerd says.
+    /// The error of containerd.
     pub async fn create_container(&self, config: ContainerConfig) -> Result<Container> {
         let request = CreateContainerRequest {
             pod_sandbox_id: self.id.clone(),
@@ -291,25 +291,25 @@ impl Pod {
     /// Creates a container and starts it.
     ///
     /// # Errors
-    /// Whatever containerd says.
+    /// The error of containerd.
     pub async fn start_container(&self, name: &str) -> Result<Container> {
         let container = self.create_container(container_config(name)).await?;
         container.start().await?;
         Ok(container)
     }
 
-    /// Its state, and the sandboxer's own words on it.
+    /// Returns the state, and the sandboxer's part of the verbose status.
     ///
     /// # Panics
-    /// If there is no such status.
+    /// If the call fails or the status is incomplete.
     pub async fn status(&self) -> (PodSandboxState, Value) {
         self.try_status().await.expect("status")
     }
 
-    /// The same.
+    /// Returns the same as [`Pod::status`], or the error.
     ///
     /// # Errors
-    /// Whatever containerd says.
+    /// The error of containerd.
     ///
     /// # Panics
     /// If the status is empty.
@@ -326,10 +326,10 @@ impl Pod {
         Ok((state, info))
     }
 
-    /// Its state as containerd lists it.
+    /// Returns the state in containerd's list of pods.
     ///
     /// # Panics
-    /// If it is not listed.
+    /// If the pod is not in the list.
     pub async fn listed(&self) -> PodSandboxState {
         let request = ListPodSandboxRequest {
             filter: Some(PodSandboxFilter {
@@ -341,10 +341,10 @@ impl Pod {
         reply.items.first().expect("it is listed").state()
     }
 
-    /// Stops it.
+    /// Stops the pod.
     ///
     /// # Errors
-    /// Whatever containerd says.
+    /// The error of containerd.
     pub async fn stop(&self) -> Result<()> {
         let request = StopPodSandboxRequest {
             pod_sandbox_id: self.id.clone(),
@@ -352,10 +352,10 @@ impl Pod {
         self.cri.stop_pod_sandbox(request).await.map(drop)
     }
 
-    /// Removes it.
+    /// Removes the pod.
     ///
     /// # Errors
-    /// Whatever containerd says.
+    /// The error of containerd.
     pub async fn remove(&self) -> Result<()> {
         let request = RemovePodSandboxRequest {
             pod_sandbox_id: self.id.clone(),
@@ -365,10 +365,10 @@ impl Pod {
 }
 
 impl Container {
-    /// Starts it.
+    /// Starts the container.
     ///
     /// # Errors
-    /// Whatever containerd says.
+    /// The error of containerd.
     pub async fn start(&self) -> Result<()> {
         let request = StartContainerRequest {
             container_id: self.id.clone(),
@@ -376,10 +376,10 @@ impl Container {
         self.cri.start_container(request).await.map(drop)
     }
 
-    /// Stops it; after `timeout` seconds with SIGKILL.
+    /// Stops the container; after `timeout` seconds by SIGKILL.
     ///
     /// # Errors
-    /// Whatever containerd says.
+    /// The error of containerd.
     pub async fn stop(&self, timeout: i64) -> Result<()> {
         let request = StopContainerRequest {
             container_id: self.id.clone(),
@@ -388,10 +388,10 @@ impl Container {
         self.cri.stop_container(request).await.map(drop)
     }
 
-    /// Removes it.
+    /// Removes the container.
     ///
     /// # Errors
-    /// Whatever containerd says.
+    /// The error of containerd.
     pub async fn remove(&self) -> Result<()> {
         let request = RemoveContainerRequest {
             container_id: self.id.clone(),
@@ -399,10 +399,10 @@ impl Container {
         self.cri.remove_container(request).await.map(drop)
     }
 
-    /// Runs a command in it.
+    /// Runs a command in the container.
     ///
     /// # Errors
-    /// Whatever containerd says.
+    /// The error of containerd.
     pub async fn exec(&self, command: &[&str], timeout: i64) -> Result<ExecSyncResponse> {
         let request = ExecSyncRequest {
             container_id: self.id.clone(),
@@ -412,10 +412,10 @@ impl Container {
         self.cri.exec_sync(request).await
     }
 
-    /// What containerd says of it.
+    /// Returns the container's status.
     ///
     /// # Panics
-    /// If there is no such status.
+    /// If the call fails or the status is incomplete.
     pub async fn status(&self) -> ContainerStatus {
         let request = ContainerStatusRequest {
             container_id: self.id.clone(),
@@ -425,10 +425,10 @@ impl Container {
         reply.status.expect("a status")
     }
 
-    /// Its usage.
+    /// Returns the container's usage.
     ///
     /// # Errors
-    /// Whatever containerd says.
+    /// The error of containerd.
     pub async fn stats(&self) -> Result<ContainerStatsResponse> {
         let request = ContainerStatsRequest {
             container_id: self.id.clone(),

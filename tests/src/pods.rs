@@ -1,7 +1,7 @@
-//! The book of a client of CRI's door: a seeded load of random legal calls, and
-//! what the door must say after a crash.
+//! The ledger of a client of the CRI API: a seeded load of random legal calls, and the replies
+//! that the API must give after a crash.
 //!
-//! Pods go by their names here: the id of one whose reply was not seen is unknown.
+//! Pods are identified by name, because the id of a pod without a reply is unknown.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,7 @@ const PODS: usize = 4;
 /// 128 + SIGKILL.
 const KILLED: i32 = 137;
 
-/// What is known of one pod.
+/// Known facts of one pod.
 #[derive(Debug, Clone, PartialEq)]
 struct Pod {
     id: String,
@@ -71,8 +71,8 @@ impl Pod {
 }
 
 impl Step {
-    /// What is true after each record of this step; `None` in it: the pod is gone. Ids
-    /// that the reply will give are empty. Nothing if the step is not legal now.
+    /// Returns the facts after each record of this step; `None` after the removal of the pod. Ids
+    /// that the reply will bring are empty. Empty if the step is not legal now.
     fn outcomes(self, before: Option<&Pod>) -> Vec<Option<Pod>> {
         use ContainerState::{ContainerCreated, ContainerExited, ContainerRunning};
 
@@ -82,7 +82,7 @@ impl Step {
                 is_ready: true,
                 containers: BTreeMap::new(),
             };
-            // One that was created and not started is dropped at the next start.
+            // A pod that was created and not started is dropped at the next start.
             return match self {
                 Step::Run => vec![Some(run)],
                 _ => Vec::new(),
@@ -133,7 +133,7 @@ impl Step {
         if done { vec![Some(after)] } else { Vec::new() }
     }
 
-    /// A random legal step.
+    /// Draws a legal step.
     fn draw(rng: &mut impl Rng, pod: Option<&Pod>) -> (Self, Vec<Option<Pod>>) {
         loop {
             let container = CONTAINERS.choose(rng).expect("there are some");
@@ -155,7 +155,7 @@ impl Step {
         }
     }
 
-    /// Makes the call, and gives the id of what it made.
+    /// Makes the call and returns the id of the object that it created.
     async fn call(self, cri: &Cri, name: &str, pod: Option<&Pod>) -> Result<String> {
         let pod_id = || pod.map(|pod| pod.id.clone()).unwrap_or_default();
         let id = |container: &str| {
@@ -192,7 +192,7 @@ impl Pod {
         }
     }
 
-    /// The same with ids that are not known taken from `other`.
+    /// Returns these facts with unknown ids taken from `other`.
     fn with_ids_of(mut self, other: &Self) -> Self {
         if self.id.is_empty() {
             self.id.clone_from(&other.id);
@@ -213,7 +213,7 @@ impl Pod {
     }
 }
 
-/// One label and one annotation, for a map has no order in a message, and what is kept is
+/// Returns one label and one annotation: a map has no order in a message, and the stored form is
 /// compared as text.
 fn config(name: &str) -> v1::PodSandboxConfig {
     v1::PodSandboxConfig {
@@ -242,7 +242,7 @@ fn container_config(name: &str, memory: i64) -> v1::ContainerConfig {
     }
 }
 
-/// A client, its book, and the step whose reply it has not seen.
+/// A client, its ledger, and the step without a reply.
 pub struct Client {
     name: String,
     book: Book,
@@ -250,7 +250,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with an empty book.
+    /// Creates a client with an empty ledger.
     pub fn new(name: String) -> Self {
         Self {
             name,
@@ -259,8 +259,8 @@ impl Client {
         }
     }
 
-    /// Takes random steps and counts those acknowledged, until the connection
-    /// is lost; gives how that shows.
+    /// Takes random steps and counts the acknowledged ones, until the connection is lost. Returns
+    /// the error of that.
     ///
     /// # Panics
     /// If a legal step is refused.
@@ -299,11 +299,11 @@ impl Client {
         }
     }
 
-    /// Compares what the door says with the book. The step in flight may have happened,
-    /// in whole or up to one of its records: what is found becomes the truth.
+    /// Compares the replies of the API with the ledger. The step in flight may have happened, in
+    /// whole or up to one of its records; the ledger takes over the facts that are found.
     ///
     /// # Panics
-    /// If something acknowledged is missing or something else was invented.
+    /// If an acknowledged step is missing, or a fact follows from no step.
     pub async fn settle(&mut self, cri: &Cri) {
         let mut found = self.found(cri).await;
         if let Some((name, step, outcomes)) = self.in_flight.take() {

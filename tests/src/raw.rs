@@ -1,4 +1,4 @@
-//! A connection on which anything can be said.
+//! A raw connection, for bytes that no client would send.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -8,30 +8,30 @@ use ttrpc::proto::{MESSAGE_TYPE_REQUEST, Request, Response};
 
 use crate::{Daemon, PATIENCE};
 
-/// A connection on which anything can be said.
+/// A raw connection to the sandboxer's socket.
 pub struct Raw(pub UnixStream);
 
 impl Raw {
-    /// Connects.
+    /// Connects to a socket.
     ///
     /// # Panics
-    /// If nobody accepts.
+    /// If the connection fails.
     pub fn connect(daemon: &Daemon) -> Self {
         let stream = UnixStream::connect(daemon.home().socket()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self(stream)
     }
 
-    /// Says it, as far as the other side listens.
+    /// Sends bytes, and ignores a failure.
     pub fn say(&mut self, bytes: &[u8]) {
-        // The other side may have closed before it read everything.
+        // The peer may have closed the connection before it read all bytes.
         let _ = self.0.write_all(bytes);
     }
 
-    /// Everything that comes until the other side closes.
+    /// Reads all bytes until the peer closes the connection.
     ///
     /// # Panics
-    /// If it does not.
+    /// If the peer does not close it.
     pub fn rest(mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         match self.0.read_to_end(&mut rest) {
@@ -40,10 +40,10 @@ impl Raw {
         }
     }
 
-    /// Sends a request of ttrpc.
+    /// Sends a ttrpc request.
     ///
     /// # Panics
-    /// If it cannot be encoded.
+    /// If the request cannot be encoded.
     pub fn send(&mut self, stream: u32, service: &str, method: &str, payload: &[u8]) {
         let request = Request {
             service: service.to_owned(),
@@ -55,10 +55,10 @@ impl Raw {
         self.say(&frame(stream, MESSAGE_TYPE_REQUEST, &payload));
     }
 
-    /// The next reply, and the stream it is on.
+    /// Reads the next reply and its stream id.
     ///
     /// # Panics
-    /// If none comes.
+    /// If no reply comes.
     pub fn reply(&mut self) -> (u32, Response) {
         let mut header = [0; 10];
         self.0.read_exact(&mut header).unwrap();
@@ -69,19 +69,19 @@ impl Raw {
         (stream, Response::parse_from_bytes(&payload).unwrap())
     }
 
-    /// The code of the reply to a call.
+    /// Sends a request and returns the code of its reply.
     ///
     /// # Panics
-    /// If none comes.
+    /// If no reply comes.
     pub fn call(&mut self, stream: u32, service: &str, method: &str, payload: &[u8]) -> i32 {
         self.send(stream, service, method, payload);
         self.code_on(stream)
     }
 
-    /// The code of the next reply, which is on this stream.
+    /// Returns the code of the next reply, which must be on this stream.
     ///
     /// # Panics
-    /// If it is not.
+    /// If the reply is on another stream.
     pub fn code_on(&mut self, stream: u32) -> i32 {
         let (replied_on, reply) = self.reply();
         assert_eq!(replied_on, stream);
@@ -89,7 +89,7 @@ impl Raw {
     }
 }
 
-/// A frame's header: length, stream and type.
+/// Encodes the header of a frame: length, stream and type.
 pub fn header(length: u32, stream: u32, kind: u8) -> Vec<u8> {
     let mut bytes = length.to_be_bytes().to_vec();
     bytes.extend(stream.to_be_bytes());
@@ -97,10 +97,10 @@ pub fn header(length: u32, stream: u32, kind: u8) -> Vec<u8> {
     bytes
 }
 
-/// A frame of ttrpc.
+/// Encodes a ttrpc frame.
 ///
 /// # Panics
-/// If it is longer than a header can say.
+/// If the payload is too long for the length field.
 pub fn frame(stream: u32, kind: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = header(u32::try_from(payload.len()).unwrap(), stream, kind);
     bytes.extend(payload);

@@ -1,5 +1,5 @@
-//! Input that cannot be right: each gets an error that says which field and why,
-//! and nothing that is tracked changes.
+//! Invalid input: each request gets an error that names the field and the reason, and no state
+//! changes.
 
 use std::fmt::Debug;
 use std::fs;
@@ -15,7 +15,7 @@ use tests::{
     Daemon, PATIENCE, bundle, ready_sandbox, request, run, running_container, small, spec,
 };
 
-/// Checks that `result` is an error of this code whose message holds all `words`.
+/// Checks that `result` is an error of this code and that its message contains all `words`.
 #[track_caller]
 fn refused<T: Debug>(result: Result<T, Error>, code: Code, words: &[&str]) {
     let error = result.expect_err("it was to be refused");
@@ -28,7 +28,7 @@ fn refused<T: Debug>(result: Result<T, Error>, code: Code, words: &[&str]) {
     }
 }
 
-/// A sandbox with a container, which must not change.
+/// A sandbox with a container that must not change.
 struct Guarded {
     daemon: Daemon,
     client: Ttrpc,
@@ -103,7 +103,7 @@ async fn ids_follow_containerds_rule_at_every_door() {
         refused(state, Code::InvalidArgument, &words);
         let exec = pod.client.exec(&request::exec("c1", id, &["true"])).await;
         refused(exec, Code::InvalidArgument, &["exec_id", &shown]);
-        // In the spec: the sandbox that the container is for.
+        // The spec names the sandbox of the container.
         let stray = bundle(pod.daemon.home().root(), "stray", &spec(id, &small()));
         let created = pod.client.create(&request::create("c2", &stray)).await;
         refused(created, Code::InvalidArgument, &["sandbox id", &shown]);
@@ -134,7 +134,7 @@ fn with_annotation(id: &str, key: &str, value: &str) -> grpc::ControllerCreateRe
 }
 
 #[tokio::test]
-async fn a_quantity_that_cannot_be_read_is_refused_with_key_and_value() {
+async fn an_invalid_quantity_is_refused_with_key_and_value() {
     let pod = Guarded::start(&[]).await;
     let controller = pod.daemon.controller().await;
     for (key, value) in [
@@ -154,7 +154,7 @@ async fn a_quantity_that_cannot_be_read_is_refused_with_key_and_value() {
 }
 
 #[tokio::test]
-async fn or_ignored_with_a_warning_if_told_so() {
+async fn an_invalid_quantity_is_ignored_with_a_warning_on_request() {
     let daemon = Daemon::start(&["--on-invalid", "warn"]);
     let controller = daemon.controller().await;
     let create = with_annotation("p1", "resources.limits.cpu", "many");
@@ -172,7 +172,7 @@ async fn or_ignored_with_a_warning_if_told_so() {
 }
 
 #[tokio::test]
-async fn a_bundle_that_cannot_be_read_is_refused_at_once() {
+async fn an_unreadable_bundle_is_refused_at_once() {
     let pod = Guarded::start(&[]).await;
     let root = pod.daemon.home().root().join("bad");
     let bundle = |name: &str| {
@@ -243,7 +243,7 @@ async fn a_bundle_that_cannot_be_read_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn what_a_request_carries_is_checked() {
+async fn the_contents_of_a_request_are_checked() {
     let pod = Guarded::start(&[]).await;
     let client = &pod.client;
 
@@ -284,7 +284,7 @@ async fn what_a_request_carries_is_checked() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_not_found() {
+async fn missing_objects_are_not_found() {
     let pod = Guarded::start(&[]).await;
     let client = &pod.client;
     let not_found = |result: Result<(), Error>| refused(result, Code::NotFound, &["no-such"]);
@@ -321,7 +321,7 @@ async fn what_is_not_there_is_not_found() {
 }
 
 #[test]
-fn bad_flags_and_files_are_refused_by_name() {
+fn invalid_flags_and_files_are_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     fs::write(&file, "precious").unwrap();
@@ -365,7 +365,7 @@ fn bad_flags_and_files_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_refused_request_is_logged_once_and_an_outage_now_and_then() {
+async fn each_refused_request_is_logged_and_an_outage_only_from_time_to_time() {
     let guarded = Guarded::start(&[]).await;
     let (bad, unknown) = (
         request::create_sandbox("a//b"),

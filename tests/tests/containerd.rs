@@ -1,4 +1,4 @@
-//! CRI flows on a real containerd whose pods run on the shipped sandboxer.
+//! CRI requests to a real containerd with pods on the shipped sandboxer.
 
 use std::collections::HashMap;
 use std::fs;
@@ -19,7 +19,7 @@ use tests::eventually;
 use tests::node::{Node, Pod, container_config, pod_config};
 use tokio::task::JoinSet;
 
-/// A CNI plugin that makes nothing and says it did.
+/// A CNI plugin that does nothing and reports success.
 const CNI_PLUGIN: &str = r#"#!/bin/sh
 case "$CNI_COMMAND" in
 ADD | CHECK)
@@ -36,12 +36,12 @@ fn deadline() -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pod_lives_and_dies() {
+async fn a_pod_is_created_run_and_removed() {
     let Some(node) = Node::start(&[]).await else {
         return;
     };
     let cri = node.cri().await;
-    // The stream opens with its first event.
+    // The server opens the stream with the first event.
     let events = tokio::spawn({
         let cri = cri.clone();
         async move { cri.container_events().await }
@@ -160,7 +160,7 @@ async fn a_pod_with_a_network_of_its_own_runs() {
     let mut config = pod_config("net-0");
     let security = config.linux.as_mut().unwrap().security_context.as_mut();
     security.unwrap().namespace_options = Some(NamespaceOption::default());
-    // containerd looks for a new configuration when it is told of one.
+    // An update of the runtime configuration makes containerd load the CNI configuration.
     let pod = loop {
         match Pod::run_as(&cri, config.clone()).await {
             Err(e) if e.to_string().contains("cni plugin not initialized") => {
@@ -181,16 +181,16 @@ async fn a_pod_with_a_network_of_its_own_runs() {
     assert!(node.sandboxer().slots().is_empty());
 }
 
-/// containerd holds a Wait stream for each on its one connection: HTTP/2's usual
-/// cap of concurrent streams would stop it at 100 or 200.
+/// containerd holds one Wait stream for each pod on one connection: the usual HTTP/2 limit of
+/// concurrent streams would stop it at 100 or 200.
 #[tokio::test(flavor = "multi_thread")]
-async fn three_hundred_pods_are_alive_at_once() {
+async fn three_hundred_pods_run_at_once() {
     let Some(node) = Node::start(&["--views", "write-behind"]).await else {
         return;
     };
     let cri = node.cri().await;
     let mut pods = Vec::new();
-    // Fifty at a time.
+    // Fifty pods are created at a time.
     for batch in 0..6 {
         let mut starting = JoinSet::new();
         for n in 0..50 {
@@ -220,9 +220,9 @@ async fn three_hundred_pods_are_alive_at_once() {
     assert!(node.sandboxer().slots().is_empty());
 }
 
-/// A Wait answered before its Kill makes containerd fail the stop.
+/// A Wait that is answered before its Kill makes containerd fail the stop.
 #[tokio::test(flavor = "multi_thread")]
-async fn thirty_stops_in_a_row_succeed_and_so_do_many_at_once() {
+async fn thirty_stops_succeed_one_by_one_and_at_once() {
     let Some(node) = Node::start(&[]).await else {
         return;
     };
@@ -276,7 +276,7 @@ async fn hundreds_of_parallel_execs_all_end() {
     assert_eq!(ended.expect("no exec hangs"), 480);
 }
 
-/// containerd tells the sandboxer nothing of a RunPodSandbox that it gave up.
+/// containerd does not inform the sandboxer of a RunPodSandbox that it gave up.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_whose_creator_gives_up_leaves_no_slot() {
     let args = ["--containerd-address", "{containerd}", "--sync", "always"];
@@ -293,7 +293,7 @@ async fn a_pod_whose_creator_gives_up_leaves_no_slot() {
         }
     }
     assert!(given_up > 0, "no deadline was short enough");
-    // A pod may have been run all the same: then containerd has it.
+    // A pod may have been created in time; containerd has it then.
     let listed = cri.list_pod_sandbox(ListPodSandboxRequest::default());
     let mut kept: Vec<String> = listed
         .await
@@ -310,9 +310,9 @@ async fn a_pod_whose_creator_gives_up_leaves_no_slot() {
     });
 }
 
-/// The drop-in that is shipped, as it is printed.
+/// The shipped drop-in, as the sandboxer prints it.
 #[test]
-fn containerd_takes_the_shipped_drop_in() {
+fn containerd_accepts_the_shipped_drop_in() {
     let Some(containerd) = tests::node::containerd() else {
         return;
     };
@@ -341,9 +341,9 @@ fn containerd_takes_the_shipped_drop_in() {
     assert!(runtimes.get("runc").is_some(), "what was there stays");
 }
 
-/// What `ctr events` would show of a container, and why it ended.
+/// The events that `ctr events` would show of a container, with the reason of its end.
 #[tokio::test(flavor = "multi_thread")]
-async fn containerd_is_told_what_happens_and_why() {
+async fn containerd_receives_the_events_of_tasks_with_their_reasons() {
     let Some(node) = Node::start(&["--containerd-address", "{containerd}"]).await else {
         return;
     };

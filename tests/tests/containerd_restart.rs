@@ -1,5 +1,5 @@
-//! Either side restarts. What becomes of pods and containers stands as a table in
-//! the README.
+//! Restarts of containerd and of the sandboxer, each under running pods. The documentation has the
+//! outcomes as a table.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use tests::eventually;
 use tests::node::{Container, Node, Pod};
 use tokio::task::JoinSet;
 
-/// Pods with a running container each.
+/// Runs pods with one running container each.
 async fn run_pods(node: &Node, count: usize) -> Vec<(Pod, Container)> {
     let cri = node.cri().await;
     let mut starting = JoinSet::new();
@@ -33,7 +33,7 @@ async fn run_pods(node: &Node, count: usize) -> Vec<(Pod, Container)> {
     pods
 }
 
-/// The same pods, over a connection of the containerd that is there now.
+/// Returns the same pods over a new connection, to the present containerd.
 async fn again(node: &Node, pods: Vec<(Pod, Container)>) -> Vec<(Pod, Container)> {
     let cri = node.cri().await;
     let over = |(mut pod, mut container): (Pod, Container)| {
@@ -67,7 +67,7 @@ async fn remove_all(node: &Node, pods: Vec<(Pod, Container)>) {
     nothing_is_left(node);
 }
 
-/// No slot, no bundle, no FIFO.
+/// Checks that no slot, no bundle and no FIFO is left.
 fn nothing_is_left(node: &Node) {
     assert_eq!(node.sandboxer().slots(), Vec::<String>::new());
     let state = node.containerd().home().state();
@@ -123,7 +123,7 @@ async fn the_sandboxer_restarts_under_a_living_containerd() {
     for kill9 in [false, true] {
         let pods = run_pods(&node, 10).await;
         node.restart_sandboxer(kill9);
-        // containerd never dials a task again: to it, they have ended.
+        // containerd does not dial a task again and takes the containers for ended.
         for (_, container) in &pods {
             let ended = until(container, ContainerState::ContainerExited).await;
             assert_eq!(ended.exit_code, 255);
@@ -158,14 +158,14 @@ async fn the_sandboxer_is_absent_while_containerd_starts() {
     let pods = again(&node, pods).await;
     node.sandboxer = Some(sandboxer.start());
     for (pod, container) in &pods {
-        // containerd takes its time to connect again.
+        // containerd connects again only after a while.
         loop {
             match pod.try_status().await {
                 Err(e) if e.code() == Code::Unavailable => tokio::task::yield_now().await,
                 status => break drop(status.unwrap()),
             }
         }
-        // What kubelet goes by, and what containerd itself goes by.
+        // The kubelet reads the first state, and containerd itself the second.
         assert_eq!(pod.listed().await, PodSandboxState::SandboxNotready);
         assert!(pod.start_container("d").await.is_err());
         let ended = container.status().await;

@@ -1,4 +1,4 @@
-//! `kill -9` in mid-load: nothing acknowledged is lost, nothing is invented.
+//! `kill -9` under load: no acknowledged change is lost, and no other one appears.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use tests::ledger::{self, compare_views, names};
 use tests::{Daemon, Home, eventually, pods};
 use tokio::task::JoinHandle;
 
-/// How many clients load the task service, and how many CRI.
+/// Numbers of clients of the task service and of CRI.
 const TASK_CLIENTS: usize = 8;
 const POD_CLIENTS: usize = 4;
 
-/// A client of either door, with its book.
+/// A client of one API, with its ledger.
 enum Client {
     Tasks(ledger::Client),
     Pods(pods::Client),
@@ -31,7 +31,7 @@ impl Client {
         tasks.chain(pods).collect()
     }
 
-    /// Has it take steps until the daemon is gone.
+    /// Lets the client take steps until the daemon is gone.
     async fn start(
         self,
         daemon: &Daemon,
@@ -57,7 +57,7 @@ impl Client {
         }
     }
 
-    /// Holds its book against the state on the disk and a daemon that started from it.
+    /// Compares the ledger with the state on the disk and with a daemon that started from it.
     async fn settle(&mut self, inspect: &Value, daemon: &Daemon) {
         match self {
             Self::Tasks(client) => client.settle(inspect),
@@ -66,9 +66,8 @@ impl Client {
     }
 }
 
-/// Kills the daemon at `kills` random moments of a load, and compares what is on the
-/// disk with what the clients were told, each time on the directory that the round
-/// before left.
+/// Kills the daemon at `kills` random moments of a load, and compares the disk with the ledgers of
+/// the clients each time. Each round goes on with the directory of the round before.
 async fn crash(args: &[&str], seed: u64, kills: u32) -> Home {
     eprintln!("seed {seed}, {args:?}");
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -120,8 +119,8 @@ async fn crash(args: &[&str], seed: u64, kills: u32) -> Home {
     home
 }
 
-/// That a start has changed no sandbox, but dropped pods of CRI's door that were being
-/// created.
+/// Checks that a start has changed no sandbox, except that it dropped CRI pods whose creation was
+/// not complete.
 fn assert_same(before: &Value, after: &Value) {
     let slots = |inspect: &Value| inspect["slots"].as_array().cloned().unwrap_or_default();
     let (mut before, after) = (slots(before), slots(after));
@@ -135,7 +134,7 @@ fn assert_same(before: &Value, after: &Value) {
     assert_eq!(before.len(), after.len());
 }
 
-/// Kills a daemon somewhere in its recovery, most likely.
+/// Kills a daemon, most likely during its recovery.
 fn cut_a_start_short(home: &Home, after: Duration) {
     let mut child = home.command().spawn().expect("the sandboxer starts");
     std::thread::sleep(after);
@@ -143,7 +142,7 @@ fn cut_a_start_short(home: &Home, after: Duration) {
     child.wait().expect("a child can be waited for");
 }
 
-/// Arguments that let the journal go through many segments and snapshots.
+/// Arguments that make the journal go through many segments and snapshots.
 const COMPACT: [&str; 2] = ["--compact-bytes", "32768"];
 
 fn journal(home: &Home) -> Vec<String> {
@@ -151,19 +150,19 @@ fn journal(home: &Home) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kill_9_loses_nothing_acknowledged_and_invents_nothing() {
+async fn a_crash_loses_no_acknowledged_change_and_invents_none() {
     crash(&[], 1, 20).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nor_does_it_when_snapshots_replace_the_journals_segments() {
+async fn a_crash_loses_nothing_while_snapshots_replace_segments() {
     let home = crash(&COMPACT, 4, 10).await;
     let files = journal(&home);
     assert!(!files[0].starts_with("00000000000000000001."), "{files:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nor_does_it_when_the_segments_stay_beside_the_snapshots() {
+async fn a_crash_loses_nothing_while_segments_stay_beside_snapshots() {
     let [flag, bytes] = COMPACT;
     let home = crash(&[flag, bytes, "--history"], 5, 10).await;
     let files = journal(&home);
@@ -173,16 +172,16 @@ async fn nor_does_it_when_the_segments_stay_beside_the_snapshots() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nor_does_it_when_views_are_written_behind() {
+async fn a_crash_loses_nothing_with_views_written_behind() {
     crash(&["--views", "write-behind", "--sync", "interval=1ms"], 2, 5).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nor_does_it_when_every_record_is_synced() {
+async fn a_crash_loses_nothing_with_every_record_synced() {
     crash(&["--sync", "always"], 3, 5).await;
 }
 
-/// Every way in which the journal and the views can be kept.
+/// Returns the arguments of all modes of the journal and the views.
 fn modes() -> impl Iterator<Item = Vec<&'static str>> {
     let syncs = ["none", "interval=1ms", "always"];
     let views = ["write-through", "write-behind", "off"];
@@ -200,7 +199,7 @@ fn modes() -> impl Iterator<Item = Vec<&'static str>> {
     })
 }
 
-/// `make torture`. TORTURE_KILLS and TORTURE_SEED repeat one.
+/// The test of `make torture`. TORTURE_KILLS and TORTURE_SEED repeat a run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes: make torture"]
 async fn torture() {

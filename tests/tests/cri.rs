@@ -1,5 +1,5 @@
-//! CRI spoken directly to the sandboxer: pods and containers, every documented error,
-//! and what a crash keeps.
+//! CRI requests to the sandboxer itself: pods and containers, each documented error, and the state
+//! after a crash.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ use tests::cri::{
 use tests::{Daemon, eventually, read_json};
 
 #[tokio::test]
-async fn a_pod_lives_and_dies() {
+async fn a_pod_is_run_stopped_and_removed() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     let logs = daemon.home().root().join("logs");
@@ -50,7 +50,7 @@ async fn a_pod_lives_and_dies() {
     let ip = ready.network.unwrap().ip;
     assert!(ip.starts_with("10."), "{ip}");
 
-    // Its metadata is its own until it is removed.
+    // No other pod can have its metadata before it is removed.
     let taken = run_with(&cri, &config, "").await.unwrap_err();
     assert_eq!(taken.code(), Code::AlreadyExists);
     assert!(taken.to_string().contains(&id), "{taken}");
@@ -111,7 +111,7 @@ async fn a_pod_on_the_hosts_network_has_no_address_and_others_each_their_own() {
 }
 
 #[tokio::test]
-async fn a_pod_that_is_asked_for_wrongly_is_refused_by_name() {
+async fn an_invalid_pod_configuration_is_refused_with_the_field() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     let logs = daemon.home().root();
@@ -135,13 +135,13 @@ async fn a_pod_that_is_asked_for_wrongly_is_refused_by_name() {
     }
     let none = cri.run_pod_sandbox(v1::RunPodSandboxRequest::default());
     assert_eq!(code(none.await), Code::InvalidArgument);
-    // None of them has taken the name.
+    // The refused requests have not reserved the name.
     run_pod(&cri, &sound()).await;
     assert_eq!(daemon.slots().len(), 1);
 }
 
 #[tokio::test]
-async fn a_container_lives_and_dies_and_gives_everything_back() {
+async fn a_container_runs_and_ends_and_its_status_returns_its_whole_configuration() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     let logs = daemon.home().root().join("logs");
@@ -215,14 +215,14 @@ async fn a_container_lives_and_dies_and_gives_everything_back() {
     assert_eq!(code(start(&cri, &id).await), Code::NotFound);
     assert_eq!(code(reopen(&id).await), Code::NotFound);
 
-    // A running one is killed, and the name is free.
+    // The removal of a running container kills it and frees the name.
     let id = started(&cri, &pod, &config).await;
     remove(&cri, &id).await.unwrap();
-    // With no time at all it is killed at once.
+    // A stop without a grace period kills the container at once.
     let id = started(&cri, &pod, &config).await;
     stop(&cri, &id, 0).await.unwrap();
     assert_eq!(status(&cri, &id).await.exit_code, 137);
-    // One that has not been started is left as it is.
+    // A stop leaves a container that has not been started unchanged.
     let id = create(&cri, &pod, &container_config("idle")).await.unwrap();
     stop(&cri, &id, 0).await.unwrap();
     let idle = status(&cri, &id).await;
@@ -231,7 +231,7 @@ async fn a_container_lives_and_dies_and_gives_everything_back() {
 }
 
 #[tokio::test]
-async fn a_container_ends_as_annotations_say_of_its_own_or_of_its_pod() {
+async fn a_container_ends_by_annotations_of_its_own_or_of_its_pod() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     pull(&cri, IMAGE).await;
@@ -292,7 +292,7 @@ async fn a_log_never_leaves_its_directory() {
 }
 
 #[tokio::test]
-async fn commands_run_to_their_end_or_to_the_end_of_their_time() {
+async fn commands_run_to_their_end_or_to_their_timeout() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     pull(&cri, IMAGE).await;
@@ -321,7 +321,7 @@ async fn commands_run_to_their_end_or_to_the_end_of_their_time() {
 }
 
 #[tokio::test]
-async fn an_update_changes_what_it_names_in_the_status_and_in_the_view() {
+async fn an_update_changes_the_fields_that_it_states_in_status_and_view() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     pull(&cri, IMAGE).await;
@@ -495,7 +495,7 @@ async fn a_crash_keeps_pods_containers_statuses_and_images() {
         ip(pod_status(&cri, &fresh).await),
         ip(pod_status(&cri, &pod).await)
     );
-    // Orphans are looked for: these are none.
+    // The search for orphans finds none: CRI containers have no bundle.
     start(&cri, &idle).await.unwrap();
     stop(&cri, &app, 1).await.unwrap();
     assert_eq!(status(&cri, &app).await.exit_code, 143);

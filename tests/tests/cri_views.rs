@@ -1,4 +1,4 @@
-//! What CRI's door shows: lists, ids, usage, events, images, the runtime itself.
+//! Queries of the CRI API: lists, ids, usage, events, images, the runtime itself.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -18,7 +18,7 @@ use tests::cri::{
 use tests::{Daemon, PATIENCE, ready_sandbox, running_container};
 
 #[tokio::test]
-async fn the_runtime_says_who_it_is_and_that_all_is_well() {
+async fn the_runtime_reports_its_version_and_that_it_is_ready() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     let version = cri.version(v1::VersionRequest::default()).await.unwrap();
@@ -58,7 +58,7 @@ async fn the_runtime_says_who_it_is_and_that_all_is_well() {
 }
 
 #[tokio::test]
-async fn images_are_there_once_pulled_and_gone_once_removed() {
+async fn images_exist_from_their_pull_to_their_removal() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     let found = |name: &'static str| {
@@ -132,7 +132,7 @@ async fn images_are_there_once_pulled_and_gone_once_removed() {
 }
 
 #[tokio::test]
-async fn lists_show_what_their_filters_let_through() {
+async fn lists_are_filtered() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     pull(&cri, IMAGE).await;
@@ -212,7 +212,7 @@ async fn the_beginning_of_an_id_is_enough_unless_several_have_it() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     let logs = daemon.home().root();
-    // With 17 pods two ids begin with the same of 16 digits.
+    // Of 17 pods, two ids begin with the same one of 16 digits.
     let mut ids = Vec::new();
     for n in 0..17 {
         ids.push(run_pod(&cri, &pod_config(&format!("p{n}"), logs)).await);
@@ -243,7 +243,7 @@ async fn the_beginning_of_an_id_is_enough_unless_several_have_it() {
 }
 
 #[tokio::test]
-async fn stats_and_metrics_show_what_runs() {
+async fn stats_and_metrics_show_running_containers() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     pull(&cri, IMAGE).await;
@@ -265,7 +265,7 @@ async fn stats_and_metrics_show_what_runs() {
     let memory = of_app.memory.unwrap();
     let used = memory.working_set_bytes.unwrap().value;
     assert_eq!(used + memory.available_bytes.unwrap().value, 64 << 20);
-    // A tenth of a quarter of a core.
+    // A tenth of the request of a quarter of a core.
     assert_eq!(
         of_app.cpu.unwrap().usage_nano_cores.unwrap().value,
         25_000_000
@@ -359,7 +359,7 @@ async fn a_pods_status_and_events_list_a_names_newest_attempt_first() {
 }
 
 #[tokio::test]
-async fn events_tell_what_becomes_of_pods_and_containers() {
+async fn events_report_the_steps_of_pods_and_containers() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     pull(&cri, IMAGE).await;
@@ -402,7 +402,7 @@ async fn events_tell_what_becomes_of_pods_and_containers() {
 }
 
 #[tokio::test]
-async fn what_came_through_the_task_service_is_containerds_alone() {
+async fn pods_of_the_task_service_are_invisible_to_cri() {
     let daemon = Daemon::start(&[]);
     let client = daemon.ttrpc().await;
     ready_sandbox(&client, "containerds").await;

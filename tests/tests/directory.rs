@@ -1,4 +1,4 @@
-//! Directories that are full, read-only or taken.
+//! Directories that are full, read-only or in use.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tests::{Daemon, Home, eventually, ready_sandbox, request};
 struct Tmpfs(PathBuf);
 
 impl Tmpfs {
-    /// `None`, and a loud word, where mounting is not allowed.
+    /// Returns `None` and prints that the test is skipped where mounting is not permitted.
     fn mount(at: &Path, options: &str) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
         let mounted = Command::new("mount")
@@ -40,7 +40,7 @@ impl Tmpfs {
 
 impl Drop for Tmpfs {
     fn drop(&mut self) {
-        // A daemon may still have files open in it.
+        // A daemon may still have files open on it.
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
@@ -54,7 +54,7 @@ fn refused(home: &Home) -> String {
 }
 
 #[tokio::test]
-async fn a_full_directory_refuses_what_is_new_and_keeps_what_is_there() {
+async fn a_full_directory_refuses_new_sandboxes_and_keeps_the_others() {
     let home = Home::new(&[]);
     let Some(tmpfs) = Tmpfs::mount(&home.dir(), "size=1m,mode=0700") else {
         return;
@@ -92,7 +92,7 @@ async fn a_full_directory_refuses_what_is_new_and_keeps_what_is_there() {
         });
     }
 
-    // Deleting makes room for itself.
+    // A deletion succeeds, although it appends a record.
     let gone = kept.swap_remove(0);
     let request = request::shutdown_sandbox(&gone);
     client.shutdown_sandbox(&request).await.unwrap();
@@ -129,7 +129,7 @@ async fn a_full_directory_does_not_keep_the_daemon_from_starting() {
     ready_sandbox(&daemon.ttrpc().await, "p1").await;
     let home = daemon.kill9();
     let filler = tmpfs.0.join("filler");
-    // As much as fits.
+    // Fills the file system.
     assert!(fs::write(&filler, vec![0; 2 << 20]).is_err());
     let daemon = home.start();
     let client = daemon.ttrpc().await;
@@ -179,7 +179,7 @@ async fn a_second_daemon_is_refused_and_disturbs_nobody() {
     );
     assert!(said.contains(&words), "{said}");
 
-    // Another directory, the same socket.
+    // The second daemon has another directory and the same socket.
     let other = Home::new(&[]);
     let out = Command::new(tests::binary("resource-slot-sandboxer"))
         .arg("--listen")
@@ -199,7 +199,7 @@ async fn a_second_daemon_is_refused_and_disturbs_nobody() {
 }
 
 #[tokio::test]
-async fn a_killed_daemons_socket_and_lock_hold_nobody_up() {
+async fn the_socket_and_lock_of_a_killed_daemon_do_not_block_a_start() {
     let home = Daemon::start(&[]).kill9();
     assert!(home.socket().exists(), "kill -9 leaves the socket");
     let daemon = home.start();

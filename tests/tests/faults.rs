@@ -1,6 +1,5 @@
-//! What the kernel refuses while the sandboxer runs: writes, syncs, file descriptors.
-//! Calls fail with the right code, memory and disk agree afterwards, and service resumes
-//! by itself.
+//! System calls that fail while the sandboxer runs: writes, syncs, file descriptors. RPCs fail
+//! with the right code, memory and disk agree afterwards, and service resumes by itself.
 
 use std::fs;
 use std::path::Path;
@@ -12,17 +11,17 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use tests::ledger::compare_views;
 use tests::{Daemon, Home, eventually, ready_sandbox, request, running_container};
 
-/// strace, which has some system calls of a process fail, until it is dropped.
+/// An strace that lets some system calls of a process fail until it is dropped.
 struct Strace {
     child: Child,
     log: tempfile::NamedTempFile,
 }
 
 impl Strace {
-    /// `None`, and a loud word, where there is no strace or it may not attach.
+    /// Returns `None` and prints that the test is skipped where strace is missing or may not attach.
     ///
     /// # Panics
-    /// So it is where `REQUIRE_STRACE` is set.
+    /// In that case if `REQUIRE_STRACE` is set.
     fn inject(daemon: &Daemon, file: &Path, fault: &str) -> Option<Self> {
         let skipped = |why: &dyn std::fmt::Display| {
             assert!(
@@ -63,7 +62,7 @@ impl Strace {
 
 impl Drop for Strace {
     fn drop(&mut self) {
-        // SIGTERM has it detach; SIGKILL would, too, but could leave a thread stopped.
+        // SIGTERM makes strace detach; SIGKILL could leave a thread stopped.
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
@@ -89,7 +88,7 @@ async fn is_known(client: &Ttrpc, id: &str) -> bool {
     }
 }
 
-/// Kills it and checks that exactly these are found again, with views to match.
+/// Kills the daemon and checks that a start finds exactly these sandboxes, with their views.
 fn these_are_kept(daemon: Daemon, expected: &[&str]) {
     let daemon = daemon.kill9().start();
     assert_eq!(daemon.slots(), expected);
@@ -121,7 +120,7 @@ async fn an_append_that_fails_changes_nothing() {
             client.pause(&request::pause("c1")).await.map(drop),
             client.kill(&request::kill("c1", "", 9)).await.map(drop),
         ];
-        // A signal is sent and the process ends by itself, when that can be written down.
+        // The signal is accepted, and the process ends when its end can be recorded.
         for refused in &refused[..3] {
             let error = refused.as_ref().expect_err(errno);
             assert_eq!(error.code(), code, "{errno}: {error}");
@@ -142,7 +141,7 @@ async fn an_append_that_fails_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_sync_that_fails_is_no_success_and_a_snapshot_mends_it() {
+async fn a_failed_sync_fails_the_request_and_a_snapshot_restores_durability() {
     let daemon = Daemon::start(&["--sync", "always"]);
     let client = daemon.ttrpc().await;
     ready_sandbox(&client, "p1").await;
@@ -153,7 +152,7 @@ async fn a_sync_that_fails_is_no_success_and_a_snapshot_mends_it() {
     let error = create(&client, "p2").await.expect_err("it is not durable");
     assert_eq!(error.code(), Code::Unavailable, "{error}");
     drop(strace);
-    // Retried as a client would: it may be there by now, for it was only not known to be durable.
+    // A client would retry. The sandbox may exist, because only its durability was unknown.
     let mut tries = 0;
     while let Err(e) = create(&client, "p3").await {
         assert_eq!(e.code(), Code::Unavailable, "{e}");
@@ -184,7 +183,7 @@ async fn without_descriptors_calls_fail_or_wait_and_then_go_on() {
         maximum: getrlimit(Resource::Nofile).maximum,
     };
     let before = prlimit(pid, Resource::Nofile, most).unwrap();
-    // It is connected, but not accepted yet: the backlog holds it.
+    // The connection waits in the backlog.
     let late = std::os::unix::net::UnixStream::connect(daemon.home().socket()).unwrap();
     let mut refused = Vec::new();
     for n in 0..10 {

@@ -1,6 +1,6 @@
-//! `loadgen gate` with real sandboxers: what it measures, and that it finds one that
-//! was slowed down on purpose. How fast anything is decides nothing here, only which
-//! of two is four times slower.
+//! `loadgen gate` with real sandboxers: its measurements, and its verdict on a sandboxer that is
+//! slowed down on purpose. The tests do not depend on absolute speed, only on one of two
+//! programs being four times slower.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use tests::{binary, read_json};
 
-/// So few blocks that it can just fail; so few pods that it takes seconds.
+/// The least number of blocks that allows a failure, with pods for a few seconds.
 const SMALL: [&str; 6] = ["--max-rounds", "16", "--pods", "5", "--seed", "5"];
 
 fn gate(results: &Path, args: &[&str]) -> (Option<i32>, Value, String) {
@@ -66,7 +66,7 @@ fn every_round_has_its_figures_and_orders_are_drawn() {
     let (code, result, shown) = gate(results.path(), &[]);
     assert_eq!(result["errors"], json!([]), "{shown}");
     assert_eq!(result["complaints"], json!([]), "{shown}");
-    // What it says of two alike in so few rounds depends on the machine.
+    // The verdict on two equal programs after so few rounds depends on the machine.
     assert!(matches!(code, Some(0 | 3 | 4)), "{code:?} {shown}");
     let blocks = result["blocks"].as_array().expect("a list");
     assert_eq!(blocks.len(), 8);

@@ -1,4 +1,4 @@
-//! The whole life of sandboxes, containers and exec processes, through every door.
+//! The whole life of sandboxes, containers and exec processes, over each API.
 
 use containerd_client::services::v1::sandbox as grpc;
 use containerd_sandbox::client::{Controller, Ttrpc};
@@ -76,7 +76,7 @@ async fn state(client: &Ttrpc, id: &str, exec: &str) -> api::StateResponse {
 }
 
 #[tokio::test]
-async fn a_pod_lives_and_dies_over_ttrpc() {
+async fn a_pod_is_created_run_and_deleted_over_ttrpc() {
     let daemon = Daemon::start(&["--log-level", "debug"]);
     let client = daemon.ttrpc().await;
 
@@ -206,7 +206,7 @@ macro_rules! named {
 }
 
 #[tokio::test]
-async fn a_pod_lives_and_dies_over_grpc_with_tasks_at_the_address_it_gives() {
+async fn a_pod_is_created_run_and_deleted_over_grpc_with_tasks_at_the_returned_address() {
     let daemon = Daemon::start(&[]);
     let client = daemon.controller().await;
     let resources = |shares, limit| LinuxContainerResources {
@@ -224,7 +224,7 @@ async fn a_pod_lives_and_dies_over_grpc_with_tasks_at_the_address_it_gives() {
     };
     grpc_create(&client, "p1", &config).await.unwrap();
     let view = read_json(&daemon.view("p1"));
-    // The kernel's resources win over the annotations, and the overhead is added.
+    // The Linux resources take precedence over the annotations, and the overhead is added.
     assert_eq!(view["cpu_request"], 0.75);
     assert_eq!(view["memory_limit"], 120 << 20);
     assert_eq!(view["cpu_limit"], 2.0);
@@ -295,7 +295,7 @@ async fn a_pod_lives_and_dies_over_grpc_with_tasks_at_the_address_it_gives() {
 }
 
 #[tokio::test]
-async fn an_update_of_the_record_changes_what_the_sandbox_states() {
+async fn an_update_of_the_record_changes_the_resources_of_the_sandbox() {
     let daemon = Daemon::start(&[]);
     let client = daemon.controller().await;
     grpc_create(&client, "p1", &pod_config()).await.unwrap();
@@ -386,7 +386,7 @@ async fn a_container_goes_through_every_state() {
 }
 
 #[tokio::test]
-async fn a_running_container_can_be_looked_at() {
+async fn a_running_container_answers_queries() {
     let daemon = Daemon::start(&[]);
     let client = daemon.ttrpc().await;
     ready_sandbox(&client, "p1").await;
@@ -495,7 +495,7 @@ async fn a_container_ends_once_and_its_id_is_free_again() {
 }
 
 #[tokio::test]
-async fn processes_are_added_and_end() {
+async fn exec_processes_are_added_and_end() {
     let daemon = Daemon::start(&[]);
     let client = daemon.ttrpc().await;
     ready_sandbox(&client, "p1").await;
@@ -575,7 +575,7 @@ async fn processes_are_added_and_end() {
         Status::RUNNING
     );
 
-    // The end of the first process is the end of all.
+    // The end of the first process ends the others.
     client.kill(&request::kill("c1", "", 15)).await.unwrap();
     assert_eq!(
         client
@@ -590,7 +590,7 @@ async fn processes_are_added_and_end() {
 }
 
 #[tokio::test]
-async fn a_sandbox_that_states_nothing_shows_the_sum_of_its_containers() {
+async fn a_sandbox_without_resources_shows_the_sum_of_its_containers() {
     let daemon = Daemon::start(&[]);
     let client = daemon.ttrpc().await;
     ready_sandbox(&client, "p1").await;
@@ -635,7 +635,7 @@ async fn a_sandbox_that_states_nothing_shows_the_sum_of_its_containers() {
 }
 
 #[tokio::test]
-async fn what_is_out_of_order_is_refused_and_changes_nothing() {
+async fn illegal_changes_of_state_are_refused_without_effect() {
     let daemon = Daemon::start(&[]);
     let client = daemon.ttrpc().await;
     let start = request::start_sandbox("p1");
@@ -661,7 +661,7 @@ async fn what_is_out_of_order_is_refused_and_changes_nothing() {
         code(client.create(&request::create("c2", &elsewhere)).await),
         Code::NotFound
     );
-    // A ready sandbox that is shut down takes all with it.
+    // The shutdown of a ready sandbox ends its containers.
     client
         .shutdown_sandbox(&request::shutdown_sandbox("p1"))
         .await
@@ -698,7 +698,7 @@ async fn an_id_is_unique_per_namespace_only() {
             .join("same@default/resource_info.json")
             .exists()
     );
-    // Ids that are names of our own files do no harm.
+    // Ids that are the names of the daemon's own files do no harm.
     for id in ["journal", "lock"] {
         ready_sandbox(&ours, id).await;
         ours.shutdown_sandbox(&request::shutdown_sandbox(id))
@@ -709,7 +709,7 @@ async fn an_id_is_unique_per_namespace_only() {
 }
 
 #[tokio::test]
-async fn the_task_service_answers_by_its_old_name_too() {
+async fn the_task_service_answers_under_its_old_name_too() {
     let daemon = Daemon::start(&[]);
     let client = daemon.ttrpc().await;
     ready_sandbox(&client, "p1").await;

@@ -1,4 +1,4 @@
-//! What peers may take up, who they may be, and peers that want more.
+//! The limits on peers, the users that may connect, and peers that exceed a limit.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use ttrpc::proto::{MESSAGE_TYPE_REQUEST, Request};
 
 const SANDBOX: &str = "containerd.runtime.sandbox.v1.Sandbox";
-/// gRPC's number for it.
+/// The gRPC number of `ResourceExhausted`.
 const RESOURCE_EXHAUSTED: i32 = 8;
 
 #[track_caller]
@@ -41,7 +41,7 @@ fn ping() -> Vec<u8> {
     request::ping_sandbox("p1").write_to_bytes().unwrap()
 }
 
-/// A whole ping on the first stream.
+/// Returns the frame of a ping on the first stream.
 fn ping_frame() -> Vec<u8> {
     let request = Request {
         service: SANDBOX.to_owned(),
@@ -52,7 +52,7 @@ fn ping_frame() -> Vec<u8> {
     frame(1, MESSAGE_TYPE_REQUEST, &request.write_to_bytes().unwrap())
 }
 
-/// A client that is served: what was connected before may still count as there.
+/// Connects a client that is served, after earlier connections have stopped to count.
 async fn served(daemon: &Daemon) -> Ttrpc {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -67,7 +67,7 @@ async fn served(daemon: &Daemon) -> Ttrpc {
 }
 
 #[tokio::test]
-async fn a_message_that_is_too_long_is_refused_and_its_connection_goes_on() {
+async fn a_message_over_the_limit_is_refused_and_its_connection_stays_open() {
     let daemon = Daemon::start(&["--max-message-size", "65536"]);
     let client = daemon.ttrpc().await;
     ready_sandbox(&client, "p1").await;
@@ -127,7 +127,7 @@ async fn one_connection_too_many_is_told_so_over_either_protocol() {
 }
 
 #[tokio::test]
-async fn more_connections_than_are_told_are_closed() {
+async fn connections_beyond_the_refused_ones_are_closed() {
     let daemon = Daemon::start(&["--max-connections", "1"]);
     let client = served(&daemon).await;
     ready_sandbox(&client, "p1").await;
@@ -168,7 +168,7 @@ async fn calls_that_wait_count_as_under_way_at_every_door() {
         cri::pods(&runtime, PodSandboxFilter::default()).await,
         words,
     );
-    // The caller of one gives up, as containerd does when it is restarted.
+    // One caller gives up, as containerd does when it is restarted.
     waits.abort_all();
     while waits.join_next().await.is_some() {}
     drop(client);
@@ -198,14 +198,14 @@ async fn there_are_no_more_sandboxes_than_there_may_be() {
     let shutdown = request::shutdown_sandbox("p1");
     client.shutdown_sandbox(&shutdown).await.unwrap();
     create(&client, "p3").await.unwrap();
-    // Those that are there stay, though there may be fewer now.
+    // A start with a lower limit keeps all sandboxes.
     let daemon = daemon.kill9().with(&["--max-sandboxes", "1"]).start();
     assert_eq!(daemon.slots(), ["p2", "p3"]);
     exhausted(create(&daemon.ttrpc().await, "p4").await, "1 sandboxes");
 }
 
-/// Connects as another user, pings, and gives how many bytes were answered; `None`, and a
-/// loud word, where nobody else can be.
+/// Connects as another user, pings, and returns the number of bytes in the answer. Returns `None`
+/// and prints that the test is skipped where the process may not change its user.
 fn as_user(daemon: &Daemon, uid: u32) -> Option<usize> {
     if !rustix::process::geteuid().is_root() {
         eprintln!("SKIPPED: other users are NOT tested: only root can be one");
@@ -260,7 +260,7 @@ async fn only_those_who_may_can_connect() {
     assert!(log.contains("user 4322 may not connect"), "{log}");
 }
 
-/// Requests without end, whose replies nobody reads.
+/// Sends requests without end and reads no reply.
 #[tokio::test]
 async fn who_never_reads_gets_no_more_memory() {
     let daemon = Daemon::start(&[]);
@@ -282,7 +282,7 @@ async fn who_never_reads_gets_no_more_memory() {
     for raw in &mut flooding {
         let timeout = Some(Duration::from_millis(500));
         raw.0.set_write_timeout(timeout).unwrap();
-        // Until the daemon reads no more of it.
+        // The loop ends when the daemon reads no more.
         let ended = loop {
             match raw.0.write(&flood) {
                 Ok(count) => said += count,
@@ -301,7 +301,7 @@ async fn who_never_reads_gets_no_more_memory() {
 }
 
 #[tokio::test]
-async fn ten_thousand_who_say_nothing_hold_nobody_up() {
+async fn ten_thousand_silent_connections_do_not_delay_others() {
     let room = raise_descriptor_limit().saturating_sub(200);
     let daemon = Daemon::start(&[]);
     let client = daemon.ttrpc().await;
@@ -343,8 +343,8 @@ async fn a_request_that_comes_byte_by_byte_is_answered() {
     assert_eq!(raw.code_on(1), 0);
 }
 
-/// Whoever can write into the directory is root or the daemon's own user, but may have been
-/// careless.
+/// Only root and the daemon's user can write into the directory, but a link in it may be a
+/// mistake.
 #[tokio::test]
 async fn links_in_the_directory_lead_nowhere() {
     let daemon = Daemon::start(&[]);
@@ -361,7 +361,7 @@ async fn links_in_the_directory_lead_nowhere() {
 
     let client = daemon.ttrpc().await;
     for (sandbox, container) in [("p1", "c1"), ("p2", "c2"), ("p3", "c3")] {
-        // It may be refused; what counts is what lies elsewhere.
+        // The request may be refused; only the files outside of the directory count.
         if create(&client, sandbox).await.is_err() {
             continue;
         }

@@ -1,5 +1,5 @@
-//! Pods over CRI straight to the sandboxer whose containers end by themselves: loadgen
-//! hears of each end from the stream of events, and starts containers again.
+//! Pods over CRI to the sandboxer, with containers that end by themselves: loadgen learns of each
+//! end from the stream of events and starts containers again.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tests::{Daemon, binary, read_json};
 
-/// Fifty pods that are held for a second, while their containers end every 50 ms.
+/// Fifty pods that are held for a second while their containers end every 50 ms.
 const RESTARTED: &str = r#"
 name = "restarted"
 
@@ -22,7 +22,7 @@ connections = 2
 pods = 50
 "#;
 
-/// Fifty pods that go when their containers have ended, now and then with 3.
+/// Fifty pods that are removed when their containers have ended, some of them with exit code 3.
 const JOBS: &str = r#"
 name = "short-jobs"
 
@@ -35,7 +35,7 @@ concurrency = 8
 pods = 50
 "#;
 
-/// Runs a scenario on a sandboxer of its own; the result, which is good.
+/// Runs a scenario on a new sandboxer and returns the result, which must be good.
 fn run(scenario: &str) -> Value {
     let daemon = Daemon::start(&[]);
     let results = daemon.home().root().join("results");
@@ -80,7 +80,7 @@ fn containers_that_end_are_started_again_while_their_pods_are_held() {
     let result = run(RESTARTED);
     let created = count(&result, "create_container");
     assert!(created > 2 * 100, "{created} containers");
-    // What still runs when the hold is over is stopped, and everything is removed.
+    // Containers that run at the end of the hold are stopped, and all pods are removed.
     assert!(count(&result, "stop_container") <= 100);
     assert_eq!(count(&result, "remove_container"), created);
     let hold = &result["hold"];
@@ -88,7 +88,7 @@ fn containers_that_end_are_started_again_while_their_pods_are_held() {
 }
 
 #[test]
-fn a_jobs_containers_end_with_the_codes_that_the_plan_wants_and_then_it_goes() {
+fn a_jobs_containers_end_with_the_planned_codes_and_its_pod_is_removed() {
     let result = run(JOBS);
     assert_eq!(count(&result, "create_container"), 100);
     assert_eq!(count(&result, "remove_container"), 100);

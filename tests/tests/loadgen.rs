@@ -1,5 +1,4 @@
-//! `loadgen` with a sandboxer, or a whole node, of its own: what it leaves, and what
-//! it does not.
+//! `loadgen` with a sandboxer or a whole node of its own: the files and processes that it leaves.
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,14 +14,14 @@ use tests::{binary, eventually, read_json, run};
 
 const PODS: &str = "30";
 
-/// Where the programs put their files. What still runs in it ends with it.
+/// Directory of the programs' files. Processes that still use it are ended when it is dropped.
 struct Place {
-    /// For the sandboxer's socket and directory.
+    /// Directory of the sandboxer's socket and state.
     temporary: TempDir,
     results: TempDir,
 }
 
-/// A sandboxer whose socket lies in a place.
+/// A sandboxer that listens in a [`Place`].
 struct Sandboxer {
     dir: PathBuf,
 }
@@ -53,7 +52,7 @@ impl Place {
         command
     }
 
-    /// The result of a run that is good.
+    /// Returns the result of a run, which must be good.
     fn good(&self, command: &mut Command) -> Value {
         let output = command.output().expect("loadgen runs");
         let shown = String::from_utf8_lossy(&output.stderr);
@@ -68,7 +67,7 @@ impl Place {
         result
     }
 
-    /// The directory of the only result.
+    /// Returns the directory of the only result.
     fn saved(&self) -> PathBuf {
         let mut runs = entries(self.results.path());
         let run = runs.pop().expect("the run is saved");
@@ -76,7 +75,7 @@ impl Place {
         run
     }
 
-    /// The files of what ran in here are gone, and so is what ran.
+    /// Checks that no process and no file of a process is left.
     fn assert_empty(&self) {
         let left = entries(self.temporary.path());
         assert!(left.is_empty(), "{left:?}");
@@ -87,7 +86,7 @@ impl Place {
         assert!(!mounts.contains(here), "{mounts}");
     }
 
-    /// Whatever runs with a file in here among its arguments.
+    /// Returns the processes that have a file of this directory among their arguments.
     fn processes(&self) -> Vec<Pid> {
         let arguments = arguments().into_iter();
         arguments
@@ -99,7 +98,7 @@ impl Place {
             .collect()
     }
 
-    /// The sandboxers that listen somewhere in here.
+    /// Returns the sandboxers that listen in this directory.
     fn sandboxers(&self) -> Vec<Sandboxer> {
         arguments()
             .into_iter()
@@ -117,13 +116,13 @@ impl Place {
     }
 }
 
-/// The arguments of all processes.
+/// Returns the arguments of all processes.
 fn arguments() -> Vec<(Pid, Vec<PathBuf>)> {
     entries(Path::new("/proc"))
         .into_iter()
         .filter_map(|process| {
             let pid = process.file_name()?.to_str()?.parse().ok()?;
-            // Whoever has ended meanwhile is not looked for.
+            // A process that has ended meanwhile is left out.
             let line = fs::read(process.join("cmdline")).ok()?;
             let args = line
                 .split(|byte| *byte == 0)
@@ -137,7 +136,7 @@ fn arguments() -> Vec<(Pid, Vec<PathBuf>)> {
 impl Drop for Place {
     fn drop(&mut self) {
         for left in self.processes() {
-            // It may have ended meanwhile.
+            // The process may have ended meanwhile.
             let _ = kill_process(left, Signal::KILL);
         }
     }
@@ -172,7 +171,7 @@ fn a_run_is_good_and_leaves_nothing_but_its_result() {
     place.assert_empty();
 }
 
-/// A containerd, or nothing, and then loudly so.
+/// Returns a containerd; or `None`, and prints that the test is skipped.
 fn containerd() -> Option<PathBuf> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/containerd");
     let output = Command::new(script).output().expect("the script runs");
@@ -252,8 +251,8 @@ fn overhead_shares_a_pods_time_out_to_the_last_percent() {
     let mut command = place.loadgen("overhead", &["--pods", "3", "--rounds", "2"]);
     command.arg("--no-progress").arg("--containerd");
     let output = command.arg(containerd).output().expect("loadgen runs");
-    // Which layer is slower is a matter of time. No bar was asked for, so none is missed,
-    // though a debug build needs more CPU time than the bars allow.
+    // The order of the layers depends on the machine. Without --bar no bar is missed, although a
+    // debug build needs more CPU time than the bars allow.
     let code = output.status.code();
     let shown = String::from_utf8_lossy(&output.stderr);
     assert!(matches!(code, Some(0 | 4)), "{code:?}: {shown}");
@@ -291,7 +290,7 @@ fn overhead_shares_a_pods_time_out_to_the_last_percent() {
 }
 
 #[test]
-fn overhead_can_do_without_containerd() {
+fn overhead_measures_without_containerd() {
     let place = Place::new();
     let args = ["--pods", "3", "--rounds", "2", "--no-containerd"];
     let mut command = place.loadgen("overhead", &args);
@@ -348,7 +347,7 @@ fn an_interrupted_measurement_leaves_nothing_but_a_partial_result() {
 }
 
 #[test]
-fn a_seed_is_a_plan() {
+fn equal_seeds_give_equal_plans() {
     let hash = |seed| {
         let place = Place::new();
         let result = place.good(&mut place.command(&["--pods", PODS, "--seed", seed]));
@@ -383,7 +382,7 @@ fn the_environment_does_not_reach_the_sandboxer() {
 #[test]
 fn a_sandboxer_does_not_outlive_a_loadgen_that_is_killed() {
     let place = Place::new();
-    // No container ends by itself as long as this test takes.
+    // No container ends by itself during this test.
     let mut loadgen = place
         .command(&[
             "--pods",
@@ -414,7 +413,7 @@ fn a_sandboxer_does_not_outlive_a_loadgen_that_is_killed() {
     assert_eq!(loadgen.try_wait().expect("a child"), None, "it still runs");
     loadgen.kill().expect("a child can be killed");
     loadgen.wait().expect("a child can be waited for");
-    // SIGKILL leaves no chance to clean up; the bundles may lie in memory.
+    // After SIGKILL no file is removed, and the bundles may be in memory.
     let bundles = bundle.parent().expect("a bundle lies in a directory");
     let name = bundles.file_name().expect("the directory has a name");
     if name.to_string_lossy().starts_with("loadgen-bundles-") {

@@ -1,4 +1,4 @@
-//! What Prometheus is told, by the shipped binary.
+//! The metrics of the shipped binaries.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,7 +12,7 @@ use tests::{Daemon, Home, binary, eventually, ready_sandbox, request, run, runni
 
 const SERVED: [&str; 2] = ["--metrics-listen", "127.0.0.1:0"];
 
-/// A daemon whose metrics are served, and where.
+/// Starts a daemon that serves metrics, and returns their address, too.
 fn watched(args: &[&str]) -> (Daemon, SocketAddr) {
     let daemon = Daemon::start(&[&SERVED[..], args].concat());
     let address = eventually("the address", || address(&daemon.home().log()));
@@ -28,7 +28,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-/// A daemon with something of everything, so that every metric has a series.
+/// Starts a daemon with objects of all kinds, so that each metric has a series.
 async fn busy() -> (Daemon, Scrape) {
     let per_pod = ["--metrics-per-pod", "2", "--sync", "interval=1ms"];
     let (daemon, address) = watched(&[&per_pod[..], &["--compact-bytes", "1"]].concat());
@@ -121,7 +121,7 @@ async fn slots_are_counted_with_what_they_ask_for() {
     assert_eq!(at("resource_slot_sandboxes", "not_ready"), Some(1.0));
     assert_eq!(at("resource_slot_containers", "running"), Some(1.0));
     assert_eq!(at("resource_slot_containers", "paused"), Some(1.0));
-    // Two small containers.
+    // The sum of two small containers.
     assert_eq!(at("resource_slot_cpu_request_cores", "ready"), Some(0.5));
     assert_eq!(at("resource_slot_cpu_limit_cores", "ready"), Some(1.0));
     assert_eq!(
@@ -155,7 +155,7 @@ async fn slots_are_counted_with_what_they_ask_for() {
 }
 
 #[tokio::test]
-async fn pods_of_cri_are_told_by_their_kubernetes_namespace() {
+async fn cri_pods_are_grouped_by_their_kubernetes_namespace() {
     let (daemon, address) = watched(&["--metrics-per-pod", "1"]);
     let cri = daemon.cri().await;
     let config = pod_config("web", daemon.home().root());
@@ -254,7 +254,7 @@ async fn the_journal_and_the_start_are_described() {
 }
 
 #[test]
-fn older_clients_get_older_text_and_other_paths_nothing() {
+fn older_clients_get_the_older_format_and_other_paths_are_not_found() {
     let (_daemon, address) = watched(&[]);
     let (head, body) = get(address, "/metrics", "*/*");
     assert!(head.contains("text/plain; version=0.0.4"), "{head}");
@@ -275,7 +275,7 @@ fn older_clients_get_older_text_and_other_paths_nothing() {
 }
 
 #[test]
-fn an_address_that_cannot_be_had_ends_the_start_and_names_it() {
+fn an_address_in_use_ends_the_start_with_an_error_that_names_it() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     for (wanted, words) in [(address.as_str(), "address"), ("here", "here")] {
@@ -299,7 +299,7 @@ struct Row {
     unit: String,
 }
 
-/// The rows between a heading and the next one, by the exposed family's name.
+/// Returns the rows between a heading and the next one, by the exposed name of the family.
 fn documented(text: &str, heading: &str) -> BTreeMap<String, Row> {
     let (_, section) = text.split_once(heading).expect(heading);
     let section = section.split("\n## ").next().unwrap_or_default();
@@ -359,7 +359,7 @@ async fn the_document_has_every_metric_and_no_other() {
     agree(&scrape.0, &rows);
 }
 
-/// The metrics that an expression of PromQL may name.
+/// Returns the words of a PromQL expression that may be names of metrics.
 fn named(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| {
@@ -370,7 +370,7 @@ fn named(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[tokio::test]
-async fn the_dashboard_asks_for_nothing_that_is_not_exposed() {
+async fn the_dashboard_queries_only_exposed_metrics() {
     let (_daemon, scrape) = busy().await;
     let known = scrape.sample_names();
     let dashboard = read("deploy/grafana/resource-slot.json");
@@ -391,9 +391,9 @@ async fn the_dashboard_asks_for_nothing_that_is_not_exposed() {
     assert!(seen > 15, "{seen} metrics in the dashboard");
 }
 
-/// Prometheus' own lint, where it is to be had: on the PATH or named by `PROMTOOL`.
+/// Runs Prometheus' own linter if it is on the PATH or named by `PROMTOOL`.
 #[tokio::test]
-async fn promtool_has_nothing_to_say() {
+async fn promtool_finds_no_fault() {
     let promtool = std::env::var("PROMTOOL").unwrap_or_else(|_| "promtool".to_owned());
     let mut command = Command::new(&promtool);
     command
@@ -418,7 +418,7 @@ async fn promtool_has_nothing_to_say() {
     assert!(output.status.success() && said.is_empty(), "{said}");
 }
 
-/// loadgen with metrics, while it runs, and where they are.
+/// A running loadgen that serves metrics, and their address.
 struct Loading {
     child: std::process::Child,
     address: SocketAddr,
@@ -458,9 +458,9 @@ impl Drop for Loading {
 }
 
 #[test]
-fn loadgen_tells_how_its_run_goes_on() {
+fn loadgen_serves_the_progress_of_its_run() {
     let daemon = Daemon::start(&["--views", "off"]);
-    // Longer than it is looked at.
+    // The run takes longer than the scrapes.
     let load = ["--rate", "40", "--duration", "120s"];
     let loading = Loading::start(&daemon, &load);
     let seen = eventually("a second and some pods", || {
@@ -482,7 +482,7 @@ fn loadgen_tells_how_its_run_goes_on() {
     );
 }
 
-/// The body of the next push.
+/// Returns the body of the next push.
 fn pushed(gateway: &TcpListener) -> String {
     let (stream, _) = gateway.accept().expect("a push");
     let mut reader = BufReader::new(stream);
@@ -509,7 +509,7 @@ fn pushed(gateway: &TcpListener) -> String {
 }
 
 #[test]
-fn loadgen_pushes_what_there_was_in_the_end() {
+fn loadgen_pushes_the_final_state() {
     let daemon = Daemon::start(&["--views", "off"]);
     let gateway = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", gateway.local_addr().expect("an address"));
@@ -531,7 +531,7 @@ fn loadgen_pushes_what_there_was_in_the_end() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("loadgen starts");
-    // On a slow machine others come before the last one.
+    // On a slow machine other pushes come before the last one.
     let body = loop {
         let body = pushed(&gateway);
         if body.contains("\nloadgen_pods_ended_total 5\n") {
@@ -548,7 +548,7 @@ fn loadgen_pushes_what_there_was_in_the_end() {
 }
 
 #[test]
-fn loadgen_says_what_is_wrong_with_its_options() {
+fn loadgen_names_invalid_options() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     for (option, value) in [("--push", "localhost:9091"), ("--metrics-listen", &address)] {
@@ -560,7 +560,7 @@ fn loadgen_says_what_is_wrong_with_its_options() {
 }
 
 #[test]
-fn the_flags_are_explained() {
+fn the_help_explains_the_flags() {
     let help = run("resource-slot-sandboxer", &["--help"]);
     let help = String::from_utf8_lossy(&help.stdout);
     for word in [

@@ -1,4 +1,4 @@
-//! What a stop keeps, and what a start makes of a directory that was tampered with.
+//! State after an orderly stop, and starts on a directory that was changed from outside.
 
 use std::fs;
 use std::io::Write as _;
@@ -21,7 +21,7 @@ async fn two_pods(daemon: &Daemon) -> Ttrpc {
     client
 }
 
-/// The newest segment of the journal.
+/// Returns the path of the journal's newest segment.
 fn segment(home: &Home) -> PathBuf {
     let files = fs::read_dir(home.dir().join("journal")).unwrap();
     let paths = files.map(|entry| entry.unwrap().path());
@@ -29,7 +29,7 @@ fn segment(home: &Home) -> PathBuf {
     segments.max().expect("a segment")
 }
 
-/// Starts a daemon that is to fail, and gives what it said.
+/// Starts a daemon that must fail and returns its standard error.
 fn refused(home: &Home) -> String {
     let mut child = home.command().spawn().unwrap();
     let status = tests::eventually("the sandboxer to refuse", || child.try_wait().unwrap());
@@ -38,7 +38,7 @@ fn refused(home: &Home) -> String {
 }
 
 #[tokio::test]
-async fn a_stop_keeps_everything_and_a_start_goes_on_with_it() {
+async fn a_stop_keeps_all_state_and_a_start_goes_on_with_it() {
     let daemon = Daemon::start(&[]);
     let client = two_pods(&daemon).await;
     let pid = client
@@ -68,7 +68,7 @@ async fn a_stop_keeps_everything_and_a_start_goes_on_with_it() {
     });
     client.kill(&request::kill("p1-c2", "", 9)).await.unwrap();
     assert_eq!(waiting.await.unwrap().unwrap().exit_status, 137);
-    // New processes do not share a number with the old ones.
+    // New processes have other process ids than the old ones.
     running_container(&daemon, &client, "p2", "late").await;
     let late = client.state(&request::state("late", "")).await.unwrap();
     let inspect = before.to_string();
@@ -76,7 +76,7 @@ async fn a_stop_keeps_everything_and_a_start_goes_on_with_it() {
 }
 
 #[tokio::test]
-async fn an_exec_whose_time_is_up_while_nobody_serves_ends_at_the_start() {
+async fn an_exec_that_ends_while_no_daemon_runs_ends_at_the_start() {
     let daemon = Daemon::start(&[]);
     let client = two_pods(&daemon).await;
     let exec = request::exec("p1-c1", "nap", &["sleep", "1"]);
@@ -89,7 +89,7 @@ async fn an_exec_whose_time_is_up_while_nobody_serves_ends_at_the_start() {
 }
 
 #[tokio::test]
-async fn views_are_repaired_and_what_is_not_ours_is_left_alone() {
+async fn views_are_repaired_and_foreign_files_are_left_alone() {
     let daemon = Daemon::start(&[]);
     two_pods(&daemon).await;
     let home = daemon.kill9();
@@ -158,7 +158,7 @@ async fn a_torn_tail_is_cut_and_nothing_else() {
     assert_eq!(home.inspect()["slots"].as_array().unwrap().len(), 3);
 }
 
-/// Changes one byte in the line that holds `needle`, and gives its number.
+/// Changes one byte in the line that contains `needle`, and returns the number of the line.
 fn corrupt(path: &Path, needle: &str) -> usize {
     let text = fs::read_to_string(path).unwrap();
     let line = text.lines().position(|line| line.contains(needle)).unwrap();
@@ -167,7 +167,7 @@ fn corrupt(path: &Path, needle: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_damaged_journal_is_refused_unless_told_to_recover() {
+async fn a_damaged_journal_is_refused_without_recover() {
     let daemon = Daemon::start(&[]);
     two_pods(&daemon).await;
     let home = daemon.kill9();
@@ -200,7 +200,7 @@ async fn a_damaged_journal_is_refused_unless_told_to_recover() {
         assert_eq!(state.is_ok(), found, "{id}: {state:?}");
     }
     let home = daemon.kill9();
-    // What was dropped stays dropped: the next start finds nothing wrong.
+    // The dropped records stay dropped, and the next start finds no damage.
     let daemon = home.with(&[]).start();
     let inspect = daemon.home().inspect();
     assert_eq!(inspect["journal"]["damage"], json!([]));

@@ -1,5 +1,5 @@
-//! Many of everything at once: `make scale`, of the optimised programs. Each prints what
-//! was measured, and whether its bar is met.
+//! Large numbers of objects: the tests of `make scale`, on optimised programs. Each prints its
+//! measurements and whether its bar is met.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -16,21 +16,21 @@ use tokio::task::JoinSet;
 
 const PODS: u64 = 100_000;
 const CONTAINERS: u64 = 2;
-/// Clients, each with a connection of its own.
+/// Number of clients, each with a connection of its own.
 const CLIENTS: u64 = 32;
 
-/// Prints whether a bar is met.
+/// Prints a measurement and whether it meets its bar.
 fn verdict(is_met: bool, what: &str) -> bool {
     println!("{}: {what}", if is_met { "met" } else { "MISSED" });
     is_met
 }
 
-/// Ids as containerd's are: 64 characters.
+/// Returns an id of 64 characters, as containerd's are.
 fn id(kind: &str, n: u64) -> String {
     format!("{kind}{n:063x}")
 }
 
-/// Does `each` for so many numbers, from [`CLIENTS`] connections.
+/// Calls `each` for the numbers below `count`, spread over [`CLIENTS`] connections.
 async fn for_each<F>(daemon: &Daemon, count: u64, each: impl Fn(Ttrpc, u64) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -48,7 +48,7 @@ where
                 .expect("some")
                 .expect("it went well");
         }
-        // The remainder is below CLIENTS.
+        // The remainder is less than CLIENTS.
         let client = &clients[usize::try_from(n % CLIENTS).unwrap_or(0)];
         under_way.spawn(each(client.clone(), n));
     }
@@ -72,8 +72,8 @@ async fn pod(client: Ttrpc, files: PathBuf, n: u64) {
     }
 }
 
-/// The time it takes to read the journal and to parse each line: as JSON values, or as
-/// nothing but JSON.
+/// Measures reading the journal and parsing each line, either into JSON values or only for the
+/// validity of the JSON.
 fn read_and_parse<T: DeserializeOwned>(home: &Home) -> Duration {
     let begun = Instant::now();
     for entry in fs::read_dir(home.dir().join("journal")).expect("a journal") {
@@ -94,7 +94,7 @@ fn parse<T: DeserializeOwned>(path: &Path) {
     }
 }
 
-/// How long the last recovery took, by its own account: `in 1.2s` at the line's end.
+/// Parses the duration of the last recovery from the log: `in 1.2s` at the end of the line.
 fn recovery(home: &Home) -> Duration {
     let log = home.log();
     let line = log.lines().rfind(|line| line.contains("Recovered"));
@@ -151,8 +151,8 @@ async fn a_hundred_thousand_pods() {
             heard.fetch_add(1, Ordering::Relaxed);
         });
     }
-    // Calls on one connection are read in their order, but answered in any: the last one
-    // waits when the daemon's memory does not grow any more.
+    // Calls on one connection are read in order and answered in any order: the last one waits
+    // when the daemon's memory no longer grows.
     let mut before = full;
     eventually("all to wait", || {
         std::thread::sleep(Duration::from_millis(300));
@@ -198,7 +198,7 @@ async fn a_hundred_thousand_pods() {
     assert!(ok);
 }
 
-/// The 99th percentile of so many calls, one after the other.
+/// Measures the 99th percentile of this many calls, one after the other.
 async fn status_p99(client: &Ttrpc, ids: impl Iterator<Item = String>) -> f64 {
     let mut all = Vec::new();
     for id in ids {

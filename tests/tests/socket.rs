@@ -1,5 +1,5 @@
-//! One socket for every door: both protocols at once, many calls on one
-//! connection, and peers that talk nonsense.
+//! One socket for all APIs: both protocols at once, many calls on one connection, and peers that
+//! send invalid bytes.
 
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -54,7 +54,7 @@ async fn a_thousand_waits_share_a_connection_with_other_calls() {
         let controller = controller.clone();
         sandboxes.spawn(async move { controller.wait(wait(&format!("p{}", n % 10))).await });
     }
-    // Calls on one connection are read in their order: these are behind all waits.
+    // Calls on one connection are read in order, so these come after all waits.
     for _ in 0..20 {
         let state = client.state(&request::state("p0-c", "")).await.unwrap();
         assert_eq!(state.exit_status, 0);
@@ -159,7 +159,7 @@ fn warnings(daemon: &Daemon) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nonsense_ends_its_own_connection_with_one_warning() {
+async fn invalid_bytes_end_their_own_connection_with_one_warning() {
     let daemon = Daemon::start(&[]);
     let client = daemon.ttrpc().await;
     ready_sandbox(&client, "p1").await;
@@ -214,7 +214,7 @@ async fn nonsense_ends_its_own_connection_with_one_warning() {
 }
 
 #[tokio::test]
-async fn silent_and_slow_peers_hold_nobody_up() {
+async fn silent_and_slow_peers_do_not_delay_others() {
     let daemon = Daemon::start(&[]);
     let silent: Vec<Raw> = (0..200).map(|_| Raw::connect(&daemon)).collect();
     let mut slow = Raw::connect(&daemon);
@@ -244,7 +244,7 @@ async fn silent_and_slow_peers_hold_nobody_up() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_or_is_not_served_gets_an_error_reply() {
+async fn unreadable_and_unknown_requests_get_an_error_reply() {
     let daemon = Daemon::start(&[]);
     let client = daemon.ttrpc().await;
     ready_sandbox(&client, "p1").await;
@@ -252,7 +252,7 @@ async fn what_cannot_be_read_or_is_not_served_gets_an_error_reply() {
     let sandbox = "containerd.runtime.sandbox.v1.Sandbox";
     let task = "containerd.task.v3.Task";
     let ping = request::ping_sandbox("p1").write_to_bytes().unwrap();
-    // (service, method, payload, gRPC code); the first four are answered by the library.
+    // (service, method, payload, gRPC code); the ttrpc library answers the first four.
     let cases: [(&str, &str, &[u8], i32); 7] = [
         (sandbox, "Pong", &ping, 12),
         ("no.such.Service", "PingSandbox", &ping, 3),
@@ -272,13 +272,13 @@ async fn what_cannot_be_read_or_is_not_served_gets_an_error_reply() {
     assert_eq!(raw.call(103, sandbox, "PingSandbox", &ping), 0);
 }
 
-/// containerd fails a stop whose Kill is answered after its Wait.
+/// containerd fails a stop if Kill is answered after Wait.
 #[tokio::test]
 async fn the_reply_to_kill_comes_before_the_one_to_wait() {
     for sync in ["none", "interval=10ms", "always"] {
         kill_comes_before_wait(&["--sync", sync, "--threads", "1"]).await;
-        // On several threads it is the delay that brings the order: long enough
-        // here for a machine that does something else, too.
+        // On several threads the delay keeps the order; this one is ample for a loaded
+        // machine.
         let delayed = ["--sync", sync, "--threads", "2", "--exit-delay", "50ms"];
         kill_comes_before_wait(&delayed).await;
     }

@@ -1,4 +1,4 @@
-//! The FIFOs that containerd hands over: never blocking, and ended when they must be.
+//! The FIFOs of containerd: the daemon never blocks on them and closes them in time.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -20,8 +20,8 @@ fn fifo(dir: &Path, name: &str) -> String {
     path.into_os_string().into_string().unwrap()
 }
 
-/// An end of a FIFO that does not wait for the other one; `None` if a writer
-/// would have nobody to write to.
+/// Opens one end of a FIFO without waiting for the other end. Returns `None` for a writer without
+/// a reader.
 fn end(path: &str, write: bool) -> Option<File> {
     let opened = File::options()
         .read(!write)
@@ -39,7 +39,7 @@ fn reader(path: &str) -> File {
     end(path, false).unwrap()
 }
 
-/// Whether a reader sees the end: `false` while somebody has it open for writing.
+/// Returns whether a reader sees the end: `false` while the FIFO is open for writing.
 fn has_ended(reader: &mut File) -> bool {
     match reader.read(&mut [0; 16]) {
         Ok(count) => count == 0,
@@ -104,7 +104,7 @@ async fn wait(client: &Ttrpc, id: &str, exec: &str) -> u32 {
 }
 
 #[tokio::test]
-async fn a_containers_output_ends_when_it_does_and_not_before() {
+async fn a_containers_output_ends_with_the_container() {
     let pod = Pod::ready().await;
     let (out, err) = (pod.fifo("out"), pod.fifo("err"));
     let mut readers = [reader(&out), reader(&err)];
@@ -114,7 +114,7 @@ async fn a_containers_output_ends_when_it_does_and_not_before() {
     })
     .await;
     pod.start("c1", "").await;
-    // As a restart of containerd does: the reader goes, and another comes.
+    // A restart of containerd closes the reader and opens another one.
     readers[0] = reader(&out);
     for reader in &mut readers {
         assert!(!has_ended(reader), "the container still runs");
@@ -127,7 +127,7 @@ async fn a_containers_output_ends_when_it_does_and_not_before() {
 }
 
 #[tokio::test]
-async fn output_that_nobody_reads_holds_nobody_up() {
+async fn unread_output_does_not_delay_a_container() {
     let pod = Pod::ready().await;
     let (out, missing) = (pod.fifo("out"), pod.files.join("missing"));
     pod.create("c1", |create| {
@@ -149,7 +149,7 @@ async fn a_recovered_container_holds_its_output_open() {
     pod.start("c1", "").await;
     let daemon = pod.daemon.kill9().start();
     let client = daemon.ttrpc().await;
-    // It accepts connections before it has recovered, and answers afterwards.
+    // The daemon accepts connections during its recovery and answers afterwards.
     client.state(&request::state("c1", "")).await.unwrap();
     let mut reader = reader(&out);
     assert!(!has_ended(&mut reader));
@@ -168,7 +168,7 @@ async fn an_execs_output_ends_for_a_reader_that_comes_late() {
     pod.client.exec(&exec).await.unwrap();
     pod.start("c1", "e1").await;
     for path in [&out, &err] {
-        // A blocking open waits for the writer, as containerd's does.
+        // A blocking open waits for the writer, like containerd's.
         let path = path.clone();
         let read = tokio::task::spawn_blocking(move || {
             let mut all = Vec::new();
@@ -210,7 +210,7 @@ async fn a_hundred_execs_at_once_all_end() {
 }
 
 #[tokio::test]
-async fn an_exec_whose_output_nobody_reads_can_be_killed() {
+async fn an_exec_with_unread_output_can_be_killed() {
     let pod = Pod::ready().await;
     running_container(&pod.daemon, &pod.client, "p1", "c1").await;
     let mut exec = request::exec("c1", "e1", &["sleep", "infinity"]);
@@ -237,7 +237,7 @@ async fn a_container_that_reads_its_input_ends_with_it() {
 }
 
 #[tokio::test]
-async fn closing_the_input_ends_what_reads_it() {
+async fn closing_the_input_ends_its_reader() {
     let pod = Pod::ready().await;
     running_container(&pod.daemon, &pod.client, "p1", "c1").await;
     let input = pod.fifo("in");

@@ -1,5 +1,5 @@
-//! Commands of containers, answered by the toy userland: on CRI's door and on
-//! containerd's, with logs, streams and signals.
+//! Commands of containers in the toy userland, over CRI and over the task service, with logs,
+//! streams and signals.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -29,7 +29,7 @@ fn script(name: &str, script: &str) -> v1::ContainerConfig {
     }
 }
 
-/// The texts of a log's lines, each after its stream and tag.
+/// Returns the lines of a log, each as stream, tag and text.
 fn log(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     let lines = text.lines();
@@ -62,7 +62,7 @@ async fn exec(cri: &Cri, id: &str, cmd: &[&str]) -> (i32, String, String) {
 }
 
 #[tokio::test]
-async fn a_containers_command_writes_its_log_and_ends_as_it_says() {
+async fn a_containers_command_writes_its_log_and_ends_with_its_code() {
     let daemon = Daemon::start(&[]);
     let (cri, pod) = pod(&daemon).await;
     let config = script("app", "echo out; echo err >&2; printf half; exit 3");
@@ -70,7 +70,7 @@ async fn a_containers_command_writes_its_log_and_ends_as_it_says() {
     let ended = until(&cri, &id, ContainerState::ContainerExited).await;
     assert_eq!((ended.exit_code, ended.reason.as_str()), (3, "Error"));
     let path = daemon.home().root().join("web/app/2.log");
-    // It is all there when the end is seen.
+    // The log is complete when the end is visible.
     let lines = log(&path);
     assert_eq!(lines.len(), 3, "{lines:?}");
     for line in ["stdout F out", "stderr F err", "stdout P half"] {
@@ -113,7 +113,7 @@ async fn a_trap_runs_when_the_container_is_stopped() {
 }
 
 #[tokio::test]
-async fn commands_see_what_the_container_was_asked_for_with() {
+async fn commands_see_the_configuration_of_their_container() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     pull(&cri, IMAGE).await;
@@ -168,14 +168,14 @@ async fn commands_see_what_the_container_was_asked_for_with() {
     );
     let user = status(&cri, &other).await.user.unwrap().linux.unwrap();
     assert_eq!(user.uid, 65534);
-    // Of the first process its commands can make an end.
+    // A command can end the first process.
     exec(&cri, &id, &["kill", "1"]).await;
     let ended = until(&cri, &id, ContainerState::ContainerExited).await;
     assert_eq!(ended.exit_code, 143);
 }
 
 #[tokio::test]
-async fn an_unknown_command_can_be_a_probe_that_finds_all_well() {
+async fn an_unknown_command_can_succeed_as_a_probe() {
     let daemon = Daemon::start(&["--unknown-command", "0"]);
     let (cri, pod) = pod(&daemon).await;
     let id = started(&cri, &pod, &container_config("app")).await;
@@ -199,7 +199,7 @@ async fn a_command_goes_on_after_a_crash() {
     assert_eq!(running, i32::from(ContainerState::ContainerRunning));
 }
 
-/// A client of a streaming URL.
+/// Connects a client to a streaming URL.
 async fn connect(url: &str) -> WebSocketStream<TcpStream> {
     let address = url.strip_prefix("http://").expect("a URL");
     let address = address.split('/').next().expect("an address");
@@ -219,7 +219,7 @@ async fn send(client: &mut WebSocketStream<TcpStream>, bytes: &[u8]) {
     client.send(Message::binary(bytes.to_vec())).await.unwrap();
 }
 
-/// What comes on a channel until it holds `wanted`, or until the server closes.
+/// Reads a channel until its text contains `wanted` or the server closes the connection.
 async fn received(client: &mut WebSocketStream<TcpStream>, channel: u8, wanted: &str) -> String {
     let mut text = String::new();
     while let Ok(Some(Ok(message))) = tokio::time::timeout(PATIENCE, client.next()).await {
@@ -236,7 +236,7 @@ async fn received(client: &mut WebSocketStream<TcpStream>, channel: u8, wanted: 
 }
 
 #[tokio::test]
-async fn an_exec_has_a_client_s_streams() {
+async fn an_exec_is_connected_to_the_clients_streams() {
     let daemon = Daemon::start(&[]);
     let (cri, pod) = pod(&daemon).await;
     let id = started(&cri, &pod, &container_config("app")).await;
@@ -269,7 +269,7 @@ async fn an_exec_has_a_client_s_streams() {
 }
 
 #[tokio::test]
-async fn whoever_is_attached_sees_and_is_read() {
+async fn an_attached_client_sees_output_and_sends_input() {
     let daemon = Daemon::start(&[]);
     let (cri, pod) = pod(&daemon).await;
     let mut config = script("app", "while read line; do echo got $line; done; exit 4");
@@ -313,7 +313,7 @@ fn fifo(dir: &Path, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_exec_of_containerds_door_answers_as_annotations_say() {
+async fn an_exec_of_the_task_service_answers_by_annotations() {
     let daemon = Daemon::start(&[]);
     let client = daemon.ttrpc().await;
     let files = daemon.home().root().to_owned();
@@ -340,7 +340,7 @@ async fn an_exec_of_containerds_door_answers_as_annotations_say() {
     );
 }
 
-/// All that is written to a FIFO, by a thread that blocks as a client's would.
+/// Reads a FIFO to its end on a thread that blocks, like a client.
 fn reading(path: String) -> std::thread::JoinHandle<String> {
     std::thread::spawn(move || {
         let mut text = String::new();
@@ -350,7 +350,7 @@ fn reading(path: String) -> std::thread::JoinHandle<String> {
 }
 
 #[tokio::test]
-async fn an_exec_of_containerds_door_writes_to_its_fifos_and_reads_from_them() {
+async fn an_exec_of_the_task_service_uses_its_fifos() {
     let daemon = Daemon::start(&[]);
     let client = daemon.ttrpc().await;
     let files = daemon.home().root().to_owned();
@@ -364,7 +364,7 @@ async fn an_exec_of_containerds_door_writes_to_its_fifos_and_reads_from_them() {
     client.exec(&exec).await.unwrap();
     let (out, err) = (reading(stdout), reading(stderr));
     client.start(&request::start("c1", "e1")).await.unwrap();
-    // Blocks until the process reads it.
+    // The write blocks until the process reads.
     let written = tokio::task::spawn_blocking(move || {
         let mut stdin = File::options().write(true).open(stdin).unwrap();
         stdin.write_all(b"hello\n").unwrap();
@@ -377,7 +377,7 @@ async fn an_exec_of_containerds_door_writes_to_its_fifos_and_reads_from_them() {
 }
 
 #[tokio::test]
-async fn standard_input_that_is_closed_has_ended_for_the_command() {
+async fn closed_standard_input_ends_for_the_command() {
     let daemon = Daemon::start(&[]);
     let client = daemon.ttrpc().await;
     let files = daemon.home().root().to_owned();
@@ -389,7 +389,7 @@ async fn standard_input_that_is_closed_has_ended_for_the_command() {
     exec.stdout.clone_from(&stdout);
     client.exec(&exec).await.unwrap();
     let out = reading(stdout);
-    // It stays open: containerd's client may keep its end.
+    // This end stays open, because containerd's client may keep its own.
     let _writer = File::options()
         .read(true)
         .write(true)
@@ -410,7 +410,7 @@ async fn standard_input_that_is_closed_has_ended_for_the_command() {
 }
 
 #[tokio::test]
-async fn annotations_and_a_file_say_how_containers_live() {
+async fn annotations_and_a_file_determine_the_behaviour_of_containers() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let lives = "seed = 3\n[defaults]\nlog-lines-per-second = 100\n[[fail]]\n\
                  call = \"create-container\"\nwhen = \"every 2 unavailable\"";
@@ -447,7 +447,7 @@ async fn annotations_and_a_file_say_how_containers_live() {
         container_id: id.clone(),
     };
     let stats = cri.container_stats(request).await.unwrap().stats.unwrap();
-    // Twice its request of a quarter of a core.
+    // Twice the request of a quarter of a core.
     assert_eq!(
         stats.cpu.unwrap().usage_nano_cores.unwrap().value,
         500_000_000
