@@ -1,4 +1,4 @@
-//! Changes and states for the store's tests.
+//! Changes and states for the tests of the journal.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use slot::{
     Change, CriContainer, CriPod, NewContainer, NewProcess, NewSandbox, Pod, ProcessId, Slot, Stdio,
 };
 
-/// A change of a sandbox, as appended.
+/// A change of a sandbox with its time, as appended.
 pub(super) type Entry = (Key, Timestamp, Change);
 
 pub(super) fn key(id: &str) -> Key {
@@ -42,7 +42,7 @@ pub(super) fn create(pid: u32) -> Change {
             uid: "u".to_owned(),
             attempt: 0,
         }),
-        // Every other one came through CRI's door.
+        // Every other sandbox is one of the CRI API.
         cri: (pid % 2 == 1).then(|| {
             Box::new(CriPod {
                 config: PodSandboxConfig::default().into(),
@@ -70,7 +70,7 @@ fn cri_container() -> CriContainer {
     }
 }
 
-/// So many sandboxes, each created at its own time.
+/// Returns the creation of `count` sandboxes, each at its own time.
 pub(super) fn creates(count: u32) -> Vec<Entry> {
     let one = |i| {
         let at = Timestamp::from_nanos(u64::from(i));
@@ -79,7 +79,7 @@ pub(super) fn creates(count: u32) -> Vec<Entry> {
     (0..count).map(one).collect()
 }
 
-/// So many sandboxes, one after the other: nothing is left of them.
+/// Returns the creation, end and removal of `rounds` sandboxes, one after the other.
 pub(super) fn churn(rounds: u32) -> Vec<Entry> {
     let at = Timestamp::from_nanos(1);
     let life = |i| {
@@ -89,7 +89,7 @@ pub(super) fn churn(rounds: u32) -> Vec<Entry> {
     (0..rounds).flat_map(life).collect()
 }
 
-/// Waits for the snapshot that was asked for last, and gives its record; 0 if none was.
+/// Waits for the last requested snapshot and returns its record; 0 if none was requested.
 pub(super) fn wait_for_snapshot(journal: &Journal) -> u64 {
     let listing = journal.shared.directory.list().unwrap();
     let last_roll = listing.segments.last().unwrap() - 1;
@@ -102,7 +102,7 @@ pub(super) fn wait_for_snapshot(journal: &Journal) -> u64 {
     last_roll
 }
 
-/// Every change that might be made to one of a few sandboxes.
+/// Returns every change that a script may make to one of a few sandboxes.
 fn candidates(namespace: &str) -> Vec<(Key, Change)> {
     let mut all = Vec::new();
     for id in ["a", "b", "c"] {
@@ -163,8 +163,7 @@ fn candidates(namespace: &str) -> Vec<(Key, Change)> {
     all
 }
 
-/// The state that entries lead to; they must be legal. Written without the
-/// store's own replay, to test that.
+/// Returns the state that legal entries lead to, computed without the replay under test.
 pub(super) fn fold(entries: &[Entry]) -> Slots {
     let mut slots = Slots::new();
     for (key, at, change) in entries {
@@ -191,7 +190,7 @@ pub(super) fn fold(entries: &[Entry]) -> Slots {
     slots
 }
 
-/// A sequence of legal changes, chosen by numbers.
+/// Returns a sequence of legal changes, chosen by numbers.
 pub(super) fn script(namespace: &str, choices: &[u32]) -> Vec<Entry> {
     let candidates = candidates(namespace);
     let mut slots = Slots::new();
@@ -226,12 +225,12 @@ pub(super) fn script(namespace: &str, choices: &[u32]) -> Vec<Entry> {
     entries
 }
 
-/// Scripts of up to so many changes.
+/// Generates scripts of up to `max` changes.
 pub(super) fn scripts(max: usize) -> impl Strategy<Value = Vec<Entry>> {
     prop::collection::vec(any::<u32>(), 1..=max).prop_map(|choices| script("k8s.io", &choices))
 }
 
-/// Any change, legal or not.
+/// Generates changes, legal or not.
 pub(super) fn any_change() -> impl Strategy<Value = (Key, Change)> {
     prop::sample::select(candidates("moby"))
 }
@@ -246,7 +245,7 @@ pub(super) fn append_all(journal: &Journal, entries: &[Entry]) {
     }
 }
 
-/// Makes a journal of these entries and closes it.
+/// Writes a journal of these entries and closes it.
 pub(super) fn write_journal(dir: &Path, options: Options, entries: &[Entry]) {
     let (journal, _) = Journal::open(dir, options).unwrap();
     append_all(&journal, entries);

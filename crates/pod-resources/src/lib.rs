@@ -28,7 +28,7 @@
 //! - `info`: the fields and their merge.
 //! - `quantity`: Kubernetes quantities.
 //! - `linux`: source 1, with `unified` for the files of cgroup v2 and `setting` for the four
-//! kinds of statement about a field.
+//!   kinds of statement about a field.
 //! - `annotations`: source 2.
 //! - `metadata`: source 3.
 //! - `cores`: CPU time as a number of cores that adds up exactly.

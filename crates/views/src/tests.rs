@@ -233,7 +233,7 @@ async fn a_lazy_removal_keeps_views_that_were_put_after_it() {
 }
 
 #[tokio::test]
-async fn a_lazy_removal_removes_views_that_were_put_before_it() {
+async fn a_lazy_removal_takes_what_was_put_before_it() {
     let dir = tempfile::tempdir().unwrap();
     let views = Views::start_with(dir.path(), ViewMode::WriteThrough, FOREVER, REST).unwrap();
     views.submit(put("a", None, 1)).done().await.unwrap();
@@ -277,7 +277,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn each_view_arrives_at_its_last_change(
+    fn each_view_comes_to_what_was_asked_of_it_last(
         ops in ops(),
         mode in prop::sample::select(vec![ViewMode::WriteThrough, ViewMode::WriteBehind]),
         window in prop::sample::select(vec![Duration::ZERO, FOREVER]),
@@ -346,7 +346,7 @@ async fn a_sandbox_that_comes_again_has_no_view_of_its_earlier_containers() {
 }
 
 #[tokio::test]
-async fn a_reused_directory_shows_nothing_of_its_earlier_sandbox() {
+async fn a_sandbox_shows_nothing_of_the_one_whose_directory_it_has() {
     let dir = tempfile::tempdir().unwrap();
     let mode = ViewMode::WriteThrough;
     let views = Views::start_with(dir.path(), mode, WINDOW, Duration::ZERO).unwrap();
@@ -478,7 +478,7 @@ async fn no_link_is_followed() {
 }
 
 #[tokio::test]
-async fn a_failed_change_is_made_once_it_is_possible() {
+async fn what_failed_is_done_once_it_can_be() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("a"), "in the way").unwrap();
     fs::write(dir.path().join("b"), "in the way").unwrap();

@@ -1,4 +1,4 @@
-//! Snapshots replace segments, and nothing is lost at any step of it.
+//! Compaction: snapshots replace segments, and an interruption at any step loses nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -52,7 +52,7 @@ proptest! {
         compact(&directory, cuts[0] as u64, history).unwrap();
         write_journal(dir.path(), Options::default(), &entries[cuts[0]..cuts[1]]);
         let through = cuts[1] as u64;
-        // As the journal does: the next segment is there before the compaction.
+        // The journal makes the next segment before the compaction.
         fs::write(directory.segment(through + 1), "").unwrap();
         write_journal(dir.path(), Options::default(), &entries[cuts[1]..]);
 

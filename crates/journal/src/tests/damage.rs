@@ -1,4 +1,4 @@
-//! Damage is noticed, named, and given up only when told to.
+//! Damage: it is noticed and named, and records are given up only on request.
 
 use std::ffi::OsString;
 use std::fs::{self, DirEntry};
@@ -29,7 +29,7 @@ fn refused(dir: &Path) -> String {
     }
 }
 
-/// Every segment and snapshot, with its name.
+/// Returns every segment and snapshot with its name.
 fn files(dir: &Path) -> Vec<(OsString, Vec<u8>)> {
     let entries = fs::read_dir(dir).unwrap().map(Result::unwrap);
     let file = |entry: DirEntry| (entry.file_name(), fs::read(entry.path()).unwrap());
@@ -39,8 +39,8 @@ fn files(dir: &Path) -> Vec<(OsString, Vec<u8>)> {
     files
 }
 
-/// Opens with `--recover`, and checks that the damaged files are kept, and that
-/// the next start is clean and finds the same.
+/// Opens with recovery of damage, and checks that the damaged files are kept and that the next
+/// start finds the same state without damage.
 pub(super) fn recover(dir: &Path) -> Recovered {
     let directory = Directory::of(dir);
     let damaged = files(directory.path());
@@ -71,7 +71,8 @@ fn recover_and_reopen(dir: &Path) -> Recovered {
     recovered
 }
 
-/// What is left if some entries are gone, and what no longer fits without them.
+/// Returns the state after the entries without those that are gone and those that are illegal
+/// without them.
 pub(super) fn fold_without(entries: &[Entry], gone: impl Fn(usize) -> bool) -> Slots {
     let mut slots = Slots::new();
     for (_, (key, at, change)) in entries.iter().enumerate().filter(|(i, _)| !gone(*i)) {
@@ -147,7 +148,7 @@ fn a_missing_line_is_noticed() {
 }
 
 #[test]
-fn a_line_that_stands_twice_is_noticed() {
+fn a_repeated_line_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let entries = creates(3);
     write_journal(dir.path(), Options::default(), &entries);
@@ -216,7 +217,7 @@ fn a_missing_segment_is_noticed() {
     );
 }
 
-/// A journal whose first entries are in a snapshot, and the rest in a segment.
+/// Writes a journal with its first entries in a snapshot and the others in a segment.
 fn with_snapshot(dir: &Path, history: bool, entries: &[Entry], snapshotted: usize) -> Directory {
     write_journal(dir, Options::default(), &entries[..snapshotted]);
     let directory = Directory::of(dir);
@@ -229,7 +230,7 @@ fn with_snapshot(dir: &Path, history: bool, entries: &[Entry], snapshotted: usiz
 }
 
 #[test]
-fn a_damaged_snapshot_can_be_done_without_while_the_segments_are_there() {
+fn a_damaged_snapshot_is_not_needed_while_its_segments_exist() {
     let dir = tempfile::tempdir().unwrap();
     let entries = creates(6);
     let directory = with_snapshot(dir.path(), true, &entries, 4);
@@ -243,7 +244,7 @@ fn a_damaged_snapshot_can_be_done_without_while_the_segments_are_there() {
 }
 
 #[test]
-fn a_damaged_snapshot_that_was_the_only_one_stops_the_start() {
+fn a_damaged_snapshot_without_its_segments_stops_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let entries = creates(6);
     let directory = with_snapshot(dir.path(), false, &entries, 4);
@@ -302,7 +303,7 @@ fn a_snapshot_of_another_format_is_not_touched() {
 }
 
 #[test]
-fn a_snapshot_misses_no_line() {
+fn a_missing_line_of_a_snapshot_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let directory = Directory::of(dir.path());
     directory.create().unwrap();
@@ -350,7 +351,7 @@ fn a_snapshot_misses_no_line() {
 }
 
 #[test]
-fn a_sealed_line_that_is_no_record_is_damage() {
+fn a_line_with_a_valid_checksum_that_is_no_record_is_damage() {
     let dir = tempfile::tempdir().unwrap();
     let entries = creates(2);
     write_journal(dir.path(), Options::default(), &entries);
@@ -397,7 +398,7 @@ proptest! {
                 prop_assert_eq!(&damage.first.file, &path);
                 recover(dir.path());
             }
-            // The format is a number with a checksum, too.
+            // The checksum covers the number of the format, too.
             Err(e) => return Err(TestCaseError::fail(e.to_string())),
             Ok((_, recovered)) => {
                 prop_assert!(!flips_snapshot);
@@ -408,7 +409,7 @@ proptest! {
     }
 
     #[test]
-    fn no_file_makes_it_panic(
+    fn no_file_causes_a_panic(
         segment in prop::collection::vec(any::<u8>(), 0..300),
         snapshot in prop::collection::vec(any::<u8>(), 0..300),
         seq in 1..5_u64,

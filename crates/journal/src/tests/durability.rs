@@ -1,4 +1,4 @@
-//! What is promised to survive a power cut, and what several threads append.
+//! Durability: the records that survive a power cut, and appends from several threads.
 
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,7 +19,7 @@ fn with(sync: Sync) -> Options {
     }
 }
 
-/// A file whose `fdatasync` fails.
+/// Returns a file that refuses `fdatasync`.
 fn unsyncable() -> File {
     let flags = OFlags::PATH.bits().cast_signed();
     let file = std::fs::OpenOptions::new()
@@ -95,14 +95,14 @@ async fn an_interval_syncs_by_itself_and_durable_does_not_wait() {
 }
 
 #[tokio::test]
-async fn a_barrier_makes_durable_what_nobody_waited_for() {
+async fn a_barrier_makes_records_durable_that_no_caller_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(dir.path(), with(Sync::Always)).unwrap();
     journal.barrier().await.unwrap();
     append_all(&journal, &testing::creates(3));
     journal.barrier().await.unwrap();
     assert_eq!(journal.shared.progress.borrow().synced, 3);
-    // Created twice, so no snapshot can mend what follows.
+    // A second creation is illegal, so no snapshot can be made of the segment.
     append_all(&journal, &testing::creates(2));
     journal.shared.writer.lock().push_unsynced(unsyncable());
     let failed = journal.barrier().await;
@@ -126,7 +126,7 @@ fn a_barrier_is_free_unless_every_record_is_synced() {
 }
 
 #[tokio::test]
-async fn what_a_killed_process_left_to_the_kernel_is_synced_with_the_first_record() {
+async fn segments_of_a_killed_process_are_synced_with_the_first_record() {
     let dir = tempfile::tempdir().unwrap();
     testing::write_journal(dir.path(), Options::default(), &testing::creates(3));
     let (journal, _) = Journal::open(dir.path(), with(Sync::Always)).unwrap();
@@ -139,7 +139,7 @@ async fn what_a_killed_process_left_to_the_kernel_is_synced_with_the_first_recor
 }
 
 #[tokio::test]
-async fn a_failed_sync_is_told_and_mended_by_a_snapshot() {
+async fn a_failed_sync_is_reported_and_a_snapshot_makes_the_records_durable() {
     let dir = tempfile::tempdir().unwrap();
     let entries = testing::creates(6);
     let (journal, _) = Journal::open(dir.path(), with(Sync::Always)).unwrap();
@@ -154,7 +154,8 @@ async fn a_failed_sync_is_told_and_mended_by_a_snapshot() {
         "{failed:?}"
     );
 
-    // Not by the next sync, which would find nothing left to do.
+    // Only the snapshot makes the records durable: another sync would succeed although the
+    // kernel may have dropped the pages.
     let mut progress = journal.shared.progress.subscribe();
     progress.wait_for(|p| p.synced >= 5).await.unwrap();
     let snapshots = crate::directory::Directory::of(dir.path())
@@ -174,7 +175,7 @@ async fn without_a_snapshot_nothing_counts_as_durable_after_a_failed_sync() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(dir.path(), with(Sync::Always)).unwrap();
     append_all(&journal, &testing::creates(3));
-    // Damage under the running daemon: no snapshot can be made.
+    // Damage to the segment makes every snapshot impossible.
     let path = crate::directory::Directory::of(dir.path()).segment(1);
     std::fs::write(&path, "gone").unwrap();
     journal.shared.writer.lock().push_unsynced(unsyncable());
@@ -191,7 +192,7 @@ async fn without_a_snapshot_nothing_counts_as_durable_after_a_failed_sync() {
 }
 
 #[tokio::test]
-async fn closing_confirms_to_those_who_wait() {
+async fn closing_answers_the_waiting_callers() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(dir.path(), with(Sync::Always)).unwrap();
     append_all(&journal, &testing::creates(3));

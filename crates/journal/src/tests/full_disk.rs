@@ -1,4 +1,4 @@
-//! A disk that is really full: a small tmpfs, where the tests may mount one.
+//! A disk that is really full: a small tmpfs, if the tests may mount one.
 
 use containerd_sandbox::{Code, Error};
 
@@ -9,7 +9,7 @@ use crate::{Journal, JournalError, Options};
 use slot::Timestamp;
 use testing::SmallDisk;
 
-/// Appends until the disk is full, and gives what was acknowledged.
+/// Appends until the disk is full, and counts the acknowledged entries.
 fn append_until_full(journal: &Journal, entries: &[Entry]) -> usize {
     for (i, (key, at, change)) in entries.iter().enumerate() {
         if let Err(e) = journal.append(key, *at, change) {
@@ -37,7 +37,7 @@ fn survives_a_full_disk(compact_min_bytes: u64) {
     let mut acknowledged = first.to_vec();
     let more = append_until_full(&journal, rest);
     acknowledged.extend_from_slice(&rest[..more]);
-    // It stays full, but for what a snapshot may free, and that does no further harm.
+    // Except for the space that a snapshot frees, the disk stays full; that harms no record.
     for entry in &rest[more..more + 50] {
         if journal.append(&entry.0, entry.1, &entry.2).is_ok() {
             acknowledged.push(entry.clone());
@@ -66,7 +66,7 @@ fn a_full_disk_refuses_snapshots_until_there_is_space() {
     survives_a_full_disk(20_000);
 }
 
-/// It would be full three times over with all that is appended.
+/// Appends three times as much as the disk can hold.
 #[test]
 fn a_journal_makes_room_for_itself() {
     let Some(disk) = SmallDisk::mount() else {

@@ -1,8 +1,8 @@
 //! Power cuts, simulated on the file that they leave.
 //!
-//! Up to the last sync a file is as it was written. Of what came after it, each block
-//! reached the disk or did not, in no order, and the file ends anywhere (Pillai et al.,
-//! "All File Systems Are Not Created Equal", OSDI 2014, section 2).
+//! Up to the last sync the file is as it was written. Each later block has reached the disk or
+//! not, in any order, and the file may end at any byte (Pillai et al., "All File Systems Are
+//! Not Created Equal", OSDI 2014, section 2).
 
 use std::fs;
 
@@ -13,13 +13,14 @@ use crate::directory::Directory;
 use crate::testing::{fold, scripts, write_journal};
 use crate::{Journal, JournalError, Options};
 
-/// What becomes of the part of a block that was not synced.
+/// State of the unsynced part of a block after the cut.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fate {
     Written,
-    /// It is there, and empty: the file's length came through, the data did not.
+    /// The block is there and empty: the new length of the file reached the disk, the data did
+    /// not.
     Zeros,
-    /// It was being written.
+    /// The block was being written.
     Flipped(usize),
 }
 
@@ -32,7 +33,7 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
     prop::collection::vec(fate, 1..20)
 }
 
-/// The file after the cut: `synced` bytes of it are sure.
+/// Returns the file after the cut; its first `synced` bytes are unchanged.
 fn after_cut(whole: &[u8], synced: usize, len: usize, block: usize, fates: &[Fate]) -> Vec<u8> {
     let mut left = whole[..len].to_vec();
     for (start, fate) in (0..len).step_by(block).zip(fates.iter().cycle()) {
@@ -54,9 +55,9 @@ fn after_cut(whole: &[u8], synced: usize, len: usize, block: usize, fates: &[Fat
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// Whatever `--sync` is: it decides how many records were synced when the cut came.
+    /// Covers every sync mode: the mode decides how many records were synced before the cut.
     #[test]
-    fn what_was_synced_is_kept_and_nothing_is_invented(
+    fn synced_records_are_kept_and_none_is_invented(
         entries in scripts(40),
         synced: prop::sample::Index,
         len: prop::sample::Index,
@@ -67,7 +68,7 @@ proptest! {
         write_journal(dir.path(), Options::default(), &entries);
         let path = Directory::of(dir.path()).segment(1);
         let whole = fs::read(&path).unwrap();
-        // Where each record ends, and before the first.
+        // Offsets at which a record ends, with 0 for the start of the file.
         let lines = whole.split_inclusive(|b| *b == b'\n').map(<[u8]>::len);
         let ends: Vec<usize> = std::iter::once(0)
             .chain(lines)
@@ -80,7 +81,7 @@ proptest! {
         let len = ends[synced] + len.index(whole.len() - ends[synced] + 1);
         let left = after_cut(&whole, ends[synced], len, block, &fates);
         fs::write(&path, &left).unwrap();
-        // With the newline before it, without which it is part of another line.
+        // A record is lost, too, if the newline before it is.
         let is_whole = |i: usize| {
             let span = ends[i].saturating_sub(1)..ends[i + 1];
             left.get(span.clone()) == Some(&whole[span])
@@ -93,7 +94,7 @@ proptest! {
                 prop_assert!((0..kept).all(is_whole));
                 prop_assert_eq!(recovered.slots, fold(&entries[..kept]));
             }
-            // It cannot be told from damage to what was promised. Nothing was given up yet.
+            // The damage may also be one of synced records, so the start gives up none.
             Err(JournalError::Damaged { .. }) => {
                 prop_assert_ne!(&left, &whole[..len], "a file cut short is no damage");
                 let recovered = recover(dir.path());

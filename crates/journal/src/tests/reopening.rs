@@ -1,4 +1,4 @@
-//! What was acknowledged is there, nothing else, and appending goes on.
+//! Reopening: acknowledged records are found, no others, and appending continues.
 
 use proptest::prelude::*;
 use std::fs;
@@ -50,7 +50,7 @@ fn foreign_files_are_named_and_left_and_unfinished_snapshots_removed() {
 }
 
 #[test]
-fn a_start_that_had_much_to_read_spares_the_next_one_that() {
+fn a_start_that_reads_many_records_takes_a_snapshot() {
     let dir = tempfile::tempdir().unwrap();
     write_journal(dir.path(), Options::default(), &churn(300));
     let (journal, recovered) = open(dir.path());

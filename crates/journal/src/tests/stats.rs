@@ -1,4 +1,4 @@
-//! What the journal says it has done.
+//! Counts of the journal.
 
 use crate::testing::{append_all, creates, wait_for_snapshot};
 use crate::{Journal, Options, Sync};

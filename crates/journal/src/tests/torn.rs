@@ -9,7 +9,7 @@ use crate::{Journal, Options, read, record};
 use slot::Timestamp;
 
 #[test]
-fn a_torn_last_line_is_cut_off_wherever_it_tore() {
+fn a_torn_last_line_is_cut_off_at_every_length() {
     let dir = tempfile::tempdir().unwrap();
     let entries = creates(4);
     write_journal(dir.path(), Options::default(), &entries);
@@ -48,7 +48,7 @@ fn a_torn_last_line_is_cut_off_wherever_it_tore() {
 }
 
 #[test]
-fn only_a_line_that_does_not_end_is_a_torn_tail() {
+fn only_a_line_without_a_newline_is_a_torn_tail() {
     let entries = creates(3);
     for (garbage, torn) in [
         (&b"\0\0\0"[..], true),
@@ -75,8 +75,8 @@ fn only_a_line_that_does_not_end_is_a_torn_tail() {
     }
 }
 
-/// Part of a line, all of it, or all of it behind garbage: whatever a failed
-/// append left, its sequence number goes to the next one.
+/// A failed append that cannot be undone may leave a part of the line, all of it, or all of it
+/// behind other bytes. Its sequence number goes to the next append in each case.
 #[test]
 fn an_append_that_could_not_be_undone_never_happened() {
     let entries = creates(5);

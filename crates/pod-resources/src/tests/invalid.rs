@@ -1,4 +1,4 @@
-//! What cannot be read: errors, warnings, and what is found all the same.
+//! Values that cannot be read: errors, warnings, and the other values beside them.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn records_without_a_configuration_state_nothing() {
 }
 
 #[test]
-fn records_that_are_none_are_invalid() {
+fn a_record_that_is_not_the_json_of_containerd_is_invalid() {
     let deep = "[".repeat(1 << 20);
     for json in [
         "x",
@@ -60,7 +60,7 @@ fn records_that_are_none_are_invalid() {
     }
 }
 
-/// What one invalid value at each place is answered with.
+/// Returns rows with one invalid value each, and the expected message.
 fn invalid_rows() -> Vec<(Value, Value, &'static str)> {
     let none = || json!({});
     let annotation = |key: &str, value: &str| json!({key: value});
@@ -161,7 +161,7 @@ fn an_unreadable_value_is_an_error_or_a_warning_and_a_null() {
 }
 
 #[test]
-fn an_unreadable_value_is_an_error_even_where_an_earlier_source_wins() {
+fn an_unreadable_value_is_an_error_even_if_an_earlier_source_wins() {
     let spec = spec(
         &json!({"cpu": {"quota": 100_000}}),
         &json!({"resources.limits.cpu": "x"}),
@@ -173,7 +173,7 @@ fn an_unreadable_value_is_an_error_even_where_an_earlier_source_wins() {
 }
 
 #[test]
-fn what_the_configuration_and_the_record_both_get_wrong_is_one_warning() {
+fn a_value_that_is_invalid_in_configuration_and_record_causes_one_warning() {
     let annotations = json!({"resources.limits.cpu": "x"});
     let sandbox = Sandbox {
         config: Some(pod_config(&Value::Null, &annotations)),

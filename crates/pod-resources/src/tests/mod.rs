@@ -1,4 +1,4 @@
-//! Extraction as a whole: shared builders, and one file per question.
+//! Tests of the whole extraction, with shared builders.
 
 mod invalid;
 mod properties;
@@ -21,7 +21,7 @@ fn map(entries: Value) -> HashMap<String, String> {
     serde_json::from_value(entries).unwrap()
 }
 
-/// A container's spec, shaped like those containerd writes.
+/// Returns a container's spec in the shape that containerd writes.
 fn spec(resources: &Value, annotations: &Value) -> Spec {
     let mut spec = json!({
         "ociVersion": "1.2.1",
@@ -71,7 +71,7 @@ fn extract_container(spec: &Spec, on_invalid: OnInvalid) -> Result<Extraction, I
     ResourceInfo::from_container_data(&data, on_invalid)
 }
 
-/// `LinuxContainerResources` from its JSON form, in which zeros are left out.
+/// Returns `LinuxContainerResources` from its JSON form, which leaves zeros out.
 fn cri(resources: &Value) -> LinuxContainerResources {
     let number = |key: &str| resources[key].as_i64().unwrap_or(0);
     LinuxContainerResources {
@@ -101,7 +101,7 @@ fn pod_config(linux: &Value, annotations: &Value) -> PodSandboxConfig {
     }
 }
 
-/// containerd's record of a pod, as it arrives in `extensions["metadata"]`.
+/// Returns containerd's record of a pod, as it arrives in `extensions["metadata"]`.
 fn record(linux: &Value, annotations: &Value) -> Vec<u8> {
     let mut config = json!({
         "metadata": {"name": "web-0", "uid": "f07700a5", "namespace": "default"},

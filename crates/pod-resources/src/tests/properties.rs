@@ -1,4 +1,4 @@
-//! What holds for any input.
+//! Properties that hold for every input.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::info::tests::infos;
 
-/// Files of `unified` with contents good and bad.
+/// Generates `unified` maps with valid and invalid contents.
 fn unified_maps() -> impl Strategy<Value = HashMap<String, String>> {
     let file = proptest::sample::select(vec![
         "cpu.max",
@@ -40,7 +40,7 @@ fn annotation_maps() -> impl Strategy<Value = HashMap<String, String>> {
     proptest::collection::hash_map(key.prop_map(str::to_owned), content, 0..5)
 }
 
-/// One [`ResourceInfo`] as annotations that state just it.
+/// Returns annotations that state exactly these resources.
 fn as_annotations(info: &ResourceInfo) -> HashMap<String, String> {
     [
         (
@@ -77,7 +77,7 @@ fn as_annotations(info: &ResourceInfo) -> HashMap<String, String> {
     .collect()
 }
 
-/// Brings a random one into what annotations can state.
+/// Limits random resources to values that annotations can state.
 fn stateable(info: ResourceInfo) -> ResourceInfo {
     let count = |n: Option<u64>| n.map(|n| n.clamp(1, i64::MAX.unsigned_abs()));
     ResourceInfo {
@@ -95,7 +95,7 @@ fn stateable(info: ResourceInfo) -> ResourceInfo {
 
 proptest! {
     #[test]
-    fn reject_fails_with_what_warn_warns_of_first(
+    fn reject_fails_with_the_first_warning_of_warn(
         unified in unified_maps(),
         annotations in annotation_maps(),
     ) {
@@ -109,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn annotations_state_what_they_were_made_from(any in infos()) {
+    fn annotations_state_the_resources_that_they_were_made_of(any in infos()) {
         let stated = stateable(any);
         let annotations = as_annotations(&stated);
         let data = ContainerData { resources: None, annotations: &annotations };

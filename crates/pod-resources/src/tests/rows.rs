@@ -1,5 +1,5 @@
-//! Specs and pod configurations as containerd, kubelet, docker, crictl and
-//! other clients write them, one named row each, in `../fixtures`.
+//! Specs and pod configurations as containerd, kubelet, docker, crictl and other clients write
+//! them: one named row each, in `../fixtures`.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use super::*;
 #[serde(deny_unknown_fields)]
 struct Row {
     name: String,
-    /// Of a container `linux.resources`, of a pod all of `linux`.
+    /// `linux.resources` of a container, or all of `linux` of a pod.
     #[serde(default)]
     linux: Option<Value>,
     #[serde(default = "nothing")]

@@ -81,7 +81,7 @@ fn an_unreadable_value_of_an_update_is_an_error_or_a_warning_and_a_null() {
             json!({"unified": {"memory.min": "x"}}),
             json!({"cpu_limit": 1.0, "memory_limit": 100, "pid_limit": 10, "storage_limit": 7}),
         ),
-        // What is said elsewhere in the same update counts.
+        // Another source in the same update still counts.
         (
             json!({"unified": {"cpu.max": "x"}, "cpu": {"quota": 300_000, "period": 100_000}}),
             json!({
