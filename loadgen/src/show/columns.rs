@@ -1,4 +1,10 @@
 //! Text in columns.
+//!
+//! Twenty lines do what the tables need: widths by character, numbers to the right, no
+//! border, no wrapping, nothing after the last cell. `comfy-table` and `tabled` draw
+//! borders and wrap at the width of a terminal unless that is turned off for each table,
+//! and the tables are also files that are compared byte for byte. What is long about the
+//! tables is their content.
 
 use std::fmt::{self, Write};
 

@@ -13,6 +13,10 @@
 //! (another process, a page fault) and resemble their neighbours (a clock that
 //! changes its speed, a busy neighbour). Each module says what it does about that,
 //! and has a test with such data that counts how often it errs.
+//!
+//! Student's t is that of the crate `statrs`, without its default features (matrices and
+//! random numbers). It has neither a bootstrap in blocks nor the exact distribution of
+//! signed ranks, so both are written here.
 
 pub mod bootstrap;
 #[cfg(test)]

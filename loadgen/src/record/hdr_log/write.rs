@@ -1,4 +1,9 @@
 //! Writes a log as the run goes on.
+//!
+//! The interval log writer of the crate `hdrhistogram` is not used: it borrows its output
+//! and its serializer for as long as it lives, so a log that grows by a second now and
+//! then cannot hold one, and it writes no legend line. The crate's serializer is used, and
+//! a test reads what is written here with the crate's reader.
 
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
