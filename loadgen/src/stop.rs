@@ -12,15 +12,15 @@ use tokio::sync::watch;
 pub struct SignalError(#[from] io::Error);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Wish {
-    GoOn,
+enum Request {
+    Nothing,
     Finish,
     Abort,
 }
 
 /// Whether somebody asked to stop; clones share the answer.
 #[derive(Debug, Clone)]
-pub struct Stop(Arc<watch::Sender<Wish>>);
+pub struct Stop(Arc<watch::Sender<Request>>);
 
 impl Default for Stop {
     fn default() -> Self {
@@ -31,7 +31,7 @@ impl Default for Stop {
 impl Stop {
     /// Nobody has asked yet.
     pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(Wish::GoOn)))
+        Self(Arc::new(watch::Sender::new(Request::Nothing)))
     }
 
     /// Asks to stop on SIGINT, SIGTERM, SIGHUP and SIGQUIT, from now on, and
@@ -73,37 +73,41 @@ impl Stop {
 
     /// Asks to stop: the first time to finish what is begun, then to drop it.
     pub fn request(&self) {
-        self.0.send_modify(|wish| {
-            *wish = match wish {
-                Wish::GoOn => Wish::Finish,
-                Wish::Finish | Wish::Abort => Wish::Abort,
+        self.0.send_modify(|request| {
+            *request = match request {
+                Request::Nothing => Request::Finish,
+                Request::Finish | Request::Abort => Request::Abort,
             }
         });
     }
 
     /// Whether nothing new is to be begun.
     pub fn requested(&self) -> bool {
-        *self.0.borrow() >= Wish::Finish
+        *self.0.borrow() >= Request::Finish
     }
 
     /// Whether everything is to be dropped.
     pub fn aborted(&self) -> bool {
-        *self.0.borrow() == Wish::Abort
+        *self.0.borrow() == Request::Abort
     }
 
     /// Returns once nothing new is to be begun.
     pub async fn request_made(&self) {
-        self.at_least(Wish::Finish).await;
+        self.at_least(Request::Finish).await;
     }
 
     /// Returns once everything is to be dropped.
     pub async fn abort(&self) {
-        self.at_least(Wish::Abort).await;
+        self.at_least(Request::Abort).await;
     }
 
-    async fn at_least(&self, least: Wish) {
+    async fn at_least(&self, least: Request) {
         // It cannot fail: `self` keeps the sender alive.
-        let _ = self.0.subscribe().wait_for(|wish| *wish >= least).await;
+        let _ = self
+            .0
+            .subscribe()
+            .wait_for(|request| *request >= least)
+            .await;
     }
 }
 

@@ -40,29 +40,29 @@ pub fn run(args: &BareArgs) -> std::result::Result<f64, RunError> {
         .build()
         .map_err(EngineError::Thread)?;
     let pods = LocalSet::new().block_on(&runtime, async {
-        let mut targets = Vec::new();
+        let mut connections = Vec::new();
         for _ in 0..args.connections {
             let socket = &args.endpoint.0;
-            targets.push(TtrpcConnection::connect(socket, NAMESPACE, args.timeout).await?);
+            connections.push(TtrpcConnection::connect(socket, NAMESPACE, args.timeout).await?);
         }
         let next = Rc::new(Cell::new(0));
         let begun = Instant::now();
         let mut workers = JoinSet::new();
-        for (_, target) in (0..args.concurrency).zip(targets.iter().cycle()) {
+        for (_, connection) in (0..args.concurrency).zip(connections.iter().cycle()) {
             let (next, plan) = (Rc::clone(&next), plan.clone());
-            let (target, bundles, pods) = (target.clone(), Rc::clone(&bundles), args.pods);
+            let (connection, bundles, pods) = (connection.clone(), Rc::clone(&bundles), args.pods);
             let (calls, planned) = (args.calls, Rc::clone(&planned));
             workers.spawn_local(async move {
                 while next.get() < pods {
                     let index = next.replace(next.get() + 1);
                     match calls {
-                        BareCalls::Engine => pod(&target, &plan, &bundles, index).await?,
+                        BareCalls::Engine => pod(&connection, &plan, &bundles, index).await?,
                         BareCalls::Life => {
                             // There is one for each.
                             let place = usize::try_from(index).unwrap_or(usize::MAX);
-                            life(&target, &planned[place], &bundles).await?;
+                            life(&connection, &planned[place], &bundles).await?;
                         }
-                        BareCalls::Nothing => nothing(&target).await?,
+                        BareCalls::Nothing => nothing(&connection).await?,
                     }
                 }
                 Ok::<_, containerd_sandbox::Error>(())
@@ -77,36 +77,41 @@ pub fn run(args: &BareArgs) -> std::result::Result<f64, RunError> {
 }
 
 /// The same calls in the same order as the engine's.
-async fn pod(target: &TtrpcConnection, plan: &Plan, bundles: &Bundles, index: u64) -> Result<()> {
+async fn pod(
+    connection: &TtrpcConnection,
+    plan: &Plan,
+    bundles: &Bundles,
+    index: u64,
+) -> Result<()> {
     let pod = plan.pod(index);
     let id = &*pod.sandbox_id;
-    target.create_sandbox(&pod).await?;
-    target.start_sandbox(id).await?;
+    connection.create_sandbox(&pod).await?;
+    connection.start_sandbox(id).await?;
     let mut waits = Vec::with_capacity(pod.containers.len());
     for container in &pod.containers {
-        target
+        connection
             .create_task(&container.id, &bundles.path(container))
             .await?;
-        let (waiter, waited) = (target.clone(), container.id.clone());
+        let (waiter, waited) = (connection.clone(), container.id.clone());
         waits.push(tokio::task::spawn_local(async move {
             waiter.wait_task(&waited).await
         }));
-        target.start_task(&container.id).await?;
-        target.task_state(&container.id).await?;
+        connection.start_task(&container.id).await?;
+        connection.task_state(&container.id).await?;
     }
-    target.sandbox_status(id).await?;
+    connection.sandbox_status(id).await?;
     for (container, wait) in pod.containers.iter().zip(waits) {
-        end(target, container).await?;
+        end(connection, container).await?;
         // The task is not aborted, and a panic in it is one here.
         let _ = wait.await;
-        target.task_state(&container.id).await?;
-        target.delete_task(&container.id).await?;
+        connection.task_state(&container.id).await?;
+        connection.delete_task(&container.id).await?;
     }
-    target.stop_sandbox(id).await?;
-    target.sandbox_status(id).await?;
-    target.shutdown_sandbox(id).await?;
+    connection.stop_sandbox(id).await?;
+    connection.sandbox_status(id).await?;
+    connection.shutdown_sandbox(id).await?;
     // The engine looks whether it is gone.
-    let _ = target.sandbox_status(id).await;
+    let _ = connection.sandbox_status(id).await;
     Ok(())
 }
 
@@ -114,33 +119,33 @@ async fn pod(target: &TtrpcConnection, plan: &Plan, bundles: &Bundles, index: u6
 const LIFE: usize = 9;
 
 /// The shortest whole life of a pod with one container, one call after the other.
-async fn life(target: &TtrpcConnection, pod: &Pod, bundles: &Bundles) -> Result<()> {
+async fn life(connection: &TtrpcConnection, pod: &Pod, bundles: &Bundles) -> Result<()> {
     let id = &*pod.sandbox_id;
-    target.create_sandbox(pod).await?;
-    target.start_sandbox(id).await?;
+    connection.create_sandbox(pod).await?;
+    connection.start_sandbox(id).await?;
     for container in &pod.containers {
-        target
+        connection
             .create_task(&container.id, &bundles.path(container))
             .await?;
-        target.start_task(&container.id).await?;
-        end(target, container).await?;
-        target.wait_task(&container.id).await?;
-        target.delete_task(&container.id).await?;
+        connection.start_task(&container.id).await?;
+        end(connection, container).await?;
+        connection.wait_task(&container.id).await?;
+        connection.delete_task(&container.id).await?;
     }
-    target.stop_sandbox(id).await?;
-    target.shutdown_sandbox(id).await
+    connection.stop_sandbox(id).await?;
+    connection.shutdown_sandbox(id).await
 }
 
 /// As many calls as in a [`life`].
-async fn nothing(target: &TtrpcConnection) -> Result<()> {
+async fn nothing(connection: &TtrpcConnection) -> Result<()> {
     for _ in 0..LIFE {
-        target.probe().await?;
+        connection.probe().await?;
     }
     Ok(())
 }
 
-async fn end(target: &TtrpcConnection, container: &Container) -> Result<()> {
-    target
+async fn end(connection: &TtrpcConnection, container: &Container) -> Result<()> {
+    connection
         .kill_task(&container.id, container.end.number())
         .await
 }

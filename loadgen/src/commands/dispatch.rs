@@ -8,7 +8,8 @@ use clap::{CommandFactory, Parser};
 use super::cli::{Cli, Command};
 use super::exit::Verdict;
 use super::{
-    bare, compare, density, error, gate, merge, overhead, plan, print, report, run, search, trend,
+    bare, compare, density, error, gate, merge, overhead, plan, print, record, report, run, search,
+    trend,
 };
 use crate::result::schema;
 use crate::server::null;
@@ -36,7 +37,7 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Density(density) => {
             density::run(&density, words(args)).map_err(anyhow::Error::from)
         }
-        Command::Record(record) => to_stdout(|out| plan::record(&record, out)),
+        Command::Record(record) => to_stdout(|out| record::run(&record, out)),
         Command::Replay(replay) => run::replay(&replay, words(args)).map_err(anyhow::Error::from),
         Command::Scenarios(command) => to_stdout(|out| plan::scenarios(&command, out)),
         Command::Report(report) => report::run(&report).map_err(anyhow::Error::from),

@@ -14,6 +14,7 @@ pub mod merge;
 pub mod overhead;
 pub mod plan;
 pub mod print;
+pub mod record;
 pub mod report;
 pub mod run;
 mod save;

@@ -1,16 +1,14 @@
-//! `loadgen plan`: what a run would ask for.
+//! `loadgen plan` and `loadgen scenarios`: what a run would ask for.
 
 use std::io::Write;
 
 use serde_json::{Value, json};
 
-use crate::commands::cli::{PlanCommand, RecordArgs, ScenariosCommand};
+use crate::commands::cli::{PlanCommand, ScenariosCommand};
 use crate::commands::run;
 use crate::drive::engine::Shape;
-use crate::human;
 use crate::workload::plan::{self, Plan, Pod};
 use crate::workload::scenario::{self, Scenario};
-use crate::workload::trace;
 
 /// Writes a plan's hash, or one pod's requests.
 ///
@@ -44,38 +42,6 @@ pub fn scenarios(command: &ScenariosCommand, out: &mut impl Write) -> anyhow::Re
     for name in scenario::names() {
         let description = Scenario::find(name)?.description;
         writeln!(out, "{name:<10} {description}")?;
-    }
-    Ok(())
-}
-
-/// Makes a trace of a journal and writes what is in it.
-///
-/// # Errors
-/// If there is none, and whatever the writer says.
-pub fn record(args: &RecordArgs, out: &mut impl Write) -> anyhow::Result<()> {
-    let told = trace::of_journal(&args.journal)?;
-    told.trace.write(&args.trace)?;
-    let pods = &told.trace.pods;
-    let seconds = pods.last().map_or(0.0, |last| last.at_ns as f64 / 1e9);
-    writeln!(
-        out,
-        "{} pods that came within {seconds:.3} s, in {}",
-        human::count(pods.len() as u64),
-        args.trace.display()
-    )?;
-    if told.without_end > 0 {
-        let count = human::count(told.without_end as u64);
-        writeln!(
-            out,
-            "{count} of them were still alive in the end, and stay until then"
-        )?;
-    }
-    if told.without_beginning > 0 {
-        let count = human::count(told.without_beginning as u64);
-        writeln!(
-            out,
-            "{count} more were there before the journal begins, and are left out"
-        )?;
     }
     Ok(())
 }

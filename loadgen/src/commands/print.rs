@@ -22,7 +22,7 @@ pub struct Text {
 /// # Errors
 /// Why it could not be saved; and if a stream takes no more for another reason
 /// than that its reader has gone.
-pub fn tell<E: From<io::Error>>(
+pub fn result<E: From<io::Error>>(
     output: &OutputArgs,
     text: Text,
     saved: Result<PathBuf, E>,

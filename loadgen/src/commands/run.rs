@@ -11,7 +11,7 @@ use crate::commands::save::Saved;
 use crate::drive::engine::Load;
 use crate::human;
 use crate::measure::metrics::{Destinations, Metrics};
-use crate::measure::observation::{self, About};
+use crate::measure::observation::{self, Context};
 use crate::measure::session::{self, Session, Workload};
 use crate::result::RunResult;
 use crate::result::directory;
@@ -115,7 +115,7 @@ impl Execution<'_> {
         let emptied = !measured.lost && measured.recorder.left_behind() == 0;
         let stopped = session.close(emptied);
         let complaints = stopped.as_ref().map_or(&[][..], |s| &s.complaints);
-        let result = observed.result(About {
+        let result = observed.result(Context {
             command_line: self.command_line,
             setup,
             load,
@@ -145,7 +145,7 @@ impl Execution<'_> {
                 text.problems += &line;
             }
         }
-        print::tell(output, text, saved.map_err(RunError::from), &result)?;
+        print::result(output, text, saved.map_err(RunError::from), &result)?;
         recorded.transpose()?;
         Ok(verdict(&result, complaints, &held))
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::drive::calls::Calls;
-use crate::drive::driver::{Driver, Made};
+use crate::drive::driver::{Created, Driver};
 use crate::record::failure::Failure;
 use crate::record::operation::Operation;
 use crate::record::recorder::Recorder;
@@ -36,7 +36,7 @@ pub struct Begun<'a, D: Driver> {
     calls: Calls<'a>,
     intended: Option<Intended>,
     since: Instant,
-    made: D::Made,
+    created: D::Created,
 }
 
 impl<'a, D: Driver> Begun<'a, D> {
@@ -50,7 +50,7 @@ impl<'a, D: Driver> Begun<'a, D> {
             calls,
             intended,
             since: Instant::now(),
-            made: D::Made::default(),
+            created: D::Created::default(),
         }
     }
 
@@ -66,7 +66,7 @@ impl<'a, D: Driver> Begun<'a, D> {
     pub async fn start(mut self) -> Result<Started<'a, D>, PodEnd> {
         match self
             .driver
-            .start(self.pod, &mut self.made, self.calls)
+            .start(self.pod, &mut self.created, self.calls)
             .await
         {
             Ok(running) => {
@@ -109,8 +109,10 @@ impl<'a, D: Driver> Begun<'a, D> {
     async fn failed(self, failure: &Failure) -> PodEnd {
         self.calls.failure(failure);
         let lost = failure.is_silence() && self.driver.probe().await.is_err();
-        let made = self.made.without_others(failure);
-        if !made.is_empty() && (lost || !self.driver.tear_down(self.pod, made, self.calls).await) {
+        let created = self.created.without_others(failure);
+        if !created.is_empty()
+            && (lost || !self.driver.tear_down(self.pod, created, self.calls).await)
+        {
             self.calls.record_always(Recorder::pod_left_behind);
         }
         self.calls.record_always(Recorder::pod_failed);

@@ -39,7 +39,7 @@ pub struct Observed {
 
 /// Of what a result is.
 #[derive(Debug, Clone)]
-pub struct About<'a> {
+pub struct Context<'a> {
     /// The command line, program first.
     pub command_line: Vec<String>,
     /// What was asked for.
@@ -123,24 +123,24 @@ impl Observed {
     }
 
     /// As a result holds it.
-    pub fn result(&self, about: About<'_>) -> RunResult {
-        let (measured, load) = (&self.measured, about.load);
+    pub fn result(&self, context: Context<'_>) -> RunResult {
+        let (measured, load) = (&self.measured, context.load);
         let offered = result::offered(&load.shape, measured);
         let planned = (!measured.timed_out).then(|| load.pods());
-        let reasons = validity::reasons(measured, &offered, planned, about.complaints);
+        let reasons = validity::reasons(measured, &offered, planned, context.complaints);
         RunResult {
-            header: Header::of::<RunResult>(about.command_line, self.started),
+            header: Header::of::<RunResult>(context.command_line, self.started),
             wall_s: measured.wall.as_secs_f64(),
             complete: planned.is_none_or(|planned| measured.pods == planned),
             valid: reasons.is_empty(),
             reasons,
-            scenario: about.setup,
-            plan_hash: about.prepared.summary.hash.to_string(),
+            scenario: context.setup,
+            plan_hash: context.prepared.summary.hash.to_string(),
             totals: result::totals(&measured.recorder, measured.wall),
             load: offered,
             phases: result::phases(&load.shape, &measured.recorder),
             notes: notes(&measured.recorder),
-            operations: result::operations(&measured.recorder, about.operations),
+            operations: result::operations(&measured.recorder, context.operations),
             errors: result::errors(&measured.recorder),
             environment: Environment::of_this_machine(),
             processes: self.processes.clone(),

@@ -163,7 +163,7 @@ pub struct Interval {
 /// The parameters of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Scenario {
-    /// The door: `ttrpc`, `controller` or `cri`.
+    /// How pods were run: `ttrpc`, `controller` or `cri`.
     pub target: String,
     /// The socket that was loaded; absent for a sandboxer of the run's own.
     pub endpoint: Option<String>,

@@ -1,50 +1,49 @@
 //! The command line.
 
+mod bare;
 mod compare;
 mod density;
 mod gate;
 mod merge;
 mod metrics;
+mod null;
 mod output;
 mod overhead;
 mod overrides;
+mod plan;
+mod range;
 mod report;
 mod requests;
+mod run;
 mod scenario;
 mod search;
 mod target;
 mod trace;
+mod trend;
 mod values;
 
-use std::ops::RangeInclusive;
-use std::path::PathBuf;
-use std::str::FromStr;
-use std::time::Duration;
+use clap::{Parser, Subcommand};
 
-use clap::builder::BoolishValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
-
+pub use self::bare::{BareArgs, BareCalls};
 pub use self::compare::CompareArgs;
 pub use self::density::DensityArgs;
 pub use self::gate::GateArgs;
 pub use self::merge::MergeArgs;
 pub use self::metrics::MetricsArgs;
+pub use self::null::NullArgs;
 pub use self::output::OutputArgs;
 pub use self::overhead::OverheadArgs;
 pub use self::overrides::OverrideArgs;
+pub use self::plan::PlanCommand;
+pub use self::range::ContainerRange;
 pub use self::report::{ReportArgs, ReportFormat};
 pub use self::requests::RequestArgs;
+pub use self::run::RunArgs;
 pub use self::scenario::{ScenarioArgs, ScenarioChoiceError, ScenariosCommand};
 pub use self::search::SearchArgs;
 pub use self::target::TargetArgs;
 pub use self::trace::{RecordArgs, ReplayArgs};
-
-use crate::result::slo::Slo;
-use crate::server::endpoint::Endpoint;
-use crate::server::null::Faults;
-
-/// The most containers a pod may have: far above what a node allows.
-const MAX_CONTAINERS: u32 = 1000;
+pub use self::trend::TrendArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 good; 1 wrong usage, or something is missing; 2 errors or wrong answers;
@@ -192,192 +191,10 @@ pub enum Command {
     },
 }
 
-/// `loadgen run`.
-#[derive(Debug, Clone, Args)]
-pub struct RunArgs {
-    /// What is run.
-    #[command(flatten)]
-    pub scenario: ScenarioArgs,
-    /// Hold the run to this, as in pod.p99<20ms, or exit with code 3: any operation's mean, p50,
-    /// p90, p99, p999, max, rate (per second) or errors; may be repeated.
-    #[arg(
-        long,
-        env = "LOADGEN_SLO",
-        value_name = "THRESHOLD",
-        value_delimiter = ','
-    )]
-    pub slo: Vec<Slo>,
-    /// Write a trace of the run to this file, for `loadgen replay`.
-    #[arg(long, env = "LOADGEN_RECORD", value_name = "FILE")]
-    pub record: Option<PathBuf>,
-    /// On what.
-    #[command(flatten)]
-    pub target: TargetArgs,
-    /// What comes of it.
-    #[command(flatten)]
-    pub output: OutputArgs,
-    /// Who is told how it goes on.
-    #[command(flatten)]
-    pub metrics: MetricsArgs,
-}
-
-/// `loadgen plan`.
-#[derive(Debug, Clone, Args)]
-pub struct PlanCommand {
-    /// Which plan.
-    #[command(flatten)]
-    pub scenario: ScenarioArgs,
-    /// Show the requests of the pod at this index, from 0, as JSON, instead of the hash.
-    #[arg(long, env = "LOADGEN_SHOW", value_name = "INDEX")]
-    pub show: Option<u64>,
-}
-
-/// `loadgen bare`.
-#[derive(Debug, Clone, Args)]
-pub struct BareArgs {
-    /// Where the sandboxer listens.
-    #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET")]
-    pub endpoint: Endpoint,
-    /// How many pods.
-    #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 2000)]
-    pub pods: u64,
-    /// What is called for each pod.
-    #[arg(long, env = "LOADGEN_CALLS", value_enum, default_value_t = BareCalls::Engine)]
-    pub calls: BareCalls,
-    /// How many pods are under way at once.
-    #[arg(
-        long,
-        env = "LOADGEN_CONCURRENCY",
-        value_name = "N",
-        default_value_t = 64
-    )]
-    pub concurrency: u32,
-    /// How many connections they share.
-    #[arg(
-        long,
-        env = "LOADGEN_CONNECTIONS",
-        value_name = "N",
-        default_value_t = 4
-    )]
-    pub connections: u32,
-    /// Where everything random comes from.
-    #[arg(long, env = "LOADGEN_SEED", value_name = "S", default_value_t = 42)]
-    pub seed: u64,
-    /// How long a call may take.
-    #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "DURATION", default_value = "30s",
-          value_parser = timeout)]
-    pub timeout: Duration,
-}
-
-/// `loadgen trend`.
-#[derive(Debug, Clone, Args)]
-pub struct TrendArgs {
-    /// The run's result: its directory, or its result.json.
-    #[arg(value_name = "RESULT")]
-    pub result: PathBuf,
-    /// From when on it is looked at: what is allocated once is by then.
-    #[arg(
-        long,
-        env = "LOADGEN_SKIP",
-        value_name = "TIME",
-        default_value = "0s",
-        value_parser = humantime::parse_duration
-    )]
-    pub skip: Duration,
-    /// Of this process only.
-    #[arg(long, env = "LOADGEN_ROLE", value_name = "ROLE")]
-    pub role: Option<String>,
-}
-
-/// What `loadgen bare` calls for a pod.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum BareCalls {
-    /// What the engine does.
-    Engine,
-    /// The shortest whole life of a pod with one container: nine calls.
-    Life,
-    /// As many calls that change nothing and find nothing.
-    Nothing,
-}
-
-/// `loadgen null`.
-#[derive(Debug, Clone, Args)]
-pub struct NullArgs {
-    /// The Unix socket to listen on.
-    #[arg(long, env = "LOADGEN_LISTEN", value_name = "SOCKET")]
-    pub listen: PathBuf,
-    /// End with the process that started this one, however that ends.
-    #[arg(long, env = "LOADGEN_DIE_WITH_PARENT", value_parser = BoolishValueParser::new())]
-    pub die_with_parent: bool,
-    /// Create so many sandboxes a second at most; the others wait.
-    #[arg(long, env = "LOADGEN_CAPACITY", value_name = "RATE")]
-    pub capacity: Option<f64>,
-    /// Lose so many bytes with each sandbox.
-    #[arg(long, env = "LOADGEN_LEAK", value_name = "BYTES", default_value_t = 0)]
-    pub leak: usize,
-    /// Stall for so long.
-    #[arg(long, env = "LOADGEN_STALL", value_name = "DURATION", default_value = "0s",
-          value_parser = humantime::parse_duration)]
-    pub stall: Duration,
-    /// How often to stall.
-    #[arg(long, env = "LOADGEN_STALL_EVERY", value_name = "DURATION", default_value = "5s",
-          value_parser = humantime::parse_duration)]
-    pub stall_every: Duration,
-}
-
-impl NullArgs {
-    /// What is to be wrong with it.
-    pub fn faults(&self) -> Faults {
-        Faults {
-            capacity: self.capacity,
-            leak: self.leak,
-            stall: self.stall,
-            stall_every: self.stall_every,
-        }
-    }
-}
-
-/// How many containers a pod has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContainerRange(pub RangeInclusive<u32>);
-
-impl FromStr for ContainerRange {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let number = |text: &str| {
-            text.trim()
-                .parse::<u32>()
-                .map_err(|e| format!("{text:?} is not a number: {e}"))
-        };
-        let (min, max) = match text.split_once('-') {
-            Some((min, max)) => (number(min)?, number(max)?),
-            None => (number(text)?, number(text)?),
-        };
-        if min > max {
-            Err(format!("the minimum {min} is above the maximum {max}"))
-        } else if max > MAX_CONTAINERS {
-            Err(format!("at most {MAX_CONTAINERS} containers per pod"))
-        } else {
-            Ok(Self(min..=max))
-        }
-    }
-}
-
-fn timeout(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("a call must have some time".to_owned()),
-        Ok(limit) => Ok(limit),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
-
-    use proptest::prelude::*;
 
     fn run(args: &[&str]) -> Result<RunArgs, clap::Error> {
         let cli = Cli::try_parse_from(["loadgen", "run"].iter().chain(args))?;
@@ -418,16 +235,6 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_containers_is_two_numbers_or_one() {
-        assert_eq!("2-3".parse(), Ok(ContainerRange(2..=3)));
-        assert_eq!("5".parse(), Ok(ContainerRange(5..=5)));
-        assert_eq!("0-1".parse(), Ok(ContainerRange(0..=1)));
-        for text in ["", "-", "3-2", "1-", "a", "1-2-3", "1001", "4294967296"] {
-            assert!(text.parse::<ContainerRange>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
     fn arguments_are_passed_through_with_their_hyphens() {
         let args = run(&["--sandboxer-arg=--sync", "--sandboxer-arg", "--views=off"]).unwrap();
         assert_eq!(args.target.sandboxer_args, ["--sync", "--views=off"]);
@@ -448,15 +255,6 @@ mod tests {
             &["--signal", "hup"],
         ] {
             assert!(run(args).is_err(), "{args:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_parsed_range_is_never_empty(text in "[0-9]{0,5}-?[0-9]{0,5}") {
-            if let Ok(ContainerRange(range)) = text.parse() {
-                prop_assert!(!range.is_empty() && *range.end() <= MAX_CONTAINERS);
-            }
         }
     }
 }

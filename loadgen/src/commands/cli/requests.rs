@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{ContainerRange, timeout};
+use super::ContainerRange;
+use super::values::timeout;
 use crate::workload::plan::Plan;
 use crate::workload::scenario::{PodShape, SignalChoice};
 

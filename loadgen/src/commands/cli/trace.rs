@@ -46,7 +46,7 @@ pub struct ReplayArgs {
     pub threads: u32,
     /// How long a call may take.
     #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "TIME", default_value = "30s",
-          value_parser = super::timeout)]
+          value_parser = super::values::timeout)]
     pub timeout: std::time::Duration,
     /// Hold it to this, as in `loadgen run`; may be repeated.
     #[arg(

@@ -1,4 +1,7 @@
-//! The words of options that have a few, with a line of help each.
+//! Values of options: the words of options that have a few, with a line of help each,
+//! and the time that a call may take.
+
+use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
@@ -49,5 +52,14 @@ impl ValueEnum for Arrivals {
             Self::Poisson => "As in a Poisson process: the gaps are exponentially distributed",
         };
         Some(PossibleValue::new(self.name()).help(help))
+    }
+}
+
+/// Parses the time that a call may take.
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("a call must have some time".to_owned()),
+        Ok(limit) => Ok(limit),
+        Err(error) => Err(error.to_string()),
     }
 }

@@ -14,7 +14,7 @@ use crate::stats::noise::Noise;
 
 /// How a run is made.
 #[derive(Clone, Copy)]
-struct Made {
+struct RunShape {
     seed: u64,
     seconds: usize,
     /// How much slower than others.
@@ -73,12 +73,12 @@ fn record(latencies: &mut Latencies, second: u64, figures: &OperationResult) {
     latencies.add(figures.operation, second, &recorded);
 }
 
-fn run(made: Made) -> Compared {
-    let Made {
+fn run(shape: RunShape) -> Compared {
+    let RunShape {
         seed,
         seconds,
         slower,
-    } = made;
+    } = shape;
     let noise = Noise {
         resemblance: 0.3,
         outliers: 0.03,
@@ -155,14 +155,14 @@ fn compared(a: &Compared, b: &Compared) -> Comparison {
 }
 
 fn of(seconds: usize, slower: f64) -> Comparison {
-    let made = |seed, slower| {
-        run(Made {
+    let run_of = |seed, slower| {
+        run(RunShape {
             seed,
             seconds,
             slower,
         })
     };
-    compared(&made(1, 1.0), &made(2, slower))
+    compared(&run_of(1, 1.0), &run_of(2, slower))
 }
 
 fn figure<'a>(comparison: &'a Comparison, what: &str, statistic: Statistic) -> &'a Figure {
@@ -215,14 +215,14 @@ fn what_is_faster_or_the_same_is_not_slower() {
 #[test]
 fn runs_of_one_program_are_hardly_ever_slower() {
     let alarms = (0..20).filter(|run_number| {
-        let made = |seed| {
-            run(Made {
+        let run_of = |seed| {
+            run(RunShape {
                 seed,
                 seconds: 10,
                 slower: 1.0,
             })
         };
-        compared(&made(2 * run_number), &made(2 * run_number + 1)).is_slower()
+        compared(&run_of(2 * run_number), &run_of(2 * run_number + 1)).is_slower()
     });
     assert!(alarms.count() <= 1);
 }
@@ -232,14 +232,14 @@ fn intervals_hold_the_truth_as_often_as_they_say() {
     const RUNS: u64 = 40;
     for seconds in [8, 20] {
         let missed = (0..RUNS).filter(|number| {
-            let made = |seed| {
-                run(Made {
+            let run_of = |seed| {
+                run(RunShape {
                     seed,
                     seconds,
                     slower: 1.0,
                 })
             };
-            let comparison = compared(&made(2 * number), &made(2 * number + 1));
+            let comparison = compared(&run_of(2 * number), &run_of(2 * number + 1));
             let pod = figure(&comparison, "pod", Statistic::P50);
             !pod.interval.unwrap().contains(1.0)
         });
@@ -269,7 +269,7 @@ fn a_short_run_has_ratios_and_no_verdict() {
 
 #[test]
 fn an_operation_of_one_run_only_is_shown_without_a_ratio() {
-    let a = run(Made {
+    let a = run(RunShape {
         seed: 1,
         seconds: 10,
         slower: 1.0,
@@ -284,14 +284,14 @@ fn an_operation_of_one_run_only_is_shown_without_a_ratio() {
 
 #[test]
 fn without_a_log_latencies_have_ratios_and_no_intervals() {
-    let made = |seed, slower| {
-        run(Made {
+    let run_of = |seed, slower| {
+        run(RunShape {
             seed,
             seconds: 30,
             slower,
         })
     };
-    let (a, mut b) = (made(1, 1.0), made(2, 1.25));
+    let (a, mut b) = (run_of(1, 1.0), run_of(2, 1.25));
     b.latencies = None;
     let comparison = compared(&a, &b);
     let p50 = figure(&comparison, "pod", Statistic::P50);
@@ -305,7 +305,7 @@ fn without_a_log_latencies_have_ratios_and_no_intervals() {
 #[test]
 fn a_slower_tail_is_told_from_the_same_median() {
     let with_tail = |ms: u64| {
-        let mut run = run(Made {
+        let mut run = run(RunShape {
             seed: 1,
             seconds: 30,
             slower: 1.0,
@@ -337,12 +337,12 @@ fn a_slower_tail_is_told_from_the_same_median() {
 
 #[test]
 fn warm_up_does_not_count() {
-    let made = Made {
+    let shape = RunShape {
         seed: 1,
         seconds: 20,
         slower: 1.0,
     };
-    let mut result = run(made);
+    let mut result = run(shape);
     let phase = |name: &str, measured, start_s| crate::result::PhaseResult {
         name: name.to_owned(),
         measured,
@@ -363,12 +363,12 @@ fn warm_up_does_not_count() {
 
 #[test]
 fn what_was_compared_anyway_says_so_on_top() {
-    let made = Made {
+    let shape = RunShape {
         seed: 1,
         seconds: 10,
         slower: 1.0,
     };
-    let a = run(made);
+    let a = run(shape);
     let mut b = a.clone();
     b.result.environment.cores = 64;
     let comparison = compared(&a, &b);

@@ -137,7 +137,7 @@ pub fn run(args: &DensityArgs, command_line: Vec<String>) -> Result<Verdict, Run
         problems: table::problems(&result),
     };
     let saved = save(args, &result).map_err(RunError::from);
-    print::tell(output, text, saved, &result)?;
+    print::result(output, text, saved, &result)?;
     Ok(if !result.errors.is_empty() || !complaints.is_empty() {
         Verdict::WrongAnswers
     } else if result.valid {

@@ -104,7 +104,7 @@ pub struct Experiment<'a> {
     pub files: &'a Path,
     /// Where their last logs go.
     pub logs: &'a Path,
-    /// Through which door.
+    /// Driver that runs the pods.
     pub target: DriverKind,
     /// A round's load.
     pub load: Load,

@@ -138,7 +138,7 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateEr
         problems: table::problems(&result),
     };
     let saved = save(args, &result, logs.path());
-    print::tell(&args.output, text, saved, &result)?;
+    print::result(&args.output, text, saved, &result)?;
     if let Some(file) = &args.markdown {
         append(file, &table::markdown(&result))?;
     }

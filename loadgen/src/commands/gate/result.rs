@@ -51,7 +51,7 @@ impl Document for GateResult {
 /// The parameters of a gate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GateScenario {
-    /// The door: `ttrpc` or `controller`.
+    /// How pods were run: `ttrpc` or `controller`.
     pub target: String,
     /// The arguments of both programs.
     pub sandboxer_args: Vec<String>,

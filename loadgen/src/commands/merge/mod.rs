@@ -5,10 +5,10 @@
 //! would have measured. Where parts did not begin at the same moment, their
 //! seconds are those of the wall clock, to the nearest.
 
-mod belong;
+mod compatible;
 mod error;
 mod log;
-mod whole;
+mod merged;
 
 use std::fs;
 use std::io::BufWriter;
@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime};
 pub use self::error::MergeError;
 
 use self::log::{Logs, add};
-use self::whole::Seconds;
+use self::merged::Seconds;
 use crate::commands::cli::MergeArgs;
 use crate::commands::exit::Verdict;
 use crate::commands::{print, save};
@@ -94,7 +94,7 @@ pub fn into(
         .iter()
         .map(|part| (&*part.dir, &part.result))
         .collect();
-    belong::check(&known)?;
+    compatible::check(&known)?;
     let started = parts.iter().map(|part| part.started).min();
     let started = started.unwrap_or(SystemTime::UNIX_EPOCH);
     for part in &mut parts {
@@ -117,7 +117,7 @@ fn write(
     command_line: Vec<String>,
 ) -> Result<RunResult, MergeError> {
     let (sums, seconds) = write_log(out, parts, started)?;
-    let result = whole::result(parts, &sums, &seconds, command_line);
+    let result = merged::result(parts, &sums, &seconds, command_line);
     directory::document(out, &result)?;
     save::derived(out, &result)?;
     Ok(result)
@@ -147,11 +147,11 @@ fn write_log(
         for (series, histogram) in &second.histograms {
             add(&mut sums, *series, histogram);
         }
-        seconds.insert(second.number, whole::figures(&second.histograms));
+        seconds.insert(second.number, merged::figures(&second.histograms));
     }
     writer.finish().map_err(cannot)?;
     for (part, sum) in parts.iter().zip(logs.sums()) {
-        belong::check_log(&part.dir, &part.result, sum)?;
+        compatible::check_log(&part.dir, &part.result, sum)?;
     }
     Ok((sums, seconds))
 }

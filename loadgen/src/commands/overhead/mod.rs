@@ -119,7 +119,7 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
         problems: table::problems(&result),
     };
     let saved = save(args, &result, &stopped.logs).map_err(RunError::from);
-    print::tell(&args.output, text, saved, &result)?;
+    print::result(&args.output, text, saved, &result)?;
     let wrong = failed > 0 || !stopped.complaints.is_empty();
     Ok(verdict(&result, wrong))
 }

@@ -19,7 +19,7 @@ use crate::commands::print::{self, Text};
 use crate::drive::engine::Load;
 use crate::human;
 use crate::measure::metrics::Monitor;
-use crate::measure::observation::{self, About};
+use crate::measure::observation::{self, Context};
 use crate::measure::session::{self, Session};
 use crate::result::RunResult;
 use crate::result::directory::{self, SaveError};
@@ -114,7 +114,7 @@ pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunE
         problems: table::problems(&result),
     };
     let saved = save(args, &result).map_err(RunError::from);
-    print::tell(output, text, saved, &result)?;
+    print::result(output, text, saved, &result)?;
     Ok(verdict(&result, wrong))
 }
 
@@ -162,7 +162,7 @@ impl Found {
                 return Ok(None);
             }
             let setup = session.setup(&scenario.into(), &load);
-            let result = observed.result(About {
+            let result = observed.result(Context {
                 command_line: Vec::new(),
                 setup,
                 load: &load,

@@ -19,9 +19,9 @@ use containerd_shim_protos::types::mount::Mount;
 use futures::future::try_join_all;
 use rustix::fs::OFlags;
 
-use super::tasks::{MadeTasks, TasksAt, ended as task_ended, tear_down};
+use super::tasks::{CreatedTasks, TasksAt, ended as task_ended, tear_down};
 use super::waiting::Waiting;
-use super::{Driver, Made as _};
+use super::{Created as _, Driver};
 use crate::connection::{Connection, ControllerConnection, INFO, SandboxStatus, TtrpcConnection};
 use crate::drive::calls::{Calls, any};
 use crate::drive::check;
@@ -36,7 +36,7 @@ const KILL: u32 = 9;
 /// A sandboxer that is called as containerd would.
 #[derive(Clone)]
 pub struct AsContainerd {
-    target: ControllerConnection,
+    connection: ControllerConnection,
     /// The same gRPC connection without a time limit.
     waits: Controller,
     at: AsContainerdAt,
@@ -65,35 +65,39 @@ pub struct RunningPod {
 
 impl Driver for AsContainerd {
     type Address = AsContainerdAt;
-    type Made = MadeTasks;
+    type Created = CreatedTasks;
     type Running = RunningPod;
 
     async fn connect(at: &AsContainerdAt) -> Reply<Self> {
         let (tasks, at) = (&at.tasks, at.clone());
-        let target =
+        let connection =
             ControllerConnection::connect(&tasks.socket, &tasks.namespace, tasks.timeout).await?;
-        let waits = target.sandboxes.clone().without_timeout();
-        Ok(Self { target, waits, at })
+        let waits = connection.sandboxes.clone().without_timeout();
+        Ok(Self {
+            connection,
+            waits,
+            at,
+        })
     }
 
     async fn probe(&self) -> Reply<()> {
-        self.target.probe().await
+        self.connection.probe().await
     }
 
     async fn start(
         &self,
         pod: &Pod,
-        made: &mut MadeTasks,
+        created: &mut CreatedTasks,
         calls: Calls<'_>,
     ) -> Result<RunningPod, Failure> {
         use Operation as Op;
-        let (target, id) = (&self.target, &*pod.sandbox_id);
-        debug_assert!(made.is_empty());
-        made.sandbox = true;
+        let (connection, id) = (&self.connection, &*pod.sandbox_id);
+        debug_assert!(created.is_empty());
+        created.sandbox = true;
         // RunPodSandbox
-        let create = target.create_sandbox(pod);
+        let create = connection.create_sandbox(pod);
         calls.call(Op::SandboxCreate, create, any).await?;
-        let start = target.start_sandbox(id);
+        let start = connection.start_sandbox(id);
         calls.call(Op::SandboxStart, start, any).await?;
         self.event(id, calls).await?;
         let ended = Waiting::begin(wait(self.waits.clone(), id.to_owned()));
@@ -108,7 +112,7 @@ impl Driver for AsContainerd {
             calls.call(Op::SandboxPlatform, platform, any).await?;
             self.event(id, calls).await?;
             // StartContainer
-            made.tasks += 1;
+            created.tasks += 1;
             tasks.push(self.start_task(container, calls).await?);
             self.event(id, calls).await?;
         }
@@ -166,7 +170,7 @@ impl Driver for AsContainerd {
 
     async fn stop(&self, pod: &Pod, running: RunningPod, calls: Calls<'_>) -> Result<(), Failure> {
         use Operation as Op;
-        let (target, id) = (&self.target, &*pod.sandbox_id);
+        let (connection, id) = (&self.connection, &*pod.sandbox_id);
         let RunningPod { mut ended, tasks } = running;
         for (container, running) in pod.containers.iter().zip(tasks) {
             // StopContainer
@@ -176,7 +180,7 @@ impl Driver for AsContainerd {
             self.event(id, calls).await?;
         }
         // StopPodSandbox
-        let stop = target.stop_sandbox(id);
+        let stop = connection.stop_sandbox(id);
         calls.call(Op::SandboxStop, stop, any).await?;
         let ended = tokio::time::timeout(calls.timeout, ended.answer()).await;
         ended
@@ -189,7 +193,7 @@ impl Driver for AsContainerd {
         let status = self.status(id, false);
         calls.call(Op::SandboxStatus, status, stopped).await?;
         // RemovePodSandbox
-        let shutdown = target.shutdown_sandbox(id);
+        let shutdown = connection.shutdown_sandbox(id);
         calls.call(Op::SandboxShutdown, shutdown, any).await?;
         match self.status(id, false).await {
             Err(error) if error.code() == Code::NotFound => Ok(()),
@@ -201,8 +205,8 @@ impl Driver for AsContainerd {
         }
     }
 
-    async fn tear_down(&self, pod: &Pod, made: MadeTasks, calls: Calls<'_>) -> bool {
-        tear_down(&self.target, pod, made, calls.timeout).await
+    async fn tear_down(&self, pod: &Pod, created: CreatedTasks, calls: Calls<'_>) -> bool {
+        tear_down(&self.connection, pod, created, calls.timeout).await
     }
 }
 
@@ -223,7 +227,7 @@ impl AsContainerd {
             verbose,
             sandboxer: HANDLER.to_owned(),
         };
-        let mut reply = Box::pin(self.target.sandboxes.status(request)).await?;
+        let mut reply = Box::pin(self.connection.sandboxes.status(request)).await?;
         Ok(SandboxStatus {
             id: reply.sandbox_id,
             state: reply.state,
@@ -236,7 +240,7 @@ impl AsContainerd {
             sandbox_id: id.to_owned(),
             sandboxer: HANDLER.to_owned(),
         };
-        Box::pin(self.target.sandboxes.platform(request))
+        Box::pin(self.connection.sandboxes.platform(request))
             .await
             .map(drop)
     }

@@ -28,7 +28,7 @@ pub trait Driver: Clone + Send + 'static {
     type Address: Clone + Send + Sync + 'static;
 
     /// What of a pod may be there.
-    type Made: Made;
+    type Created: Created;
 
     /// A pod all of whose containers run, and what is held of it.
     type Running: 'static;
@@ -46,7 +46,7 @@ pub trait Driver: Clone + Send + 'static {
     fn probe(&self) -> impl Future<Output = Result<()>>;
 
     /// Makes a pod's calls in order until all its containers run, and notes in
-    /// `made` what would have to be removed if one of them failed. This and what
+    /// `created` what would have to be removed if one of them failed. This and what
     /// follows is called within a [`tokio::task::LocalSet`].
     ///
     /// # Errors
@@ -54,7 +54,7 @@ pub trait Driver: Clone + Send + 'static {
     fn start(
         &self,
         pod: &Pod,
-        made: &mut Self::Made,
+        created: &mut Self::Created,
         calls: Calls<'_>,
     ) -> impl Future<Output = Result<Self::Running, Failure>>;
 
@@ -99,13 +99,13 @@ pub trait Driver: Clone + Send + 'static {
     fn tear_down(
         &self,
         pod: &Pod,
-        made: Self::Made,
+        created: Self::Created,
         calls: Calls<'_>,
     ) -> impl Future<Output = bool>;
 }
 
 /// What of a pod may be there; by default nothing.
-pub trait Made: Default {
+pub trait Created: Default {
     /// Whether nothing is.
     fn is_empty(&self) -> bool;
 

@@ -8,7 +8,7 @@ use containerd_sandbox::{Code, Error, Result as Reply};
 use futures::future::try_join_all;
 
 use super::waiting::Waiting;
-use super::{Driver, Made};
+use super::{Created, Driver};
 use crate::connection::{Connection, SandboxStatus};
 use crate::drive::bundle::Bundles;
 use crate::drive::calls::{Calls, any};
@@ -27,7 +27,7 @@ const KILL: u32 = 9;
 /// A sandboxer, and the bundles of the containers it is given.
 #[derive(Debug, Clone)]
 pub struct Tasks<T> {
-    target: T,
+    connection: T,
     bundles: Arc<Bundles>,
     must_state_resources: bool,
 }
@@ -49,12 +49,12 @@ pub struct TasksAt {
 
 /// A sandbox, and how many of its tasks, in the plan's order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct MadeTasks {
+pub struct CreatedTasks {
     pub(super) sandbox: bool,
     pub(super) tasks: usize,
 }
 
-impl Made for MadeTasks {
+impl Created for CreatedTasks {
     fn is_empty(&self) -> bool {
         !self.sandbox
     }
@@ -74,40 +74,40 @@ impl Made for MadeTasks {
 
 impl<T: Connection> Driver for Tasks<T> {
     type Address = TasksAt;
-    type Made = MadeTasks;
+    type Created = CreatedTasks;
     /// The pid and the pending Wait of each task, in the plan's order.
     type Running = Vec<(u32, Waiting)>;
 
     async fn connect(at: &TasksAt) -> Reply<Self> {
         Ok(Self {
-            target: T::connect(&at.socket, &at.namespace, at.timeout).await?,
+            connection: T::connect(&at.socket, &at.namespace, at.timeout).await?,
             bundles: Arc::clone(&at.bundles),
             must_state_resources: at.must_state_resources,
         })
     }
 
     async fn probe(&self) -> Reply<()> {
-        self.target.probe().await
+        self.connection.probe().await
     }
 
     async fn start(
         &self,
         pod: &Pod,
-        made: &mut MadeTasks,
+        created: &mut CreatedTasks,
         calls: Calls<'_>,
     ) -> Result<Self::Running, Failure> {
         use Operation as Op;
-        let (target, id) = (&self.target, &*pod.sandbox_id);
-        made.sandbox = true;
-        let create = target.create_sandbox(pod);
+        let (connection, id) = (&self.connection, &*pod.sandbox_id);
+        created.sandbox = true;
+        let create = connection.create_sandbox(pod);
         calls.call(Op::SandboxCreate, create, any).await?;
         calls
-            .call(Op::SandboxStart, target.start_sandbox(id), any)
+            .call(Op::SandboxStart, connection.start_sandbox(id), any)
             .await?;
 
         let mut tasks = Vec::with_capacity(pod.containers.len());
         for container in &pod.containers {
-            made.tasks += 1;
+            created.tasks += 1;
             tasks.push(self.start_task(container, calls).await?);
         }
         let must = self.must_state_resources;
@@ -119,7 +119,7 @@ impl<T: Connection> Driver for Tasks<T> {
             }
         };
         let status = calls
-            .call(Op::SandboxStatus, target.sandbox_status(id), right)
+            .call(Op::SandboxStatus, connection.sandbox_status(id), right)
             .await?;
         if status.info.is_none() {
             calls.record(Recorder::uncompared);
@@ -170,23 +170,23 @@ impl<T: Connection> Driver for Tasks<T> {
         calls: Calls<'_>,
     ) -> Result<(), Failure> {
         use Operation as Op;
-        let (target, id) = (&self.target, &*pod.sandbox_id);
+        let (connection, id) = (&self.connection, &*pod.sandbox_id);
         for (container, task) in pod.containers.iter().zip(running) {
             self.end(container, task, pod.lifecycle.cuts_off(), calls)
                 .await?;
         }
 
         calls
-            .call(Op::SandboxStop, target.stop_sandbox(id), any)
+            .call(Op::SandboxStop, connection.stop_sandbox(id), any)
             .await?;
         let right = |status: &_| check::sandbox_not_ready(id, status);
         calls
-            .call(Op::SandboxStatus, target.sandbox_status(id), right)
+            .call(Op::SandboxStatus, connection.sandbox_status(id), right)
             .await?;
         calls
-            .call(Op::SandboxShutdown, target.shutdown_sandbox(id), any)
+            .call(Op::SandboxShutdown, connection.shutdown_sandbox(id), any)
             .await?;
-        match target.sandbox_status(id).await {
+        match connection.sandbox_status(id).await {
             Err(error) if error.code() == Code::NotFound => Ok(()),
             Err(error) => Err(Failure::status(Op::SandboxStatus, &error)),
             Ok(_) => Err(Failure::wrong(
@@ -196,8 +196,8 @@ impl<T: Connection> Driver for Tasks<T> {
         }
     }
 
-    async fn tear_down(&self, pod: &Pod, made: MadeTasks, calls: Calls<'_>) -> bool {
-        tear_down(&self.target, pod, made, calls.timeout).await
+    async fn tear_down(&self, pod: &Pod, created: CreatedTasks, calls: Calls<'_>) -> bool {
+        tear_down(&self.connection, pod, created, calls.timeout).await
     }
 }
 
@@ -208,22 +208,26 @@ impl<T: Connection> Tasks<T> {
         container: &Container,
         calls: Calls<'_>,
     ) -> Result<(u32, Waiting), Failure> {
-        let (target, id) = (&self.target, &*container.id);
+        let (connection, id) = (&self.connection, &*container.id);
         let bundle = self.bundles.path(container);
         let created = calls
-            .call(Operation::TaskCreate, target.create_task(id, &bundle), any)
+            .call(
+                Operation::TaskCreate,
+                connection.create_task(id, &bundle),
+                any,
+            )
             .await?;
-        let (waiter, waited) = (target.clone(), id.to_owned());
+        let (waiter, waited) = (connection.clone(), id.to_owned());
         let waiting = Waiting::begin(async move { waiter.wait_task(&waited).await });
         // Lets the Wait send its request first.
         tokio::task::yield_now().await;
         let same = |started: &_| check::started_pid(created, *started);
         let pid = calls
-            .call(Operation::TaskStart, target.start_task(id), same)
+            .call(Operation::TaskStart, connection.start_task(id), same)
             .await?;
         let running = |state: &_| check::task_started(container, pid, state);
         calls
-            .call(Operation::TaskState, target.task_state(id), running)
+            .call(Operation::TaskState, connection.task_state(id), running)
             .await?;
         Ok((pid, waiting))
     }
@@ -236,15 +240,15 @@ impl<T: Connection> Tasks<T> {
         cut_off: bool,
         calls: Calls<'_>,
     ) -> Result<(), Failure> {
-        let (target, id) = (&self.target, &*container.id);
-        let expected = ended(target, container, cut_off, waiting, calls).await?;
+        let (connection, id) = (&self.connection, &*container.id);
+        let expected = ended(connection, container, cut_off, waiting, calls).await?;
         let stopped = |state: &_| check::task_stopped(id, pid, expected, state);
         calls
-            .call(Operation::TaskState, target.task_state(id), stopped)
+            .call(Operation::TaskState, connection.task_state(id), stopped)
             .await?;
         let right = |found: &u32| check::exit_status(expected, *found);
         calls
-            .call(Operation::TaskDelete, target.delete_task(id), right)
+            .call(Operation::TaskDelete, connection.delete_task(id), right)
             .await
             .map(drop)
     }
@@ -253,16 +257,24 @@ impl<T: Connection> Tasks<T> {
 /// The end of a container as the plan has it, by a signal or by itself, and the exit
 /// status it led to. One that would end by itself may be cut off.
 pub(super) async fn ended<T: Connection>(
-    target: &T,
+    connection: &T,
     container: &Container,
     cut_off: bool,
     mut waiting: Waiting,
     calls: Calls<'_>,
 ) -> Result<u32, Failure> {
     match container.end {
-        End::Signal(signal) => kill(target, container, signal, None, waiting, calls).await,
+        End::Signal(signal) => kill(connection, container, signal, None, waiting, calls).await,
         End::Exit(exit) if cut_off && !waiting.is_answered() => {
-            kill(target, container, Signal::Term, Some(exit), waiting, calls).await
+            kill(
+                connection,
+                container,
+                Signal::Term,
+                Some(exit),
+                waiting,
+                calls,
+            )
+            .await
         }
         End::Exit(exit) => {
             let failed = |error: &Error| Failure::status(Operation::TaskWait, error);
@@ -283,7 +295,7 @@ fn late(when: &str) -> Error {
 
 /// Kill, and the pending Wait's reply. One that may end by itself may do so just before.
 async fn kill<T: Connection>(
-    target: &T,
+    connection: &T,
     container: &Container,
     signal: Signal,
     or: Option<Exit>,
@@ -305,7 +317,7 @@ async fn kill<T: Connection>(
             .unwrap_or_else(|_| Err(late("after the task was sent a signal")))
     };
     let kill = async {
-        match target.kill_task(&container.id, signal.number()).await {
+        match connection.kill_task(&container.id, signal.number()).await {
             Err(error) if or.is_some() && error.code() == Code::NotFound => Ok(()),
             killed => killed,
         }
@@ -334,22 +346,22 @@ async fn kill<T: Connection>(
 ///
 /// What never was cannot be killed or deleted: only other answers count.
 pub(super) async fn tear_down<T: Connection>(
-    target: &T,
+    connection: &T,
     pod: &Pod,
-    made: MadeTasks,
+    created: CreatedTasks,
     timeout: Duration,
 ) -> bool {
     let mut gone = true;
-    for container in &pod.containers[..made.tasks] {
+    for container in &pod.containers[..created.tasks] {
         let id = &*container.id;
-        if target.kill_task(id, KILL).await.is_ok() {
-            let wait = target.wait_task(id);
+        if connection.kill_task(id, KILL).await.is_ok() {
+            let wait = connection.wait_task(id);
             let _ = tokio::time::timeout(TEARDOWN_WAIT.min(timeout), wait).await;
         }
-        gone &= is_gone(target.delete_task(id).await);
+        gone &= is_gone(connection.delete_task(id).await);
     }
-    let _ = target.stop_sandbox(&pod.sandbox_id).await;
-    gone & is_gone(target.shutdown_sandbox(&pod.sandbox_id).await)
+    let _ = connection.stop_sandbox(&pod.sandbox_id).await;
+    gone & is_gone(connection.shutdown_sandbox(&pod.sandbox_id).await)
 }
 
 /// Whether a removal left nothing.

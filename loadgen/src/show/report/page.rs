@@ -89,7 +89,7 @@ pub struct Opening<'a> {
     pub valid: bool,
     /// Why not.
     pub reasons: &'a [String],
-    /// The door.
+    /// How pods were run, as in a result's scenario.
     pub target: &'a str,
     /// When it began.
     pub started_at: &'a str,

@@ -64,7 +64,7 @@ struct CreateContainer {
 }
 
 /// A pod as it is told so far.
-struct Telling {
+struct PodHistory {
     created: SystemTime,
     pod: Pod,
     /// When its last container was started.
@@ -80,7 +80,7 @@ struct Telling {
 /// If it cannot be read, is not a journal, or tells of no pod.
 pub fn of_journal(dir: &Path) -> Result<Told, TraceError> {
     let journal = dir.join("journal");
-    let mut pods: Vec<Telling> = Vec::new();
+    let mut pods: Vec<PodHistory> = Vec::new();
     let mut living: HashMap<(String, String), usize> = HashMap::new();
     let mut unknown = std::collections::HashSet::new();
     let mut last = SystemTime::UNIX_EPOCH;
@@ -108,7 +108,12 @@ pub fn of_journal(dir: &Path) -> Result<Told, TraceError> {
                 let create = Create::deserialize(create)
                     .map_err(|e| wrong(format!("create of record {}: {e}", record.seq)))?;
                 living.insert(key, pods.len());
-                pods.push(Telling::new(record.sandbox, at, create, pods.len() as u64));
+                pods.push(PodHistory::new(
+                    record.sandbox,
+                    at,
+                    create,
+                    pods.len() as u64,
+                ));
                 continue;
             }
             let Some(place) = living.get(&key).copied() else {
@@ -131,7 +136,7 @@ pub fn of_journal(dir: &Path) -> Result<Told, TraceError> {
         source: format!("the journal in {}", dir.display()),
         pods: pods
             .into_iter()
-            .map(|telling| telling.arrived(first, last))
+            .map(|history| history.arrived(first, last))
             .collect(),
     };
     Ok(Told {
@@ -169,7 +174,7 @@ fn is_init(process: &Value) -> bool {
     process.get("exec").is_none_or(Value::is_null)
 }
 
-impl Telling {
+impl PodHistory {
     fn new(id: &str, created: SystemTime, create: Create, index: u64) -> Self {
         let meta = create.pod.unwrap_or_else(|| PodMeta {
             name: id.to_owned(),

@@ -18,7 +18,7 @@ use k8s_cri::v1::{
 
 use self::container::{Ends, RunningContainer};
 use self::exits::Exits;
-use super::{Driver, Made};
+use super::{Created, Driver};
 use crate::drive::calls::{Calls, any};
 use crate::drive::check;
 use crate::record::failure::Failure;
@@ -55,7 +55,7 @@ pub struct CriAt {
 
 /// A pod that may be there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MadePod {
+pub struct CreatedPod {
     /// Its id, once it is known.
     id: Option<String>,
     /// Whether it may be there under an id that nobody told.
@@ -69,7 +69,7 @@ pub struct RunningPod {
     containers: Vec<RunningContainer>,
 }
 
-impl Made for MadePod {
+impl Created for CreatedPod {
     fn is_empty(&self) -> bool {
         self.id.is_none() && !self.unknown
     }
@@ -83,7 +83,7 @@ impl Made for MadePod {
 
 impl Driver for CriDriver {
     type Address = CriAt;
-    type Made = MadePod;
+    type Created = CreatedPod;
     type Running = RunningPod;
 
     async fn connect(at: &CriAt) -> Reply<Self> {
@@ -102,12 +102,12 @@ impl Driver for CriDriver {
     async fn start(
         &self,
         pod: &Pod,
-        made: &mut MadePod,
+        created: &mut CreatedPod,
         calls: Calls<'_>,
     ) -> Result<RunningPod, Failure> {
         let pod = &*self.asked(pod);
         let config = pod.cri_sandbox_config();
-        made.unknown = true;
+        created.unknown = true;
         let run = async {
             let request = RunPodSandboxRequest {
                 config: Some(config.clone()),
@@ -118,7 +118,7 @@ impl Driver for CriDriver {
         };
         let known = |id: &String| check::cri::id(id);
         let id = calls.call(Operation::RunPodSandbox, run, known).await?;
-        *made = MadePod {
+        *created = CreatedPod {
             id: Some(id.clone()),
             unknown: false,
         };
@@ -216,9 +216,9 @@ impl Driver for CriDriver {
     }
 
     /// With a pod go its containers.
-    async fn tear_down(&self, pod: &Pod, made: MadePod, _: Calls<'_>) -> bool {
+    async fn tear_down(&self, pod: &Pod, created: CreatedPod, _: Calls<'_>) -> bool {
         let mut gone = true;
-        let ids = match made.id {
+        let ids = match created.id {
             Some(id) => vec![id],
             None => match self.of_uid(&pod.uid).await {
                 Ok(ids) => ids,

@@ -1,0 +1,16 @@
+//! The options of `loadgen plan`.
+
+use clap::Args;
+
+use super::ScenarioArgs;
+
+/// `loadgen plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanCommand {
+    /// Which plan.
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+    /// Show the requests of the pod at this index, from 0, as JSON, instead of the hash.
+    #[arg(long, env = "LOADGEN_SHOW", value_name = "INDEX")]
+    pub show: Option<u64>,
+}

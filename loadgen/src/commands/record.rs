@@ -1,0 +1,39 @@
+//! `loadgen record`: a trace made of a sandboxer's journal.
+
+use std::io::Write;
+
+use crate::commands::cli::RecordArgs;
+use crate::human;
+use crate::workload::trace;
+
+/// Makes a trace of a journal and writes what is in it.
+///
+/// # Errors
+/// If there is none, and whatever the writer says.
+pub fn run(args: &RecordArgs, out: &mut impl Write) -> anyhow::Result<()> {
+    let told = trace::of_journal(&args.journal)?;
+    told.trace.write(&args.trace)?;
+    let pods = &told.trace.pods;
+    let seconds = pods.last().map_or(0.0, |last| last.at_ns as f64 / 1e9);
+    writeln!(
+        out,
+        "{} pods that came within {seconds:.3} s, in {}",
+        human::count(pods.len() as u64),
+        args.trace.display()
+    )?;
+    if told.without_end > 0 {
+        let count = human::count(told.without_end as u64);
+        writeln!(
+            out,
+            "{count} of them were still alive in the end, and stay until then"
+        )?;
+    }
+    if told.without_beginning > 0 {
+        let count = human::count(told.without_beginning as u64);
+        writeln!(
+            out,
+            "{count} more were there before the journal begins, and are left out"
+        )?;
+    }
+    Ok(())
+}
