@@ -36,10 +36,15 @@
 //! rest of the sandboxer.
 
 mod commands;
+mod directory;
 mod idle;
 mod interpret;
 mod limits;
+mod outcome;
+mod pattern;
+mod streams;
 mod syntax;
+mod variables;
 mod world;
 
 #[cfg(test)]
@@ -48,9 +53,11 @@ mod tests;
 use std::sync::Arc;
 
 pub use idle::{Idle, idle};
-use interpret::{Descriptors, Interpreter, exit_code, until_killed};
-pub use interpret::{Io, Reader, Writer};
+use interpret::{Interpreter, until_killed};
 pub use limits::Limits;
+use outcome::exit_code;
+use streams::Descriptors;
+pub use streams::{Io, Reader, Writer};
 pub use world::{
     Capabilities, CapabilitySet, FileError, Mount, Seccomp, Setup, Signal, Signals, User, World,
 };
@@ -59,7 +66,14 @@ use world::{INIT, Process};
 /// Whether a command, by its name or a path that ends with it, is built in.
 pub fn is_known(command: &str) -> bool {
     let name = command.rsplit_once('/').map_or(command, |(_, name)| name);
-    commands::find(name).is_some()
+    interpret::is_known(name)
+}
+
+impl World {
+    /// Makes the world that a description asks for.
+    pub fn new(setup: Setup) -> Self {
+        Self::with_programs(setup, interpret::program_names())
+    }
 }
 
 /// A process of a container.

@@ -2,7 +2,7 @@
 
 /// What is wrong with a command's arguments.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ArgumentError {
+pub(crate) enum ArgumentError {
     #[error("unrecognized option: {0}")]
     Unknown(String),
     #[error("option requires an argument: {0}")]
@@ -11,15 +11,15 @@ pub(super) enum ArgumentError {
 
 /// A command's options, with the values of those that have one, and the rest.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     options: Vec<(char, String)>,
-    pub(super) operands: Vec<String>,
+    pub(crate) operands: Vec<String>,
 }
 
 impl Arguments {
     /// `known` are the options' letters, each with a colon behind it if it has
     /// a value; with a plus in front the first operand ends the options.
-    pub(super) fn parse(arguments: &[String], known: &str) -> Result<Self, ArgumentError> {
+    pub(crate) fn parse(arguments: &[String], known: &str) -> Result<Self, ArgumentError> {
         let stops = known.starts_with('+');
         let has_value = |letter: char| known.contains(&format!("{letter}:"));
         let mut parsed = Self::default();
@@ -59,19 +59,19 @@ impl Arguments {
         Ok(parsed)
     }
 
-    pub(super) fn has(&self, letter: char) -> bool {
+    pub(crate) fn has(&self, letter: char) -> bool {
         self.options.iter().any(|(option, _)| *option == letter)
     }
 
     /// The value that was given to an option last.
-    pub(super) fn value(&self, letter: char) -> Option<&str> {
+    pub(crate) fn value(&self, letter: char) -> Option<&str> {
         let mut given = self.options.iter().rev();
         let found = given.find(|(option, _)| *option == letter);
         found.map(|(_, value)| value.as_str())
     }
 
     /// All values of an option.
-    pub(super) fn values(&self, letter: char) -> impl Iterator<Item = &str> {
+    pub(crate) fn values(&self, letter: char) -> impl Iterator<Item = &str> {
         let given = self
             .options
             .iter()
@@ -80,7 +80,7 @@ impl Arguments {
     }
 
     /// The operands, or one that stands for standard input.
-    pub(super) fn inputs(&self) -> Vec<String> {
+    pub(crate) fn inputs(&self) -> Vec<String> {
         if self.operands.is_empty() {
             vec!["-".to_owned()]
         } else {

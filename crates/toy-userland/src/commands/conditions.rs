@@ -1,7 +1,7 @@
 //! `test` and `[`.
 
-use super::Call;
-use crate::interpret::Interpreter;
+use super::call::Call;
+use crate::directory::WorkingDirectory;
 use crate::world::{Kind, Node};
 
 /// How deep `!` and parentheses may nest.
@@ -19,7 +19,7 @@ pub(super) fn test(call: &mut Call<'_>) -> u8 {
     let args = std::mem::take(&mut call.args);
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let mut reader = Reader {
-        shell: call.shell,
+        directory: &call.context.directory,
         words: &words,
         depth: 0,
     };
@@ -51,7 +51,7 @@ enum TestError {
 }
 
 struct Reader<'a> {
-    shell: &'a Interpreter,
+    directory: &'a WorkingDirectory,
     words: &'a [&'a str],
     depth: u32,
 }
@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
         let Some(node) = self.node(operand) else {
             return false;
         };
-        let user = self.shell.user();
+        let user = self.directory.user();
         match operator {
             "-d" => node.is_directory(),
             "-f" => matches!(node.kind, Kind::File(_) | Kind::Program),
@@ -175,7 +175,10 @@ impl<'a> Reader<'a> {
         if path.is_empty() {
             return None;
         }
-        self.shell.world.tree().find(&self.shell.path(path))
+        self.directory
+            .world
+            .tree()
+            .find(&self.directory.absolute(path))
     }
 
     fn binary(&self, left: &str, operator: &str, right: &str) -> Result<bool, TestError> {
@@ -184,7 +187,7 @@ impl<'a> Reader<'a> {
             "!=" => return Ok(left != right),
             "<" => return Ok(left < right),
             ">" => return Ok(left > right),
-            "-ef" => return Ok(self.shell.path(left) == self.shell.path(right)),
+            "-ef" => return Ok(self.directory.absolute(left) == self.directory.absolute(right)),
             "-nt" | "-ot" => {
                 let time = |path| self.node(path).map(|node| node.modified);
                 let (left, right) = (time(left), time(right));

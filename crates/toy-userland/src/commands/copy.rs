@@ -1,14 +1,12 @@
 //! `cp` and `mv`.
 
-use super::Call;
+use super::arguments::Arguments;
+use super::call::Call;
 use super::files::below;
 use crate::world::{FileError, Kind, Opening, path};
 
 /// The sources and where each of them goes.
-fn pairs(
-    call: &mut Call<'_>,
-    known: &str,
-) -> Result<(super::Arguments, Vec<(String, String)>), u8> {
+fn pairs(call: &mut Call<'_>, known: &str) -> Result<(Arguments, Vec<(String, String)>), u8> {
     let arguments = call.arguments(known)?;
     let Some((target, sources)) = arguments.operands.split_last() else {
         return Err(call.fail("two operands are needed"));
@@ -16,7 +14,7 @@ fn pairs(
     if sources.is_empty() {
         return Err(call.fail("two operands are needed"));
     }
-    let node = call.shell.world.tree().find(&call.shell.path(target));
+    let node = call.world().tree().find(&call.path(target));
     let into = node.is_some_and(|node| node.is_directory()) && !arguments.has('T');
     if !into && sources.len() > 1 {
         return Err(call.fail(&format!("target '{target}': {}", FileError::NotADirectory)));
@@ -51,8 +49,8 @@ pub(super) fn cp(call: &mut Call<'_>) -> u8 {
 }
 
 fn copy(call: &Call<'_>, source: &str, target: &str, recursive: bool) -> Result<(), String> {
-    let (from, to) = (call.shell.path(source), call.shell.path(target));
-    let node = call.shell.world.tree().look(&from);
+    let (from, to) = (call.path(source), call.path(target));
+    let node = call.world().tree().look(&from);
     let node = node.map_err(|error| format!("can't stat '{source}': {error}"))?;
     if node.is_directory() && !recursive {
         return Err(format!("omitting directory '{source}'"));
@@ -72,9 +70,9 @@ fn copy(call: &Call<'_>, source: &str, target: &str, recursive: bool) -> Result<
 }
 
 fn copy_one(call: &Call<'_>, from: &str, to: &str) -> Result<(), FileError> {
-    let shell = &call.shell;
-    let (user, now) = (shell.user(), shell.world.now());
-    let mut tree = shell.world.tree();
+    let directory = &call.context.directory;
+    let (user, now) = (directory.user(), directory.world.now());
+    let mut tree = directory.world.tree();
     let node = tree.look(from)?;
     if node.is_directory() {
         return match tree.make_directory(to, user, now) {
@@ -97,9 +95,9 @@ pub(super) fn mv(call: &mut Call<'_>) -> u8 {
     };
     let mut code = 0;
     for (source, target) in pairs {
-        let (from, to) = (call.shell.path(&source), call.shell.path(&target));
-        let user = call.shell.user();
-        let moved = call.shell.world.tree().rename(&from, &to, user);
+        let (from, to) = (call.path(&source), call.path(&target));
+        let user = call.user();
+        let moved = call.world().tree().rename(&from, &to, user);
         if let Err(error) = moved {
             code = call.fail(&format!("can't rename '{source}': {error}"));
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Call;
+use super::call::Call;
 
 /// The format that `uptime` shows the time in.
 pub(super) const UPTIME_CLOCK: &str = "%H:%M:%S";
@@ -32,7 +32,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 pub(super) fn date(call: &mut Call<'_>) -> u8 {
-    let mut time = call.shell.world.now();
+    let mut time = call.world().now();
     let mut format = "%a %b %e %H:%M:%S UTC %Y".to_owned();
     let mut args = std::mem::take(&mut call.args).into_iter();
     while let Some(argument) = args.next() {

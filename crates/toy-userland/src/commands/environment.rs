@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Call;
-use crate::interpret::{Outcome, exit_code};
+use super::call::Call;
+use crate::outcome::Outcome;
 
 pub(super) async fn env(mut call: Call<'_>) -> Outcome {
     let arguments = call.arguments_now("+iu:").await?;
-    let mut shell = call.shell.program();
-    let variables = Arc::make_mut(&mut shell.variables);
+    let mut variables = call.context.variables.of_program();
     if arguments.has('i') {
         let names: Vec<String> = variables
             .exported()
@@ -36,20 +35,19 @@ pub(super) async fn env(mut call: Call<'_>) -> Outcome {
     }
     let words: Vec<String> = words.collect();
     if words.is_empty() {
-        let exported = shell.variables.exported();
+        let exported = variables.exported();
         let lines: Vec<String> = exported
             .map(|(name, value)| format!("{name}={value}\n"))
             .collect();
         call.write(lines.concat().as_bytes()).await?;
         return Ok(0);
     }
-    let outcome = shell.run_words(words).await;
-    Ok(exit_code(outcome, 0))
+    Ok(call.context.host.run(words, variables).await)
 }
 
 pub(super) fn printenv(call: &mut Call<'_>) -> u8 {
     let names = call.args.clone();
-    let variables = Arc::clone(&call.shell.variables);
+    let variables = Arc::clone(&call.context.variables);
     if names.is_empty() {
         for (name, value) in variables.exported() {
             call.say_line(&format!("{name}={value}"));
@@ -69,9 +67,11 @@ pub(super) fn printenv(call: &mut Call<'_>) -> u8 {
 pub(super) fn which(call: &mut Call<'_>) -> u8 {
     let mut code = 0;
     for name in call.args.clone() {
-        match super::find(&name).filter(|entry| !entry.shell_only) {
-            Some(_) => call.say_line(&format!("/bin/{name}")),
-            None => code = 1,
+        let known = call.world().tree().is_program(&name);
+        if known {
+            call.say_line(&format!("/bin/{name}"));
+        } else {
+            code = 1;
         }
     }
     code

@@ -1,10 +1,11 @@
 //! Commands that make, remove and change files.
 
-use super::{Call, about};
+use super::arguments::Arguments;
+use super::call::{Call, about};
 use crate::world::{FileError, Node, path};
 
 pub(super) fn pwd(call: &mut Call<'_>) -> u8 {
-    let directory = call.shell.directory.clone();
+    let directory = call.context.directory.path.clone();
     call.say_line(&directory);
     0
 }
@@ -53,7 +54,7 @@ fn for_each(
 }
 
 /// The operands, of which there has to be one.
-fn operands(call: &mut Call<'_>, known: &str) -> Result<super::Arguments, u8> {
+fn operands(call: &mut Call<'_>, known: &str) -> Result<Arguments, u8> {
     let arguments = call.arguments(known)?;
     if arguments.operands.is_empty() {
         return Err(call.fail("an operand is needed"));
@@ -67,13 +68,13 @@ pub(super) fn touch(call: &mut Call<'_>) -> u8 {
         Err(code) => return code,
     };
     for_each(call, &arguments.operands, |call, operand| {
-        let shell = &call.shell;
-        let (path, now) = (shell.path(operand), shell.world.now());
-        let mut tree = shell.world.tree();
+        let directory = &call.context.directory;
+        let (path, now) = (directory.absolute(operand), directory.world.now());
+        let mut tree = directory.world.tree();
         if arguments.has('c') && tree.find(&path).is_none() {
             return Ok(());
         }
-        tree.touch(&path, shell.user(), now)
+        tree.touch(&path, directory.user(), now)
             .map_err(|error| about(operand, error))
     })
 }
@@ -89,15 +90,15 @@ pub(super) fn mkdir(call: &mut Call<'_>) -> u8 {
         None => None,
     };
     for_each(call, &arguments.operands, |call, operand| {
-        let shell = &call.shell;
-        let (target, now) = (shell.path(operand), shell.world.now());
-        let mut tree = shell.world.tree();
+        let directory = &call.context.directory;
+        let (target, now) = (directory.absolute(operand), directory.world.now());
+        let mut tree = directory.world.tree();
         let refused = |error| format!("can't create directory '{operand}': {error}");
         if arguments.has('p') {
             for (end, _) in target.match_indices('/').skip(1) {
                 let above = &target[..end];
                 if tree.find(above).is_none() {
-                    tree.make_directory(above, shell.user(), now)
+                    tree.make_directory(above, directory.user(), now)
                         .map_err(refused)?;
                 }
             }
@@ -105,12 +106,13 @@ pub(super) fn mkdir(call: &mut Call<'_>) -> u8 {
                 return Ok(());
             }
         }
-        tree.make_directory(&target, shell.user(), now)
+        tree.make_directory(&target, directory.user(), now)
             .map_err(refused)?;
         match mode {
             Some(mode) => {
                 let change = |node: &mut Node| node.mode = mode;
-                tree.change(&target, shell.user(), change).map_err(refused)
+                tree.change(&target, directory.user(), change)
+                    .map_err(refused)
             }
             None => Ok(()),
         }
@@ -123,11 +125,11 @@ pub(super) fn rmdir(call: &mut Call<'_>) -> u8 {
         Err(code) => return code,
     };
     for_each(call, &arguments.operands, |call, operand| {
-        let path = call.shell.path(operand);
-        let mut tree = call.shell.world.tree();
+        let path = call.path(operand);
+        let mut tree = call.world().tree();
         let removed = match tree.look(&path) {
             Ok(node) if !node.is_directory() => Err(FileError::NotADirectory),
-            Ok(_) => tree.remove(&path, call.shell.user()),
+            Ok(_) => tree.remove(&path, call.user()),
             Err(error) => Err(error),
         };
         removed.map_err(|error| format!("'{operand}': {error}"))
@@ -145,10 +147,10 @@ pub(super) fn rm(call: &mut Call<'_>) -> u8 {
     }
     let recursive = arguments.has('r') || arguments.has('R');
     for_each(call, &arguments.operands, |call, operand| {
-        let shell = &call.shell;
-        let target = shell.path(operand);
+        let directory = &call.context.directory;
+        let target = directory.absolute(operand);
         let refused = |error| format!("can't remove '{operand}': {error}");
-        let node = match shell.world.tree().look(&target) {
+        let node = match directory.world.tree().look(&target) {
             Ok(node) => node,
             Err(_) if forced => return Ok(()),
             Err(error) => return Err(refused(error)),
@@ -158,10 +160,10 @@ pub(super) fn rm(call: &mut Call<'_>) -> u8 {
         }
         let mut all = vec![target.clone()];
         all.extend(below(call, &target));
-        let mut tree = call.shell.world.tree();
+        let mut tree = call.world().tree();
         // What is in a directory goes before it.
         for path in all.iter().rev() {
-            tree.remove(path, call.shell.user()).map_err(refused)?;
+            tree.remove(path, call.user()).map_err(refused)?;
         }
         Ok(())
     })
@@ -169,11 +171,11 @@ pub(super) fn rm(call: &mut Call<'_>) -> u8 {
 
 /// All paths below a directory, each after the one that it is in.
 pub(super) fn below(call: &Call<'_>, directory: &str) -> Vec<String> {
-    let tree = call.shell.world.tree();
+    let tree = call.world().tree();
     let mut found = Vec::new();
     let mut open = vec![directory.to_owned()];
     while let Some(directory) = open.pop() {
-        let names = tree.list(&directory, call.shell.user()).unwrap_or_default();
+        let names = tree.list(&directory, call.user()).unwrap_or_default();
         for name in names.iter().rev() {
             open.push(path::join(&directory, name));
         }
@@ -210,7 +212,7 @@ pub(super) fn chown(call: &mut Call<'_>) -> u8 {
     };
     let found = |text: &str, file| match text {
         "" => Some(None),
-        text => call.shell.id_of(text, file).map(Some),
+        text => call.id_of(text, file).map(Some),
     };
     match (found(user, "/etc/passwd"), found(group, "/etc/group")) {
         (None, _) => call.fail(&format!("unknown user {user}")),
@@ -223,14 +225,14 @@ pub(super) fn chgrp(call: &mut Call<'_>) -> u8 {
     let Some((group, operands, recursive)) = owner_and_files(call) else {
         return call.fail("usage: chgrp GROUP FILE...");
     };
-    match call.shell.id_of(&group, "/etc/group") {
+    match call.id_of(&group, "/etc/group") {
         Some(gid) => give(call, &operands, recursive, None, Some(gid)),
         None => call.fail(&format!("unknown group {group}")),
     }
 }
 
 fn owner_and_files(call: &Call<'_>) -> Option<(String, Vec<String>, bool)> {
-    let arguments = super::Arguments::parse(&call.args, "Rhv").ok()?;
+    let arguments = Arguments::parse(&call.args, "Rhv").ok()?;
     let (owner, operands) = arguments.operands.split_first()?;
     (!operands.is_empty()).then(|| (owner.clone(), operands.to_vec(), arguments.has('R')))
 }
@@ -243,7 +245,7 @@ fn give(
     uid: Option<u32>,
     gid: Option<u32>,
 ) -> u8 {
-    let user = call.shell.user().clone();
+    let user = call.user().clone();
     let own_group = gid.is_none_or(|gid| user.is_in(gid));
     if user.uid != 0 && (uid.is_some_and(|uid| uid != user.uid) || !own_group) {
         return for_each(call, operands, |_, operand| {
@@ -263,14 +265,14 @@ fn change(
     change: &dyn Fn(&mut Node),
 ) -> u8 {
     for_each(call, operands, |call, operand| {
-        let target = call.shell.path(operand);
+        let target = call.path(operand);
         let mut all = vec![target.clone()];
         if recursive {
             all.extend(below(call, &target));
         }
-        let mut tree = call.shell.world.tree();
+        let mut tree = call.world().tree();
         for path in &all {
-            let changed = tree.change(path, call.shell.user(), change);
+            let changed = tree.change(path, call.user(), change);
             changed.map_err(|error| about(operand, error))?;
         }
         Ok(())

@@ -3,8 +3,9 @@
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::{Arguments, Call, about};
-use crate::interpret::{Outcome, Unwind};
+use super::arguments::Arguments;
+use super::call::{Call, about};
+use crate::outcome::{Outcome, Unwind};
 use crate::world::FileError;
 
 /// The most memory that a pattern may take, in bytes.
@@ -63,8 +64,8 @@ async fn search(
     several: bool,
 ) -> Result<Searched, Unwind> {
     let input = match operand {
-        "-" => call.shell.descriptors.stdin.clone(),
-        path => match call.shell.open(path) {
+        "-" => call.context.descriptors.stdin.clone(),
+        path => match call.context.directory.open(path) {
             Ok(input) => input,
             Err(error) => {
                 if !arguments.has('s') && error != FileError::IsADirectory {

@@ -1,42 +1,16 @@
 //! Who and where one is.
 
-use super::Call;
-use crate::interpret::Interpreter;
-
-impl Interpreter {
-    /// The number of a name, or of a text that is one, in `/etc/passwd` or
-    /// `/etc/group`.
-    pub(super) fn id_of(&self, text: &str, file: &str) -> Option<u32> {
-        if let Ok(number) = text.parse() {
-            return Some(number);
-        }
-        let entries = self.text_of(file).ok()?;
-        let found = entries
-            .lines()
-            .find(|line| line.split(':').next() == Some(text))?;
-        found.split(':').nth(2)?.parse().ok()
-    }
-
-    /// The name of a number in one of these files.
-    pub(super) fn name_of(&self, id: u32, file: &str) -> Option<String> {
-        let entries = self.text_of(file).ok()?;
-        let number = id.to_string();
-        let found = entries
-            .lines()
-            .find(|line| line.split(':').nth(2) == Some(&number))?;
-        found.split(':').next().map(str::to_owned)
-    }
-}
+use super::call::Call;
 
 pub(super) fn id(call: &mut Call<'_>) -> u8 {
     let arguments = match call.arguments("ugGnr") {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
-    let mut user = call.shell.user().clone();
+    let mut user = call.user().clone();
     if let Some(other) = arguments.operands.first() {
-        let uid = call.shell.id_of(other, "/etc/passwd");
-        match uid.filter(|uid| call.shell.name_of(*uid, "/etc/passwd").is_some()) {
+        let uid = call.id_of(other, "/etc/passwd");
+        match uid.filter(|uid| call.name_of(*uid, "/etc/passwd").is_some()) {
             Some(uid) if uid == user.uid => {}
             Some(uid) => {
                 (user.uid, user.gid) = (uid, uid);
@@ -51,7 +25,7 @@ pub(super) fn id(call: &mut Call<'_>) -> u8 {
     groups.retain(|group| seen.insert(*group));
     let names = arguments.has('n');
     let shown = |call: &Call<'_>, id: u32, file: &str| {
-        let name = names.then(|| call.shell.name_of(id, file)).flatten();
+        let name = names.then(|| call.name_of(id, file)).flatten();
         name.unwrap_or_else(|| id.to_string())
     };
     let line = if arguments.has('u') {
@@ -62,7 +36,7 @@ pub(super) fn id(call: &mut Call<'_>) -> u8 {
         let groups = groups.iter().map(|group| shown(call, *group, "/etc/group"));
         groups.collect::<Vec<_>>().join(" ")
     } else {
-        let with_name = |id: u32, file: &str| match call.shell.name_of(id, file) {
+        let with_name = |id: u32, file: &str| match call.name_of(id, file) {
             Some(name) => format!("{id}({name})"),
             None => id.to_string(),
         };
@@ -84,9 +58,9 @@ pub(super) fn groups(call: &mut Call<'_>) -> u8 {
 }
 
 pub(super) fn whoami(call: &mut Call<'_>) -> u8 {
-    let user = call.shell.user();
+    let user = call.user();
     let (uid, stated) = (user.uid, user.name.clone());
-    let name = call.shell.name_of(uid, "/etc/passwd");
+    let name = call.name_of(uid, "/etc/passwd");
     match name.or((!stated.is_empty()).then_some(stated)) {
         Some(name) => {
             call.say_line(&name);
@@ -104,7 +78,7 @@ pub(super) fn hostname(call: &mut Call<'_>) -> u8 {
     if !arguments.operands.is_empty() {
         return call.fail("sethostname: Operation not permitted");
     }
-    let full = call.shell.world.setup().hostname.clone();
+    let full = call.world().setup().hostname.clone();
     let short = full.split('.').next().unwrap_or_default();
     call.say_line(if arguments.has('s') { short } else { &full });
     0

@@ -1,9 +1,9 @@
 //! Commands that list files.
 
-use super::Call;
+use super::call::Call;
 use super::date::formatted;
 use super::files::below;
-use crate::interpret::matches;
+use crate::pattern::matches;
 use crate::world::{Kind, Node, path};
 
 pub(super) fn ls(call: &mut Call<'_>) -> u8 {
@@ -18,7 +18,7 @@ pub(super) fn ls(call: &mut Call<'_>) -> u8 {
     let mut code = 0;
     let (mut files, mut directories) = (Vec::new(), Vec::new());
     for operand in operands {
-        let found = call.shell.world.tree().look(&call.shell.path(&operand));
+        let found = call.world().tree().look(&call.path(&operand));
         match found {
             Ok(node) if node.is_directory() && !arguments.has('d') => directories.push(operand),
             Ok(node) => files.push((operand, node)),
@@ -31,7 +31,7 @@ pub(super) fn ls(call: &mut Call<'_>) -> u8 {
     entries(call, files, long);
     if arguments.has('R') {
         let all = directories.iter().flat_map(|directory| {
-            let root = call.shell.path(directory);
+            let root = call.path(directory);
             let within = below(call, &root)
                 .into_iter()
                 .map(move |path| (root.clone(), path));
@@ -47,16 +47,16 @@ pub(super) fn ls(call: &mut Call<'_>) -> u8 {
                 .collect::<Vec<_>>()
         });
         directories = all.collect();
-        let tree = call.shell.world.tree();
+        let tree = call.world().tree();
         let is_directory = |shown: &String| {
-            tree.find(&call.shell.path(shown))
+            tree.find(&call.path(shown))
                 .is_some_and(|node| node.is_directory())
         };
         directories.retain(is_directory);
     }
     for directory in directories {
-        let target = call.shell.path(&directory);
-        let names = call.shell.world.tree().list(&target, call.shell.user());
+        let target = call.path(&directory);
+        let names = call.world().tree().list(&target, call.user());
         let names = match names {
             Ok(names) => names,
             Err(error) => {
@@ -77,7 +77,7 @@ pub(super) fn ls(call: &mut Call<'_>) -> u8 {
         let hidden = arguments.has('a') || arguments.has('A');
         let names = dots.iter().map(ToString::to_string).chain(names);
         let listed: Vec<(String, Node)> = {
-            let tree = call.shell.world.tree();
+            let tree = call.world().tree();
             let node = |name: &String| tree.find(&path::absolute(&target, name));
             let shown = names.filter(|name| hidden || !name.starts_with('.'));
             shown
@@ -105,11 +105,7 @@ fn entries(call: &mut Call<'_>, entries: Vec<(String, Node)>, long: bool) {
 }
 
 fn owner(call: &Call<'_>, node: &Node) -> String {
-    let named = |id: u32, file| {
-        call.shell
-            .name_of(id, file)
-            .unwrap_or_else(|| id.to_string())
-    };
+    let named = |id: u32, file| call.name_of(id, file).unwrap_or_else(|| id.to_string());
     let user = named(node.uid, "/etc/passwd");
     let group = named(node.gid, "/etc/group");
     format!("{user:<8} {group:<8}")
@@ -146,7 +142,7 @@ pub(super) fn stat(call: &mut Call<'_>) -> u8 {
     };
     let mut code = 0;
     for operand in &arguments.operands {
-        let found = call.shell.world.tree().look(&call.shell.path(operand));
+        let found = call.world().tree().look(&call.path(operand));
         let node = match found {
             Ok(node) => node,
             Err(error) => {
@@ -165,8 +161,7 @@ pub(super) fn stat(call: &mut Call<'_>) -> u8 {
 
 fn stat_text(call: &Call<'_>, format: &str, name: &str, node: &Node) -> String {
     let named = |id: u32, file| {
-        call.shell
-            .name_of(id, file)
+        call.name_of(id, file)
             .unwrap_or_else(|| "UNKNOWN".to_owned())
     };
     let mut text = String::new();
@@ -232,8 +227,8 @@ pub(super) fn find(call: &mut Call<'_>) -> u8 {
     };
     let mut code = 0;
     for shown in roots {
-        let root = call.shell.path(&shown);
-        if call.shell.world.tree().find(&root).is_none() {
+        let root = call.path(&shown);
+        if call.world().tree().find(&root).is_none() {
             code = call.fail(&format!("{shown}: No such file or directory"));
             continue;
         }
@@ -242,7 +237,7 @@ pub(super) fn find(call: &mut Call<'_>) -> u8 {
         for path in all {
             let rest = &path[root.trim_end_matches('/').len()..];
             let level = rest.matches('/').count();
-            let node = call.shell.world.tree().find(&path);
+            let node = call.world().tree().find(&path);
             let typed = |node: &Node| match kind.as_deref() {
                 Some("d") => node.is_directory(),
                 Some("f") => matches!(node.kind, Kind::File(_) | Kind::Program),

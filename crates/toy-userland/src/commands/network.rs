@@ -1,8 +1,8 @@
 //! Commands that would use the network. There is none: they fail as where
 //! nothing answers.
 
-use super::Call;
-use crate::interpret::Outcome;
+use super::call::Call;
+use crate::outcome::Outcome;
 
 /// The first operand, whatever options stand before it.
 fn target(call: &Call<'_>, with_value: &str) -> Option<String> {
@@ -83,7 +83,7 @@ pub(super) async fn nslookup(mut call: Call<'_>) -> Outcome {
     if call.args.is_empty() {
         return failed(call, "usage: nslookup HOST [SERVER]", 1).await;
     }
-    let resolvers = call.shell.text_of("/etc/resolv.conf").unwrap_or_default();
+    let resolvers = call.read_text("/etc/resolv.conf").unwrap_or_default();
     let stated = resolvers
         .lines()
         .find_map(|line| line.strip_prefix("nameserver "));

@@ -1,6 +1,6 @@
 //! `printf`, and the escapes that it shares with `echo -e`.
 
-use super::Call;
+use super::call::Call;
 
 /// The widest field and the most digits; more is cut to it.
 const MAX_WIDTH: usize = 4096;
@@ -20,7 +20,7 @@ pub(super) fn printf(call: &mut Call<'_>) -> u8 {
         if !go_on || printer.operands.len() == 0 || printer.operands.len() == left {
             return printer.code;
         }
-        if call.out.len() > call.shell.limits.expansion_bytes {
+        if call.out.len() > call.context.limits.expansion_bytes {
             return call.fail("out of memory");
         }
     }

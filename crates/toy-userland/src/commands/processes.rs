@@ -2,23 +2,23 @@
 
 use std::time::Duration;
 
-use super::Call;
-use crate::interpret::Outcome;
+use super::call::Call;
+use crate::outcome::Outcome;
 use crate::world::Signal;
 
 pub(super) fn ps(call: &mut Call<'_>) -> u8 {
     call.say("PID   USER     TIME  COMMAND\n");
-    let uid = call.shell.user().uid;
-    let name = call.shell.name_of(uid, "/etc/passwd");
+    let uid = call.user().uid;
+    let name = call.name_of(uid, "/etc/passwd");
     let user = name.unwrap_or_else(|| uid.to_string());
     let mut last = 0;
-    for (pid, process) in call.shell.world.processes().list() {
+    for (pid, process) in call.world().processes().list() {
         call.say_line(&format!("{pid:>5} {user:<8}  0:00 {}", process.command));
         last = pid;
     }
     call.say_line(&format!(
         "{:>5} {user:<8}  0:00 ps",
-        last.max(call.shell.pid) + 1
+        last.max(call.context.pid) + 1
     ));
     0
 }
@@ -56,7 +56,7 @@ pub(super) fn pgrep(call: &mut Call<'_>) -> u8 {
         return call.fail("a pattern is needed");
     };
     let mut code = 1;
-    for (pid, process) in call.shell.world.processes().list() {
+    for (pid, process) in call.world().processes().list() {
         let program = process.command.split(' ').next().unwrap_or_default();
         let name = program.rsplit('/').next().unwrap_or_default();
         let text = if arguments.has('f') {
@@ -69,7 +69,7 @@ pub(super) fn pgrep(call: &mut Call<'_>) -> u8 {
         } else {
             text.contains(wanted.as_str())
         };
-        if found && pid != call.shell.pid {
+        if found && pid != call.context.pid {
             code = 0;
             let shown = if arguments.has('l') {
                 format!("{pid} {name}")
@@ -112,12 +112,12 @@ pub(super) fn kill(call: &mut Call<'_>) -> u8 {
             continue;
         };
         let pid = u32::try_from(pid).unwrap_or(0);
-        let own = pid == call.shell.pid;
-        match call.shell.world.processes().signals(pid) {
+        let own = pid == call.context.pid;
+        match call.world().processes().signals(pid) {
             Some(signals) if signal != Signal(0) => signals.send(signal),
             Some(_) => {}
             // A shell that is not listed still knows itself.
-            None if own => call.shell.signals.send(signal),
+            None if own => call.context.signals.send(signal),
             None => code = call.fail(&format!("can't kill pid {text}: No such process")),
         }
     }

@@ -1,7 +1,9 @@
 //! Commands that pass bytes on while they come.
 
-use super::{Call, about};
-use crate::interpret::{Input, Outcome, Output, Unwind};
+use super::arguments::Arguments;
+use super::call::{Call, about};
+use crate::outcome::{Outcome, Unwind};
+use crate::streams::{Input, Output};
 use crate::world::Opening;
 
 /// How often `tail -f` looks whether there is more.
@@ -36,7 +38,7 @@ pub(super) async fn cat(mut call: Call<'_>) -> Outcome {
 /// Passes on up to so many bytes.
 async fn copy(call: &mut Call<'_>, input: &Input, mut at_most: usize) -> Result<(), Unwind> {
     while at_most > 0 {
-        call.shell.step().await?;
+        call.step().await?;
         let bytes = input.read(at_most).await;
         if bytes.is_empty() {
             break;
@@ -56,7 +58,7 @@ struct Count {
 }
 
 /// Reads the options of `head` and `tail`.
-async fn counted(call: &mut Call<'_>, known: &str) -> Result<(super::Arguments, Count), Unwind> {
+async fn counted(call: &mut Call<'_>, known: &str) -> Result<(Arguments, Count), Unwind> {
     if let Some(first) = call.args.first_mut() {
         let digits = first.strip_prefix('-').unwrap_or_default();
         if digits.starts_with(|c: char| c.is_ascii_digit()) {
@@ -122,7 +124,7 @@ pub(super) async fn head(mut call: Call<'_>) -> Outcome {
 
 async fn header(
     call: &mut Call<'_>,
-    arguments: &super::Arguments,
+    arguments: &Arguments,
     inputs: &[String],
     index: usize,
 ) -> Result<(), Unwind> {
@@ -157,7 +159,7 @@ pub(super) async fn tail(mut call: Call<'_>) -> Outcome {
 /// The end of what is read, of which no more is kept than a bounded number of
 /// bytes.
 async fn last(call: &mut Call<'_>, input: &Input, count: &Count) -> Result<Vec<u8>, Unwind> {
-    let limit = call.shell.limits.expansion_bytes;
+    let limit = call.context.limits.expansion_bytes;
     if count.from_start {
         let skipped = count.amount.saturating_sub(1);
         for _ in 0..skipped {
@@ -166,7 +168,7 @@ async fn last(call: &mut Call<'_>, input: &Input, count: &Count) -> Result<Vec<u
             } else {
                 call.line(input).await?
             };
-            call.shell.step().await?;
+            call.step().await?;
             if read.is_empty() {
                 break;
             }
@@ -204,11 +206,11 @@ async fn last(call: &mut Call<'_>, input: &Input, count: &Count) -> Result<Vec<u
 
 /// Passes on what is added to a file, for ever.
 async fn follow(call: &mut Call<'_>, operand: &str) -> Result<(), Unwind> {
-    let mut seen = call.shell.bytes_of(operand).len();
+    let mut seen = call.context.directory.read_bytes(operand).len();
     loop {
-        call.shell.step().await?;
+        call.step().await?;
         tokio::time::sleep(FOLLOW_POLL).await;
-        let now = call.shell.bytes_of(operand);
+        let now = call.context.directory.read_bytes(operand);
         if now.len() < seen {
             seen = 0;
         }
@@ -227,7 +229,7 @@ pub(super) async fn tee(mut call: Call<'_>) -> Outcome {
     let mut outputs = Vec::new();
     let mut code = 0;
     for operand in &arguments.operands {
-        match call.shell.create_file(operand, opening) {
+        match call.context.directory.create(operand, opening) {
             Ok(output) => outputs.push(output),
             Err(error) => {
                 call.complain(&about(operand, error)).await;
@@ -235,7 +237,7 @@ pub(super) async fn tee(mut call: Call<'_>) -> Outcome {
             }
         }
     }
-    let input = call.shell.descriptors.stdin.clone();
+    let input = call.context.descriptors.stdin.clone();
     loop {
         let bytes = call.chunk(&input).await?;
         if bytes.is_empty() {
@@ -255,7 +257,7 @@ pub(super) async fn yes(mut call: Call<'_>) -> Outcome {
         text => text + "\n",
     };
     loop {
-        call.shell.step().await?;
+        call.step().await?;
         call.write(line.as_bytes()).await?;
     }
 }
@@ -292,7 +294,7 @@ pub(super) async fn seq(mut call: Call<'_>) -> Outcome {
     let mut next = Some(first);
     let mut written = false;
     while let Some(number) = next.filter(|n| if step > 0 { *n <= last } else { *n >= last }) {
-        call.shell.step().await?;
+        call.step().await?;
         let before = if written { separator.as_str() } else { "" };
         call.write(format!("{before}{number}").as_bytes()).await?;
         written = true;
@@ -328,8 +330,8 @@ pub(super) async fn dd(mut call: Call<'_>) -> Outcome {
         return Ok(1);
     };
     let output = match target {
-        None => call.shell.descriptors.stdout.clone(),
-        Some(path) => match call.shell.create_file(&path, Opening::Truncate) {
+        None => call.context.descriptors.stdout.clone(),
+        Some(path) => match call.context.directory.create(&path, Opening::Truncate) {
             Ok(output) => output,
             Err(error) => {
                 call.complain(&format!("can't open '{path}': {error}"))
@@ -345,7 +347,12 @@ pub(super) async fn dd(mut call: Call<'_>) -> Outcome {
             "{whole}+{part} records in\n{whole}+{part} records out\n{copied} bytes copied\n"
         );
         // Nobody can be told that it was not written.
-        let _ = call.shell.descriptors.stderr.write(report.as_bytes()).await;
+        let _ = call
+            .context
+            .descriptors
+            .stderr
+            .write(report.as_bytes())
+            .await;
     }
     Ok(0)
 }
@@ -358,7 +365,7 @@ async fn copy_blocks(
 ) -> Result<usize, Unwind> {
     let mut copied = 0;
     while copied < at_most {
-        call.shell.step().await?;
+        call.step().await?;
         let bytes = input.read(at_most - copied).await;
         if bytes.is_empty() {
             break;

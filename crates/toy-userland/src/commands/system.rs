@@ -1,6 +1,6 @@
 //! What the machine, the kernel and the mounts look like.
 
-use super::Call;
+use super::call::Call;
 use super::date::UPTIME_CLOCK;
 use crate::world::{KERNEL_RELEASE, exchange_dot_and_slash, mount_of};
 
@@ -17,7 +17,7 @@ pub(super) fn uname(call: &mut Call<'_>) -> u8 {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
-    let hostname = call.shell.world.setup().hostname.clone();
+    let hostname = call.world().setup().hostname.clone();
     let fields = [
         ('s', "Linux"),
         ('n', hostname.as_str()),
@@ -36,7 +36,7 @@ pub(super) fn uname(call: &mut Call<'_>) -> u8 {
 }
 
 pub(super) fn nproc(call: &mut Call<'_>) -> u8 {
-    let processors = call.shell.world.setup().processors.max(1);
+    let processors = call.world().setup().processors.max(1);
     call.say_line(&processors.to_string());
     0
 }
@@ -54,9 +54,9 @@ pub(super) fn umask(call: &mut Call<'_>) -> u8 {
 }
 
 pub(super) fn uptime(call: &mut Call<'_>) -> u8 {
-    let seconds = call.shell.world.age().as_secs();
+    let seconds = call.world().age().as_secs();
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-    let clock = super::date::formatted(call.shell.world.now(), UPTIME_CLOCK);
+    let clock = super::date::formatted(call.world().now(), UPTIME_CLOCK);
     call.say_line(&format!(
         " {clock} up {hours:>2}:{minutes:02},  load average: 0.00, 0.00, 0.00"
     ));
@@ -68,7 +68,7 @@ pub(super) fn mount(call: &mut Call<'_>) -> u8 {
         call.fail("permission denied (are you root?)");
         return 1;
     }
-    let mounts = call.shell.world.tree().mounts().to_vec();
+    let mounts = call.world().tree().mounts().to_vec();
     for mount in mounts {
         let options = mount.shown_options();
         let (source, target, kind) = (mount.source, mount.target, mount.kind);
@@ -83,7 +83,7 @@ pub(super) fn df(call: &mut Call<'_>) -> u8 {
         Err(code) => return code,
     };
     let (mounts, total, used) = {
-        let tree = call.shell.world.tree();
+        let tree = call.world().tree();
         (tree.mounts().to_vec(), tree.capacity().bytes, tree.bytes())
     };
     let shown: Vec<_> = if arguments.operands.is_empty() {
@@ -92,10 +92,7 @@ pub(super) fn df(call: &mut Call<'_>) -> u8 {
             .filter(|mount| !matches!(mount.kind.as_str(), "proc" | "sysfs"));
         stored.collect()
     } else {
-        let holding = arguments
-            .operands
-            .iter()
-            .map(|operand| call.shell.path(operand));
+        let holding = arguments.operands.iter().map(|operand| call.path(operand));
         holding
             .filter_map(|path| mount_of(&mounts, &path))
             .collect()
@@ -145,7 +142,7 @@ pub(super) fn sysctl(call: &mut Call<'_>) -> u8 {
         };
         let relative: String = name.chars().map(exchange_dot_and_slash).collect();
         let path = format!("/proc/sys/{relative}");
-        match call.shell.text_of(&path) {
+        match call.read_text(&path) {
             Err(error) if !arguments.has('e') => {
                 code = call.fail(&format!("error: '{path}': {error}"));
             }

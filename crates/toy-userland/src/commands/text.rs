@@ -1,7 +1,8 @@
 //! Commands on text, most of them line by line.
 
-use super::Call;
-use crate::interpret::{Outcome, Unwind};
+use super::arguments::Arguments;
+use super::call::Call;
+use crate::outcome::{Outcome, Unwind};
 
 pub(super) fn echo(call: &mut Call<'_>) -> u8 {
     let mut newline = true;
@@ -90,7 +91,7 @@ async fn report(
     call: &mut Call<'_>,
     counts: &Counts,
     all: bool,
-    arguments: &super::Arguments,
+    arguments: &Arguments,
     name: &str,
 ) -> Result<(), Unwind> {
     let shown: Vec<usize> = [
@@ -152,7 +153,7 @@ pub(super) async fn sort(mut call: Call<'_>) -> Outcome {
 
 async fn write_lines(call: &mut Call<'_>, lines: Vec<Vec<u8>>) -> Result<(), Unwind> {
     for mut line in lines {
-        call.shell.step().await?;
+        call.step().await?;
         line.push(b'\n');
         call.write(&line).await?;
     }
@@ -273,7 +274,7 @@ pub(super) async fn tr(mut call: Call<'_>) -> Outcome {
         None if complement => Some(usize::MAX),
         _ => None,
     };
-    let input = call.shell.descriptors.stdin.clone();
+    let input = call.context.descriptors.stdin.clone();
     let mut before = None;
     loop {
         let chunk = call.chunk(&input).await?;

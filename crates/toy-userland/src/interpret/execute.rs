@@ -2,7 +2,10 @@
 
 use futures::future::{BoxFuture, join_all};
 
-use super::{Input, Interpreter, Outcome, Output, Unwind, matches};
+use super::interpreter::Interpreter;
+use crate::outcome::{Outcome, Unwind};
+use crate::pattern::matches;
+use crate::streams::{Input, Output};
 use crate::syntax::{AndOr, Command, Connector, List, Pipeline, Redirect, Shape, Word};
 
 impl Interpreter {

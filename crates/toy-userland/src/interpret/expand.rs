@@ -6,9 +6,12 @@ use futures::future::BoxFuture;
 
 use super::arithmetic::{Names, evaluate};
 use super::fields::{Field, Fields, TooLong};
-use super::pattern::{without_prefix, without_suffix};
-use super::{Interpreter, Output, Unwind, Variables};
+use super::interpreter::Interpreter;
+use crate::outcome::Unwind;
+use crate::pattern::{without_prefix, without_suffix};
+use crate::streams::Output;
 use crate::syntax::{List, Part, Substitution, Word};
+use crate::variables::{SEPARATORS, Variables};
 
 /// How the results of expansions are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +140,7 @@ impl Interpreter {
     }
 
     fn separators(&self) -> String {
-        self.variables.get("IFS").unwrap_or(" \t\n").to_owned()
+        self.variables.get("IFS").unwrap_or(SEPARATORS).to_owned()
     }
 
     async fn parameter(

@@ -1,6 +1,6 @@
 //! Words while they are expanded: text that may become several words.
 
-use super::pattern::escape_into;
+use crate::pattern::escape_into;
 
 /// A word: as text, and as a pattern in which quoted text stands for itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Patterns in words that become the paths of files.
 
-use super::Interpreter;
 use super::fields::Field;
-use super::pattern::{is_pattern, matches, unescaped};
+use super::interpreter::Interpreter;
+use crate::pattern::{is_pattern, matches, unescaped};
 use crate::world::path::join;
 
 impl Interpreter {
@@ -20,8 +20,8 @@ impl Interpreter {
     }
 
     fn matching(&self, pattern: &str) -> Vec<String> {
-        let tree = self.world.tree();
-        let user = &self.world.setup().user;
+        let tree = self.directory.world.tree();
+        let user = self.directory.user();
         let root = if pattern.starts_with('/') { "/" } else { "" };
         let mut paths = vec![root.to_owned()];
         for segment in pattern.split('/').filter(|segment| !segment.is_empty()) {
@@ -35,7 +35,9 @@ impl Interpreter {
                     next.push(shown(&unescaped(segment)));
                     continue;
                 }
-                let names = tree.list(&self.path(&path), user).unwrap_or_default();
+                let names = tree
+                    .list(&self.directory.absolute(&path), user)
+                    .unwrap_or_default();
                 // A leading dot has to be stated.
                 let hidden = segment.starts_with('.') || segment.starts_with("\\.");
                 let names = names.iter().filter(|name| hidden || !name.starts_with('.'));
@@ -48,7 +50,7 @@ impl Interpreter {
             next.truncate(self.limits.words);
             paths = next;
         }
-        paths.retain(|path| tree.find(&self.path(path)).is_some());
+        paths.retain(|path| tree.find(&self.directory.absolute(path)).is_some());
         paths.sort();
         paths
     }

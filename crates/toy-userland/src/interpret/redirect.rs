@@ -1,6 +1,8 @@
 //! Redirections, XCU 2.7.
 
-use super::{Input, Interpreter, Output, Unwind};
+use super::interpreter::Interpreter;
+use crate::outcome::Unwind;
+use crate::streams::{Input, Output};
 use crate::syntax::{Redirect, RedirectKind};
 use crate::world::{FileError, Opening};
 
@@ -15,7 +17,7 @@ impl Interpreter {
             match &redirect.kind {
                 RedirectKind::Read(word) => {
                     let path = self.text(word).await?;
-                    match self.open(&path) {
+                    match self.directory.open(&path) {
                         Ok(input) => self.put_input(descriptor, input).await?,
                         Err(error) => return Err(self.cannot_open(&path, error).await),
                     }
@@ -23,7 +25,7 @@ impl Interpreter {
                 RedirectKind::ReadWrite(word) if descriptor == 0 => {
                     let path = self.text(word).await?;
                     self.create(&path, Opening::Append).await?;
-                    match self.open(&path) {
+                    match self.directory.open(&path) {
                         Ok(input) => self.put_input(descriptor, input).await?,
                         Err(error) => return Err(self.cannot_open(&path, error).await),
                     }
@@ -56,7 +58,7 @@ impl Interpreter {
     }
 
     async fn create(&mut self, path: &str, opening: Opening) -> Result<Output, Unwind> {
-        match self.create_file(path, opening) {
+        match self.directory.create(path, opening) {
             Ok(output) => Ok(output),
             Err(FileError::NotFound) => {
                 let message = format!("can't create {path}: nonexistent directory");

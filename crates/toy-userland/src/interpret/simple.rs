@@ -4,18 +4,29 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use super::{Interpreter, Outcome, Unwind};
-use crate::commands::{self, Call};
+use super::builtins::{self, Builtin, Invocation};
+use super::interpreter::Interpreter;
+use crate::commands::{self, Program};
+use crate::outcome::{Outcome, Unwind};
 use crate::syntax::{Command, Redirect, Word};
 use crate::world::{Kind, PROGRAM_DIRECTORIES, path};
 
 /// What a command's name stands for.
 enum Found {
-    BuiltIn(&'static commands::Entry),
+    Builtin(&'static Builtin),
+    Program(&'static Program),
     /// A script at this path.
     Script(String),
     Denied,
     Nothing,
+}
+
+impl Found {
+    /// Returns the builtin or program of a name without a slash.
+    fn by_name(name: &str) -> Option<Self> {
+        let builtin = builtins::find(name).map(Self::Builtin);
+        builtin.or_else(|| commands::find(name).map(Self::Program))
+    }
 }
 
 impl Interpreter {
@@ -104,10 +115,15 @@ impl Interpreter {
             }
             let name = words.remove(0);
             match self.find(&name) {
-                Found::BuiltIn(entry) => {
-                    let call = Call::new(self, entry.name, words);
-                    commands::run(entry, call).await
+                Found::Builtin(builtin) => {
+                    let invocation = Invocation {
+                        shell: self,
+                        name: builtin.name,
+                        args: words,
+                    };
+                    (builtin.run)(invocation).await
                 }
+                Found::Program(program) => self.run_program(program, words).await,
                 Found::Script(path) => {
                     self.enter().await?;
                     let code = self.run_file(&path, name, words).await;
@@ -119,7 +135,7 @@ impl Interpreter {
                     Err(Unwind::Failed(126))
                 }
                 Found::Nothing => {
-                    let code = self.world.setup().unknown_command;
+                    let code = self.directory.world.setup().unknown_command;
                     if code != 0 {
                         self.complain(&format!("{name}: not found")).await;
                     }
@@ -136,7 +152,7 @@ impl Interpreter {
         name: String,
         parameters: Vec<String>,
     ) -> Outcome {
-        let script = match self.text_of(file) {
+        let script = match self.directory.read_text(file) {
             Ok(script) => script,
             Err(error) => {
                 self.complain(&format!("can't open '{file}': {error}"))
@@ -152,8 +168,8 @@ impl Interpreter {
 
     fn find(&self, name: &str) -> Found {
         if !name.contains('/') {
-            if let Some(entry) = commands::find(name) {
-                return Found::BuiltIn(entry);
+            if let Some(found) = Found::by_name(name) {
+                return found;
             }
             let search = PROGRAM_DIRECTORIES
                 .iter()
@@ -165,19 +181,18 @@ impl Interpreter {
             }
             return Found::Nothing;
         }
-        self.at(&self.path(name))
+        self.at(&self.directory.absolute(name))
     }
 
     fn at(&self, path: &str) -> Found {
-        let Ok(node) = self.world.tree().look(path) else {
+        let Ok(node) = self.directory.world.tree().look(path) else {
             return Found::Nothing;
         };
         match node.kind {
-            Kind::Program => match commands::find(path::base_name(path)) {
-                Some(entry) => Found::BuiltIn(entry),
-                None => Found::Nothing,
-            },
-            Kind::File(_) if node.allows(self.user(), 1) => Found::Script(path.to_owned()),
+            Kind::Program => Found::by_name(path::base_name(path)).unwrap_or(Found::Nothing),
+            Kind::File(_) if node.allows(self.directory.user(), 1) => {
+                Found::Script(path.to_owned())
+            }
             _ => Found::Denied,
         }
     }

@@ -142,7 +142,7 @@ async fn every_command(begun: std::sync::mpsc::Sender<String>) {
     let letters = ('a'..='z').chain(['A', 'E', 'F', 'R', 'S']);
     for letter in letters {
         let world = world();
-        for name in crate::commands::names() {
+        for name in crate::interpret::program_names() {
             let command = format!("{name} -{letter} /etc /etc/passwd");
             begun.send(command.clone()).unwrap();
             let argv = ["sh", "-c", command.as_str()];

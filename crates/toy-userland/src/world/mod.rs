@@ -42,9 +42,9 @@ pub struct World {
 }
 
 impl World {
-    /// Makes the world that a description asks for.
-    pub fn new(setup: Setup) -> Self {
-        let tree = files::tree(&setup, super::commands::names());
+    /// Makes the world that a description asks for, with programs of these names in `/bin`.
+    pub(super) fn with_programs(setup: Setup, programs: &'static [&'static str]) -> Self {
+        let tree = files::tree(&setup, programs);
         let processes = Processes::new(setup.command.join(" "));
         Self {
             setup,

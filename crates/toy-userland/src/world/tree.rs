@@ -186,6 +186,11 @@ impl Tree {
         }
     }
 
+    /// Returns whether a built-in program has this name.
+    pub(crate) fn is_program(&self, name: &str) -> bool {
+        self.programs.contains(&name)
+    }
+
     pub(crate) fn mounts(&self) -> &[Mount] {
         &self.mounts
     }
@@ -210,8 +215,7 @@ impl Tree {
         }
         let directory = parent(path);
         let name = &path[directory.len()..];
-        if PROGRAM_DIRECTORIES.contains(&directory)
-            && self.programs.contains(&name.trim_start_matches('/'))
+        if PROGRAM_DIRECTORIES.contains(&directory) && self.is_program(name.trim_start_matches('/'))
         {
             return Ok(Node {
                 kind: Kind::Program,

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+/// The value of `IFS` at the start of a shell, XCU 2.5.3.
+pub(crate) const SEPARATORS: &str = " \t\n";
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Variable {
+pub(crate) struct Variable {
     value: Option<String>,
     exported: bool,
     read_only: bool,
@@ -86,12 +89,12 @@ impl Variables {
     }
 
     /// A variable as it is, to be put back after a command.
-    pub(super) fn snapshot(&self, name: &str) -> Option<Variable> {
+    pub(crate) fn snapshot(&self, name: &str) -> Option<Variable> {
         self.by_name.get(name).cloned()
     }
 
     /// Puts a variable back as it was.
-    pub(super) fn restore(&mut self, name: &str, before: Option<Variable>) {
+    pub(crate) fn restore(&mut self, name: &str, before: Option<Variable>) {
         if let Some(now) = self.by_name.remove(name) {
             self.bytes -= size(name, now.value.as_deref());
         }
@@ -118,13 +121,18 @@ impl Variables {
         variables.filter_map(|(name, one)| Some((name.as_str(), one.value.as_deref()?)))
     }
 
-    /// Only what a program that is started gets.
-    pub(crate) fn retain_exported(&mut self) {
-        self.by_name.retain(|_, variable| variable.exported);
-        let sizes = self.by_name.iter();
-        self.bytes = sizes
+    /// Returns the variables of a program that a shell with these starts: the exported ones,
+    /// and the usual separators.
+    pub(crate) fn of_program(&self) -> Self {
+        let mut variables = self.clone();
+        variables.by_name.retain(|_, variable| variable.exported);
+        let sizes = variables.by_name.iter();
+        variables.bytes = sizes
             .map(|(name, one)| size(name, one.value.as_deref()))
             .sum();
+        // Every shell sets this variable at its start, so there is room for it.
+        let _ = variables.set("IFS", Some(SEPARATORS));
+        variables
     }
 }
 

@@ -3,11 +3,13 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::super::world::{Device, FileError, Kind, Node, World};
+use crate::outcome::Unwind;
+use crate::world::{Device, FileError, Kind, Node, Signal, World};
 
 /// The most that is read at once, in bytes.
 const CHUNK_BYTES: usize = 4096;
@@ -148,6 +150,49 @@ pub(crate) struct Descriptors {
     pub(crate) stdin: Input,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
+}
+
+impl Descriptors {
+    /// Writes a message to standard error, with the name of the command that it is from. A
+    /// message that cannot be written is lost: there is no other way to report it.
+    ///
+    /// The future is boxed, and so small: messages are rare, and the interpreter's recursive
+    /// functions keep room for this future in each of their stack frames.
+    pub(crate) fn complain(&self, name: &str, message: &str) -> BoxFuture<'_, ()> {
+        let line = format!("{name}: {message}\n");
+        Box::pin(async move {
+            let _ = self.stderr.write(line.as_bytes()).await;
+        })
+    }
+
+    /// Writes to standard output for the command of this name.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub(crate) async fn print(&self, name: &str, bytes: &[u8]) -> Result<(), Unwind> {
+        let written = self.stdout.write(bytes).await;
+        self.check(name, written).await
+    }
+
+    /// Reports the failure of a write by the command of this name.
+    ///
+    /// # Errors
+    /// The end of the shell, as by SIGPIPE, if the reader is gone; the failure of the
+    /// command, after a message, if the file refuses the bytes.
+    pub(crate) async fn check(
+        &self,
+        name: &str,
+        written: Result<(), WriteError>,
+    ) -> Result<(), Unwind> {
+        match written {
+            Ok(()) => Ok(()),
+            Err(WriteError::Closed) => Err(Unwind::Exit(Signal::PIPE.exit_code())),
+            Err(WriteError::File(error)) => {
+                self.complain(name, &format!("write error: {error}")).await;
+                Err(Unwind::Failed(1))
+            }
+        }
+    }
 }
 
 impl From<Io> for Descriptors {

@@ -1,0 +1,38 @@
+//! `command` and `type`.
+
+use super::invocation::Invocation;
+use crate::outcome::Outcome;
+
+pub(super) async fn command(call: Invocation<'_>) -> Outcome {
+    let arguments = call.arguments("+vVp").await?;
+    if !arguments.has('v') && !arguments.has('V') {
+        return call.shell.run_words(arguments.operands).await;
+    }
+    let mut code = 0;
+    for name in &arguments.operands {
+        match call.shell.place_of(name) {
+            Some(place) => call.write(format!("{place}\n").as_bytes()).await?,
+            None => code = 127,
+        }
+    }
+    Ok(code)
+}
+
+pub(super) async fn kind_of(mut call: Invocation<'_>) -> Outcome {
+    let mut code = 0;
+    for name in std::mem::take(&mut call.args) {
+        let line = match call.shell.place_of(&name) {
+            Some(place) if place.starts_with('/') => format!("{name} is {place}\n"),
+            Some(_) if call.shell.functions.contains_key(&name) => {
+                format!("{name} is a function\n")
+            }
+            Some(_) => format!("{name} is a shell builtin\n"),
+            None => {
+                code = 127;
+                format!("{name}: not found\n")
+            }
+        };
+        call.write(line.as_bytes()).await?;
+    }
+    Ok(code)
+}

@@ -1,0 +1,94 @@
+//! `sh`: a shell of its own for a script, a file or standard input.
+
+use std::sync::Arc;
+
+use super::super::interpreter::Interpreter;
+use super::invocation::Invocation;
+use crate::outcome::{Outcome, exit_code};
+
+/// The longest line that is read at once, in bytes.
+const MAX_LINE_BYTES: usize = 64 << 10;
+
+pub(super) async fn sh(mut call: Invocation<'_>) -> Outcome {
+    let mut args = std::mem::take(&mut call.args).into_iter().peekable();
+    let mut shell = call.shell.program();
+    let mut command = false;
+    while let Some(option) = args.next_if(|argument| argument.starts_with(['-', '+'])) {
+        let on = option.starts_with('-');
+        match &option[1..] {
+            "" | "-" => break,
+            letters => {
+                for letter in letters.chars() {
+                    let name = match letter {
+                        'c' => {
+                            command = true;
+                            continue;
+                        }
+                        'i' | 'l' | 's' => continue,
+                        'o' => args.next().unwrap_or_default(),
+                        letter => letter.to_string(),
+                    };
+                    if !shell.set_option(&name, on) {
+                        call.complain(&format!("illegal option {option}")).await;
+                        return Ok(2);
+                    }
+                }
+            }
+        }
+    }
+    call.shell.enter().await?;
+    let code = if command {
+        match args.next() {
+            Some(script) => {
+                shell.name = args.next().unwrap_or_else(|| "sh".to_owned());
+                shell.parameters = Arc::new(args.collect());
+                shell.run_script(&script).await
+            }
+            None => {
+                call.complain("-c requires an argument").await;
+                2
+            }
+        }
+    } else if let Some(file) = args.next() {
+        let outcome = call
+            .shell
+            .run_file(&file, file.clone(), args.collect())
+            .await;
+        exit_code(outcome, 0)
+    } else {
+        shell.name = "sh".to_owned();
+        from_input(&mut call, shell).await?
+    };
+    call.shell.leave();
+    Ok(code)
+}
+
+/// Runs what is read, up to the limit of a script.
+async fn from_input(call: &mut Invocation<'_>, mut shell: Interpreter) -> Outcome {
+    let input = call.shell.descriptors.stdin.clone();
+    let mut pending = String::new();
+    loop {
+        let line = {
+            call.shell.step().await?;
+            input.read_line(MAX_LINE_BYTES).await
+        };
+        let ended = line.is_empty();
+        pending.push_str(&String::from_utf8_lossy(&line));
+        if pending.is_empty() {
+            break;
+        }
+        // A line that is no whole command waits for the next ones.
+        if !ended && !shell.is_complete(&pending) {
+            continue;
+        }
+        let script = std::mem::take(&mut pending);
+        if let Some(code) = shell.run_line(&script).await {
+            return Ok(code);
+        }
+        if ended {
+            break;
+        }
+    }
+    let status = shell.status;
+    Ok(shell.finish(Ok(status)).await)
+}

@@ -1,0 +1,92 @@
+//! Programs as a shell finds and starts them.
+
+use std::sync::{Arc, LazyLock};
+
+use futures::future::BoxFuture;
+
+use super::builtins;
+use super::interpreter::Interpreter;
+use crate::commands::{self, Call, Context, Host, Program};
+use crate::outcome::{Outcome, Unwind, exit_code};
+use crate::variables::Variables;
+
+/// Returns whether a name is a command's: a builtin of the shell or a program.
+pub(crate) fn is_known(name: &str) -> bool {
+    builtins::find(name).is_some() || commands::find(name).is_some()
+}
+
+/// Returns the names of the files in `/bin`, in order: the programs, and `sh` itself.
+pub(crate) fn program_names() -> &'static [&'static str] {
+    static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+        let mut names: Vec<_> = commands::names().chain(builtins::program_names()).collect();
+        names.sort_unstable();
+        names
+    });
+    &NAMES
+}
+
+impl Interpreter {
+    /// Returns what `command -v` prints: the path of a program, or the name of a function or
+    /// builtin.
+    pub(super) fn place_of(&self, name: &str) -> Option<String> {
+        if self.functions.contains_key(name) {
+            return Some(name.to_owned());
+        }
+        let directory = &self.directory;
+        if name.contains('/') {
+            let found = directory.world.tree().find(&directory.absolute(name));
+            return found.map(|_| name.to_owned());
+        }
+        if program_names().contains(&name) {
+            return Some(format!("/bin/{name}"));
+        }
+        builtins::find(name).map(|_| name.to_owned())
+    }
+
+    /// Runs a program with what the shell has now. The future is boxed so that the stack
+    /// frames of the recursive caller keep no room for it.
+    pub(super) fn run_program<'a>(
+        &'a mut self,
+        program: &'a Program,
+        args: Vec<String>,
+    ) -> BoxFuture<'a, Outcome> {
+        let context = Context {
+            directory: self.directory.clone(),
+            variables: Arc::clone(&self.variables),
+            descriptors: self.descriptors.clone(),
+            limits: self.limits,
+            signals: Arc::clone(&self.signals),
+            pid: self.pid,
+            host: self,
+        };
+        Box::pin(commands::run(
+            program,
+            Call::new(context, program.name, args),
+        ))
+    }
+}
+
+impl Host for Interpreter {
+    fn step(&mut self) -> BoxFuture<'_, Result<(), Unwind>> {
+        Box::pin(Interpreter::step(self))
+    }
+
+    fn run(&mut self, words: Vec<String>, variables: Variables) -> BoxFuture<'_, u8> {
+        let mut shell = self.program();
+        shell.variables = Arc::new(variables);
+        Box::pin(async move { exit_code(shell.run_words(words).await, 0) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_stands_for_one_command() {
+        assert!(commands::names().all(|name| builtins::find(name).is_none()));
+        let names = program_names();
+        assert!(names.contains(&"sh") && names.contains(&"cat") && !names.contains(&"cd"));
+        assert!(is_known("sh") && is_known("cat") && is_known("cd") && !is_known("nonesuch"));
+    }
+}

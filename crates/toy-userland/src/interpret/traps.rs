@@ -1,0 +1,37 @@
+//! The actions of `trap`, XCU 2.15.
+
+use futures::future::BoxFuture;
+
+use super::interpreter::Interpreter;
+use crate::outcome::Unwind;
+
+impl Interpreter {
+    /// Runs the actions of the trapped signals that have come.
+    ///
+    /// # Errors
+    /// What an action asks for, such as the end of the shell.
+    pub(super) fn run_traps(&mut self) -> BoxFuture<'_, Result<(), Unwind>> {
+        Box::pin(async move {
+            if self.in_trap {
+                return Ok(());
+            }
+            while let Some(signal) = self.signals.take_trapped() {
+                if let Some(action) = self.traps.get(&signal).cloned() {
+                    self.run_trap(&action).await?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs one action, which leaves `$?` as it was.
+    pub(super) async fn run_trap(&mut self, action: &str) -> Result<(), Unwind> {
+        let status = self.status;
+        let list = self.parse(action).await?;
+        self.in_trap = true;
+        let outcome = self.list(&list).await;
+        self.in_trap = false;
+        self.status = status;
+        outcome.map(|_| ())
+    }
+}
