@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::streams::{Input, Output};
-use crate::world::{FileError, Kind, Opening, User, World, path};
+use crate::world::{FileError, NodeKind, OpenMode, User, World, path};
 
 /// The working directory of a process.
 #[derive(Clone)]
@@ -30,8 +30,8 @@ impl WorkingDirectory {
     pub(crate) fn read_text(&self, path: &str) -> Result<String, FileError> {
         let node = self.world.tree().read(&self.absolute(path), self.user())?;
         Ok(match node.kind {
-            Kind::File(content) => String::from_utf8_lossy(&content).into_owned(),
-            Kind::Directory | Kind::Device(_) | Kind::Program => String::new(),
+            NodeKind::File(content) => String::from_utf8_lossy(&content).into_owned(),
+            NodeKind::Directory | NodeKind::Device(_) | NodeKind::Program => String::new(),
         })
     }
 
@@ -39,7 +39,7 @@ impl WorkingDirectory {
     pub(crate) fn read_bytes(&self, path: &str) -> Arc<Vec<u8>> {
         let node = self.world.tree().read(&self.absolute(path), self.user());
         match node.map(|node| node.kind) {
-            Ok(Kind::File(content)) => content,
+            Ok(NodeKind::File(content)) => content,
             _ => Arc::default(),
         }
     }
@@ -54,13 +54,13 @@ impl WorkingDirectory {
     }
 
     /// Opens a file for writing, and makes it if there is none.
-    pub(crate) fn create(&self, path: &str, opening: Opening) -> Result<Output, FileError> {
+    pub(crate) fn create(&self, path: &str, mode: OpenMode) -> Result<Output, FileError> {
         if path.is_empty() {
             return Err(FileError::NotFound);
         }
         let path = self.absolute(path);
         let now = self.world.now();
-        self.world.tree().open(&path, opening, self.user(), now)?;
+        self.world.tree().open(&path, mode, self.user(), now)?;
         Ok(Output::File {
             world: Arc::clone(&self.world),
             path: path.into(),

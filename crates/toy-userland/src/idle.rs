@@ -1,24 +1,23 @@
-//! Commands that only wait: they need no shell to be simulated, and most containers
-//! that have nothing to do run one of them.
+//! Commands that only wait. Most containers without work run one of them, and simulating one
+//! takes no shell.
 
 use std::time::Duration;
 
 use super::commands::duration;
 use super::limits::Limits;
-use super::syntax::{List, Part, Pipeline, Shape, Word, parse};
+use super::syntax::{CommandKind, List, Part, Pipeline, Word, parse};
 use super::world::Signal;
 
-/// What a command that only waits comes to. A signal ends it as one that nothing is
-/// done about.
+/// Behaviour of a command that only waits. A signal has its default effect on the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Idle {
-    /// How long it waits; `None`: for ever.
+    /// Time that it waits; `None` means without end.
     pub ends_after: Option<Duration>,
-    /// The exit code that it then has.
+    /// Exit code after that time.
     pub exit_code: u8,
 }
 
-/// So long a wait is one for ever: nothing here is timed for longer.
+/// A wait of at least this time, a year, counts as one without end.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Idle {
@@ -42,14 +41,17 @@ impl Idle {
     };
 }
 
-/// The last part of a path.
+/// Returns the last name of a path.
 fn base_name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
-/// Whether a command only waits, or ends at once without a word: `sleep`, `pause`,
-/// `top`, `true`, `false`, `tail -f /dev/null`, and a shell's script that comes to one of
-/// them, such as `trap 'exit 143' TERM; sleep infinity & wait`.
+/// Returns the behaviour of a command that only waits, or that ends at once without output;
+/// `None` for any other command.
+///
+/// Such commands are `sleep`, `pause`, `top`, `true`, `false`, `tail -f /dev/null`, and a
+/// shell's script that amounts to one of them, such as
+/// `trap 'exit 143' TERM; sleep infinity & wait`.
 pub fn idle(argv: &[String]) -> Option<Idle> {
     let words: Vec<&str> = argv.iter().map(String::as_str).collect();
     let (command, args) = words.split_first()?;
@@ -65,7 +67,7 @@ pub fn idle(argv: &[String]) -> Option<Idle> {
 
 fn of_command(command: &str, args: &[&str]) -> Option<Idle> {
     match (command, args) {
-        // What `top` would show in a log nobody reads.
+        // The output of `top` in a container's log is of no use, so it is left out.
         ("pause" | "top", []) | ("tail", ["-f", "/dev/null"]) => Some(Idle::FOR_EVER),
         ("true" | ":", []) => Some(Idle::at_once(0)),
         ("false", []) => Some(Idle::at_once(1)),
@@ -108,7 +110,8 @@ fn of_script(script: &List) -> Option<Idle> {
     None
 }
 
-/// Whether a trap ends the shell as the signal without it would.
+/// Returns whether a trap has the effect of the signal without the trap: the end of the shell
+/// with the signal's exit code.
 fn changes_nothing(action: &str, signals: &[&str]) -> bool {
     let code = action
         .strip_prefix("exit ")
@@ -120,16 +123,17 @@ fn changes_nothing(action: &str, signals: &[&str]) -> bool {
     !signals.is_empty() && signals.iter().all(same)
 }
 
-/// `while true; do sleep 60; done`
+/// Returns whether a pipeline is an endless loop around `sleep`, such as
+/// `while true; do sleep 60; done`.
 fn is_endless_sleep(pipeline: &Pipeline) -> bool {
     let [command] = &pipeline.commands[..] else {
         return false;
     };
-    let Shape::Loop {
+    let CommandKind::Loop {
         until: false,
         condition,
         body,
-    } = &command.shape
+    } = &command.kind
     else {
         return false;
     };
@@ -148,12 +152,13 @@ fn is_endless_sleep(pipeline: &Pipeline) -> bool {
         && sleeps
 }
 
-/// The words of a simple command that stand for themselves.
+/// Returns the words of a simple command, if all are literal and it has neither assignments
+/// nor redirections.
 fn literal(pipeline: &Pipeline) -> Option<Vec<String>> {
     let [command] = &pipeline.commands[..] else {
         return None;
     };
-    let Shape::Simple { assignments, words } = &command.shape else {
+    let CommandKind::Simple { assignments, words } = &command.kind else {
         return None;
     };
     if pipeline.negated
@@ -191,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_waits_needs_no_shell() {
+    fn commands_that_only_wait_need_no_shell() {
         assert_eq!(of(&["/bin/true"]), Some(Idle::at_once(0)));
         assert_eq!(of(&["false"]), Some(Idle::at_once(1)));
         assert_eq!(
@@ -208,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_only_waits_is_seen_through() {
+    fn scripts_that_only_wait_need_no_shell() {
         for endless in [
             "trap 'exit 143' TERM; sleep 2147483647 & wait",
             "sleep infinity",
@@ -225,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_more_is_left_to_a_shell() {
+    fn commands_that_do_more_are_left_to_a_shell() {
         for more in [
             "sleep 3; echo done",
             "trap 'exit 0' TERM; sleep 3 & wait",

@@ -1,9 +1,9 @@
-//! A toy userland: a shell and everyday commands that answer from what a
-//! container's spec and pod say, and touch nothing real. No file is opened, no
-//! process started, no connection made, no clock read but tokio's.
+//! A toy userland for simulated containers: a shell and everyday commands that answer from a
+//! container's description, and touch nothing real. The crate opens no file, starts no process,
+//! makes no connection, and reads no clock but tokio's.
 //!
-//! A [`World`] is what a container's commands see; it lives as long as the
-//! container. A [`Shell`] is a process in it:
+//! A [`World`] holds the files and processes that a container's commands see. It lives as long
+//! as the container. A [`Shell`] is one process in it:
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -27,13 +27,19 @@
 //! # }
 //! ```
 //!
-//! Scripts are not trusted: nesting, lengths, variables, files, pipes and
-//! background commands are bounded by [`Limits`] and the world's capacity, and a
-//! script that never waits is slowed down. Dropping the future ends all of it.
+//! Scripts are untrusted. [`Limits`] and the capacity of the world bound nesting, lengths,
+//! variables, files, pipes and background commands, and a script that never waits is slowed
+//! down. Dropping the future of [`Shell::run`] ends the command with all that it started.
 //!
-//! `syntax` reads a script, `interpret` expands and runs it, `commands` are the
-//! built-in commands, `world` is what they look at. Nothing here knows of the
-//! rest of the sandboxer.
+//! # Modules
+//!
+//! From the top, each module imports only those below it:
+//!
+//! - `interpret` expands and runs scripts; its `builtins` change the state of the shell.
+//! - `commands` are the programs, such as `cat`. They see a small context instead of the shell.
+//! - `directory`, `streams`, `variables`, `pattern` and `outcome` are common to shell and
+//!   programs.
+//! - `syntax` parses scripts. `world` holds the files, processes and signals.
 
 mod commands;
 mod directory;
@@ -63,20 +69,20 @@ pub use world::{
 };
 use world::{INIT, Process};
 
-/// Whether a command, by its name or a path that ends with it, is built in.
+/// Returns whether a command is built in. `command` is its name, or a path that ends with it.
 pub fn is_known(command: &str) -> bool {
     let name = command.rsplit_once('/').map_or(command, |(_, name)| name);
     interpret::is_known(name)
 }
 
 impl World {
-    /// Makes the world that a description asks for.
+    /// Makes the world of a container.
     pub fn new(setup: Setup) -> Self {
         Self::with_programs(setup, interpret::program_names())
     }
 }
 
-/// A process of a container.
+/// One process of a container, which runs one command.
 pub struct Shell {
     world: Arc<World>,
     limits: Limits,
@@ -85,7 +91,7 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// A process that will run in a world.
+    /// Makes a process that runs in a world next to the first one, as after an exec.
     pub fn new(world: Arc<World>, limits: Limits) -> Self {
         Self {
             world,
@@ -95,7 +101,7 @@ impl Shell {
         }
     }
 
-    /// The container's first process, which is listed from the beginning.
+    /// Makes the container's first process, which the world lists from its beginning.
     pub fn first(world: Arc<World>, limits: Limits) -> Self {
         Self {
             signals: world.init_signals(),
@@ -105,15 +111,15 @@ impl Shell {
         }
     }
 
-    /// Where signals to the process are sent. One that the script traps runs the
-    /// trap's action; any other that would end a process ends this one.
+    /// Returns the signals of the process, to which a caller can send more. A signal that the
+    /// script traps runs the action of its trap; another one has its default effect.
     pub fn signals(&self) -> Arc<Signals> {
         Arc::clone(&self.signals)
     }
 
-    /// Runs a command, which need not be a shell, and gives its exit code: 128
-    /// and the signal's number if a signal has ended it. To kill it, drop the
-    /// future. No command at all is one that is not found.
+    /// Runs a command, which need not be a shell, and returns its exit code: that of the
+    /// command, or 128 and the signal's number if a signal ended it. Dropping the future kills
+    /// the command. An empty `argv` is a command that is not found.
     pub async fn run(&self, argv: &[String], io: Io) -> u8 {
         let listed = (!self.is_first).then(|| {
             self.world.processes().start(Process {

@@ -1,35 +1,36 @@
-//! What a script may use up.
+//! Bounds on the resources of scripts.
 
-/// The bounds of a container's world and of each run in it.
+/// Bounds of one run of a command in a container's world.
 ///
-/// They bound what an untrusted script can make this process hold; a script
-/// that reaches one gets the error that a real system would give.
+/// They bound the memory and processor time that an untrusted script can take from this
+/// process. A script that reaches a bound gets the error of a real system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How deep constructs, functions, substitutions and subshells may nest.
+    /// Deepest nesting of constructs, functions, substitutions and subshells together.
     pub depth: u32,
-    /// The longest script, in bytes.
+    /// Longest script, in bytes.
     pub script_bytes: usize,
-    /// The longest word after expansion, and the longest output of a command
-    /// substitution, in bytes.
+    /// Most bytes of a command's words after expansion, of the output of a command substitution,
+    /// and of the text that a program such as `sort` keeps.
     pub expansion_bytes: usize,
-    /// The most words of one command after expansion.
+    /// Most words of one command after expansion.
     pub words: usize,
-    /// All names and values of variables together, in bytes.
+    /// Most bytes of all names and values of variables together.
     pub variable_bytes: usize,
-    /// How many functions may be defined.
+    /// Most functions that a shell defines.
     pub functions: usize,
-    /// How many commands may run in the background at once.
+    /// Most commands that run in the background at once.
     pub jobs: usize,
-    /// What a pipe holds before its writer has to wait, in bytes.
+    /// Capacity of a pipe, in bytes. The writer of a full pipe waits.
     pub pipe_bytes: usize,
-    /// How many commands and loops' rounds run at full speed; what goes on
-    /// beyond that is slowed down until it costs next to nothing.
+    /// Number of steps, which are commands and rounds of loops, that run at full speed. Beyond
+    /// them a script pauses for 10 ms after every 64 steps, so that it costs next to nothing.
     pub full_speed_steps: u64,
 }
 
 impl Default for Limits {
-    /// Far more than a probe or a hook needs; a pipe holds what Linux's does.
+    /// Returns bounds far above the needs of a probe or a hook. The capacity of a pipe is that of
+    /// Linux, pipe(7).
     fn default() -> Self {
         Self {
             depth: 48,

@@ -1,12 +1,12 @@
-//! Patterns with `*`, `?` and `[…]`, XCU 2.14, as regular expressions, which are
-//! matched in linear time whatever the pattern is.
+//! Shell patterns with `*`, `?` and `[…]`, POSIX XCU 2.14. They are translated to regular
+//! expressions, whose engine matches every pattern in linear time.
 
 use regex::{Regex, RegexBuilder};
 
-/// The most memory that one pattern may take, in bytes.
+/// Most memory that one compiled pattern may take, in bytes.
 const MAX_REGEX_BYTES: usize = 1 << 20;
 
-/// Makes a text stand for itself in a pattern.
+/// Appends a text to a pattern, escaped so that it matches literally.
 pub(crate) fn escape_into(pattern: &mut String, text: &str) {
     for c in text.chars() {
         if is_special(c) {
@@ -20,7 +20,7 @@ fn is_special(c: char) -> bool {
     matches!(c, '*' | '?' | '[' | ']' | '\\' | '-' | '!' | '^')
 }
 
-/// Whether a pattern can match anything but itself.
+/// Returns whether a pattern has an unescaped special character.
 pub(crate) fn is_pattern(pattern: &str) -> bool {
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
@@ -33,7 +33,7 @@ pub(crate) fn is_pattern(pattern: &str) -> bool {
     false
 }
 
-/// The text that a pattern without special characters stands for.
+/// Returns a pattern without its escaping backslashes.
 pub(crate) fn unescaped(pattern: &str) -> String {
     let mut text = String::new();
     let mut chars = pattern.chars();
@@ -43,7 +43,7 @@ pub(crate) fn unescaped(pattern: &str) -> String {
     text
 }
 
-/// Whether a pattern matches the whole of a text.
+/// Returns whether a pattern matches a whole text.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     if !is_pattern(pattern) {
         return unescaped(pattern) == text;
@@ -52,7 +52,7 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
         .is_some_and(|regex| regex.is_match(text))
 }
 
-/// What is left of a text without the prefix that matches.
+/// Returns a text without its shortest or longest prefix that matches, for `${x#…}`.
 pub(crate) fn without_prefix<'t>(pattern: &str, longest: bool, text: &'t str) -> &'t str {
     let star = if longest {
         Star::Longest
@@ -64,7 +64,7 @@ pub(crate) fn without_prefix<'t>(pattern: &str, longest: bool, text: &'t str) ->
     text.get(found.unwrap_or(0)..).unwrap_or(text)
 }
 
-/// What is left of a text without the suffix that matches.
+/// Returns a text without its shortest or longest suffix that matches, for `${x%…}`.
 pub(crate) fn without_suffix<'t>(pattern: &str, longest: bool, text: &'t str) -> &'t str {
     let kept = if longest { ".*?" } else { ".*" };
     let found = compiled(&format!("^({kept}){}$", translated(pattern, Star::Longest)))
@@ -112,7 +112,8 @@ fn literal(expression: &mut String, c: char) {
     expression.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
 }
 
-/// The class after `[` and how many bytes it takes; none if it is not closed.
+/// Translates a bracket expression. `text` starts after its `[`. Returns the class and the
+/// bytes that it takes in `text`; `None` if the closing bracket is missing.
 fn bracket(text: &str) -> Option<(String, usize)> {
     let mut class = String::from("[");
     let mut chars = text.char_indices().peekable();

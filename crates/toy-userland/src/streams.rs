@@ -1,4 +1,4 @@
-//! Where commands read from and write to.
+//! Standard input, output and error of the commands.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -9,27 +9,27 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::outcome::Unwind;
-use crate::world::{Device, FileError, Kind, Node, Signal, World};
+use crate::world::{Device, FileError, Node, NodeKind, Signal, World};
 
-/// The most that is read at once, in bytes.
+/// Most bytes that are read at once.
 const CHUNK_BYTES: usize = 4096;
 
-/// Something to read from.
+/// Source of a process's standard input.
 pub type Reader = Box<dyn AsyncRead + Send + Unpin>;
-/// Something to write to. What is slow slows the commands down.
+/// Destination of a process's standard output or error. A command waits for a slow one.
 pub type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 
-/// The three streams that a process is started with.
+/// The three streams of a process.
 pub struct Io {
-    /// Descriptor 0.
+    /// Standard input, descriptor 0.
     pub stdin: Reader,
-    /// Descriptor 1.
+    /// Standard output, descriptor 1.
     pub stdout: Writer,
-    /// Descriptor 2.
+    /// Standard error, descriptor 2.
     pub stderr: Writer,
 }
 
-/// What a command reads. Copies share the position.
+/// An open stream or file to read from. Clones share the position.
 #[derive(Clone)]
 pub(crate) struct Input(Arc<AsyncMutex<BufReader<Reader>>>);
 
@@ -47,18 +47,22 @@ impl Input {
         Self::new(Box::new(Cursor::new(bytes)))
     }
 
-    /// The content that a file has now.
+    /// Opens a node of the file tree. A later change of the file is not seen.
     pub(crate) fn of_file(node: Node) -> Self {
         match node.kind {
-            Kind::File(content) => Self::new(Box::new(Cursor::new(Shared(content)))),
-            Kind::Device(Device::Zero | Device::Full) => Self::new(Box::new(tokio::io::repeat(0))),
-            // Nobody may rely on its being random: it is the same every time.
-            Kind::Device(Device::Random) => Self::new(Box::new(tokio::io::repeat(0x5a))),
-            Kind::Device(Device::Null) | Kind::Directory | Kind::Program => Self::empty(),
+            NodeKind::File(content) => Self::new(Box::new(Cursor::new(Shared(content)))),
+            NodeKind::Device(Device::Zero | Device::Full) => {
+                Self::new(Box::new(tokio::io::repeat(0)))
+            }
+            // Constant on purpose: a simulation gives the same output each time.
+            NodeKind::Device(Device::Random) => Self::new(Box::new(tokio::io::repeat(0x5a))),
+            NodeKind::Device(Device::Null) | NodeKind::Directory | NodeKind::Program => {
+                Self::empty()
+            }
         }
     }
 
-    /// The next bytes, or none at the end. A failing reader has ended.
+    /// Reads some bytes, up to `at_most`. No bytes mean the end; a read error counts as the end.
     pub(crate) async fn read(&self, at_most: usize) -> Vec<u8> {
         let mut bytes = vec![0; at_most.min(CHUNK_BYTES)];
         let read = self.0.lock().await.read(&mut bytes).await;
@@ -66,7 +70,8 @@ impl Input {
         bytes
     }
 
-    /// The next line with its end, or its first `at_most` bytes; none at the end.
+    /// Reads a line with its newline, or the first `at_most` bytes of a longer one. No bytes
+    /// mean the end.
     pub(crate) async fn read_line(&self, at_most: usize) -> Vec<u8> {
         let mut line = Vec::new();
         let limit = u64::try_from(at_most).unwrap_or(u64::MAX);
@@ -79,7 +84,7 @@ impl Input {
     }
 }
 
-/// A file's content as something that can be read.
+/// Content of a file, in the form that [`Cursor`] reads.
 struct Shared(Arc<Vec<u8>>);
 
 impl AsRef<[u8]> for Shared {
@@ -88,24 +93,24 @@ impl AsRef<[u8]> for Shared {
     }
 }
 
-/// Why something could not be written.
+/// Reason for which a write failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WriteError {
-    /// Nobody reads it any more.
+    /// The reader of the stream is gone.
     Closed,
     File(FileError),
 }
 
-/// What a command writes to. Copies write one after the other to the same.
+/// An open stream or file to write to. Writes through clones are appended in their order.
 #[derive(Clone)]
 pub(crate) enum Output {
     Stream(Arc<AsyncMutex<Writer>>),
-    /// The end of a file.
+    /// Appends to the file at an absolute path.
     File {
         world: Arc<World>,
         path: Arc<str>,
     },
-    /// The output of a command substitution: up to so many bytes.
+    /// Collects the output of a command substitution, up to this many bytes.
     Captured(Arc<Mutex<Vec<u8>>>, usize),
     Nowhere,
 }
@@ -144,7 +149,7 @@ impl Output {
     }
 }
 
-/// The open descriptors of a process; there are no others.
+/// The open descriptors of a process. A script cannot open others than 0, 1 and 2.
 #[derive(Clone)]
 pub(crate) struct Descriptors {
     pub(crate) stdin: Input,

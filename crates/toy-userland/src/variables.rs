@@ -1,4 +1,4 @@
-//! A shell's variables.
+//! The variables of a shell.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub(crate) struct Variable {
     read_only: bool,
 }
 
-/// Why a variable keeps its value.
+/// Reason for which a variable cannot be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum VariableError {
     #[error("is read only")]
@@ -21,7 +21,7 @@ pub(crate) enum VariableError {
     TooLong,
 }
 
-/// Variables by name, which together hold a bounded number of bytes.
+/// Variables by name. Together they hold a bounded number of bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Variables {
     by_name: BTreeMap<String, Variable>,
@@ -88,12 +88,13 @@ impl Variables {
         Ok(())
     }
 
-    /// A variable as it is, to be put back after a command.
+    /// Returns the present state of a variable, for [`Self::restore`].
     pub(crate) fn snapshot(&self, name: &str) -> Option<Variable> {
         self.by_name.get(name).cloned()
     }
 
-    /// Puts a variable back as it was.
+    /// Restores a variable to a former state; `None` unsets it. Limits and marks do not prevent
+    /// this.
     pub(crate) fn restore(&mut self, name: &str, before: Option<Variable>) {
         if let Some(now) = self.by_name.remove(name) {
             self.bytes -= size(name, now.value.as_deref());
@@ -110,19 +111,19 @@ impl Variables {
             .is_some_and(|variable| variable.exported)
     }
 
-    /// What a program gets as its environment.
+    /// Iterates over the exported variables that have a value, in the order of their names.
     pub(crate) fn exported(&self) -> impl Iterator<Item = (&str, &str)> {
         self.all().filter(|(name, _)| self.is_exported(name))
     }
 
-    /// All that have a value.
+    /// Iterates over the variables that have a value, in the order of their names.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
         let variables = self.by_name.iter();
         variables.filter_map(|(name, one)| Some((name.as_str(), one.value.as_deref()?)))
     }
 
-    /// Returns the variables of a program that a shell with these starts: the exported ones,
-    /// and the usual separators.
+    /// Returns the variables of a program that a shell with these variables starts: the
+    /// exported ones, and the default `IFS`.
     pub(crate) fn of_program(&self) -> Self {
         let mut variables = self.clone();
         variables.by_name.retain(|_, variable| variable.exported);
@@ -136,7 +137,7 @@ impl Variables {
     }
 }
 
-/// With what a map's entry takes besides the text.
+/// Returns the bytes that count for a variable: name, value, and about 64 for the map entry.
 fn size(name: &str, value: Option<&str>) -> usize {
     name.len() + value.map_or(0, str::len) + 64
 }
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_only_stays() {
+    fn read_only_variables_keep_their_values() {
         let mut variables = Variables::new(1000);
         variables.set("a", Some("1")).unwrap();
         variables.make_read_only("a").unwrap();

@@ -1,10 +1,10 @@
-//! Names and numbers of users and groups.
+//! Names and numbers of users and groups, from `/etc/passwd` and `/etc/group`.
 
 use super::call::Call;
 
 impl Call<'_> {
-    /// The number of a name, or of a text that is one, in `/etc/passwd` or
-    /// `/etc/group`.
+    /// Returns the id of a name in `file`, which is `/etc/passwd` or `/etc/group`. A number is
+    /// its own id.
     pub(super) fn id_of(&self, text: &str, file: &str) -> Option<u32> {
         if let Ok(number) = text.parse() {
             return Some(number);
@@ -16,7 +16,7 @@ impl Call<'_> {
         found.split(':').nth(2)?.parse().ok()
     }
 
-    /// The name of a number in one of these files.
+    /// Returns the name of an id in `file`, which is `/etc/passwd` or `/etc/group`.
     pub(super) fn name_of(&self, id: u32, file: &str) -> Option<String> {
         let entries = self.read_text(file).ok()?;
         let number = id.to_string();

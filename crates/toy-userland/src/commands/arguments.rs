@@ -1,6 +1,6 @@
-//! Options and operands, as getopt(3) reads them.
+//! Options and operands, in the syntax of getopt(3).
 
-/// What is wrong with a command's arguments.
+/// Error in the arguments of a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ArgumentError {
     #[error("unrecognized option: {0}")]
@@ -9,7 +9,7 @@ pub(crate) enum ArgumentError {
     Missing(char),
 }
 
-/// A command's options, with the values of those that have one, and the rest.
+/// The options of a command with their values, and its operands.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Arguments {
     options: Vec<(char, String)>,
@@ -17,8 +17,9 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// `known` are the options' letters, each with a colon behind it if it has
-    /// a value; with a plus in front the first operand ends the options.
+    /// Parses arguments. `known` lists the letters of the options: a colon after a letter means
+    /// that the option has a value, and a plus before all letters means that the first operand
+    /// ends the options.
     pub(crate) fn parse(arguments: &[String], known: &str) -> Result<Self, ArgumentError> {
         let stops = known.starts_with('+');
         let has_value = |letter: char| known.contains(&format!("{letter}:"));
@@ -63,14 +64,14 @@ impl Arguments {
         self.options.iter().any(|(option, _)| *option == letter)
     }
 
-    /// The value that was given to an option last.
+    /// Returns the value of the last occurrence of an option.
     pub(crate) fn value(&self, letter: char) -> Option<&str> {
         let mut given = self.options.iter().rev();
         let found = given.find(|(option, _)| *option == letter);
         found.map(|(_, value)| value.as_str())
     }
 
-    /// All values of an option.
+    /// Iterates over the values of all occurrences of an option.
     pub(crate) fn values(&self, letter: char) -> impl Iterator<Item = &str> {
         let given = self
             .options
@@ -79,7 +80,7 @@ impl Arguments {
         given.map(|(_, value)| value.as_str())
     }
 
-    /// The operands, or one that stands for standard input.
+    /// Returns the operands, or `-`, which means standard input, if there are none.
     pub(crate) fn inputs(&self) -> Vec<String> {
         if self.operands.is_empty() {
             vec!["-".to_owned()]
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_option_is_named() {
+    fn unknown_options_are_named_in_the_error() {
         let unknown = |text: &str| Err(ArgumentError::Unknown(text.to_owned()));
         assert_eq!(parse(&["-x"], "a"), unknown("x"));
         assert_eq!(parse(&["-:"], "a:"), unknown(":"));

@@ -1,4 +1,4 @@
-//! What a program gets: its arguments and surroundings, and ways to read and write.
+//! The call of a program: its arguments, its context, and methods to read and write.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ use crate::streams::{Descriptors, Input, WriteError};
 use crate::variables::Variables;
 use crate::world::{FileError, Signals, User, World};
 
-/// The longest line that is kept whole, in bytes.
+/// Most bytes of a line that are read at once.
 const MAX_LINE_BYTES: usize = 64 << 10;
 
-/// What a line that is kept takes besides its text, in bytes.
+/// Bytes that count for a line in memory besides its text: the size of a `Vec`.
 const LINE_OVERHEAD: usize = 24;
 
-/// A shell as the programs that it starts see it.
+/// The shell that starts a program, as far as the program may use it.
 pub(crate) trait Host: Send + Sync {
     /// Lets other tasks run, slows down a program that never waits, and runs the actions of
-    /// the signals that the shell traps. A program calls this each time that it repeats.
+    /// the signals that the shell traps. A program calls this in each round of a loop.
     ///
     /// # Errors
-    /// What such an action asks for, such as the end of the shell.
+    /// The outcome of such an action, such as the end of the shell.
     fn step(&mut self) -> BoxFuture<'_, Result<(), Unwind>>;
 
     /// Runs a command with these variables as a process of its own, and returns its exit
@@ -32,7 +32,7 @@ pub(crate) trait Host: Send + Sync {
     fn run(&mut self, words: Vec<String>, variables: Variables) -> BoxFuture<'_, u8>;
 }
 
-/// A program's surroundings.
+/// Surroundings of a program: everything that it may use besides its arguments.
 pub(crate) struct Context<'s> {
     pub(crate) host: &'s mut dyn Host,
     pub(crate) directory: WorkingDirectory,
@@ -41,21 +41,21 @@ pub(crate) struct Context<'s> {
     pub(crate) variables: Arc<Variables>,
     pub(crate) descriptors: Descriptors,
     pub(crate) limits: Limits,
-    /// Signals to the process.
+    /// Signals to the program's process.
     pub(crate) signals: Arc<Signals>,
     /// Process id, which a program shares with the shell that starts it.
     pub(crate) pid: u32,
 }
 
-/// A program that is being run.
+/// A program that runs, with its arguments and its unwritten output.
 pub(crate) struct Call<'s> {
     pub(super) context: Context<'s>,
     pub(super) name: &'static str,
-    /// The words after the name.
+    /// Words after the name.
     pub(super) args: Vec<String>,
-    /// Output that is not written yet.
+    /// Bytes for standard output that are not written yet.
     pub(super) out: Vec<u8>,
-    /// Messages that are not written yet.
+    /// Bytes for standard error that are not written yet.
     pub(super) err: Vec<u8>,
 }
 
@@ -95,18 +95,19 @@ impl<'s> Call<'s> {
         self.context.host.step().await
     }
 
-    /// Adds to what a plain command writes to standard output when it is done.
-    pub(super) fn say(&mut self, text: &str) {
+    /// Adds text to the output that a plain program writes at its end.
+    pub(super) fn print(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
     }
 
-    pub(super) fn say_line(&mut self, text: &str) {
-        self.say(text);
+    /// Adds text and a newline to that output.
+    pub(super) fn print_line(&mut self, text: &str) {
+        self.print(text);
         self.out.push(b'\n');
     }
 
-    /// Adds a message to what a plain command writes to standard error, and
-    /// gives the usual code of a failure.
+    /// Adds a message to the errors that a plain program writes at its end, and returns 1, the
+    /// usual code of a failure.
     pub(super) fn fail(&mut self, message: &str) -> u8 {
         let line = format!("{}: {message}\n", self.name);
         self.err.extend_from_slice(line.as_bytes());
@@ -116,31 +117,36 @@ impl<'s> Call<'s> {
     /// Writes to standard output at once.
     ///
     /// # Errors
-    /// The end of the shell if nobody reads it, as by SIGPIPE; the failure of
-    /// the command if there is no space.
+    /// The end of the shell, as by SIGPIPE, if the reader is gone; the failure of the program,
+    /// after a message, if the file refuses the bytes.
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Unwind> {
         self.context.descriptors.print(self.name, bytes).await
     }
 
-    /// Reports the failure of a write, as [`Descriptors::check`] does.
+    /// Reports the failure of a write to another output, as [`Descriptors::check`] does.
     pub(super) async fn written(&self, written: Result<(), WriteError>) -> Result<(), Unwind> {
         self.context.descriptors.check(self.name, written).await
     }
 
-    /// Writes a message to standard error at once.
+    /// Writes a message to standard error at once, with the name of the program.
     pub(super) async fn complain(&mut self, message: &str) {
         self.fail(message);
         self.flush_errors().await;
     }
 
+    /// Writes the collected messages.
     pub(super) async fn flush_errors(&mut self) {
         let bytes = std::mem::take(&mut self.err);
         if !bytes.is_empty() {
-            // Nobody can be told that it was not written.
+            // There is no other way to report a failed write.
             let _ = self.context.descriptors.stderr.write(&bytes).await;
         }
     }
 
+    /// Writes the collected messages and output.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
     pub(super) async fn flush(&mut self) -> Result<(), Unwind> {
         self.flush_errors().await;
         let bytes = std::mem::take(&mut self.out);
@@ -150,13 +156,19 @@ impl<'s> Call<'s> {
         self.write(&bytes).await
     }
 
-    /// The options and operands, with a message if they are wrong.
+    /// Parses the options and operands. `known` is as for [`Arguments::parse`].
+    ///
+    /// # Errors
+    /// The program's exit code, after a message, which is written at the program's end.
     pub(super) fn arguments(&mut self, known: &str) -> Result<Arguments, u8> {
         let parsed = Arguments::parse(&self.args, known);
         parsed.map_err(|error| self.fail(&error.to_string()))
     }
 
-    /// The same for a command that writes at once.
+    /// Parses the options and operands for a program that writes at once.
+    ///
+    /// # Errors
+    /// The failure of the program, after a message.
     pub(super) async fn arguments_now(&mut self, known: &str) -> Result<Arguments, Unwind> {
         match self.arguments(known) {
             Ok(arguments) => Ok(arguments),
@@ -167,8 +179,8 @@ impl<'s> Call<'s> {
         }
     }
 
-    /// What an operand names to be read, `-` being standard input, or none with
-    /// a message.
+    /// Opens the file of an operand, or standard input for `-`. Returns `None` after a message
+    /// if the file cannot be read.
     pub(super) async fn input(&mut self, operand: &str) -> Option<Input> {
         if operand == "-" {
             return Some(self.context.descriptors.stdin.clone());
@@ -187,20 +199,25 @@ impl<'s> Call<'s> {
         }
     }
 
-    /// The next bytes of what is read; none at its end.
+    /// Makes a step, and reads the next bytes. No bytes mean the end.
     pub(super) async fn chunk(&mut self, input: &Input) -> Result<Vec<u8>, Unwind> {
         self.step().await?;
         Ok(input.read(usize::MAX).await)
     }
 
-    /// The next line of what is read, with its end; none at the end of it all. A
-    /// line that is too long comes in pieces.
+    /// Makes a step, and reads the next line with its newline, or a piece of a line that is
+    /// longer than 64 KiB. No bytes mean the end.
     pub(super) async fn line(&mut self, input: &Input) -> Result<Vec<u8>, Unwind> {
         self.step().await?;
         Ok(input.read_line(MAX_LINE_BYTES).await)
     }
 
-    /// All lines of the operands, without their ends, as far as they are bounded.
+    /// Reads all lines of all operands, without their newlines. Returns them with the exit
+    /// code, which is 1 if a file could not be read.
+    ///
+    /// # Errors
+    /// The failure of the program, after a message, if the lines take more than
+    /// [`Limits::expansion_bytes`].
     pub(super) async fn lines(
         &mut self,
         operands: &[String],
@@ -233,7 +250,7 @@ impl<'s> Call<'s> {
     }
 }
 
-/// Says why a file cannot be had, as most commands do.
+/// Returns the message that most programs give for a file error.
 pub(super) fn about(path: &str, error: FileError) -> String {
     format!("{path}: {error}")
 }

@@ -1,10 +1,10 @@
-//! `test` and `[`.
+//! `test` and `[`: conditions on files, texts and numbers.
 
 use super::call::Call;
 use crate::directory::WorkingDirectory;
-use crate::world::{Kind, Node};
+use crate::world::{Node, NodeKind};
 
-/// How deep `!` and parentheses may nest.
+/// Deepest nesting of `!` and parentheses.
 const MAX_DEPTH: u32 = 64;
 
 pub(super) fn bracket(call: &mut Call<'_>) -> u8 {
@@ -71,7 +71,8 @@ impl<'a> Reader<'a> {
         found
     }
 
-    /// Up to three words mean what they mean whatever they look like.
+    /// Evaluates all words. Their number decides the meaning of up to three words, so that an
+    /// operand may look like an operator.
     fn top(&mut self) -> Result<bool, TestError> {
         match *self.words {
             [] => Ok(false),
@@ -149,7 +150,7 @@ impl<'a> Reader<'a> {
         match operator {
             "-n" => return !operand.is_empty(),
             "-z" => return operand.is_empty(),
-            // No descriptor is a terminal.
+            // The simulation has no terminals.
             "-t" => return false,
             _ => {}
         }
@@ -159,14 +160,14 @@ impl<'a> Reader<'a> {
         let user = self.directory.user();
         match operator {
             "-d" => node.is_directory(),
-            "-f" => matches!(node.kind, Kind::File(_) | Kind::Program),
-            "-c" => matches!(node.kind, Kind::Device(_)),
+            "-f" => matches!(node.kind, NodeKind::File(_) | NodeKind::Program),
+            "-c" => matches!(node.kind, NodeKind::Device(_)),
             "-s" => node.size() > 0,
             "-r" => node.allows(user, 4),
             "-w" => node.allows(user, 2),
             "-x" => node.allows(user, 1),
             "-e" => true,
-            // Links, pipes, sockets, block devices and special bits: there are none.
+            // The file tree has no links, pipes, sockets, block devices or set-id bits.
             _ => false,
         }
     }

@@ -3,9 +3,9 @@
 use super::arguments::Arguments;
 use super::call::Call;
 use super::files::below;
-use crate::world::{FileError, Kind, Opening, path};
+use crate::world::{FileError, NodeKind, OpenMode, path};
 
-/// The sources and where each of them goes.
+/// Parses the arguments, and pairs each source with its target path.
 fn pairs(call: &mut Call<'_>, known: &str) -> Result<(Arguments, Vec<(String, String)>), u8> {
     let arguments = call.arguments(known)?;
     let Some((target, sources)) = arguments.operands.split_last() else {
@@ -81,10 +81,10 @@ fn copy_one(call: &Call<'_>, from: &str, to: &str) -> Result<(), FileError> {
         };
     }
     let node = tree.read(from, user)?;
-    tree.open(to, Opening::Truncate, user, now)?;
+    tree.open(to, OpenMode::Truncate, user, now)?;
     match node.kind {
-        Kind::File(content) => tree.append(to, &content, now),
-        Kind::Device(_) | Kind::Program | Kind::Directory => Ok(()),
+        NodeKind::File(content) => tree.append(to, &content, now),
+        NodeKind::Device(_) | NodeKind::Program | NodeKind::Directory => Ok(()),
     }
 }
 

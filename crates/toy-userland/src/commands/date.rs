@@ -1,10 +1,10 @@
-//! `date`, in UTC: a container's image says no other zone.
+//! `date`. All times are in UTC.
 
 use std::time::{Duration, SystemTime};
 
 use super::call::Call;
 
-/// The format that `uptime` shows the time in.
+/// Format of the time that `uptime` shows.
 pub(super) const UPTIME_CLOCK: &str = "%H:%M:%S";
 
 const WEEKDAYS: [&str; 7] = [
@@ -39,31 +39,31 @@ pub(super) fn date(call: &mut Call<'_>) -> u8 {
         match argument.as_str() {
             "-u" => {}
             "-d" => {
-                let stated = args.next().unwrap_or_default();
-                let seconds = stated
+                let given = args.next().unwrap_or_default();
+                let seconds = given
                     .strip_prefix('@')
                     .and_then(|text| text.parse::<u64>().ok());
                 let seconds = seconds.map(Duration::from_secs);
                 match seconds.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(seconds)) {
-                    Some(stated) => time = stated,
-                    None => return call.fail(&format!("invalid date '{stated}'")),
+                    Some(given) => time = given,
+                    None => return call.fail(&format!("invalid date '{given}'")),
                 }
             }
             "-Iseconds" => format = "%Y-%m-%dT%H:%M:%S+00:00".to_owned(),
             "-I" => format = "%Y-%m-%d".to_owned(),
             "-R" => format = "%a, %d %b %Y %H:%M:%S +0000".to_owned(),
             argument => match argument.strip_prefix('+') {
-                Some(stated) => format = stated.to_owned(),
+                Some(given) => format = given.to_owned(),
                 None => return call.fail(&format!("invalid date '{argument}'")),
             },
         }
     }
     let line = formatted(time, &format);
-    call.say_line(&line);
+    call.print_line(&line);
     0
 }
 
-/// A time in the way of strftime(3).
+/// Formats a time in UTC with the conversions of strftime(3), and `%N` for nanoseconds.
 pub(super) fn formatted(time: SystemTime, format: &str) -> String {
     let since = time
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -114,8 +114,8 @@ pub(super) fn formatted(time: SystemTime, format: &str) -> String {
     text
 }
 
-/// The year, the month from 0, the day from 1 and the day of the year from 1 of
-/// so many days after 1970 began.
+/// Returns the date of a day in the Gregorian calendar, counted in days since 1970-01-01: the
+/// year, the month from 0, the day of the month from 1 and the day of the year from 1.
 fn civil(mut days: u64) -> (u64, usize, u64, u64) {
     // 400 years of the Gregorian calendar are 146,097 days.
     let mut year = 1970 + days / 146_097 * 400;

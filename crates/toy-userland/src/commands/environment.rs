@@ -1,4 +1,4 @@
-//! The environment that programs get.
+//! `env` and `printenv`, which show or change the environment, and `which`.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub(super) async fn env(mut call: Call<'_>) -> Outcome {
             .map(|(name, _)| name.to_owned())
             .collect();
         for name in names {
-            // None is read-only in a program of its own.
+            // A variable that the shell made read-only stays.
             let _ = variables.unset(&name);
         }
     }
@@ -50,14 +50,14 @@ pub(super) fn printenv(call: &mut Call<'_>) -> u8 {
     let variables = Arc::clone(&call.context.variables);
     if names.is_empty() {
         for (name, value) in variables.exported() {
-            call.say_line(&format!("{name}={value}"));
+            call.print_line(&format!("{name}={value}"));
         }
         return 0;
     }
     let mut code = 0;
     for name in &names {
         match variables.get(name).filter(|_| variables.is_exported(name)) {
-            Some(value) => call.say_line(value),
+            Some(value) => call.print_line(value),
             None => code = 1,
         }
     }
@@ -69,7 +69,7 @@ pub(super) fn which(call: &mut Call<'_>) -> u8 {
     for name in call.args.clone() {
         let known = call.world().tree().is_program(&name);
         if known {
-            call.say_line(&format!("/bin/{name}"));
+            call.print_line(&format!("/bin/{name}"));
         } else {
             code = 1;
         }

@@ -1,4 +1,4 @@
-//! Commands that make, remove and change files.
+//! Programs that make, remove and change files, and that take paths apart.
 
 use super::arguments::Arguments;
 use super::call::{Call, about};
@@ -6,7 +6,7 @@ use crate::world::{FileError, Node, path};
 
 pub(super) fn pwd(call: &mut Call<'_>) -> u8 {
     let directory = call.context.directory.path.clone();
-    call.say_line(&directory);
+    call.print_line(&directory);
     0
 }
 
@@ -19,7 +19,7 @@ pub(super) fn basename(call: &mut Call<'_>) -> u8 {
     };
     let name = path::base_name(full);
     let short = name.strip_suffix(suffix).filter(|short| !short.is_empty());
-    call.say_line(short.unwrap_or(name));
+    call.print_line(short.unwrap_or(name));
     0
 }
 
@@ -34,11 +34,12 @@ pub(super) fn dirname(call: &mut Call<'_>) -> u8 {
         None => ".",
     };
     let directory = if directory.is_empty() { "/" } else { directory }.to_owned();
-    call.say_line(&directory);
+    call.print_line(&directory);
     0
 }
 
-/// Does something for each operand and says which it could not be done for.
+/// Runs an action for each operand, with a message for each one that fails. Returns the exit
+/// code.
 fn for_each(
     call: &mut Call<'_>,
     operands: &[String],
@@ -53,7 +54,7 @@ fn for_each(
     code
 }
 
-/// The operands, of which there has to be one.
+/// Parses arguments with at least one operand.
 fn operands(call: &mut Call<'_>, known: &str) -> Result<Arguments, u8> {
     let arguments = call.arguments(known)?;
     if arguments.operands.is_empty() {
@@ -161,7 +162,7 @@ pub(super) fn rm(call: &mut Call<'_>) -> u8 {
         let mut all = vec![target.clone()];
         all.extend(below(call, &target));
         let mut tree = call.world().tree();
-        // What is in a directory goes before it.
+        // The content of a directory is removed before the directory.
         for path in all.iter().rev() {
             tree.remove(path, call.user()).map_err(refused)?;
         }
@@ -169,7 +170,8 @@ pub(super) fn rm(call: &mut Call<'_>) -> u8 {
     })
 }
 
-/// All paths below a directory, each after the one that it is in.
+/// Returns all paths below a directory that the user may list. A directory comes before its
+/// content.
 pub(super) fn below(call: &Call<'_>, directory: &str) -> Vec<String> {
     let tree = call.world().tree();
     let mut found = Vec::new();
@@ -237,7 +239,8 @@ fn owner_and_files(call: &Call<'_>) -> Option<(String, Vec<String>, bool)> {
     (!operands.is_empty()).then(|| (owner.clone(), operands.to_vec(), arguments.has('R')))
 }
 
-/// Only root may give a file to somebody else.
+/// Changes the owner and group of files. Only root may change the owner; another user may set
+/// a group that it is in.
 fn give(
     call: &mut Call<'_>,
     operands: &[String],
@@ -285,7 +288,8 @@ fn octal(text: &str) -> Option<u16> {
         .filter(|mode| *mode <= 0o7777)
 }
 
-/// A mode after a change such as `755`, `u+x,go-w` or `a=rX`.
+/// Applies a change such as `755`, `u+x,go-w` or `a=rX` to the mode of a file or directory.
+/// Returns `None` if the change cannot be parsed.
 fn changed_mode(text: &str, mode: u16, directory: bool) -> Option<u16> {
     if text.starts_with(|c: char| c.is_ascii_digit()) {
         return octal(text);

@@ -1,5 +1,5 @@
-//! `grep`: fixed text, and the regular expressions that Rust's engine has, which
-//! matches in linear time and knows no back-references.
+//! `grep`: searches for fixed text or regular expressions. The engine is that of the `regex`
+//! crate, which matches in linear time and has no back-references.
 
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -8,7 +8,7 @@ use super::call::{Call, about};
 use crate::outcome::{Outcome, Unwind};
 use crate::world::FileError;
 
-/// The most memory that a pattern may take, in bytes.
+/// Most memory that a compiled pattern may take, in bytes.
 const MAX_REGEX_BYTES: usize = 1 << 20;
 
 pub(super) async fn grep(mut call: Call<'_>) -> Outcome {
@@ -51,7 +51,7 @@ pub(super) async fn grep(mut call: Call<'_>) -> Outcome {
 }
 
 enum Searched {
-    /// How many lines were found.
+    /// Number of lines that were selected.
     Lines(usize),
     Failed,
 }
@@ -165,8 +165,8 @@ fn compiled(patterns: &[String], arguments: &Arguments) -> Option<Regex> {
         .ok()
 }
 
-/// A basic regular expression as an extended one: of `( ) { } | + ?` those with
-/// a backslash are special there.
+/// Translates a basic regular expression to an extended one. In a basic one, `( ) { } | + ?`
+/// are special after a backslash, and literal without it.
 fn from_basic(pattern: &str) -> String {
     let mut extended = String::new();
     let mut chars = pattern.chars().peekable();
@@ -190,7 +190,7 @@ fn from_basic(pattern: &str) -> String {
                 extended.push('\\');
                 extended.push(c);
             }
-            // With nothing before it, it stands for itself.
+            // A leading `*` is literal.
             '*' if start => extended.push_str(r"\*"),
             '^' if !start => extended.push_str(r"\^"),
             '[' => bracket(&mut extended, &mut chars),
@@ -201,7 +201,7 @@ fn from_basic(pattern: &str) -> String {
     extended
 }
 
-/// A bracket expression, in which a backslash is nothing special.
+/// Translates a bracket expression, in which a backslash is literal.
 fn bracket(extended: &mut String, chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     extended.push('[');
     if let Some(c) = chars.next_if_eq(&'^') {

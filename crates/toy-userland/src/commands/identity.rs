@@ -1,4 +1,4 @@
-//! Who and where one is.
+//! `id`, `groups`, `whoami` and `hostname`.
 
 use super::call::Call;
 
@@ -48,7 +48,7 @@ pub(super) fn id(call: &mut Call<'_>) -> u8 {
             groups.collect::<Vec<_>>().join(",")
         )
     };
-    call.say_line(&line);
+    call.print_line(&line);
     0
 }
 
@@ -59,11 +59,11 @@ pub(super) fn groups(call: &mut Call<'_>) -> u8 {
 
 pub(super) fn whoami(call: &mut Call<'_>) -> u8 {
     let user = call.user();
-    let (uid, stated) = (user.uid, user.name.clone());
+    let (uid, given) = (user.uid, user.name.clone());
     let name = call.name_of(uid, "/etc/passwd");
-    match name.or((!stated.is_empty()).then_some(stated)) {
+    match name.or((!given.is_empty()).then_some(given)) {
         Some(name) => {
-            call.say_line(&name);
+            call.print_line(&name);
             0
         }
         None => call.fail(&format!("unknown uid {uid}")),
@@ -80,6 +80,6 @@ pub(super) fn hostname(call: &mut Call<'_>) -> u8 {
     }
     let full = call.world().setup().hostname.clone();
     let short = full.split('.').next().unwrap_or_default();
-    call.say_line(if arguments.has('s') { short } else { &full });
+    call.print_line(if arguments.has('s') { short } else { &full });
     0
 }

@@ -1,10 +1,10 @@
-//! Commands that list files.
+//! `ls`, `stat` and `find`, which list files.
 
 use super::call::Call;
 use super::date::formatted;
 use super::files::below;
 use crate::pattern::matches;
-use crate::world::{Kind, Node, path};
+use crate::world::{Node, NodeKind, path};
 
 pub(super) fn ls(call: &mut Call<'_>) -> u8 {
     let arguments = match call.arguments("1aAlhdRnFprtS") {
@@ -66,7 +66,7 @@ pub(super) fn ls(call: &mut Call<'_>) -> u8 {
         };
         if several {
             let before = if blank { "\n" } else { "" };
-            call.say(&format!("{before}{directory}:\n"));
+            call.print(&format!("{before}{directory}:\n"));
         }
         blank = true;
         let dots = if arguments.has('a') {
@@ -85,7 +85,7 @@ pub(super) fn ls(call: &mut Call<'_>) -> u8 {
                 .collect()
         };
         if long {
-            call.say("total 0\n");
+            call.print("total 0\n");
         }
         entries(call, listed, long);
     }
@@ -98,9 +98,9 @@ fn entries(call: &mut Call<'_>, entries: Vec<(String, Node)>, long: bool) {
             let owner = owner(call, &node);
             let (mode, size) = (mode(&node), node.size());
             let time = formatted(node.modified, "%b %e %H:%M");
-            call.say(&format!("{mode}    1 {owner} {size:>9} {time} "));
+            call.print(&format!("{mode}    1 {owner} {size:>9} {time} "));
         }
-        call.say_line(&name);
+        call.print_line(&name);
     }
 }
 
@@ -111,12 +111,12 @@ fn owner(call: &Call<'_>, node: &Node) -> String {
     format!("{user:<8} {group:<8}")
 }
 
-/// The type and the permission bits as `ls -l` shows them.
+/// Returns the type and the permission bits of a file in the form of `ls -l`.
 fn mode(node: &Node) -> String {
     let kind = match node.kind {
-        Kind::Directory => 'd',
-        Kind::Device(_) => 'c',
-        Kind::File(_) | Kind::Program => '-',
+        NodeKind::Directory => 'd',
+        NodeKind::Device(_) => 'c',
+        NodeKind::File(_) | NodeKind::Program => '-',
     };
     let letters = ['r', 'w', 'x'].into_iter().cycle().take(9);
     let bits = (0..9).rev().map(|bit| node.mode >> bit & 1 == 1);
@@ -154,7 +154,7 @@ pub(super) fn stat(call: &mut Call<'_>) -> u8 {
             "  File: %n\n  Size: %s\t%F\nAccess: (0%a/%A)  Uid: (%u/%U)   Gid: (%g/%G)\nModify: %y",
         );
         let text = stat_text(call, format, operand, &node);
-        call.say_line(&text);
+        call.print_line(&text);
     }
     code
 }
@@ -181,10 +181,10 @@ fn stat_text(call: &Call<'_>, format: &str, name: &str, node: &Node) -> String {
             Some('U') => named(node.uid, "/etc/passwd"),
             Some('G') => named(node.gid, "/etc/group"),
             Some('F') => match &node.kind {
-                Kind::Directory => "directory",
-                Kind::Device(_) => "character special file",
-                Kind::File(content) if content.is_empty() => "regular empty file",
-                Kind::File(_) | Kind::Program => "regular file",
+                NodeKind::Directory => "directory",
+                NodeKind::Device(_) => "character special file",
+                NodeKind::File(content) if content.is_empty() => "regular empty file",
+                NodeKind::File(_) | NodeKind::Program => "regular file",
             }
             .to_owned(),
             Some('Y') => formatted(node.modified, "%s"),
@@ -197,7 +197,7 @@ fn stat_text(call: &Call<'_>, format: &str, name: &str, node: &Node) -> String {
     text
 }
 
-/// With `-name`, `-type` and `-maxdepth`.
+/// Runs `find` with the tests `-name`, `-type` and `-maxdepth`.
 pub(super) fn find(call: &mut Call<'_>) -> u8 {
     let args = std::mem::take(&mut call.args);
     let split = args
@@ -240,8 +240,8 @@ pub(super) fn find(call: &mut Call<'_>) -> u8 {
             let node = call.world().tree().find(&path);
             let typed = |node: &Node| match kind.as_deref() {
                 Some("d") => node.is_directory(),
-                Some("f") => matches!(node.kind, Kind::File(_) | Kind::Program),
-                Some("c") => matches!(node.kind, Kind::Device(_)),
+                Some("f") => matches!(node.kind, NodeKind::File(_) | NodeKind::Program),
+                Some("c") => matches!(node.kind, NodeKind::Device(_)),
                 Some(_) => false,
                 None => true,
             };
@@ -250,14 +250,14 @@ pub(super) fn find(call: &mut Call<'_>) -> u8 {
                 .is_none_or(|name| matches(name, path::base_name(&path)));
             if level <= depth && named && node.is_some_and(|node| typed(&node)) {
                 let rest = if path == root { "" } else { rest };
-                call.say_line(&format!("{}{rest}", trimmed(&shown, rest)));
+                call.print_line(&format!("{}{rest}", trimmed(&shown, rest)));
             }
         }
     }
     code
 }
 
-/// A root as it was stated, without a slash that the rest brings.
+/// Returns a root operand without its trailing slash if `rest`, which starts with one, follows.
 fn trimmed<'s>(shown: &'s str, rest: &str) -> &'s str {
     if rest.is_empty() {
         shown

@@ -1,5 +1,29 @@
-//! The programs: commands that are files in `/bin`, a short function each, by theme. Messages
-//! and exit codes are those of BusyBox, which is what most small images have.
+//! The programs: commands that are files in `/bin`, one function each, in files by theme.
+//! Messages and exit codes are those of BusyBox, which most small images contain.
+//!
+//! A program sees its [`Call`]: the arguments, and a [`Context`] with the world, the working
+//! directory, the streams, the limits and the signals. It never sees the shell that started
+//! it. A program that runs another command, such as `env` or `timeout`, does so through
+//! [`Host`].
+//!
+//! # Adding a program
+//!
+//! 1. Choose the kind. A *plain* program, `fn(&mut Call) -> u8`, neither reads standard input
+//!    nor waits: it collects its output with `print_line` and its messages with `fail`, and
+//!    returns the exit code. A *waiting* program, `async fn(Call) -> Outcome`, writes at once
+//!    with `write` and `complain`.
+//! 2. Put the function into the file of its theme, or into a new one, and parse the arguments
+//!    with `arguments` (plain) or `arguments_now` (waiting).
+//! 3. Call `step` in each round of a loop that reads, writes or waits; `chunk` and `line` do so
+//!    themselves. Bound all that the program keeps in memory by the [`Limits`](crate::Limits)
+//!    or a constant: scripts are untrusted.
+//! 4. Add a line to `PROGRAMS`, in the order of the names. `/bin`, `which` and `ls` then show
+//!    the program.
+//! 5. Add rows to `tests/scripts.rs`, with the results of BusyBox. `tests/bounds.rs` runs each
+//!    program of the table with many options without further work.
+//!
+//! A command that changes the state of the shell, such as a variable, is no program: it
+//! belongs to `interpret::builtins`.
 
 mod accounts;
 mod arguments;
@@ -9,13 +33,13 @@ mod copy;
 mod date;
 mod environment;
 mod files;
+mod filters;
 mod grep;
 mod identity;
 mod listing;
 mod network;
 mod printf;
 mod processes;
-mod streams;
 mod system;
 mod text;
 mod timing;
@@ -27,22 +51,22 @@ pub(crate) use arguments::Arguments;
 pub(crate) use call::{Call, Context, Host};
 pub(crate) use timing::duration;
 
-/// How a command is run.
+/// The two kinds of programs.
 #[derive(Clone, Copy)]
 enum Run {
-    /// At once: it neither reads standard input nor waits.
+    /// Neither reads standard input nor waits. Its output is written at its end.
     Plain(fn(&mut Call<'_>) -> u8),
-    /// With waiting.
+    /// May read, write and wait.
     Waiting(for<'a> fn(Call<'a>) -> BoxFuture<'a, Outcome>),
 }
 
-/// A program.
+/// A program and its name.
 pub(crate) struct Program {
     pub(crate) name: &'static str,
     run: Run,
 }
 
-/// Runs a program and writes what is left to write.
+/// Runs a program to its end.
 pub(crate) async fn run(program: &Program, mut call: Call<'_>) -> Outcome {
     match program.run {
         Run::Plain(plain) => {
@@ -77,12 +101,12 @@ macro_rules! programs {
     };
 }
 
-/// All of them, by name.
+/// All programs, in the order of their names, which the search needs.
 static PROGRAMS: &[Program] = programs! {
     plain "[" conditions::bracket;
     plain "arch" system::arch;
     plain "basename" files::basename;
-    waiting "cat" streams::cat;
+    waiting "cat" filters::cat;
     plain "chgrp" files::chgrp;
     plain "chmod" files::chmod;
     plain "chown" files::chown;
@@ -90,7 +114,7 @@ static PROGRAMS: &[Program] = programs! {
     waiting "curl" network::curl;
     waiting "cut" text::cut;
     plain "date" date::date;
-    waiting "dd" streams::dd;
+    waiting "dd" filters::dd;
     plain "df" system::df;
     plain "dirname" files::dirname;
     plain "echo" text::echo;
@@ -99,7 +123,7 @@ static PROGRAMS: &[Program] = programs! {
     plain "find" listing::find;
     waiting "grep" grep::grep;
     plain "groups" identity::groups;
-    waiting "head" streams::head;
+    waiting "head" filters::head;
     plain "hostname" identity::hostname;
     plain "id" identity::id;
     plain "kill" processes::kill;
@@ -118,14 +142,14 @@ static PROGRAMS: &[Program] = programs! {
     plain "pwd" files::pwd;
     plain "rm" files::rm;
     plain "rmdir" files::rmdir;
-    waiting "seq" streams::seq;
+    waiting "seq" filters::seq;
     waiting "sleep" timing::sleep;
     waiting "sort" text::sort;
     plain "stat" listing::stat;
     plain "sync" timing::succeed;
     plain "sysctl" system::sysctl;
-    waiting "tail" streams::tail;
-    waiting "tee" streams::tee;
+    waiting "tail" filters::tail;
+    waiting "tee" filters::tee;
     plain "test" conditions::test;
     waiting "timeout" timing::timeout;
     waiting "top" processes::top;
@@ -141,7 +165,7 @@ static PROGRAMS: &[Program] = programs! {
     waiting "wget" network::wget;
     plain "which" environment::which;
     plain "whoami" identity::whoami;
-    waiting "yes" streams::yes;
+    waiting "yes" filters::yes;
 };
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! Commands that would use the network. There is none: they fail as where
-//! nothing answers.
+//! Programs that would use the network. The simulation has none: they fail like programs on a
+//! machine without a route or a name server.
 
 use super::call::Call;
 use crate::outcome::Outcome;
 
-/// The first operand, whatever options stand before it.
+/// Returns the first operand. `with_value` lists the letters of the options that have a value.
 fn target(call: &Call<'_>, with_value: &str) -> Option<String> {
     let mut args = call.args.iter();
     while let Some(argument) = args.next() {
@@ -17,7 +17,7 @@ fn target(call: &Call<'_>, with_value: &str) -> Option<String> {
     None
 }
 
-/// The host of a URL.
+/// Returns the host of a URL.
 fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -55,7 +55,7 @@ pub(super) async fn wget(call: Call<'_>) -> Outcome {
     failed(call, &format!("bad address '{host}'"), 1).await
 }
 
-/// With the codes of curl(1): 6 for a name, 7 for an address.
+/// Fails with the codes of curl(1): 6 for a name, 7 for an address.
 pub(super) async fn curl(call: Call<'_>) -> Outcome {
     let Some(url) = target(&call, "oHXdmuAw") else {
         return failed(call, "no URL specified", 2).await;
@@ -84,14 +84,14 @@ pub(super) async fn nslookup(mut call: Call<'_>) -> Outcome {
         return failed(call, "usage: nslookup HOST [SERVER]", 1).await;
     }
     let resolvers = call.read_text("/etc/resolv.conf").unwrap_or_default();
-    let stated = resolvers
+    let given = resolvers
         .lines()
         .find_map(|line| line.strip_prefix("nameserver "));
     let server = call
         .args
         .get(1)
         .cloned()
-        .or(stated.map(|server| server.trim().to_owned()));
+        .or(given.map(|server| server.trim().to_owned()));
     let server = server.unwrap_or_else(|| "127.0.0.1".to_owned());
     let answer =
         format!("Server:\t\t{server}\n;; connection timed out; no servers could be reached\n\n");

@@ -1,8 +1,8 @@
-//! `printf`, and the escapes that it shares with `echo -e`.
+//! `printf`, and the escape sequences that it shares with `echo -e`.
 
 use super::call::Call;
 
-/// The widest field and the most digits; more is cut to it.
+/// Widest field and largest precision. Larger numbers are reduced to this.
 const MAX_WIDTH: usize = 4096;
 
 pub(super) fn printf(call: &mut Call<'_>) -> u8 {
@@ -31,7 +31,7 @@ struct Printer<'a> {
     code: u8,
 }
 
-/// What stands between `%` and the letter.
+/// Flags, width and precision: the part of a conversion between `%` and its letter.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 struct Spec {
@@ -45,7 +45,8 @@ struct Spec {
 }
 
 impl Printer<'_> {
-    /// Goes through the format once; not again after `\c`.
+    /// Prints the format once. Returns whether the output may go on, which `\c` and an invalid
+    /// conversion prevent.
     fn once(&mut self, call: &mut Call<'_>, format: &str) -> bool {
         let mut rest = format;
         while let Some(c) = rest.chars().next() {
@@ -73,7 +74,8 @@ impl Printer<'_> {
         true
     }
 
-    /// Writes one operand and gives the rest of the format; none if that is all.
+    /// Prints one conversion; `text` starts after its `%`. Returns the rest of the format, or
+    /// `None` if the output ends here.
     fn conversion<'f>(&mut self, call: &mut Call<'_>, text: &'f str) -> Option<&'f str> {
         let mut spec = Spec::default();
         let mut rest = text;
@@ -145,12 +147,13 @@ impl Printer<'_> {
         Some(after)
     }
 
-    /// The next operand; an empty one after the last.
+    /// Returns the next operand, or an empty text after the last.
     fn next(&mut self) -> &str {
         self.operands.next().map_or("", String::as_str)
     }
 
-    /// A number in the format, or the operand that `*` stands for.
+    /// Parses a width or precision: digits, or `*`, which takes it from the next operand. A
+    /// negative operand sets `left`.
     fn amount<'f>(&mut self, text: &'f str, left: &mut bool) -> (usize, &'f str) {
         if let Some(rest) = text.strip_prefix('*') {
             let amount = number(self.next()).unwrap_or(0);
@@ -210,8 +213,8 @@ fn pad(out: &mut Vec<u8>, text: &str, spec: &Spec) {
     out.extend_from_slice(padded.as_bytes());
 }
 
-/// A decimal, octal or hexadecimal number, or the code of a character after a
-/// quote; nothing is zero.
+/// Parses a decimal, octal (`017`) or hexadecimal (`0xf`) number, or the code point of a
+/// character after a quote. An empty text is zero.
 fn number(text: &str) -> Option<i64> {
     if text.is_empty() {
         return Some(0);
@@ -234,7 +237,8 @@ fn number(text: &str) -> Option<i64> {
     i64::from_str_radix(&format!("{sign}{digits}"), radix).ok()
 }
 
-/// The bytes of a text with escapes, and whether there was no `\c` in it.
+/// Resolves the escape sequences of a text. Returns the bytes, up to the first `\c`, and
+/// whether there was none.
 pub(super) fn unescaped(text: &str) -> (Vec<u8>, bool) {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -252,7 +256,8 @@ pub(super) fn unescaped(text: &str) -> (Vec<u8>, bool) {
     (bytes, true)
 }
 
-/// What stands after a backslash, and how many bytes it takes there.
+/// Resolves one escape sequence; `text` starts after its backslash. Returns the bytes that it
+/// stands for, and its length in `text`.
 fn escape(text: &str) -> (Vec<u8>, usize) {
     let letter = text.chars().next();
     let single = |byte: u8| (vec![byte], 1);

@@ -1,4 +1,4 @@
-//! Commands on processes.
+//! Programs that list and signal processes.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use crate::outcome::Outcome;
 use crate::world::Signal;
 
 pub(super) fn ps(call: &mut Call<'_>) -> u8 {
-    call.say("PID   USER     TIME  COMMAND\n");
+    call.print("PID   USER     TIME  COMMAND\n");
     let uid = call.user().uid;
     let name = call.name_of(uid, "/etc/passwd");
     let user = name.unwrap_or_else(|| uid.to_string());
     let mut last = 0;
     for (pid, process) in call.world().processes().list() {
-        call.say_line(&format!("{pid:>5} {user:<8}  0:00 {}", process.command));
+        call.print_line(&format!("{pid:>5} {user:<8}  0:00 {}", process.command));
         last = pid;
     }
-    call.say_line(&format!(
+    call.print_line(&format!(
         "{:>5} {user:<8}  0:00 ps",
         last.max(call.context.pid) + 1
     ));
     0
 }
 
-/// How often `top` looks.
+/// Time between two outputs of `top`, as in BusyBox.
 const TOP_INTERVAL: Duration = Duration::from_secs(5);
 
 pub(super) async fn top(mut call: Call<'_>) -> Outcome {
@@ -76,7 +76,7 @@ pub(super) fn pgrep(call: &mut Call<'_>) -> u8 {
             } else {
                 pid.to_string()
             };
-            call.say_line(&shown);
+            call.print_line(&shown);
         }
     }
     code
@@ -89,7 +89,7 @@ pub(super) fn kill(call: &mut Call<'_>) -> u8 {
         match option.as_str() {
             "-l" => {
                 for (name, number) in Signal::names() {
-                    call.say_line(&format!("{number:>2}) {name}"));
+                    call.print_line(&format!("{number:>2}) {name}"));
                 }
                 return 0;
             }
@@ -116,7 +116,7 @@ pub(super) fn kill(call: &mut Call<'_>) -> u8 {
         match call.world().processes().signals(pid) {
             Some(signals) if signal != Signal(0) => signals.send(signal),
             Some(_) => {}
-            // A shell that is not listed still knows itself.
+            // A process beyond the listed ones is not in the table.
             None if own => call.context.signals.send(signal),
             None => code = call.fail(&format!("can't kill pid {text}: No such process")),
         }

@@ -1,14 +1,14 @@
-//! What the machine, the kernel and the mounts look like.
+//! Programs that describe the machine, the kernel and the mounts.
 
 use super::call::Call;
 use super::date::UPTIME_CLOCK;
 use crate::world::{KERNEL_RELEASE, exchange_dot_and_slash, mount_of};
 
-/// What `uname -m` says.
+/// Name of the processor architecture that `uname -m` prints.
 const MACHINE: &str = std::env::consts::ARCH;
 
 pub(super) fn arch(call: &mut Call<'_>) -> u8 {
-    call.say_line(MACHINE);
+    call.print_line(MACHINE);
     0
 }
 
@@ -31,24 +31,24 @@ pub(super) fn uname(call: &mut Call<'_>) -> u8 {
         arguments.has('a') || arguments.has(*letter) || (none && *letter == 's')
     });
     let line = shown.map(|(_, text)| text).collect::<Vec<_>>().join(" ");
-    call.say_line(&line);
+    call.print_line(&line);
     0
 }
 
 pub(super) fn nproc(call: &mut Call<'_>) -> u8 {
     let processors = call.world().setup().processors.max(1);
-    call.say_line(&processors.to_string());
+    call.print_line(&processors.to_string());
     0
 }
 
 pub(super) fn tty(call: &mut Call<'_>) -> u8 {
-    call.say_line("not a tty");
+    call.print_line("not a tty");
     1
 }
 
 pub(super) fn umask(call: &mut Call<'_>) -> u8 {
     if call.args.is_empty() {
-        call.say_line("0022");
+        call.print_line("0022");
     }
     0
 }
@@ -57,7 +57,7 @@ pub(super) fn uptime(call: &mut Call<'_>) -> u8 {
     let seconds = call.world().age().as_secs();
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
     let clock = super::date::formatted(call.world().now(), UPTIME_CLOCK);
-    call.say_line(&format!(
+    call.print_line(&format!(
         " {clock} up {hours:>2}:{minutes:02},  load average: 0.00, 0.00, 0.00"
     ));
     0
@@ -72,7 +72,7 @@ pub(super) fn mount(call: &mut Call<'_>) -> u8 {
     for mount in mounts {
         let options = mount.shown_options();
         let (source, target, kind) = (mount.source, mount.target, mount.kind);
-        call.say_line(&format!("{source} on {target} type {kind} ({options})"));
+        call.print_line(&format!("{source} on {target} type {kind} ({options})"));
     }
     0
 }
@@ -112,11 +112,11 @@ pub(super) fn df(call: &mut Call<'_>) -> u8 {
             format!("{source:<20} {all:>9} {taken:>9} {free:>9} {share:>3}% {target}")
         })
         .collect();
-    call.say_line(&format!(
+    call.print_line(&format!(
         "Filesystem           {title:>9}      Used Available Use% Mounted on"
     ));
     for line in lines {
-        call.say_line(&line);
+        call.print_line(&line);
     }
     0
 }
@@ -158,7 +158,7 @@ pub(super) fn sysctl(call: &mut Call<'_>) -> u8 {
                 } else {
                     format!("{name} = {text}")
                 };
-                call.say_line(&line);
+                call.print_line(&line);
             }
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Commands on text, most of them line by line.
+//! Programs on text, most of them line by line.
 
 use super::arguments::Arguments;
 use super::call::Call;
@@ -30,10 +30,10 @@ pub(super) fn echo(call: &mut Call<'_>) -> u8 {
         call.out.extend_from_slice(&bytes);
         newline &= go_on;
     } else {
-        call.say(&text);
+        call.print(&text);
     }
     if newline {
-        call.say("\n");
+        call.print("\n");
     }
     0
 }
@@ -229,7 +229,7 @@ fn is_in(ranges: &[(usize, usize)], number: usize) -> bool {
         .any(|(first, last)| (*first..=*last).contains(&number))
 }
 
-/// `1,3-5,7-` as first and last numbers.
+/// Parses a list such as `1,3-5,7-` into ranges of first and last numbers.
 fn ranges(list: &str) -> Option<Vec<(usize, usize)>> {
     let range = |text: &str| match text.split_once('-') {
         None => {
@@ -301,10 +301,10 @@ pub(super) async fn tr(mut call: Call<'_>) -> Outcome {
     }
 }
 
-/// Whether a byte is of a class.
+/// Predicate of a character class.
 type Class = fn(&u8) -> bool;
 
-/// The bytes that a set such as `a-z\n` or `[:upper:]` has.
+/// Returns the bytes of a set such as `a-z\n` or `[:upper:]`, in the order of the set.
 fn bytes_of_set(text: &str) -> Vec<u8> {
     let (bytes, _) = super::printf::unescaped(text);
     let classes: [(&[u8], Class); 6] = [

@@ -6,7 +6,7 @@ use super::call::Call;
 use crate::outcome::Outcome;
 use crate::world::Signal;
 
-/// The code of `timeout` if the time was up.
+/// Exit code of `timeout` when it ends a command: that of SIGTERM, as in BusyBox.
 const TIMED_OUT: u8 = 143;
 
 pub(super) fn succeed(_: &mut Call<'_>) -> u8 {
@@ -17,8 +17,8 @@ pub(super) fn fail(_: &mut Call<'_>) -> u8 {
     1
 }
 
-/// Seconds, minutes, hours or days, with a fraction or not. What is longer than
-/// any duration is the longest one, and so is `infinity`.
+/// Parses a time such as `1.5`, `2m`, `3h` or `4d`; the default unit is the second. `infinity`
+/// and a time that is too long are [`Duration::MAX`].
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     if matches!(text, "infinity" | "inf") {
         return Some(Duration::MAX);

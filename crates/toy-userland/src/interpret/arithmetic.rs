@@ -1,6 +1,6 @@
-//! `$((…))`: C's integer expressions over 64 bits, XCU 2.6.4.
+//! Arithmetic expansion `$((…))`: C's integer expressions over 64 bits, POSIX XCU 2.6.4.
 
-/// What is wrong with an expression, in the words of a shell.
+/// Reason for which an expression has no value. The messages are a shell's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ArithmeticError {
     #[error("arithmetic syntax error")]
@@ -11,15 +11,16 @@ pub(crate) enum ArithmeticError {
     Depth,
 }
 
-/// The variables that an expression names.
+/// Variables that an expression can read and assign.
 pub(crate) trait Names {
     fn value(&self, name: &str) -> Option<String>;
-    /// Whether it could be set.
+    /// Sets a variable, and returns whether that succeeded: it fails on a read-only variable
+    /// and when the variables' memory is used up.
     fn assign(&mut self, name: &str, value: i64) -> bool;
 }
 
-/// Binary operators from the weakest to the strongest; within a row they bind
-/// alike, to the left.
+/// Binary operators from the weakest to the strongest. The operators of one row bind equally
+/// strongly and associate to the left.
 const BINARY: [&[&str]; 10] = [
     &["||"],
     &["&&"],
@@ -37,10 +38,10 @@ const ASSIGNMENTS: [&str; 11] = [
     "<<=", ">>=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "=",
 ];
 
-/// How deep parentheses, signs and conditions may nest.
+/// Deepest nesting of parentheses, signs and conditions.
 const MAX_DEPTH: u32 = 32;
 
-/// The value of an expression; nothing at all is zero.
+/// Evaluates an expression. An empty expression is zero. Overflow wraps around.
 pub(crate) fn evaluate(text: &str, names: &mut impl Names) -> Result<i64, ArithmeticError> {
     let mut reader = Reader {
         rest: text,
@@ -65,7 +66,8 @@ struct Reader<'t, N> {
     rest: &'t str,
     names: &'t mut N,
     depth: u32,
-    /// In the part of a condition that does not count.
+    /// Whether the reader is in an operand that the operator before it leaves unevaluated, such
+    /// as the right side of `0 &&`.
     skipping: bool,
 }
 
@@ -165,7 +167,7 @@ impl<'t, N: Names> Reader<'t, N> {
         Ok(left)
     }
 
-    /// One of these, unless what stands there is a longer one.
+    /// Reads one of these operators, unless a longer operator starts with the same characters.
     fn binary_operator(&mut self, operators: &[&'static str]) -> Option<&'static str> {
         self.blanks();
         let longer = |operator: &str| {
@@ -181,7 +183,7 @@ impl<'t, N: Names> Reader<'t, N> {
     }
 
     fn apply(&self, operator: &str, left: i64, right: i64) -> Result<i64, ArithmeticError> {
-        // As on the usual processors, only the lower six bits count.
+        // Only the lower six bits count, as on x86-64 and AArch64.
         let shift = u32::try_from(right & 63).unwrap_or(0);
         Ok(match operator {
             "||" => i64::from(left != 0 || right != 0),
@@ -269,7 +271,7 @@ impl<'t, N: Names> Reader<'t, N> {
     }
 }
 
-/// A decimal, octal or hexadecimal number.
+/// Parses a decimal, octal (`017`) or hexadecimal (`0xf`) number without a sign.
 fn constant(digits: &str) -> Option<i64> {
     let (digits, radix) = match digits.strip_prefix("0x").or(digits.strip_prefix("0X")) {
         Some(hexadecimal) => (hexadecimal, 16),
@@ -330,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_expression_is_refused() {
+    fn invalid_expressions_are_refused() {
         let mut names = BTreeMap::new();
         for (text, expected) in [
             ("1 +", ArithmeticError::Syntax),

@@ -1,4 +1,4 @@
-//! Background commands and `wait`, XCU 2.9.3.1.
+//! Background commands and `wait`, POSIX XCU 2.9.3.1.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use crate::syntax::AndOr;
 use crate::world::{Process, Signal, Signals};
 
 impl Interpreter {
-    /// Starts a command in the background.
+    /// Starts a command in the background, and returns 0, or 2 with a message if
+    /// [`Limits::jobs`](crate::Limits::jobs) commands run already.
     pub(super) async fn start_job(&mut self, command: &Arc<AndOr>) -> u8 {
         let Ok(permit) = Arc::clone(&self.forks).try_acquire_owned() else {
             self.complain("can't fork: Resource temporarily unavailable")
@@ -40,7 +41,8 @@ impl Interpreter {
         0
     }
 
-    /// Waits for a background command, or for all of them, or for a trap.
+    /// Waits for a background command, or for all of them if `pid` is `None`, or until a
+    /// trapped signal arrives. An unknown `pid` is 127.
     pub(crate) async fn wait_for(&mut self, pid: Option<u32>) -> Outcome {
         loop {
             if let Some(code) = pid.and_then(|pid| self.jobs.take_code(pid)) {

@@ -1,4 +1,4 @@
-//! Lists, pipelines and compound commands, XCU 2.9.
+//! Execution of lists, pipelines and compound commands, POSIX XCU 2.9.
 
 use futures::future::{BoxFuture, join_all};
 
@@ -6,10 +6,10 @@ use super::interpreter::Interpreter;
 use crate::outcome::{Outcome, Unwind};
 use crate::pattern::matches;
 use crate::streams::{Input, Output};
-use crate::syntax::{AndOr, Command, Connector, List, Pipeline, Redirect, Shape, Word};
+use crate::syntax::{AndOr, Command, CommandKind, Connector, List, Pipeline, Redirect, Word};
 
 impl Interpreter {
-    /// Runs commands one after the other.
+    /// Runs the commands of a list in sequence. The code is that of the last one.
     pub(crate) fn list<'a>(&'a mut self, list: &'a List) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             if list.0.is_empty() {
@@ -26,7 +26,7 @@ impl Interpreter {
         })
     }
 
-    /// Runs pipelines as long as the connectors between them want it.
+    /// Runs the pipelines of an AND-OR list, and skips each one that `&&` or `||` excludes.
     pub(super) async fn and_or(&mut self, command: &AndOr) -> Outcome {
         let within_condition = self.condition;
         let mut last = command.rest.is_empty();
@@ -70,7 +70,7 @@ impl Interpreter {
         })
     }
 
-    /// Runs the commands of a pipeline at the same time, each in its own shell.
+    /// Runs the commands of a pipeline concurrently, each in a subshell of its own.
     async fn stages(&mut self, commands: &[Command]) -> Outcome {
         self.enter().await?;
         let mut stages = Vec::new();
@@ -86,7 +86,7 @@ impl Interpreter {
             }
             stages.push(async move {
                 let outcome = shell.command(command).await;
-                // The shell goes with its ends of the pipes.
+                // The subshell is dropped here, which closes its ends of the pipes.
                 shell.finish(outcome).await
             });
         }
@@ -99,26 +99,26 @@ impl Interpreter {
         })
     }
 
-    /// Runs one command.
+    /// Runs one command, simple or compound.
     pub(super) fn command<'a>(&'a mut self, command: &'a Command) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
-            if let Shape::Simple { assignments, words } = &command.shape {
+            if let CommandKind::Simple { assignments, words } = &command.kind {
                 return self.simple(assignments, words, &command.redirects).await;
             }
             self.enter().await?;
-            let outcome = self.compound(&command.shape, &command.redirects).await;
+            let outcome = self.compound(&command.kind, &command.redirects).await;
             self.leave();
             outcome
         })
     }
 
-    async fn compound(&mut self, shape: &Shape, redirects: &[Redirect]) -> Outcome {
+    async fn compound(&mut self, kind: &CommandKind, redirects: &[Redirect]) -> Outcome {
         if redirects.is_empty() {
-            return self.shape(shape).await;
+            return self.compound_kind(kind).await;
         }
         let before = self.descriptors.clone();
         let outcome = match self.redirect(redirects).await {
-            Ok(()) => self.shape(shape).await,
+            Ok(()) => self.compound_kind(kind).await,
             Err(unwind) => Err(unwind),
         };
         self.descriptors = before;
@@ -128,17 +128,17 @@ impl Interpreter {
         }
     }
 
-    async fn shape(&mut self, shape: &Shape) -> Outcome {
-        match shape {
-            // Simple commands do not come here; one without words does nothing.
-            Shape::Simple { .. } => Ok(0),
-            Shape::Group(list) => self.list(list).await,
-            Shape::Subshell(list) => {
+    async fn compound_kind(&mut self, kind: &CommandKind) -> Outcome {
+        match kind {
+            // `command` runs simple commands itself.
+            CommandKind::Simple { .. } => Ok(0),
+            CommandKind::Group(list) => self.list(list).await,
+            CommandKind::Subshell(list) => {
                 let mut shell = self.subshell();
                 let outcome = shell.list(list).await;
                 Ok(shell.finish(outcome).await)
             }
-            Shape::If { arms, otherwise } => {
+            CommandKind::If { arms, otherwise } => {
                 for (condition, body) in arms {
                     if self.holds(condition).await? {
                         return self.list(body).await;
@@ -149,7 +149,7 @@ impl Interpreter {
                     None => Ok(0),
                 }
             }
-            Shape::Loop {
+            CommandKind::Loop {
                 until,
                 condition,
                 body,
@@ -159,7 +159,7 @@ impl Interpreter {
                 self.loops -= 1;
                 outcome
             }
-            Shape::For { name, words, body } => {
+            CommandKind::For { name, words, body } => {
                 let words = match words {
                     Some(words) => self.words(words).await?,
                     None => self.parameters.to_vec(),
@@ -169,8 +169,8 @@ impl Interpreter {
                 self.loops -= 1;
                 outcome
             }
-            Shape::Case { subject, arms } => self.case(subject, arms).await,
-            Shape::Function { name, body } => {
+            CommandKind::Case { subject, arms } => self.case(subject, arms).await,
+            CommandKind::Function { name, body } => {
                 let functions = std::sync::Arc::make_mut(&mut self.functions);
                 let room = functions.len() < self.limits.functions;
                 if !room && !functions.contains_key(name) {
@@ -182,7 +182,7 @@ impl Interpreter {
         }
     }
 
-    /// Whether a condition's exit code is 0.
+    /// Runs a condition, and returns whether its exit code is 0. `set -e` ignores its failures.
     async fn holds(&mut self, condition: &List) -> Result<bool, Unwind> {
         let within_condition = self.condition;
         self.condition = true;
@@ -239,14 +239,15 @@ impl Interpreter {
     }
 }
 
-/// How a loop goes on after a round.
+/// Continuation of a loop after one round.
 enum Round<T> {
     Done(T),
     Next,
     Over,
 }
 
-/// Takes `break` and `continue` of this loop; those of outer ones go on.
+/// Handles a `break` or `continue` that is meant for this loop. One for an outer loop is
+/// passed on with its level reduced by one.
 fn after_round<T>(outcome: Result<T, Unwind>) -> Result<Round<T>, Unwind> {
     match outcome {
         Ok(value) => Ok(Round::Done(value)),

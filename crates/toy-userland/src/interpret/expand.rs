@@ -1,4 +1,4 @@
-//! Expansion, XCU 2.6: from the words of a script to those of a command.
+//! Word expansion, POSIX XCU 2.6: turns the words of a script into the words of a command.
 
 use std::sync::Arc;
 
@@ -13,19 +13,20 @@ use crate::streams::Output;
 use crate::syntax::{List, Part, Substitution, Word};
 use crate::variables::{SEPARATORS, Variables};
 
-/// How the results of expansions are treated.
+/// Treatment of the results of expansions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// Split into words.
+    /// The results are split into words.
     Words,
-    /// The same, and so is the text around them: in `${x:-…}`
+    /// The results and the unquoted text around them are split, as in `${x:-…}`.
     SplitAll,
-    /// Kept together: a value, a pattern, the target of a redirection.
+    /// The results stay one word: an assigned value, a pattern, or the target of a redirection.
     Whole,
 }
 
 impl Interpreter {
-    /// The words of a command: expanded, split, and with paths for patterns.
+    /// Expands the words of a command: parameters and substitutions, then field splitting, then
+    /// pathname expansion.
     pub(super) async fn words(&mut self, words: &[Word]) -> Result<Vec<String>, Unwind> {
         let mut all = Vec::new();
         let mut bytes = 0;
@@ -48,12 +49,12 @@ impl Interpreter {
         Ok(all)
     }
 
-    /// A word that stays one.
+    /// Expands a word into one text, without field splitting.
     pub(super) async fn text(&mut self, word: &Word) -> Result<String, Unwind> {
         Ok(self.whole(word).await?.text)
     }
 
-    /// A word that is a pattern.
+    /// Expands a word into one pattern, in which quoted characters are escaped.
     pub(super) async fn pattern(&mut self, word: &Word) -> Result<String, Unwind> {
         Ok(self.whole(word).await?.pattern)
     }
@@ -124,7 +125,7 @@ impl Interpreter {
         }
     }
 
-    /// Adds the result of an expansion.
+    /// Adds the result of an expansion to the fields.
     fn add(
         &self,
         text: &str,
@@ -229,7 +230,7 @@ impl Interpreter {
         self.fatal(&format!("{name}: {message}")).await
     }
 
-    /// `$@` and `$*`
+    /// Adds the positional parameters, for `$@` and `$*`.
     fn add_parameters(
         &self,
         name: &str,
@@ -263,7 +264,8 @@ impl Interpreter {
         Ok(())
     }
 
-    /// The value of a parameter, if it is set.
+    /// Returns the value of a variable, or of a positional or special parameter; `None` if it
+    /// is unset.
     pub(super) fn value(&self, name: &str) -> Option<String> {
         Some(match name {
             "?" => self.status.to_string(),
@@ -293,7 +295,7 @@ impl Interpreter {
         })
     }
 
-    /// The value of an arithmetic expression.
+    /// Evaluates an arithmetic expression. A syntax error ends the shell.
     pub(super) async fn compute(&mut self, expression: &str) -> Result<i64, Unwind> {
         let names = &mut ShellNames(&mut self.variables);
         match evaluate(expression, names) {
@@ -302,7 +304,8 @@ impl Interpreter {
         }
     }
 
-    /// What a command substitution writes, without the line ends behind it.
+    /// Runs a command substitution, and returns its output without trailing newlines and
+    /// without NUL characters.
     async fn output_of(&mut self, list: &Arc<List>) -> Result<String, Unwind> {
         self.enter().await?;
         let captured = Arc::default();
@@ -317,7 +320,8 @@ impl Interpreter {
     }
 }
 
-/// A value that is set and, if that matters, not empty.
+/// Returns a value that is set. With `or_empty`, as for `${x:-…}`, an empty value counts as
+/// unset.
 fn usable(value: Option<String>, or_empty: bool) -> Option<String> {
     value.filter(|value| !(or_empty && value.is_empty()))
 }

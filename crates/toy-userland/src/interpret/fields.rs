@@ -1,27 +1,28 @@
-//! Words while they are expanded: text that may become several words.
+//! Fields: the words of a command while they are expanded and split.
 
 use crate::pattern::escape_into;
 
-/// A word: as text, and as a pattern in which quoted text stands for itself.
+/// One expanded word, as text and as a pattern in which quoted characters are escaped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Field {
     pub(super) text: String,
     pub(super) pattern: String,
 }
 
-/// There is more text than the limits allow.
+/// The expansion has more bytes or words than the limits allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TooLong;
 
-/// The words that have come together so far.
+/// The fields that an expansion has produced so far.
 #[derive(Debug)]
 pub(super) struct Fields {
     done: Vec<Field>,
-    /// A word that more may be added to.
+    /// Field to which the next text is added, if it adjoins.
     open: Option<Field>,
     room: usize,
     most: usize,
-    /// Blanks of a splitting expansion have just ended a word.
+    /// Whether whitespace in the result of an expansion has just ended a field, so that a
+    /// separator after it belongs to the same gap.
     separated: bool,
 }
 
@@ -41,7 +42,7 @@ impl Fields {
         Ok(())
     }
 
-    /// Text that stands for itself; even an empty one makes a word.
+    /// Adds quoted text. An empty text makes a field, too.
     pub(super) fn quoted(&mut self, text: &str) -> Result<(), TooLong> {
         self.take(text.len())?;
         self.separated = false;
@@ -51,19 +52,19 @@ impl Fields {
         Ok(())
     }
 
-    /// Text in which `*`, `?` and `[` may be patterns.
+    /// Adds text in which `*`, `?` and `[` are special.
     pub(super) fn plain(&mut self, text: &str) -> Result<(), TooLong> {
         self.take(text.len())?;
         self.separated = false;
         let field = self.open.get_or_insert_default();
         field.text.push_str(text);
-        // Of a script's text a backslash has been read already.
+        // The parser has removed the script's own backslashes, so this one is literal.
         field.pattern.push_str(&text.replace('\\', "\\\\"));
         Ok(())
     }
 
-    /// The result of an expansion, which is split where it has separators:
-    /// blanks together, others one by one, XCU 2.6.5.
+    /// Adds the result of an expansion, split at `separators`: a run of whitespace among them
+    /// is one separator, and each other character is one, POSIX XCU 2.6.5.
     pub(super) fn split(&mut self, text: &str, separators: &str) -> Result<(), TooLong> {
         let is_blank = |c: char| matches!(c, ' ' | '\t' | '\n') && separators.contains(c);
         let mut rest = text;
@@ -90,7 +91,7 @@ impl Fields {
         Ok(())
     }
 
-    /// Ends the word that is open.
+    /// Ends the open field.
     pub(super) fn end(&mut self) -> Result<(), TooLong> {
         if let Some(field) = self.open.take() {
             if self.done.len() >= self.most {
@@ -106,7 +107,7 @@ impl Fields {
         Ok(self.done)
     }
 
-    /// What has come together without any splitting.
+    /// Returns the one field of an expansion without splitting.
     pub(super) fn whole(self) -> Field {
         self.open.unwrap_or_default()
     }

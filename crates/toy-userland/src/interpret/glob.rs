@@ -1,4 +1,4 @@
-//! Patterns in words that become the paths of files.
+//! Pathname expansion, POSIX XCU 2.6.6.
 
 use super::fields::Field;
 use super::interpreter::Interpreter;
@@ -6,7 +6,7 @@ use crate::pattern::{is_pattern, matches, unescaped};
 use crate::world::path::join;
 
 impl Interpreter {
-    /// The paths that a word matches, or the word itself if there are none.
+    /// Returns the paths that a word matches, in order, or the word itself if there are none.
     pub(super) fn glob(&self, field: Field) -> Vec<String> {
         if self.options.no_glob || !is_pattern(&field.pattern) {
             return vec![field.text];
@@ -38,7 +38,7 @@ impl Interpreter {
                 let names = tree
                     .list(&self.directory.absolute(&path), user)
                     .unwrap_or_default();
-                // A leading dot has to be stated.
+                // Only a pattern with a literal leading dot matches a name with one.
                 let hidden = segment.starts_with('.') || segment.starts_with("\\.");
                 let names = names.iter().filter(|name| hidden || !name.starts_with('.'));
                 next.extend(

@@ -1,7 +1,7 @@
-//! What scripts do: expansion and execution.
+//! The state of a shell, and the methods that all others build on.
 //!
-//! Everything that may wait or repeat goes through [`Interpreter::step`], so a
-//! script can be dropped at any time and one that never waits costs little.
+//! All code that may repeat calls [`Interpreter::step`]. A script can therefore be dropped at
+//! any time, and a script that never waits costs little.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,30 +20,30 @@ use crate::syntax::{self, Command, List};
 use crate::variables::{SEPARATORS, Variable, Variables};
 use crate::world::{Signal, Signals, User, World, path};
 
-/// After how many steps others get their turn, at the latest.
+/// Number of steps after which the script yields to other tasks.
 const STEPS_PER_TURN: u64 = 32;
-/// How many steps a script that has used up its full speed makes
+/// Number of steps between two pauses of a script that has used up its steps at full speed.
 const STEPS_PER_PAUSE: u64 = 64;
-/// before it rests for this long. A step takes microseconds.
+/// Length of such a pause. A step takes microseconds.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Options of `set`.
+/// Options of `set`, POSIX XCU 2.15.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Options {
-    /// `-e`
+    /// `-e`: a failed command ends the shell.
     pub(crate) exit_on_failure: bool,
-    /// `-u`
+    /// `-u`: the expansion of an unset variable ends the shell.
     pub(crate) unset_is_error: bool,
-    /// `-x`
+    /// `-x`: each command is written to standard error before it runs.
     pub(crate) trace: bool,
-    /// `-f`
+    /// `-f`: words are not expanded to the paths of files.
     pub(crate) no_glob: bool,
-    /// `-o pipefail`
+    /// `-o pipefail`: a pipeline has the code of its last command that failed.
     pub(crate) pipe_fail: bool,
 }
 
-/// A shell that runs: its variables, functions, descriptors and place.
+/// A running shell: its variables, functions, working directory, descriptors and options.
 pub(crate) struct Interpreter {
     pub(crate) limits: Limits,
     pub(crate) name: String,
@@ -54,33 +54,35 @@ pub(crate) struct Interpreter {
     pub(crate) directory: WorkingDirectory,
     pub(crate) descriptors: Descriptors,
     pub(crate) options: Options,
-    /// The last exit code, `$?`.
+    /// Exit code of the last command, `$?`.
     pub(crate) status: u8,
-    /// The exit code of the command's last substitution.
+    /// Exit code of the last command substitution in the current command.
     pub(super) substituted: Option<u8>,
-    /// The last background command's process id, `$!`.
+    /// Process id of the last background command, `$!`.
     pub(crate) last_job: Option<u32>,
     pub(crate) jobs: Jobs,
     pub(crate) signals: Arc<Signals>,
     pub(crate) traps: Arc<BTreeMap<Signal, Arc<str>>>,
     pub(super) in_trap: bool,
-    /// Whether a program that it starts takes its place, as by exec(2), and so
-    /// gets its signals.
+    /// Whether a program that the shell starts takes its place, as after exec(2), and so
+    /// receives its signals.
     pub(crate) replaced: bool,
-    /// What the variables were that functions have made local, in their order.
+    /// Values to restore after the current functions: each `local` variable's name and former
+    /// value, in the order of the declarations.
     pub(super) locals: Vec<(String, Option<Variable>)>,
-    /// How many loops are around, for `break`.
+    /// Number of loops around the current command, which bounds the level of `break`.
     pub(super) loops: u32,
-    /// Whether a failure is looked at, so that `set -e` does not act on it.
+    /// Whether the script tests the code of the current command, in which case `set -e` ignores
+    /// a failure.
     pub(super) condition: bool,
     pub(super) depth: u32,
     steps: Arc<AtomicU64>,
-    /// One permit for each background command that may still be started.
+    /// Holds one permit for each background command that may still be started.
     pub(super) forks: Arc<Semaphore>,
 }
 
 impl Interpreter {
-    /// A shell with a container's environment.
+    /// Makes a shell with a container's environment.
     pub(crate) fn new(
         world: Arc<World>,
         limits: Limits,
@@ -98,15 +100,15 @@ impl Interpreter {
             ("HOSTNAME", setup.hostname.as_str()),
             ("HOME", home(&setup.user)),
         ];
-        let stated = setup.environment.iter();
-        let stated = stated.map(|(name, value)| (name.as_str(), value.as_str()));
-        for (name, value) in usual.into_iter().chain(stated) {
-            // What is too long for the shell is left out.
+        let given = setup.environment.iter();
+        let given = given.map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in usual.into_iter().chain(given) {
+            // A variable that exceeds the limit is left out.
             let _ = variables.set(name, Some(value));
             let _ = variables.export(name);
         }
         let directory = path::absolute("/", &setup.working_directory);
-        // A shell's own; they are not exported.
+        // The shell's own variables, of which only PWD is exported.
         for (name, value) in [
             ("PWD", directory.as_str()),
             ("IFS", SEPARATORS),
@@ -135,7 +137,7 @@ impl Interpreter {
             signals,
             traps: Arc::default(),
             in_trap: false,
-            // It only starts the process's command.
+            // This shell exists only to start the process's command.
             replaced: true,
             locals: Vec::new(),
             loops: 0,
@@ -146,7 +148,7 @@ impl Interpreter {
         }
     }
 
-    /// A shell of its own that has what this one has now.
+    /// Makes a subshell: a copy of the shell's state, without its jobs and traps.
     pub(crate) fn subshell(&self) -> Self {
         Self {
             limits: self.limits,
@@ -162,7 +164,7 @@ impl Interpreter {
             substituted: None,
             last_job: self.last_job,
             jobs: Jobs::default(),
-            // Traps are the parent's.
+            // A subshell handles no traps of its parent, POSIX XCU 2.13.
             signals: Arc::default(),
             traps: Arc::default(),
             in_trap: self.in_trap,
@@ -176,7 +178,8 @@ impl Interpreter {
         }
     }
 
-    /// A shell as a program that is started gets it: with what is exported.
+    /// Makes a shell for a program that this one starts, with the exported variables and
+    /// without functions and options.
     pub(crate) fn program(&self) -> Self {
         let mut shell = self.subshell();
         if self.replaced {
@@ -189,10 +192,12 @@ impl Interpreter {
         shell
     }
 
-    /// Makes a step: whatever repeats calls this each time.
+    /// Counts one step; every construct that repeats calls this in each round. Yields now and
+    /// then, slows the script down once its steps at full speed are used up, and runs the
+    /// actions of trapped signals.
     ///
     /// # Errors
-    /// What a trap that was due came to.
+    /// The outcome of such an action, such as the end of the shell.
     pub(crate) async fn step(&mut self) -> Result<(), Unwind> {
         let step = self.steps.fetch_add(1, Ordering::Relaxed);
         if step > self.limits.full_speed_steps && step.is_multiple_of(STEPS_PER_PAUSE) {
@@ -203,10 +208,11 @@ impl Interpreter {
         self.run_traps().await
     }
 
-    /// Goes one level deeper, if that is allowed.
+    /// Goes one level deeper. Each call that succeeds is paired with one of [`Self::leave`].
     ///
     /// # Errors
-    /// The end of the shell, with a message.
+    /// The end of the shell, after a message, if the nesting reaches
+    /// [`Limits::depth`](crate::Limits::depth).
     pub(crate) async fn enter(&mut self) -> Result<(), Unwind> {
         if self.depth >= self.limits.depth {
             let limit = self.limits.depth;
@@ -220,10 +226,10 @@ impl Interpreter {
         self.depth = self.depth.saturating_sub(1);
     }
 
-    /// Reads a script, with a message if it is none.
+    /// Parses a script.
     ///
     /// # Errors
-    /// The end of the shell.
+    /// The end of the shell, after a message.
     pub(crate) async fn parse(&mut self, script: &str) -> Result<List, Unwind> {
         let limits = self.limits;
         match syntax::parse(script, limits.script_bytes, self.depth, limits.depth) {
@@ -232,7 +238,7 @@ impl Interpreter {
         }
     }
 
-    /// Runs a script to the end of the shell and gives its exit code.
+    /// Runs a script to the end of the shell, and returns the exit code.
     pub(crate) async fn run_script(&mut self, script: &str) -> u8 {
         let outcome = match self.parse(script).await {
             Ok(list) => self.list(&list).await,
@@ -241,7 +247,8 @@ impl Interpreter {
         self.finish(outcome).await
     }
 
-    /// Whether a text is a script already, or will not become one by more text.
+    /// Returns whether a text can be run: as a whole script, or as one that no further line
+    /// would complete.
     pub(crate) fn is_complete(&self, text: &str) -> bool {
         let limits = self.limits;
         match syntax::parse(text, limits.script_bytes, self.depth, limits.depth) {
@@ -250,7 +257,7 @@ impl Interpreter {
         }
     }
 
-    /// Runs a part of a script; an exit code if the shell ends with it.
+    /// Runs a part of a script, and returns the exit code if the part ends the shell.
     pub(crate) async fn run_line(&mut self, text: &str) -> Option<u8> {
         let outcome = match self.parse(text).await {
             Ok(list) => self.list(&list).await,
@@ -262,7 +269,7 @@ impl Interpreter {
         }
     }
 
-    /// The exit code of a shell that has come to its end, after its last trap.
+    /// Ends the shell: runs the action of its EXIT trap, and returns the exit code.
     pub(crate) async fn finish(&mut self, outcome: Outcome) -> u8 {
         let code = exit_code(outcome, self.status);
         self.status = code;
@@ -276,12 +283,12 @@ impl Interpreter {
         }
     }
 
-    /// Says something of the shell's own on standard error.
+    /// Writes a message of the shell to standard error.
     pub(crate) fn complain(&self, message: &str) -> BoxFuture<'_, ()> {
         self.descriptors.complain(&self.name, message)
     }
 
-    /// Says why the shell ends, which it does with 2.
+    /// Writes the message of an error that ends the shell with code 2.
     pub(crate) async fn fatal(&self, message: &str) -> Unwind {
         self.complain(message).await;
         Unwind::Exit(2)
@@ -290,7 +297,8 @@ impl Interpreter {
     /// Sets a variable.
     ///
     /// # Errors
-    /// The end of the shell, with a message, if it cannot be set.
+    /// The end of the shell, after a message, if the variable is read-only or the variables'
+    /// memory is used up.
     pub(crate) async fn assign(&mut self, name: &str, value: &str) -> Result<(), Unwind> {
         match Arc::make_mut(&mut self.variables).set(name, Some(value)) {
             Ok(()) => Ok(()),
@@ -298,18 +306,18 @@ impl Interpreter {
         }
     }
 
-    /// Has a variable put back as it is when the function ends.
+    /// Records a variable's value, which is restored at the end of the current function.
     pub(crate) fn make_local(&mut self, name: &str) {
         let before = self.variables.snapshot(name);
         self.locals.push((name.to_owned(), before));
     }
 
-    /// How many loops are around.
+    /// Returns the number of loops around the current command.
     pub(crate) fn loops(&self) -> u32 {
         self.loops
     }
 
-    /// Switches an option of `set`, by its letter or name; not if there is none.
+    /// Switches an option of `set`, by its letter or name, and returns whether it exists.
     pub(crate) fn set_option(&mut self, name: &str, on: bool) -> bool {
         let option = match name {
             "e" | "errexit" => &mut self.options.exit_on_failure,
@@ -317,7 +325,7 @@ impl Interpreter {
             "x" | "xtrace" => &mut self.options.trace,
             "f" | "noglob" => &mut self.options.no_glob,
             "pipefail" => &mut self.options.pipe_fail,
-            // Nothing here depends on them.
+            // These options have no effect on a shell without a terminal or real files.
             "a" | "b" | "C" | "h" | "m" | "n" | "v" => return true,
             _ => return false,
         };

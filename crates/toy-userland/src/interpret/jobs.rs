@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::world::Signals;
 
-/// The background commands of a shell. They end with it.
+/// The background commands of a shell. Dropping the table ends them.
 #[derive(Default)]
 pub(crate) struct Jobs {
     tasks: JoinSet<(u32, u8)>,
@@ -24,10 +24,11 @@ impl Jobs {
         self.codes.remove(&pid)
     }
 
-    /// Waits for the next one that ends; none if there are no more.
+    /// Waits until a background command ends, and returns its process id and exit code; `None`
+    /// if no command is left.
     pub(super) async fn next(&mut self) -> Option<(u32, u8)> {
         while let Some(ended) = self.tasks.join_next().await {
-            // One that cannot be joined was ended with its shell.
+            // A task that cannot be joined was aborted.
             if let Ok((pid, code)) = ended {
                 self.codes.insert(pid, code);
                 return Some((pid, code));
@@ -37,7 +38,7 @@ impl Jobs {
     }
 }
 
-/// Runs something until a signal ends it.
+/// Runs a process to its end, or until a signal ends it. Returns the exit code.
 pub(crate) async fn until_killed(signals: &Signals, running: impl Future<Output = u8>) -> u8 {
     tokio::select! {
         biased;

@@ -2,8 +2,9 @@
 //!
 //! [`Interpreter`] is the state of one shell. The other files add its methods, one theme
 //! each, and import only that state: `execute` runs lists, pipelines and compound commands;
-//! `simple` and `programs` run one command; `expand`, `fields` and `glob` make words;
-//! `redirect`, `background` and `traps` do what their names say; `builtins` are the commands
+//! `simple` and `programs` run one command; `expand`, `fields` and `glob` expand words, and
+//! `arithmetic` evaluates expressions in them; `redirect` redirects descriptors, `background`
+//! runs background commands, `traps` runs the actions of signals; `builtins` are the commands
 //! that change the state.
 //!
 //! These methods call each other in a circle, because the language does: a command holds

@@ -1,4 +1,4 @@
-//! Programs as a shell finds and starts them.
+//! The programs of `/bin`: how a shell finds and starts them.
 
 use std::sync::{Arc, LazyLock};
 
@@ -10,7 +10,7 @@ use crate::commands::{self, Call, Context, Host, Program};
 use crate::outcome::{Outcome, Unwind, exit_code};
 use crate::variables::Variables;
 
-/// Returns whether a name is a command's: a builtin of the shell or a program.
+/// Returns whether a builtin of the shell or a program has this name.
 pub(crate) fn is_known(name: &str) -> bool {
     builtins::find(name).is_some() || commands::find(name).is_some()
 }
@@ -26,7 +26,7 @@ pub(crate) fn program_names() -> &'static [&'static str] {
 }
 
 impl Interpreter {
-    /// Returns what `command -v` prints: the path of a program, or the name of a function or
+    /// Returns the answer of `command -v`: the path of a program, or the name of a function or
     /// builtin.
     pub(super) fn place_of(&self, name: &str) -> Option<String> {
         if self.functions.contains_key(name) {
@@ -43,8 +43,8 @@ impl Interpreter {
         builtins::find(name).map(|_| name.to_owned())
     }
 
-    /// Runs a program with what the shell has now. The future is boxed so that the stack
-    /// frames of the recursive caller keep no room for it.
+    /// Runs a program with the present state of the shell as its context. The future is boxed so
+    /// that the stack frames of the recursive caller keep no room for it.
     pub(super) fn run_program<'a>(
         &'a mut self,
         program: &'a Program,

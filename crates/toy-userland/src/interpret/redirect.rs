@@ -1,16 +1,16 @@
-//! Redirections, XCU 2.7.
+//! Redirections, POSIX XCU 2.7.
 
 use super::interpreter::Interpreter;
 use crate::outcome::Unwind;
 use crate::streams::{Input, Output};
 use crate::syntax::{Redirect, RedirectKind};
-use crate::world::{FileError, Opening};
+use crate::world::{FileError, OpenMode};
 
 impl Interpreter {
-    /// Redirects the shell's descriptors, which the caller puts back.
+    /// Redirects the shell's descriptors. The caller restores them afterwards.
     ///
     /// # Errors
-    /// The failure of the command, with a message.
+    /// The failure of the command, after a message.
     pub(super) async fn redirect(&mut self, redirects: &[Redirect]) -> Result<(), Unwind> {
         for redirect in redirects {
             let descriptor = redirect.descriptor;
@@ -24,7 +24,7 @@ impl Interpreter {
                 }
                 RedirectKind::ReadWrite(word) if descriptor == 0 => {
                     let path = self.text(word).await?;
-                    self.create(&path, Opening::Append).await?;
+                    self.create(&path, OpenMode::Append).await?;
                     match self.directory.open(&path) {
                         Ok(input) => self.put_input(descriptor, input).await?,
                         Err(error) => return Err(self.cannot_open(&path, error).await),
@@ -32,12 +32,12 @@ impl Interpreter {
                 }
                 RedirectKind::Write(word) => {
                     let path = self.text(word).await?;
-                    let output = self.create(&path, Opening::Truncate).await?;
+                    let output = self.create(&path, OpenMode::Truncate).await?;
                     self.put_output(descriptor, output).await?;
                 }
                 RedirectKind::Append(word) | RedirectKind::ReadWrite(word) => {
                     let path = self.text(word).await?;
-                    let output = self.create(&path, Opening::Append).await?;
+                    let output = self.create(&path, OpenMode::Append).await?;
                     self.put_output(descriptor, output).await?;
                 }
                 RedirectKind::Duplicate(word) => {
@@ -57,8 +57,8 @@ impl Interpreter {
         Ok(())
     }
 
-    async fn create(&mut self, path: &str, opening: Opening) -> Result<Output, Unwind> {
-        match self.directory.create(path, opening) {
+    async fn create(&mut self, path: &str, mode: OpenMode) -> Result<Output, Unwind> {
+        match self.directory.create(path, mode) {
             Ok(output) => Ok(output),
             Err(FileError::NotFound) => {
                 let message = format!("can't create {path}: nonexistent directory");

@@ -1,4 +1,4 @@
-//! Simple commands, XCU 2.9.1: words, assignments and redirections around them.
+//! Simple commands, POSIX XCU 2.9.1: words with assignments and redirections.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use super::interpreter::Interpreter;
 use crate::commands::{self, Program};
 use crate::outcome::{Outcome, Unwind};
 use crate::syntax::{Command, Redirect, Word};
-use crate::world::{Kind, PROGRAM_DIRECTORIES, path};
+use crate::world::{NodeKind, PROGRAM_DIRECTORIES, path};
 
-/// What a command's name stands for.
+/// Result of the search for a command.
 enum Found {
     Builtin(&'static Builtin),
     Program(&'static Program),
-    /// A script at this path.
+    /// An executable file that holds a script: its absolute path.
     Script(String),
     Denied,
     Nothing,
@@ -41,12 +41,12 @@ impl Interpreter {
         let words = self.words(words).await?;
         if self.options.trace && !words.is_empty() {
             let line = format!("+ {}\n", words.join(" "));
-            // Nobody can be told that it was not written.
+            // There is no other way to report a failed write.
             let _ = self.descriptors.stderr.write(line.as_bytes()).await;
         }
         let before = self.descriptors.clone();
         let outcome = self.redirected(assignments, &words, redirects).await;
-        // `exec` without a command is there to keep them.
+        // `exec` without a command makes its redirections permanent.
         if words != ["exec"] || outcome.is_err() {
             self.descriptors = before;
         }
@@ -72,7 +72,7 @@ impl Interpreter {
             }
             self.assign(name, &value).await?;
             if !kept {
-                // It has just been set.
+                // The variable was set above, so exporting it needs no memory.
                 let _ = Arc::make_mut(&mut self.variables).export(name);
             }
         }
@@ -107,7 +107,8 @@ impl Interpreter {
         }
     }
 
-    /// Runs a command of at least one word, but no function.
+    /// Runs a builtin, a program or a script by its words. Functions are not looked up; without
+    /// words the code is 0.
     pub(crate) fn run_words(&mut self, mut words: Vec<String>) -> BoxFuture<'_, Outcome> {
         Box::pin(async move {
             if words.is_empty() {
@@ -145,7 +146,7 @@ impl Interpreter {
         })
     }
 
-    /// Runs a file's script in a shell of its own.
+    /// Runs the script in a file in a shell of its own, and returns its exit code.
     pub(crate) async fn run_file(
         &mut self,
         file: &str,
@@ -189,8 +190,8 @@ impl Interpreter {
             return Found::Nothing;
         };
         match node.kind {
-            Kind::Program => Found::by_name(path::base_name(path)).unwrap_or(Found::Nothing),
-            Kind::File(_) if node.allows(self.directory.user(), 1) => {
+            NodeKind::Program => Found::by_name(path::base_name(path)).unwrap_or(Found::Nothing),
+            NodeKind::File(_) if node.allows(self.directory.user(), 1) => {
                 Found::Script(path.to_owned())
             }
             _ => Found::Denied,

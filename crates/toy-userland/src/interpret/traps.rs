@@ -1,4 +1,4 @@
-//! The actions of `trap`, XCU 2.15.
+//! Runs the actions that `trap` sets, POSIX XCU 2.15.
 
 use futures::future::BoxFuture;
 
@@ -6,10 +6,10 @@ use super::interpreter::Interpreter;
 use crate::outcome::Unwind;
 
 impl Interpreter {
-    /// Runs the actions of the trapped signals that have come.
+    /// Runs the actions of the trapped signals that have arrived.
     ///
     /// # Errors
-    /// What an action asks for, such as the end of the shell.
+    /// The outcome of an action, such as the end of the shell.
     pub(super) fn run_traps(&mut self) -> BoxFuture<'_, Result<(), Unwind>> {
         Box::pin(async move {
             if self.in_trap {
@@ -24,7 +24,7 @@ impl Interpreter {
         })
     }
 
-    /// Runs one action, which leaves `$?` as it was.
+    /// Runs one action, and restores `$?` afterwards.
     pub(super) async fn run_trap(&mut self, action: &str) -> Result<(), Unwind> {
         let status = self.status;
         let list = self.parse(action).await?;

@@ -1,20 +1,20 @@
-//! What a script consists of. Parts that outlive the text they came with, such
-//! as functions and background commands, are shared.
+//! The syntax tree of a script. Functions and background commands outlive the text that
+//! contains them, so they are shared.
 
 use std::sync::{Arc, OnceLock};
 
-/// Commands one after the other.
+/// A list of commands that run in sequence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct List(pub(crate) Vec<Item>);
 
-/// One of them, up to its `;` or `&`.
+/// One AND-OR list, up to its `;` or `&`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Item {
     pub(crate) command: Arc<AndOr>,
     pub(crate) background: bool,
 }
 
-/// Pipelines connected by `&&` and `||`.
+/// An AND-OR list: pipelines connected by `&&` and `||`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct AndOr {
     pub(crate) first: Pipeline,
@@ -27,7 +27,7 @@ pub(crate) enum Connector {
     Or,
 }
 
-/// Commands connected by `|`: at least one.
+/// A pipeline: one or more commands connected by `|`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Pipeline {
     pub(crate) negated: bool,
@@ -36,12 +36,12 @@ pub(crate) struct Pipeline {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Command {
-    pub(crate) shape: Shape,
+    pub(crate) kind: CommandKind,
     pub(crate) redirects: Vec<Redirect>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(crate) enum CommandKind {
     Simple {
         assignments: Vec<(String, Word)>,
         words: Vec<Word>,
@@ -57,7 +57,7 @@ pub(crate) enum Shape {
         condition: List,
         body: List,
     },
-    /// Without words it goes over the positional parameters.
+    /// A `for` loop. Without words, it runs over the positional parameters.
     For {
         name: String,
         words: Option<Vec<Word>>,
@@ -75,7 +75,7 @@ pub(crate) enum Shape {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Redirect {
-    /// The descriptor that is meant; if none is stated, 0 to read and 1 to write.
+    /// Descriptor that is redirected; by default 0 to read and 1 to write.
     pub(crate) descriptor: u32,
     pub(crate) kind: RedirectKind,
 }
@@ -85,14 +85,14 @@ pub(crate) enum RedirectKind {
     Read(Word),
     Write(Word),
     Append(Word),
-    /// `<>`
+    /// `<>`: opens a file for both.
     ReadWrite(Word),
-    /// `>&` or `<&`: a descriptor's number, or `-`.
+    /// `>&` or `<&`: the word is a descriptor's number, or `-` to close.
     Duplicate(Word),
     Here(HereDocument),
 }
 
-/// The body comes after the line, so it is filled in later.
+/// A here-document. Its body follows the line of the redirection, so it is set later.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct HereDocument(pub(super) Arc<OnceLock<Word>>);
 
@@ -102,19 +102,19 @@ impl HereDocument {
     }
 }
 
-/// Parts that are expanded and put together.
+/// A word: parts that are expanded and joined.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Word(pub(crate) Vec<Part>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Text in which `*`, `?` and `[` may be patterns.
+    /// Unquoted text, in which `*`, `?` and `[` are special.
     Plain(String),
-    /// Text that is meant as it stands.
+    /// Quoted text.
     Quoted(String),
     /// `~` at the start of a word.
     Home,
-    /// `$name`, `${name…}`
+    /// `$name` or `${name…}`
     Parameter {
         name: String,
         substitution: Substitution,
@@ -122,42 +122,43 @@ pub(crate) enum Part {
     },
     /// `$(…)`
     Command { list: Arc<List>, quoted: bool },
-    /// `$((…))`, whose parts are expanded before it is computed.
+    /// `$((…))`. The parts are expanded before the expression is evaluated.
     Arithmetic { expression: Word, quoted: bool },
 }
 
-/// What is to become of a parameter's value.
+/// Operation of a parameter expansion, POSIX XCU 2.6.2. With `or_empty`, which a colon sets, an
+/// empty value counts as unset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Substitution {
     Value,
     /// `${#name}`
     Length,
-    /// `-`: another word if it is unset; with a colon, if it is empty, too.
+    /// `${name-word}`: the word if the parameter is unset.
     Default {
         word: Word,
         or_empty: bool,
     },
-    /// `=`: the same, and assign it.
+    /// `${name=word}`: the word, which is also assigned, if the parameter is unset.
     Assign {
         word: Word,
         or_empty: bool,
     },
-    /// `?`: the same, and fail.
+    /// `${name?word}`: an error with the word as its message if the parameter is unset.
     Error {
         word: Word,
         or_empty: bool,
     },
-    /// `+`: another word if it is set.
+    /// `${name+word}`: the word if the parameter is set.
     Alternative {
         word: Word,
         or_empty: bool,
     },
-    /// `#` and `##`
+    /// `${name#pattern}` and `${name##pattern}`
     RemovePrefix {
         pattern: Word,
         longest: bool,
     },
-    /// `%` and `%%`
+    /// `${name%pattern}` and `${name%%pattern}`
     RemoveSuffix {
         pattern: Word,
         longest: bool,

@@ -1,9 +1,9 @@
-//! Tokens: operators, words, line ends, and the here-documents behind them.
+//! The lexer: operators, words, newlines, and the here-documents after a line.
 
 use super::SyntaxError;
 use super::ast::{HereDocument, Part, Word};
 
-/// Operators, the longer ones first.
+/// Operators. An operator comes before each of its own prefixes.
 const OPERATORS: [&str; 18] = [
     "<<-", "&&", "||", ";;", "<<", ">>", "<&", ">&", "<>", ">|", "&", "|", ";", "<", ">", "(", ")",
     "\n",
@@ -13,13 +13,13 @@ const OPERATORS: [&str; 18] = [
 pub(super) enum Token {
     Word(Word),
     Operator(&'static str),
-    /// The number right before `<` or `>`.
+    /// Number of a descriptor directly before `<` or `>`.
     Descriptor(u32),
     End,
 }
 
 impl Token {
-    /// A word without quotes or expansions, which may be a reserved word.
+    /// Returns the text of a word without quotes or expansions, which may be a reserved word.
     pub(super) fn plain(&self) -> Option<&str> {
         match self {
             Self::Word(word) => match word.0.as_slice() {
@@ -30,7 +30,7 @@ impl Token {
         }
     }
 
-    /// As a message shows it.
+    /// Returns the form of the token in an error message.
     pub(super) fn shown(&self) -> String {
         match self {
             Self::End => "end of file".to_owned(),
@@ -52,7 +52,7 @@ struct PendingDocument {
     body: HereDocument,
 }
 
-/// The text and how far it is read.
+/// A text and the position in it. The depth counts the constructs around the position.
 pub(super) struct Lexer<'t> {
     text: &'t str,
     at: usize,
@@ -74,6 +74,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
+    /// Goes one construct deeper, up to the maximum. [`Self::leave`] goes back.
     pub(super) fn enter(&mut self) -> Result<(), SyntaxError> {
         if self.depth >= self.max_depth {
             return Err(SyntaxError::Depth(self.max_depth));
@@ -86,7 +87,7 @@ impl<'t> Lexer<'t> {
         self.depth = self.depth.saturating_sub(1);
     }
 
-    /// What is not read yet.
+    /// Returns the unread text.
     pub(super) fn rest(&self) -> &'t str {
         self.text.get(self.at..).unwrap_or_default()
     }
@@ -101,7 +102,7 @@ impl<'t> Lexer<'t> {
         Some(next)
     }
 
-    /// Reads a text if it is what comes next.
+    /// Skips `wanted` if the unread text starts with it, and returns whether it does.
     pub(super) fn eat(&mut self, wanted: &str) -> bool {
         let found = self.rest().starts_with(wanted);
         if found {
@@ -110,7 +111,7 @@ impl<'t> Lexer<'t> {
         found
     }
 
-    /// Reads as long as the characters are of a kind.
+    /// Reads characters as long as they satisfy a predicate.
     pub(super) fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'t str {
         let rest = self.rest();
         let length = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
@@ -118,7 +119,7 @@ impl<'t> Lexer<'t> {
         rest.get(..length).unwrap_or_default()
     }
 
-    /// The next token, left where it is.
+    /// Returns the next token without reading it.
     pub(super) fn peek(&mut self) -> Result<&Token, SyntaxError> {
         let token = match self.peeked.take() {
             Some(token) => token,
@@ -176,7 +177,7 @@ impl<'t> Lexer<'t> {
         Some(number)
     }
 
-    /// Has the document with this delimiter read after the line.
+    /// Announces a here-document, which is read after the current line.
     pub(super) fn expect_document(&mut self, delimiter: &Word, strip_tabs: bool) -> HereDocument {
         let mut text = String::new();
         let mut literal = false;
@@ -188,7 +189,7 @@ impl<'t> Lexer<'t> {
                     text.push_str(part);
                 }
                 Part::Home => text.push('~'),
-                // Not a delimiter that any text has.
+                // Expansions in a delimiter are ignored.
                 Part::Parameter { .. } | Part::Command { .. } | Part::Arithmetic { .. } => {}
             }
         }
@@ -212,13 +213,14 @@ impl<'t> Lexer<'t> {
                 inner.enter()?;
                 inner.document()?
             };
-            // Each document is pending once, so its body is not filled in yet.
+            // A document is pending only once, so its body is not set yet.
             let _ = document.body.0.set(word);
         }
         Ok(())
     }
 
-    /// The lines up to the delimiter, or to the end as shells do with a warning.
+    /// Reads the lines up to the delimiter, or to the end of the text without one, which other
+    /// shells accept with a warning.
     fn document_text(&mut self, document: &PendingDocument) -> String {
         let mut text = String::new();
         while !self.rest().is_empty() {

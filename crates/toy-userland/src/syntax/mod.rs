@@ -1,10 +1,9 @@
-//! The shell's grammar, POSIX.1-2024 XCU 2: from text to a tree of commands.
+//! The shell's grammar, POSIX.1-2024 XCU 2: parses a text into a tree of commands.
 //!
-//! It is our own because the text comes from outside. A parser here has to
-//! bound its nesting and end in time that is linear in the text, and the kept
-//! crate for this grammar bounds neither: a few malformed bytes can make its
-//! tokenizer allocate without end, deep nesting overflows its stack, and it
-//! reads more of Bash than a container's `sh` has.
+//! Scripts are untrusted, so the parser has to bound its nesting and to run in time linear in
+//! the text. The maintained crate for this grammar bounds neither: a few malformed bytes can
+//! make its tokenizer allocate without end, and deep nesting overflows its stack. It also
+//! accepts more of Bash than a container's `sh`.
 
 mod ast;
 mod lexer;
@@ -15,12 +14,12 @@ mod word;
 mod tests;
 
 pub(super) use ast::{
-    AndOr, Command, Connector, List, Part, Pipeline, Redirect, RedirectKind, Shape, Substitution,
-    Word,
+    AndOr, Command, CommandKind, Connector, List, Part, Pipeline, Redirect, RedirectKind,
+    Substitution, Word,
 };
 pub(super) use parser::parse;
 
-/// What is wrong with a script, in the words of a shell.
+/// Syntax error in a script, with the message of a shell.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum SyntaxError {
     #[error("syntax error: unexpected {0}")]
@@ -42,7 +41,7 @@ pub(super) enum SyntaxError {
 }
 
 impl SyntaxError {
-    /// Whether more text could make it right.
+    /// Returns whether more text could complete the script.
     pub(super) fn wants_more(&self) -> bool {
         match self {
             Self::Unexpected(found) | Self::Expected { found, .. } => found == "end of file",
@@ -56,7 +55,7 @@ impl SyntaxError {
     }
 }
 
-/// Whether a text can name a variable or function.
+/// Returns whether a text is a valid name of a variable or function.
 pub(super) fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
     chars.next().is_some_and(is_name_start) && chars.all(is_name_char)

@@ -1,18 +1,19 @@
-//! Commands: lists, pipelines and compound commands, by recursive descent.
+//! The parser of lists, pipelines and compound commands, by recursive descent.
 
 use std::sync::Arc;
 
 use super::ast::{
-    AndOr, Command, Connector, Item, List, Part, Pipeline, Redirect, RedirectKind, Shape, Word,
+    AndOr, Command, CommandKind, Connector, Item, List, Part, Pipeline, Redirect, RedirectKind,
+    Word,
 };
 use super::lexer::{Lexer, Token};
 use super::{SyntaxError, is_name};
 
-/// Words that end a list where a command could begin.
+/// Reserved words that end a list if they stand in the place of a command.
 const CLOSING: [&str; 8] = ["then", "else", "elif", "fi", "do", "done", "esac", "}"];
 
-/// Reads a script that may be so long and nested so deep, of which `depth` is
-/// used up already.
+/// Parses a script of at most `max_bytes`. Its nesting starts at `depth`, which counts the
+/// constructs around the script, and ends at `max_depth`.
 pub(crate) fn parse(
     text: &str,
     max_bytes: usize,
@@ -25,7 +26,7 @@ pub(crate) fn parse(
     whole(&mut Lexer::new(text, depth, max_depth))
 }
 
-/// A list and the end of the text.
+/// Parses a list that ends with the text.
 pub(super) fn whole(lexer: &mut Lexer<'_>) -> Result<List, SyntaxError> {
     let list = list(lexer)?;
     match lexer.next()? {
@@ -34,7 +35,7 @@ pub(super) fn whole(lexer: &mut Lexer<'_>) -> Result<List, SyntaxError> {
     }
 }
 
-/// Commands up to something that none can begin with.
+/// Parses commands up to a token that cannot begin one.
 pub(super) fn list(lexer: &mut Lexer<'_>) -> Result<List, SyntaxError> {
     let mut items = Vec::new();
     loop {
@@ -65,7 +66,7 @@ fn ends_list(token: &Token) -> bool {
     }
 }
 
-/// A list with at least one command in it.
+/// Parses a list of at least one command.
 fn body(lexer: &mut Lexer<'_>) -> Result<List, SyntaxError> {
     let list = list(lexer)?;
     if list.0.is_empty() {
@@ -119,18 +120,18 @@ fn command(lexer: &mut Lexer<'_>) -> Result<Command, SyntaxError> {
 
 fn command_within(lexer: &mut Lexer<'_>) -> Result<Command, SyntaxError> {
     let token = lexer.peek()?;
-    let shape = match (token, token.plain()) {
+    let kind = match (token, token.plain()) {
         (Token::Operator("("), _) => {
             lexer.next()?;
             let list = body(lexer)?;
             expect_operator(lexer, ")")?;
-            Shape::Subshell(list)
+            CommandKind::Subshell(list)
         }
         (_, Some("{")) => {
             lexer.next()?;
             let list = body(lexer)?;
             expect_word(lexer, "}")?;
-            Shape::Group(list)
+            CommandKind::Group(list)
         }
         (_, Some("if")) => if_clause(lexer)?,
         (_, Some("while" | "until")) => {
@@ -138,7 +139,7 @@ fn command_within(lexer: &mut Lexer<'_>) -> Result<Command, SyntaxError> {
             lexer.next()?;
             let condition = body(lexer)?;
             let body = do_group(lexer)?;
-            Shape::Loop {
+            CommandKind::Loop {
                 until,
                 condition,
                 body,
@@ -155,10 +156,10 @@ fn command_within(lexer: &mut Lexer<'_>) -> Result<Command, SyntaxError> {
     while let Some(redirect) = redirect(lexer)? {
         redirects.push(redirect);
     }
-    Ok(Command { shape, redirects })
+    Ok(Command { kind, redirects })
 }
 
-fn if_clause(lexer: &mut Lexer<'_>) -> Result<Shape, SyntaxError> {
+fn if_clause(lexer: &mut Lexer<'_>) -> Result<CommandKind, SyntaxError> {
     let mut arms = Vec::new();
     let mut otherwise = None;
     lexer.next()?;
@@ -173,11 +174,11 @@ fn if_clause(lexer: &mut Lexer<'_>) -> Result<Shape, SyntaxError> {
             otherwise = Some(body(lexer)?);
         }
         expect_word(lexer, "fi")?;
-        return Ok(Shape::If { arms, otherwise });
+        return Ok(CommandKind::If { arms, otherwise });
     }
 }
 
-fn for_clause(lexer: &mut Lexer<'_>) -> Result<Shape, SyntaxError> {
+fn for_clause(lexer: &mut Lexer<'_>) -> Result<CommandKind, SyntaxError> {
     lexer.next()?;
     let name = match lexer.next()?.plain() {
         Some(name) if is_name(name) => name.to_owned(),
@@ -198,7 +199,7 @@ fn for_clause(lexer: &mut Lexer<'_>) -> Result<Shape, SyntaxError> {
         lexer.next()?;
     }
     let body = do_group(lexer)?;
-    Ok(Shape::For { name, words, body })
+    Ok(CommandKind::For { name, words, body })
 }
 
 fn do_group(lexer: &mut Lexer<'_>) -> Result<List, SyntaxError> {
@@ -209,7 +210,7 @@ fn do_group(lexer: &mut Lexer<'_>) -> Result<List, SyntaxError> {
     Ok(list)
 }
 
-fn case_clause(lexer: &mut Lexer<'_>) -> Result<Shape, SyntaxError> {
+fn case_clause(lexer: &mut Lexer<'_>) -> Result<CommandKind, SyntaxError> {
     lexer.next()?;
     let subject = match lexer.next()? {
         Token::Word(word) => word,
@@ -221,7 +222,7 @@ fn case_clause(lexer: &mut Lexer<'_>) -> Result<Shape, SyntaxError> {
     loop {
         skip_newlines(lexer)?;
         if eat_word(lexer, "esac")? {
-            return Ok(Shape::Case { subject, arms });
+            return Ok(CommandKind::Case { subject, arms });
         }
         if *lexer.peek()? == Token::Operator("(") {
             lexer.next()?;
@@ -243,7 +244,7 @@ fn case_clause(lexer: &mut Lexer<'_>) -> Result<Shape, SyntaxError> {
             lexer.next()?;
         } else {
             expect_word(lexer, "esac")?;
-            return Ok(Shape::Case { subject, arms });
+            return Ok(CommandKind::Case { subject, arms });
         }
     }
 }
@@ -274,12 +275,12 @@ fn simple(lexer: &mut Lexer<'_>) -> Result<Command, SyntaxError> {
         }
     }
     Ok(Command {
-        shape: Shape::Simple { assignments, words },
+        kind: CommandKind::Simple { assignments, words },
         redirects,
     })
 }
 
-/// The name and value of a word such as `name=value`.
+/// Splits a word such as `name=value` into the name and the value.
 fn assignment(word: &Word) -> Option<(String, Word)> {
     let (first, rest) = word.0.split_first()?;
     let Part::Plain(text) = first else {
@@ -311,7 +312,7 @@ fn function(lexer: &mut Lexer<'_>, name: &Word) -> Result<Command, SyntaxError> 
     skip_newlines(lexer)?;
     let body = Arc::new(command(lexer)?);
     Ok(Command {
-        shape: Shape::Function { name, body },
+        kind: CommandKind::Function { name, body },
         redirects: Vec::new(),
     })
 }

@@ -14,14 +14,14 @@ fn message(text: &str) -> String {
 
 fn words(text: &str) -> Vec<Word> {
     let list = parsed(text).unwrap();
-    match &list.0[0].command.first.commands[0].shape {
-        Shape::Simple { words, .. } => words.clone(),
+    match &list.0[0].command.first.commands[0].kind {
+        CommandKind::Simple { words, .. } => words.clone(),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn what_is_no_script_is_refused_in_a_shells_words() {
+fn invalid_scripts_are_refused_with_the_messages_of_a_shell() {
     for (text, expected) in [
         ("echo 'a", "syntax error: unterminated quoted string"),
         ("echo \"a", "syntax error: unterminated quoted string"),

@@ -1,4 +1,4 @@
-//! Words: quotes and expansions.
+//! The lexer of words, with quotes and expansions.
 
 use std::sync::Arc;
 
@@ -6,22 +6,22 @@ use super::ast::{Part, Substitution, Word};
 use super::lexer::{Lexer, Token};
 use super::{SyntaxError, is_name_char, is_name_start, parser};
 
-/// What ends a word, and what quotes mean in it.
+/// Context of a text, which decides the end of the text and the meaning of quotes in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// Among other words.
+enum Context {
+    /// A word of a command.
     Open,
-    /// Between double quotes.
+    /// Text between double quotes.
     Quotes,
-    /// In `${name-…}`, outside of quotes or within.
+    /// The word in `${name-…}`, within double quotes or not.
     Braces { quoted: bool },
-    /// In `$((…))`
+    /// The expression in `$((…))`.
     Arithmetic,
-    /// In a here-document
+    /// Reads the body of a here-document.
     Document,
 }
 
-impl Place {
+impl Context {
     fn is_quoted(self) -> bool {
         match self {
             Self::Open => false,
@@ -31,7 +31,7 @@ impl Place {
     }
 }
 
-/// The parts read so far; neighbours of a kind become one.
+/// The parts that are read so far. Adjacent texts of the same kind are joined.
 #[derive(Default)]
 struct Parts(Vec<Part>);
 
@@ -50,8 +50,8 @@ impl Parts {
         }
     }
 
-    fn text(&mut self, c: char, place: Place) {
-        if place.is_quoted() {
+    fn text(&mut self, c: char, context: Context) {
+        if context.is_quoted() {
             self.quoted(c.encode_utf8(&mut [0; 4]));
         } else {
             self.plain(c);
@@ -60,7 +60,7 @@ impl Parts {
 }
 
 impl Lexer<'_> {
-    /// A word among others.
+    /// Reads a word of a command.
     pub(super) fn word(&mut self) -> Result<Word, SyntaxError> {
         let mut parts = Parts::default();
         if self.char() == Some('~') {
@@ -70,44 +70,44 @@ impl Lexer<'_> {
                 parts.0.push(Part::Home);
             }
         }
-        self.parts(&mut parts, Place::Open)?;
+        self.parts(&mut parts, Context::Open)?;
         Ok(Word(parts.0))
     }
 
-    /// The body of a here-document.
+    /// Reads the body of a here-document.
     pub(super) fn document(&mut self) -> Result<Word, SyntaxError> {
         let mut parts = Parts::default();
-        self.parts(&mut parts, Place::Document)?;
+        self.parts(&mut parts, Context::Document)?;
         Ok(Word(parts.0))
     }
 
-    fn parts(&mut self, parts: &mut Parts, place: Place) -> Result<(), SyntaxError> {
-        // Parentheses that are open within an arithmetic expression.
+    fn parts(&mut self, parts: &mut Parts, context: Context) -> Result<(), SyntaxError> {
+        // Number of open parentheses in an arithmetic expression.
         let mut open = 0_usize;
         loop {
             let Some(c) = self.char() else {
-                return match place {
-                    Place::Open | Place::Document => Ok(()),
-                    Place::Quotes => Err(SyntaxError::Quote),
-                    Place::Braces { .. } => Err(SyntaxError::Substitution),
-                    Place::Arithmetic => Err(end_of_file("))")),
+                return match context {
+                    Context::Open | Context::Document => Ok(()),
+                    Context::Quotes => Err(SyntaxError::Quote),
+                    Context::Braces { .. } => Err(SyntaxError::Substitution),
+                    Context::Arithmetic => Err(end_of_file("))")),
                 };
             };
-            match (c, place) {
-                (_, Place::Open) if ends_word(c) => return Ok(()),
-                ('"', Place::Quotes) | ('}', Place::Braces { .. }) => return Ok(()),
-                (')', Place::Arithmetic) if open == 0 => return Ok(()),
-                ('(', Place::Arithmetic) => {
+            match (c, context) {
+                (_, Context::Open) if ends_word(c) => return Ok(()),
+                ('"', Context::Quotes) | ('}', Context::Braces { .. }) => return Ok(()),
+                (')', Context::Arithmetic) if open == 0 => return Ok(()),
+                ('(', Context::Arithmetic) => {
                     open += 1;
                     self.bump();
-                    parts.text(c, place);
+                    parts.text(c, context);
                 }
-                (')', Place::Arithmetic) => {
+                (')', Context::Arithmetic) => {
                     open -= 1;
                     self.bump();
-                    parts.text(c, place);
+                    parts.text(c, context);
                 }
-                ('\'', Place::Open | Place::Braces { quoted: false }) => {
+                ('\'', Context::Open | Context::Braces { quoted: false }) => {
                     self.bump();
                     let text = self.take_while(|c| c != '\'');
                     if !self.eat("'") {
@@ -115,45 +115,45 @@ impl Lexer<'_> {
                     }
                     parts.quoted(text);
                 }
-                ('"', Place::Open | Place::Braces { .. }) => {
+                ('"', Context::Open | Context::Braces { .. }) => {
                     self.bump();
-                    // Even an empty pair makes a word.
+                    // An empty pair of quotes makes a word, too.
                     parts.quoted("");
                     self.enter()?;
-                    self.parts(parts, Place::Quotes)?;
+                    self.parts(parts, Context::Quotes)?;
                     self.leave();
                     self.bump();
                 }
-                ('"', Place::Arithmetic) => {
+                ('"', Context::Arithmetic) => {
                     self.bump();
                 }
-                ('\\', _) => self.backslash(parts, place),
-                ('$', _) => self.dollar(parts, place)?,
+                ('\\', _) => self.backslash(parts, context),
+                ('$', _) => self.dollar(parts, context)?,
                 ('`', _) => {
                     self.bump();
-                    let list = self.backquoted(place)?;
-                    let quoted = place.is_quoted();
+                    let list = self.backquoted(context)?;
+                    let quoted = context.is_quoted();
                     parts.0.push(Part::Command { list, quoted });
                 }
                 _ => {
                     self.bump();
-                    parts.text(c, place);
+                    parts.text(c, context);
                 }
             }
         }
     }
 
-    fn backslash(&mut self, parts: &mut Parts, place: Place) {
+    fn backslash(&mut self, parts: &mut Parts, context: Context) {
         self.bump();
         let Some(next) = self.char() else {
             parts.quoted("\\");
             return;
         };
-        let special = match place {
-            Place::Open | Place::Braces { quoted: false } => true,
-            Place::Quotes | Place::Arithmetic => matches!(next, '$' | '`' | '"' | '\\' | '\n'),
-            Place::Braces { quoted: true } => matches!(next, '$' | '`' | '"' | '\\' | '\n' | '}'),
-            Place::Document => matches!(next, '$' | '`' | '\\' | '\n'),
+        let special = match context {
+            Context::Open | Context::Braces { quoted: false } => true,
+            Context::Quotes | Context::Arithmetic => matches!(next, '$' | '`' | '"' | '\\' | '\n'),
+            Context::Braces { quoted: true } => matches!(next, '$' | '`' | '"' | '\\' | '\n' | '}'),
+            Context::Document => matches!(next, '$' | '`' | '\\' | '\n'),
         };
         if !special {
             parts.quoted("\\");
@@ -165,10 +165,10 @@ impl Lexer<'_> {
         }
     }
 
-    fn dollar(&mut self, parts: &mut Parts, place: Place) -> Result<(), SyntaxError> {
+    fn dollar(&mut self, parts: &mut Parts, context: Context) -> Result<(), SyntaxError> {
         self.bump();
-        let quoted = place.is_quoted();
-        // Always arithmetic: a subshell within a substitution needs a blank.
+        let quoted = context.is_quoted();
+        // `$((` always starts arithmetic: a subshell in a substitution needs a space before it.
         if self.eat("((") {
             self.enter()?;
             let part = self.arithmetic(quoted)?;
@@ -219,10 +219,10 @@ impl Lexer<'_> {
         Ok(())
     }
 
-    /// After `$((`.
+    /// Reads an arithmetic expansion after its `$((`.
     fn arithmetic(&mut self, quoted: bool) -> Result<Part, SyntaxError> {
         let mut parts = Parts::default();
-        self.parts(&mut parts, Place::Arithmetic)?;
+        self.parts(&mut parts, Context::Arithmetic)?;
         if !self.eat("))") {
             return Err(SyntaxError::Expected {
                 found: "\")\"".to_owned(),
@@ -235,7 +235,7 @@ impl Lexer<'_> {
         })
     }
 
-    /// After `${`.
+    /// Reads a parameter expansion after its `${`.
     fn braces(&mut self, quoted: bool) -> Result<Part, SyntaxError> {
         if self.rest().starts_with('#') && !self.rest().starts_with("#}") {
             self.bump();
@@ -263,12 +263,12 @@ impl Lexer<'_> {
         };
         let longest = matches!(operator, '#' | '%') && self.eat(operator.encode_utf8(&mut [0; 4]));
         let mut parts = Parts::default();
-        // Quotes around the whole do not quote a pattern in it.
+        // Double quotes around the expansion do not quote the pattern in it.
         let quoted_within = quoted && !matches!(operator, '#' | '%');
-        let place = Place::Braces {
+        let context = Context::Braces {
             quoted: quoted_within,
         };
-        self.parts(&mut parts, place)?;
+        self.parts(&mut parts, context)?;
         self.bump();
         let word = Word(parts.0);
         let substitution = match operator {
@@ -305,8 +305,8 @@ impl Lexer<'_> {
         }
     }
 
-    /// After a backquote: up to the next that is not escaped.
-    fn backquoted(&mut self, place: Place) -> Result<Arc<super::ast::List>, SyntaxError> {
+    /// Reads a command substitution after its backquote, up to the next unescaped one.
+    fn backquoted(&mut self, context: Context) -> Result<Arc<super::ast::List>, SyntaxError> {
         let mut text = String::new();
         loop {
             match self.bump() {
@@ -317,7 +317,7 @@ impl Lexer<'_> {
                         self.bump();
                         text.push(c);
                     }
-                    Some('"') if place == Place::Quotes => {
+                    Some('"') if context == Context::Quotes => {
                         self.bump();
                         text.push('"');
                     }

@@ -1,4 +1,4 @@
-//! What an untrusted script cannot do.
+//! Tests of the bounds on untrusted scripts.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Runs a script for at most an hour of paused time.
+/// Runs a script for at most an hour of tokio's paused time. `None`: the script runs longer.
 async fn bounded(script: &str) -> Option<Answer> {
     tokio::time::timeout(Duration::from_secs(3600), sh(script))
         .await
@@ -39,7 +39,7 @@ async fn a_fork_bomb_runs_out_of_processes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_grows_without_end_is_stopped() {
+async fn unbounded_growth_is_stopped() {
     for (script, message) in [
         ("x=a; while true; do x=$x$x; done", "sh: "),
         ("x=$(yes)", ""),
@@ -80,7 +80,7 @@ async fn a_loop_that_never_waits_is_slowed_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_writer_that_nobody_reads_ends() {
+async fn a_writer_without_a_reader_ends() {
     let (stdout, reader) = tokio::io::duplex(64);
     drop(reader);
     let io = Io {
@@ -93,7 +93,7 @@ async fn a_writer_that_nobody_reads_ends() {
     assert_eq!(shell.run(&argv, io).await, 141);
 }
 
-/// Words and pieces of words; what has a blank or a line end in it comes extra.
+/// Words and parts of words. `words` adds those that contain whitespace.
 const WORDS: &str = r#"if then fi while do done for in case esac x x=1 $x "$x" ${x:-a} ${x% }
     $( ) ( { ; && || | & ! > < >> /tmp/f 2>&1 <<E * [ ] test echo cat grep printf %d -n head tail
     wc seq 3 tr a-z cut -f1 sort read set -- shift eval trap EXIT wait kill $! $$ sleep 1 timeout
@@ -137,7 +137,8 @@ proptest! {
     }
 }
 
-/// Every command with every letter as an option, on a directory and on a file.
+/// Runs every program with every letter as an option, on a directory and a file. Sends each
+/// command before it runs.
 async fn every_command(begun: std::sync::mpsc::Sender<String>) {
     let letters = ('a'..='z').chain(['A', 'E', 'F', 'R', 'S']);
     for letter in letters {
@@ -147,7 +148,7 @@ async fn every_command(begun: std::sync::mpsc::Sender<String>) {
             begun.send(command.clone()).unwrap();
             let argv = ["sh", "-c", command.as_str()];
             let ran = run_with(&world, &argv, "y\n");
-            // What waits for ever may do so.
+            // Some programs wait without end; only blocking the thread is an error.
             let _ = tokio::time::timeout(Duration::from_secs(10), ran).await;
         }
     }

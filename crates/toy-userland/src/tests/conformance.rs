@@ -1,11 +1,11 @@
-//! What the tests of container runtimes ask of a container.
+//! Tests of behaviour on which conformance tests of container runtimes depend.
 
 use std::time::Duration;
 
 use super::*;
 
 #[tokio::test]
-async fn a_programs_path_is_as_good_as_its_name() {
+async fn a_program_runs_by_its_path_or_by_its_name() {
     let world = world();
     let found = run_with(&world, &["cat", "/etc/hostname"], "").await;
     assert_eq!(found, answer("pod-1\n", "", 0));
@@ -27,7 +27,7 @@ async fn standard_input_is_read() {
 }
 
 #[tokio::test]
-async fn what_one_exec_writes_the_next_one_reads() {
+async fn files_of_one_command_are_read_by_the_next() {
     let world = world();
     run_with(&world, &["sh", "-c", "echo $HOSTNAME > /tmp/x"], "").await;
     let found = run_with(&world, &["cat", "/tmp/x"], "").await;
@@ -35,7 +35,7 @@ async fn what_one_exec_writes_the_next_one_reads() {
 }
 
 #[tokio::test]
-async fn a_containers_description_is_found_by_its_commands() {
+async fn commands_find_the_setup_of_their_container() {
     let world = Arc::new(World::new(Setup {
         environment: vec![("GREETING".into(), "hello world".into())],
         working_directory: "/data".into(),
@@ -114,7 +114,7 @@ async fn a_loop_that_sleeps_keeps_time_until_it_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_signal_ends_what_does_not_trap_it() {
+async fn a_signal_ends_a_command_that_does_not_trap_it() {
     for (script, stdout, code) in [
         ("sleep 100", "", 143),
         (
@@ -152,7 +152,7 @@ async fn a_command_can_signal_the_containers_first_process() {
 }
 
 #[tokio::test]
-async fn an_unknown_command_has_the_code_that_is_configured() {
+async fn an_unknown_command_has_the_configured_exit_code() {
     let world = Arc::new(World::new(Setup {
         unknown_command: 0,
         ..Setup::default()

@@ -1,5 +1,6 @@
-//! Tests of whole scripts. The answers are those of BusyBox 1.35, except that
-//! names are listed in order and that nothing is said of what a signal ended.
+//! Tests of whole scripts. The expected results are those of BusyBox 1.35, with two
+//! differences: names are listed in order, and there is no message about a process that a
+//! signal ended.
 
 mod bounds;
 mod conformance;
@@ -11,7 +12,7 @@ use tokio::io::AsyncReadExt;
 
 use super::*;
 
-/// What a command wrote, and its code.
+/// Output and exit code of a command.
 #[derive(Debug, PartialEq, Eq)]
 struct Answer {
     stdout: String,

@@ -1,8 +1,8 @@
-//! The table of scripts.
+//! Tables of scripts and their results.
 
 use super::*;
 
-/// A script, and what it writes to standard output and error, and its code.
+/// A script, its standard output, its standard error, and its exit code.
 type Row = (&'static str, &'static str, &'static str, u8);
 
 async fn check(rows: &[Row]) {

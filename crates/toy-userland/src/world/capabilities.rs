@@ -1,6 +1,7 @@
-//! Linux capabilities: the names and the masks that `/proc/self/status` shows.
+//! Linux capabilities: their names, and the masks in `/proc/self/status`.
 
-/// The names in the order of their bits, from `include/uapi/linux/capability.h`.
+/// Names of the capabilities in the order of their bits, from Linux's
+/// `include/uapi/linux/capability.h`.
 const NAMES: [&str; 41] = [
     "CHOWN",
     "DAC_OVERRIDE",
@@ -45,18 +46,18 @@ const NAMES: [&str; 41] = [
     "CHECKPOINT_RESTORE",
 ];
 
-/// A set of capabilities: bit n is capability n.
+/// A set of capabilities. Bit n is capability n.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CapabilitySet(pub u64);
 
 impl CapabilitySet {
-    /// What a container may do if nothing else is stated: containerd's list.
+    /// The capabilities that containerd gives a container by default.
     pub const DEFAULT: Self = Self(0xa804_25fb);
-    /// Every capability that has a name.
+    /// All capabilities that have a name.
     pub const ALL: Self = Self((1 << NAMES.len()) - 1);
 
-    /// Of names such as `CAP_NET_ADMIN` or `net_admin`. A name that is none is
-    /// left out, as a kernel that does not know a capability has no bit for it.
+    /// Makes a set of names such as `CAP_NET_ADMIN` or `net_admin`. An unknown name is left out,
+    /// because a kernel without the capability has no bit for it.
     pub fn from_names<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
         let bit = |name: S| {
             let upper = name.as_ref().to_ascii_uppercase();
@@ -68,18 +69,18 @@ impl CapabilitySet {
     }
 }
 
-/// The five sets of a process, capabilities(7).
+/// The five capability sets of a process, capabilities(7).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// What is checked.
+    /// Capabilities that permission checks use.
     pub effective: CapabilitySet,
-    /// What may become effective.
+    /// Capabilities that the process may make effective.
     pub permitted: CapabilitySet,
-    /// What may be gained at an exec.
+    /// Capabilities that an execve(2) may grant.
     pub bounding: CapabilitySet,
-    /// What is kept over an exec, with the file's.
+    /// Capabilities that an execve(2) keeps if the file has them, too.
     pub inheritable: CapabilitySet,
-    /// What is kept over an exec.
+    /// Capabilities that an execve(2) keeps.
     pub ambient: CapabilitySet,
 }
 

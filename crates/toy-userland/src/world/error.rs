@@ -1,42 +1,42 @@
-//! Why a file cannot be had, in the words of strerror(3).
+//! Errors of the file tree, with the messages of strerror(3).
 
-/// An error of the file tree.
+/// Reason for which an operation on a file failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
-    /// `ENOENT`
+    /// `ENOENT`: the path, or a directory above it, does not exist.
     #[error("No such file or directory")]
     NotFound,
-    /// `EEXIST`
+    /// `EEXIST`: the path exists already.
     #[error("File exists")]
     Exists,
-    /// `ENOTDIR`
+    /// `ENOTDIR`: the path, or a part of it, is a file.
     #[error("Not a directory")]
     NotADirectory,
-    /// `EISDIR`
+    /// `EISDIR`: the operation needs a file.
     #[error("Is a directory")]
     IsADirectory,
-    /// `ENOTEMPTY`
+    /// `ENOTEMPTY`: only an empty directory can be removed.
     #[error("Directory not empty")]
     NotEmpty,
-    /// `EACCES`
+    /// `EACCES`: the permission bits forbid the operation.
     #[error("Permission denied")]
     Denied,
-    /// `EPERM`
+    /// `EPERM`: only the owner or root may do this, or the file is a built-in program.
     #[error("Operation not permitted")]
     NotPermitted,
-    /// `EROFS`
+    /// `EROFS`: the mount is read-only.
     #[error("Read-only file system")]
     ReadOnly,
-    /// `EBUSY`
+    /// `EBUSY`: the path is a mount point or the root.
     #[error("Resource busy")]
     Busy,
-    /// `EINVAL`
+    /// `EINVAL`: a directory cannot be moved into itself.
     #[error("Invalid argument")]
     Invalid,
-    /// `ENAMETOOLONG`
+    /// `ENAMETOOLONG`: the path has more than 4,095 bytes.
     #[error("File name too long")]
     NameTooLong,
-    /// `ENOSPC`: the world's bytes or files are used up.
+    /// `ENOSPC`: the world's capacity in bytes or files is used up.
     #[error("No space left on device")]
     NoSpace,
 }

@@ -1,13 +1,13 @@
-//! What a container's commands see: its files, its user, its processes. It is
-//! made from a [`Setup`] and lives as long as the container, so that what one
-//! exec writes the next one reads.
+//! The world that a container's commands see: its files, its user and its processes. It is
+//! made from a [`Setup`] and lives as long as the container, so that one command reads the
+//! files that another has written.
 
 mod capabilities;
 mod error;
-mod files;
 mod mounts;
 pub(super) mod path;
 mod processes;
+mod rootfs;
 mod setup;
 mod tree;
 mod user;
@@ -23,16 +23,16 @@ use tokio::time::Instant;
 
 pub use capabilities::{Capabilities, CapabilitySet};
 pub use error::FileError;
-pub(super) use files::{KERNEL_RELEASE, exchange_dot_and_slash};
 pub use mounts::Mount;
 pub(super) use mounts::mount_of;
 pub(super) use processes::{INIT, Process, Processes};
 pub use processes::{Signal, Signals};
+pub(super) use rootfs::{KERNEL_RELEASE, exchange_dot_and_slash};
 pub use setup::{Seccomp, Setup};
-pub(super) use tree::{Device, Kind, Node, Opening, PROGRAM_DIRECTORIES, Tree};
+pub(super) use tree::{Device, Node, NodeKind, OpenMode, PROGRAM_DIRECTORIES, Tree};
 pub use user::User;
 
-/// A container's world.
+/// The files, processes and clock of one container.
 #[derive(Debug)]
 pub struct World {
     setup: Setup,
@@ -42,9 +42,9 @@ pub struct World {
 }
 
 impl World {
-    /// Makes the world that a description asks for, with programs of these names in `/bin`.
+    /// Makes a world with programs of these names in `/bin`.
     pub(super) fn with_programs(setup: Setup, programs: &'static [&'static str]) -> Self {
-        let tree = files::tree(&setup, programs);
+        let tree = rootfs::tree(&setup, programs);
         let processes = Processes::new(setup.command.join(" "));
         Self {
             setup,
@@ -54,8 +54,8 @@ impl World {
         }
     }
 
-    /// The signals that commands have sent to the container's first process, for
-    /// whoever simulates that.
+    /// Returns the signals that commands send to the container's first process. The simulation
+    /// of that process receives them here.
     pub fn init_signals(&self) -> Arc<Signals> {
         self.processes.signals(INIT).unwrap_or_default()
     }
@@ -64,7 +64,7 @@ impl World {
         &self.setup
     }
 
-    /// The files. The lock must not be held across an await.
+    /// Locks the file tree. The lock must not be held across an await.
     pub(super) fn tree(&self) -> MutexGuard<'_, Tree> {
         self.tree.lock()
     }
@@ -73,7 +73,7 @@ impl World {
         &self.processes
     }
 
-    /// How long the world has been there.
+    /// Returns the time since the world was made, by tokio's clock.
     pub(super) fn age(&self) -> std::time::Duration {
         self.started.elapsed()
     }

@@ -1,29 +1,29 @@
-//! Mounts, and the files of `/proc` that list them.
+//! Mounts, and the text of the files in `/proc` that list them.
 
 use std::fmt::Write;
 
 use super::path::is_within;
 
-/// Something mounted, as a container's spec states it.
+/// A mount of a container's OCI spec.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mount {
-    /// What is mounted: a device, a path of the node, or a word such as `tmpfs`.
+    /// Source: a device, a path of the node, or a word such as `tmpfs`.
     pub source: String,
-    /// Where: an absolute path.
+    /// Mount point: an absolute path.
     pub target: String,
-    /// The type of the file system, such as `proc` or `ext4`.
+    /// Type of the file system, such as `proc` or `ext4`.
     pub kind: String,
-    /// Options, such as `ro` and `nosuid`.
+    /// Mount options, such as `ro` and `nosuid`.
     pub options: Vec<String>,
 }
 
 impl Mount {
-    /// Whether nothing on it may be changed.
+    /// Returns whether the options include `ro`.
     pub fn is_read_only(&self) -> bool {
         self.options.iter().any(|option| option == "ro")
     }
 
-    /// The options with `rw` or `ro` first, as `/proc/mounts` has them.
+    /// Returns the options in the form of `/proc/mounts`: `rw` or `ro` first.
     pub(crate) fn shown_options(&self) -> String {
         let access = if self.is_read_only() { "ro" } else { "rw" };
         let rest = self.options.iter().map(String::as_str);
@@ -35,13 +35,14 @@ impl Mount {
     }
 }
 
-/// The mount that a path is on: of the innermost the last.
+/// Returns the innermost mount that holds a path. Of several mounts on one point, the last
+/// counts.
 pub(crate) fn mount_of<'m>(mounts: &'m [Mount], path: &str) -> Option<&'m Mount> {
     let holding = mounts.iter().filter(|mount| is_within(path, &mount.target));
     holding.max_by_key(|mount| mount.target.trim_end_matches('/').len())
 }
 
-/// `/proc/mounts`, proc_pid_mounts(5).
+/// Returns the text of `/proc/mounts`, proc_pid_mounts(5).
 pub(super) fn proc_mounts(mounts: &[Mount]) -> String {
     let mut text = String::new();
     for mount in mounts {
@@ -52,8 +53,8 @@ pub(super) fn proc_mounts(mounts: &[Mount]) -> String {
     text
 }
 
-/// `/proc/self/mountinfo`, proc_pid_mountinfo(5). Mount and device numbers are
-/// made up.
+/// Returns the text of `/proc/self/mountinfo`, proc_pid_mountinfo(5). Mount ids and device
+/// numbers are invented.
 pub(super) fn proc_mountinfo(mounts: &[Mount]) -> String {
     let mut text = String::new();
     for (index, mount) in mounts.iter().enumerate() {
@@ -67,7 +68,7 @@ pub(super) fn proc_mountinfo(mounts: &[Mount]) -> String {
     text
 }
 
-/// Blanks and backslashes as the kernel writes them.
+/// Escapes whitespace and backslashes in octal, as the kernel does.
 fn escaped(text: &str) -> String {
     let text = if text.is_empty() { "none" } else { text };
     text.replace('\\', "\\134")

@@ -1,7 +1,7 @@
 //! Paths as text: absolute, without `.`, `..` and doubled slashes.
 
-/// The absolute form of a path seen from a directory. There are no links, so
-/// `..` is the directory that is named before it.
+/// Returns the absolute form of a path that starts at a directory. The tree has no links, so
+/// `..` removes the name before it.
 pub(crate) fn absolute(directory: &str, path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     let base = if path.starts_with('/') { "" } else { directory };
@@ -15,7 +15,7 @@ pub(crate) fn absolute(directory: &str, path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
-/// The directory that an absolute path is in; the root is in itself.
+/// Returns the directory that holds an absolute path. The root holds itself.
 pub(crate) fn parent(path: &str) -> &str {
     match path.rsplit_once('/') {
         Some(("", _)) | None => "/",
@@ -23,7 +23,7 @@ pub(crate) fn parent(path: &str) -> &str {
     }
 }
 
-/// The last part of a path, whatever slashes follow it; `/` for the root.
+/// Returns the last name of a path, without trailing slashes; `/` for the root.
 pub(crate) fn base_name(path: &str) -> &str {
     let trimmed = path.trim_end_matches('/');
     match trimmed.rsplit_once('/') {
@@ -33,7 +33,7 @@ pub(crate) fn base_name(path: &str) -> &str {
     }
 }
 
-/// Whether a path is the directory itself or lies below it.
+/// Returns whether a path is the directory or lies below it. Both are absolute.
 pub(crate) fn is_within(path: &str, directory: &str) -> bool {
     directory == "/"
         || path
@@ -41,7 +41,7 @@ pub(crate) fn is_within(path: &str, directory: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// A name in a directory.
+/// Returns the path of a name in a directory.
 pub(crate) fn join(directory: &str, name: &str) -> String {
     format!("{}/{name}", directory.trim_end_matches('/'))
 }

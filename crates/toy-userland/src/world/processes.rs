@@ -1,4 +1,4 @@
-//! The processes of a container: its first one and the shells that run in it.
+//! The processes of a container and their signals: its first process and the shells in it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// The first process of a container.
+/// Process id of a container's first process.
 pub(crate) const INIT: u32 = 1;
 
-/// The most processes that are listed at once; one beyond it runs unlisted.
+/// Most processes in the table. A process beyond them runs, but is not listed.
 const MAX_PROCESSES: usize = 1024;
 
-/// The signals with a name, signal(7), by number on the usual architectures.
+/// Names and numbers of signals, signal(7), with the numbers of x86 and Arm.
 const SIGNALS: [(&str, u8); 16] = [
     ("EXIT", 0),
     ("HUP", 1),
@@ -33,19 +33,19 @@ const SIGNALS: [(&str, u8); 16] = [
     ("WINCH", 28),
 ];
 
-/// A signal's number.
+/// A signal by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Signal(pub u8);
 
 impl Signal {
-    /// Ends a process at once.
+    /// SIGKILL, which ends a process at once and cannot be trapped.
     pub const KILL: Self = Self(9);
-    /// Comes of writing to a pipe that nobody reads.
+    /// SIGPIPE, the consequence of a write to a pipe without a reader.
     pub const PIPE: Self = Self(13);
-    /// Asks a process to end.
+    /// SIGTERM, which asks a process to end.
     pub const TERM: Self = Self(15);
 
-    /// Of a name, with or without `SIG`, or a number up to 63.
+    /// Parses a name, with or without `SIG` and in any case, or a number up to 63.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if let Ok(number) = text.parse::<u8>() {
             return (number < 64).then_some(Self(number));
@@ -56,19 +56,20 @@ impl Signal {
         known.map(|(_, number)| Self(*number))
     }
 
-    /// The name, or the number of one without.
+    /// Returns the name without `SIG`, or the number of a signal without a name.
     pub(crate) fn name(self) -> String {
         let known = SIGNALS.iter().find(|(_, number)| *number == self.0);
         known.map_or_else(|| self.0.to_string(), |(name, _)| (*name).to_owned())
     }
 
-    /// The names, in the order of their numbers.
+    /// Iterates over names and numbers, in the order of the numbers.
     pub(crate) fn names() -> impl Iterator<Item = (&'static str, u8)> {
         SIGNALS.into_iter().filter(|(_, number)| *number > 0)
     }
 
-    /// Whether a process that does nothing about it goes on: CHLD, CONT, WINCH
-    /// and the check for a process's existence. Stopping is not simulated.
+    /// Returns whether a process without a trap survives the signal: CHLD, CONT, WINCH, and 0,
+    /// which only checks that the process exists. STOP is ignored, too: stopped processes are
+    /// not simulated.
     pub(crate) fn is_ignored_by_default(self) -> bool {
         matches!(self.0, 0 | 17 | 18 | 19 | 28)
     }
@@ -77,29 +78,30 @@ impl Signal {
         1 << (self.0 & 63)
     }
 
-    /// The exit code of what a signal ended.
+    /// Returns the exit code of a process that the signal ended: 128 and the number.
     pub fn exit_code(self) -> u8 {
         128 + self.0.min(127)
     }
 }
 
-/// The signals that were sent to a process and that it has not seen yet.
+/// Pending and trapped signals of a process.
 #[derive(Debug, Default)]
 pub struct Signals {
     pending: AtomicU64,
-    /// Those that a shell's `trap` sees to.
+    /// Signals for which the process has a trap, one bit each.
     trapped: AtomicU64,
     changed: Notify,
 }
 
 impl Signals {
-    /// Sends a signal. One that is pending already is not sent twice.
+    /// Sends a signal. A signal that is pending already does not become pending twice.
     pub fn send(&self, signal: Signal) {
         self.pending.fetch_or(signal.bit(), Ordering::AcqRel);
         self.changed.notify_waiters();
     }
 
-    /// Waits for a signal that the process does nothing about and that ends it.
+    /// Waits for a signal that ends the process: one without a trap that is not ignored by
+    /// default.
     pub async fn killed(&self) -> Signal {
         loop {
             let changed = self.changed.notified();
@@ -111,14 +113,14 @@ impl Signals {
         }
     }
 
-    /// Takes a pending signal that is trapped, if there is one.
+    /// Takes a pending signal that has a trap, if there is one.
     pub(crate) fn take_trapped(&self) -> Option<Signal> {
         let signal = self.pending(true).next()?;
         self.pending.fetch_and(!signal.bit(), Ordering::AcqRel);
         Some(signal)
     }
 
-    /// Waits until a trapped signal is pending, and leaves it so.
+    /// Waits until a signal with a trap is pending, and leaves it pending.
     pub(crate) async fn trapped(&self) {
         loop {
             let changed = self.changed.notified();
@@ -129,7 +131,7 @@ impl Signals {
         }
     }
 
-    /// Says whether the process sees to a signal itself. Nothing sees to KILL.
+    /// Sets whether the process has a trap for a signal. KILL cannot be trapped.
     pub(crate) fn trap(&self, signal: Signal, trapped: bool) {
         if trapped && signal != Signal::KILL {
             self.trapped.fetch_or(signal.bit(), Ordering::AcqRel);
@@ -149,21 +151,21 @@ impl Signals {
     }
 }
 
-/// One line of `ps`.
+/// A process in the table: one line of `ps`.
 #[derive(Debug, Clone)]
 pub(crate) struct Process {
     pub(crate) command: String,
     pub(crate) signals: Arc<Signals>,
 }
 
-/// The processes by id.
+/// Table of the processes of a container.
 #[derive(Debug)]
 pub(crate) struct Processes {
     table: Mutex<(u32, BTreeMap<u32, Process>)>,
 }
 
 impl Processes {
-    /// With a container's first process.
+    /// Makes a table with a container's first process.
     pub(crate) fn new(command: String) -> Self {
         let init = Process {
             command,
@@ -174,7 +176,7 @@ impl Processes {
         }
     }
 
-    /// Lists a process until the guard is dropped.
+    /// Adds a process until the returned guard is dropped.
     pub(crate) fn start(self: &Arc<Self>, process: Process) -> Running {
         let mut table = self.table.lock();
         let (last, listed) = &mut *table;
@@ -206,7 +208,7 @@ impl Processes {
     }
 }
 
-/// A process that is listed as long as this lives.
+/// Guard of a process in the table. Dropping the guard removes the process.
 #[derive(Debug)]
 pub(crate) struct Running {
     processes: Arc<Processes>,

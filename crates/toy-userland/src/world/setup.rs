@@ -1,4 +1,4 @@
-//! What a caller says of a container.
+//! The description of a container, from which its world is made.
 
 use std::time::SystemTime;
 
@@ -6,60 +6,60 @@ use super::capabilities::Capabilities;
 use super::mounts::Mount;
 use super::user::User;
 
-/// How system calls are filtered, as `/proc/self/status` numbers it.
+/// Filter of system calls, in the terms of `/proc/self/status`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Seccomp {
-    /// Not at all: 0.
+    /// No filter: 0.
     #[default]
     Disabled,
-    /// A profile: 2.
+    /// Filter by a profile: 2.
     Filter,
 }
 
-/// A container as its spec and pod describe it. Paths need not be normal: they
-/// are taken from the root.
+/// Description of a container, from its OCI spec and its pod. Paths are normalised, and start
+/// at the root.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// The pod's host name.
+    /// Host name of the pod.
     pub hostname: String,
-    /// Environment variables, a later one above an earlier.
+    /// Names and values of environment variables. A later value replaces an earlier one.
     pub environment: Vec<(String, String)>,
-    /// Where processes start.
+    /// Working directory of new processes.
     pub working_directory: String,
-    /// Who processes run as.
+    /// User that the processes run as.
     pub user: User,
-    /// What they may do.
+    /// Capabilities of the processes.
     pub capabilities: Capabilities,
-    /// Whether an exec may give them more.
+    /// Whether an execve(2) may not grant more privileges, as in prctl(2).
     pub no_new_privileges: bool,
-    /// How their system calls are filtered.
+    /// Filter of the processes' system calls.
     pub seccomp: Seccomp,
-    /// Kernel parameters by dotted name, such as `kernel.shm_rmid_forced`, above
-    /// the ones that every container shows.
+    /// Names, such as `kernel.shm_rmid_forced`, and values of kernel parameters. They replace
+    /// those that every container has.
     pub sysctls: Vec<(String, String)>,
-    /// Mounts in the order in which they are made. One for `/` says whether the
-    /// root is read-only; without one it is not.
+    /// Mounts in the order in which they are made. The root is read-only only if a mount for `/`
+    /// is.
     pub mounts: Vec<Mount>,
-    /// Files of the image or of volumes, by path. They take the place of
-    /// `/etc/hosts` and the like.
+    /// Paths and contents of files of the image or of volumes. They replace files that every
+    /// container has, such as `/etc/hosts`.
     pub files: Vec<(String, Vec<u8>)>,
-    /// The container's first process, as `ps` shows it.
+    /// Command of the container's first process, as `ps` shows it.
     pub command: Vec<String>,
-    /// How many processors `nproc` counts.
+    /// Number of processors that `nproc` prints; at least 1 is printed.
     pub processors: u32,
-    /// The time at which the world is made; it goes on with tokio's clock.
+    /// Time of day at which the world is made. It advances with tokio's clock.
     pub now: SystemTime,
-    /// The most bytes that files may hold together.
+    /// Capacity of the file tree in bytes: the contents and paths of all files together.
     pub capacity_bytes: usize,
-    /// The most files and directories.
+    /// Most files and directories.
     pub capacity_files: usize,
-    /// The exit code of a command that is not built in: 127, as a shell gives
-    /// it. With 0 nothing is said of it, either.
+    /// Exit code of a command that is not built in; a real shell's is 127. With 0, there is no
+    /// message either.
     pub unknown_command: u8,
 }
 
 impl Default for Setup {
-    /// A container of root's with nothing stated, at the start of 1970.
+    /// Describes a container that runs as root, at the start of 1970.
     fn default() -> Self {
         Self {
             hostname: "localhost".to_owned(),

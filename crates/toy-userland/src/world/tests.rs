@@ -1,4 +1,4 @@
-//! Tests of the files and of what a description makes of them.
+//! Tests of the file tree, and of the world that a setup makes.
 
 use super::*;
 
@@ -8,19 +8,19 @@ fn root() -> User {
 
 fn write(world: &World, user: &User, path: &str, bytes: &[u8]) -> Result<(), FileError> {
     let mut tree = world.tree();
-    tree.open(path, Opening::Truncate, user, world.now())?;
+    tree.open(path, OpenMode::Truncate, user, world.now())?;
     tree.append(path, bytes, world.now())
 }
 
 fn read(world: &World, path: &str) -> String {
     match world.tree().read(path, &root()).unwrap().kind {
-        Kind::File(content) => String::from_utf8(content.to_vec()).unwrap(),
+        NodeKind::File(content) => String::from_utf8(content.to_vec()).unwrap(),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn what_is_written_is_read_and_counted() {
+fn written_bytes_are_read_back_and_counted() {
     let world = World::new(Setup::default());
     let before = world.tree().bytes();
     write(&world, &root(), "/tmp/x", b"hello").unwrap();
@@ -113,7 +113,7 @@ fn a_path_through_a_file_is_no_directory() {
 }
 
 #[test]
-fn a_description_is_found_in_proc() {
+fn a_setup_is_found_in_proc() {
     let world = World::new(Setup {
         hostname: "pod-1".into(),
         no_new_privileges: true,
@@ -142,7 +142,7 @@ fn programs_are_found_where_path_looks() {
     let world = World::new(Setup::default());
     assert_eq!(
         world.tree().look("/usr/bin/cat").unwrap().kind,
-        Kind::Program
+        NodeKind::Program
     );
     assert!(
         world
@@ -156,7 +156,7 @@ fn programs_are_found_where_path_looks() {
 }
 
 #[test]
-fn hostile_names_stay_where_they_belong() {
+fn hostile_paths_do_not_escape_their_directory() {
     let world = World::new(Setup {
         sysctls: vec![
             ("../../etc/passwd".into(), "x".into()),

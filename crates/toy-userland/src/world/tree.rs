@@ -1,4 +1,4 @@
-//! The files of a container, in memory.
+//! The file tree of a container, in memory.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::mounts::{Mount, mount_of};
 use super::path::{is_within, join, parent};
 use super::user::User;
 
-/// Where programs are found, in the order of the usual `PATH`.
+/// Directories of programs, in the order of the usual `PATH`.
 pub(crate) const PROGRAM_DIRECTORIES: [&str; 6] = [
     "/usr/local/sbin",
     "/usr/local/bin",
@@ -19,10 +19,10 @@ pub(crate) const PROGRAM_DIRECTORIES: [&str; 6] = [
     "/bin",
 ];
 
-/// The longest path: Linux's `PATH_MAX`, which counts the final NUL.
+/// Most bytes of a path: Linux's `PATH_MAX` of 4,096 counts the final NUL.
 const MAX_PATH_BYTES: usize = 4095;
 
-/// What a file without content of its own does.
+/// A character device in `/dev`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Device {
     Null,
@@ -31,21 +31,22 @@ pub(crate) enum Device {
     Full,
 }
 
-/// What is at a path.
+/// Kind of a node, with the content of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum NodeKind {
     Directory,
-    /// Shared with whoever reads it, who sees it as it was then.
+    /// Content of a regular file. Open readers share it, and see the content at their opening.
     File(Arc<Vec<u8>>),
     Device(Device),
-    /// A built-in command.
+    /// A built-in program.
     Program,
 }
 
+/// A file, directory, device or program in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Node {
-    pub(crate) kind: Kind,
-    /// The permission bits.
+    pub(crate) kind: NodeKind,
+    /// Permission bits and the sticky bit.
     pub(crate) mode: u16,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
@@ -54,27 +55,27 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn is_directory(&self) -> bool {
-        self.kind == Kind::Directory
+        self.kind == NodeKind::Directory
     }
 
-    /// What counts towards the capacity, besides the path.
+    /// Returns the bytes that count towards the capacity, besides the path.
     fn content_bytes(&self) -> usize {
         match &self.kind {
-            Kind::File(content) => content.len(),
-            Kind::Directory | Kind::Device(_) | Kind::Program => 0,
+            NodeKind::File(content) => content.len(),
+            NodeKind::Directory | NodeKind::Device(_) | NodeKind::Program => 0,
         }
     }
 
-    /// The size that is shown, in bytes; a directory takes a block.
+    /// Returns the size that `ls` and `stat` show, in bytes. A directory has one block of 4,096.
     pub(crate) fn size(&self) -> usize {
         match self.kind {
-            Kind::Directory => 4096,
+            NodeKind::Directory => 4096,
             _ => self.content_bytes(),
         }
     }
 
-    /// Whether a user has the permission: 4 to read, 2 to write, 1 to execute.
-    /// Root may do all but execute what nobody may.
+    /// Returns whether a user has the permissions: 4 to read, 2 to write, 1 to execute, or a sum
+    /// of these. Root has all, but to execute a file takes at least one execute bit.
     pub(crate) fn allows(&self, user: &User, wanted: u16) -> bool {
         if user.uid == 0 {
             return wanted & 1 == 0 || self.is_directory() || self.mode & 0o111 != 0;
@@ -88,22 +89,21 @@ impl Node {
     }
 }
 
-/// How much a tree may hold.
+/// Most bytes and files of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Capacity {
     pub(crate) bytes: usize,
     pub(crate) files: usize,
 }
 
-/// What is to become of a file's content when it is opened for writing.
+/// Treatment of a file's content at its opening for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Opening {
+pub(crate) enum OpenMode {
     Truncate,
     Append,
 }
 
-/// Files by absolute path. Paths are expected in the form that
-/// [`super::path::absolute`] makes.
+/// Nodes by absolute path. All paths have the form that [`super::path::absolute`] returns.
 #[derive(Debug)]
 pub(crate) struct Tree {
     nodes: BTreeMap<String, Node>,
@@ -136,7 +136,7 @@ impl Tree {
 
     fn directory(&self, mode: u16) -> Node {
         Node {
-            kind: Kind::Directory,
+            kind: NodeKind::Directory,
             mode,
             uid: 0,
             gid: 0,
@@ -144,9 +144,9 @@ impl Tree {
         }
     }
 
-    /// Puts something where the image or a volume has it, with the directories
-    /// above it, whatever the mounts say and the capacity is. A file neither
-    /// takes a directory's place nor has anything below it.
+    /// Places a node of the image or of a volume, with the missing directories above it. Mounts
+    /// and capacity do not limit this. A file that would replace a directory, and a node below a
+    /// file, are left out.
     pub(crate) fn place(&mut self, path: &str, node: Node) {
         let mut missing = Vec::new();
         let mut above = parent(path);
@@ -167,7 +167,7 @@ impl Tree {
         self.insert(path.to_owned(), node);
     }
 
-    /// Puts what is not there.
+    /// Inserts a node at a path that has none.
     fn insert(&mut self, path: String, node: Node) {
         self.bytes += path.len() + node.content_bytes();
         self.nodes.insert(path, node);
@@ -179,7 +179,7 @@ impl Tree {
         Some(node)
     }
 
-    /// Puts a directory, if there is none.
+    /// Places a directory, unless the path exists.
     pub(crate) fn place_directory(&mut self, path: &str, mode: u16) {
         if !self.nodes.contains_key(path) {
             self.place(path, self.directory(mode));
@@ -203,12 +203,12 @@ impl Tree {
         self.bytes
     }
 
-    /// What is at a path, if anything is.
+    /// Returns the node at a path; `None` for any error of [`Self::look`].
     pub(crate) fn find(&self, path: &str) -> Option<Node> {
         self.look(path).ok()
     }
 
-    /// What is at a path.
+    /// Returns the node at a path.
     pub(crate) fn look(&self, path: &str) -> Result<Node, FileError> {
         if let Some(node) = self.nodes.get(path) {
             return Ok(node.clone());
@@ -218,7 +218,7 @@ impl Tree {
         if PROGRAM_DIRECTORIES.contains(&directory) && self.is_program(name.trim_start_matches('/'))
         {
             return Ok(Node {
-                kind: Kind::Program,
+                kind: NodeKind::Program,
                 ..self.directory(0o755)
             });
         }
@@ -238,17 +238,17 @@ impl Tree {
         }
     }
 
-    /// The content of a file.
+    /// Returns the node of a file that the user may read.
     pub(crate) fn read(&self, path: &str, user: &User) -> Result<Node, FileError> {
         let node = self.look(path)?;
         match node.kind {
-            Kind::Directory => Err(FileError::IsADirectory),
+            NodeKind::Directory => Err(FileError::IsADirectory),
             _ if !node.allows(user, 4) => Err(FileError::Denied),
             _ => Ok(node),
         }
     }
 
-    /// The names in a directory, in order.
+    /// Returns the names in a directory that the user may read, in order.
     pub(crate) fn list(&self, path: &str, user: &User) -> Result<Vec<String>, FileError> {
         let node = self.look(path)?;
         if !node.is_directory() {
@@ -280,7 +280,7 @@ impl Tree {
         }
     }
 
-    /// Whether a name may be put into or taken from the directory of a path.
+    /// Checks that the user may add a name to the directory of a path, or remove one from it.
     fn check_directory(&self, path: &str, user: &User) -> Result<(), FileError> {
         let directory = self.check_parent(path)?;
         if !directory.allows(user, 3) {
@@ -292,7 +292,7 @@ impl Tree {
     fn insert_new(
         &mut self,
         path: &str,
-        kind: Kind,
+        kind: NodeKind,
         mode: u16,
         user: &User,
         now: SystemTime,
@@ -320,34 +320,34 @@ impl Tree {
     pub(crate) fn open(
         &mut self,
         path: &str,
-        opening: Opening,
+        open_mode: OpenMode,
         user: &User,
         now: SystemTime,
     ) -> Result<(), FileError> {
         match self.look(path) {
             Ok(node) if node.is_directory() => return Err(FileError::IsADirectory),
             Ok(node) if !node.allows(user, 2) => return Err(FileError::Denied),
-            Ok(node) if node.kind == Kind::Program => return Err(FileError::Denied),
+            Ok(node) if node.kind == NodeKind::Program => return Err(FileError::Denied),
             Ok(_) => {}
             Err(FileError::NotFound) => {
-                return self.insert_new(path, Kind::File(Arc::default()), 0o644, user, now);
+                return self.insert_new(path, NodeKind::File(Arc::default()), 0o644, user, now);
             }
             Err(error) => return Err(error),
         }
         let Some(node) = self.nodes.get(path) else {
             return Err(FileError::NotFound);
         };
-        if matches!(node.kind, Kind::Device(_)) {
+        if matches!(node.kind, NodeKind::Device(_)) {
             return Ok(());
         }
         self.check_writable(path)?;
-        if opening == Opening::Truncate {
+        if open_mode == OpenMode::Truncate {
             self.empty(path, now);
         }
         Ok(())
     }
 
-    /// Adds to the end of a file that was opened for writing.
+    /// Appends to a file that was opened for writing.
     pub(crate) fn append(
         &mut self,
         path: &str,
@@ -357,12 +357,12 @@ impl Tree {
         let room = self.capacity.bytes.saturating_sub(self.bytes);
         let node = self.nodes.get_mut(path).ok_or(FileError::NotFound)?;
         match &mut node.kind {
-            Kind::Directory => Err(FileError::IsADirectory),
-            Kind::Device(Device::Full) => Err(FileError::NoSpace),
-            Kind::Device(_) => Ok(()),
-            Kind::Program => Err(FileError::Denied),
-            Kind::File(_) if bytes.len() > room => Err(FileError::NoSpace),
-            Kind::File(content) => {
+            NodeKind::Directory => Err(FileError::IsADirectory),
+            NodeKind::Device(Device::Full) => Err(FileError::NoSpace),
+            NodeKind::Device(_) => Ok(()),
+            NodeKind::Program => Err(FileError::Denied),
+            NodeKind::File(_) if bytes.len() > room => Err(FileError::NoSpace),
+            NodeKind::File(content) => {
                 Arc::make_mut(content).extend_from_slice(bytes);
                 self.bytes += bytes.len();
                 node.modified = now;
@@ -373,7 +373,7 @@ impl Tree {
 
     fn empty(&mut self, path: &str, now: SystemTime) {
         if let Some(node) = self.nodes.get_mut(path)
-            && let Kind::File(content) = &mut node.kind
+            && let NodeKind::File(content) = &mut node.kind
         {
             self.bytes -= content.len();
             *content = Arc::default();
@@ -390,12 +390,14 @@ impl Tree {
     ) -> Result<(), FileError> {
         match self.look(path) {
             Ok(_) => Err(FileError::Exists),
-            Err(FileError::NotFound) => self.insert_new(path, Kind::Directory, 0o755, user, now),
+            Err(FileError::NotFound) => {
+                self.insert_new(path, NodeKind::Directory, 0o755, user, now)
+            }
             Err(error) => Err(error),
         }
     }
 
-    /// Sets the time of a file's last change to now.
+    /// Sets the modification time of a file, and makes the file if there is none.
     pub(crate) fn touch(
         &mut self,
         path: &str,
@@ -403,7 +405,7 @@ impl Tree {
         now: SystemTime,
     ) -> Result<(), FileError> {
         if !self.look(path).is_ok_and(|node| node.is_directory()) {
-            self.open(path, Opening::Append, user, now)?;
+            self.open(path, OpenMode::Append, user, now)?;
         }
         if let Some(node) = self.nodes.get_mut(path) {
             node.modified = now;
@@ -411,13 +413,13 @@ impl Tree {
         Ok(())
     }
 
-    /// Removes a file, or a directory with nothing in it.
+    /// Removes a file or an empty directory.
     pub(crate) fn remove(&mut self, path: &str, user: &User) -> Result<(), FileError> {
         let node = self.look(path)?;
         if path == "/" || self.mounts.iter().any(|mount| mount.target == path) {
             return Err(FileError::Busy);
         }
-        if node.kind == Kind::Program {
+        if node.kind == NodeKind::Program {
             return Err(FileError::NotPermitted);
         }
         self.check_directory(path, user)?;
@@ -429,7 +431,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Gives a file or directory another path.
+    /// Moves a file, or a directory with its content, to another path.
     pub(crate) fn rename(&mut self, from: &str, to: &str, user: &User) -> Result<(), FileError> {
         let node = self.look(from)?;
         if from == to {
@@ -438,7 +440,7 @@ impl Tree {
         if is_within(to, from) {
             return Err(FileError::Invalid);
         }
-        if node.kind == Kind::Program {
+        if node.kind == NodeKind::Program {
             return Err(FileError::NotPermitted);
         }
         if self
@@ -478,7 +480,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Changes who owns a file or what its permission bits are.
+    /// Changes the owner, group or permission bits of a file, for its owner or root.
     pub(crate) fn change(
         &mut self,
         path: &str,

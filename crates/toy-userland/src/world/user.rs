@@ -1,6 +1,6 @@
-//! Who a container's processes run as.
+//! The user of a container's processes.
 
-/// A user and the groups it is in.
+/// A user and its groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct User {
     /// User id.
@@ -9,12 +9,12 @@ pub struct User {
     pub gid: u32,
     /// Supplementary group ids, such as a pod's `fsGroup`.
     pub groups: Vec<u32>,
-    /// The login name; empty if the image's `/etc/passwd` has none for the id.
+    /// Login name; empty if the image's `/etc/passwd` has none for the id.
     pub name: String,
 }
 
 impl User {
-    /// Whether the user is in a group.
+    /// Returns whether the user is in a group.
     pub(crate) fn is_in(&self, gid: u32) -> bool {
         self.gid == gid || self.groups.contains(&gid)
     }

@@ -1,4 +1,4 @@
-//! Builtins that change the flow of a script, XCU 2.15.
+//! Builtins that change the flow of a script, POSIX XCU 2.15.
 
 use super::invocation::Invocation;
 use crate::outcome::{Outcome, Unwind};
@@ -10,7 +10,7 @@ pub(super) async fn nothing(_: Invocation<'_>) -> Outcome {
 async fn code(call: &mut Invocation<'_>) -> Result<u8, Unwind> {
     let status = call.shell.status;
     let code = call.number(u32::from(status)).await?;
-    // As exit(2) cuts it.
+    // exit(2) keeps the low eight bits.
     Ok(u8::try_from(code & 0xff).unwrap_or(0))
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn next_round(mut call: Invocation<'_>) -> Outcome {
     }
 }
 
-/// How many of the loops around are meant; there may be none.
+/// Returns the number of loops to leave or continue, at most as many as there are.
 async fn levels(call: &mut Invocation<'_>) -> Result<u32, Unwind> {
     let wanted = call.number(1).await?.max(1);
     Ok(wanted.min(call.shell.loops()))

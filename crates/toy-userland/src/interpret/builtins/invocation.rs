@@ -1,14 +1,14 @@
-//! A builtin that is being run.
+//! The call of a builtin.
 
 use super::super::interpreter::Interpreter;
 use crate::commands::Arguments;
 use crate::outcome::Unwind;
 
-/// A builtin's shell, name and arguments.
+/// The shell, name and arguments of a builtin that runs.
 pub(crate) struct Invocation<'s> {
     pub(crate) shell: &'s mut Interpreter,
     pub(crate) name: &'static str,
-    /// The words after the name.
+    /// Words after the name.
     pub(crate) args: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! `command` and `type`.
+//! `command` and `type`: how a name is resolved.
 
 use super::invocation::Invocation;
 use crate::outcome::Outcome;

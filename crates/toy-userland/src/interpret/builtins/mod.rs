@@ -2,7 +2,7 @@
 //! another one. They see the whole [`Interpreter`](super::Interpreter); all other commands
 //! are in `crate::commands` and see a small context.
 
-mod directory;
+mod cd;
 mod flow;
 mod invocation;
 mod lookup;
@@ -54,7 +54,7 @@ static BUILTINS: &[Builtin] = builtins! {
     builtin "." flow::source;
     builtin ":" flow::nothing;
     builtin "break" flow::leave_loop;
-    builtin "cd" directory::change_directory;
+    builtin "cd" cd::change_directory;
     builtin "command" lookup::command;
     builtin "continue" flow::next_round;
     builtin "eval" flow::eval;

@@ -1,6 +1,6 @@
-//! Values as `set`, `export` and `trap` print them.
+//! Quoting, for the output of `set`, `export` and `trap`.
 
-/// A value as a shell can read it back.
+/// Returns a value in single quotes, as a shell can read it back.
 pub(super) fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', "'\"'\"'"))
 }

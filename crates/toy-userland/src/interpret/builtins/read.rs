@@ -1,11 +1,11 @@
-//! `read`.
+//! `read`: reads a line into variables.
 
 use super::invocation::Invocation;
 use crate::outcome::{Outcome, Unwind};
 use crate::syntax::is_name;
 use crate::variables::SEPARATORS;
 
-/// The longest line that `read` reads, in bytes.
+/// Longest line that `read` reads, in bytes.
 const MAX_READ_BYTES: usize = 64 << 10;
 
 pub(super) async fn read(mut call: Invocation<'_>) -> Outcome {

@@ -1,4 +1,4 @@
-//! `sh`: a shell of its own for a script, a file or standard input.
+//! `sh`: runs a script from its argument, from a file or from standard input in a new shell.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::super::interpreter::Interpreter;
 use super::invocation::Invocation;
 use crate::outcome::{Outcome, exit_code};
 
-/// The longest line that is read at once, in bytes.
+/// Most bytes that are read at once from a script on standard input.
 const MAX_LINE_BYTES: usize = 64 << 10;
 
 pub(super) async fn sh(mut call: Invocation<'_>) -> Outcome {
@@ -63,7 +63,7 @@ pub(super) async fn sh(mut call: Invocation<'_>) -> Outcome {
     Ok(code)
 }
 
-/// Runs what is read, up to the limit of a script.
+/// Runs the script on standard input, command by command.
 async fn from_input(call: &mut Invocation<'_>, mut shell: Interpreter) -> Outcome {
     let input = call.shell.descriptors.stdin.clone();
     let mut pending = String::new();
@@ -77,7 +77,7 @@ async fn from_input(call: &mut Invocation<'_>, mut shell: Interpreter) -> Outcom
         if pending.is_empty() {
             break;
         }
-        // A line that is no whole command waits for the next ones.
+        // An incomplete command waits for the next line.
         if !ended && !shell.is_complete(&pending) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! `trap` and `wait`.
+//! `trap` and `wait`: signals and background commands.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Builtins on variables, positional parameters and options, XCU 2.15.
+//! Builtins on variables, positional parameters and options, POSIX XCU 2.15.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::outcome::Outcome;
 use crate::syntax::is_name;
 use crate::variables::{VariableError, Variables};
 
-/// Assigns and marks each operand, which is `name` or `name=value`.
+/// Assigns and marks the variable of each operand. An operand is `name` or `name=value`.
 async fn mark(
     mut call: Invocation<'_>,
     mark: fn(&mut Variables, &str) -> Result<(), VariableError>,

@@ -1,4 +1,4 @@
-//! The files that every container has, made from its description.
+//! Makes the files that every container has from its [`Setup`].
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use super::mounts::{Mount, proc_mountinfo, proc_mounts};
 use super::path::absolute;
 use super::processes::INIT;
 use super::setup::{Seccomp, Setup};
-use super::tree::{Capacity, Device, Kind, Node, PROGRAM_DIRECTORIES, Tree};
+use super::tree::{Capacity, Device, Node, NodeKind, PROGRAM_DIRECTORIES, Tree};
 
-/// Kernel parameters that are there unless a container states others.
+/// Kernel parameters of every container, unless its setup has other values.
 const SYSCTLS: [(&str, &str); 8] = [
     ("kernel.ostype", "Linux"),
     ("kernel.osrelease", KERNEL_RELEASE),
@@ -21,7 +21,7 @@ const SYSCTLS: [(&str, &str); 8] = [
     ("net.ipv4.ip_unprivileged_port_start", "0"),
 ];
 
-/// What `uname -r` says: no kernel runs here, so it is only plausible.
+/// Kernel release that `uname -r` prints. No kernel runs here; the version is a plausible one.
 pub(crate) const KERNEL_RELEASE: &str = "6.12.0-resource-slot";
 
 const DIRECTORIES: [(&str, u16); 14] = [
@@ -41,7 +41,7 @@ const DIRECTORIES: [(&str, u16); 14] = [
     ("/var/tmp", 0o1777),
 ];
 
-/// The id that `/proc/self` shows.
+/// Process id that `/proc/self` shows.
 const SELF: u32 = 7;
 
 pub(super) fn tree(setup: &Setup, programs: &'static [&'static str]) -> Tree {
@@ -58,8 +58,8 @@ pub(super) fn tree(setup: &Setup, programs: &'static [&'static str]) -> Tree {
         gid: 0,
         modified: setup.now,
     };
-    let file = |text: String| node(0o644, Kind::File(Arc::new(text.into_bytes())));
-    let read_only = |text: String| node(0o444, Kind::File(Arc::new(text.into_bytes())));
+    let file = |text: String| node(0o644, NodeKind::File(Arc::new(text.into_bytes())));
+    let read_only = |text: String| node(0o444, NodeKind::File(Arc::new(text.into_bytes())));
 
     for directory in PROGRAM_DIRECTORIES {
         tree.place_directory(directory, 0o755);
@@ -76,7 +76,10 @@ pub(super) fn tree(setup: &Setup, programs: &'static [&'static str]) -> Tree {
         ("random", Device::Random),
         ("urandom", Device::Random),
     ] {
-        tree.place(&format!("/dev/{name}"), node(0o666, Kind::Device(device)));
+        tree.place(
+            &format!("/dev/{name}"),
+            node(0o666, NodeKind::Device(device)),
+        );
     }
 
     tree.place("/etc/hostname", file(format!("{}\n", setup.hostname)));
@@ -99,12 +102,12 @@ pub(super) fn tree(setup: &Setup, programs: &'static [&'static str]) -> Tree {
         .iter()
         .fold(String::new(), |all, argument| all + argument + "\0");
     tree.place("/proc/1/cmdline", read_only(cmdline));
-    let stated = setup
+    let given = setup
         .sysctls
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in SYSCTLS.into_iter().chain(stated) {
-        // A slash in a parameter's name stands for a dot, sysctl(8).
+    for (name, value) in SYSCTLS.into_iter().chain(given) {
+        // sysctl(8) lets a slash in a parameter's name stand for a dot.
         let relative: String = name.chars().map(exchange_dot_and_slash).collect();
         let path = absolute("/proc/sys", relative.trim_start_matches('/'));
         if path.starts_with("/proc/sys/") {
@@ -119,13 +122,13 @@ pub(super) fn tree(setup: &Setup, programs: &'static [&'static str]) -> Tree {
     for (path, content) in &setup.files {
         tree.place(
             &absolute("/", path),
-            node(0o644, Kind::File(Arc::new(content.clone()))),
+            node(0o644, NodeKind::File(Arc::new(content.clone()))),
         );
     }
     tree
 }
 
-/// The two ways in which a kernel parameter's name may be written.
+/// Exchanges dots and slashes, which turns a kernel parameter's name into its path and back.
 pub(crate) fn exchange_dot_and_slash(c: char) -> char {
     match c {
         '.' => '/',
@@ -134,14 +137,14 @@ pub(crate) fn exchange_dot_and_slash(c: char) -> char {
     }
 }
 
-/// The stated mounts, with a root if none is stated, and with `/proc/sys` as
-/// containers have it.
+/// Returns the mounts of the setup, with a root and a `/proc` if the setup has none, and with
+/// the read-only `/proc/sys` of containers.
 fn mounts(setup: &Setup) -> Vec<Mount> {
-    let stated = setup.mounts.iter().map(|mount| Mount {
+    let given = setup.mounts.iter().map(|mount| Mount {
         target: absolute("/", &mount.target),
         ..mount.clone()
     });
-    let mut mounts: Vec<Mount> = stated.collect();
+    let mut mounts: Vec<Mount> = given.collect();
     let implied = |source: &str, target: &str, options: &[&str]| Mount {
         source: source.to_owned(),
         target: target.to_owned(),
@@ -194,7 +197,7 @@ fn group(setup: &Setup) -> String {
     text
 }
 
-/// `/proc/PID/status`, proc_pid_status(5), as far as a spec determines it.
+/// Returns the text of `/proc/PID/status`, proc_pid_status(5).
 fn status(setup: &Setup, pid: u32) -> String {
     let user = &setup.user;
     let (uid, gid) = (user.uid, user.gid);

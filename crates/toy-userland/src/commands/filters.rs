@@ -1,12 +1,12 @@
-//! Commands that pass bytes on while they come.
+//! Programs that copy or make a stream of bytes.
 
 use super::arguments::Arguments;
 use super::call::{Call, about};
 use crate::outcome::{Outcome, Unwind};
 use crate::streams::{Input, Output};
-use crate::world::Opening;
+use crate::world::OpenMode;
 
-/// How often `tail -f` looks whether there is more.
+/// Time between two looks of `tail -f` at its file.
 const FOLLOW_POLL: std::time::Duration = std::time::Duration::from_secs(1);
 
 pub(super) async fn cat(mut call: Call<'_>) -> Outcome {
@@ -35,7 +35,7 @@ pub(super) async fn cat(mut call: Call<'_>) -> Outcome {
     Ok(code)
 }
 
-/// Passes on up to so many bytes.
+/// Copies up to `at_most` bytes to standard output.
 async fn copy(call: &mut Call<'_>, input: &Input, mut at_most: usize) -> Result<(), Unwind> {
     while at_most > 0 {
         call.step().await?;
@@ -49,15 +49,17 @@ async fn copy(call: &mut Call<'_>, input: &Input, mut at_most: usize) -> Result<
     Ok(())
 }
 
-/// The number of `-n` or `-c`, `-5` being short for `-n 5`, and whether it has a
-/// plus in front.
+/// The option `-n` or `-c` of `head` and `tail`. `-5` is short for `-n 5`.
 struct Count {
+    /// Number of lines or bytes.
     amount: usize,
+    /// Whether the number has a plus before it: `tail` then counts from the start.
     from_start: bool,
+    /// Whether bytes are counted, as `-c` asks, and not lines.
     bytes: bool,
 }
 
-/// Reads the options of `head` and `tail`.
+/// Parses the options of `head` and `tail`. Without a count, it is ten lines.
 async fn counted(call: &mut Call<'_>, known: &str) -> Result<(Arguments, Count), Unwind> {
     if let Some(first) = call.args.first_mut() {
         let digits = first.strip_prefix('-').unwrap_or_default();
@@ -83,7 +85,7 @@ async fn counted(call: &mut Call<'_>, known: &str) -> Result<(Arguments, Count),
     Ok((arguments, count))
 }
 
-/// A number with an optional `k`, `M` or `G`.
+/// Parses a number with an optional unit such as `k`, `M` or `G`, in powers of 1,024.
 fn size(text: &str) -> Option<usize> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let unit: usize = match &text[digits.len()..] {
@@ -156,8 +158,10 @@ pub(super) async fn tail(mut call: Call<'_>) -> Outcome {
     Ok(code)
 }
 
-/// The end of what is read, of which no more is kept than a bounded number of
-/// bytes.
+/// Reads to the end, and returns the last lines or bytes. Meanwhile it keeps at most twice
+/// [`Limits::expansion_bytes`](crate::Limits::expansion_bytes) and one chunk. With a plus before
+/// the count, it copies the input from that line or byte on to standard output instead, and
+/// returns nothing.
 async fn last(call: &mut Call<'_>, input: &Input, count: &Count) -> Result<Vec<u8>, Unwind> {
     let limit = call.context.limits.expansion_bytes;
     if count.from_start {
@@ -204,7 +208,8 @@ async fn last(call: &mut Call<'_>, input: &Input, count: &Count) -> Result<Vec<u
     Ok(kept.split_off(start))
 }
 
-/// Passes on what is added to a file, for ever.
+/// Copies each addition to a file to standard output, without end. A file that became shorter
+/// is read from its start.
 async fn follow(call: &mut Call<'_>, operand: &str) -> Result<(), Unwind> {
     let mut seen = call.context.directory.read_bytes(operand).len();
     loop {
@@ -221,15 +226,15 @@ async fn follow(call: &mut Call<'_>, operand: &str) -> Result<(), Unwind> {
 
 pub(super) async fn tee(mut call: Call<'_>) -> Outcome {
     let arguments = call.arguments_now("ai").await?;
-    let opening = if arguments.has('a') {
-        Opening::Append
+    let mode = if arguments.has('a') {
+        OpenMode::Append
     } else {
-        Opening::Truncate
+        OpenMode::Truncate
     };
     let mut outputs = Vec::new();
     let mut code = 0;
     for operand in &arguments.operands {
-        match call.context.directory.create(operand, opening) {
+        match call.context.directory.create(operand, mode) {
             Ok(output) => outputs.push(output),
             Err(error) => {
                 call.complain(&about(operand, error)).await;
@@ -331,7 +336,7 @@ pub(super) async fn dd(mut call: Call<'_>) -> Outcome {
     };
     let output = match target {
         None => call.context.descriptors.stdout.clone(),
-        Some(path) => match call.context.directory.create(&path, Opening::Truncate) {
+        Some(path) => match call.context.directory.create(&path, OpenMode::Truncate) {
             Ok(output) => output,
             Err(error) => {
                 call.complain(&format!("can't open '{path}': {error}"))
@@ -346,7 +351,7 @@ pub(super) async fn dd(mut call: Call<'_>) -> Outcome {
         let report = format!(
             "{whole}+{part} records in\n{whole}+{part} records out\n{copied} bytes copied\n"
         );
-        // Nobody can be told that it was not written.
+        // There is no other way to report a failed write.
         let _ = call
             .context
             .descriptors

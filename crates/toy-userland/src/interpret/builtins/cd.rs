@@ -1,4 +1,4 @@
-//! `cd`.
+//! `cd`: changes the working directory.
 
 use super::invocation::Invocation;
 use crate::outcome::{Outcome, Unwind};
