@@ -89,4 +89,21 @@ mod tests {
         assert!(names.contains(&"sh") && names.contains(&"cat") && !names.contains(&"cd"));
         assert!(is_known("sh") && is_known("cat") && is_known("cd") && !is_known("nonesuch"));
     }
+
+    /// Returns the names in code spans of the paragraph that starts with `title`.
+    fn names_in_readme(title: &str) -> Vec<&'static str> {
+        let readme = include_str!("../../README.md");
+        let (_, rest) = readme.split_once(title).expect(title);
+        let paragraph = rest.split("\n\n").next().unwrap_or_default();
+        paragraph.split('`').skip(1).step_by(2).collect()
+    }
+
+    #[test]
+    fn the_readme_lists_all_commands() {
+        assert_eq!(names_in_readme("\nPrograms:"), program_names());
+        let listed = names_in_readme("\nBuiltins of the shell:");
+        let is_program = |name: &&str| program_names().contains(name);
+        let builtins = builtins::names().filter(|name| !is_program(name));
+        assert_eq!(listed, builtins.collect::<Vec<_>>());
+    }
 }

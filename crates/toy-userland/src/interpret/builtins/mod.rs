@@ -37,6 +37,12 @@ pub(super) fn program_names() -> impl Iterator<Item = &'static str> {
     programs.map(|builtin| builtin.name)
 }
 
+/// Returns the names of all builtins, in order.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    BUILTINS.iter().map(|builtin| builtin.name)
+}
+
 macro_rules! builtins {
     ($($kind:ident $name:literal $run:path;)*) => {
         &[$(Builtin {
