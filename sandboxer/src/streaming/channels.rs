@@ -10,22 +10,23 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tracing::debug;
 
-use super::http::{Protocol, Socket};
-use super::{Handler, Session, Streams, TerminalSize, status};
+use super::protocol::{Protocol, Socket};
+use super::session::{Handler, Session, Streams, TerminalSize};
+use super::status;
 
 const STDIN: u8 = 0;
 const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
 const ERROR: u8 = 3;
 const RESIZE: u8 = 4;
-/// In version 5: the next byte's channel has ended.
+/// In version 5 of the protocol: the channel named by the next byte has ended.
 const CLOSE: u8 = 255;
 
-/// What each stream holds before its writer has to wait, in bytes.
+/// Buffer of each stream in bytes; a writer waits while it is full.
 const BUFFER_BYTES: usize = 64 << 10;
-/// The most that one message carries, in bytes.
+/// Largest content of one message, in bytes.
 const CHUNK_BYTES: usize = 8 << 10;
-/// How many sizes of the terminal wait for the session; more are dropped.
+/// Largest number of terminal sizes that wait for the session; more are dropped.
 const MAX_RESIZES: usize = 8;
 
 type Sink = Mutex<SplitSink<Socket, Message>>;
@@ -55,7 +56,7 @@ pub(super) async fn run(socket: Socket, protocol: Protocol, streams: Streams, ha
             copy(&sink, STDOUT, from_stdout),
             copy(&sink, STDERR, from_stderr),
         );
-        // If the client is gone, the session ends at once.
+        // The session ends at once if the client is gone.
         let session = async { Ok(session.await) };
         try_join(session, copied).await.map(|(code, _)| code)
     };
@@ -69,8 +70,8 @@ pub(super) async fn run(socket: Socket, protocol: Protocol, streams: Streams, ha
     }
 }
 
-/// The session's end of a stream. One that the client does not want has ended for
-/// whoever copies it, or the session would never be over.
+/// Returns the session's end of a stream. A stream that the client does not want is closed
+/// for the task that copies it, or the session would never be over.
 fn wanted(stream: DuplexStream, wanted: bool) -> Box<dyn AsyncWrite + Send + Unpin> {
     if wanted {
         Box::new(stream)
@@ -80,8 +81,8 @@ fn wanted(stream: DuplexStream, wanted: bool) -> Box<dyn AsyncWrite + Send + Unp
     }
 }
 
-/// An empty message on the lowest channel that is written to: it tells a client
-/// that the session is there.
+/// Sends an empty message on the lowest channel that is written to, which tells a client
+/// that the session exists.
 async fn greet(sink: &Sink, streams: Streams) -> Result<(), Error> {
     let channel = match () {
         () if streams.stdout => STDOUT,
@@ -106,7 +107,7 @@ async fn copy(sink: &Sink, channel: u8, mut from: DuplexStream) -> Result<(), Er
     }
 }
 
-/// Sends how it ended and closes the connection.
+/// Sends the session's status and closes the connection.
 async fn finish(sink: &Sink, code: Result<u8, Error>) -> Result<(), Error> {
     send(sink, ERROR, status::of_exit(code?).as_bytes()).await?;
     let mut sink = sink.lock().await;
@@ -119,9 +120,9 @@ async fn finish(sink: &Sink, code: Result<u8, Error>) -> Result<(), Error> {
     sink.close().await
 }
 
-/// What comes from the client.
+/// Messages from the client.
 struct Input {
-    /// Where standard input goes until it ends.
+    /// Destination of standard input, until it ends.
     stdin: Option<DuplexStream>,
     resized: mpsc::Sender<TerminalSize>,
     protocol: Protocol,
@@ -145,12 +146,12 @@ impl Input {
                     if let Some(stdin) = &mut self.stdin
                         && stdin.write_all(content).await.is_err()
                     {
-                        // The session reads no more.
+                        // The session has stopped reading.
                         self.stdin = None;
                     }
                 }
                 RESIZE => match serde_json::from_slice(content) {
-                    // Only the latest matter, and more of them will come.
+                    // Only the latest size matters, and another one will follow.
                     Ok(size) => drop(self.resized.try_send(size)),
                     Err(e) => debug!("a stream's client sent no size of a terminal: {e}"),
                 },

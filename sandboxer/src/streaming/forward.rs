@@ -1,16 +1,16 @@
-//! Port-forward: two channels for each port, one for data and one for errors.
-//! Data comes back as it was sent.
+//! Port-forward: two channels for each port, one for data and one for errors. Data is
+//! echoed.
 
 use futures::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tracing::debug;
 
-use super::http::Socket;
+use super::protocol::Socket;
 
-/// A channel is a byte, and a port has two.
+/// Largest number of ports: a channel number is a byte, and a port has two channels.
 const MAX_PORTS: usize = 128;
 
-/// What is wrong with the query of a port-forward.
+/// Errors in the query of a port-forward.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PortsError {
     #[error("query parameter port: missing; port=8080, once for each port, is needed")]
@@ -21,7 +21,7 @@ pub(super) enum PortsError {
     TooMany(usize),
 }
 
-/// The ports that a query such as `port=80&port=443` names.
+/// Parses the ports in a query such as `port=80&port=443`.
 pub(super) fn ports(query: &str) -> Result<Vec<u16>, PortsError> {
     let parameters = query
         .split('&')

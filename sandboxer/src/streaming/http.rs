@@ -1,4 +1,4 @@
-//! Connections, and the HTTP request that each begins with.
+//! Connections, and the HTTP request with which each begins.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -8,66 +8,31 @@ use futures::future::BoxFuture;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use hyper::service::service_fn;
-use hyper::upgrade::Upgraded;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tracing::debug;
 
+use super::protocol::{Protocol, Socket};
 use super::tokens::{Purpose, Tokens};
 use super::{channels, forward};
 
-/// How long a client may take to send its request's head.
+/// Time within which a client must send its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the server rests when a connection cannot be accepted, as when it
-/// has no descriptors left.
+/// Pause after a connection could not be accepted, as when no descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// The longest message of a client, in bytes.
+/// Longest message of a client, in bytes.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
-/// A connection that speaks WebSocket by now.
-pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
-
-/// What is to be done on a connection after its request.
+/// Future to run on a connection after its request.
 type Then = Arc<Mutex<Option<BoxFuture<'static, ()>>>>;
 
-/// The versions of the channels' protocol, the better one first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Protocol {
-    V5,
-    V4,
-}
-
-impl Protocol {
-    fn name(self) -> &'static str {
-        match self {
-            Self::V5 => "v5.channel.k8s.io",
-            Self::V4 => "v4.channel.k8s.io",
-        }
-    }
-
-    /// The best one that a client offers.
-    fn offered(request: &Request<Incoming>) -> Option<Self> {
-        let offers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
-        let offers = offers.iter().filter_map(|value| value.to_str().ok());
-        let offers: Vec<&str> = offers
-            .flat_map(|list| list.split(','))
-            .map(str::trim)
-            .collect();
-        let known = [Self::V5, Self::V4];
-        known
-            .into_iter()
-            .find(|protocol| offers.contains(&protocol.name()))
-    }
-}
-
-/// Accepts connections until it is dropped, which ends them all.
+/// Accepts connections until the future is dropped, which ends them all.
 pub(super) async fn accept(listener: TcpListener, tokens: Arc<Tokens>, at_most: usize) {
     let room = Arc::new(Semaphore::new(at_most));
     let mut connections = JoinSet::new();
@@ -114,7 +79,7 @@ async fn serve(stream: TcpStream, tokens: Arc<Tokens>) {
     }
 }
 
-/// The response, which either says what is wrong or switches the protocol.
+/// Returns the response to a request: an error, or the switch to WebSocket.
 fn answer(tokens: &Tokens, then: &Then, mut request: Request<Incoming>) -> Response<String> {
     let path = request.uri().path().to_owned();
     let found = path.trim_start_matches('/').split_once('/');

@@ -1,8 +1,8 @@
-//! How a session ended, as Kubernetes' `metav1.Status` in JSON.
+//! The end of a session, as Kubernetes' `metav1.Status` in JSON.
 
 use serde_json::json;
 
-/// The status of a process that exited with a code.
+/// Returns the status of a process with an exit code.
 pub(super) fn of_exit(code: u8) -> String {
     if code == 0 {
         return json!({"metadata": {}, "status": "Success"}).to_string();

@@ -36,7 +36,7 @@ async fn connect(server: &StreamingServer, url: &str, protocol: &str) -> Result<
         .map(|(client, _)| client)
 }
 
-/// The status code and the body of what is no switch to WebSocket.
+/// Returns the status code of a response that refuses the switch to WebSocket.
 async fn refusal(server: &StreamingServer, url: &str, protocol: &str) -> u16 {
     match connect(server, url, protocol).await {
         Err(Error::Http(response)) => response.status().as_u16(),
@@ -48,10 +48,10 @@ async fn send(client: &mut Client, bytes: &[u8]) {
     client.send(Message::binary(bytes.to_vec())).await.unwrap();
 }
 
-/// Long past what any answer takes.
+/// Longer than any reply takes.
 const DEADLINE: std::time::Duration = std::time::Duration::from_secs(20);
 
-/// All that comes, put together by channel, until the server closes.
+/// Collects the contents of all messages by channel, until the server closes.
 async fn received(client: &mut Client) -> [String; 4] {
     let mut channels = [const { Vec::new() }; 4];
     let next = async |client: &mut Client| {
@@ -66,7 +66,7 @@ async fn received(client: &mut Client) -> [String; 4] {
     channels.map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
-/// Writes standard input back in capitals, and says on standard error how long it was.
+/// Echoes standard input in capitals, and writes its length to standard error.
 fn shout() -> Handler {
     Box::new(|mut session| {
         Box::pin(async move {
@@ -172,7 +172,7 @@ async fn a_session_is_dropped_when_its_client_or_the_server_goes() {
         });
         let url = server.exec(ALL, forever).unwrap();
         let client = connect(&server, &url, "v5.channel.k8s.io").await.unwrap();
-        // The one that does not go is kept until the session is seen to be gone.
+        // The end that does not go is kept until the session is dropped.
         let _kept = if client_goes {
             drop(client);
             (Some(server), None)
@@ -229,7 +229,7 @@ async fn a_forwarded_port_echoes() {
     assert_eq!(next().await, [1, 80, 0]);
     assert_eq!(next().await, [2, 0x90, 0x1f]);
     assert_eq!(next().await, [3, 0x90, 0x1f]);
-    // Neither an error channel nor one of a port that was not asked for answers.
+    // Neither an error channel nor a channel of another port is answered.
     send(&mut client, b"\x01x").await;
     send(&mut client, b"\x04x").await;
     send(&mut client, b"\x02hello").await;

@@ -1,4 +1,4 @@
-//! Tokens: each stands for one connection that somebody is about to make.
+//! Tokens: each stands for one connection that a client is about to make.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::{Handler, StreamingError, Streams};
+use super::session::{Handler, StreamingError, Streams};
 
-/// How long a token is good for.
+/// Time for which a token is valid.
 const LIFETIME: Duration = Duration::from_secs(60);
-/// The most that wait to be used at once.
+/// Largest number of unused tokens.
 const MAX_WAITING: usize = 1000;
-/// Nobody guesses as many bytes within a minute.
+/// Number of random bytes in a token; too many to guess within a minute.
 const TOKEN_BYTES: usize = 16;
 
-/// What a connection is for.
+/// Purpose of a connection.
 pub(super) enum Purpose {
     Exec(Streams, Handler),
     Attach(Streams, Handler),
@@ -23,7 +23,7 @@ pub(super) enum Purpose {
 }
 
 impl Purpose {
-    /// The first part of the URL's path.
+    /// Returns the first part of the URL's path.
     pub(super) fn path(&self) -> &'static str {
         match self {
             Self::Exec(..) => "exec",
@@ -33,7 +33,7 @@ impl Purpose {
     }
 }
 
-/// The tokens that have not been used.
+/// Unused tokens.
 #[derive(Default)]
 pub(super) struct Tokens(Mutex<HashMap<String, (Instant, Purpose)>>);
 
@@ -55,14 +55,14 @@ impl Tokens {
         Ok(token)
     }
 
-    /// Whether a token is good for this path.
+    /// Returns whether a token is valid for this path.
     pub(super) fn is_good(&self, path: &str, token: &str) -> bool {
         let waiting = self.0.lock();
         let found = waiting.get(token);
         found.is_some_and(|(until, purpose)| *until > Instant::now() && purpose.path() == path)
     }
 
-    /// Takes what a token stands for, if it is good for this path.
+    /// Removes a token and returns its purpose, if the token is valid for this path.
     pub(super) fn take(&self, path: &str, token: &str) -> Option<Purpose> {
         if !self.is_good(path, token) {
             return None;
