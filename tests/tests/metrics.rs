@@ -56,10 +56,10 @@ async fn busy() -> (Daemon, Scrape) {
 }
 
 #[tokio::test]
-async fn rpcs_are_counted_by_door_method_and_code() {
+async fn rpcs_are_counted_by_api_method_and_code() {
     let (_daemon, scrape) = busy().await;
-    let rpcs = |door, method, code| {
-        let labels = [("door", door), ("method", method), ("code", code)];
+    let rpcs = |api, method, code| {
+        let labels = [("api", api), ("method", method), ("code", code)];
         scrape.value("resource_slot_rpcs_total", &labels)
     };
     assert_eq!(rpcs("ttrpc_sandbox", "CreateSandbox", "OK"), Some(3.0));
@@ -67,7 +67,7 @@ async fn rpcs_are_counted_by_door_method_and_code() {
     assert_eq!(rpcs("ttrpc_sandbox", "PingSandbox", "NotFound"), Some(1.0));
     assert_eq!(rpcs("ttrpc_task", "Create", "OK"), Some(2.0));
     assert_eq!(rpcs("cri_runtime", "RunPodSandbox", "OK"), Some(0.0));
-    let create = [("door", "ttrpc_task"), ("method", "Create")];
+    let create = [("api", "ttrpc_task"), ("method", "Create")];
     let count = scrape.value("resource_slot_rpc_duration_seconds_count", &create);
     let sum = scrape.value("resource_slot_rpc_duration_seconds_sum", &create);
     assert_eq!(count, Some(2.0));
@@ -90,7 +90,7 @@ async fn a_pending_wait_is_in_flight_and_cancelled_when_its_caller_goes() {
         };
         client.wait(wait).await
     });
-    let wait = [("door", "grpc_controller"), ("method", "Wait")];
+    let wait = [("api", "grpc_controller"), ("method", "Wait")];
     tokio::task::spawn_blocking(move || {
         let in_flight = || scrape(address).value("resource_slot_rpcs_in_flight", &wait);
         eventually("the Wait", || (in_flight() == Some(1.0)).then_some(()));
@@ -191,7 +191,7 @@ async fn cri_pods_are_grouped_by_their_kubernetes_namespace() {
         None
     );
     let stops = [
-        ("door", "cri_runtime"),
+        ("api", "cri_runtime"),
         ("method", "StopPodSandbox"),
         ("code", "OK"),
     ];

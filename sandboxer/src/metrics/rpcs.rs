@@ -1,4 +1,4 @@
-//! RPCs by door and method.
+//! RPCs by API and method.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 const HANDLED: Descriptor = Descriptor {
     name: "resource_slot_rpcs",
-    help: "RPCs that were answered, by door, method and code; Cancelled if the caller went away",
+    help: "RPCs that were answered, by API, method and code; Cancelled if the caller went away",
     unit: "",
 };
 const IN_FLIGHT: Descriptor = Descriptor {
@@ -23,7 +23,7 @@ const DURATION: Descriptor = Descriptor {
     unit: "seconds",
 };
 
-/// Tells what became of the RPCs of each door.
+/// Encodes the counts and durations of the RPCs of each API.
 #[derive(Debug)]
 pub(super) struct Rpcs(pub(super) [Calls; 5]);
 
@@ -31,12 +31,13 @@ impl Collector for Rpcs {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let methods: Vec<MethodCalls<'_>> = self.0.iter().flat_map(Calls::read).collect();
         let labels =
-            |m: &MethodCalls<'_>| [("door", m.api.to_owned()), ("method", m.method.to_owned())];
+            |m: &MethodCalls<'_>| [("api", m.api.to_owned()), ("method", m.method.to_owned())];
         HANDLED.counter(&mut encoder, |samples| {
             for method in &methods {
                 let failed = method.failed.iter().filter(|(_, count)| *count > 0);
                 let failed = failed.map(|(code, count)| (code.to_string(), *count));
-                // That there was no success yet is said, too, so that the first one shows.
+                // The success count is shown while it is zero, so that the first success
+                // shows as an increase.
                 for (code, count) in [("OK".to_owned(), method.succeeded)]
                     .into_iter()
                     .chain(failed)
@@ -59,7 +60,7 @@ impl Collector for Rpcs {
     }
 }
 
-/// Whether there is anything to be said of it.
+/// Returns whether any RPC of the method has ended.
 fn has_ended(method: &MethodCalls<'_>) -> bool {
     method.latencies.buckets.iter().any(|count| *count > 0)
 }
