@@ -1,5 +1,5 @@
-//! Log lines of a fixed shape:
-//! `[2024-01-01T10:00:00Z INFO  resource_slot_sandboxer] Creating ResourceSlot sandbox: test-sandbox`.
+//! Log lines of a fixed shape: `[2024-01-01T10:00:00Z INFO  resource_slot_sandboxer]
+//! Creating ResourceSlot sandbox: test-sandbox`.
 
 use std::fmt::{self, Write};
 use std::time::SystemTime;
@@ -14,9 +14,9 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::cli::LogFormat;
 
-/// The name all of our own events go by.
+/// Target that all events of this project's crates are shown with.
 const TARGET: &str = "resource_slot_sandboxer";
-/// The crates whose events are our own.
+/// Crates of this project whose events are shown with [`TARGET`].
 const OWN: [&str; 3] = ["sandboxer", "containerd_sandbox", TARGET];
 
 struct Line;
@@ -46,7 +46,7 @@ where
     }
 }
 
-/// Writes an event's message, and what else it says behind it.
+/// Writes an event's message, followed by its other fields.
 struct Fields<'a> {
     writer: Clean<'a>,
     written: fmt::Result,
@@ -56,15 +56,15 @@ impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.written = self.written.and_then(|()| match field.name() {
             "message" => write!(self.writer, "{value:?}"),
-            // Where in which file, of crates that log by the crate `log`.
+            // Source positions that crates log through the crate `log`.
             name if name.starts_with("log.") => Ok(()),
             name => write!(self.writer, " {name}={value:?}"),
         });
     }
 }
 
-/// Lets no control character through that a terminal would obey, whoever's words these are.
-/// Nearly never there is one: what there is not is not looked for one by one.
+/// Escapes control characters that a terminal would obey, because messages contain clients'
+/// text. Text without one, the usual case, is written as a whole.
 struct Clean<'a>(Writer<'a>);
 
 impl Write for Clean<'_> {
@@ -101,7 +101,8 @@ pub(crate) fn start(level: Level, format: LogFormat) {
         filter = filter.with_target(own, level);
     }
     if level != Level::TRACE {
-        // It logs a line a frame or call on what a peer does wrong; our own checks log once.
+        // ttrpc logs a line per frame or call about errors of a client; the server's own
+        // checks log once.
         filter = filter.with_target("ttrpc", LevelFilter::OFF);
     }
     let registry = tracing_subscriber::registry().with(filter);

@@ -1,4 +1,4 @@
-//! Answers for the errors of the crates that know no wire.
+//! Errors of the API for errors of the crates below, which know no API.
 
 #![expect(
     clippy::needless_pass_by_value,

@@ -1,4 +1,4 @@
-//! Which build this is.
+//! The build: version and profile.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ const BUILD: Descriptor = Descriptor {
     unit: "",
 };
 
-/// Tells which build this is.
+/// Encodes the version and the profile of the build.
 #[derive(Debug)]
 pub(super) struct Build;
 

@@ -1,9 +1,15 @@
-//! What Prometheus is told of the daemon: RPCs, slots, the journal, the process.
+//! Metrics for Prometheus: RPCs, slots, the journal, the process.
 //!
-//! All of it is looked up when it is scraped, on the scraping server's thread; only RPCs
-//! are counted as they come, by [`ApiCalls`] and [`CriCalls`]. Each metric is a
+//! All values are read when the endpoint is scraped, on the scraping server's thread. Only
+//! RPCs are counted as they come, by [`ApiCalls`] and [`CriCalls`]. Each metric is a
 //! [`Descriptor`](exposition::Descriptor) beside the code that finds its value, and a row of
 //! `docs/reference/metrics.md`.
+//!
+//! - `rpcs` has the RPCs by API and method.
+//! - `slots` has sandboxes, containers and resources, from one `census` of all slots;
+//!   `resources` describes the seven resources, and `oldest` chooses the pods with series of
+//!   their own.
+//! - `store` has the journal, the views and the start; `build` has the version.
 
 mod build;
 mod census;
@@ -28,17 +34,17 @@ use rpcs::Rpcs;
 use slots::Slots;
 use store::Store;
 
-/// What is exposed.
+/// Sources of the metrics.
 pub struct Sources {
-    /// Whose slots and journal.
+    /// Sandboxer with the slots and the journal.
     pub sandboxer: Arc<ResourceSlotSandboxer>,
-    /// RPCs of the sandbox API.
+    /// Counters of RPCs of the sandbox API.
     pub apis: ApiCalls,
-    /// RPCs of CRI.
+    /// Counters of RPCs of CRI.
     pub cri: CriCalls,
-    /// What came of reading the journal at the start.
+    /// Report of reading the journal at the start.
     pub recovered: Report,
-    /// Of how many pods, at most, there are series of their own.
+    /// Largest number of pods that have series of their own.
     pub per_pod: usize,
 }
 
@@ -48,7 +54,7 @@ impl fmt::Debug for Sources {
     }
 }
 
-/// All metrics of a daemon.
+/// Returns all metrics of a daemon.
 pub fn registry(sources: Sources) -> Registry {
     let mut registry = Registry::default();
     let calls = [

@@ -1,4 +1,4 @@
-//! The oldest pods, of which there are series of their own.
+//! The oldest pods, which have series of their own.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use pod_resources::ResourceInfo;
 use slot::Slot;
 use slot::Timestamp;
 
-/// So many of the pods that were created first: what was shown stays until it is gone,
-/// however many others come.
+/// Keeps a number of pods that were created first, so that a series that was shown stays
+/// until its pod is gone, however many other pods come.
 #[derive(Debug)]
 pub(super) struct Oldest {
     at_most: usize,
@@ -17,23 +17,23 @@ pub(super) struct Oldest {
     left_out: u64,
 }
 
-/// One pod.
+/// A pod.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pod {
-    /// Its sandbox.
+    /// Key of the pod's sandbox.
     pub(super) key: Key,
-    /// Kubernetes' namespace.
+    /// Namespace of Kubernetes.
     pub(super) namespace: String,
-    /// Kubernetes' name.
+    /// Name in Kubernetes.
     pub(super) name: String,
-    /// How many containers are in it.
+    /// Number of containers.
     pub(super) containers: usize,
-    /// What it asks for.
+    /// Requested resources.
     pub(super) info: ResourceInfo,
 }
 
 impl Oldest {
-    /// Keeps at most so many.
+    /// Returns an empty set that keeps `at_most` pods.
     pub(super) fn new(at_most: usize) -> Self {
         Self {
             at_most,
@@ -42,7 +42,7 @@ impl Oldest {
         }
     }
 
-    /// A pod that asks for this.
+    /// Adds a pod that asks for `info`.
     pub(super) fn add(&mut self, key: &Key, slot: &Slot, info: ResourceInfo) {
         if self.pods.len() >= self.at_most {
             self.left_out += 1;
@@ -63,12 +63,12 @@ impl Oldest {
         self.pods.insert((slot.created_at, key.clone()), of_pod);
     }
 
-    /// Those that are kept.
+    /// Returns the pods that are kept.
     pub(super) fn kept(&self) -> impl Iterator<Item = &Pod> {
         self.pods.values()
     }
 
-    /// How many are not.
+    /// Returns the number of pods that are not kept.
     pub(super) fn left_out(&self) -> u64 {
         self.left_out
     }

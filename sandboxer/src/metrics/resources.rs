@@ -1,4 +1,4 @@
-//! The seven resources, as metrics of all sandboxes, of a namespace and of a pod.
+//! Metrics of the seven resources: over all sandboxes, per namespace and per pod.
 
 use std::fmt;
 
@@ -7,22 +7,22 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
 
 use pod_resources::ResourceInfo;
 
-/// One resource's three metrics.
+/// The three metrics of one resource.
 #[derive(Debug)]
 pub(super) struct Resource {
-    /// Of all sandboxes together.
+    /// Metric over all sandboxes.
     pub(super) total: Descriptor,
-    /// Of those of a namespace.
+    /// Metric of a namespace's sandboxes.
     pub(super) namespace: Descriptor,
-    /// Of one.
+    /// Metric of one pod.
     pub(super) pod: Descriptor,
-    /// How much of it is stated.
+    /// Returns the stated amount.
     value: fn(&ResourceInfo) -> Option<f64>,
 }
 
 macro_rules! resources {
     ($($field:ident as $name:literal in $unit:literal by $value:ident: $what:literal;)*) => {
-        /// Every resource.
+        /// All resources.
         pub(super) const RESOURCES: &[Resource] = &[$(Resource {
             total: Descriptor {
                 name: concat!("resource_slot_", $name),
@@ -42,7 +42,7 @@ macro_rules! resources {
             value: |info| info.$field.map($value),
         }),*];
 
-        /// A resource that has no metric does not compile.
+        /// Fails to compile if a resource has no metric.
         const _: fn(ResourceInfo) = |info| {
             let ResourceInfo { $($field: _),* } = info;
         };
@@ -68,18 +68,19 @@ fn count(count: u64) -> f64 {
     count as f64
 }
 
-/// Bytes are the base unit, as promtool's lints have it.
+/// Converts to bytes, the base unit that promtool's lints ask for.
 fn bytes_of_bits(bits: u64) -> f64 {
     bits as f64 / 8.0
 }
 
 impl Resource {
-    /// How much of it is stated.
+    /// Returns the stated amount of the resource.
     pub(super) fn of(&self, info: &ResourceInfo) -> Option<f64> {
         (self.value)(info)
     }
 
-    /// One of its metrics, of those that state it.
+    /// Encodes one of the metrics, with a sample for each label set that states the
+    /// resource.
     pub(super) fn encode<'a, L: EncodeLabelSet + 'a>(
         &self,
         descriptor: Descriptor,

@@ -1,4 +1,4 @@
-//! Sandboxes and containers, and what they ask for.
+//! Metrics of sandboxes and containers, and of the resources they ask for.
 
 use std::fmt;
 use std::sync::Arc;
@@ -41,9 +41,9 @@ const LEFT_OUT: Descriptor = Descriptor {
 
 /// Counts the slots, one at a time.
 pub(super) struct Slots {
-    /// Whose.
+    /// Sandboxer with the slots.
     pub(super) sandboxer: Arc<ResourceSlotSandboxer>,
-    /// Of how many pods, at most, there are series of their own.
+    /// Largest number of pods that have series of their own.
     pub(super) per_pod: usize,
 }
 
@@ -66,7 +66,7 @@ impl Collector for Slots {
     }
 }
 
-/// A state as a label's value.
+/// Returns the value of the label for a state.
 fn label(state: SandboxState) -> &'static str {
     match state {
         SandboxState::Created => "created",
@@ -93,7 +93,7 @@ fn encode_totals(census: &Census, encoder: &mut DescriptorEncoder<'_>) -> fmt::R
     for resource in RESOURCES {
         resource.total.gauge(encoder, |samples| {
             by_state().try_for_each(|(state, total)| {
-                // All of nothing is 0, here as for whoever adds the series up.
+                // A sum over nothing is 0, as for a client that adds the series up.
                 let value = resource.of(&total.info).unwrap_or(0.0);
                 samples.value_of(&[("state", state)], value)
             })

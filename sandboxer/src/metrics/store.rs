@@ -1,4 +1,4 @@
-//! The journal, the views and the start.
+//! Metrics of the journal, the views and the start.
 
 use std::fmt;
 use std::sync::Arc;
@@ -80,11 +80,11 @@ const RECOVERED_RECORDS: Descriptor = descriptor(
     "",
 );
 
-/// Tells how the journal and the views are.
+/// Encodes the state of the journal and the views.
 pub(super) struct Store {
-    /// Whose.
+    /// Sandboxer with the journal and the views.
     pub(super) sandboxer: Arc<ResourceSlotSandboxer>,
-    /// What came of reading the journal at the start.
+    /// Report of reading the journal at the start.
     pub(super) recovered: Report,
 }
 

@@ -1,9 +1,9 @@
 //! Sandboxes that containerd has given up.
 //!
-//! containerd 2.1 tells a sandboxer nothing when a RunPodSandbox fails or its
-//! client's deadline passes after Create was answered: the sandbox's record goes
-//! from containerd's store, and its slot would stay for ever. So each sandbox that
-//! came with such a record is looked up in the store, some time after it came.
+//! containerd 2.1 tells a sandboxer nothing when a RunPodSandbox fails, or its client's
+//! deadline passes, after Create was answered: the sandbox's record goes from containerd's
+//! store, and its slot would stay for ever. So each sandbox with such a record is looked up
+//! in the store some time after its creation.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -17,31 +17,32 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::debug;
 
-/// When a sandbox is looked up: so long after its creation, and then after the time
-/// before. The last one is beyond kubelet's own deadline of two minutes; after that,
-/// only a removal ends it.
+/// Times of the look-ups: the first after the sandbox's creation, each other after the one
+/// before. The last is beyond kubelet's own deadline of two minutes; later only a removal
+/// ends a sandbox.
 const WAITS: [Duration; 3] = [
     Duration::from_secs(5),
     Duration::from_secs(25),
     Duration::from_secs(150),
 ];
 
-/// How soon a look-up that failed is tried again.
+/// Time after which a failed look-up is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// How long containerd may take for one.
+/// Time within which containerd must answer.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Watches over sandboxes.
+/// Watches for sandboxes that containerd gives up.
 #[derive(Debug, Clone)]
 pub(crate) struct Abandoned(mpsc::UnboundedSender<Key>);
 
 impl Abandoned {
-    /// Asks the containerd at this socket, from a task of the current runtime, for
-    /// those that still `exist`, and hands those it does not know to `forget`.
+    /// Looks sandboxes up in the containerd at this socket, in a task of the current
+    /// runtime. Only sandboxes that still `exist` are looked up; `forget` is called with
+    /// those that containerd does not know.
     ///
     /// # Errors
-    /// If no connection can ever be made to such a path.
+    /// `InvalidArgument` for a path that cannot be connected to.
     pub(crate) fn start(
         address: &Path,
         exist: impl Fn(&Key) -> bool + Send + 'static,
@@ -58,14 +59,14 @@ impl Abandoned {
         Ok(Self(sender))
     }
 
-    /// Watches over a sandbox from now on.
+    /// Watches a sandbox from now on.
     pub(crate) fn watch(&self, key: &Key) {
-        // The task lives as long as the runtime.
+        // The task runs as long as the runtime.
         let _ = self.0.send(key.clone());
     }
 }
 
-/// A sandbox that is to be looked up.
+/// A sandbox to look up.
 struct Watched {
     key: Key,
     due: Instant,
@@ -75,7 +76,8 @@ struct Watch<E, F> {
     store: StoreClient<Channel>,
     exist: E,
     forget: F,
-    /// One for each of [`WAITS`]; each has one waiting time, so it is in order.
+    /// One queue for each of [`WAITS`]; all its entries wait equally long, so it is in
+    /// order.
     queues: [VecDeque<Watched>; WAITS.len()],
 }
 
@@ -104,7 +106,7 @@ impl<E: Fn(&Key) -> bool, F: Fn(&Key)> Watch<E, F> {
         }
     }
 
-    /// Looks up those that are due, and no more of them once that fails.
+    /// Looks up the sandboxes that are due, until one look-up fails.
     async fn look_up(&mut self) -> Result<()> {
         let now = Instant::now();
         for stage in 0..WAITS.len() {

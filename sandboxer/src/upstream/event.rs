@@ -1,5 +1,5 @@
-//! The task events that containerd's own shims publish (containerd
-//! `api/events/task.proto`, `core/runtime/events.go`).
+//! Task events that containerd's own shims publish (containerd `api/events/task.proto`,
+//! `core/runtime/events.go`).
 
 use containerd_client::events;
 use containerd_sandbox::Key;
@@ -11,7 +11,7 @@ use slot::{Change, Ended, Exit, Slot, Stdio};
 /// One event, ready to be published.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Event {
-    /// Whose: its namespace is the event's.
+    /// Sandbox of the event; its namespace is the event's.
     pub(crate) sandbox: Key,
     pub(crate) topic: &'static str,
     pub(crate) message: Any,
@@ -23,14 +23,14 @@ impl Event {
             sandbox: sandbox.clone(),
             topic,
             message: Any {
-                // As containerd names its types: without a URL.
+                // containerd's names of types have no URL.
                 type_url: M::full_name(),
                 value: message.encode_to_vec(),
             },
         }
     }
 
-    /// A container's first process was killed for want of memory.
+    /// Returns the event that a container's first process was killed by the OOM killer.
     pub(crate) fn oom(sandbox: &Key, container: &str) -> Self {
         let message = events::TaskOom {
             container_id: container.to_owned(),
@@ -39,8 +39,8 @@ impl Event {
     }
 }
 
-/// What a change that `slot` is about to go through is told as, but for the ends
-/// it brings. `pid` is that of the process it is about.
+/// Returns the event for a change that `slot` is about to go through, apart from the ends
+/// that the change causes.
 pub(crate) fn of_change(sandbox: &Key, slot: &Slot, change: &Change) -> Option<Event> {
     let pid = |id| slot.process(id).map_or(0, |process| process.spec.pid);
     Some(match change {
@@ -99,7 +99,7 @@ pub(crate) fn of_change(sandbox: &Key, slot: &Slot, change: &Change) -> Option<E
                 pid: pid(id),
                 exit_status: exit.map_or(0, |exit| exit.code),
                 exited_at: exit.map(at),
-                // The first process of a container is named after it.
+                // The first process of a container has the container's id.
                 id: id.exec.clone().unwrap_or_else(|| id.container.clone()),
             };
             Event::new(sandbox, "/tasks/delete", &message)
@@ -115,7 +115,7 @@ pub(crate) fn of_change(sandbox: &Key, slot: &Slot, change: &Change) -> Option<E
     })
 }
 
-/// The end of a process.
+/// Returns the event for the end of a process.
 pub(crate) fn of_end(sandbox: &Key, ended: &Ended) -> Event {
     let id = &ended.id;
     let message = events::TaskExit {

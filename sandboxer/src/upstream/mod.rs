@@ -1,7 +1,7 @@
-//! The containerd whose sandboxer this is: what it is told, and what it is asked.
+//! The containerd whose sandboxer this is: events for it, and look-ups in its store.
 //!
-//! Nothing here is on a request's path: what cannot be said now is dropped or said
-//! later, and containerd may be away.
+//! Nothing here delays a request: an event that cannot be sent is dropped, a look-up is
+//! tried later, and containerd may be away.
 
 mod abandoned;
 mod event;
@@ -17,18 +17,18 @@ pub(crate) use abandoned::Abandoned;
 pub(crate) use event::{Event, of_change, of_end};
 pub(crate) use publisher::Publisher;
 
-/// A connection to containerd's socket that is made when it is first used, and
-/// again whenever it is lost.
+/// Returns a connection to containerd's socket that is made at its first use, and again
+/// whenever it is lost.
 ///
 /// # Errors
-/// `InvalidArgument` for a path that no connection can be made to.
+/// `InvalidArgument` for a path that cannot be connected to.
 fn connection(address: &Path) -> Result<Channel> {
     let endpoint = Endpoint::from_shared(format!("unix://{}", address.display()))
         .map_err(|e| Error::invalid_argument(format!("{}: {e}", address.display())))?;
     Ok(endpoint.connect_lazy())
 }
 
-/// A request in the namespace of `key`.
+/// Builds a request in the namespace of `key`.
 fn request<T>(key: &Key, message: T) -> Result<Request<T>> {
     let mut request = Request::new(message);
     let namespace = key

@@ -1,5 +1,4 @@
-//! Publishes events to containerd, one after the other, in the order in which they
-//! happened.
+//! Publishes events to containerd one after the other, in the order in which they happened.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,32 +12,32 @@ use tracing::warn;
 
 use super::event::Event;
 
-/// How many events may wait for containerd; more are dropped.
+/// Largest number of events that wait for containerd; more are dropped.
 const CAPACITY: usize = 65_536;
 
-/// How long containerd may take for one.
+/// Time within which containerd must take an event.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// How soon it is tried again after a failure, with the next event: those that
-/// containerd missed are of no use to it later.
+/// Pause after a failure. Events of that time are dropped, because containerd has no use
+/// for them later.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Where events go.
+/// Queue of events for containerd.
 #[derive(Debug, Clone)]
 pub(crate) struct Publisher(mpsc::Sender<Posted>);
 
 #[derive(Debug)]
 struct Posted {
     event: Event,
-    /// Told when containerd has it, or never will.
+    /// Notified when containerd has the event, or never will.
     done: Option<oneshot::Sender<()>>,
 }
 
 impl Publisher {
-    /// Publishes to the containerd at this socket, from a task of the current runtime.
+    /// Publishes to the containerd at this socket, in a task of the current runtime.
     ///
     /// # Errors
-    /// If no connection can ever be made to such a path.
+    /// `InvalidArgument` for a path that cannot be connected to.
     pub(crate) fn start(address: &Path) -> Result<Self> {
         let client = EventsClient::new(super::connection(address)?);
         let (sender, events) = mpsc::channel(CAPACITY);
@@ -46,13 +45,14 @@ impl Publisher {
         Ok(Self(sender))
     }
 
-    /// Never waits. What finds no room is dropped.
+    /// Queues an event without waiting. The event is dropped if the queue is full.
     pub(crate) fn post(&self, event: Event) {
-        // The publisher says once that it cannot keep up.
+        // The publisher logs once that it cannot keep up.
         let _ = self.0.try_send(Posted { event, done: None });
     }
 
-    /// The same; returns when containerd has it and all before it, or never will.
+    /// Queues an event and waits until containerd has it and all events before it, or never
+    /// will.
     pub(crate) async fn posted(&self, event: Event) {
         let (done, told) = oneshot::channel();
         let posted = Posted {
@@ -69,7 +69,7 @@ async fn publish(client: EventsClient<Channel>, mut events: mpsc::Receiver<Poste
     let mut away = false;
     while let Some(Posted { event, done }) = events.recv().await {
         let sent = send(&client, event).await;
-        // Whoever waits for it may be gone.
+        // The caller may be gone.
         done.map(|done| done.send(()));
         match sent {
             Ok(()) => away = false,
@@ -79,7 +79,7 @@ async fn publish(client: EventsClient<Channel>, mut events: mpsc::Receiver<Poste
                 }
                 away = true;
                 tokio::time::sleep(PAUSE).await;
-                // What came meanwhile is old.
+                // Events from the pause are too old.
                 while events.try_recv().is_ok() {}
             }
         }
