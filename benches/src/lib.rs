@@ -15,7 +15,7 @@ use sandboxer::live::Settings;
 /// Returns the default settings of a sandboxer on one thread.
 pub fn settings() -> Settings {
     Settings {
-        lives: Arc::default(),
+        profile: Arc::default(),
         on_invalid: OnInvalid::Reject,
         exit_delay: Duration::ZERO,
         unknown_command: 127,

@@ -10,19 +10,26 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, TypedValueParser};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use containerd_sandbox::server::MAX_GRPC_MESSAGE;
-use sandboxer::inspect::InspectArgs;
+use sandboxer::inspect;
 use sandboxer::streaming::DEFAULT_LISTEN;
 
 use journal::{Options, Sync};
 use tracing::Level;
 use values::{OnInvalid, ViewMode};
 
+/// Environment variable of `--behaviour`, and its earlier name, which still works.
+const BEHAVIOUR_ENV: &str = "RESOURCE_SLOT_BEHAVIOUR";
+const OLD_BEHAVIOUR_ENV: &str = "RESOURCE_SLOT_LIVES";
+/// Earlier name of `--behaviour`, as a flag and in the configuration file.
+const OLD_BEHAVIOUR: &str = "lives";
+
 /// A containerd sandboxer that allocates nothing: it starts no process, mounts nothing and
-/// isolates nothing, but tracks what every pod and container asks for.
+/// isolates nothing, but tracks the resources that every pod and container asks for.
 ///
-/// It answers gRPC (containerd.services.sandbox.v1.Controller; CRI: runtime.v1.RuntimeService
-/// and ImageService) and ttrpc (containerd.runtime.sandbox.v1.Sandbox,
-/// containerd.task.v3.Task) on one Unix socket, and writes DIR/SANDBOX/resource_info.json for every sandbox.
+/// It answers gRPC (containerd.services.sandbox.v1.Controller; CRI:
+/// runtime.v1.RuntimeService and ImageService) and ttrpc
+/// (containerd.runtime.sandbox.v1.Sandbox, containerd.task.v3.Task) on one Unix socket, and
+/// writes DIR/SANDBOX/resource_info.json for every sandbox.
 #[derive(Debug, Parser)]
 #[command(
     name = "resource-slot-sandboxer",
@@ -32,28 +39,61 @@ use values::{OnInvalid, ViewMode};
                   --config as `name = value` (TOML). A flag wins over the environment, that over the file."
 )]
 pub(crate) struct Cli {
-    /// What to do instead of serving.
+    /// Command to run instead of serving.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// How to serve.
+    /// Options of serving.
     #[command(flatten)]
     pub(crate) serve: ServeArgs,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show the sandboxes that a directory holds, from its journal; no daemon is needed.
+    /// Show the sandboxes in a directory, from its journal; no daemon is needed.
     Inspect(InspectArgs),
     /// Print a completion script for a shell.
     Completions {
-        /// The shell.
+        /// Shell to print the script for.
         shell: clap_complete::Shell,
     },
 }
 
+/// Selection of what `inspect` shows.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// Directory of the journal, as given to the daemon.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_DIR",
+        value_name = "DIR",
+        default_value = "/var/lib/kuasar-resource-slot"
+    )]
+    dir: PathBuf,
+    /// Print everything as one JSON object.
+    #[arg(long, conflicts_with_all = ["containers", "no_trunc"])]
+    json: bool,
+    /// Add a row for each container.
+    #[arg(long)]
+    containers: bool,
+    /// Show ids in full.
+    #[arg(long)]
+    no_trunc: bool,
+}
+
+impl From<&InspectArgs> for inspect::Options {
+    fn from(args: &InspectArgs) -> Self {
+        Self {
+            dir: args.dir.clone(),
+            json: args.json,
+            containers: args.containers,
+            full_ids: args.no_trunc,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// The Unix socket to listen on; created with mode 0600.
+    /// Unix socket to listen on; created with mode 0600.
     #[arg(
         long,
         env = "RESOURCE_SLOT_LISTEN",
@@ -61,7 +101,7 @@ pub(crate) struct ServeArgs {
         default_value = "/run/resource-slot-sandboxer.sock"
     )]
     pub(crate) listen: PathBuf,
-    /// The directory of the journal and the resource_info.json files; created with mode 0700.
+    /// Directory of the journal and the resource_info.json files; created with mode 0700.
     #[arg(
         long,
         env = "RESOURCE_SLOT_DIR",
@@ -69,8 +109,8 @@ pub(crate) struct ServeArgs {
         default_value = "/var/lib/kuasar-resource-slot"
     )]
     pub(crate) dir: PathBuf,
-    /// What to log: error, warn, info (what becomes of sandboxes), debug (of containers, too) or
-    /// trace.
+    /// Level of the log: error, warn, info (changes of sandboxes), debug (of containers,
+    /// too) or trace.
     #[arg(
         long,
         env = "RESOURCE_SLOT_LOG_LEVEL",
@@ -78,7 +118,7 @@ pub(crate) struct ServeArgs {
         default_value = "info"
     )]
     pub(crate) log_level: Level,
-    /// How to log, to standard error.
+    /// Format of the log, which goes to standard error.
     #[arg(
         long,
         env = "RESOURCE_SLOT_LOG_FORMAT",
@@ -86,9 +126,9 @@ pub(crate) struct ServeArgs {
         default_value = "text"
     )]
     pub(crate) log_format: LogFormat,
-    /// What a power cut may lose: everything since the kernel last wrote (none), the last
-    /// interval and the time of one sync (interval=10ms), or nothing acknowledged (always).
-    /// A crash of the daemon loses nothing in any mode.
+    /// Changes that a power cut may lose: everything since the kernel last wrote (none),
+    /// the last interval and the time of one sync (interval=10ms), or nothing acknowledged
+    /// (always). A crash of the daemon loses nothing in any mode.
     #[arg(
         long,
         env = "RESOURCE_SLOT_SYNC",
@@ -96,8 +136,8 @@ pub(crate) struct ServeArgs {
         default_value = "none"
     )]
     pub(crate) sync: Sync,
-    /// When resource_info.json files are written: before the reply to what creates or
-    /// updates one (write-through; sums and removals within 100 ms), all within 100 ms
+    /// When resource_info.json files are written: before the reply to the call that creates
+    /// or updates one (write-through; sums and removals within 100 ms), all within 100 ms
     /// (write-behind), or never (off).
     #[arg(
         long,
@@ -110,7 +150,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "RESOURCE_SLOT_HISTORY", action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(crate) history: bool,
-    /// Take a snapshot in place of the journal's old segments when so many bytes were
+    /// Take a snapshot in place of the journal's old segments after this many bytes were
     /// appended since the last one, or twice its size if that is more; earlier at a start
     /// and where the file system has little room left.
     #[arg(
@@ -121,12 +161,12 @@ pub(crate) struct ServeArgs {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub(crate) compact_bytes: u64,
-    /// Start in spite of a corrupt journal: drop what cannot be read, say what that was,
-    /// and keep the damaged files aside.
+    /// Start in spite of a corrupt journal: drop the unreadable records, report them, and
+    /// keep the damaged files aside.
     #[arg(long, env = "RESOURCE_SLOT_RECOVER", action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(crate) recover: bool,
-    /// What to do with a resource value that cannot be read: refuse the request (reject), or
+    /// Treatment of a resource value that cannot be read: refuse the request (reject), or
     /// log it and go on without the value (warn).
     #[arg(
         long,
@@ -135,8 +175,9 @@ pub(crate) struct ServeArgs {
         default_value = "reject"
     )]
     pub(crate) on_invalid: OnInvalid,
-    /// Where Exec, Attach and PortForward of CRI are answered, over WebSocket: an address and
-    /// port, 0 for any free one. Whoever can reach it needs a URL that was given out.
+    /// Address and port at which Exec, Attach and PortForward of CRI are answered over
+    /// WebSocket; port 0 is any free one. A client that reaches it also needs a URL that
+    /// was given out.
     #[arg(
         long,
         env = "RESOURCE_SLOT_STREAMING_LISTEN",
@@ -144,12 +185,12 @@ pub(crate) struct ServeArgs {
         default_value_t = DEFAULT_LISTEN
     )]
     pub(crate) streaming_listen: SocketAddr,
-    /// Where GET /metrics is answered for Prometheus: an address and port such as
-    /// 127.0.0.1:9464, 0 for any free one. Without it nothing is counted. Whoever can reach it
-    /// sees the names of namespaces and handlers.
+    /// Address and port at which GET /metrics is answered for Prometheus, such as
+    /// 127.0.0.1:9464; port 0 is any free one. Without it nothing is counted. Every client
+    /// that reaches it sees the names of namespaces and handlers.
     #[arg(long, env = "RESOURCE_SLOT_METRICS_LISTEN", value_name = "ADDRESS")]
     pub(crate) metrics_listen: Option<SocketAddr>,
-    /// Show metrics of single pods, too, of so many at most: the oldest ones.
+    /// Show metrics of single pods, too, of this many at most: the oldest ones.
     #[arg(
         long,
         env = "RESOURCE_SLOT_METRICS_PER_POD",
@@ -158,8 +199,8 @@ pub(crate) struct ServeArgs {
         value_parser = clap::value_parser!(u32).range(0..=100_000)
     )]
     pub(crate) metrics_per_pod: u32,
-    /// The exit code of a command in a container that the built-in userland does not know; 127
-    /// is a shell's. With 0 it also says nothing of it, as a probe that finds all well.
+    /// Exit code of a command in a container that the built-in userland does not have; 127
+    /// is a shell's. With 0 the command prints nothing either, as a probe that succeeds.
     #[arg(
         long,
         env = "RESOURCE_SLOT_UNKNOWN_COMMAND",
@@ -167,12 +208,12 @@ pub(crate) struct ServeArgs {
         default_value_t = 127
     )]
     pub(crate) unknown_command: u8,
-    /// A TOML file that says how pods and containers live that do not say otherwise: how
-    /// long their starts take, when and how they end, what they use and log; and which
-    /// calls fail.
-    #[arg(long, env = "RESOURCE_SLOT_LIVES", value_name = "FILE")]
-    pub(crate) lives: Option<PathBuf>,
-    /// How long after a signal a process is seen to end. containerd needs the reply to Kill
+    /// TOML file with the behaviour of pods and containers whose annotations state none: how
+    /// long their starts take, when and how they end, what they use and log; and with the
+    /// calls that fail.
+    #[arg(long, alias = OLD_BEHAVIOUR, env = BEHAVIOUR_ENV, value_name = "FILE")]
+    pub(crate) behaviour: Option<PathBuf>,
+    /// Time from a signal to the end of the process. containerd needs the reply to Kill
     /// before the one to Wait: with one thread that order is certain, and the default is no
     /// delay; with more it is 1ms.
     #[arg(
@@ -182,13 +223,13 @@ pub(crate) struct ServeArgs {
         value_parser = humantime::parse_duration
     )]
     pub(crate) exit_delay: Option<Duration>,
-    /// The socket of the containerd whose sandboxer this is, such as
-    /// /run/containerd/containerd.sock. It is told of task events, and sandboxes that it has
-    /// given up are forgotten. It may be away.
+    /// Socket of the containerd whose sandboxer this is, such as
+    /// /run/containerd/containerd.sock. containerd gets task events, and sandboxes that it
+    /// has given up are deleted. It may be away.
     #[arg(long, env = "RESOURCE_SLOT_CONTAINERD_ADDRESS", value_name = "PATH")]
     pub(crate) containerd_address: Option<PathBuf>,
-    /// Who may connect beside root and the user that runs this: a user's number; may be
-    /// repeated. With it the socket has mode 0666, and who connects is looked at.
+    /// Number of a user who may connect beside root and the user of this daemon; may be
+    /// repeated. With it the socket has mode 0666, and each connection's user is checked.
     #[arg(
         long,
         env = "RESOURCE_SLOT_ALLOW_UID",
@@ -196,11 +237,11 @@ pub(crate) struct ServeArgs {
         value_delimiter = ','
     )]
     pub(crate) allow_uid: Vec<u32>,
-    /// What peers may take up.
+    /// Limits of clients.
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
-    /// Threads that serve requests. One wakes nobody else, and is enough for tens of thousands
-    /// of requests a second.
+    /// Number of threads that serve requests. One thread needs no wake-ups between threads,
+    /// and is enough for tens of thousands of requests a second.
     #[arg(
         long,
         env = "RESOURCE_SLOT_THREADS",
@@ -209,12 +250,12 @@ pub(crate) struct ServeArgs {
         value_parser = clap::value_parser!(u16).range(1..=1024)
     )]
     pub(crate) threads: u16,
-    /// End with the process that started this one, however that ends: for harnesses.
+    /// End with the parent process, however that ends: for harnesses.
     #[arg(long, env = "RESOURCE_SLOT_DIE_WITH_PARENT", action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(crate) die_with_parent: bool,
-    /// For tests of what is to notice it, and for nothing else: burn so many percent of the
-    /// CPU time that everything takes on top of it.
+    /// For tests of measurements only: burn this many percent of all used CPU time on top
+    /// of it.
     #[arg(
         long,
         env = "RESOURCE_SLOT_TEST_SLOWDOWN",
@@ -224,16 +265,16 @@ pub(crate) struct ServeArgs {
         hide = true
     )]
     pub(crate) test_slowdown: u32,
-    /// A TOML file that sets any of these options.
+    /// TOML file that sets any of these options.
     #[arg(long, env = "RESOURCE_SLOT_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
 
-/// What peers may take up; whoever wants more is answered `ResourceExhausted`.
+/// Limits of clients; a request beyond one is answered `ResourceExhausted`.
 #[derive(Debug, Args)]
 pub(crate) struct LimitArgs {
-    /// The longest message that is taken, in bytes; over ttrpc at most 4 MiB, which is that
-    /// protocol's own limit.
+    /// Longest message in bytes; over ttrpc at most 4 MiB, which is that protocol's own
+    /// limit.
     #[arg(
         id = "max_message_size",
         long = "max-message-size",
@@ -243,8 +284,8 @@ pub(crate) struct LimitArgs {
         value_parser = between(1 << 10, MAX_GRPC_MESSAGE)
     )]
     pub(crate) message_size: usize,
-    /// How many connections there may be at once; a few hundred more are told so, the rest
-    /// are closed.
+    /// Largest number of connections at once; a few hundred more are answered with the
+    /// limit, the rest are closed.
     #[arg(
         id = "max_connections",
         long = "max-connections",
@@ -254,7 +295,7 @@ pub(crate) struct LimitArgs {
         value_parser = between(1, 1 << 20)
     )]
     pub(crate) connections: usize,
-    /// How many calls may be under way at once, those that wait for an end included.
+    /// Largest number of calls at once, including those that wait for an end.
     #[arg(
         id = "max_in_flight",
         long = "max-in-flight",
@@ -264,7 +305,7 @@ pub(crate) struct LimitArgs {
         value_parser = between(1, 1 << 30)
     )]
     pub(crate) in_flight: usize,
-    /// How many sandboxes there may be; those that are there at a start stay.
+    /// Largest number of sandboxes; sandboxes that exist at a start stay.
     #[arg(
         id = "max_sandboxes",
         long = "max-sandboxes",
@@ -276,32 +317,36 @@ pub(crate) struct LimitArgs {
     pub(crate) sandboxes: usize,
 }
 
-/// Reads a number within a range.
+/// Returns a parser of a number within a range.
 fn between(least: usize, most: usize) -> impl TypedValueParser<Value = usize> {
     let wide = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     clap::value_parser!(u64)
         .range(wide(least)..=wide(most))
-        // What is in the range came from a usize.
+        // A number in the range came from a usize.
         .map(|n| usize::try_from(n).unwrap_or(usize::MAX))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// One line of text an event.
+    /// One line of text per event.
     Text,
-    /// One JSON object an event.
+    /// One JSON object per event.
     Json,
 }
 
 /// Parses the command line, with the configuration file's values as defaults.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = Cli::try_parse_from(&args)?;
+    let mut command = command(|name| std::env::var_os(name).is_some());
+    let cli = Cli::from_arg_matches(&command.clone().try_get_matches_from(&args)?)?;
     let Some(file) = &cli.serve.config else {
         return Ok(cli);
     };
-    let mut command = Cli::command();
     for (name, value) in read_config(file).map_err(|e| invalid_config(file, &e))? {
+        let name = match name.as_str() {
+            OLD_BEHAVIOUR => "behaviour".to_owned(),
+            _ => name,
+        };
         let id = name.replace('-', "_");
         let known = command
             .get_arguments()
@@ -316,6 +361,17 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, cla
         .try_get_matches_from(&args)
         .map_err(|e| invalid_config(file, &e.to_string()))?;
     Cli::from_arg_matches(&matches)
+}
+
+/// Returns the definition of the command line. If only the earlier environment variable of
+/// the behaviour file is set, the definition reads that one.
+fn command(is_set: impl Fn(&str) -> bool) -> clap::Command {
+    let command = Cli::command();
+    if is_set(OLD_BEHAVIOUR_ENV) && !is_set(BEHAVIOUR_ENV) {
+        command.mut_arg("behaviour", |arg| arg.env(OLD_BEHAVIOUR_ENV))
+    } else {
+        command
+    }
 }
 
 fn invalid_config(file: &Path, reason: &str) -> clap::Error {
@@ -399,6 +455,27 @@ mod tests {
         assert_eq!((address.port(), serve.metrics_per_pod), (9464, 10));
         let error = parsed(&["--metrics-listen", "9464"]).unwrap_err();
         assert!(error.to_string().contains("metrics-listen"), "{error}");
+    }
+
+    #[test]
+    fn the_behaviour_file_can_be_named_by_its_earlier_spelling() {
+        let named = |args: &[&str]| parsed(args).unwrap().serve.behaviour;
+        let file = Some(PathBuf::from("b.toml"));
+        assert_eq!(named(&["--behaviour", "b.toml"]), file);
+        assert_eq!(named(&["--lives", "b.toml"]), file);
+        for key in ["behaviour", "lives"] {
+            let (_dir, path) = config(&format!("{key} = 'b.toml'"));
+            assert_eq!(named(&["--config", &path]), file, "{key}");
+        }
+        let variable = |set: &[&str]| {
+            let command = command(|name| set.contains(&name));
+            let mut arguments = command.get_arguments();
+            let argument = arguments.find(|arg| arg.get_id() == "behaviour").unwrap();
+            argument.get_env().unwrap().to_str().unwrap().to_owned()
+        };
+        assert_eq!(variable(&[]), BEHAVIOUR_ENV);
+        assert_eq!(variable(&[OLD_BEHAVIOUR_ENV]), OLD_BEHAVIOUR_ENV);
+        assert_eq!(variable(&[OLD_BEHAVIOUR_ENV, BEHAVIOUR_ENV]), BEHAVIOUR_ENV);
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! `inspect`: what a directory's journal holds, for people and for tools.
+//! `inspect`: the contents of a directory's journal, for people and for tools.
 //!
 //! Reads without locking, so it works beside a running daemon and after one.
+//!
+//! `table` prints for people, `json` for tools, and `totals` sums over slots.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-
-use clap::Args;
 
 use journal::{self, JournalError};
 use slot::Timestamp;
@@ -18,29 +18,20 @@ mod totals;
 
 pub use totals::{Totals, TotalsByState};
 
-/// What to inspect and how to show it.
-#[derive(Debug, Clone, Args)]
-pub struct InspectArgs {
-    /// The directory of the journal, as given to the daemon.
-    #[arg(
-        long,
-        env = "RESOURCE_SLOT_DIR",
-        value_name = "DIR",
-        default_value = "/var/lib/kuasar-resource-slot"
-    )]
+/// Selection of what is shown, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Directory of the journal.
     pub dir: PathBuf,
-    /// Print everything as one JSON object.
-    #[arg(long, conflicts_with_all = ["containers", "no_trunc"])]
+    /// Whether everything is printed as one JSON object; then the other fields are ignored.
     pub json: bool,
-    /// Add a row for each container.
-    #[arg(long)]
+    /// Whether each container gets a row.
     pub containers: bool,
-    /// Show ids in full.
-    #[arg(long)]
-    pub no_trunc: bool,
+    /// Whether ids are shown in full.
+    pub full_ids: bool,
 }
 
-/// Why nothing, or not all, was shown.
+/// Errors of `inspect`.
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {
     /// The journal cannot be read.
@@ -51,16 +42,16 @@ pub enum InspectError {
     Output(#[from] io::Error),
 }
 
-/// Shows what the journal holds. Damage to the journal is shown, too: it is no error here.
+/// Shows the contents of the journal. Damage to the journal is shown and is no error.
 ///
 /// # Errors
-/// If there is no journal, or it or `out` fails.
-pub fn run(args: &InspectArgs, out: &mut impl Write) -> Result<(), InspectError> {
-    let found = journal::read(&args.dir)?;
-    if args.json {
-        json::write(&args.dir, &found, out)?;
+/// If the journal does not exist or cannot be read, or `out` fails.
+pub fn run(options: &Options, out: &mut impl Write) -> Result<(), InspectError> {
+    let found = journal::read(&options.dir)?;
+    if options.json {
+        json::write(&options.dir, &found, out)?;
     } else {
-        table::write(&found, args, Timestamp::now(), out)?;
+        table::write(&found, options, Timestamp::now(), out)?;
     }
     out.flush()?;
     Ok(())

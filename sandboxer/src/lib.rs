@@ -1,11 +1,16 @@
-//! The ResourceSlot sandboxer: a containerd sandboxer that allocates nothing and
-//! tracks what every pod and container asks for.
+//! The ResourceSlot sandboxer: a containerd sandboxer that allocates nothing and tracks the
+//! resources that every pod and container asks for.
 //!
-//! [`door`] holds the doors that are ours alone. Data flows one way: a door decodes a request; [`live`] moves a slot through
-//! the state machine of [`slot`]; the change is appended to the journal of
-//! [`store`]; the reply goes out. `resource_info.json` files and listings are
-//! views of that state. [`resource`] extracts what is asked for, `simulate`
-//! says how processes that do not exist behave, `upstream` tells containerd, [`metrics`] tells Prometheus.
+//! A request takes one way. An API decodes it: containerd's APIs in the crate
+//! `containerd_sandbox`, CRI in [`cri`]. [`live`] moves a slot through the state machines
+//! of the crate [`slot`]. The change is appended to the journal of the crate [`journal`],
+//! and the reply goes out. `resource_info.json` files (the crate [`views`]) and listings
+//! ([`inspect`]) are derived from that state.
+//!
+//! The crate [`pod_resources`] extracts the requested resources, `simulate` determines the
+//! behaviour of processes that do not exist, [`streaming`] serves the URLs of exec, attach
+//! and port-forward, `upstream` sends events to containerd, and [`metrics`] serves
+//! Prometheus.
 
 pub mod cri;
 pub mod inspect;
@@ -14,4 +19,5 @@ pub mod metrics;
 mod refuse;
 mod simulate;
 pub mod streaming;
+mod undo;
 mod upstream;

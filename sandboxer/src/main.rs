@@ -12,8 +12,8 @@ use clap::CommandFactory;
 
 use cli::{Cli, Command};
 
-/// Of many sandboxes that live long among requests that do not, it keeps close together
-/// what the C library's leaves scattered.
+/// mimalloc keeps long-lived sandboxes close together in memory, where the C library's
+/// allocator scatters them among short-lived requests.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
-            // A reader that has gone needs no message.
+            // A closed output needs no message.
             let _ = error.print();
             return ExitCode::from(u8::from(error.use_stderr()));
         }
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         None => serve::run(&cli.serve),
         Some(Command::Inspect(args)) => {
-            to_stdout(|out| sandboxer::inspect::run(args, out).context("inspect"))
+            to_stdout(|out| sandboxer::inspect::run(&args.into(), out).context("inspect"))
         }
         Some(Command::Completions { shell }) => to_stdout(|out| {
             clap_complete::generate(*shell, &mut Cli::command(), "resource-slot-sandboxer", out);
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes all at once: a reader that closes early, as `head` does, is no error.
+/// Writes all output at once. An output that closes early, as with `head`, is no error.
 fn to_stdout(write: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
     let mut text = Vec::new();
     write(&mut text)?;

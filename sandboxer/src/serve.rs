@@ -1,4 +1,4 @@
-//! The daemon's life: open the store, serve, close the store.
+//! The daemon from start to end: opens journal and views, serves, closes them.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ use rustix::process::{
     Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
 };
 use sandboxer::cri::{Cri, CriCalls};
-use sandboxer::live::{Lives, ResourceSlotSandboxer, Settings};
+use sandboxer::live::{Profile, ResourceSlotSandboxer, Settings};
 use sandboxer::metrics::{self, Sources};
 use sandboxer::streaming::StreamingServer;
 use sd_notify::NotifyState;
@@ -25,8 +25,8 @@ use views::Views;
 use crate::cli::ServeArgs;
 use crate::logging;
 
-/// How long after a signal a process is seen to end, where nothing else keeps the
-/// reply to Kill before the one to Wait.
+/// Default time from a signal to the end of the process on several threads, where no other
+/// rule orders the reply to Kill before the one to Wait.
 const EXIT_DELAY: Duration = Duration::from_millis(1);
 
 /// Serves until SIGTERM or SIGINT.
@@ -67,12 +67,12 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     let listener = containerd_sandbox::server::bind(&listen)
         .await
         .with_context(|| format!("listen on {}", listen.display()))?;
-    let lives = match &args.lives {
-        Some(file) => Lives::read(file)?,
-        None => Lives::default(),
+    let profile = match &args.behaviour {
+        Some(file) => Profile::read(file)?,
+        None => Profile::default(),
     };
     let settings = Settings {
-        lives: Arc::new(lives),
+        profile: Arc::new(profile),
         on_invalid: args.on_invalid.into(),
         exit_delay: args.exit_delay.unwrap_or(match args.threads {
             1 => Duration::ZERO,
@@ -101,7 +101,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         users: AllowedUsers::new(args.allow_uid.clone()).with_hint("see --allow-uid"),
     };
     if !limits.users.is_default() {
-        // The server checks each peer's user when it connects.
+        // The server checks the user of each connection when it is accepted.
         std::fs::set_permissions(&listen, Permissions::from_mode(0o666))
             .with_context(|| format!("open {} to --allow-uid", listen.display()))?;
     }
@@ -111,7 +111,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         sandboxer.len(),
         listen.display()
     );
-    // The socket takes connections already.
+    // The socket accepts connections by now.
     if let Err(e) = sd_notify::notify(&[NotifyState::Ready]) {
         warn!("cannot tell the service manager that all is ready: {e}");
     }
@@ -134,7 +134,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     served.and(closed)
 }
 
-/// What is counted of RPCs, and who tells of it until dropped.
+/// Counters of RPCs, and the server that shows them until it is dropped.
 #[derive(Default)]
 struct Metrics {
     apis: ApiCalls,
@@ -143,7 +143,7 @@ struct Metrics {
 }
 
 impl Metrics {
-    /// Nothing, unless metrics are wanted.
+    /// Starts the metrics' server; without `--metrics-listen` nothing is counted or shown.
     fn start(
         args: &ServeArgs,
         sandboxer: &Arc<ResourceSlotSandboxer>,
@@ -171,8 +171,8 @@ impl Metrics {
     }
 }
 
-/// Done after the first SIGTERM or SIGINT, once requests under way are answered; at
-/// once after the second.
+/// Returns a future that is done after the first SIGTERM or SIGINT, once requests under way
+/// are answered; at once after the second.
 fn stopped(sandboxer: &Arc<ResourceSlotSandboxer>) -> Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
@@ -191,12 +191,13 @@ fn stopped(sandboxer: &Arc<ResourceSlotSandboxer>) -> Result<impl Future<Output 
     })
 }
 
-/// containerd needs an absolute path to dial.
+/// Makes the path absolute, because containerd dials it from another directory.
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).with_context(|| format!("socket path {}", path.display()))
 }
 
-/// Every connection and every held FIFO is a descriptor: take all that are allowed.
+/// Raises the limit of open files to its maximum: every connection and every held FIFO
+/// takes a descriptor.
 fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {

@@ -23,6 +23,7 @@ mod change;
 mod cri;
 mod encoded;
 mod machine;
+mod origin;
 mod state;
 mod table;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use change::{
 pub use cri::{CriContainer, CriPod, user_id};
 pub use encoded::Encoded;
 pub use machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};
+pub use origin::Origin;
 pub use state::{Container, Ended, Exit, KILLED, Process, Refusal, Slot};
 pub use table::Table;
 pub use time::Timestamp;

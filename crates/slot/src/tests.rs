@@ -346,7 +346,7 @@ fn a_prepared_change_is_made_only_by_apply() {
     );
     drop(transition);
     assert_eq!(slot, before);
-    assert_eq!(slot.prepare(Change::Start).unwrap().apply(at(1)), []);
+    assert_eq!(slot.prepare(Change::Start).unwrap().apply(at(1)).0, []);
     assert_eq!(slot.state, SandboxState::Ready);
 }
 

@@ -46,7 +46,7 @@ pub struct Transition<'a> {
     decision: Decision,
 }
 
-impl Transition<'_> {
+impl<'a> Transition<'a> {
     /// Returns the slot as it is before the change.
     pub fn slot(&self) -> &Slot {
         self.slot
@@ -57,10 +57,11 @@ impl Transition<'_> {
         &self.change
     }
 
-    /// Makes the change and returns the processes that it ended. `at` is the time of the
-    /// change.
-    pub fn apply(self, at: Timestamp) -> Vec<Ended> {
-        self.slot.make(self.decision, self.change, at)
+    /// Makes the change at the time `at`. Returns the processes that it ended, and the slot
+    /// as it is after the change.
+    pub fn apply(self, at: Timestamp) -> (Vec<Ended>, &'a Slot) {
+        let ended = self.slot.make(self.decision, self.change, at);
+        (ended, self.slot)
     }
 }
 

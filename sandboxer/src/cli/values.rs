@@ -1,4 +1,4 @@
-//! Values of options that the libraries know without `clap`.
+//! Values of options whose library types have no `clap`.
 
 use clap::ValueEnum;
 
@@ -7,7 +7,7 @@ use clap::ValueEnum;
 pub(crate) enum ViewMode {
     /// Before the change is acknowledged; sums and removals as with write-behind.
     WriteThrough,
-    /// Within 100 ms; a sandbox that is deleted earlier never touches the disk.
+    /// Within 100 ms; the view of a sandbox that is deleted earlier never touches the disk.
     WriteBehind,
     /// Never; files of an earlier run are removed at the start.
     Off,

@@ -1,31 +1,31 @@
-//! Addresses of pods that have no network.
+//! Addresses of pods. Pods have no network, so the addresses are only shown.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The first address: of 10.128.0.0/9, a half of a private range (RFC 1918) that few
+/// First address: the start of 10.128.0.0/9, half of a private range (RFC 1918) that few
 /// clusters use.
 const FIRST: u32 = Ipv4Addr::new(10, 128, 0, 1).to_bits();
-/// The last one.
+/// Last address, before the broadcast address of 10.128.0.0/9.
 const LAST: u32 = Ipv4Addr::new(10, 255, 255, 254).to_bits();
 
-/// Hands out addresses in turn, from the beginning again after eight million.
+/// Hands out addresses in turn, and from the first one again after about eight million.
 #[derive(Debug)]
 pub(super) struct Addresses(AtomicU32);
 
-/// An address that was handed out, as a number.
+/// Parses an address of the range into its number; `None` for other texts and addresses.
 pub(super) fn number(address: &str) -> Option<u32> {
     let address: Ipv4Addr = address.parse().ok()?;
     Some(address.to_bits())
 }
 
 impl Addresses {
-    /// Addresses from the one after `last` on.
+    /// Returns addresses that continue after `last`.
     pub(super) fn after(last: Option<u32>) -> Self {
         Self(AtomicU32::new(last.map_or(FIRST, following)))
     }
 
-    /// The next one.
+    /// Returns the next address.
     pub(super) fn next(&self) -> Ipv4Addr {
         let step = |address| Some(following(address));
         let update = self

@@ -1,4 +1,4 @@
-//! What is wrong with a request's configuration.
+//! Checks of the configurations in requests.
 
 use containerd_sandbox::{Error, Result, quoted};
 use k8s_cri::v1::{
@@ -9,11 +9,11 @@ use prost::Message;
 
 use crate::simulate::logs;
 
-/// The runtime handler that pods may ask for by name.
+/// Name of the runtime handler; pods may also leave the handler empty.
 pub(super) const HANDLER: &str = "resource-slot";
 
-/// The largest configuration, in bytes: it is kept in memory and in the journal, and
-/// that of a pod as large as Kubernetes stores any (1.5 MiB) fits.
+/// Largest configuration, in bytes. A configuration is kept in memory and in the journal;
+/// that of the largest pod that Kubernetes stores (1.5 MiB) fits.
 const MAX_CONFIG_BYTES: usize = 2 << 20;
 
 fn missing(field: &str) -> Error {
@@ -39,10 +39,10 @@ fn size(config: &impl Message) -> Result<()> {
     Ok(())
 }
 
-/// The runtime handler of a request.
+/// Checks the runtime handler of a request.
 ///
 /// # Errors
-/// `InvalidArgument` for one that is not known.
+/// `InvalidArgument` for an unknown handler.
 pub(super) fn handler(handler: &str) -> Result<()> {
     match handler {
         "" | HANDLER => Ok(()),
@@ -53,7 +53,7 @@ pub(super) fn handler(handler: &str) -> Result<()> {
     }
 }
 
-/// A pod's configuration, and the metadata in it.
+/// Checks a pod's configuration, and returns it with its metadata.
 ///
 /// # Errors
 /// `InvalidArgument`, naming the field.
@@ -79,7 +79,7 @@ pub(super) fn pod(
     Ok((config, metadata))
 }
 
-/// CRI's rules for a pod's user namespace.
+/// Checks CRI's rules for a pod's user namespace.
 fn user_namespace(users: &UserNamespace) -> Result<()> {
     const FIELD: &str = "config.linux.security_context.namespace_options.userns_options";
     let wrong = |what: &str| Err(Error::invalid_argument(format!("{FIELD}.{what}")));
@@ -109,7 +109,7 @@ fn user_namespace(users: &UserNamespace) -> Result<()> {
     Ok(())
 }
 
-/// A container's configuration, with the metadata and image in it.
+/// Checks a container's configuration, and returns it with its metadata and image.
 ///
 /// # Errors
 /// `InvalidArgument`, naming the field.
@@ -147,7 +147,7 @@ pub(super) fn container(
     Ok((config, metadata, image))
 }
 
-/// CRI's rules for mounts that are read-only with all that is mounted below them.
+/// Checks CRI's rules for mounts that are read-only together with the mounts below them.
 fn recursive_read_only(mount: &Mount) -> Result<()> {
     if !mount.recursive_read_only {
         return Ok(());
@@ -177,10 +177,10 @@ fn group(group: Option<&Int64Value>, has_user: bool) -> Result<()> {
     }
 }
 
-/// The name of the image that a request is about.
+/// Returns the name of the image in a request.
 ///
 /// # Errors
-/// `InvalidArgument` if it names none.
+/// `InvalidArgument` if the request names no image.
 pub(super) fn image(image: Option<&ImageSpec>) -> Result<&str> {
     let image = image.ok_or_else(|| missing("image"))?;
     given("image.image", &image.image)

@@ -1,4 +1,4 @@
-//! Containers come and go.
+//! Containers: the methods of CRI that create, start, stop, update, list and remove them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,14 +21,14 @@ use pod_resources::ResourceInfo;
 use slot::Timestamp;
 use slot::{CriContainer, ProcessEvent, ProcessState};
 
-/// The signals that end a container, by their Linux numbers.
+/// Linux numbers of the signals that end a container.
 const SIGKILL: u32 = 9;
 const SIGTERM: u32 = 15;
 
-/// The key of a verbose status, whose value crictl shows as JSON.
+/// Key of a verbose status; crictl shows its value as JSON.
 const INFO: &str = "info";
 
-/// What a verbose status shows as JSON.
+/// Contents of a verbose status, encoded as JSON.
 #[derive(Serialize)]
 struct VerboseInfo<'a> {
     sandbox_id: &'a str,
@@ -39,12 +39,12 @@ struct VerboseInfo<'a> {
 }
 
 impl Cri {
-    /// Adds a container to a pod that is ready. If the future is dropped before it is
-    /// done, or fails, nothing is left behind.
+    /// Adds a container to a pod that is ready. If the future fails or is dropped before it
+    /// is done, nothing is left behind.
     ///
     /// # Errors
-    /// `NotFound` without the pod or the image; `AlreadyExists` if another container
-    /// of the pod has its metadata; `FailedPrecondition` if the pod is not ready;
+    /// `NotFound` without the pod or the image; `AlreadyExists` if another container of the
+    /// pod has the metadata; `FailedPrecondition` if the pod is not ready;
     /// `InvalidArgument`.
     pub(super) async fn create_container(
         &self,
@@ -73,11 +73,11 @@ impl Cri {
         Ok(CreateContainerResponse { container_id: id })
     }
 
-    /// Starts a container and makes its log.
+    /// Creates the log of a container and starts the container.
     ///
     /// # Errors
-    /// `NotFound`; `FailedPrecondition` if it was started before; why its log cannot
-    /// be made, and then it is not started.
+    /// `NotFound`; `FailedPrecondition` if the container was started before; the error of
+    /// the log file, in which case the container is not started.
     pub(super) async fn start_container(
         &self,
         request: StartContainerRequest,
@@ -92,12 +92,12 @@ impl Cri {
         Ok(StartContainerResponse {})
     }
 
-    /// Has a container end: by SIGTERM, and by SIGKILL if it has not ended when the
-    /// time is over; with no time at all by SIGKILL at once. That it does not run, or
-    /// is not there, is no error.
+    /// Ends a container by SIGTERM, and by SIGKILL if it has not ended after the timeout;
+    /// with a timeout of zero by SIGKILL at once. A container that does not run or does not
+    /// exist is no error.
     ///
     /// # Errors
-    /// `InvalidArgument` for a negative time.
+    /// `InvalidArgument` for a negative timeout.
     pub(super) async fn stop_container(
         &self,
         request: StopContainerRequest,
@@ -115,8 +115,8 @@ impl Cri {
         Ok(StopContainerResponse {})
     }
 
-    /// Forgets a container, having killed it if it runs. That it is not there is no
-    /// error.
+    /// Deletes a container, and kills it before if it runs. A container that does not exist
+    /// is no error.
     pub(super) async fn remove_container(
         &self,
         request: RemoveContainerRequest,
@@ -128,7 +128,7 @@ impl Cri {
         Ok(RemoveContainerResponse {})
     }
 
-    /// What a container says of itself.
+    /// Returns the status of a container.
     ///
     /// # Errors
     /// `NotFound`.
@@ -148,7 +148,7 @@ impl Cri {
         })
     }
 
-    /// The containers that a filter lets through, oldest first.
+    /// Lists the containers that pass a filter, oldest first.
     pub(super) async fn list_containers(
         &self,
         request: ListContainersRequest,
@@ -167,10 +167,11 @@ impl Cri {
         Ok(ListContainersResponse { containers })
     }
 
-    /// Changes what a container asks for. Zero and nothing mean "as it was".
+    /// Changes the resources of a container. Zero and absent values leave the resource as
+    /// it was.
     ///
     /// # Errors
-    /// `NotFound`; `FailedPrecondition` if it has ended; `InvalidArgument`.
+    /// `NotFound`; `FailedPrecondition` if the container has ended; `InvalidArgument`.
     pub(super) async fn update_container_resources(
         &self,
         request: UpdateContainerResourcesRequest,
@@ -182,10 +183,11 @@ impl Cri {
         Ok(UpdateContainerResourcesResponse {})
     }
 
-    /// Makes the log of a running container anew where it was rotated away.
+    /// Creates the log of a running container anew, after it was rotated away.
     ///
     /// # Errors
-    /// `NotFound`; `FailedPrecondition` if it does not run; why the log cannot be made.
+    /// `NotFound`; `FailedPrecondition` if the container does not run; the error of the log
+    /// file.
     pub(super) async fn reopen_container_log(
         &self,
         request: ReopenContainerLogRequest,
@@ -197,7 +199,7 @@ impl Cri {
     }
 
     /// # Errors
-    /// Always `Unimplemented`: there is nothing that could be kept and restored.
+    /// `Unimplemented` always: a container has no memory that could be saved and restored.
     pub(super) async fn checkpoint_container(
         &self,
         _: CheckpointContainerRequest,
@@ -208,8 +210,10 @@ impl Cri {
     }
 }
 
+/// Checks that a container runs.
+///
 /// # Errors
-/// `FailedPrecondition` if the container does not run.
+/// `FailedPrecondition` if it does not.
 pub(super) fn check_running(container: &ResourceSlotContainer, verb: &str) -> Result<()> {
     let (id, state) = container.read_cri(|c| (c.container.id.clone(), c.container.init.state))?;
     match state {
@@ -229,7 +233,7 @@ async fn make_log(container: &ResourceSlotContainer) -> Result<()> {
     if directory.is_empty() || path.is_empty() {
         return Ok(());
     }
-    // The disk may take its time.
+    // Opening may wait for the disk.
     tokio::task::spawn_blocking(move || logs::open(&directory, &path).map(drop))
         .await
         .map_err(|e| Error::internal(format!("make a log: {e}")))?
@@ -259,7 +263,7 @@ async fn remove(container: &ResourceSlotContainer) -> Result<()> {
     container.delete(None).await.map(drop)
 }
 
-/// Sends a signal to all processes; that they have ended is no error.
+/// Sends a signal to all processes of a container. A container that has ended is no error.
 async fn signal(container: &ResourceSlotContainer, signal: u32) -> Result<()> {
     match container.kill(None, signal, true).await {
         Err(e) if e.code() == Code::NotFound => Ok(()),

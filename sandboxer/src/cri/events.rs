@@ -1,5 +1,4 @@
-//! The stream of what becomes of pods and containers, by which kubelet hears of it at
-//! once.
+//! The stream of events of pods and containers, by which kubelet learns of changes at once.
 
 use std::sync::Arc;
 
@@ -15,10 +14,11 @@ use crate::live::{Seen, Step};
 use slot::Slot;
 use slot::Timestamp;
 
-/// How many events wait for the slowest reader; whoever is further behind is cut off.
+/// Largest number of events that wait for the slowest reader; a reader further behind is
+/// cut off.
 const CAPACITY: usize = 1024;
 
-/// Tells readers what is seen. Without one it costs next to nothing.
+/// Sends events to their readers. Without a reader no event is built.
 pub(super) struct Events(broadcast::Sender<Arc<ContainerEventResponse>>);
 
 impl Default for Events {
@@ -28,18 +28,18 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Tells those who listen.
+    /// Sends the event of one step to the readers.
     pub(super) fn seen(&self, sandbox: &Key, slot: &Slot, seen: &Seen) {
         if self.0.receiver_count() > 0 {
-            // Whoever listened may be gone.
+            // The readers may be gone by now.
             let _ = self.0.send(Arc::new(event(sandbox, slot, seen)));
         }
     }
 }
 
 impl Cri {
-    /// Every event from now on. A reader that is too slow gets an error and the end,
-    /// and has to list everything anew.
+    /// Streams every event from now on. A reader that is too slow gets an error and the end
+    /// of the stream, and has to list everything anew.
     pub(super) fn container_events(
         &self,
     ) -> impl Stream<Item = Result<ContainerEventResponse, Status>> + Send + use<> {
@@ -48,7 +48,7 @@ impl Cri {
             let (mut events, sandboxer) = reading?;
             match events.recv().await {
                 Ok(event) => {
-                    // Nobody hears of what could still be lost.
+                    // An event is only sent once a crash cannot undo the change.
                     sandboxer.certain().await;
                     Some((Ok(Arc::unwrap_or_clone(event)), Some((events, sandboxer))))
                 }
@@ -63,8 +63,8 @@ impl Cri {
     }
 }
 
-/// As containerd tells it: a pod's own events bear its id, and that of its deletion
-/// has no status any more.
+/// Builds an event as containerd does: a pod's own events carry the pod's id, and the event
+/// of the pod's deletion carries no status.
 fn event(sandbox: &Key, slot: &Slot, seen: &Seen) -> ContainerEventResponse {
     let kind = match seen.step {
         Step::Created => ContainerEventType::ContainerCreatedEvent,

@@ -22,17 +22,17 @@ use crate::streaming::{Session, StreamingError, Streams};
 use slot::SandboxState;
 use toy_userland::Io;
 
-/// The most that is kept of each output of a command, in bytes, so that both fit into
-/// a message. What is beyond it is dropped.
+/// Number of bytes of each output of a command that are kept, so that both outputs fit into
+/// one message. Further bytes are dropped.
 const MAX_OUTPUT: usize = 7 << 20;
 
 impl Cri {
     /// Runs a command to its end.
     ///
     /// # Errors
-    /// `NotFound`; `FailedPrecondition` if the container does not run;
-    /// `DeadlineExceeded` when the command has not ended in time, and then it is
-    /// killed; `InvalidArgument` without a command.
+    /// `NotFound`; `FailedPrecondition` if the container does not run; `DeadlineExceeded`
+    /// if the command did not end in time and was killed; `InvalidArgument` without a
+    /// command.
     pub(super) async fn exec_sync(&self, request: ExecSyncRequest) -> Result<ExecSyncResponse> {
         check_command(&request.cmd)?;
         let limit = match u64::try_from(request.timeout) {
@@ -71,12 +71,11 @@ impl Cri {
         })
     }
 
-    /// Gives out a URL at which a command is run with the streams of whoever connects.
+    /// Returns a URL at which a command runs with the streams of the client that connects.
     ///
     /// # Errors
-    /// `NotFound`; `FailedPrecondition` if the container does not run;
-    /// `InvalidArgument` without a command or a stream; `ResourceExhausted` if too
-    /// many URLs are waiting to be used.
+    /// `NotFound`; `FailedPrecondition` if the container does not run; `InvalidArgument`
+    /// without a command or a stream; `ResourceExhausted` if too many URLs wait to be used.
     pub(super) async fn exec(&self, request: ExecRequest) -> Result<ExecResponse> {
         check_command(&request.cmd)?;
         let streams = Streams {
@@ -96,7 +95,7 @@ impl Cri {
                     stdout: session.stdout,
                     stderr: session.stderr,
                 };
-                // The container may be gone since: then there was nothing to run it.
+                // The container may be gone by now, in which case the command cannot run.
                 container.run(&command, io).await.map_or(NOT_RUN, exit_code)
             };
             Box::pin(run) as _
@@ -108,7 +107,7 @@ impl Cri {
         Ok(ExecResponse { url })
     }
 
-    /// Gives out a URL at which the container's own streams are seen.
+    /// Returns a URL that connects to the container's own streams.
     ///
     /// # Errors
     /// As [`Cri::exec`].
@@ -124,7 +123,7 @@ impl Cri {
         check_running(&container, "attach to")?;
         let handler = Box::new(move |session: Session| {
             let run = async move {
-                // The container may be gone since.
+                // The container may be gone by now.
                 if let Ok(attachment) = container.attach() {
                     show(&container, attachment, session).await;
                 }
@@ -139,11 +138,11 @@ impl Cri {
         Ok(AttachResponse { url })
     }
 
-    /// Gives out a URL at which every port echoes what it is sent.
+    /// Returns a URL at which every port echoes the bytes sent to it.
     ///
     /// # Errors
-    /// `NotFound`; `FailedPrecondition` if the pod is not ready; `ResourceExhausted`
-    /// if too many URLs are waiting to be used.
+    /// `NotFound`; `FailedPrecondition` if the pod is not ready; `ResourceExhausted` if too
+    /// many URLs wait to be used.
     pub(super) async fn port_forward(
         &self,
         request: PortForwardRequest,
@@ -160,7 +159,7 @@ impl Cri {
     }
 }
 
-/// The exit code of a command that could not be run, as of a shell's that is found
+/// Exit code of a command that could not be run: a shell's code for a command that is found
 /// and cannot be executed.
 const NOT_RUN: u8 = 126;
 
@@ -175,7 +174,7 @@ fn check_command(command: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// CRI's rules for the streams of a request.
+/// Checks CRI's rules for the streams of a request.
 fn check_streams(streams: Streams) -> Result<()> {
     let Streams {
         stdin,
@@ -205,7 +204,8 @@ fn refused(error: &StreamingError) -> Error {
     }
 }
 
-/// Shows a container's streams until it ends or the caller goes away.
+/// Copies a container's streams to and from a client until the container ends or the client
+/// goes away.
 async fn show(container: &ResourceSlotContainer, mut attachment: Attachment, session: Session) {
     use containerd_sandbox::Container as _;
 
@@ -219,7 +219,7 @@ async fn show(container: &ResourceSlotContainer, mut attachment: Attachment, ses
         loop {
             let (output, text) = match attachment.written.recv().await {
                 Ok(written) => written,
-                // What it was too slow for it does not see.
+                // A client that is too slow misses output.
                 Err(RecvError::Lagged(_)) => continue,
                 Err(RecvError::Closed) => return,
             };
@@ -246,7 +246,7 @@ async fn show(container: &ResourceSlotContainer, mut attachment: Attachment, ses
     }
 }
 
-/// An output that is kept, up to a limit.
+/// Output that is kept up to [`MAX_OUTPUT`].
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
 

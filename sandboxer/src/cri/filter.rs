@@ -1,4 +1,4 @@
-//! Filters of lists: all that a filter names must match.
+//! Filters of lists. An object passes if it matches every field of the filter.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use super::{Cri, status};
 use crate::live::Found;
 use slot::{CriPod, SandboxState, Slot};
 
-/// Whether the labels are among those that a filter asks for.
+/// Returns whether `labels` has every label of a filter.
 pub(super) fn matches(
     selector: &HashMap<String, String>,
     labels: &HashMap<String, String>,
@@ -19,11 +19,11 @@ pub(super) fn matches(
         .all(|(key, value)| labels.get(key) == Some(value))
 }
 
-/// Which of many is wanted.
+/// Condition on one property.
 enum Wanted<T> {
     Any,
     One(T),
-    /// One that does not exist.
+    /// No object passes: the filter names one that does not exist.
     Nobody,
 }
 
@@ -43,14 +43,14 @@ impl<T> From<Option<T>> for Wanted<T> {
     }
 }
 
-/// Which pods are wanted.
+/// Condition on pods.
 pub(super) struct PodFilter {
     id: Wanted<Key>,
     state: Option<i32>,
     labels: HashMap<String, String>,
 }
 
-/// Which containers are wanted.
+/// Condition on containers.
 pub(super) struct ContainersFilter {
     id: Wanted<String>,
     pod: PodFilter,
@@ -59,8 +59,7 @@ pub(super) struct ContainersFilter {
 }
 
 impl PodFilter {
-    /// Whether it lets a pod through. One whose creation is not answered yet is
-    /// nobody's to see.
+    /// Returns whether a pod passes. A pod whose creation is not answered yet never does.
     pub(super) fn admits(&self, key: &Key, slot: &Slot, pod: &CriPod) -> bool {
         slot.state != SandboxState::Created
             && self.id.admits(key)
@@ -72,12 +71,12 @@ impl PodFilter {
 }
 
 impl ContainersFilter {
-    /// Whether it lets containers of this pod through.
+    /// Returns whether the containers of a pod may pass.
     pub(super) fn admits_pod(&self, key: &Key, slot: &Slot, pod: &CriPod) -> bool {
         self.pod.admits(key, slot, pod)
     }
 
-    /// Whether it lets a container of such a pod through.
+    /// Returns whether a container passes, given that its pod does.
     pub(super) fn admits(&self, found: Found<'_>) -> bool {
         let container = found.container;
         let state = i32::from(status::container_state(&container.init));
@@ -88,10 +87,10 @@ impl ContainersFilter {
 }
 
 impl Cri {
-    /// The filter of a list of pods. An id may be the beginning of one.
+    /// Reads the filter of a list of pods. Its id may be the beginning of a pod's id.
     ///
     /// # Errors
-    /// `InvalidArgument` if several ids begin with the one that is asked for.
+    /// `InvalidArgument` if several pods' ids begin with the filter's id.
     pub(super) fn pod_filter(&self, filter: Option<PodSandboxFilter>) -> Result<PodFilter> {
         let filter = filter.unwrap_or_default();
         Ok(PodFilter {
@@ -101,7 +100,7 @@ impl Cri {
         })
     }
 
-    /// The same for a list of pods' usage.
+    /// Reads the filter of a list of pods' usage, as [`Cri::pod_filter`] does.
     pub(super) fn pod_stats_filter(
         &self,
         filter: Option<PodSandboxStatsFilter>,
@@ -114,7 +113,7 @@ impl Cri {
         })
     }
 
-    /// The filter of a list of containers.
+    /// Reads the filter of a list of containers.
     ///
     /// # Errors
     /// As [`Cri::pod_filter`].
@@ -130,7 +129,7 @@ impl Cri {
         )
     }
 
-    /// The same for a list of containers' usage.
+    /// Reads the filter of a list of containers' usage, as [`Cri::container_filter`] does.
     pub(super) fn container_stats_filter(
         &self,
         filter: Option<ContainerStatsFilter>,

@@ -4,35 +4,35 @@ use std::fmt::Write;
 
 use containerd_sandbox::{Error, Result, quoted};
 
-/// Random bytes of an id.
+/// Number of random bytes in an id.
 const BYTES: usize = 32;
-/// The length of an id, in hex digits: as containerd's.
+/// Length of an id in hex digits, the same as of containerd's ids.
 pub(super) const LEN: usize = 2 * BYTES;
 
-/// An id that nobody has.
+/// Returns a random id.
 ///
 /// # Errors
-/// `Unavailable` if the system gives no random numbers.
+/// `Unavailable` if the system gives no random bytes.
 pub(super) fn random() -> Result<String> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(|e| Error::unavailable(format!("make an id: {e}")))?;
     Ok(hex(&bytes))
 }
 
-/// Bytes as lower-case hex digits.
+/// Encodes bytes as lower-case hex digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        // A string takes whatever is written to it.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     })
 }
 
-/// The one of `candidates` whose id begins with `prefix`, if there is one.
+/// Returns the one of `candidates` whose id begins with `prefix`, if there is one. `field`
+/// and `kind` name the id and the objects in messages.
 ///
 /// # Errors
-/// `InvalidArgument` if there are several, or `prefix` is empty; `field` and `kind`
-/// are what the message calls it.
+/// `InvalidArgument` if there are several, or `prefix` is empty.
 pub(super) fn unique<T>(
     field: &str,
     kind: &str,
@@ -54,8 +54,10 @@ pub(super) fn unique<T>(
     }
 }
 
+/// Checks an id in a request.
+///
 /// # Errors
-/// `InvalidArgument` for an id that is empty.
+/// `InvalidArgument` for an empty id.
 pub(super) fn check_given(field: &str, id: &str) -> Result<()> {
     if id.is_empty() {
         return Err(Error::invalid_argument(format!(

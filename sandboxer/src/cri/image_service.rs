@@ -1,4 +1,4 @@
-//! The image service: nothing is fetched, and what is pulled is there at once.
+//! CRI's ImageService. No image is fetched: a pull adds the name of an image.
 
 use std::collections::HashMap;
 
@@ -17,10 +17,10 @@ use super::{Cri, check, status};
 use slot::Timestamp;
 
 impl Cri {
-    /// Adds an image; its id is the answer.
+    /// Adds an image and returns its id.
     ///
     /// # Errors
-    /// `InvalidArgument` for what is no name of an image; why it cannot be kept.
+    /// `InvalidArgument` for an invalid name; the error of the file of images.
     pub(super) async fn pull_image(&self, request: PullImageRequest) -> Result<PullImageResponse> {
         let name = check::image(request.image.as_ref())?;
         let image = self.images.pull(name).await?;
@@ -29,10 +29,10 @@ impl Cri {
         })
     }
 
-    /// The image of a name or id; none if it was not pulled.
+    /// Returns the image with a name or id, or none if it was not pulled.
     ///
     /// # Errors
-    /// `InvalidArgument` for what is no name of an image.
+    /// `InvalidArgument` for an invalid name.
     pub(super) async fn image_status(
         &self,
         request: ImageStatusRequest,
@@ -49,7 +49,7 @@ impl Cri {
         })
     }
 
-    /// The images that were pulled; only that of a name or id if the filter says so.
+    /// Lists the images that were pulled, or the one with the name or id in the filter.
     pub(super) async fn list_images(
         &self,
         request: ListImagesRequest,
@@ -64,11 +64,11 @@ impl Cri {
         })
     }
 
-    /// Removes an image, whoever uses it, with all its names. That it is not there is
-    /// no error.
+    /// Removes an image with all its names, even if containers use it. An image that does
+    /// not exist is no error.
     ///
     /// # Errors
-    /// `InvalidArgument` for what is no name of an image; why that cannot be kept.
+    /// `InvalidArgument` for an invalid name; the error of the file of images.
     pub(super) async fn remove_image(
         &self,
         request: RemoveImageRequest,
@@ -78,7 +78,8 @@ impl Cri {
         Ok(RemoveImageResponse {})
     }
 
-    /// What the images would take: the sum of their sizes. Containers write nothing.
+    /// Returns the space that the images would take, the sum of their sizes. Containers
+    /// write nothing.
     pub(super) async fn image_fs_info(&self, _: ImageFsInfoRequest) -> Result<ImageFsInfoResponse> {
         let images = self.images.all();
         let timestamp = status::nanos(Timestamp::now());

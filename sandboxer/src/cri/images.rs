@@ -1,8 +1,8 @@
-//! The images there are said to be.
+//! Images that were pulled.
 //!
-//! They are the node's and no sandbox's, so they stand in a file of their own and not
-//! in the journal, whose records are each of one sandbox. The file is small and
-//! changes seldom: it is replaced as a whole, before the change is acknowledged.
+//! Images belong to the node and to no sandbox, so they are in a file of their own and not
+//! in the journal, each of whose records is about one sandbox. The file is small and
+//! changes seldom: each change replaces it as a whole, before the change is acknowledged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,38 +15,38 @@ use tokio::sync::Mutex;
 
 use super::id;
 use super::reference::{Reference, digest_of, is_id};
-use crate::simulate::lives::Pulls;
+use crate::simulate::profile::Pulls;
 use journal::Document;
 
-/// The smallest image and how much the others are larger at most, in bytes: from
-/// 1 MiB, as a static binary alone, to 256 MiB, as a language's runtime.
+/// Size of the smallest image, and the range above it, in bytes: 1 MiB for a single static
+/// binary up to about 256 MiB for a language's runtime.
 const MIN_SIZE: u64 = 1 << 20;
 const SIZES: u64 = 255 << 20;
-/// So many bytes of an image are one file.
+/// Bytes of an image per file, from which the number of inodes follows.
 const BYTES_PER_FILE: u64 = 64 << 10;
 
-/// The fewest hex digits that are taken for the beginning of an id: what is shorter is
-/// rather a name, such as `cafe`.
+/// Least number of hex digits that are taken for the beginning of an id. A shorter text is
+/// more likely a name, such as `cafe`.
 const MIN_DIGITS: usize = 7;
 
-/// One image.
+/// An image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Image {
-    /// Its id: the digest that its configuration would have.
+    /// Id: the digest that the image's configuration would have.
     pub(super) id: String,
-    /// Its size, in bytes.
+    /// Size in bytes.
     pub(super) size_bytes: u64,
-    /// Its names by tag.
+    /// Names with a tag.
     pub(super) repo_tags: BTreeSet<String>,
-    /// Its names by digest.
+    /// Names with a digest.
     pub(super) repo_digests: BTreeSet<String>,
 }
 
 impl Image {
     fn of(reference: &Reference, pulls: Pulls) -> Self {
         let id = digest_of(&format!("configuration of {}", reference.digest()));
-        // The first hex digits of the id are as good as random.
+        // The first hex digits of the id, a digest, serve as a random number.
         let seed = id
             .bytes()
             .rev()
@@ -60,43 +60,43 @@ impl Image {
         }
     }
 
-    /// A name by digest; its id if it has none.
+    /// Returns a name with a digest, or the id if the image has no such name.
     pub(super) fn reference(&self) -> &str {
         self.repo_digests.first().unwrap_or(&self.id)
     }
 
-    /// How many inodes it would take.
+    /// Returns the number of inodes that the image would take.
     pub(super) fn inodes(&self) -> u64 {
         self.size_bytes.div_ceil(BYTES_PER_FILE)
     }
 }
 
-/// The images by id.
+/// Images by id.
 type ById = BTreeMap<String, Image>;
 
-/// What the file holds.
+/// Contents of the file.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
     images: Vec<Image>,
 }
 
-/// The images there are said to be.
+/// All images that were pulled.
 #[derive(Debug)]
 pub(super) struct Images {
     document: Document,
     pulls: Pulls,
-    /// Who changes them, one after the other.
+    /// Held while the file is replaced, so that changes come one after the other.
     changing: Mutex<()>,
-    /// As they were acknowledged last.
+    /// Images as of the last acknowledged change.
     acknowledged: RwLock<Arc<ById>>,
 }
 
 impl Images {
-    /// Those that were pulled before.
+    /// Reads the images that were pulled in earlier runs.
     ///
     /// # Errors
-    /// `Unavailable` if the file cannot be read or makes no sense.
+    /// `Unavailable` if the file cannot be read or parsed.
     pub(super) fn open(dir: &Path, pulls: Pulls) -> Result<Self> {
         let document = Document::images(dir);
         let content: Content = document.read()?.unwrap_or_default();
@@ -110,27 +110,28 @@ impl Images {
         })
     }
 
-    /// All of them, by id.
+    /// Returns all images by id.
     pub(super) fn all(&self) -> Arc<ById> {
         Arc::clone(&self.acknowledged.read())
     }
 
-    /// The image of a reference, of an id, or of the beginning of one.
+    /// Returns the image with a reference, an id, or the beginning of an id.
     ///
     /// # Errors
-    /// `InvalidArgument` for what is neither, and if several ids begin with it.
+    /// `InvalidArgument` for a text that is none of these, and if several ids begin with
+    /// it.
     pub(super) fn find(&self, named: &str) -> Result<Option<Image>> {
         find(&self.all(), named)
     }
 
-    /// Adds the image of a reference, unless it is there, after the time that its size
-    /// takes.
+    /// Adds the image of a reference, unless it exists, after the time that a download of
+    /// its size takes.
     ///
     /// # Errors
-    /// `InvalidArgument` for what is no reference; why it cannot be kept, and then
+    /// `InvalidArgument` for an invalid reference; the error of the file, in which case
     /// nothing has changed.
     pub(super) async fn pull(&self, named: &str) -> Result<Image> {
-        // An id that is known is as good as its names.
+        // The id of a known image is accepted like its names.
         if is_id(named)
             && let Some(known) = find(&self.all(), named)?
         {
@@ -159,10 +160,10 @@ impl Images {
         Ok(image)
     }
 
-    /// Removes an image, with all its names; whether there was one.
+    /// Removes an image with all its names. Returns whether it existed.
     ///
     /// # Errors
-    /// As [`Images::find`]; why that cannot be kept, and then nothing has changed.
+    /// As [`Images::find`]; the error of the file, in which case nothing has changed.
     pub(super) async fn remove(&self, named: &str) -> Result<bool> {
         let _changing = self.changing.lock().await;
         let all = self.all();
@@ -203,7 +204,7 @@ fn find(all: &ById, named: &str) -> Result<Option<Image>> {
     }
     let digits = named.strip_prefix("sha256:").unwrap_or(named);
     if digits.len() < MIN_DIGITS || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        // Neither a reference nor an id.
+        // The text is neither a reference nor an id.
         return reference.map(|_| None);
     }
     let candidates = all.values().map(|image| {

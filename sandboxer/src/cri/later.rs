@@ -1,5 +1,5 @@
-//! RPCs of later versions of CRI than the crate's: `UpdatePodSandboxResources`, which
-//! came with Kubernetes 1.32.
+//! RPCs of later versions of CRI than the one of the crate `k8s-cri`:
+//! `UpdatePodSandboxResources`, new in Kubernetes 1.32.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tonic_prost::ProstCodec;
 
 use super::Cri;
 
-/// Where the RPC is, gRPC over HTTP2.
+/// HTTP/2 path of the RPC.
 const UPDATE_POD: &str = "/runtime.v1.RuntimeService/UpdatePodSandboxResources";
 
 /// `runtime.v1.UpdatePodSandboxResourcesRequest`
@@ -35,9 +35,9 @@ pub(super) struct UpdatePodSandboxResourcesRequest {
 pub(super) struct UpdatePodSandboxResourcesResponse {}
 
 impl Cri {
-    /// Changes what a pod asks for. What is not stated stays as it was: both messages of
-    /// the request are optional, and in each zero stands for what is not stated (CRI's
-    /// `api.proto`).
+    /// Changes the resources of a pod. Values that are not stated stay as they are: both
+    /// messages of the request are optional, and in each zero stands for a value that is not
+    /// stated (`api.proto` of CRI).
     ///
     /// # Errors
     /// `NotFound`; `InvalidArgument` for a value that cannot be read.
@@ -56,7 +56,7 @@ impl Cri {
     }
 }
 
-/// The runtime service of the crate, with what it does not know.
+/// The crate's runtime service together with the RPCs that the crate does not have.
 #[derive(Clone)]
 pub(super) struct Runtime {
     pub(super) known: RuntimeServiceServer<Cri>,

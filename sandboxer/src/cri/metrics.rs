@@ -1,4 +1,4 @@
-//! Pods and containers as metrics, by cAdvisor's names.
+//! Metrics of pods and containers, named as cAdvisor's.
 
 use containerd_sandbox::Result;
 use k8s_cri::v1::{
@@ -12,10 +12,10 @@ use crate::simulate::usage::{self, Usage};
 use slot::SandboxState;
 use slot::Timestamp;
 
-/// The labels of every metric, sorted; a pod's own metrics have no container.
+/// Labels of every metric, sorted. A pod's own metrics have an empty `container`.
 const LABELS: [&str; 5] = ["container", "id", "image", "namespace", "pod"];
 
-/// A metric: its name, what it is, its type, and its value. Values are whole numbers.
+/// A metric: name, help text, type, and value. Values are whole numbers.
 struct Row {
     name: &'static str,
     help: &'static str,
@@ -57,7 +57,7 @@ const ROWS: [Row; 5] = [
 ];
 
 impl Cri {
-    /// The metrics there are.
+    /// Lists the metrics that exist.
     pub(super) async fn list_metric_descriptors(
         &self,
         _: ListMetricDescriptorsRequest,
@@ -72,7 +72,7 @@ impl Cri {
         })
     }
 
-    /// The metrics of the pods that are ready and of the containers that run.
+    /// Returns the metrics of the pods that are ready and of the containers that run.
     pub(super) async fn list_pod_sandbox_metrics(
         &self,
         _: ListPodSandboxMetricsRequest,
@@ -111,7 +111,7 @@ impl Cri {
 fn metrics(usage: &Usage, labels: &[String; LABELS.len()]) -> Vec<Metric> {
     let of_row = |row: &Row| Metric {
         name: row.name.to_owned(),
-        // Gathered live.
+        // Zero says that the value was read for this reply.
         timestamp: 0,
         metric_type: row.kind.into(),
         label_values: labels.to_vec(),

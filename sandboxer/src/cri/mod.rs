@@ -1,15 +1,22 @@
-//! CRI v1 spoken directly: `runtime.v1.RuntimeService` and `runtime.v1.ImageService`
-//! on the sandboxer's socket, so that crictl, a kubelet or any client of CRI can use
-//! it with no containerd.
+//! The CRI API: `runtime.v1.RuntimeService` and `runtime.v1.ImageService` on the
+//! sandboxer's socket, so that crictl, a kubelet or another client of CRI works without
+//! containerd.
 //!
-//! A pod is a sandbox in the namespace [`NAMESPACE`], with the same slot, journal and
-//! views as one that came through another door; what CRI must give back of it is kept
-//! in the slot. Pods and containers that containerd made are containerd's: they are
-//! neither listed nor found here.
+//! A pod is a sandbox in the namespace [`NAMESPACE`], with the same slot, journal and views
+//! as a sandbox of another API; the slot also keeps the messages that CRI must give back.
+//! Pods and containers that containerd created belong to containerd: CRI neither lists nor
+//! finds them.
 //!
-//! Each RPC is a line in the tables of `service` over a method of [`Cri`] that takes
-//! and gives plain messages, in the file of what it is about.
-// One shape for every RPC, whether or not it has something to wait for.
+//! Each RPC is a line in the tables of `service` over a method of [`Cri`] that takes and
+//! returns plain messages:
+//!
+//! - `pods`, `containers`, `exec`, `stats`, `metrics`, `image_service`, `runtime` and
+//!   `events` have the methods, by subject; `later` has the methods that the crate
+//!   `k8s-cri` lacks. - `check` validates configurations, `find` and `filter` look objects
+//!   up by id and by filter, `status` builds the messages that describe them. - `names`
+//!   reserves metadata for one owner each, `id` and `address` make ids and addresses,
+//!   `images` and `reference` keep the images' names.
+// Every RPC has the same signature, whether or not it awaits anything.
 #![allow(clippy::unused_async)]
 
 mod address;
@@ -38,7 +45,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use containerd_sandbox::server::{Calls, Limits, MAX_GRPC_MESSAGE, Outcomes};
-use containerd_sandbox::{DEFAULT_NAMESPACE, Result};
+use containerd_sandbox::{DEFAULT_NAMESPACE, Result, Sandboxer as _};
 use k8s_cri::v1::image_service_server::ImageServiceServer;
 use k8s_cri::v1::runtime_service_server::RuntimeServiceServer;
 use tonic::service::Routes;
@@ -53,7 +60,7 @@ use later::Runtime;
 use names::Names;
 use slot::SandboxState;
 
-/// The containerd namespace that CRI's pods are in.
+/// Namespace of containerd in which CRI's pods are.
 pub const NAMESPACE: &str = DEFAULT_NAMESPACE;
 
 /// CRI's runtime and image services over one sandboxer.
@@ -70,18 +77,18 @@ pub struct Cri {
     limits: Limits,
 }
 
-/// What is counted of CRI's RPCs, the stream of events aside; off by default. Clones
-/// count together.
+/// Counters of CRI's RPCs, without the stream of events; off by default. Clones share the
+/// counters.
 #[derive(Debug, Clone, Default)]
 pub struct CriCalls {
-    /// Of `runtime.v1.RuntimeService`.
+    /// Calls of `runtime.v1.RuntimeService`.
     pub runtime: Calls,
-    /// Of `runtime.v1.ImageService`.
+    /// Calls of `runtime.v1.ImageService`.
     pub image: Calls,
 }
 
 impl CriCalls {
-    /// Counts all of them.
+    /// Returns counters that count.
     pub fn counting() -> Self {
         Self {
             runtime: Calls::counting("cri_runtime", service::runtime::METHODS),
@@ -91,12 +98,12 @@ impl CriCalls {
 }
 
 impl Cri {
-    /// The services over a sandboxer whose files are in `dir`, with `streams` for
-    /// Exec, Attach and PortForward. Pods that nobody was told of before a crash are
-    /// dropped.
+    /// Opens the services over a sandboxer whose files are in `dir`, with `streams` for
+    /// Exec, Attach and PortForward. Pods whose creation was not answered before a crash
+    /// are deleted.
     ///
     /// # Errors
-    /// If the images of `dir` cannot be read.
+    /// `Unavailable` if the images in `dir` cannot be read.
     pub fn open(
         sandboxer: Arc<ResourceSlotSandboxer>,
         dir: &Path,
@@ -120,7 +127,9 @@ impl Cri {
         });
         for key in unanswered {
             info!("Dropped pod {key}: whoever asked for it was not answered");
-            sandboxer.take_back(&key);
+            if let Ok(sandbox) = sandboxer.sandbox(&key) {
+                sandbox.take_back();
+            }
         }
         Ok(Self {
             sandboxer,
@@ -136,21 +145,22 @@ impl Cri {
         })
     }
 
-    /// The same, with its RPCs counted.
+    /// Counts the RPCs in `calls`.
     #[must_use]
     pub fn counted(mut self, calls: &CriCalls) -> Self {
         self.calls = calls.clone();
         self
     }
 
-    /// The same, within other limits than the usual ones; connections are none of its own.
+    /// Applies other limits than the defaults. The limit of connections does not concern
+    /// these services.
     #[must_use]
     pub fn limited(mut self, limits: &Limits) -> Self {
         self.limits = limits.clone();
         self
     }
 
-    /// As gRPC services.
+    /// Returns the services as gRPC routes.
     pub fn routes(self) -> Routes {
         let max_message = self.limits.message;
         let cri = Arc::new(self);

@@ -1,4 +1,4 @@
-//! Who has which name: a pod's and a container's metadata must be theirs alone.
+//! Names of pods and containers: each metadata belongs to at most one pod or container.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use crate::live::{Seen, Step};
 use slot::{CriPod, Slot};
 
-/// A pod's name, as containerd makes it of its metadata.
+/// Returns a pod's name, put together from its metadata as containerd does.
 pub(super) fn of_pod(pod: &PodSandboxMetadata) -> String {
     let PodSandboxMetadata {
         name,
@@ -21,7 +21,8 @@ pub(super) fn of_pod(pod: &PodSandboxMetadata) -> String {
     format!("{name}_{namespace}_{uid}_{attempt}")
 }
 
-/// A container's name, as containerd makes it of its and the pod's metadata.
+/// Returns a container's name, put together from its and its pod's metadata as containerd
+/// does.
 pub(super) fn of_container(container: &ContainerMetadata, pod: &PodSandboxMetadata) -> String {
     let PodSandboxMetadata {
         name,
@@ -35,8 +36,8 @@ pub(super) fn of_container(container: &ContainerMetadata, pod: &PodSandboxMetada
     )
 }
 
-/// Names and the ids they are reserved for, both ways. It follows the slots: names
-/// are free again when their owners are deleted, through whichever door.
+/// Names and the ids that they are reserved for, in both directions. The names follow the
+/// slots: a name is free again when its owner is deleted, through whichever API.
 #[derive(Debug, Default)]
 pub(super) struct Names(Mutex<Both>);
 
@@ -46,7 +47,8 @@ struct Both {
     names: HashMap<String, String>,
 }
 
-/// A name that is free again when this is dropped, unless it is kept.
+/// A reserved name, which is free again when the reservation is dropped without
+/// [`Reservation::keep`].
 #[derive(Debug)]
 pub(super) struct Reservation<'a> {
     names: &'a Names,
@@ -58,7 +60,7 @@ impl Names {
     /// Reserves a name for an id.
     ///
     /// # Errors
-    /// `AlreadyExists`, with the id that has it.
+    /// `AlreadyExists`, with the id that has the name.
     pub(super) fn reserve(&self, name: String, id: &str) -> Result<Reservation<'_>> {
         let mut both = self.0.lock();
         match both.ids.entry(name.clone()) {
@@ -86,7 +88,7 @@ impl Names {
         }
     }
 
-    /// Takes note of what became of a pod or of a container in it.
+    /// Records one step of a pod or container.
     pub(super) fn seen(&self, sandbox: &Key, slot: &Slot, seen: &Seen) {
         match (seen.step, &seen.container) {
             (Step::Deleted, Some(container)) => self.release(container),
@@ -100,7 +102,7 @@ impl Names {
         }
     }
 
-    /// Takes note of a pod of an earlier run.
+    /// Records a recovered pod.
     pub(super) fn recover(&self, key: &Key, slot: &Slot, pod: &CriPod) {
         let Some(metadata) = &pod.config.metadata else {
             return;
@@ -119,7 +121,7 @@ impl Names {
 }
 
 impl Reservation<'_> {
-    /// From now on it goes with its owner.
+    /// Keeps the name until its owner is deleted.
     pub(super) fn keep(mut self) {
         self.kept = true;
     }

@@ -1,8 +1,8 @@
-//! Pods come and go.
+//! Pods: the methods of CRI that run, stop, remove and list them.
 
 use std::collections::HashMap;
 
-use containerd_sandbox::{Code, Key, Result, Sandbox, Sandboxer};
+use containerd_sandbox::{Code, Result, Sandbox, Sandboxer};
 use k8s_cri::v1::{
     ListPodSandboxRequest, ListPodSandboxResponse, PodSandboxStatusRequest,
     PodSandboxStatusResponse, RemovePodSandboxRequest, RemovePodSandboxResponse,
@@ -10,31 +10,16 @@ use k8s_cri::v1::{
 };
 
 use super::{Cri, check, id, names, status};
-use crate::live::ResourceSlotSandboxer;
+use crate::undo::Undo;
 use slot::CriPod;
 use slot::Timestamp;
 
-/// Takes back a pod whose start failed or was abandoned.
-struct Undo<'a> {
-    sandboxer: &'a ResourceSlotSandboxer,
-    key: &'a Key,
-    armed: bool,
-}
-
-impl Drop for Undo<'_> {
-    fn drop(&mut self) {
-        if self.armed {
-            self.sandboxer.take_back(self.key);
-        }
-    }
-}
-
 impl Cri {
-    /// Creates a pod and starts it. If the future is dropped before it is done, or
-    /// fails, nothing is left behind.
+    /// Creates a pod and starts it. If the future fails or is dropped before it is done,
+    /// nothing is left behind.
     ///
     /// # Errors
-    /// `AlreadyExists` if another pod has its metadata; `InvalidArgument`.
+    /// `AlreadyExists` if another pod has the metadata; `InvalidArgument`.
     pub(super) async fn run_pod_sandbox(
         &self,
         request: RunPodSandboxRequest,
@@ -55,20 +40,16 @@ impl Cri {
             handler: request.runtime_handler,
             ip,
         };
-        self.sandboxer.create_pod(&key, pod).await?;
-        let mut undo = Undo {
-            sandboxer: &self.sandboxer,
-            key: &key,
-            armed: true,
-        };
+        let sandbox = self.sandboxer.create_pod(&key, pod).await?;
+        let created = Undo::new(|| sandbox.take_back());
         self.sandboxer.start(&key).await?;
-        undo.armed = false;
+        created.disarm();
         reservation.keep();
         Ok(RunPodSandboxResponse { pod_sandbox_id: id })
     }
 
-    /// Stops a pod and all that runs in it. That it is stopped, or not there, is no
-    /// error.
+    /// Stops a pod and everything that runs in it. A pod that is stopped already or does
+    /// not exist is no error.
     pub(super) async fn stop_pod_sandbox(
         &self,
         request: StopPodSandboxRequest,
@@ -83,8 +64,8 @@ impl Cri {
         Ok(StopPodSandboxResponse {})
     }
 
-    /// Forgets a pod and its containers, having stopped what runs. That it is not
-    /// there is no error.
+    /// Deletes a pod and its containers, and ends before what still runs. A pod that does
+    /// not exist is no error.
     pub(super) async fn remove_pod_sandbox(
         &self,
         request: RemovePodSandboxRequest,
@@ -96,8 +77,7 @@ impl Cri {
         Ok(RemovePodSandboxResponse {})
     }
 
-    /// What came of a request, to which "not found" is as good as done once the
-    /// removal it rests on is durable.
+    /// Turns "not found" into success, once the removal that it rests on is durable.
     pub(super) async fn unless_gone(&self, done: Result<()>) -> Result<()> {
         match done {
             Err(e) if e.code() == Code::NotFound => self.sandboxer.settled().await,
@@ -105,7 +85,7 @@ impl Cri {
         }
     }
 
-    /// What a pod says of itself, and each of its containers.
+    /// Returns the status of a pod and of each of its containers.
     ///
     /// # Errors
     /// `NotFound`.
@@ -127,7 +107,7 @@ impl Cri {
         })
     }
 
-    /// The pods that a filter lets through, oldest first.
+    /// Lists the pods that pass a filter, oldest first.
     pub(super) async fn list_pod_sandbox(
         &self,
         request: ListPodSandboxRequest,

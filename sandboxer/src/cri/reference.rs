@@ -1,4 +1,9 @@
-//! The names of images, read and completed as Docker and containerd do it.
+//! References of images, parsed and completed as Docker and containerd do.
+//!
+//! The type `Reference` of the crate `oci-spec` does not fit: it refuses a registry that is
+//! an IPv6 address (`[::1]:5000/a`), takes a bare hexadecimal id for a name and digests
+//! with upper-case digits, keeps a tag beside a digest, and limits the repository instead
+//! of the whole name to 255 bytes.
 
 use std::fmt::Write;
 
@@ -7,16 +12,16 @@ use sha2::{Digest, Sha256};
 
 use super::id::hex;
 
-/// The registry of a name without one, and where in it a bare name is.
+/// Registry of a name without one, and the directory of a bare name there.
 const DEFAULT_DOMAIN: &str = "docker.io";
 const OFFICIAL: &str = "library";
-/// The tag of a name with neither tag nor digest.
+/// Tag of a name with neither tag nor digest.
 const DEFAULT_TAG: &str = "latest";
-/// The longest name and tag, in bytes (distribution's `reference` package).
+/// Longest name and tag, in bytes (distribution's `reference` package).
 const MAX_NAME_LEN: usize = 255;
 const MAX_TAG_LEN: usize = 128;
 
-/// A reference to an image, complete.
+/// A complete reference of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reference {
     /// Registry and path, such as `docker.io/library/busybox`.
@@ -31,10 +36,10 @@ enum Version {
 }
 
 impl Reference {
-    /// Reads a reference. Of tag and digest the digest counts.
+    /// Parses a reference. A digest takes precedence over a tag.
     ///
     /// # Errors
-    /// `InvalidArgument`, with what is wrong.
+    /// `InvalidArgument`, with the reason.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let invalid =
             |reason: &str| Error::invalid_argument(format!("image {}: {reason}", quoted(text)));
@@ -50,7 +55,7 @@ impl Reference {
                 "a digest such as sha256: and 64 hex digits is needed after @",
             ));
         }
-        // A colon before the last slash is a registry's port.
+        // A colon before the last slash separates a registry's port.
         let after_slash = rest.rfind('/').map_or(0, |slash| slash + 1);
         let (name, tag) = match rest[after_slash..].split_once(':') {
             Some((last, tag)) => (&rest[..after_slash + last.len()], Some(tag)),
@@ -76,7 +81,8 @@ impl Reference {
         Ok(Self { name, version })
     }
 
-    /// The image by tag, such as `docker.io/library/busybox:latest`, if it has one.
+    /// Returns the name with the tag, such as `docker.io/library/busybox:latest`; `None`
+    /// for a reference by digest.
     pub(super) fn by_tag(&self) -> Option<String> {
         match &self.version {
             Version::Tag(tag) => Some(format!("{}:{tag}", self.name)),
@@ -84,12 +90,12 @@ impl Reference {
         }
     }
 
-    /// The image by digest, such as `docker.io/library/busybox@sha256:…`.
+    /// Returns the name with the digest, such as `docker.io/library/busybox@sha256:…`.
     pub(super) fn by_digest(&self) -> String {
         format!("{}@{}", self.name, self.digest())
     }
 
-    /// The digest it states, else one that is made up of its name and tag.
+    /// Returns the stated digest, or one derived from name and tag.
     pub(super) fn digest(&self) -> String {
         match &self.version {
             Version::Digest(digest) => digest.clone(),
@@ -98,10 +104,10 @@ impl Reference {
     }
 }
 
-/// A digest made up of a text.
+/// Derives a digest from a text.
 pub(super) fn digest_of(text: &str) -> String {
     let mut digest = "sha256:".to_owned();
-    // A string takes whatever is written to it.
+    // Writing to a string cannot fail.
     let _ = write!(digest, "{}", hex(&Sha256::digest(text)));
     digest
 }
@@ -123,7 +129,7 @@ fn complete(name: &str) -> String {
     }
 }
 
-/// Whether the first part of a name is a registry, and not the first directory.
+/// Returns whether the first part of a name is a registry rather than a directory.
 fn is_registry(first: &str) -> bool {
     first == "localhost"
         || first.contains(['.', ':'])
@@ -151,7 +157,8 @@ fn is_domain(domain: &str) -> bool {
     port.is_none_or(is_port) && (is_v6(host) || host.split('.').all(is_label))
 }
 
-/// Lower-case letters and digits, joined by `.`, `_`, `__` or any number of `-`.
+/// Returns whether a part of a path consists of lower-case letters and digits, joined by
+/// `.`, `_`, `__` or any number of `-`.
 fn is_part(part: &str) -> bool {
     let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let ends_well = |c: Option<char>| c.is_some_and(is_letter);
@@ -170,7 +177,7 @@ fn is_tag(tag: &str) -> bool {
         && tag.bytes().all(|b| is_word(b) || b == b'.' || b == b'-')
 }
 
-/// Whether it can only be the id of an image: no name may look like one.
+/// Returns whether a text can only be the id of an image: names may not look like ids.
 pub(super) fn is_id(text: &str) -> bool {
     is_digest(text) || is_digest(&format!("sha256:{text}"))
 }

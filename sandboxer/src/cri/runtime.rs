@@ -1,4 +1,4 @@
-//! What the runtime says of itself.
+//! The methods of CRI that describe the runtime itself.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,15 +15,15 @@ use tracing::debug;
 
 use super::{Cri, check};
 
-/// The version of kubelet's runtime API that clients expect to be answered.
+/// Version of kubelet's runtime API that clients expect in the reply.
 const KUBELET_API_VERSION: &str = "0.1.0";
-/// The version of CRI spoken here.
+/// Version of CRI.
 const CRI_VERSION: &str = "v1";
-/// There exactly where systemd runs (`sd_booted(3)`).
+/// Directory that exists exactly where systemd runs (`sd_booted(3)`).
 const SYSTEMD: &str = "/run/systemd/system";
 
 impl Cri {
-    /// Names and versions.
+    /// Returns names and versions.
     pub(super) async fn version(&self, _: VersionRequest) -> Result<VersionResponse> {
         Ok(VersionResponse {
             version: KUBELET_API_VERSION.to_owned(),
@@ -33,8 +33,8 @@ impl Cri {
         })
     }
 
-    /// That all is well, and the handlers that a pod may ask for. A handler is said to
-    /// have every feature: nothing is done, and so nothing is beyond it.
+    /// Returns the runtime's conditions, which are all met, and its handlers. A handler
+    /// claims every feature, because a feature needs nothing to be done.
     pub(super) async fn status(&self, request: StatusRequest) -> Result<StatusResponse> {
         let condition = |kind: &str| RuntimeCondition {
             r#type: kind.to_owned(),
@@ -82,8 +82,8 @@ impl Cri {
         Ok(HashMap::from([("config".to_owned(), json)]))
     }
 
-    /// The cgroup driver that a kubelet should use: the one that fits the machine, for
-    /// kubelet makes the pods' cgroups itself.
+    /// Returns the cgroup driver that a kubelet should use. The driver fits the machine,
+    /// because kubelet makes the pods' cgroups itself.
     pub(super) async fn runtime_config(
         &self,
         _: RuntimeConfigRequest,
@@ -100,8 +100,8 @@ impl Cri {
         })
     }
 
-    /// Takes note of the node's range of pod addresses, and makes nothing of it: the
-    /// addresses of pods are made up, and lead nowhere.
+    /// Accepts the node's range of pod addresses and ignores it: pods' addresses are only
+    /// shown and lead nowhere.
     pub(super) async fn update_runtime_config(
         &self,
         request: UpdateRuntimeConfigRequest,

@@ -30,7 +30,7 @@ impl Cri {
     }
 }
 
-/// A stream of container events.
+/// Stream of container events.
 type EventStream = Pin<Box<dyn Stream<Item = Result<v1::ContainerEventResponse, Status>> + Send>>;
 
 rpcs! {

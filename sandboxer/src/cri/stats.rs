@@ -1,4 +1,4 @@
-//! What pods and containers are seen to use.
+//! Simulated usage of pods and containers.
 
 use containerd_sandbox::{Key, Result};
 use k8s_cri::v1::{
@@ -15,21 +15,21 @@ use crate::simulate::usage::{self, Usage};
 use slot::Timestamp;
 use slot::{CriPod, ProcessState, Slot};
 
-/// The interface a pod would have.
+/// Network interface that a pod would have.
 const INTERFACE: &str = "eth0";
 
 pub(super) fn number(value: u64) -> UInt64Value {
     UInt64Value { value }
 }
 
-/// Whether a container uses anything.
+/// Returns whether a container runs and so uses resources.
 pub(super) fn is_running(found: &Found<'_>) -> bool {
     let state = found.container.init.state;
     matches!(state, ProcessState::Running | ProcessState::Paused)
 }
 
 impl Cri {
-    /// What a container uses; nothing of memory unless it runs.
+    /// Returns the usage of a container; of memory only if the container runs.
     ///
     /// # Errors
     /// `NotFound`.
@@ -43,7 +43,7 @@ impl Cri {
         Ok(ContainerStatsResponse { stats: Some(stats) })
     }
 
-    /// What the running containers use that a filter lets through.
+    /// Lists the usage of the running containers that pass a filter.
     pub(super) async fn list_container_stats(
         &self,
         request: ListContainerStatsRequest,
@@ -63,7 +63,7 @@ impl Cri {
         })
     }
 
-    /// What a pod uses: the sum of its containers.
+    /// Returns the usage of a pod, the sum over its containers.
     ///
     /// # Errors
     /// `NotFound`.
@@ -77,7 +77,7 @@ impl Cri {
         Ok(PodSandboxStatsResponse { stats: Some(stats) })
     }
 
-    /// What the pods use that a filter lets through.
+    /// Lists the usage of the pods that pass a filter.
     pub(super) async fn list_pod_sandbox_stats(
         &self,
         request: ListPodSandboxStatsRequest,
@@ -160,7 +160,7 @@ impl Cri {
         }
     }
 
-    /// The file system of images and of what containers would write.
+    /// Returns the file system of the images and of containers' files.
     pub(super) fn filesystem(&self) -> FilesystemIdentifier {
         FilesystemIdentifier {
             mountpoint: self.dir.display().to_string(),
@@ -181,7 +181,7 @@ fn memory(usage: &Usage, now: Timestamp) -> MemoryUsage {
     MemoryUsage {
         timestamp: status::nanos(now),
         working_set_bytes: Some(number(usage.memory)),
-        // Without a limit there is nothing it could be counted from.
+        // Without a limit there is no number from which available memory could be computed.
         available_bytes: usage.memory_limit.map(left).map(number),
         usage_bytes: Some(number(usage.memory)),
         rss_bytes: Some(number(usage.memory)),

@@ -1,4 +1,4 @@
-//! What CRI is told of a pod and of a container: messages made of slots.
+//! Statuses of pods and containers: CRI's messages made of slots.
 
 use containerd_sandbox::Key;
 use k8s_cri::v1::{
@@ -12,27 +12,27 @@ use crate::simulate::logs;
 use slot::Timestamp;
 use slot::{CriPod, KILLED, Process, ProcessState, SandboxState, Slot, user_id};
 
-/// How much sooner than its life says an end may have been recorded to have come by
-/// itself: the wall clock, which measures it, may have been set meanwhile.
+/// Tolerance in nanoseconds by which an end may come before its planned time and still
+/// count as an end by itself. The wall clock measures it, and may have been set meanwhile.
 const CLOCK_SLACK_NS: u64 = 100_000_000;
 
-/// Nanoseconds since the Unix epoch.
+/// Converts a time to nanoseconds since the Unix epoch.
 pub(super) fn nanos(time: Timestamp) -> i64 {
     i64::try_from(time.nanos()).unwrap_or(i64::MAX)
 }
 
-/// The Linux namespaces a pod asked for.
+/// Returns the Linux namespaces that a pod asked for.
 pub(super) fn namespaces(config: &PodSandboxConfig) -> Option<&NamespaceOption> {
     let context = config.linux.as_ref()?.security_context.as_ref()?;
     context.namespace_options.as_ref()
 }
 
-/// Whether a pod asked for the host's network.
+/// Returns whether a pod asked for the host's network.
 pub(super) fn is_on_host_network(config: &PodSandboxConfig) -> bool {
     namespaces(config).is_some_and(|options| options.network() == NamespaceMode::Node)
 }
 
-/// The state of a pod.
+/// Returns the state of a pod.
 pub(super) fn pod_state(slot: &Slot) -> PodSandboxState {
     match slot.state {
         SandboxState::Ready => PodSandboxState::SandboxReady,
@@ -40,10 +40,10 @@ pub(super) fn pod_state(slot: &Slot) -> PodSandboxState {
     }
 }
 
-/// A pod as a status shows it.
+/// Builds the status of a pod.
 pub(super) fn pod_status(key: &Key, slot: &Slot, pod: &CriPod) -> PodSandboxStatus {
     let config = &pod.config;
-    // Its address is given back when it ends.
+    // The address is returned when the pod ends.
     let ip = match slot.state {
         SandboxState::Ready => pod.ip.clone(),
         SandboxState::Created | SandboxState::NotReady => String::new(),
@@ -68,7 +68,7 @@ pub(super) fn pod_status(key: &Key, slot: &Slot, pod: &CriPod) -> PodSandboxStat
     }
 }
 
-/// A pod as a list shows it.
+/// Builds a pod's entry of a list.
 pub(super) fn pod_item(key: &Key, slot: &Slot, pod: &CriPod) -> PodSandbox {
     let config = &pod.config;
     PodSandbox {
@@ -82,7 +82,7 @@ pub(super) fn pod_item(key: &Key, slot: &Slot, pod: &CriPod) -> PodSandbox {
     }
 }
 
-/// The containers of a pod that CRI knows, oldest first.
+/// Returns the containers of a pod that CRI created, oldest first.
 pub(super) fn containers<'a>(
     key: &'a Key,
     slot: &'a Slot,
@@ -106,7 +106,7 @@ pub(super) fn container_statuses(key: &Key, slot: &Slot, pod: &CriPod) -> Vec<Co
     newest_first.map(container_status).collect()
 }
 
-/// The state of a container. CRI has no word for one that is frozen.
+/// Returns the state of a container. CRI has no state for a paused container.
 pub(super) fn container_state(process: &Process) -> ContainerState {
     match process.state {
         ProcessState::Created => ContainerState::ContainerCreated,
@@ -115,7 +115,7 @@ pub(super) fn container_state(process: &Process) -> ContainerState {
     }
 }
 
-/// Why a container has ended; empty while it has not.
+/// Returns why a container has ended; empty while it has not.
 fn reason(process: &Process) -> &'static str {
     let Some(exit) = process.exit else { return "" };
     let life = &process.spec.planned_exit;
@@ -130,7 +130,7 @@ fn reason(process: &Process) -> &'static str {
     }
 }
 
-/// A container as a status shows it.
+/// Builds the status of a container.
 pub(super) fn container_status(found: Found<'_>) -> ContainerStatus {
     let Found {
         pod,
@@ -165,8 +165,8 @@ pub(super) fn container_status(found: Found<'_>) -> ContainerStatus {
     }
 }
 
-/// The user its first process would have. There is no image to look a name up in, so
-/// that one by name is shown as root.
+/// Returns the user of the container's first process. Without an image in which a name
+/// could be looked up, a user given by name is shown as root.
 fn user(found: Found<'_>) -> ContainerUser {
     let linux = found.cri.config.linux.as_ref();
     let context = linux.and_then(|linux| linux.security_context.as_ref());
@@ -191,7 +191,7 @@ fn user(found: Found<'_>) -> ContainerUser {
     }
 }
 
-/// A container as a list shows it.
+/// Builds a container's entry of a list.
 pub(super) fn container_item(found: Found<'_>) -> Container {
     let Found {
         sandbox,
@@ -249,7 +249,7 @@ mod tests {
             (ended(3, minute, PlannedExit::default()), "Error"),
             (ended(KILLED, minute, PlannedExit::default()), "Error"),
             (ended(KILLED, minute, oom()), "OOMKilled"),
-            // Somebody killed it before its time.
+            // Killed before its planned end.
             (ended(KILLED, minute / 2, oom()), "Error"),
         ] {
             assert_eq!(reason(&process), expected, "{process:?}");

@@ -1,4 +1,4 @@
-//! The door without a socket: what the wire cannot show, or not every time.
+//! The CRI API without a socket: behaviour that a client cannot observe, or not every time.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn sandboxer(dir: &Path) -> Arc<ResourceSlotSandboxer> {
     let settings = Settings {
         on_invalid: OnInvalid::Reject,
         exit_delay: std::time::Duration::ZERO,
-        lives: Arc::default(),
+        profile: Arc::default(),
         unknown_command: 127,
         max_sandboxes: usize::MAX,
         slowdown_percent: 0,
@@ -103,7 +103,7 @@ async fn pods(cri: &Cri) -> usize {
     list.await.unwrap().items.len()
 }
 
-/// Begins it and drops it after `polls` steps; whether it was under way until then.
+/// Polls a future `polls` times and drops it. Returns whether it was still pending.
 async fn abandoned<T>(future: impl Future<Output = T>, polls: usize) -> bool {
     let mut future = std::pin::pin!(future);
     for _ in 0..polls {
@@ -119,7 +119,7 @@ async fn abandoned<T>(future: impl Future<Output = T>, polls: usize) -> bool {
 async fn a_pod_whose_caller_goes_away_leaves_nothing_and_frees_its_name() {
     let dir = tempfile::tempdir().unwrap();
     let cri = open(dir.path()).await;
-    // More and more steps, from waiting for the view to waiting for the start.
+    // The number of polls doubles, from waiting for the view to waiting for the start.
     for doublings in 0..14 {
         if !abandoned(cri.run_pod_sandbox(pod("web")), 1 << doublings).await {
             assert!(doublings > 0, "it was to wait for the disk");
@@ -218,7 +218,7 @@ async fn a_reader_of_events_that_is_too_slow_is_cut_off() {
     let cri = open(dir.path()).await;
     let mut events = std::pin::pin!(cri.container_events());
     for _ in 0..300 {
-        // Created, started, stopped, deleted.
+        // Four events each: created, started, stopped, deleted.
         let id = run(&cri, "web").await.unwrap();
         remove(&cri, &id).await;
     }

@@ -1,4 +1,4 @@
-//! The output for tools.
+//! Output for tools.
 //!
 //! ```json
 //! {
@@ -11,12 +11,12 @@
 //! }
 //! ```
 //!
-//! Slots are sorted by namespace and id. `slot` is all that the journal knows
-//! of it, as in a snapshot; `resource_info` is what it asks for in the end: field
-//! by field its own, or the sum of its containers. A member of `totals` has `slots`,
-//! `containers`, `containers_running` and `resource_info`. `damage` holds one
-//! text for each place of the journal that cannot be used. Members may be
-//! added; a change of those here is a new `schema_version`.
+//! Slots are sorted by namespace and id. `slot` is the whole slot, as in a snapshot.
+//! `resource_info` holds the resources that the slot asks for: each field is the slot's own,
+//! or else the sum over its containers. A member of `totals` has `slots`, `containers`,
+//! `containers_running` and `resource_info`. `damage` holds one text for each place of the
+//! journal that cannot be used. Members may be added; a change of the members above is a new
+//! `schema_version`.
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -1,20 +1,20 @@
-//! The output for people.
+//! Output for people.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use containerd_sandbox::Key;
 
-use super::InspectArgs;
+use super::Options;
 use super::totals::{Totals, TotalsByState, running};
 use journal::Recovered;
 use pod_resources::ResourceInfo;
 use slot::Timestamp;
 use slot::{Container, Slot};
 
-/// As many characters of an id as crictl shows.
+/// Length of a shortened id in characters, the same as crictl's.
 const SHORT_ID: usize = 13;
-/// Between columns.
+/// Space between columns.
 const GAP: &str = "  ";
 
 const HEADINGS: [&str; COLUMNS] = [
@@ -36,7 +36,7 @@ type Row = [String; COLUMNS];
 
 pub(super) fn write(
     found: &Recovered,
-    args: &InspectArgs,
+    options: &Options,
     now: Timestamp,
     out: &mut impl Write,
 ) -> io::Result<()> {
@@ -44,10 +44,10 @@ pub(super) fn write(
     sorted.sort_unstable_by_key(|(key, _)| *key);
     let mut rows = vec![HEADINGS.map(str::to_owned)];
     for (key, slot) in sorted {
-        rows.push(slot_row(key, slot, args, now));
-        if args.containers {
+        rows.push(slot_row(key, slot, options, now));
+        if options.containers {
             let containers = slot.containers.iter();
-            rows.extend(containers.map(|container| container_row(container, args)));
+            rows.extend(containers.map(|container| container_row(container, options)));
         }
     }
     let totals = TotalsByState::of(found.slots.values().map(AsRef::as_ref));
@@ -66,7 +66,7 @@ pub(super) fn write(
     Ok(())
 }
 
-fn slot_row(key: &Key, slot: &Slot, args: &InspectArgs, now: Timestamp) -> Row {
+fn slot_row(key: &Key, slot: &Slot, options: &Options, now: Timestamp) -> Row {
     let pod = slot.sandbox.pod.as_ref();
     let pod = pod.map_or_else(|| "-".to_owned(), |p| format!("{}/{}", p.namespace, p.name));
     let exit = slot
@@ -74,7 +74,7 @@ fn slot_row(key: &Key, slot: &Slot, args: &InspectArgs, now: Timestamp) -> Row {
         .map_or_else(String::new, |exit| format!(" ({})", exit.code));
     let name = [
         key.namespace().to_owned(),
-        shown_id(key.id(), args),
+        shown_id(key.id(), options),
         printable(&pod),
         format!("{}{exit}", slot.state.name()),
         age(now.since(slot.created_at)),
@@ -83,14 +83,14 @@ fn slot_row(key: &Key, slot: &Slot, args: &InspectArgs, now: Timestamp) -> Row {
     row(name, &slot.resource_info())
 }
 
-fn container_row(container: &Container, args: &InspectArgs) -> Row {
+fn container_row(container: &Container, options: &Options) -> Row {
     let init = &container.init;
     let exit = init
         .exit
         .map_or_else(String::new, |exit| format!(" ({})", exit.code));
     let name = [
         String::new(),
-        format!("+ {}", shown_id(&container.id, args)),
+        format!("+ {}", shown_id(&container.id, options)),
         String::new(),
         format!("{}{exit}", init.state.name()),
         String::new(),
@@ -136,14 +136,15 @@ fn pair(request: Option<String>, limit: Option<String>) -> String {
     format!("{request}/{limit}")
 }
 
-fn shown_id(id: &str, args: &InspectArgs) -> String {
+fn shown_id(id: &str, options: &Options) -> String {
     match id.get(..SHORT_ID) {
-        Some(short) if !args.no_trunc => short.to_owned(),
+        Some(short) if !options.full_ids => short.to_owned(),
         Some(_) | None => id.to_owned(),
     }
 }
 
-/// A pod's name comes from its creator unchecked: it shall not move the cursor.
+/// Replaces control characters in a pod's name, which its creator chose, so that the name
+/// cannot move the cursor.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '?' } else { c })
@@ -154,7 +155,7 @@ fn cores(cores: f64) -> String {
     format!("{cores}")
 }
 
-/// Three significant digits or more, in the largest binary unit.
+/// Formats a size with three significant digits or more, in the largest binary unit.
 fn bytes(bytes: u64) -> String {
     scaled(bytes, 1024, &["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"])
 }
@@ -176,7 +177,7 @@ fn scaled(value: u64, base: u64, units: &[&str]) -> String {
     }
 }
 
-/// The two largest units: an age is for comparing.
+/// Formats an age in its two largest units, because ages are there to be compared.
 fn age(age: Duration) -> String {
     let text = humantime::format_duration(Duration::from_secs(age.as_secs())).to_string();
     let parts: Vec<&str> = text.split(' ').take(2).collect();

@@ -1,11 +1,11 @@
-//! What `inspect` prints.
+//! Tests of the output of `inspect`.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::*;
-use journal::{Journal, Options};
+use journal::Journal;
 use pod_resources::ResourceInfo;
 use slot::{Change, NewContainer, NewProcess, NewSandbox, Pod, ProcessId, Slot};
 
@@ -15,9 +15,10 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::from_nanos(seconds * 1_000_000_000)
 }
 
-/// A ready sandbox with a running and an ended container, and one that has ended.
+/// Writes a journal with a ready sandbox that has a running and an ended container, and
+/// with a sandbox that has ended.
 fn journal(dir: &Path) {
-    let (journal, _) = Journal::open(dir, Options::default()).unwrap();
+    let (journal, _) = Journal::open(dir, journal::Options::default()).unwrap();
     let first = containerd_sandbox::Key::new("k8s.io", ID).unwrap();
     let container = |id: &str, mebibytes: u64| {
         Change::CreateContainer(NewContainer {
@@ -69,20 +70,20 @@ fn journal(dir: &Path) {
     }
 }
 
-fn args(dir: &Path) -> InspectArgs {
-    InspectArgs {
+fn options(dir: &Path) -> Options {
+    Options {
         dir: dir.to_owned(),
         json: false,
         containers: false,
-        no_trunc: false,
+        full_ids: false,
     }
 }
 
-fn table(args: &InspectArgs) -> Vec<String> {
+fn table(options: &Options) -> Vec<String> {
     let mut out = Vec::new();
     table::write(
-        &journal::read(&args.dir).unwrap(),
-        args,
+        &journal::read(&options.dir).unwrap(),
+        options,
         at(7_300),
         &mut out,
     )
@@ -104,7 +105,7 @@ fn the_table_has_a_row_a_slot_and_totals() {
         "TOTAL      1                             not ready               0/0         -/1.5        -/-             -     1.4Gi    10Mbit/s",
         "TOTAL      2                             all                     1/2         0.5/1.5      -/1.5Gi         200   1.4Gi    10Mbit/s",
     ];
-    let shown = table(&args(dir.path()));
+    let shown = table(&options(dir.path()));
     let words = |line: &str| {
         line.split_whitespace()
             .map(str::to_owned)
@@ -128,12 +129,12 @@ fn the_table_has_a_row_a_slot_and_totals() {
 fn containers_have_rows_of_their_own_if_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     journal(dir.path());
-    let args = InspectArgs {
+    let options = Options {
         containers: true,
-        no_trunc: true,
-        ..args(dir.path())
+        full_ids: true,
+        ..options(dir.path())
     };
-    let shown = table(&args);
+    let shown = table(&options);
     assert!(shown[1].contains(ID));
     let words = |line: &str| {
         line.split_whitespace()
@@ -157,11 +158,11 @@ fn json_holds_everything() {
     let dir = tempfile::tempdir().unwrap();
     journal(dir.path());
     let mut out = Vec::new();
-    let args = InspectArgs {
+    let options = Options {
         json: true,
-        ..args(dir.path())
+        ..options(dir.path())
     };
-    run(&args, &mut out).unwrap();
+    run(&options, &mut out).unwrap();
     let shown: Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(shown["schema"], "resource-slot.inspect");
     assert_eq!(shown["schema_version"], 1);
@@ -202,7 +203,7 @@ fn damage_is_shown_and_is_no_error() {
     let mut bytes = std::fs::read(&segment).unwrap();
     bytes[20] ^= 1;
     std::fs::write(&segment, bytes).unwrap();
-    let shown = table(&args(dir.path()));
+    let shown = table(&options(dir.path()));
     assert!(
         shown
             .iter()
@@ -213,7 +214,7 @@ fn damage_is_shown_and_is_no_error() {
 #[test]
 fn a_directory_without_a_journal_is_an_error_that_names_it() {
     let dir = tempfile::tempdir().unwrap();
-    let error = run(&args(dir.path()), &mut Vec::new())
+    let error = run(&options(dir.path()), &mut Vec::new())
         .unwrap_err()
         .to_string();
     assert!(error.contains(dir.path().to_str().unwrap()), "{error}");

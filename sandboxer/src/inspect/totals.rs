@@ -5,33 +5,33 @@ use serde::{Deserialize, Serialize};
 use pod_resources::ResourceInfo;
 use slot::{ProcessState, SandboxState, Slot};
 
-/// What some slots come to together.
+/// Sums over some slots.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
-    /// How many slots.
+    /// Number of slots.
     pub slots: u64,
-    /// How many containers are in them.
+    /// Number of containers in the slots.
     pub containers: u64,
-    /// How many of those run or are paused.
+    /// Number of containers that run or are paused.
     pub containers_running: u64,
-    /// The sum of what the slots ask for.
+    /// Sum of the resources that the slots ask for.
     pub resource_info: ResourceInfo,
 }
 
-/// Totals by the slots' state, and of all.
+/// Sums by the slots' state, and over all slots.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct TotalsByState {
-    /// Of those not started yet.
+    /// Over slots that are not started yet.
     pub created: Totals,
-    /// Of those that are started.
+    /// Over slots that are started.
     pub ready: Totals,
-    /// Of those that have ended and wait to be removed.
+    /// Over slots that have ended and wait to be removed.
     pub not_ready: Totals,
-    /// Of all.
+    /// Over all slots.
     pub all: Totals,
 }
 
-/// Whether a container's first process is there.
+/// Returns whether a container's first process exists.
 pub(super) fn is_running(state: ProcessState) -> bool {
     match state {
         ProcessState::Running | ProcessState::Paused => true,
@@ -39,7 +39,7 @@ pub(super) fn is_running(state: ProcessState) -> bool {
     }
 }
 
-/// How many containers of a slot run.
+/// Returns the number of running containers of a slot.
 pub(super) fn running(slot: &Slot) -> usize {
     let containers = slot.containers.iter();
     containers.filter(|c| is_running(c.init.state)).count()
@@ -55,7 +55,7 @@ impl Totals {
 }
 
 impl TotalsByState {
-    /// The totals of these slots.
+    /// Sums over slots.
     pub(super) fn of<'a>(slots: impl Iterator<Item = &'a Slot>) -> Self {
         let mut totals = Self::default();
         for slot in slots {

@@ -1,6 +1,7 @@
-//! The thread that appends to log files: the disk may take its time.
+//! The thread that appends to log files, because the disk may take its time.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use containerd_sandbox::Result;
@@ -8,15 +9,21 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::PollSender;
 use tracing::warn;
 
-use super::console::Log;
 use crate::simulate::logs;
 
-/// How many writes wait for the disk before their writers have to.
+/// Number of writes that wait for the disk before their writers have to wait.
 const WAITING_WRITES: usize = 1024;
-/// How long the end of a container waits for its log at most.
+/// Longest time that the end of a container waits for its log.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
-/// How often a failure, which may be that of every write, is logged.
+/// Shortest time between two log messages about failed writes.
 const PAUSE: Duration = Duration::from_secs(5);
+
+/// Log file, by its pod's directory and its path in it.
+#[derive(Debug, Clone)]
+pub(super) struct Log {
+    pub(super) directory: Arc<str>,
+    pub(super) path: Arc<str>,
+}
 
 /// Lines for a log.
 pub(super) struct Chunk {
@@ -24,22 +31,22 @@ pub(super) struct Chunk {
     pub(super) lines: Vec<u8>,
 }
 
-/// What the thread is asked for.
+/// Request to the thread.
 pub(super) enum Request {
     Append(Chunk),
-    /// To say when all that was asked for before is done.
+    /// Reports that all earlier requests are done.
     Tell(oneshot::Sender<()>),
 }
 
-/// Appends to logs, one after the other.
+/// Appends to logs, one write after the other.
 #[derive(Debug, Clone)]
 pub(super) struct Appender(mpsc::Sender<Request>);
 
 impl Appender {
-    /// Starts the thread. It ends with its last handle.
+    /// Starts the thread, which ends with the last handle.
     ///
     /// # Errors
-    /// If the system has no thread left.
+    /// The system's error if it has no thread left.
     pub(super) fn start() -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(WAITING_WRITES);
         std::thread::Builder::new()
@@ -52,13 +59,13 @@ impl Appender {
         PollSender::new(self.0.clone())
     }
 
-    /// Appends, unless too much is waiting.
+    /// Appends, unless too many writes wait.
     pub(super) fn try_append(&self, chunk: Chunk) {
-        // A log that is too slow misses lines rather than holding up what writes them.
+        // A log that is too slow loses lines rather than delay the container.
         let _ = self.0.try_send(Request::Append(chunk));
     }
 
-    /// Waits until all that was appended is in the files, or the disk takes too long.
+    /// Waits until everything appended so far is in the files, or [`FLUSH_LIMIT`] is over.
     pub(super) async fn flush(&self) {
         let (sender, told) = oneshot::channel();
         let flushed = async {
@@ -76,7 +83,7 @@ fn append_all(mut requests: mpsc::Receiver<Request>) {
         let chunk = match request {
             Request::Append(chunk) => chunk,
             Request::Tell(sender) => {
-                // Whoever asked may have given up.
+                // The caller may have given up.
                 let _ = sender.send(());
                 continue;
             }

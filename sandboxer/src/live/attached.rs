@@ -1,5 +1,4 @@
-//! What the living hang on a process: waiters, open streams, and what goes on
-//! behind it.
+//! State attached to processes: waiters, open streams, tasks and timers.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -9,38 +8,48 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::console::Console;
-use super::timers::Timer;
 use toy_userland::{Signals, World};
 
-/// What is attached to one process.
-#[derive(Default)]
-struct Attached {
-    /// Those who wait for its end.
+/// State attached to one process.
+struct Attached<G> {
+    /// Signal that waiters for the process's end share.
     signal: Option<Arc<ExitSignal>>,
-    /// Its open streams; closing them is what a reader sees as the end.
+    /// Open streams; a reader sees the end when they are closed.
     streams: Vec<OwnedFd>,
-    /// What goes on behind it; aborting a task that has ended does nothing.
+    /// Tasks that end with the process; aborting a task that has ended has no effect.
     tasks: Vec<AbortHandle>,
-    /// What is to happen to it.
-    timers: Vec<Timer>,
-    /// Its part in the toy userland; few have one.
-    shell: Option<Box<Shelled>>,
+    /// Guards of its timers; dropping one cancels the timer.
+    timers: Vec<G>,
+    /// State in the toy userland; few processes have one.
+    shell: Option<Box<ShellState>>,
 }
 
-/// What a process has to do with the toy userland.
+impl<G> Default for Attached<G> {
+    fn default() -> Self {
+        Self {
+            signal: None,
+            streams: Vec::new(),
+            tasks: Vec::new(),
+            timers: Vec::new(),
+            shell: None,
+        }
+    }
+}
+
+/// State of a process in the toy userland.
 #[derive(Default)]
-pub(super) struct Shelled {
-    /// Of a container's first process: what its commands see.
+pub(super) struct ShellState {
+    /// View that a container's commands have of the container; of its first process only.
     pub(super) world: Option<Arc<World>>,
-    /// Of a container's first process on CRI's door: where it writes to.
+    /// Output of a container of the CRI API; of its first process only.
     pub(super) console: Option<Arc<Console>>,
-    /// Where signals to its command are sent.
+    /// Receiver of signals to the process's command.
     pub(super) signals: Option<Arc<Signals>>,
-    /// Tells its command that standard input has ended.
+    /// Tells the process's command that standard input has ended.
     pub(super) stdin_closed: Option<CancellationToken>,
 }
 
-impl Drop for Attached {
+impl<G> Drop for Attached<G> {
     fn drop(&mut self) {
         for task in &self.tasks {
             task.abort();
@@ -48,13 +57,18 @@ impl Drop for Attached {
     }
 }
 
-/// The attachments of a sandbox's processes, by process id. Most processes have
-/// none, and few sandboxes have many processes.
-#[derive(Default)]
-pub(super) struct Attachments(Vec<(u32, Attached)>);
+/// Attachments of a sandbox's processes, by process id. Most processes have none, and few
+/// sandboxes have many processes.
+pub(super) struct Attachments<G>(Vec<(u32, Attached<G>)>);
 
-impl Attachments {
-    fn entry(&mut self, pid: u32) -> &mut Attached {
+impl<G> Default for Attachments<G> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<G> Attachments<G> {
+    fn entry(&mut self, pid: u32) -> &mut Attached<G> {
         let at = match self.0.iter().position(|(p, _)| *p == pid) {
             Some(at) => at,
             None => {
@@ -66,54 +80,55 @@ impl Attachments {
         &mut self.0[at].1
     }
 
-    /// Whether anything is attached to the process, or its end is still to be told.
+    /// Returns whether the process has attachments, which includes a pending exit notice.
     pub(super) fn has(&self, pid: u32) -> bool {
         self.0.iter().any(|(p, _)| *p == pid)
     }
 
-    /// Has whoever asks from now on wait for [`Attachments::release`].
+    /// Makes new waiters wait for [`Attachments::release`], although the process has ended.
     pub(super) fn hold_back(&mut self, pid: u32) {
         self.entry(pid);
     }
 
-    /// The signal of the process's end.
+    /// Returns the signal of the process's end.
     pub(super) fn signal(&mut self, pid: u32) -> Arc<ExitSignal> {
         Arc::clone(self.entry(pid).signal.get_or_insert_default())
     }
 
-    /// Keeps streams of the process open.
+    /// Keeps streams open until the process ends.
     pub(super) fn hold(&mut self, pid: u32, streams: impl IntoIterator<Item = OwnedFd>) {
         self.entry(pid).streams.extend(streams);
     }
 
-    /// The streams of the process that are kept open.
+    /// Returns the open streams of the process.
     pub(super) fn streams(&self, pid: u32) -> &[OwnedFd] {
         let found = self.0.iter().find(|(p, _)| *p == pid);
         found.map_or(&[], |(_, attached)| &attached.streams)
     }
 
-    /// Has a task end with the process.
+    /// Aborts a task when the process ends.
     pub(super) fn tie(&mut self, pid: u32, task: AbortHandle) {
         self.entry(pid).tasks.push(task);
     }
 
-    /// Has a timer end with the process.
-    pub(super) fn tie_timer(&mut self, pid: u32, timer: Timer) {
+    /// Cancels a timer when the process ends.
+    pub(super) fn tie_timer(&mut self, pid: u32, timer: G) {
         self.entry(pid).timers.push(timer);
     }
 
-    /// The process's part in the toy userland, if it has one.
-    pub(super) fn shelled(&self, pid: u32) -> Option<&Shelled> {
+    /// Returns the process's state in the toy userland, if it has one.
+    pub(super) fn shell(&self, pid: u32) -> Option<&ShellState> {
         let found = self.0.iter().find(|(p, _)| *p == pid);
         found.and_then(|(_, attached)| attached.shell.as_deref())
     }
 
-    /// The process's part in the toy userland.
-    pub(super) fn shelled_mut(&mut self, pid: u32) -> &mut Shelled {
+    /// Returns the process's state in the toy userland, empty at first.
+    pub(super) fn shell_mut(&mut self, pid: u32) -> &mut ShellState {
         self.entry(pid).shell.get_or_insert_default()
     }
 
-    /// Closes the process's streams, ends its tasks, and hands over the signal to fire.
+    /// Closes the process's streams, ends its tasks and timers, and returns the signal to
+    /// fire.
     pub(super) fn release(&mut self, pid: u32) -> Option<Arc<ExitSignal>> {
         let at = self.0.iter().position(|(p, _)| *p == pid)?;
         self.0.swap_remove(at).1.signal.take()

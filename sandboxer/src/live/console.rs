@@ -1,5 +1,4 @@
-//! Where a container of CRI's door writes to and reads from: its log, and whoever is
-//! attached to it.
+//! Consoles of the CRI API's containers: the log, attached clients, and standard input.
 
 use std::io;
 use std::pin::Pin;
@@ -11,18 +10,19 @@ use tokio::io::{AsyncWrite, DuplexStream, duplex};
 use tokio::sync::broadcast;
 use tokio_util::sync::PollSender;
 
-use super::appender::{Appender, Chunk, Request};
+use super::appender::{Appender, Chunk, Log, Request};
 use crate::simulate::logs;
 use slot::Timestamp;
 
-/// How much is written at once, in bytes.
+/// Largest write in bytes.
 const MAX_WRITE: usize = 32 << 10;
-/// How many writes wait for whoever is attached; one that is slower misses some.
+/// Number of writes that wait for an attached client; a slower client misses output.
 const WATCHED_WRITES: usize = 64;
-/// What standard input holds before its writer has to wait, in bytes, as a pipe.
+/// Buffer of standard input in bytes, the same as a pipe's; its writer waits while it is
+/// full.
 const STDIN_BYTES: usize = 64 << 10;
 
-/// Which of the two outputs.
+/// One of a container's two outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Output {
     /// Standard output.
@@ -40,27 +40,20 @@ impl Output {
     }
 }
 
-/// A log file, by its pod's directory and its path there.
-#[derive(Debug, Clone)]
-pub(super) struct Log {
-    pub(super) directory: Arc<str>,
-    pub(super) path: Arc<str>,
-}
-
-/// What was written, and where.
+/// Output of a container: the stream and the text.
 pub(crate) type Written = (Output, Arc<[u8]>);
 
-/// A container's log, those who are attached to it, and its standard input.
+/// Log, attached clients, and standard input of a container.
 #[derive(Debug)]
 pub(super) struct Console {
     log: Option<(Log, Appender)>,
     watchers: broadcast::Sender<Written>,
-    /// Taken by whoever is attached with standard input.
+    /// `None` while a client with standard input is attached.
     stdin: Mutex<Option<DuplexStream>>,
 }
 
 impl Console {
-    /// A console, and the container's end of its standard input.
+    /// Returns a console, and the container's end of its standard input.
     pub(super) fn new(log: Option<(Log, Appender)>) -> (Self, DuplexStream) {
         let (stdin, read) = duplex(STDIN_BYTES);
         let console = Self {
@@ -75,12 +68,12 @@ impl Console {
         self.watchers.subscribe()
     }
 
-    /// Standard input, unless somebody else has it.
+    /// Takes standard input, unless another client has it.
     pub(super) fn take_stdin(&self) -> Option<DuplexStream> {
         self.stdin.lock().take()
     }
 
-    /// For whoever is attached next.
+    /// Returns standard input for the next client.
     pub(super) fn give_back_stdin(&self, stdin: DuplexStream) {
         *self.stdin.lock() = Some(stdin);
     }
@@ -102,7 +95,7 @@ impl Console {
         self.show(output, text);
     }
 
-    /// Waits until all that was written is in the log.
+    /// Waits until everything written so far is in the log.
     pub(super) async fn flush(&self) {
         if let Some((_, appender)) = &self.log {
             appender.flush().await;
@@ -111,7 +104,7 @@ impl Console {
 
     fn show(&self, output: Output, text: &[u8]) {
         if self.watchers.receiver_count() > 0 {
-            // They may be gone by now.
+            // The clients may be gone by now.
             let _ = self.watchers.send((output, text.into()));
         }
     }
@@ -126,7 +119,7 @@ fn chunk(log: &Log, output: Output, text: &[u8]) -> Chunk {
     }
 }
 
-/// Writes to a console. What the log cannot take yet has to wait.
+/// Writes to a console, and waits while the log cannot take more.
 pub(super) struct ConsoleWriter {
     console: Arc<Console>,
     sender: Option<PollSender<Request>>,
@@ -142,7 +135,7 @@ impl AsyncWrite for ConsoleWriter {
         let this = &mut *self;
         let text = &buffer[..buffer.len().min(MAX_WRITE)];
         if let (Some((log, _)), Some(sender)) = (&this.console.log, &mut this.sender) {
-            // Without whoever appends there is no log any more.
+            // Without the appender's thread there is no log any more.
             if ready!(sender.poll_reserve(context)).is_ok() {
                 let _ = sender.send_item(Request::Append(chunk(log, this.output, text)));
             }

@@ -1,36 +1,32 @@
-//! One container: processes come and go.
+//! One container: a handle with the operations of the sandbox API.
 
 use std::sync::Arc;
 
 use containerd_sandbox::{
     Any, Container, Deleted, Error, ExecOptions, Exit, ProcessStatus, Result,
 };
-use k8s_cri::v1::LinuxContainerResources;
 use oci_spec::runtime::LinuxResources;
 use tracing::debug;
 
 use super::convert;
-use super::core::{Core, Inner, LiveSlot};
-use super::decode;
+use super::core::Core;
+use super::decode::{self, CriResources};
+use super::live_slot::{Inner, LiveSlot};
 use super::process;
-use super::userland::StatedAnswer;
+use super::userland::ExecAnswer;
 use crate::refuse;
 use crate::simulate::signal::{Effect, effect};
-use crate::simulate::{life, stdio, usage};
+use crate::simulate::{behaviour, stdio, usage};
 use pod_resources::Extraction;
 use slot::Timestamp;
-use slot::{self, Change, Encoded, NewProcess, Process, ProcessId, ProcessState};
+use slot::{self, Change, NewProcess, Process, ProcessId, ProcessState};
 use toy_userland::Signal;
-use views::ViewOp;
-
-/// CRI's resources of a container, as the slot holds them.
-type CriResources = Encoded<LinuxContainerResources>;
 
 /// A handle on one container.
 pub struct ResourceSlotContainer {
     pub(super) core: Arc<Core>,
     pub(super) live: Arc<LiveSlot>,
-    /// Its first process.
+    /// Id of the container's first process.
     pub(super) id: ProcessId,
 }
 
@@ -43,7 +39,7 @@ impl ResourceSlotContainer {
     }
 
     async fn change(&self, change: Change) -> Result<()> {
-        let _pass = self.core.gate.enter()?;
+        let _pass = self.core.drain.enter()?;
         let committed = {
             let mut inner = self.live.lock()?;
             self.core.commit(&self.live, &mut inner, change)?
@@ -51,15 +47,15 @@ impl ResourceSlotContainer {
         self.core.settled(committed).await
     }
 
-    /// Changes what it asks for to what is found for it as it is now, and the
-    /// Linux resources that CRI's door gives back.
+    /// Changes the container's resources to those that `stated` computes from the present
+    /// container, together with the Linux resources that the CRI API gives back.
     pub(super) async fn update_by(
         &self,
         stated: impl FnOnce(&slot::Container) -> Result<(Extraction, Option<CriResources>)>,
     ) -> Result<()> {
-        let _pass = self.core.gate.enter()?;
+        let _pass = self.core.drain.enter()?;
         let container = &self.id.container;
-        let (committed, view) = {
+        let committed = {
             let mut inner = self.live.lock()?;
             let (updated, linux) =
                 stated(inner.slot.container(container).map_err(refuse::change)?)?;
@@ -70,26 +66,21 @@ impl ResourceSlotContainer {
                 linux,
             };
             let committed = self.core.commit(&self.live, &mut inner, change)?;
-            let view = self.core.views.submit(ViewOp::Put {
-                key: self.live.key.clone(),
-                container: Some(container.clone()),
-                info,
-            });
             debug!("Updated container {container}: {info:?}");
-            (committed, view)
+            committed
         };
-        self.core.settled(committed.and(view)).await
+        self.core.settled(committed).await
     }
 }
 
-/// Sends a signal to the command that a process runs; whether it runs one. SIGKILL
-/// ends a process whatever it runs.
+/// Sends a signal to the command of a process. Returns whether it did: SIGKILL is never
+/// sent, because it ends a process whatever its command.
 fn send(inner: &Inner, id: &ProcessId, signal: u32) -> bool {
     let Ok(process) = inner.slot.process(id) else {
         return false;
     };
-    let shelled = inner.attachments.shelled(process.spec.pid);
-    let signals = shelled.and_then(|shelled| shelled.signals.as_ref());
+    let shell = inner.attachments.shell(process.spec.pid);
+    let signals = shell.and_then(|shell| shell.signals.as_ref());
     match (signals, u8::try_from(signal)) {
         (Some(signals), Ok(signal))
             if (1..LAST_SENT).contains(&signal) && signal != Signal::KILL.0 =>
@@ -101,10 +92,10 @@ fn send(inner: &Inner, id: &ProcessId, signal: u32) -> bool {
     }
 }
 
-/// Signals from this one on are sent to no command: it knows 63 of them.
+/// First signal that is sent to no command: a command knows 63 of them.
 const LAST_SENT: u8 = 64;
 
-/// Kill finds nothing to signal: containerd takes this for "already gone".
+/// Error of a Kill for a process that has ended; containerd takes it for "already gone".
 fn finished(id: &ProcessId) -> Error {
     Error::not_found(format!("{id}: process already finished"))
 }
@@ -112,9 +103,9 @@ fn finished(id: &ProcessId) -> Error {
 impl Container for ResourceSlotContainer {
     async fn start(&self, exec: Option<&str>) -> Result<u32> {
         if exec.is_none() {
-            self.take_its_time().await?;
+            self.wait_for_start().await?;
         }
-        let _pass = self.core.gate.enter()?;
+        let _pass = self.core.drain.enter()?;
         let id = self.process_id(exec);
         let (committed, pid) = {
             let mut inner = self.live.lock()?;
@@ -136,7 +127,7 @@ impl Container for ResourceSlotContainer {
         let args = options.process.args;
         let is_stated = {
             let inner = self.live.lock()?;
-            StatedAnswer::of(
+            ExecAnswer::of(
                 inner
                     .slot
                     .container(&self.id.container)
@@ -144,13 +135,13 @@ impl Container for ResourceSlotContainer {
             )
             .is_some()
         };
-        // A stated answer is given whatever the command, through the same streams.
+        // A stated answer is given for every command, through the same streams.
         let has_stdin = is_stated || !stdio.stdin.is_empty();
-        let course = life::of_exec(args, has_stdin)?;
+        let behaviour = behaviour::of_exec(args, has_stdin)?;
         let process = NewProcess {
             pid: self.core.pids.next(),
-            planned_exit: course.planned_exit,
-            command: course.command,
+            planned_exit: behaviour.planned_exit,
+            command: behaviour.command,
             stdio,
         };
         self.change(Change::CreateExec {
@@ -162,7 +153,7 @@ impl Container for ResourceSlotContainer {
     }
 
     async fn kill(&self, exec: Option<&str>, signal: u32, all: bool) -> Result<()> {
-        let _pass = self.core.gate.enter()?;
+        let _pass = self.core.drain.enter()?;
         let effect = effect(signal)?;
         let id = self.process_id(exec);
         let committed = {
@@ -199,7 +190,7 @@ impl Container for ResourceSlotContainer {
                 .map_err(refuse::change)?;
             let (pid, exit) = (process.spec.pid, process.exit);
             match exit {
-                // Told already.
+                // The waiters were told already.
                 Some(exit) if !inner.attachments.has(pid) => return Ok(convert::api_exit(exit)),
                 _ => inner.attachments.signal(pid),
             }
@@ -273,7 +264,7 @@ impl Container for ResourceSlotContainer {
     }
 
     async fn delete(&self, exec: Option<&str>) -> Result<Deleted> {
-        let _pass = self.core.gate.enter()?;
+        let _pass = self.core.drain.enter()?;
         let id = self.process_id(exec);
         let (committed, deleted) = {
             let mut inner = self.live.lock()?;
@@ -299,7 +290,7 @@ impl Container for ResourceSlotContainer {
     }
 
     async fn close_stdin(&self, exec: Option<&str>) -> Result<()> {
-        let _pass = self.core.gate.enter()?;
+        let _pass = self.core.drain.enter()?;
         let id = self.process_id(exec);
         let committed = {
             let mut inner = self.live.lock()?;
@@ -313,8 +304,8 @@ impl Container for ResourceSlotContainer {
                     )));
                 }
                 ProcessState::Running | ProcessState::Paused => {
-                    let shelled = inner.attachments.shelled(process.spec.pid);
-                    if let Some(closed) = shelled.and_then(|s| s.stdin_closed.as_ref()) {
+                    let shell = inner.attachments.shell(process.spec.pid);
+                    if let Some(closed) = shell.and_then(|s| s.stdin_closed.as_ref()) {
                         closed.cancel();
                         return Ok(());
                     }

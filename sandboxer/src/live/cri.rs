@@ -1,4 +1,5 @@
-//! What CRI's door needs of the live sandboxer beyond the traits that all doors use.
+//! Operations of the live sandboxer that only the CRI API needs, beyond the traits of the
+//! sandbox API.
 
 use containerd_sandbox::{Error, Key, Result};
 use k8s_cri::v1::{LinuxContainerResources, PodSandboxConfig};
@@ -6,45 +7,37 @@ use tracing::{info, warn};
 
 use super::container::ResourceSlotContainer;
 use super::decode;
-use super::lives;
+use super::fault_injection;
 use super::observe::Observer;
 use super::sandbox::ResourceSlotSandbox;
-use super::sandboxer::{ResourceSlotSandboxer, delete};
+use super::sandboxer::{ResourceSlotSandboxer, take_back};
 use super::setup;
 use crate::refuse;
+use crate::simulate::annotations::Annotations;
 use crate::simulate::failure::Call;
-use crate::simulate::lives::Pulls;
+use crate::simulate::profile::Pulls;
 use pod_resources::ResourceInfo;
 use slot::{self, Change, CriContainer, CriPod, NewContainer, NewProcess, Slot};
 
 impl ResourceSlotSandboxer {
-    /// Creates a pod's sandbox. If the future is dropped before it is done, or fails,
+    /// Creates a pod's sandbox. If the future fails or is dropped before it is done,
     /// nothing is left behind.
     ///
     /// # Errors
-    /// `InvalidArgument` for a resource that cannot be read; why the store failed.
-    pub(crate) async fn create_pod(&self, id: &Key, pod: CriPod) -> Result<()> {
+    /// `InvalidArgument` for a resource or annotation that cannot be read; the journal's
+    /// error.
+    pub(crate) async fn create_pod(&self, id: &Key, pod: CriPod) -> Result<ResourceSlotSandbox> {
         info!("Creating ResourceSlot sandbox: {id}");
-        let _pass = self.core.gate.enter()?;
-        let new = decode::pod(id.id(), pod, self.core.settings.on_invalid)?;
-        lives::check_pod(&self.core, id, &new, Call::CreatePod)?;
-        self.insert(id, new).await
+        let _pass = self.core.drain.enter()?;
+        let core = &self.core;
+        let (new, annotations) = decode::pod(id.id(), pod, core.settings.on_invalid)?;
+        let behaviour = fault_injection::draw(core, id, &new, annotations)?;
+        fault_injection::check_pod(core, id, &new, behaviour.as_deref(), Call::CreatePod)?;
+        self.insert(id, new, behaviour).await
     }
 
-    /// Takes back a sandbox whose start failed or was abandoned; one that is gone
-    /// already is no matter.
-    pub(crate) fn take_back(&self, id: &Key) {
-        let taken = match self.core.slot(id) {
-            Ok(live) => delete(&self.core, &live).map(drop),
-            Err(_) => return,
-        };
-        if let Err(e) = taken {
-            warn!("cannot take back sandbox {id}: {e}");
-        }
-    }
-
-    /// What `read` finds in the slots of the pods of CRI's door, in no order. Each is
-    /// locked meanwhile.
+    /// Collects the values that `read` returns for the slots of the CRI API's pods, in no
+    /// order. Each slot is locked meanwhile.
     pub(crate) fn pods<T>(
         &self,
         mut read: impl FnMut(&Key, &Slot, &CriPod) -> Option<T>,
@@ -58,20 +51,20 @@ impl ResourceSlotSandboxer {
         found.collect()
     }
 
-    /// How images are pulled.
+    /// Returns the sizes of images and the rate of pulls.
     pub(crate) fn pulls(&self) -> Pulls {
-        self.core.settings.lives.images()
+        self.core.settings.profile.images()
     }
 
-    /// Has somebody watch the pods of CRI's door, once and for all.
+    /// Sets the observer of the CRI API's pods, once and for all.
     pub(crate) fn watch_pods(&self, observer: Observer) {
-        // A second one would be a mistake of the wiring, and is not heard.
+        // A second observer is an error in the wiring, and is ignored.
         if self.core.observer.set(observer).is_err() {
             warn!("the pods of CRI are watched already");
         }
     }
 
-    /// Waits until all that was changed so far is as durable as was asked for.
+    /// Waits until every earlier change is as durable as was asked for.
     ///
     /// # Errors
     /// If durability failed.
@@ -79,17 +72,22 @@ impl ResourceSlotSandboxer {
         self.core.settled_so_far().await
     }
 
-    /// The same, however often it fails.
+    /// Waits as [`settled`](Self::settled) does, and tries again after each failure.
     pub(crate) async fn certain(&self) {
         self.core.certain().await;
     }
 }
 
 impl ResourceSlotSandbox {
-    /// What `read` finds in the slot, which is locked meanwhile.
+    /// Deletes the sandbox because its start failed or was abandoned, unless it is gone.
+    pub(crate) fn take_back(&self) {
+        take_back(&self.core, &self.live);
+    }
+
+    /// Returns the value of `read` for the slot, which is locked meanwhile.
     ///
     /// # Errors
-    /// `NotFound` once it is deleted, and if it is no pod of CRI's door.
+    /// `NotFound` if the sandbox is deleted or not of the CRI API.
     pub(crate) fn read_pod<T>(&self, read: impl FnOnce(&Key, &Slot, &CriPod) -> T) -> Result<T> {
         let inner = self.live.lock()?;
         match inner.slot.sandbox.cri.as_deref() {
@@ -98,18 +96,18 @@ impl ResourceSlotSandbox {
         }
     }
 
-    /// Changes what the pod asks for. `None`, and a field that is zero or empty, leaves
-    /// that as it is.
+    /// Changes the resources of the pod; `None`, and a field that is zero or empty, leaves a
+    /// part as it is.
     ///
     /// # Errors
-    /// `NotFound`; `InvalidArgument` for a resource that cannot be read; why the store
-    /// failed.
+    /// `NotFound`; `InvalidArgument` for a resource that cannot be read; the journal's
+    /// error.
     pub(crate) async fn update_pod(
         &self,
         resources: Option<LinuxContainerResources>,
         overhead: Option<LinuxContainerResources>,
     ) -> Result<()> {
-        let _pass = self.core.gate.enter()?;
+        let _pass = self.core.drain.enter()?;
         let on_invalid = self.core.settings.on_invalid;
         let committed = {
             let mut inner = self.live.lock()?;
@@ -130,22 +128,22 @@ impl ResourceSlotSandbox {
         self.core.settled(committed).await
     }
 
-    /// Adds a container. If the future is dropped before it is done, or fails, nothing
-    /// is left behind. How it lives is said by its own annotations, else by the pod's:
-    /// kubelet hands a container none of the pod's.
+    /// Adds a container. If the future fails or is dropped before it is done, nothing is
+    /// left behind. The container's own annotations override those of the pod, which
+    /// kubelet does not copy to containers.
     ///
     /// # Errors
-    /// `FailedPrecondition` if the pod is not ready; `InvalidArgument` for a resource
-    /// or annotation that cannot be read; why the store failed.
+    /// `FailedPrecondition` if the pod is not ready; `InvalidArgument` for a resource or
+    /// annotation that cannot be read; the journal's error.
     pub(crate) async fn append_cri(&self, id: &str, container: CriContainer) -> Result<u32> {
-        let _pass = self.core.gate.enter()?;
+        let _pass = self.core.drain.enter()?;
         let on_invalid = self.core.settings.on_invalid;
         let found = ResourceInfo::from_container_config(&container.config, on_invalid)
             .map_err(refuse::resource)?;
         let args = setup::command_of_cri(&container.config);
         let name = container.config.metadata.clone().unwrap_or_default();
-        let life = self.life_of(
-            &container.config.annotations,
+        let behaviour = self.draw_container(
+            Annotations::of(&container.config.annotations)?,
             args,
             &[&name.name, &name.attempt.to_string()],
         )?;
@@ -156,10 +154,10 @@ impl ResourceSlotSandbox {
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: slot::Stdio::default(),
-                planned_exit: life.course.planned_exit,
-                command: life.course.command,
+                planned_exit: behaviour.process.planned_exit,
+                command: behaviour.process.command,
             },
-            behaviour: life.conduct,
+            behaviour: behaviour.conduct,
             cri: Some(Box::new(container)),
         };
         self.append(new).await
@@ -167,10 +165,10 @@ impl ResourceSlotSandbox {
 }
 
 impl ResourceSlotContainer {
-    /// What `read` finds in the container's slot, which is locked meanwhile.
+    /// Returns the value of `read` for the container, whose slot is locked meanwhile.
     ///
     /// # Errors
-    /// `NotFound` once it is deleted, and if it is no container of CRI's door.
+    /// `NotFound` if the container is deleted or not of the CRI API.
     pub(crate) fn read_cri<T>(&self, read: impl FnOnce(Found<'_>) -> T) -> Result<T> {
         let inner = self.live.lock()?;
         let container = inner
@@ -191,11 +189,11 @@ impl ResourceSlotContainer {
         }
     }
 
-    /// Changes what it asks for, and gives that back from now on.
+    /// Changes the container's resources, and the resources that its status shows.
     ///
     /// # Errors
-    /// `FailedPrecondition` if it has ended; `InvalidArgument` for a resource that
-    /// cannot be read; why the store failed.
+    /// `FailedPrecondition` if the container has ended; `InvalidArgument` for a resource
+    /// that cannot be read; the journal's error.
     pub(crate) async fn update_cri(&self, resources: &LinuxContainerResources) -> Result<()> {
         let on_invalid = self.core.settings.on_invalid;
         self.update_by(|known| {
@@ -210,15 +208,15 @@ impl ResourceSlotContainer {
     }
 }
 
-/// A container of CRI's door, and what is around it.
+/// A container of the CRI API, with its pod.
 #[derive(Clone, Copy)]
 pub(crate) struct Found<'a> {
-    /// The key of its sandbox.
+    /// Key of the sandbox.
     pub(crate) sandbox: &'a Key,
-    /// Its pod.
+    /// CRI's messages about the pod.
     pub(crate) pod: &'a CriPod,
-    /// The container.
+    /// Container in the slot.
     pub(crate) container: &'a slot::Container,
-    /// What its creator said of it.
+    /// CRI's messages about the container.
     pub(crate) cri: &'a CriContainer,
 }

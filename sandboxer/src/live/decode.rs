@@ -1,23 +1,26 @@
-//! Requests decoded at the edge: from what a door hands over to what a slot holds.
+//! Decoding of requests: from an API's messages to the contents of a slot.
 
 use std::collections::{BTreeMap, HashMap};
 
 use containerd_sandbox::{ContainerOptions, Error, Result, SandboxOptions, SandboxRecord, quoted};
-use k8s_cri::v1::PodSandboxConfig;
+use k8s_cri::v1::{LinuxContainerResources, PodSandboxConfig};
 use prost::Message;
 use tracing::{debug, warn};
 
 use crate::refuse;
-use crate::simulate::stated::{self, Stated};
+use crate::simulate::annotations::{self, Annotations};
 use pod_resources::{ContainerData, Extraction, OnInvalid, ResourceInfo, SandboxData};
-use slot::{CriPod, NewSandbox, Pod, PodHints};
+use slot::{CriPod, Encoded, NewSandbox, Pod, PodHints};
 
-/// The type of the options that CRI creates a sandbox with.
+/// Type of the options with which containerd's CRI plugin creates a sandbox.
 const POD_SANDBOX_CONFIG: &str = "runtime.v1.PodSandboxConfig";
-/// The record's extension that CRI keeps its own metadata in.
+/// Extension of the record in which containerd's CRI plugin keeps its metadata.
 const METADATA_EXTENSION: &str = "metadata";
 
-/// What was extracted, with its warnings logged.
+/// CRI's resources of a container, in the encoding of the slot.
+pub(super) type CriResources = Encoded<LinuxContainerResources>;
+
+/// Logs the warnings of an extraction and returns its resources.
 pub(super) fn warned(id: &str, extraction: Extraction) -> ResourceInfo {
     for warning in extraction.warnings {
         warn!("{id}: ignored: {warning}");
@@ -25,12 +28,13 @@ pub(super) fn warned(id: &str, extraction: Extraction) -> ResourceInfo {
     extraction.info
 }
 
-/// What a sandbox is created with; the process id is filled in later.
+/// Decodes a sandbox of the sandbox API, and its annotations. The process id is filled in
+/// later.
 pub(super) fn sandbox(
     id: &str,
     options: SandboxOptions,
     on_invalid: OnInvalid,
-) -> Result<NewSandbox> {
+) -> Result<(NewSandbox, Annotations)> {
     let config = match &options.options {
         Some(any) if any.is(POD_SANDBOX_CONFIG) => {
             Some(PodSandboxConfig::decode(any.value.as_slice()).map_err(|e| {
@@ -56,20 +60,21 @@ pub(super) fn sandbox(
         id,
         ResourceInfo::from_sandbox_data(&data, on_invalid).map_err(refuse::resource)?,
     );
+    let (hints, annotations) = hints(config.as_ref(), &options.annotations)?;
     let new = NewSandbox {
         pid: 0,
         info,
-        hints: hints(config.as_ref(), &options.annotations)?,
+        hints,
         pod: config.and_then(|config| config.metadata).map(Pod::from),
         runtime: options.record.runtime,
         netns: options.netns_path,
         cri: None,
     };
     check_lengths(&new)?;
-    Ok(new)
+    Ok((new, annotations))
 }
 
-/// What a pod of CRI's door asks for.
+/// Extracts the resources of a pod of the CRI API.
 pub(super) fn pod_config(
     id: &str,
     config: &PodSandboxConfig,
@@ -88,8 +93,12 @@ pub(super) fn pod_config(
     ))
 }
 
-/// What a pod of CRI's door is created with; the process id is filled in later.
-pub(super) fn pod(id: &str, pod: CriPod, on_invalid: OnInvalid) -> Result<NewSandbox> {
+/// Decodes a pod of the CRI API, and its annotations. The process id is filled in later.
+pub(super) fn pod(
+    id: &str,
+    pod: CriPod,
+    on_invalid: OnInvalid,
+) -> Result<(NewSandbox, Annotations)> {
     let info = pod_config(id, &pod.config, on_invalid)?;
     let new = NewSandbox {
         pid: 0,
@@ -101,22 +110,36 @@ pub(super) fn pod(id: &str, pod: CriPod, on_invalid: OnInvalid) -> Result<NewSan
         cri: Some(Box::new(pod)),
     };
     check_lengths(&new)?;
-    Ok(new)
+    let annotations = recorded_annotations(&new)?;
+    Ok((new, annotations))
 }
 
-/// What a pod says of all its containers, if it says anything.
+/// Parses the annotations with which a sandbox was created.
+///
+/// # Errors
+/// `InvalidArgument` for an unknown annotation with this project's prefix.
+pub(super) fn recorded_annotations(pod: &NewSandbox) -> Result<Annotations> {
+    match (&pod.cri, &pod.hints) {
+        (Some(cri), _) => Annotations::of(&cri.config.annotations),
+        (None, Some(hints)) => Annotations::of(&hints.annotations),
+        (None, None) => Ok(Annotations::default()),
+    }
+}
+
+/// Collects the properties of a pod that concern all its containers, with the parsed
+/// annotations among them. Returns no hints if the pod states none.
 fn hints(
     config: Option<&PodSandboxConfig>,
     annotations: &HashMap<String, String>,
-) -> Result<Option<Box<PodHints>>> {
+) -> Result<(Option<Box<PodHints>>, Annotations)> {
     let of_config = config.iter().flat_map(|config| &config.annotations);
     let ours: BTreeMap<String, String> = annotations
         .iter()
         .chain(of_config)
-        .filter(|(key, _)| key.starts_with(stated::PREFIX))
+        .filter(|(key, _)| key.starts_with(annotations::PREFIX))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    Stated::of(&ours)?;
+    let parsed = Annotations::of(&ours)?;
     let linux = config.and_then(|config| config.linux.as_ref());
     let hints = PodHints {
         annotations: ours,
@@ -125,11 +148,12 @@ fn hints(
             .map(|linux| linux.sysctls.clone().into_iter().collect())
             .unwrap_or_default(),
     };
-    Ok((hints != PodHints::default()).then(|| Box::new(hints)))
+    let hints = (hints != PodHints::default()).then(|| Box::new(hints));
+    Ok((hints, parsed))
 }
 
-/// What is kept of a pod is kept in memory and in the journal: no more of it than
-/// Kubernetes (253 bytes a name) or the kernel (4,095 a path) would take.
+/// Refuses texts that are longer than Kubernetes (253 bytes a name) or the kernel (4,095
+/// bytes a path) allow, because the texts are kept in memory and in the journal.
 fn check_lengths(new: &NewSandbox) -> Result<()> {
     const MAX_TEXT_LEN: usize = 4095;
     let pod = new.pod.as_ref();
@@ -151,7 +175,7 @@ fn check_lengths(new: &NewSandbox) -> Result<()> {
     Ok(())
 }
 
-/// What a sandbox's changed record states.
+/// Extracts the resources in a sandbox's changed record.
 pub(super) fn record(
     id: &str,
     record: &SandboxRecord,
@@ -175,7 +199,7 @@ fn metadata(record: &SandboxRecord) -> Option<&[u8]> {
     Some(&any.value)
 }
 
-/// What a container asks for.
+/// Extracts the resources of a container.
 pub(super) fn container(
     id: &str,
     options: &ContainerOptions,

@@ -1,24 +1,50 @@
-//! The live sandboxer: requests move slots, slots move the journal and the views.
+//! The live sandboxer: requests change slots, and changes of slots go to the journal and
+//! the views.
 //!
-//! A sandbox and everything in it is under one lock, which is held for the
-//! microseconds of one change and never across an await. Two tables find it,
-//! by sandbox and by container id; their shards are locked for a look-up only.
+//! A sandbox and everything in it is under one lock, which is held for the microseconds of
+//! one change and never across an await. Two tables find the sandbox, by its id and by the
+//! ids of its containers; a shard of a table is locked for a look-up only.
+//!
+//! Handles: `sandboxer`, `sandbox` and `container` implement the traits of the sandbox API;
+//! `cri` and `attach` add the operations of the CRI API.
+//!
+//! Changes: `core` is the shared state and `live_slot` one sandbox; `commit` is the one way
+//! in which a slot changes, `effects` computes what follows from a change, and
+//! `exit_notice` tells the waiters of ended processes. `recovery` fills the tables at a
+//! start, `observe` describes changes to the observer of the CRI API's pods, and `drain`
+//! stops changes at the end.
+//!
+//! Processes: `process` starts what runs behind a fake process, `end` ends it, `timers`
+//! times it, `attached` holds what ends with it. `userland` runs commands in the toy
+//! userland, set up by `setup`; `console` and `appender` write the output of the CRI API's
+//! containers. `fault_injection` delays and fails calls, `orphans` drops containers that
+//! containerd lost, and `slowdown` is a test aid.
+//!
+//! Only `decode`, `setup` and `cri` read the messages of an API that a slot keeps; other
+//! files ask for the [`slot::Origin`]. A test of the crate holds this rule.
 
 mod appender;
+mod attach;
 mod attached;
+mod commit;
 mod console;
 mod container;
 mod convert;
 mod core;
 mod cri;
 mod decode;
-mod gate;
-mod lives;
+mod drain;
+mod effects;
+mod end;
+mod exit_notice;
+mod fault_injection;
+mod live_slot;
 mod observe;
 mod orphans;
 mod process;
 #[cfg(test)]
 mod races;
+mod recovery;
 mod sandbox;
 mod sandboxer;
 mod setup;
@@ -28,7 +54,8 @@ mod tests;
 mod timers;
 mod userland;
 
-pub use crate::simulate::lives::Lives;
+pub use crate::simulate::profile::Profile;
+pub(crate) use attach::Attachment;
 pub(crate) use console::Output;
 pub use container::ResourceSlotContainer;
 pub use core::Settings;
@@ -36,4 +63,3 @@ pub(crate) use cri::Found;
 pub(crate) use observe::{Seen, Step};
 pub use sandbox::ResourceSlotSandbox;
 pub use sandboxer::ResourceSlotSandboxer;
-pub(crate) use userland::Attachment;

@@ -1,24 +1,24 @@
-//! What becomes of the pods of CRI's door, for whoever watches them.
+//! Steps of the CRI API's pods and containers, as their observer is told of them.
 
 use containerd_sandbox::Key;
 
 use slot::{Change, Ended, Slot};
 
-/// Is told of every step of a pod or container, with its slot as it is then. The
-/// slot is locked: it must neither wait nor reach for another slot.
+/// Function that is called with every step of a pod or container, and with the slot after
+/// the step. The slot is locked: the function must neither wait nor lock another slot.
 pub(crate) type Observer = Box<dyn Fn(&Key, &Slot, &Seen) + Send + Sync>;
 
 /// One step of a pod or container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// The container's id; `None`: it is the pod itself.
+    /// Id of the container; `None` for a step of the pod itself.
     pub(crate) container: Option<String>,
-    /// What became of it.
+    /// Kind of the step.
     pub(crate) step: Step,
 }
 
 impl Seen {
-    /// A step of the pod itself.
+    /// Returns a step of the pod itself.
     pub(super) fn of_pod(step: Step) -> Self {
         Self {
             container: None,
@@ -34,20 +34,20 @@ impl Seen {
     }
 }
 
-/// What became of a pod or container.
+/// Kind of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It has come to be.
+    /// Created.
     Created,
-    /// It has started.
+    /// Started.
     Started,
-    /// It has ended.
+    /// Ended.
     Stopped,
-    /// It is forgotten.
+    /// Deleted.
     Deleted,
 }
 
-/// The step that a change is. Ends are told by [`of_ends`].
+/// Returns the step that a change makes. Ends are steps of their own, by [`of_ends`].
 pub(super) fn of_change(change: &Change) -> Option<Seen> {
     match change {
         Change::Create(_) => Some(Seen::of_pod(Step::Created)),
@@ -73,8 +73,8 @@ pub(super) fn of_change(change: &Change) -> Option<Seen> {
     }
 }
 
-/// The containers among the processes that a change ended, and then the pod, if it
-/// ended that.
+/// Returns the ends of the containers among the processes that a change ended, followed by
+/// the end of the pod if the change ended the pod.
 pub(super) fn of_ends(processes: &[Ended], of_pod: bool) -> impl Iterator<Item = Seen> {
     let containers = processes.iter().filter(|ended| ended.id.exec.is_none());
     containers

@@ -1,8 +1,8 @@
-//! Containers that a living containerd dropped while this daemon was away.
+//! Orphans: containers that a running containerd dropped while this daemon was away.
 //!
-//! containerd never dials a task again: when the connection breaks it takes the
-//! container for dead, removes its bundle, and can tell nobody. A container that
-//! is recovered and whose bundle is gone is such an orphan.
+//! containerd never connects to a task again: when the connection breaks it takes the
+//! container for dead, removes its bundle, and cannot tell the sandboxer. A recovered
+//! container whose bundle is gone is such an orphan.
 
 use crate::refuse;
 use std::io;
@@ -12,15 +12,16 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::core::{Core, LiveSlot};
+use super::core::Core;
+use super::live_slot::LiveSlot;
 use super::process;
-use slot::{Change, KILLED, ProcessId, ProcessState};
+use slot::{Change, KILLED, Origin, ProcessId, ProcessState};
 
-/// How often recovered containers are looked at: containerd may remove a bundle
-/// some time after this daemon is back, or when it is started itself.
+/// Interval between looks at recovered containers: containerd may remove a bundle some time
+/// after this daemon is back, or after its own start.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// One recovered container.
+/// A recovered container.
 struct Recovered {
     live: Weak<LiveSlot>,
     id: String,
@@ -28,7 +29,7 @@ struct Recovered {
     bundle: String,
 }
 
-/// Looks after the containers of recovered slots, for as long as there are any.
+/// Watches the containers of recovered slots, for as long as there are any.
 pub(super) fn look_after(core: &Arc<Core>, slots: &[Arc<LiveSlot>]) {
     let mut recovered: Vec<Recovered> = slots.iter().flat_map(containers).collect();
     let core = Arc::downgrade(core);
@@ -53,10 +54,10 @@ fn containers(live: &Arc<LiveSlot>) -> Vec<Recovered> {
     let Ok(inner) = live.lock() else {
         return Vec::new();
     };
-    // Those of CRI's door never had a bundle.
+    // Containers of the CRI API never had a bundle.
     let containers = inner.slot.containers.iter();
     containers
-        .filter(|container| container.cri.is_none())
+        .filter(|container| container.origin() == Origin::SandboxApi)
         .map(|container| Recovered {
             live: Arc::downgrade(live),
             id: container.id.clone(),
@@ -66,13 +67,14 @@ fn containers(live: &Arc<LiveSlot>) -> Vec<Recovered> {
         .collect()
 }
 
-/// Those whose bundle is gone, and those to look at again.
+/// Splits containers into those whose bundle is gone and those to look at again.
 fn look(recovered: Vec<Recovered>) -> (Vec<Recovered>, Vec<Recovered>) {
     let known = recovered.into_iter().filter(Recovered::is_known);
     known.partition(|one| is_missing(Path::new(&one.bundle)))
 }
 
-/// Not if it cannot be told, for want of a permission, say.
+/// Returns whether the bundle is certainly gone. A bundle that cannot be looked at, as for
+/// want of a permission, counts as present.
 fn is_missing(bundle: &Path) -> bool {
     std::fs::metadata(bundle).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
 }
@@ -98,7 +100,7 @@ impl Recovered {
                 return Ok(());
             }
             if process.state != ProcessState::Stopped {
-                // The deletion that follows settles it as well.
+                // The deletion that follows waits for the disk for both changes.
                 drop(core.commit(&live, &mut inner, Change::Exit(id.clone(), KILLED))?);
             }
             process::delete(core, &live, &mut inner, id).map(drop)

@@ -1,31 +1,29 @@
-//! What goes on behind a running fake process, and its end.
+//! Fake processes: the streams, timers and tasks behind a running process.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use containerd_sandbox::{Deleted, Result};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::warn;
 
+use super::commit::Committed;
 use super::console::Output;
 use super::convert;
-use super::core::{Committed, Core, Inner, LiveSlot};
-use super::timers::{Due, What};
+use super::core::Core;
+use super::end::{self, end, try_end};
+use super::live_slot::{Due, Inner, LiveSlot, Purpose};
 use super::userland;
 use crate::refuse;
 use crate::simulate::{logs, stdio};
 use crate::upstream::Event;
 use slot::Timestamp;
 use slot::{Change, KILLED, ProcessId, ProcessState};
-use views::ViewOp;
 
-/// How soon an end that cannot be recorded is tried again.
-const RETRY: Duration = Duration::from_millis(200);
-
-/// How often containers write to their logs.
+/// Interval in which containers write to their logs.
 const LOG_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Takes up every running process of a recovered slot.
+/// Resumes every running process of a recovered slot.
 pub(super) fn resume_all(core: &Arc<Core>, live: &Arc<LiveSlot>) {
     let Ok(mut inner) = live.lock() else { return };
     let running: Vec<ProcessId> = inner
@@ -51,8 +49,8 @@ pub(super) fn resume_all(core: &Arc<Core>, live: &Arc<LiveSlot>) {
     }
 }
 
-/// Opens the streams of a process that has just been started or recovered, and
-/// sees to it that it ends when its life is over. Returns its process id.
+/// Opens the streams of a process that has just been started or recovered, and sets up the
+/// timers and tasks that end it. Returns its process id.
 pub(super) fn resume(
     core: &Arc<Core>,
     live: &Arc<LiveSlot>,
@@ -73,24 +71,29 @@ pub(super) fn resume(
             inner.attachments.hold(pid, streams);
         }
     }
-    let due = |what| Due {
+    let due = |purpose| Due {
         live: Arc::downgrade(live),
         id: id.clone(),
         pid,
-        what,
+        purpose,
         done_ns,
     };
     if log_rate(inner, id).is_some()
-        && let Some(timer) = core.timers.set(LOG_INTERVAL, due(What::Log))
+        && let Some(timer) = core.timers.set(LOG_INTERVAL, due(Purpose::Log))
     {
         inner.attachments.tie_timer(pid, timer);
     }
     let (core, live) = (Arc::clone(core), Arc::clone(live));
     if !spec.command.is_empty() {
         if !spec.stdio.stdin.is_empty() {
-            inner.attachments.shelled_mut(pid).stdin_closed = Some(CancellationToken::new());
+            inner.attachments.shell_mut(pid).stdin_closed = Some(CancellationToken::new());
         }
-        let task = tokio::spawn(userland::run_process(core, live, id.clone(), spec));
+        let id = id.clone();
+        let task = tokio::spawn(async move {
+            if let Some(code) = userland::run_process(&core, &live, &id, &spec).await {
+                end(&core, &live, &id, pid, code).await;
+            }
+        });
         inner.attachments.tie(pid, task.abort_handle());
         return Ok(pid);
     }
@@ -103,7 +106,7 @@ pub(super) fn resume(
         }
     }
     if let Some(left) = left
-        && let Some(timer) = core.timers.set(left, due(What::End))
+        && let Some(timer) = core.timers.set(left, due(Purpose::End))
     {
         inner.attachments.tie_timer(pid, timer);
     }
@@ -120,7 +123,7 @@ pub(super) fn resume(
     Ok(pid)
 }
 
-/// How many lines a container writes a second, if it writes any.
+/// Returns the rate of a container's log lines per second, if it writes any.
 fn log_rate(inner: &Inner, id: &ProcessId) -> Option<f64> {
     if id.exec.is_some() {
         return None;
@@ -130,9 +133,9 @@ fn log_rate(inner: &Inner, id: &ProcessId) -> Option<f64> {
     (rate > 0.0).then_some(rate)
 }
 
-/// Opens a stream of an exec process as soon as somebody reads it, and holds it
-/// until the process ends. Whoever comes after that, and before the process is
-/// deleted, reads the end at once.
+/// Opens an output of an exec process as soon as it has a reader, and holds it until the
+/// process ends. A reader that comes after the end, and before the process is deleted,
+/// reads the end of the stream at once.
 async fn write_nothing(live: Arc<LiveSlot>, id: ProcessId, pid: u32, path: String) {
     let is_known = || {
         let inner = live.lock();
@@ -142,13 +145,13 @@ async fn write_nothing(live: Arc<LiveSlot>, id: ProcessId, pid: u32, path: Strin
         return;
     };
     if let Ok(mut inner) = live.lock()
-        && is_running(&inner, &id, pid)
+        && inner.is_running(&id, pid)
     {
         inner.attachments.hold(pid, [stream]);
     }
 }
 
-/// A process with standard input that runs nothing ends with it, as `cat` would.
+/// Ends a process without a command when its standard input ends, as `cat` would.
 async fn end_with_stdin(
     core: Arc<Core>,
     live: Arc<LiveSlot>,
@@ -160,11 +163,22 @@ async fn end_with_stdin(
     end(&core, &live, &id, pid, 0).await;
 }
 
-/// The life of a process is over: it ends. If it is ended already, this does no harm.
-pub(super) fn life_is_over(core: &Arc<Core>, live: &Arc<LiveSlot>, due: Due) {
+/// Handles a timer of a process that has fired.
+pub(super) fn fire(core: &Arc<Core>, due: Due) {
+    let Some(live) = due.live.upgrade() else {
+        return;
+    };
+    match due.purpose {
+        Purpose::End => end_is_due(core, &live, due),
+        Purpose::Log => log_is_due(core, &live, due),
+    }
+}
+
+/// Ends a process by its timer, unless the process has ended before.
+fn end_is_due(core: &Arc<Core>, live: &Arc<LiveSlot>, due: Due) {
     let life = {
         let Ok(inner) = live.lock() else { return };
-        if !is_running(&inner, &due.id, due.pid) {
+        if !inner.is_running(&due.id, due.pid) {
             return;
         }
         let Ok(process) = inner.slot.process(&due.id) else {
@@ -178,12 +192,12 @@ pub(super) fn life_is_over(core: &Arc<Core>, live: &Arc<LiveSlot>, due: Due) {
         life
     };
     if try_end(core, live, &due.id, due.pid, life.exit_code).is_err() {
-        core.timers.again(RETRY, due);
+        core.timers.again(end::RETRY, due);
     }
 }
 
-/// containerd gives an end the reason that the memory was out only if it hears of
-/// that before.
+/// Publishes the OOM event before the end, because containerd only then gives the end the
+/// reason "out of memory".
 async fn end_out_of_memory(core: Arc<Core>, live: Arc<LiveSlot>, due: Due) {
     if let Some(publisher) = &core.publisher {
         let event = Event::oom(&live.key, &due.id.container);
@@ -192,10 +206,10 @@ async fn end_out_of_memory(core: Arc<Core>, live: Arc<LiveSlot>, due: Due) {
     end(&core, &live, &due.id, due.pid, KILLED).await;
 }
 
-/// A container is to have written so many lines by now.
-pub(super) fn log_is_due(core: &Arc<Core>, live: &Arc<LiveSlot>, due: Due) {
+/// Writes the simulated lines that a container has due, and sets the timer anew.
+fn log_is_due(core: &Arc<Core>, live: &Arc<LiveSlot>, due: Due) {
     let Ok(mut inner) = live.lock() else { return };
-    if !is_running(&inner, &due.id, due.pid) {
+    if !inner.is_running(&due.id, due.pid) {
         return;
     }
     let Some(rate) = log_rate(&inner, &due.id) else {
@@ -223,52 +237,11 @@ pub(super) fn log_is_due(core: &Arc<Core>, live: &Arc<LiveSlot>, due: Due) {
     core.timers.again(LOG_INTERVAL, due);
 }
 
-pub(super) fn is_running(inner: &Inner, id: &ProcessId, pid: u32) -> bool {
-    inner.slot.process(id).is_ok_and(|process| {
-        process.spec.pid == pid
-            && matches!(process.state, ProcessState::Running | ProcessState::Paused)
-    })
-}
-
-/// Ends a process that has come to its end by itself. The journal may be out of
-/// space just then: the end is recorded as soon as it can be.
-pub(super) async fn end(
-    core: &Arc<Core>,
-    live: &Arc<LiveSlot>,
-    id: &ProcessId,
-    pid: u32,
-    code: u32,
-) {
-    while try_end(core, live, id, pid, code).is_err() {
-        tokio::time::sleep(RETRY).await;
-    }
-}
-
-fn try_end(
-    core: &Arc<Core>,
-    live: &Arc<LiveSlot>,
-    id: &ProcessId,
-    pid: u32,
-    code: u32,
-) -> Result<()> {
-    let ended = match live.lock() {
-        Ok(mut inner) if is_running(&inner, id, pid) => {
-            core.commit(live, &mut inner, Change::Exit(id.clone(), code))
-        }
-        _ => return Ok(()),
-    };
-    match &ended {
-        Ok(_) => debug!("{id} in sandbox {} ended with {code}", live.key),
-        Err(e) => debug!("{id} in sandbox {} cannot end yet: {e}", live.key),
-    }
-    ended.map(drop)
-}
-
-/// Forgets a process; one that was never started is ended first, so that nobody
-/// waits for it in vain.
+/// Deletes a process. A process that was never started is ended first, so that its waiters
+/// get an exit.
 ///
 /// # Errors
-/// If it runs, or the journal fails.
+/// `FailedPrecondition` if the process runs; the journal's error.
 pub(super) fn delete(
     core: &Arc<Core>,
     live: &Arc<LiveSlot>,
@@ -277,23 +250,12 @@ pub(super) fn delete(
 ) -> Result<(Committed, Deleted)> {
     let process = inner.slot.process(&id).map_err(refuse::change)?;
     let (pid, exit) = (process.spec.pid, process.exit);
-    let committed = core.commit(live, inner, Change::DeleteProcess(id.clone()))?;
+    let committed = core.commit(live, inner, Change::DeleteProcess(id))?;
     let deleted = Deleted {
         pid,
         exit: exit
             .or_else(|| committed.exit_of(pid))
             .map(convert::api_exit),
     };
-    if id.exec.is_none() {
-        let key = live.key.sibling(&id.container);
-        // Before the id is free, or this would remove the view of its next owner.
-        core.views.submit_lazily(ViewOp::Remove {
-            key: live.key.clone(),
-            container: Some(id.container),
-        });
-        if let Ok(key) = key {
-            core.containers.remove(&key);
-        }
-    }
     Ok((committed, deleted))
 }

@@ -1,7 +1,7 @@
-//! Calls that meet on one id, in an order that is drawn from a seed.
+//! Races: calls on one id whose steps are interleaved in an order drawn from a seed.
 //!
-//! The sandboxer's own tasks run on the same thread, in between; only its files are
-//! written on others.
+//! The sandboxer's own tasks run on the same thread, in between; only its files are written
+//! on other threads.
 
 use std::path::Path;
 use std::pin::Pin;
@@ -35,7 +35,7 @@ fn open(dir: &Path, sync: Sync) -> ResourceSlotSandboxer {
     let settings = Settings {
         on_invalid: OnInvalid::Reject,
         exit_delay: Duration::ZERO,
-        lives: Arc::default(),
+        profile: Arc::default(),
         unknown_command: 127,
         max_sandboxes: 1,
         slowdown_percent: 0,
@@ -52,8 +52,8 @@ fn container() -> ContainerOptions {
     }
 }
 
-/// Polls them in turns that are drawn, until all are done, and gives what came of them. When
-/// nothing has gone on for long, those who are left wait for an end: the sandbox is stopped.
+/// Polls the calls in a drawn order until all are done, and returns their results. When no
+/// call has finished for long, the rest wait for an end: then the sandbox is stopped.
 async fn interleaved(
     rng: &mut ChaCha8Rng,
     sandboxer: &ResourceSlotSandboxer,
@@ -86,7 +86,7 @@ async fn interleaved(
     done
 }
 
-/// What is live is what a restart would find.
+/// Asserts that the live slots are the slots that a restart would find.
 fn assert_recorded(sandboxer: &ResourceSlotSandboxer, dir: &Path) {
     let mut live = Slots::new();
     sandboxer.each_slot(|key, slot| drop(live.insert(key.clone(), Box::new(slot.clone()))));
@@ -107,14 +107,14 @@ async fn waits(sandboxer: &ResourceSlotSandboxer, key: &Key, id: &str) -> Result
     let sandbox = sandboxer.sandbox(key)?;
     let signal = sandbox.exit_signal()?;
     if let Ok(container) = sandbox.container(id) {
-        // It may be deleted before it is waited for.
+        // The container may be deleted before the wait.
         let _ = container.wait(None).await;
     }
     signal.wait().await;
     Ok(())
 }
 
-/// The calls of one race.
+/// Draws the calls of one race.
 fn calls<'a>(
     rng: &mut ChaCha8Rng,
     sandboxer: &'a ResourceSlotSandboxer,

@@ -1,4 +1,4 @@
-//! One sandbox: containers come and go.
+//! One sandbox: a handle with the operations of the sandbox API.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,11 +13,14 @@ use tracing::{debug, warn};
 
 use super::container::ResourceSlotContainer;
 use super::convert;
-use super::core::{Core, LiveSlot};
+use super::core::Core;
 use super::decode;
+use super::live_slot::LiveSlot;
 use super::process;
 use crate::refuse;
+use crate::simulate::annotations::Annotations;
 use crate::simulate::{stdio, usage};
+use crate::undo::Undo;
 use pod_resources::ResourceInfo;
 use slot::Timestamp;
 use slot::{Change, NewContainer, NewProcess, Pod, ProcessId, ProcessState, SandboxState, Slot};
@@ -30,12 +33,12 @@ pub struct ResourceSlotSandbox {
     pub(super) live: Arc<LiveSlot>,
 }
 
-/// The keys of a verbose status: the one whose value crictl shows as JSON, and one of
-/// our own, as containerd 2.3 puts a document of its own under the first.
+/// Keys of a verbose status. crictl shows the value of the first as JSON; the second is
+/// this project's own, because containerd 2.3 puts a document of its own under the first.
 const INFO: &str = "info";
 const OWN_INFO: &str = "resource_slot";
 
-/// What a verbose status shows as JSON.
+/// Contents of a verbose status, encoded as JSON.
 #[derive(Serialize)]
 struct VerboseInfo<'a> {
     sandbox_id: &'a str,
@@ -81,7 +84,7 @@ fn verbose(key: &Key, slot: &Slot) -> Result<HashMap<String, String>> {
 }
 
 impl ResourceSlotSandbox {
-    /// Adds a container, all or nothing, and returns its process id.
+    /// Adds a container completely or not at all, and returns its fake process id.
     pub(super) async fn append(&self, new: NewContainer) -> Result<u32> {
         let key = self.live.key.sibling(&new.id)?;
         let (info, pid) = (new.info, new.process.pid);
@@ -92,14 +95,9 @@ impl ResourceSlotSandbox {
                 "container {key} already exists"
             )));
         }
-        let mut undo = Undo {
-            sandbox: self,
-            key: &key,
-            committed: None,
-            armed: true,
-        };
-        // The view first: if there is no room for it, nothing has happened yet.
-        // Under the slot's lock, so that the removal of the sandbox comes after it.
+        let reserved = Undo::new(|| self.take_back_reservation(&key));
+        // The view comes first: without room for it nothing has happened yet. It is
+        // submitted under the slot's lock, so that the removal of the sandbox follows it.
         let view = {
             let inner = self.live.lock()?;
             inner.slot.check(&change).map_err(refuse::change)?;
@@ -114,11 +112,12 @@ impl ResourceSlotSandbox {
             let mut inner = self.live.lock()?;
             let committed = self.core.commit(&self.live, &mut inner, change)?;
             self.core.containers.publish(&key, Arc::clone(&self.live));
-            undo.committed = Some(pid);
             committed
         };
+        reserved.disarm();
+        let created = Undo::new(|| self.take_back_container(&key, pid));
         self.core.settled(committed).await?;
-        undo.armed = false;
+        created.disarm();
         debug!(
             "Created container {} in sandbox {}",
             key.id(),
@@ -126,52 +125,36 @@ impl ResourceSlotSandbox {
         );
         Ok(pid)
     }
-}
 
-/// Takes a container back whose creation failed half-way or was abandoned.
-struct Undo<'a> {
-    sandbox: &'a ResourceSlotSandbox,
-    key: &'a Key,
-    /// Its process id once it is in the slot; until then only the key is reserved.
-    committed: Option<u32>,
-    armed: bool,
-}
-
-impl Undo<'_> {
-    fn undo(&self) -> Result<()> {
-        let ResourceSlotSandbox { core, live } = self.sandbox;
-        // With the sandbox, all that was in it is gone, and its views are.
-        let inner = live.lock();
-        let Some(pid) = self.committed else {
-            if inner.is_ok() {
-                core.views.submit_lazily(ViewOp::Remove {
-                    key: live.key.clone(),
-                    container: Some(self.key.id().to_owned()),
-                });
-            }
-            core.containers.remove(self.key);
-            return Ok(());
-        };
-        let Ok(mut inner) = inner else { return Ok(()) };
-        match inner.slot.container(self.key.id()) {
-            Ok(container) if container.init.spec.pid == pid => {
-                let id = ProcessId::init(self.key.id());
-                process::delete(core, live, &mut inner, id).map(drop)
-            }
-            // Somebody else's by now.
-            _ => Ok(()),
+    /// Frees the reserved id of a container whose creation failed or was abandoned, and
+    /// removes its view.
+    fn take_back_reservation(&self, key: &Key) {
+        debug!("taking back container {key}");
+        // The views of a deleted sandbox are gone already.
+        let inner = self.live.lock();
+        if inner.is_ok() {
+            self.core.views.submit_lazily(ViewOp::Remove {
+                key: self.live.key.clone(),
+                container: Some(key.id().to_owned()),
+            });
         }
+        self.core.containers.remove(key);
     }
-}
 
-impl Drop for Undo<'_> {
-    fn drop(&mut self) {
-        if !self.armed {
+    /// Deletes the container with this fake process id, whose creation failed or was
+    /// abandoned. Another container may have its id by then.
+    fn take_back_container(&self, key: &Key, pid: u32) {
+        debug!("taking back container {key}");
+        // A deleted sandbox has no containers left.
+        let Ok(mut inner) = self.live.lock() else {
             return;
-        }
-        debug!("taking back container {}", self.key);
-        if let Err(e) = self.undo() {
-            warn!("cannot take back container {}: {e}", self.key);
+        };
+        let container = inner.slot.container(key.id());
+        if container.is_ok_and(|container| container.init.spec.pid == pid) {
+            let id = ProcessId::init(key.id());
+            if let Err(e) = process::delete(&self.core, &self.live, &mut inner, id) {
+                warn!("cannot take back container {key}: {e}");
+            }
         }
     }
 }
@@ -213,13 +196,14 @@ impl Sandbox for ResourceSlotSandbox {
     }
 
     async fn append_container(&self, id: &str, options: ContainerOptions) -> Result<u32> {
-        let _pass = self.core.gate.enter()?;
+        let _pass = self.core.drain.enter()?;
         let info = decode::container(id, &options, self.core.settings.on_invalid)?;
         let args = options
             .spec
             .process
             .map_or(Vec::new(), |process| process.args);
-        let life = self.life_of(&options.spec.annotations, args, &[id])?;
+        let annotations = Annotations::of(&options.spec.annotations)?;
+        let behaviour = self.draw_container(annotations, args, &[id])?;
         let new = NewContainer {
             id: id.to_owned(),
             bundle: options.bundle,
@@ -227,10 +211,10 @@ impl Sandbox for ResourceSlotSandbox {
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: convert::slot_stdio(options.stdio),
-                planned_exit: life.course.planned_exit,
-                command: life.course.command,
+                planned_exit: behaviour.process.planned_exit,
+                command: behaviour.process.command,
             },
-            behaviour: life.conduct,
+            behaviour: behaviour.conduct,
             ..NewContainer::default()
         };
         stdio::check(&new.process.stdio)?;

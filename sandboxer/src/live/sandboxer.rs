@@ -1,4 +1,4 @@
-//! The sandboxer: sandboxes come and go.
+//! The sandboxer: creates, starts, stops and deletes sandboxes.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -8,46 +8,46 @@ use containerd_sandbox::server::Limit;
 use containerd_sandbox::{Code, Error, Key, Result, SandboxOptions, SandboxUpdate, Sandboxer};
 use tracing::{debug, info, warn};
 
+use super::commit::Committed;
 use super::container::ResourceSlotContainer;
-use super::core::{Committed, Core, LiveSlot, Settings, populate, sandbox_not_found};
-use super::decode;
-use super::gate::Gate;
-use super::lives;
-use super::observe::{Seen, Step};
+use super::core::{Core, Settings};
+use super::drain::Drain;
+use super::live_slot::{LiveSlot, sandbox_not_found};
 use super::sandbox::ResourceSlotSandbox;
 use super::slowdown::Slowdown;
 use super::timers::Timers;
-use super::{orphans, process};
+use super::{decode, fault_injection, orphans, process, recovery};
 use crate::refuse;
+use crate::simulate::behaviour::PodBehaviour;
 use crate::simulate::failure::Call;
 use crate::simulate::pids::Pids;
+use crate::undo::Undo;
 use crate::upstream::{Abandoned, Publisher};
 use journal::{Journal, JournalStats, Slots};
 use slot::Table;
-use slot::Timestamp;
 use slot::{Change, KILLED, NewSandbox, ProcessId, SandboxState, Slot};
 use views::{ViewOp, Views};
 
-/// How long requests under way are waited for when the sandboxer stops.
+/// Time that a stop of the sandboxer waits for requests under way.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
 
-/// A sandboxer that allocates nothing, and tracks what every pod asks for.
+/// A sandboxer that allocates nothing, and tracks the resources that every pod asks for.
 pub struct ResourceSlotSandboxer {
     pub(super) core: Arc<Core>,
-    /// Watches over sandboxes that containerd may give up.
+    /// Watch for sandboxes that containerd gives up.
     abandoned: Option<Abandoned>,
 }
 
 impl ResourceSlotSandboxer {
-    /// A sandboxer over recovered slots. Processes that were running go on: their
-    /// streams are opened again and their ends are still to come. The containerd
-    /// whose sandboxer it is, if its socket is given, is told of events and asked
-    /// for sandboxes that it may have given up.
+    /// Returns a sandboxer over recovered slots. Processes that ran when the daemon stopped
+    /// go on: their streams are opened again, and their ends are still to come. The
+    /// containerd at the socket `containerd`, if given, gets task events, and is asked for
+    /// sandboxes that it may have given up.
     ///
-    /// Call it within a tokio runtime.
+    /// Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// `InvalidArgument` for a containerd that can never be connected to.
+    /// `InvalidArgument` for a path of containerd that cannot be connected to.
     pub fn new(
         journal: Journal,
         views: Views,
@@ -74,15 +74,20 @@ impl ResourceSlotSandboxer {
             journal,
             views,
             pids: Pids::after(last_pid),
-            gate: Gate::new(Slowdown::new(settings.slowdown_percent)),
+            drain: Drain::new(Slowdown::new(settings.slowdown_percent)),
             timers,
             appender: OnceLock::new(),
             publisher: containerd.map(Publisher::start).transpose()?,
             observer: OnceLock::new(),
             settings,
         });
-        tokio::spawn(queue.run(Arc::downgrade(&core)));
-        let recovered = populate(&core, slots);
+        let timed = Arc::downgrade(&core);
+        tokio::spawn(queue.run(move |due| {
+            if let Some(core) = timed.upgrade() {
+                process::fire(&core, due);
+            }
+        }));
+        let recovered = recovery::populate(&core, slots);
         for live in &recovered {
             process::resume_all(&core, live);
         }
@@ -94,17 +99,17 @@ impl ResourceSlotSandboxer {
         Ok(Self { core, abandoned })
     }
 
-    /// How many sandboxes there are.
+    /// Returns the number of sandboxes.
     pub fn len(&self) -> usize {
         self.core.len()
     }
 
-    /// Whether there is no sandbox.
+    /// Returns whether there is no sandbox.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Looks at every slot, in no order. Each is locked meanwhile, one at a time.
+    /// Calls `look` with every slot, in no order. Slots are locked one at a time.
     pub(crate) fn each_slot(&self, mut look: impl FnMut(&Key, &Slot)) {
         for live in self.core.sandboxes.all() {
             if let Ok(inner) = live.lock() {
@@ -113,25 +118,30 @@ impl ResourceSlotSandboxer {
         }
     }
 
-    /// What the journal has done so far.
+    /// Returns the journal's statistics since the start.
     pub(crate) fn journal_stats(&self) -> JournalStats {
         self.core.journal.stats()
     }
 
-    /// How many changes of views are still to be made.
+    /// Returns the number of changes of views that are still to be written.
     pub(crate) fn views_backlog(&self) -> usize {
         self.core.views.backlog()
     }
 
-    /// Refuses changes from now on and gives those under way a moment to be answered.
+    /// Refuses changes from now on, and gives those under way a moment to finish.
     pub async fn drain(&self) {
-        if !self.core.gate.close(DRAIN_PATIENCE).await {
+        if !self.core.drain.close(DRAIN_PATIENCE).await {
             warn!("some requests are still under way after {DRAIN_PATIENCE:?}");
         }
     }
 
-    /// Makes a sandbox, all or nothing.
-    pub(super) async fn insert(&self, id: &Key, mut new: NewSandbox) -> Result<()> {
+    /// Creates a sandbox completely or not at all, and returns a handle on it.
+    pub(super) async fn insert(
+        &self,
+        id: &Key,
+        new: NewSandbox,
+        behaviour: Option<Box<PodBehaviour>>,
+    ) -> Result<ResourceSlotSandbox> {
         let core = &self.core;
         debug!("Extracted resource info: {:?}", new.info);
         if !core.sandboxes.reserve(id) {
@@ -139,14 +149,16 @@ impl ResourceSlotSandboxer {
                 "sandbox {id} already exists"
             )));
         }
-        let mut undo = Undo {
-            core,
-            key: id,
-            live: None,
-            armed: true,
-        };
-        let one = core.count.acquire()?;
-        // The view first: if there is no room for it, nothing has happened yet.
+        let reserved = Undo::new(|| {
+            debug!("taking back sandbox {id}");
+            core.views.submit_lazily(ViewOp::Remove {
+                key: id.clone(),
+                container: None,
+            });
+            core.sandboxes.remove(id);
+        });
+        let permit = core.count.acquire()?;
+        // The view comes first: without room for it nothing has happened yet.
         core.views
             .submit(ViewOp::Put {
                 key: id.clone(),
@@ -155,27 +167,29 @@ impl ResourceSlotSandboxer {
             })
             .done()
             .await?;
-        new.pid = core.pids.next();
-        let at = Timestamp::now();
-        let seq = core.journal.append(id, at, &Change::Create(new.clone()))?;
-        if let (Some(abandoned), true) = (&self.abandoned, is_recorded(&new)) {
+        let new = NewSandbox {
+            pid: core.pids.next(),
+            ..new
+        };
+        let is_recorded = is_recorded(&new);
+        let (live, committed) = core.create(id, new, permit, behaviour)?;
+        reserved.disarm();
+        let created = Undo::new(|| take_back(core, &live));
+        if let (Some(abandoned), true) = (&self.abandoned, is_recorded) {
             abandoned.watch(id);
         }
-        let slot = Slot::new(new, at);
-        if let Some(observer) = core.observer_of(&slot) {
-            observer(id, &slot, &Seen::of_pod(Step::Created));
-        }
-        let live = Arc::new(LiveSlot::new(id.clone(), slot, one));
-        core.sandboxes.publish(id, Arc::clone(&live));
-        undo.live = Some(live);
-        core.journal.durable(seq).await?;
-        undo.armed = false;
+        core.settled(committed).await?;
+        created.disarm();
         info!("ResourceSlot sandbox {id} created successfully");
-        Ok(())
+        Ok(ResourceSlotSandbox {
+            core: Arc::clone(core),
+            live,
+        })
     }
 
-    /// The sandbox of a request that a second attempt may repeat. That it is not
-    /// there rests on its removal, which then is as durable as was asked for.
+    /// Returns the sandbox of a request that may be a repetition. Its absence rests on its
+    /// removal, so "not found" is only returned once that removal is as durable as was
+    /// asked for.
     async fn existing(&self, id: &Key) -> Result<Arc<LiveSlot>> {
         match self.core.slot(id) {
             Err(not_found) => {
@@ -186,7 +200,8 @@ impl ResourceSlotSandboxer {
         }
     }
 
-    /// Writes what is still on its way to the disk. From now on every change is refused.
+    /// Writes everything that is on its way to the disk. From now on every change is
+    /// refused.
     ///
     /// # Errors
     /// If the last sync failed.
@@ -197,41 +212,19 @@ impl ResourceSlotSandboxer {
     }
 }
 
-/// Takes a sandbox back whose creation or start failed half-way or was abandoned
-/// by its caller, who will never hear of it.
-struct Undo<'a> {
-    core: &'a Arc<Core>,
-    key: &'a Key,
-    /// `None`: only the key is reserved.
-    live: Option<Arc<LiveSlot>>,
-    armed: bool,
-}
-
-impl Drop for Undo<'_> {
-    fn drop(&mut self) {
-        if !self.armed {
-            return;
-        }
-        debug!("taking back sandbox {}", self.key);
-        match &self.live {
-            // One that is gone meanwhile is not found, whoever has its id now.
-            Some(live) => match delete(self.core, live) {
-                Ok(_) => {}
-                Err(e) if e.code() == Code::NotFound => {}
-                Err(e) => warn!("cannot take back sandbox {}: {e}", self.key),
-            },
-            None => {
-                self.core.views.submit_lazily(ViewOp::Remove {
-                    key: self.key.clone(),
-                    container: None,
-                });
-                self.core.sandboxes.remove(self.key);
-            }
-        }
+/// Deletes a sandbox that a failed or abandoned call has created or started. A sandbox
+/// that is gone is left alone, even if another one has its id by then.
+pub(super) fn take_back(core: &Arc<Core>, live: &Arc<LiveSlot>) {
+    debug!("taking back sandbox {}", live.key);
+    match delete(core, live) {
+        Ok(_) => {}
+        Err(e) if e.code() == Code::NotFound => {}
+        Err(e) => warn!("cannot take back sandbox {}: {e}", live.key),
     }
 }
 
-/// Has sandboxes forgotten that containerd gives up, the recovered ones among them.
+/// Starts to watch for sandboxes that containerd gives up, the recovered ones included, and
+/// deletes them.
 fn watch_over(core: &Arc<Core>, address: &Path, recovered: &[Arc<LiveSlot>]) -> Result<Abandoned> {
     let (existing, known) = (Arc::downgrade(core), Arc::downgrade(core));
     let exist = move |key: &Key| {
@@ -257,12 +250,12 @@ fn watch_over(core: &Arc<Core>, address: &Path, recovered: &[Arc<LiveSlot>]) -> 
     Ok(abandoned)
 }
 
-/// Whether it came with a record of containerd's, which always names a runtime.
+/// Returns whether a sandbox came with containerd's record, which always names a runtime.
 fn is_recorded(sandbox: &NewSandbox) -> bool {
     !sandbox.runtime.is_empty()
 }
 
-/// Ends whatever runs and forgets the sandbox.
+/// Ends everything that runs in the sandbox, and deletes it.
 pub(super) fn delete(core: &Arc<Core>, live: &Arc<LiveSlot>) -> Result<Committed> {
     let mut inner = live.lock()?;
     core.commit(live, &mut inner, Change::Delete)
@@ -273,10 +266,12 @@ impl Sandboxer for ResourceSlotSandboxer {
 
     async fn create(&self, id: &Key, options: SandboxOptions) -> Result<()> {
         info!("Creating ResourceSlot sandbox: {id}");
-        let _pass = self.core.gate.enter()?;
-        let new = decode::sandbox(id.id(), options, self.core.settings.on_invalid)?;
-        lives::check_pod(&self.core, id, &new, Call::CreatePod)?;
-        self.insert(id, new).await
+        let _pass = self.core.drain.enter()?;
+        let core = &self.core;
+        let (new, annotations) = decode::sandbox(id.id(), options, core.settings.on_invalid)?;
+        let behaviour = fault_injection::draw(core, id, &new, annotations)?;
+        fault_injection::check_pod(core, id, &new, behaviour.as_deref(), Call::CreatePod)?;
+        self.insert(id, new, behaviour).await.map(drop)
     }
 
     async fn start(&self, id: &Key) -> Result<()> {
@@ -284,28 +279,25 @@ impl Sandboxer for ResourceSlotSandboxer {
         let delay = {
             let inner = live.lock()?;
             inner.slot.check(&Change::Start).map_err(refuse::change)?;
-            lives::check_pod(&self.core, id, &inner.slot.sandbox, Call::StartPod)?.start_delay
+            let (pod, behaviour) = (&inner.slot.sandbox, inner.behaviour.as_deref());
+            fault_injection::check_pod(&self.core, id, pod, behaviour, Call::StartPod)?;
+            behaviour.map_or(Duration::ZERO, |behaviour| behaviour.start_delay)
         };
-        lives::take(delay).await;
-        let _pass = self.core.gate.enter()?;
+        fault_injection::wait(delay).await;
+        let _pass = self.core.drain.enter()?;
         let committed = {
             let mut inner = live.lock()?;
             self.core.commit(&live, &mut inner, Change::Start)?
         };
-        let mut undo = Undo {
-            core: &self.core,
-            key: id,
-            live: Some(live),
-            armed: true,
-        };
+        let started = Undo::new(|| take_back(&self.core, &live));
         self.core.settled(committed).await?;
-        undo.armed = false;
+        started.disarm();
         info!("ResourceSlot sandbox {id} started");
         Ok(())
     }
 
     async fn stop(&self, id: &Key, force: bool) -> Result<()> {
-        let _pass = self.core.gate.enter()?;
+        let _pass = self.core.drain.enter()?;
         let live = self.existing(id).await?;
         let committed = {
             let mut inner = live.lock()?;
@@ -325,7 +317,7 @@ impl Sandboxer for ResourceSlotSandboxer {
     }
 
     async fn delete(&self, id: &Key) -> Result<()> {
-        let _pass = self.core.gate.enter()?;
+        let _pass = self.core.drain.enter()?;
         let live = self.existing(id).await?;
         let committed = delete(&self.core, &live)?;
         self.core.settled(committed).await?;
@@ -334,7 +326,7 @@ impl Sandboxer for ResourceSlotSandboxer {
     }
 
     async fn update(&self, id: &Key, update: SandboxUpdate) -> Result<()> {
-        let _pass = self.core.gate.enter()?;
+        let _pass = self.core.drain.enter()?;
         let live = self.core.slot(id)?;
         let concerns_resources = update.fields.is_empty()
             || update

@@ -1,5 +1,5 @@
-//! What the commands of a container are told of it: made of its OCI spec, or of what
-//! CRI said of it and its pod.
+//! Setup of containers in the toy userland: made of a container's OCI spec, or of CRI's
+//! configurations of the container and its pod.
 
 use std::fmt::Write;
 use std::time::SystemTime;
@@ -11,10 +11,72 @@ use k8s_cri::v1::{
 };
 use oci_spec::runtime::{LinuxSeccompAction, Spec};
 
-use slot::{PodHints, user_id};
+use super::appender::Log;
+use slot::{Container, PodHints, Refusal, Slot, user_id};
 use toy_userland::{Capabilities, CapabilitySet, Mount, Seccomp, Setup, User};
 
-/// Where programs are looked for if nothing else is stated, as containerd has it.
+/// Description of a container, by which its commands are set up.
+pub(super) enum Source {
+    /// Made of CRI's configurations.
+    Ready(Box<Setup>),
+    /// To be read from the bundle's directory.
+    Bundle {
+        path: String,
+        hints: Option<Box<PodHints>>,
+    },
+}
+
+/// Returns the description of a container.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub(super) fn source(slot: &Slot, container: &str) -> Result<Source, Refusal> {
+    let pod = &slot.sandbox;
+    let container = slot.container(container)?;
+    Ok(match (&container.cri, &pod.cri) {
+        (Some(own), Some(pod)) => {
+            Source::Ready(Box::new(of_cri(&pod.config, &pod.ip, &own.config)))
+        }
+        _ => Source::Bundle {
+            path: container.bundle.clone(),
+            hints: pod.hints.clone(),
+        },
+    })
+}
+
+/// Standard input that CRI asks for on behalf of a container.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Stdin {
+    /// Whether the container has standard input.
+    pub(super) is_wanted: bool,
+    /// Whether it ends with the first client that is attached to it.
+    pub(super) is_once: bool,
+}
+
+/// Returns the standard input of a container; none for one that CRI did not create.
+pub(super) fn stdin(container: &Container) -> Stdin {
+    let own = container.cri.as_ref();
+    own.map_or_else(Stdin::default, |own| Stdin {
+        is_wanted: own.config.stdin,
+        is_once: own.config.stdin_once,
+    })
+}
+
+/// Returns the log file of a container, if CRI named one.
+pub(super) fn log(slot: &Slot, container: &str) -> Option<Log> {
+    let pod = slot.sandbox.cri.as_ref()?;
+    let own = slot.container(container).ok()?.cri.as_ref()?;
+    let (directory, path) = (&pod.config.log_directory, &own.config.log_path);
+    if directory.is_empty() || path.is_empty() {
+        return None;
+    }
+    Some(Log {
+        directory: directory.as_str().into(),
+        path: path.as_str().into(),
+    })
+}
+
+/// Default search path of programs, the same as containerd's.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 fn name_of(uid: u32) -> String {
@@ -38,8 +100,8 @@ fn root(is_read_only: bool) -> Mount {
     mount("overlay", "/", "overlay", &[access, "relatime"])
 }
 
-/// A set of capabilities as a user's processes have it: all but root's lose what is
-/// not ambient when they start a program, capabilities(7).
+/// Returns the capabilities of a user's processes. A program that a user other than root
+/// starts keeps ambient capabilities only, capabilities(7).
 fn capabilities(bounding: CapabilitySet, ambient: CapabilitySet, uid: u32) -> Capabilities {
     let effective = if uid == 0 { bounding } else { ambient };
     Capabilities {
@@ -51,10 +113,10 @@ fn capabilities(bounding: CapabilitySet, ambient: CapabilitySet, uid: u32) -> Ca
     }
 }
 
-/// The container that a bundle's `config.json` describes, in a pod with these hints.
+/// Returns the setup that a bundle's `config.json` describes, in a pod with these hints.
 ///
 /// # Errors
-/// `Unavailable` if there is none that can be read.
+/// `Unavailable` if the file cannot be read.
 pub(super) fn of_bundle(bundle: &str, hints: Option<&PodHints>) -> Result<Setup> {
     let path = std::path::Path::new(bundle).join("config.json");
     let failed = |e: &dyn std::fmt::Display| Error::unavailable(format!("{}: {e}", path.display()));
@@ -178,13 +240,13 @@ fn of_process(process: Option<&oci_spec::runtime::Process>, uid: u32) -> Capabil
     }
 }
 
-/// The command of a container: its own, or arguments that are one for an image that
-/// has no command itself.
+/// Returns the command of a container. Without a command the arguments are one, because no
+/// image could have a command.
 pub(super) fn command_of_cri(config: &ContainerConfig) -> Vec<String> {
     config.command.iter().chain(&config.args).cloned().collect()
 }
 
-/// The container that CRI described.
+/// Returns the setup that CRI's configurations describe.
 pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, config: &ContainerConfig) -> Setup {
     let linux = config.linux.as_ref();
     let context = linux.and_then(|linux| linux.security_context.clone());
@@ -271,7 +333,7 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, config: &ContainerCo
     }
 }
 
-/// The host name of a pod; that of one that states none is its name.
+/// Returns the host name of a pod, which is the pod's name if none is stated.
 fn hostname(pod: &PodSandboxConfig) -> String {
     let name = pod.metadata.as_ref().map(|metadata| &metadata.name);
     match (pod.hostname.as_str(), name) {
@@ -290,7 +352,7 @@ fn of_context(context: &LinuxContainerSecurityContext, uid: u32) -> Capabilities
     };
     let all = |names: &[String]| names.iter().any(|name| name.eq_ignore_ascii_case("ALL"));
     let named = |names: &[String]| CapabilitySet::from_names(names).0;
-    // First what is dropped with all, then what is added, then what is dropped by name.
+    // The order is: drop all, add, drop by name.
     let mut set = default.0;
     if all(&stated.drop_capabilities) {
         set = 0;
@@ -303,7 +365,7 @@ fn of_context(context: &LinuxContainerSecurityContext, uid: u32) -> Capabilities
     capabilities(CapabilitySet(set | ambient.0), ambient, uid)
 }
 
-/// resolv.conf(5)
+/// Formats resolv.conf(5).
 fn resolv_conf(dns: &DnsConfig) -> String {
     let mut text = String::new();
     for server in &dns.servers {

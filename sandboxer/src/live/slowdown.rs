@@ -1,27 +1,28 @@
-//! Makes the sandboxer slower on purpose, to test what is to notice it.
+//! Slows the sandboxer down on purpose, to test that measurements notice.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Burns CPU time in proportion to what the process uses.
+/// Burns CPU time in proportion to the process's usage.
 ///
-/// What is due since the last time is burnt at the end of every eighth request that
-/// changes something, before its reply, so that latencies grow, too. All work of the process
-/// counts, on every thread: sockets, decoding, the journal and the views.
+/// The time due since the last burn is burnt at the end of every eighth request that
+/// changes something, before its reply, so that latencies grow, too. All work of the
+/// process counts, on every thread: sockets, decoding, the journal and the views.
 #[derive(Debug, Default)]
 pub(super) struct Slowdown {
     percent: u32,
-    /// What was burnt, and what the process had used at the beginning, in nanoseconds.
+    /// CPU time accounted for, in nanoseconds: the process's usage at the last burn and the
+    /// time burnt since.
     settled: AtomicU64,
     calls: AtomicU64,
 }
 
-/// How many requests pay together.
+/// Number of requests between burns.
 const BATCH: u64 = 8;
 
 impl Slowdown {
-    /// So many percent on top of what the process uses from now on.
+    /// Returns a slowdown of `percent` on top of the process's usage from now on.
     pub(super) fn new(percent: u32) -> Self {
         Self {
             percent,
@@ -30,12 +31,12 @@ impl Slowdown {
         }
     }
 
-    /// Burns what is due.
+    /// Burns the time that is due.
     pub(super) fn pay(&self) {
         if self.percent == 0 {
             return;
         }
-        // To ask what the process has used takes time of its own, so not each time.
+        // Reading the process's usage takes time itself, so not every request does.
         if !self
             .calls
             .fetch_add(1, Ordering::Relaxed)
@@ -50,7 +51,7 @@ impl Slowdown {
         while now_ns(ClockId::ThreadCPUTime) < thread + due {
             std::hint::spin_loop();
         }
-        // What was burnt is not to be paid for in turn.
+        // Burnt time must not be due again.
         self.settled.fetch_add(due, Ordering::Relaxed);
     }
 }
@@ -75,7 +76,7 @@ mod tests {
         for _ in 0..BATCH {
             slowdown.pay();
         }
-        // Other tests' threads count, too: at least this.
+        // Other tests' threads count, too, so this is a lower bound.
         assert!(now_ns(ClockId::ThreadCPUTime) >= begun + 3_000_000);
     }
 

@@ -1,4 +1,4 @@
-//! Callers that go away: what they began is taken back, and nothing else is.
+//! Callers that go away: exactly the objects that their calls began are taken back.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn open(dir: &Path) -> ResourceSlotSandboxer {
     let settings = Settings {
         on_invalid: OnInvalid::Reject,
         exit_delay: std::time::Duration::ZERO,
-        lives: Arc::default(),
+        profile: Arc::default(),
         unknown_command: 127,
         max_sandboxes: usize::MAX,
         slowdown_percent: 0,
@@ -45,7 +45,7 @@ fn container() -> ContainerOptions {
     }
 }
 
-/// Begins it and drops it after `polls` steps; whether it was under way until then.
+/// Polls a future `polls` times and drops it. Returns whether it was still pending.
 async fn abandoned<T>(future: impl Future<Output = T>, polls: usize) -> bool {
     let mut future = std::pin::pin!(future);
     for _ in 0..polls {
@@ -57,7 +57,8 @@ async fn abandoned<T>(future: impl Future<Output = T>, polls: usize) -> bool {
     true
 }
 
-/// A sandbox whose start waits for the disk, which now and then is done before anybody waits.
+/// Creates a sandbox and returns its start, polled until it waits for the disk. Tries again
+/// if the disk is done before the start waits.
 async fn starting<'a>(
     sandboxer: &'a ResourceSlotSandboxer,
     id: &'a Key,
@@ -77,7 +78,7 @@ async fn starting<'a>(
     panic!("no start waited for the disk");
 }
 
-/// Nothing is there: not live, not after a restart, not on disk.
+/// Asserts that no sandbox is left: neither live, nor after a restart, nor on disk.
 fn assert_empty(sandboxer: &ResourceSlotSandboxer, dir: &Path) {
     assert!(sandboxer.is_empty());
     sandboxer.close().unwrap();
@@ -93,7 +94,7 @@ fn assert_empty(sandboxer: &ResourceSlotSandboxer, dir: &Path) {
 async fn a_sandbox_whose_creator_goes_away_is_taken_back() {
     let dir = tempfile::tempdir().unwrap();
     let sandboxer = open(dir.path());
-    // More and more steps, from waiting for the view to waiting for the disk.
+    // The number of polls doubles, from waiting for the view to waiting for the disk.
     let mut taken_back = 0;
     for doublings in 0..14 {
         let id = key(&format!("s{doublings}"));
@@ -171,7 +172,7 @@ async fn a_container_in_the_making_goes_with_its_sandbox() {
         .create(&id, SandboxOptions::default())
         .await
         .unwrap();
-    // It may have been there before its sandbox went; it is not there any more.
+    // The container may have existed before its sandbox went, and is gone by now.
     let appended = match begun {
         Some(appended) => appended,
         None => append.await,

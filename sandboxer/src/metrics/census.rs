@@ -1,4 +1,4 @@
-//! A count of slots: what there is of each kind, and how much they ask for.
+//! Census of slots: numbers by state and group, and sums of their resources.
 
 use std::collections::BTreeMap;
 
@@ -8,21 +8,21 @@ use super::oldest::Oldest;
 use pod_resources::ResourceInfo;
 use slot::{ProcessState, SandboxState, Slot};
 
-/// Of how many groups there are series of their own; what is beyond is counted together, so
-/// that names that clients make up do not become as many series.
+/// Largest number of groups that have series of their own. Further groups are counted
+/// together, because their names come from clients.
 pub(super) const MAX_GROUPS: usize = 250;
 
-/// What stands for the names of the groups beyond.
+/// Name of the groups beyond [`MAX_GROUPS`].
 const BEYOND: &str = "(others)";
 
-/// The states of a sandbox, in the order of a life.
+/// States of a sandbox, in the order of a life cycle.
 pub(super) const SANDBOX_STATES: [SandboxState; 3] = [
     SandboxState::Created,
     SandboxState::Ready,
     SandboxState::NotReady,
 ];
 
-/// The states of a container's first process.
+/// States of a container's first process.
 pub(super) const CONTAINER_STATES: [ProcessState; 4] = [
     ProcessState::Created,
     ProcessState::Running,
@@ -30,36 +30,36 @@ pub(super) const CONTAINER_STATES: [ProcessState; 4] = [
     ProcessState::Stopped,
 ];
 
-/// What is counted.
+/// Counts of slots.
 #[derive(Debug)]
 pub(super) struct Census {
-    /// Containers, in the order of [`CONTAINER_STATES`].
+    /// Numbers of containers, in the order of [`CONTAINER_STATES`].
     pub(super) containers: [u64; CONTAINER_STATES.len()],
     /// Pods that have series of their own.
     pub(super) pods: Oldest,
     groups: BTreeMap<Group, ByState>,
 }
 
-/// What sandboxes have in common.
+/// Properties by which sandboxes are grouped.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Group {
-    /// containerd's namespace.
+    /// Namespace of containerd.
     pub(super) containerd_namespace: String,
-    /// Kubernetes' namespace; empty if nobody named one.
+    /// Namespace of Kubernetes; empty if none was stated.
     pub(super) namespace: String,
-    /// CRI's runtime handler, or the runtime that containerd records; empty for none.
+    /// Runtime handler of CRI, or the runtime that containerd records; empty for none.
     pub(super) handler: String,
 }
 
-/// Some sandboxes, in the order of [`SANDBOX_STATES`].
+/// Totals in the order of [`SANDBOX_STATES`].
 pub(super) type ByState = [Total; SANDBOX_STATES.len()];
 
-/// Some sandboxes.
+/// Total over some sandboxes.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Total {
-    /// How many.
+    /// Number of sandboxes.
     pub(super) sandboxes: u64,
-    /// What they ask for together.
+    /// Sum of their resources.
     pub(super) info: ResourceInfo,
 }
 
@@ -73,7 +73,7 @@ impl Total {
 }
 
 impl Census {
-    /// Nothing is counted yet; at most so many pods will be kept.
+    /// Returns an empty census that keeps at most `max_pods` pods.
     pub(super) fn new(max_pods: usize) -> Self {
         Self {
             containers: [0; CONTAINER_STATES.len()],
@@ -101,13 +101,13 @@ impl Census {
         self.pods.add(key, slot, one.info);
     }
 
-    /// All sandboxes.
+    /// Returns the totals over all sandboxes.
     pub(super) fn total(&self) -> ByState {
         sum(self.groups.values())
     }
 
-    /// Sandboxes by what they have in common: the first [`MAX_GROUPS`] groups in the order
-    /// of their names, and the others as one.
+    /// Returns totals by group: the first [`MAX_GROUPS`] groups in the order of their
+    /// names, and all others as one.
     pub(super) fn groups(&self) -> Vec<(Group, ByState)> {
         let groups = self.groups.iter();
         let mut named: Vec<(Group, ByState)> = groups
@@ -132,7 +132,7 @@ fn sum<'a>(all: impl Iterator<Item = &'a ByState>) -> ByState {
     sum
 }
 
-/// The one of some numbers that is this state's.
+/// Returns the number that belongs to a state.
 fn of_state<'a, S: PartialEq + Copy, T>(
     numbers: &'a mut [T],
     states: &[S],
@@ -145,17 +145,13 @@ fn of_state<'a, S: PartialEq + Copy, T>(
 impl Group {
     fn of(key: &Key, slot: &Slot) -> Self {
         let sandbox = &slot.sandbox;
-        let handler = sandbox
-            .cri
-            .as_ref()
-            .map_or(&sandbox.runtime, |cri| &cri.handler);
         Self {
             containerd_namespace: key.namespace().to_owned(),
             namespace: sandbox
                 .pod
                 .as_ref()
                 .map_or_else(String::new, |pod| pod.namespace.clone()),
-            handler: handler.clone(),
+            handler: sandbox.handler().to_owned(),
         }
     }
 

@@ -1,23 +1,24 @@
-//! Shares of a request over time.
+//! Usage curves: shares of a request over time.
 
 use std::f64::consts::TAU;
 
 use super::random::Random;
 use slot::Curve;
 
-/// What would be right, for messages.
+/// Valid values, for messages.
 pub(crate) const RIGHT: &str = "a share such as 0.5, or ramp 0.1 0.9 60s (from, to, over), sine 0.5 0.2 30s \
      (mean, amplitude, period), walk 0.5 0.2 (mean, amplitude), with shares from 0 to 100 and no \
      amplitude beyond the mean";
 
-/// The highest share that can be stated.
+/// Highest share that can be stated.
 const MAX_SHARE: f64 = 100.0;
 
-/// A random walk takes a step a second, and is back at its mean after so many; then
-/// come as many that mirror them, so that whole pairs of stretches have used the mean.
+/// Length of a stretch of a random walk, in steps of one second. A walk is back at its mean
+/// after each stretch; a second stretch mirrors the first, so that every pair of stretches
+/// has used the mean.
 const STRETCH: u16 = 64;
 
-/// A curve as an annotation states it.
+/// Parses a curve as annotations state it.
 pub(crate) fn parse(text: &str) -> Option<Curve> {
     let share = |text: &str| {
         let share: f64 = text.parse().ok()?;
@@ -52,7 +53,7 @@ pub(crate) fn parse(text: &str) -> Option<Curve> {
     }
 }
 
-/// The share at so many seconds from the start.
+/// Returns the share at `seconds` from the start.
 pub(crate) fn at(curve: Curve, seed: u64, seconds: f64) -> f64 {
     match curve {
         Curve::Constant(share) => share,
@@ -76,7 +77,7 @@ pub(crate) fn at(curve: Curve, seed: u64, seconds: f64) -> f64 {
     }
 }
 
-/// What has been used by then, in seconds of a share of one.
+/// Returns the usage from the start until `seconds`, in seconds of a share of one.
 pub(crate) fn used(curve: Curve, seed: u64, seconds: f64) -> f64 {
     match curve {
         Curve::Constant(share) => share * seconds,
@@ -108,7 +109,7 @@ pub(crate) fn used(curve: Curve, seed: u64, seconds: f64) -> f64 {
     }
 }
 
-/// Which pair of stretches a time is in, and how far.
+/// Returns the number of the pair of stretches at a time, and the seconds into the pair.
 fn stretch(seconds: f64) -> (u64, f64) {
     let length = f64::from(2 * STRETCH);
     // Running times are far below 2^52 seconds, and never negative.
@@ -117,8 +118,8 @@ fn stretch(seconds: f64) -> (u64, f64) {
     (number, seconds - number as f64 * length)
 }
 
-/// The steps of a pair of stretches, each from -1 to 1: a walk that is made to come
-/// back to where it began, and its mirror image.
+/// Returns the steps of a pair of stretches, each from -1 to 1: a walk that is bent back to
+/// its beginning, and its mirror image.
 fn walk(seed: u64, number: u64) -> Vec<f64> {
     let mut random = Random::of(seed, &["walk", &number.to_string()]);
     let mut height = 0.0;

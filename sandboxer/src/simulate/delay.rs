@@ -1,22 +1,22 @@
-//! How long something takes: a time, or a distribution that one is drawn from.
+//! Delays: a time, or a distribution from which a time is drawn.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::random::Random;
 
-/// What would be right, for messages.
+/// Valid values, for messages.
 pub(crate) const RIGHT: &str = "a time such as 250ms, or uniform 1s 2s, normal 1s 200ms (mean, deviation), exponential 1s (mean)";
 
-/// A distribution of times.
+/// Distribution of times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Delay {
     Constant(Duration),
-    /// From one time to another.
+    /// Uniform from one time to another.
     Uniform(Duration, Duration),
-    /// By mean and standard deviation; what would be negative is zero.
+    /// Normal, by mean and standard deviation; negative draws become zero.
     Normal(Duration, Duration),
-    /// By mean.
+    /// Exponential, by mean.
     Exponential(Duration),
 }
 
@@ -33,14 +33,14 @@ impl FromStr for Delay {
             }
             ["normal", mean, deviation] => Ok(Self::Normal(time(mean)?, time(deviation)?)),
             ["exponential", mean] => Ok(Self::Exponential(time(mean)?)),
-            // A time may have blanks in it.
+            // A time may contain blanks.
             _ => Ok(Self::Constant(time(text)?)),
         }
     }
 }
 
 impl Delay {
-    /// One time.
+    /// Draws a time.
     pub(crate) fn draw(self, random: &mut Random) -> Duration {
         let seconds = match self {
             Self::Constant(time) => return time,
@@ -63,7 +63,7 @@ mod tests {
 
     const DRAWS: usize = 10_000;
 
-    /// The distance of Kolmogorov and Smirnov between draws and a distribution.
+    /// Returns the Kolmogorov-Smirnov distance between draws and a distribution.
     fn distance(delay: &str, below: impl Fn(f64) -> f64) -> f64 {
         let delay: Delay = delay.parse().unwrap();
         let mut drawn: Vec<f64> = (0..DRAWS)
@@ -84,7 +84,7 @@ mod tests {
         steps.fold(0.0, f64::max)
     }
 
-    /// Of a true distribution one seed in a thousand is further off:
+    /// Distance that one seed in a thousand exceeds if the distribution is right:
     /// sqrt(-ln(0.0005) / 2 / DRAWS).
     const CRITICAL: f64 = 0.0195;
 
@@ -106,7 +106,7 @@ mod tests {
         assert!(wider > CRITICAL, "{wider}");
     }
 
-    /// The standard normal distribution, by Simpson's rule.
+    /// Returns the standard normal distribution function, by Simpson's rule.
     fn normal_below(at: f64) -> f64 {
         let density = |x: f64| (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt();
         let step = at / 200.0;

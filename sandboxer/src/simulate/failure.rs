@@ -1,30 +1,30 @@
-//! Calls that are made to fail.
+//! Failures that are injected into calls.
 
 use containerd_sandbox::{Code, Error, Result};
 use serde::Deserialize;
 
 use super::random::Random;
 
-/// What would be right, for messages.
+/// Valid values, for messages.
 pub(crate) const RIGHT: &str = "the name of a gRPC code such as unavailable, alone or after first N, nth N, every N or \
      share S (0 to 1)";
 
-/// The calls that can be made to fail.
+/// Kinds of calls that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Call {
-    /// A pod's sandbox is created.
+    /// Creation of a pod's sandbox.
     CreatePod,
-    /// It is started.
+    /// Start of a pod's sandbox.
     StartPod,
-    /// A container is created.
+    /// Creation of a container.
     CreateContainer,
-    /// It is started.
+    /// Start of a container.
     StartContainer,
 }
 
 impl Call {
-    /// Every one, in the order of their numbers.
+    /// Number of kinds.
     pub(crate) const COUNT: usize = 4;
 
     fn words(self) -> &'static str {
@@ -37,7 +37,7 @@ impl Call {
     }
 }
 
-/// Which calls of a kind fail.
+/// Condition under which a call of a kind fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum When {
     Always,
@@ -47,7 +47,7 @@ enum When {
     Share(f64),
 }
 
-/// Which calls of a kind fail, and with which code.
+/// Condition under which calls fail, and the code with which they fail.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Failure {
     when: When,
@@ -74,7 +74,7 @@ impl Failure {
         Some(Self { when, code })
     }
 
-    /// Fails if this call, the `nth` of its kind from 1 on, is to.
+    /// Fails if the condition holds for this call, the `nth` of its kind, counted from 1.
     ///
     /// # Errors
     /// The stated code.
@@ -96,7 +96,8 @@ impl Failure {
     }
 }
 
-/// A code by its name in gRPC, in any case and with or without underscores and hyphens.
+/// Returns the code with a gRPC name, in upper or lower case, with or without underscores
+/// and hyphens.
 fn code_of(name: &str) -> Option<Code> {
     let name: String = name
         .chars()

@@ -1,11 +1,11 @@
-//! The log files of containers, in the format of CRI: `time stream P|F text` a line.
+//! Log files of containers in CRI's format: a line is `time stream P|F text`.
 //!
-//! A file is made when its container starts, and holds what the container's simulated
-//! command and life write. No descriptor is held meanwhile: whoever writes opens the
-//! file by [`open`] each time, so that a rotated one is found again by itself.
+//! A file is created when its container starts, and holds the output of the container's
+//! command and its simulated lines. No descriptor stays open: each write opens the file by
+//! [`open`], so a rotated file is found again by itself.
 //!
-//! Nothing outside of the pod's log directory is ever reached: below it no link is
-//! followed. The directory itself is kubelet's word and may lie behind links.
+//! Nothing outside the pod's log directory is reachable: below the directory no link is
+//! followed. The directory itself is chosen by kubelet and may lie behind links.
 
 use std::fmt::Write as _;
 use std::fs::{DirBuilder, File};
@@ -19,19 +19,19 @@ use rustix::io::Errno;
 
 use slot::Timestamp;
 
-/// For whoever collects logs: the mode of directories that are missing.
+/// Mode of directories that are missing, readable for log collectors.
 const DIR_MODE: u32 = 0o755;
-/// The mode of a log file, as containerd makes it.
+/// Mode of a log file, the same as containerd's.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o640);
-/// The longest path, in bytes: Linux's `PATH_MAX`, which counts the final NUL.
+/// Longest path in bytes: Linux's `PATH_MAX`, which counts the final NUL.
 const MAX_PATH_LEN: usize = 4095;
 
-/// The longest text of one line of the file, in bytes, as containerd cuts it: a longer
-/// one is several, all but the last marked as partial.
+/// Longest text of one line of the file in bytes, the same as containerd's: a longer text
+/// becomes several lines, all but the last marked as partial.
 const MAX_TEXT: usize = 16 << 10;
 
-/// Adds what a container has written, as lines of its log. What does not end in a
-/// newline is given as it is: whether it is a whole line, `ended` says.
+/// Appends output of a container as lines of its log. `ended` says whether a last piece
+/// without a newline is a whole line.
 pub(crate) fn add(log: &mut Vec<u8>, at: Timestamp, stream: &str, text: &[u8], ended: bool) {
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         let (line, is_whole) = match line.strip_suffix(b"\n") {
@@ -39,7 +39,7 @@ pub(crate) fn add(log: &mut Vec<u8>, at: Timestamp, stream: &str, text: &[u8], e
             None => (line, ended),
         };
         let mut pieces = line.chunks(MAX_TEXT).peekable();
-        // An empty line is a line.
+        // An empty line is a line, too.
         let mut next = Some(pieces.next().unwrap_or_default());
         while let Some(piece) = next {
             next = pieces.next();
@@ -51,21 +51,23 @@ pub(crate) fn add(log: &mut Vec<u8>, at: Timestamp, stream: &str, text: &[u8], e
     }
 }
 
-/// The lines that a container writes from one point of its running time to another,
-/// both in nanoseconds, at so many a second.
+/// Returns the simulated lines that a container writes between two points of its running
+/// time, in nanoseconds, at `per_second` lines a second.
 pub(crate) fn lines(per_second: f64, from_ns: u64, to_ns: u64) -> String {
     // Rates and running times are far below 2^52, and never negative.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let by = |ns: u64| (per_second * (ns as f64 / 1e9)) as u64;
     (by(from_ns)..by(to_ns)).fold(String::new(), |mut lines, line| {
-        // A string takes all.
+        // Writing to a string cannot fail.
         let _ = writeln!(lines, "simulated line {}", line + 1);
         lines
     })
 }
 
+/// Checks a log directory.
+///
 /// # Errors
-/// `InvalidArgument` for a log directory that is not absolute.
+/// `InvalidArgument` for a directory that is not absolute.
 pub(crate) fn check_directory(directory: &str) -> Result<()> {
     let sound = directory.is_empty() || directory.starts_with('/');
     if !sound || directory.contains('\0') || directory.len() > MAX_PATH_LEN {
@@ -77,8 +79,10 @@ pub(crate) fn check_directory(directory: &str) -> Result<()> {
     Ok(())
 }
 
+/// Checks a log path.
+///
 /// # Errors
-/// `InvalidArgument` for a log path that leads out of the log directory.
+/// `InvalidArgument` for a path that leads out of the log directory.
 pub(crate) fn check_path(path: &str) -> Result<()> {
     let leads_down = Path::new(path)
         .components()
@@ -95,7 +99,7 @@ pub(crate) fn check_path(path: &str) -> Result<()> {
     Ok(())
 }
 
-/// The whole path of a container's log; empty if it has none.
+/// Returns the whole path of a container's log; empty for a container without one.
 pub(crate) fn shown(directory: &str, path: &str) -> String {
     if directory.is_empty() || path.is_empty() {
         return String::new();
@@ -103,11 +107,11 @@ pub(crate) fn shown(directory: &str, path: &str) -> String {
     Path::new(directory).join(path).display().to_string()
 }
 
-/// Opens a container's log for writing at its end, making it and the directories that
-/// are missing; `None` if it has none.
+/// Opens a container's log for appending, and creates it and the directories that are
+/// missing. Returns `None` for a container without a log.
 ///
 /// # Errors
-/// `InvalidArgument` if something on the way is a link or not what it is to be;
+/// `InvalidArgument` if a part of the path is a link or of the wrong type;
 /// `ResourceExhausted` and `Unavailable` if the file system fails.
 pub(crate) fn open(directory: &str, path: &str) -> Result<Option<File>> {
     if directory.is_empty() || path.is_empty() {
@@ -148,7 +152,8 @@ fn open_below(directory: &str, path: &str) -> Result<File, Errno> {
         .peekable();
     while let Some(part) = parts.next() {
         if parts.peek().is_none() {
-            // Without blocking on what is no file, such as a FIFO nobody reads.
+            // Opening must not block if the path is no file, such as a FIFO without a
+            // reader.
             let flags = OFlags::WRONLY
                 | OFlags::CREATE
                 | OFlags::APPEND

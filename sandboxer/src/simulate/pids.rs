@@ -1,28 +1,28 @@
-//! Process ids that belong to nobody.
+//! Fake process ids.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The first fake process id. Linux never gives out an id above
-/// `PID_MAX_LIMIT`, 2^22 on 64-bit machines (`include/linux/threads.h`), so
-/// nobody can signal or inspect a real process by one of ours. Zero would do
-/// for containerd, but `kill 0` signals the caller's own process group.
+/// First fake process id. Linux never gives out an id above `PID_MAX_LIMIT`, 2^22 on 64-bit
+/// machines (`include/linux/threads.h`), so a fake id never names a real process that a
+/// signal or an inspection could hit. Zero would satisfy containerd, but `kill 0` signals
+/// the caller's own process group.
 pub(crate) const FIRST: u32 = (1 << 22) + 1;
 
-/// The last one: containerd's clients hold ids in a signed 32-bit number.
+/// Last fake process id: containerd's clients hold ids in a signed 32-bit number.
 const LAST: u32 = i32::MAX as u32;
 
-/// Hands out ids in turn, from the beginning again after two thousand million.
+/// Hands out ids in turn, and from the first one again after about two thousand million.
 #[derive(Debug)]
 pub(crate) struct Pids(AtomicU32);
 
 impl Pids {
-    /// Ids from the one after `last` on.
+    /// Returns ids that continue after `last`.
     pub(crate) fn after(last: Option<u32>) -> Self {
         let next = last.map_or(FIRST, |last| last.saturating_add(1));
         Self(AtomicU32::new(next.max(FIRST)))
     }
 
-    /// The next id.
+    /// Returns the next id.
     pub(crate) fn next(&self) -> u32 {
         let step = |id| if id >= LAST { FIRST } else { id + 1 };
         match self

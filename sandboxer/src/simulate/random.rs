@@ -1,13 +1,14 @@
-//! Numbers that are drawn from a seed and a name: the same every time.
+//! Random numbers drawn from a seed and names, the same for the same input.
 
-/// A sequence of numbers (`SplitMix64`).
+/// Sequence of random numbers (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// The sequence of a seed and of what it is for.
+    /// Returns the sequence for a seed and for names that state its purpose.
     pub(crate) fn of(seed: u64, names: &[&str]) -> Self {
-        // FNV-1a, with each name's length, so that no two lists of names are one text.
+        // FNV-1a over the names with their lengths, so that no two lists of names hash as
+        // the same text.
         let mut hash = 0xcbf2_9ce4_8422_2325 ^ mixed(seed);
         for name in names {
             let length = name.len() as u64;
@@ -23,13 +24,13 @@ impl Random {
         mixed(self.0)
     }
 
-    /// From 0 to below 1, in steps of 2^-53.
+    /// Returns a number from 0 to below 1, in steps of 2^-53.
     pub(crate) fn unit(&mut self) -> f64 {
         // 53 bits are exact.
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Of the standard normal distribution (Box and Muller).
+    /// Returns a number of the standard normal distribution (Box and Muller).
     pub(crate) fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
         radius * (std::f64::consts::TAU * self.unit()).cos()

@@ -1,25 +1,25 @@
-//! What a signal does to a fake process.
+//! Effects of signals on fake processes.
 
 use containerd_sandbox::{Error, Result};
 
 use slot::KILLED;
 
-/// The highest signal number of Linux (`SIGRTMAX`).
+/// Highest signal number of Linux (`SIGRTMAX`).
 const LAST: u32 = 64;
 
-/// What becomes of a process that a signal reaches.
+/// Effect of a signal on a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// It goes on.
+    /// The process goes on.
     None,
-    /// It ends with this exit code.
+    /// The process ends with this exit code.
     Exit(u32),
 }
 
-/// The effect of a signal by its Linux number (`signal(7)`): KILL and TERM end
-/// a process with 128 + signal, the other ending ones as a clean stop would,
-/// with 0; what a process ignores by default, and stops and continues, which
-/// the fake has no use for, do nothing. Signal 0 only asks whether it is there.
+/// Returns the effect of a signal by its Linux number (`signal(7)`). KILL and TERM end a
+/// process with 128 + signal. Other signals that end a process by default end it with 0, as
+/// a clean stop would. Signals that a process ignores by default, and those that stop or
+/// continue it, have no effect. Signal 0 only asks whether the process exists.
 ///
 /// # Errors
 /// `InvalidArgument` for a number that is no signal.

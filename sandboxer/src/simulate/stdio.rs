@@ -1,5 +1,4 @@
-//! The FIFOs a process is given: opened and closed as a real one's would be,
-//! without ever blocking.
+//! FIFOs of processes, opened and closed as a real process would, without ever blocking.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -16,17 +15,16 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use slot::Stdio;
 
-/// The longest path that a stream may have, in bytes: Linux's `PATH_MAX`, which
-/// counts the final NUL.
+/// Longest path of a stream in bytes: Linux's `PATH_MAX`, which counts the final NUL.
 const MAX_PATH_LEN: usize = 4095;
 
-/// How soon it is looked again whether an exec's FIFO has a reader, at first;
-/// twice as late each time,
+/// First interval of looking for a reader of an exec's FIFO. Each further interval is twice
+/// as long, up to [`READER_POLL_MAX`].
 const READER_POLL: Duration = Duration::from_millis(1);
-/// up to this.
+/// Longest interval of looking for a reader.
 const READER_POLL_MAX: Duration = Duration::from_millis(500);
 
-/// Checks the paths of a request: empty, absolute, or a URI that somebody else serves.
+/// Checks the paths in a request: empty, absolute, or a URI that another process serves.
 ///
 /// # Errors
 /// `InvalidArgument`, naming the stream.
@@ -47,7 +45,7 @@ pub(crate) fn check(stdio: &Stdio) -> Result<()> {
     Ok(())
 }
 
-/// Opens a path if it is a FIFO; anything else is nobody's stream to hold.
+/// Opens a path if it is a FIFO; other files are left alone.
 fn open_fifo(path: &str, flags: OFlags) -> Result<Option<OwnedFd>, Errno> {
     if !path.starts_with('/') {
         return Ok(None);
@@ -64,8 +62,8 @@ fn open_fifo(path: &str, flags: OFlags) -> Result<Option<OwnedFd>, Errno> {
     rustix::fs::open(path, flags, Mode::empty()).map(Some)
 }
 
-/// A container's own output: both ends are held, so that a reader may go and
-/// come back, as over a restart of containerd, without the writer's end breaking.
+/// Opens a container's own outputs. Both ends of each are held, so that a reader may go and
+/// come back, as over a restart of containerd, without breaking the writer's end.
 pub(crate) fn hold(stdio: &Stdio) -> Vec<OwnedFd> {
     [&stdio.stdout, &stdio.stderr]
         .into_iter()
@@ -79,16 +77,16 @@ pub(crate) fn hold(stdio: &Stdio) -> Vec<OwnedFd> {
         .collect()
 }
 
-/// A stream of an exec's output: for writing only, as a reader of our own would
-/// keep containerd from seeing the end. Waits for the reader as long as the stream
-/// is `wanted`: containerd's open blocks until ours comes, and its read until ours
-/// closes, even after the process's end.
+/// Opens an output of an exec for writing only, because a read end here would keep
+/// containerd from seeing the end. Waits for a reader while the stream is `wanted`:
+/// containerd's open blocks until the writer's comes, and its read until the writer closes,
+/// even after the process's end.
 pub(crate) async fn open_for_writing(path: &str, wanted: impl Fn() -> bool) -> Option<OwnedFd> {
     let mut poll = READER_POLL;
     loop {
         match open_fifo(path, OFlags::WRONLY) {
             Ok(stream) => return stream,
-            // No reader yet.
+            // The FIFO has no reader yet.
             Err(Errno::NXIO) if wanted() => {
                 tokio::time::sleep(poll).await;
                 poll = (2 * poll).min(READER_POLL_MAX);
@@ -102,18 +100,18 @@ pub(crate) async fn open_for_writing(path: &str, wanted: impl Fn() -> bool) -> O
     }
 }
 
-/// A container's own output, as [`hold`] opens it.
+/// Opens a container's own output as [`hold`] does.
 pub(crate) fn open_held(path: &str) -> Option<OwnedFd> {
     open_fifo(path, OFlags::RDWR).ok().flatten()
 }
 
-/// Writes to an output that is held; what its reader cannot take yet is dropped.
+/// Writes to a held output; text for which the FIFO has no room is dropped.
 pub(crate) fn try_write(stream: &OwnedFd, text: &[u8]) {
-    // Nobody can be told that it was not written.
+    // A failure cannot be reported: the process does not exist.
     let _ = rustix::io::write(stream, text);
 }
 
-/// A process's standard input. It ends when its writer goes, and when it is closed.
+/// Standard input of a process. It ends when its writer goes, and when it is closed.
 pub(crate) struct Stdin {
     stream: pipe::Receiver,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -135,7 +133,7 @@ impl AsyncRead for Stdin {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        // First what was written before it was closed.
+        // Text that was written before the close comes first.
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Pending => self.closed.as_mut().poll(context).map(Ok),
             ready @ Poll::Ready(_) => ready,
@@ -143,7 +141,7 @@ impl AsyncRead for Stdin {
     }
 }
 
-/// Reads standard input to its end and throws it away. Never returns if there is none.
+/// Reads standard input to its end and drops the text. Never returns if there is no input.
 pub(crate) async fn stdin_ended(path: &str) {
     match read_to_end(path).await {
         Ok(true) => return,
@@ -240,7 +238,7 @@ mod tests {
             let path = path.clone();
             async move { stdin_ended(&path).await }
         });
-        // The writer's open succeeds once the reader is there.
+        // The open for writing succeeds once the reader exists.
         let writer = loop {
             match pipe::OpenOptions::new().open_sender(&path) {
                 Ok(writer) => break writer,

@@ -1,4 +1,4 @@
-//! What a fake container is seen to use, as containerd's cgroup v2 metrics.
+//! Simulated usage of containers, as containerd's cgroup v2 metrics.
 
 use containerd_sandbox::{Any, Error, Result};
 use containerd_shim_protos::cgroups_v2::metrics::{CPUStat, MemoryStat, Metrics, PidsStat};
@@ -9,14 +9,14 @@ use pod_resources::ResourceInfo;
 use slot::Timestamp;
 use slot::{Container, Curve, ProcessState, Slot};
 
-/// The share of its CPU request that a running container is seen to use.
+/// Share of its CPU request that a running container uses.
 const CPU_SHARE: f64 = 0.1;
-/// The CPU request assumed where none is stated, in cores.
+/// CPU request that is assumed if none is stated, in cores.
 const CPU_UNSTATED: f64 = 0.1;
-/// The share of its memory request that a running container is seen to use, so that
-/// neither an eviction nor an OOM would follow.
+/// Share of its memory request that a running container uses; low enough that neither an
+/// eviction nor an OOM would follow.
 const MEMORY_SHARE: f64 = 0.5;
-/// The memory request assumed where none is stated, in bytes.
+/// Memory request that is assumed if none is stated, in bytes.
 const MEMORY_UNSTATED: u64 = 64 << 20;
 
 /// Usage at one moment.
@@ -24,18 +24,18 @@ const MEMORY_UNSTATED: u64 = 64 << 20;
 pub(crate) struct Usage {
     /// CPU time since the start, in microseconds.
     pub(crate) cpu_usec: u64,
-    /// CPU time a second at present, in nanoseconds.
+    /// Present CPU usage, in nanoseconds of CPU time per second.
     pub(crate) nano_cores: u64,
     /// Memory in use, in bytes.
     pub(crate) memory: u64,
-    /// How much of it may be used, in bytes; `None`: no limit.
+    /// Memory limit in bytes; `None`: no limit.
     pub(crate) memory_limit: Option<u64>,
-    /// Processes.
+    /// Number of processes.
     pub(crate) pids: u64,
     pids_limit: Option<u64>,
 }
 
-/// What a container is seen to use at `now`.
+/// Returns the usage of a container at `now`.
 pub(crate) fn usage(container: &Container, now: Timestamp) -> Usage {
     let ResourceInfo {
         cpu_limit,
@@ -65,7 +65,8 @@ pub(crate) fn usage(container: &Container, now: Timestamp) -> Usage {
     let memory = conduct.and_then(|conduct| conduct.memory);
     let memory = memory.unwrap_or(Curve::Constant(MEMORY_SHARE));
     let requested = memory_request.or(memory_limit).unwrap_or(MEMORY_UNSTATED);
-    // Shares are at most 100 and never negative; what is beyond 64 bits is cut.
+    // Shares are at most 100 and never negative; the conversion cuts numbers beyond 64
+    // bits.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let memory = (requested as f64 * curve::at(memory, seed, ran_s)) as u64;
     let memory = memory.min(memory_limit.unwrap_or(u64::MAX));
@@ -87,7 +88,7 @@ pub(crate) fn usage(container: &Container, now: Timestamp) -> Usage {
 }
 
 fn metrics(usage: Usage) -> Result<Any> {
-    // An unset limit must not read as "nothing is allowed": consumers subtract.
+    // An absent limit must not read as "nothing is allowed": clients subtract from it.
     let unlimited = u64::MAX;
     let metrics = Metrics {
         pids: MessageField::some(PidsStat {
@@ -117,7 +118,7 @@ fn metrics(usage: Usage) -> Result<Any> {
     })
 }
 
-/// A container's usage at `now`.
+/// Returns a container's usage at `now`, encoded.
 ///
 /// # Errors
 /// `Internal` if it cannot be encoded.
@@ -125,7 +126,7 @@ pub(crate) fn of_container(container: &Container, now: Timestamp) -> Result<Any>
     metrics(usage(container, now))
 }
 
-/// The usage of all of a sandbox's containers at `now`.
+/// Returns the usage of all containers of a sandbox at `now`, encoded.
 ///
 /// # Errors
 /// `Internal` if it cannot be encoded.
@@ -133,7 +134,7 @@ pub(crate) fn of_sandbox(slot: &Slot, now: Timestamp) -> Result<Any> {
     metrics(sum(slot, now))
 }
 
-/// What all of a sandbox's containers are seen to use at `now`.
+/// Returns the sum of the usage of a sandbox's containers at `now`.
 pub(crate) fn sum(slot: &Slot, now: Timestamp) -> Usage {
     let info = slot.resource_info();
     let sum = slot
@@ -149,7 +150,7 @@ pub(crate) fn sum(slot: &Slot, now: Timestamp) -> Usage {
             pids_limit: info.pid_limit,
         });
     Usage {
-        // A limit of its own may be below what its containers are seen to use.
+        // The sandbox's own limit may be below the sum.
         memory: sum.memory.min(info.memory_limit.unwrap_or(u64::MAX)),
         ..sum
     }

@@ -1,4 +1,5 @@
-//! How pods and containers live: by what is said of them, and for all of them.
+//! The profile: the behaviour file with defaults for all pods and containers, and failures
+//! of calls.
 
 use std::num::NonZeroU64;
 use std::path::Path;
@@ -8,28 +9,28 @@ use std::time::Duration;
 use containerd_sandbox::{Error, Result};
 use serde::Deserialize;
 
+use super::annotations::Annotations;
+use super::behaviour::{self, ContainerBehaviour, PodBehaviour};
 use super::failure::{Call, Failure};
-use super::life::{self, Course};
 use super::random::Random;
-use super::stated::Stated;
 use super::{curve, failure};
 use slot::Behaviour;
 
-/// The most lines that a container writes a second.
+/// Highest rate of log lines of a container.
 const MAX_LINES_PER_SECOND: f64 = 1000.0;
 
-/// How pods and containers live that do not say otherwise, and which calls fail.
+/// Behaviour of pods and containers whose annotations state none, and calls that fail.
 #[derive(Debug, Default)]
-pub struct Lives {
+pub struct Profile {
     seed: u64,
     images: Pulls,
-    defaults: Stated,
+    defaults: Annotations,
     failures: Vec<(Call, Failure)>,
-    /// How many calls of each kind there were.
+    /// Number of calls so far, by kind.
     calls: [AtomicU64; Call::COUNT],
 }
 
-/// The file that says it.
+/// Format of the behaviour file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
@@ -39,18 +40,18 @@ struct File {
     fail: Vec<FileFailure>,
 }
 
-/// How images are pulled.
+/// Sizes of images, and the rate at which they are pulled.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Pulls {
-    /// The size of every image, in bytes; else each has one made up of its name.
+    /// Size of every image in bytes; `None`: each image has a size derived from its name.
     pub(crate) size_bytes: Option<u64>,
-    /// How much of an image comes a second, in bytes; else it is there at once.
+    /// Rate in bytes per second; `None`: a pull takes no time.
     bytes_per_second: Option<NonZeroU64>,
 }
 
 impl Pulls {
-    /// How long an image of this size takes.
+    /// Returns the time that a pull of `size_bytes` takes.
     pub(crate) fn time(self, size_bytes: u64) -> Duration {
         self.bytes_per_second.map_or(Duration::ZERO, |rate| {
             // Sizes are far below 2^53.
@@ -67,28 +68,12 @@ struct FileFailure {
     when: String,
 }
 
-/// How a container lives.
-#[derive(Debug, Default)]
-pub(crate) struct ContainerLife {
-    pub(crate) course: Course,
-    pub(crate) conduct: Option<Box<Behaviour>>,
-    pub(crate) fail_create: Option<Failure>,
-}
-
-/// How a pod's sandbox lives.
-#[derive(Debug, Default)]
-pub(crate) struct PodLife {
-    pub(crate) start_delay: Duration,
-    pub(crate) fail_create: Option<Failure>,
-    pub(crate) fail_start: Option<Failure>,
-}
-
-impl Lives {
-    /// As a TOML file says.
+impl Profile {
+    /// Reads a behaviour file, in TOML.
     ///
     /// # Errors
-    /// `InvalidArgument` for a file that cannot be read or says what makes no sense,
-    /// with its path, and the line or the name.
+    /// `InvalidArgument` for a file that cannot be read or is invalid, with its path, and
+    /// the line or the name.
     pub fn read(path: &Path) -> Result<Self> {
         let wrong =
             |e: &dyn std::fmt::Display| Error::invalid_argument(format!("{}: {e}", path.display()));
@@ -99,7 +84,7 @@ impl Lives {
     fn parse(text: &str) -> Result<Self> {
         let wrong = |e: &dyn std::fmt::Display| Error::invalid_argument(e.to_string());
         let file: File = toml::from_str(text).map_err(|e| wrong(&e))?;
-        let mut defaults = Stated::default();
+        let mut defaults = Annotations::default();
         for (name, value) in &file.defaults {
             let value = match value {
                 toml::Value::String(text) => text.clone(),
@@ -118,25 +103,25 @@ impl Lives {
             Ok((*call, failure))
         };
         let failures = file.fail.iter().map(failure).collect::<Result<_>>()?;
-        let lives = Self {
+        let profile = Self {
             seed: file.seed,
             images: file.images,
             defaults,
             failures,
             calls: <[AtomicU64; Call::COUNT]>::default(),
         };
-        // What makes no sense is to be told now.
-        lives.container(Stated::default(), Vec::new(), &[])?;
-        lives.pod(Stated::default(), &[])?;
-        Ok(lives)
+        // Invalid defaults are reported when the file is read.
+        profile.container(&Annotations::default(), Vec::new(), &[])?;
+        profile.pod(Annotations::default(), &[])?;
+        Ok(profile)
     }
 
-    /// How images are pulled.
+    /// Returns the sizes of images and the rate of pulls.
     pub(crate) fn images(&self) -> Pulls {
         self.images
     }
 
-    /// Counts a call, and fails it if it is to fail.
+    /// Counts a call, and fails it if the behaviour file says so.
     ///
     /// # Errors
     /// The stated code.
@@ -152,11 +137,11 @@ impl Lives {
         Ok(())
     }
 
-    /// Fails a call that a pod or container says is to fail.
+    /// Fails a call if an annotation says so. `failure` is the annotation's value.
     ///
     /// # Errors
     /// The stated code.
-    pub(crate) fn check_stated(
+    pub(crate) fn check_annotated(
         &self,
         failure: Option<&Failure>,
         call: Call,
@@ -173,24 +158,25 @@ impl Lives {
         Random::of(self.seed, &[names, &[purpose]].concat())
     }
 
-    /// How a container lives, by what it and its pod say, and by its command.
+    /// Draws the behaviour of a container from its annotations, including its pod's, and
+    /// from its command.
     ///
     /// # Errors
-    /// `InvalidArgument`, naming what makes no sense.
+    /// `InvalidArgument`, naming the annotation with an invalid value.
     pub(crate) fn container(
         &self,
-        stated: Stated,
+        annotations: &Annotations,
         args: Vec<String>,
         names: &[&str],
-    ) -> Result<ContainerLife> {
-        if stated.is_empty() && self.defaults.is_empty() {
-            let course = life::of_init(&stated, args, &mut Random::of(0, &[]))?;
-            return Ok(ContainerLife {
-                course,
-                ..ContainerLife::default()
+    ) -> Result<ContainerBehaviour> {
+        if annotations.is_empty() && self.defaults.is_empty() {
+            let process = behaviour::of_init(annotations, args, &mut Random::of(0, &[]))?;
+            return Ok(ContainerBehaviour {
+                process,
+                ..ContainerBehaviour::default()
             });
         }
-        let stated = self.defaults.clone().and(stated);
+        let stated = self.defaults.clone().and(annotations.clone());
         let fail = |name| stated.get(name, failure::RIGHT, Failure::parse);
         let fail_create = fail("fail-create")?;
         fail("fail-start")?;
@@ -213,33 +199,40 @@ impl Lives {
             let seed = self.random(names, "curve").next();
             Box::new(Behaviour { seed, ..conduct })
         });
-        Ok(ContainerLife {
-            course: life::of_init(&stated, args, &mut self.random(names, "exit"))?,
+        Ok(ContainerBehaviour {
+            process: behaviour::of_init(&stated, args, &mut self.random(names, "exit"))?,
             conduct,
             fail_create,
         })
     }
 
-    /// How a pod's sandbox lives.
+    /// Draws the behaviour of a pod's sandbox from its annotations.
     ///
     /// # Errors
-    /// `InvalidArgument`, naming what makes no sense.
-    pub(crate) fn pod(&self, stated: Stated, names: &[&str]) -> Result<PodLife> {
-        if stated.is_empty() && self.defaults.is_empty() {
-            return Ok(PodLife::default());
+    /// `InvalidArgument`, naming the annotation with an invalid value.
+    pub(crate) fn pod(&self, annotations: Annotations, names: &[&str]) -> Result<PodBehaviour> {
+        if annotations.is_empty() && self.defaults.is_empty() {
+            return Ok(PodBehaviour::default());
         }
-        let stated = self.defaults.clone().and(stated);
+        let stated = self.defaults.clone().and(annotations.clone());
         let fail = |name| stated.get(name, failure::RIGHT, Failure::parse);
-        Ok(PodLife {
+        Ok(PodBehaviour {
+            annotations,
             start_delay: self.delay(&stated, "pod-start-delay", "pod-start-jitter", names)?,
             fail_create: fail("fail-pod-create")?,
             fail_start: fail("fail-pod-start")?,
         })
     }
 
-    /// A time, and up to so much more.
-    fn delay(&self, stated: &Stated, name: &str, jitter: &str, names: &[&str]) -> Result<Duration> {
-        life::drawn(stated, name, jitter, &mut self.random(names, name))
+    /// Draws a delay from the annotations `name` and `jitter`; zero if neither is stated.
+    fn delay(
+        &self,
+        stated: &Annotations,
+        name: &str,
+        jitter: &str,
+        names: &[&str],
+    ) -> Result<Duration> {
+        behaviour::drawn(stated, name, jitter, &mut self.random(names, name))
             .map(Option::unwrap_or_default)
     }
 }
@@ -247,10 +240,11 @@ impl Lives {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulate::behaviour::ProcessBehaviour;
     use containerd_sandbox::Code;
 
-    fn stated(said: &[(&str, &str)]) -> Stated {
-        let mut stated = Stated::default();
+    fn stated(said: &[(&str, &str)]) -> Annotations {
+        let mut stated = Annotations::default();
         for (name, value) in said {
             stated.add(name, value).unwrap();
         }
@@ -259,33 +253,38 @@ mod tests {
 
     #[test]
     fn what_nobody_says_anything_of_has_nothing_to_carry() {
-        let life = Lives::default().container(Stated::default(), Vec::new(), &["c"]);
-        let life = life.unwrap();
-        assert!(life.conduct.is_none() && life.fail_create.is_none());
-        assert_eq!(life.course, Course::default());
+        let drawn = Profile::default().container(&Annotations::default(), Vec::new(), &["c"]);
+        let drawn = drawn.unwrap();
+        assert!(drawn.conduct.is_none() && drawn.fail_create.is_none());
+        assert_eq!(drawn.process, ProcessBehaviour::default());
     }
 
     #[test]
     fn a_file_says_how_all_live_that_do_not_say_otherwise() {
-        let lives = Lives::parse(
+        let profile = Profile::parse(
             "seed = 7\n[defaults]\nexit-after = \"uniform 1s 2s\"\nexit-code = 3\nlog-lines-per-second = 0.5\n\
              [[fail]]\ncall = \"create-container\"\nwhen = \"every 2 unavailable\"",
         )
         .unwrap();
-        let life = |names: &[&str], said| lives.container(stated(said), Vec::new(), names).unwrap();
-        let one = life(&["a"], &[]);
-        let after = one.course.planned_exit.ends_after.unwrap();
+        let drawn =
+            |names: &[&str], said| profile.container(&stated(said), Vec::new(), names).unwrap();
+        let one = drawn(&["a"], &[]);
+        let after = one.process.planned_exit.ends_after.unwrap();
         assert!((1.0..=2.0).contains(&after.as_secs_f64()), "{after:?}");
-        assert_eq!(one.course, life(&["a"], &[]).course, "the same every time");
-        assert_ne!(one.course, life(&["b"], &[]).course);
-        let own = life(&["a"], &[("exit-code", "4")]);
-        assert_eq!(own.course.planned_exit.exit_code, 4);
+        assert_eq!(
+            one.process,
+            drawn(&["a"], &[]).process,
+            "the same every time"
+        );
+        assert_ne!(one.process, drawn(&["b"], &[]).process);
+        let own = drawn(&["a"], &[("exit-code", "4")]);
+        assert_eq!(own.process.planned_exit.exit_code, 4);
         assert!((own.conduct.unwrap().log_lines_per_second - 0.5).abs() < f64::EPSILON);
         let fails: Vec<bool> = (0..4)
-            .map(|_| lives.check(Call::CreateContainer, &["x"]).is_err())
+            .map(|_| profile.check(Call::CreateContainer, &["x"]).is_err())
             .collect();
         assert_eq!(fails, [false, true, false, true]);
-        assert!(lives.check(Call::StartContainer, &["x"]).is_ok());
+        assert!(profile.check(Call::StartContainer, &["x"]).is_ok());
     }
 
     #[test]
@@ -294,9 +293,9 @@ mod tests {
             let file = format!(
                 "seed = {seed}\n[[fail]]\ncall = \"create-pod\"\nwhen = \"share 0.1 internal\""
             );
-            let lives = Lives::parse(&file).unwrap();
+            let profile = Profile::parse(&file).unwrap();
             let fails = |n: &usize| {
-                lives
+                profile
                     .check(Call::CreatePod, &[&format!("pod-{n}")])
                     .is_err()
             };
@@ -322,13 +321,13 @@ mod tests {
             ("[[fail]]\ncall = \"dance\"\nwhen = \"internal\"", "dance"),
             ("[[fail]]\ncall = \"start-pod\"\nwhen = \"ok\"", "\"ok\""),
         ] {
-            let error = Lives::parse(file).unwrap_err();
+            let error = Profile::parse(file).unwrap_err();
             assert_eq!(error.code(), Code::InvalidArgument);
             assert!(error.to_string().contains(word), "{error}");
         }
-        let missing = Lives::read(Path::new("/nowhere/lives.toml")).unwrap_err();
+        let missing = Profile::read(Path::new("/nowhere/behaviour.toml")).unwrap_err();
         assert!(
-            missing.to_string().contains("/nowhere/lives.toml"),
+            missing.to_string().contains("/nowhere/behaviour.toml"),
             "{missing}"
         );
     }

@@ -1,34 +1,60 @@
-//! How long a fake process lives.
+//! Behaviour of pods, containers and processes, as drawn when they are created.
 
 use std::time::Duration;
 
 use containerd_sandbox::{Error, Result};
 
+use super::annotations::{Annotations, PREFIX};
 use super::delay::{self, Delay};
+use super::failure::Failure;
 use super::random::Random;
-use super::stated::{PREFIX, Stated};
-use slot::{KILLED, PlannedExit};
+use slot::{Behaviour, KILLED, PlannedExit};
 
-/// The longest command with its arguments, in bytes, each with its final NUL: a
+/// Longest command with its arguments, in bytes, each argument with its final NUL: a
 /// quarter of a stack of 8 MiB, execve(2).
 const MAX_ARGS_BYTES: usize = 2 << 20;
 
-/// The exit code of a command that is not found, as a shell gives it.
+/// A shell's exit code for a command that is not found.
 const NOT_FOUND: u32 = 127;
 
-/// Instead of a time: until it is stopped.
+/// Value of `exit-after` for a container that runs until it is stopped.
 const NEVER: &str = "never";
 
-/// How a process is going to end.
+/// Behaviour of a process: how it is going to end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Course {
-    /// By itself.
+pub(crate) struct ProcessBehaviour {
+    /// Planned end by a timer.
     pub(crate) planned_exit: PlannedExit,
-    /// By what it runs in the toy userland; empty: nothing.
+    /// Command that runs in the toy userland and whose end is the process's end; empty for
+    /// none.
     pub(crate) command: Vec<String>,
 }
 
-impl From<PlannedExit> for Course {
+/// Behaviour of a container.
+#[derive(Debug, Default)]
+pub(crate) struct ContainerBehaviour {
+    /// How the container's first process ends.
+    pub(crate) process: ProcessBehaviour,
+    /// What the container does while it runs; `None` if nothing is stated.
+    pub(crate) conduct: Option<Box<Behaviour>>,
+    /// Creations that fail.
+    pub(crate) fail_create: Option<Failure>,
+}
+
+/// Behaviour of a pod.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct PodBehaviour {
+    /// Annotations of the pod, which also hold for its containers.
+    pub(crate) annotations: Annotations,
+    /// Time that the start of the sandbox takes.
+    pub(crate) start_delay: Duration,
+    /// Creations of the sandbox that fail.
+    pub(crate) fail_create: Option<Failure>,
+    /// Starts of the sandbox that fail.
+    pub(crate) fail_start: Option<Failure>,
+}
+
+impl From<PlannedExit> for ProcessBehaviour {
     fn from(life: PlannedExit) -> Self {
         Self {
             planned_exit: life,
@@ -37,31 +63,38 @@ impl From<PlannedExit> for Course {
     }
 }
 
-/// A container's first process lives as its annotations say, else as its command
-/// does if the toy userland knows it, else until it is stopped.
+/// Draws the behaviour of a container's first process: as its annotations state, else as
+/// its command does if the toy userland has that command, else endless.
 ///
 /// # Errors
-/// `InvalidArgument`, naming the annotation, its value and what would be right.
-pub(crate) fn of_init(stated: &Stated, args: Vec<String>, random: &mut Random) -> Result<Course> {
-    let never = stated.parsed::<String>("exit-after", NEVER)?.as_deref() == Some(NEVER);
+/// `InvalidArgument`, naming the annotation, its value and the valid values.
+pub(crate) fn of_init(
+    annotations: &Annotations,
+    args: Vec<String>,
+    random: &mut Random,
+) -> Result<ProcessBehaviour> {
+    let never = annotations
+        .parsed::<String>("exit-after", NEVER)?
+        .as_deref()
+        == Some(NEVER);
     let ends_after = if never {
         None
     } else {
-        drawn(stated, "exit-after", "exit-jitter", random)?
+        drawn(annotations, "exit-after", "exit-jitter", random)?
     };
-    let exit_code: Option<u8> = stated.parsed("exit-code", "a number from 0 to 255")?;
-    let oom = stated.parsed("oom", "true or false")?.unwrap_or(false);
+    let exit_code: Option<u8> = annotations.parsed("exit-code", "a number from 0 to 255")?;
+    let oom = annotations.parsed("oom", "true or false")?.unwrap_or(false);
     if ends_after.is_none() {
-        if oom || exit_code.is_some() || stated.says("exit-jitter") {
+        if oom || exit_code.is_some() || annotations.says("exit-jitter") {
             return Err(Error::invalid_argument(format!(
                 "annotation {PREFIX}exit-after: missing; oom, exit-code and exit-jitter say how a \
                  container ends, not when"
             )));
         }
         return if never {
-            Ok(Course::default())
+            Ok(ProcessBehaviour::default())
         } else {
-            of_command(args, |_| Course::default())
+            of_command(args, |_| ProcessBehaviour::default())
         };
     }
     let life = PlannedExit {
@@ -76,18 +109,19 @@ pub(crate) fn of_init(stated: &Stated, args: Vec<String>, random: &mut Random) -
     Ok(life.into())
 }
 
-/// A time that is stated by a distribution, and up to so much more.
+/// Draws a time from the distribution in the annotation `name`, plus a uniform extra of at
+/// most the time in the annotation `jitter`. Returns `None` if neither is stated.
 ///
 /// # Errors
-/// `InvalidArgument`, naming the annotation, its value and what would be right.
+/// `InvalidArgument`, naming the annotation, its value and the valid values.
 pub(crate) fn drawn(
-    stated: &Stated,
+    annotations: &Annotations,
     name: &str,
     jitter: &str,
     random: &mut Random,
 ) -> Result<Option<Duration>> {
-    let time: Option<Delay> = stated.parsed(name, delay::RIGHT)?;
-    let more = stated.get(jitter, "a time such as 250ms", |text| {
+    let time: Option<Delay> = annotations.parsed(name, delay::RIGHT)?;
+    let more = annotations.get(jitter, "a time such as 250ms", |text| {
         humantime::parse_duration(text).ok()
     })?;
     let time = time.map(|time| time.draw(random));
@@ -101,9 +135,12 @@ pub(crate) fn drawn(
     })
 }
 
-/// What a command comes to: nothing is run that only waits, and what the toy userland
-/// does not know comes to what `unknown` says.
-fn of_command(args: Vec<String>, unknown: impl FnOnce(Vec<String>) -> Course) -> Result<Course> {
+/// Returns the behaviour of a command. A command that only waits becomes a timer, and a
+/// command that the toy userland does not have becomes what `unknown` returns.
+fn of_command(
+    args: Vec<String>,
+    unknown: impl FnOnce(Vec<String>) -> ProcessBehaviour,
+) -> Result<ProcessBehaviour> {
     let size: usize = args.iter().map(|arg| arg.len() + 1).sum();
     if size > MAX_ARGS_BYTES {
         return Err(Error::invalid_argument(format!(
@@ -119,22 +156,22 @@ fn of_command(args: Vec<String>, unknown: impl FnOnce(Vec<String>) -> Course) ->
         return Ok(life.into());
     }
     Ok(match args.first() {
-        Some(command) if toy_userland::is_known(command) => Course {
+        Some(command) if toy_userland::is_known(command) => ProcessBehaviour {
             command: args,
-            ..Course::default()
+            ..ProcessBehaviour::default()
         },
         _ => unknown(args),
     })
 }
 
-/// A process that exec adds runs in the toy userland, which knows what to say of a
-/// command that it does not know.
+/// Returns the behaviour of a process added by exec. It runs in the toy userland, which
+/// also answers for commands that it does not have.
 ///
 /// # Errors
 /// `InvalidArgument` for more arguments than Linux would take.
-pub(crate) fn of_exec(args: Vec<String>, has_stdin: bool) -> Result<Course> {
+pub(crate) fn of_exec(args: Vec<String>, has_stdin: bool) -> Result<ProcessBehaviour> {
     if args.is_empty() {
-        // Nothing is found that could be run.
+        // Nothing can be run.
         let life = PlannedExit {
             ends_after: Some(Duration::ZERO),
             exit_code: NOT_FOUND,
@@ -143,15 +180,15 @@ pub(crate) fn of_exec(args: Vec<String>, has_stdin: bool) -> Result<Course> {
         return Ok(life.into());
     }
     if has_stdin {
-        // It may read it.
-        return Ok(Course {
+        // The command may read standard input, so it is not reduced to a timer.
+        return Ok(ProcessBehaviour {
             command: args,
-            ..Course::default()
+            ..ProcessBehaviour::default()
         });
     }
-    of_command(args, |args| Course {
+    of_command(args, |args| ProcessBehaviour {
         command: args,
-        ..Course::default()
+        ..ProcessBehaviour::default()
     })
 }
 
@@ -164,14 +201,14 @@ mod tests {
     }
 
     fn annotated(said: &[(&str, &str)]) -> Result<PlannedExit> {
-        let mut stated = Stated::default();
+        let mut annotations = Annotations::default();
         for (name, value) in said {
-            stated.add(name, value)?;
+            annotations.add(name, value)?;
         }
         let script = args(&["sh", "-c", "echo hi; sleep 1"]);
-        let course = of_init(&stated, script, &mut Random::of(1, &[]))?;
-        assert_eq!(course.command.is_empty(), !said.is_empty());
-        Ok(course.planned_exit)
+        let behaviour = of_init(&annotations, script, &mut Random::of(1, &[]))?;
+        assert_eq!(behaviour.command.is_empty(), !said.is_empty());
+        Ok(behaviour.planned_exit)
     }
 
     #[test]
@@ -220,20 +257,24 @@ mod tests {
 
     #[test]
     fn a_container_whose_command_is_not_known_runs_until_it_is_stopped() {
-        let course = |args: &[&str]| {
+        let behaviour = |args: &[&str]| {
             let random = &mut Random::of(1, &[]);
-            of_init(&Stated::default(), self::args(args), random).unwrap()
+            of_init(&Annotations::default(), self::args(args), random).unwrap()
         };
         for endless in [
             &["/app/server", "--port=80"][..],
             &["sleep", "infinity"],
             &[],
         ] {
-            assert_eq!(course(endless), Course::default(), "{endless:?}");
+            assert_eq!(
+                behaviour(endless),
+                ProcessBehaviour::default(),
+                "{endless:?}"
+            );
         }
         let script = ["sh", "-c", "exit 3"];
-        assert_eq!(course(&script).command, args(&script));
-        assert_eq!(course(&["false"]).planned_exit.exit_code, 1);
+        assert_eq!(behaviour(&script).command, args(&script));
+        assert_eq!(behaviour(&["false"]).planned_exit.exit_code, 1);
     }
 
     #[test]

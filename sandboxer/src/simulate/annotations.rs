@@ -1,14 +1,15 @@
-//! What annotations say of how pods and containers live.
+//! Annotations `resource-slot.kuasar.io/…`, by which pods and containers state their
+//! behaviour.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use containerd_sandbox::{Error, Result, quoted};
 
-/// What the annotations' names begin with.
+/// Prefix of the annotations' names.
 pub(crate) const PREFIX: &str = "resource-slot.kuasar.io/";
 
-/// What can be said of a container, by itself or by its pod for all of them.
+/// Names of annotations on containers; on a pod they hold for all its containers.
 const OF_CONTAINERS: [&str; 13] = [
     "cpu",
     "exec-code",
@@ -25,7 +26,7 @@ const OF_CONTAINERS: [&str; 13] = [
     "start-jitter",
 ];
 
-/// What can be said of a pod itself.
+/// Names of annotations about a pod itself.
 const OF_PODS: [&str; 4] = [
     "fail-pod-create",
     "fail-pod-start",
@@ -33,31 +34,31 @@ const OF_PODS: [&str; 4] = [
     "pod-start-jitter",
 ];
 
-/// What was said, by name without the prefix.
+/// Parsed annotations: values by name without the prefix.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Stated(BTreeMap<String, String>);
+pub(crate) struct Annotations(BTreeMap<String, String>);
 
-impl Stated {
-    /// What annotations say; others than ours say nothing.
+impl Annotations {
+    /// Parses annotations; annotations with another prefix are ignored.
     ///
     /// # Errors
-    /// `InvalidArgument` for one of ours that is not known.
+    /// `InvalidArgument` for an unknown name with the prefix.
     pub(crate) fn of<'a>(
         annotations: impl IntoIterator<Item = (&'a String, &'a String)>,
     ) -> Result<Self> {
-        let mut stated = Self::default();
+        let mut parsed = Self::default();
         for (key, value) in annotations {
             if let Some(name) = key.strip_prefix(PREFIX) {
-                stated.add(name, value)?;
+                parsed.add(name, value)?;
             }
         }
-        Ok(stated)
+        Ok(parsed)
     }
 
-    /// Adds one thing, or says it anew.
+    /// Adds one annotation, or replaces it.
     ///
     /// # Errors
-    /// `InvalidArgument` for a name that is not known.
+    /// `InvalidArgument` for an unknown name.
     pub(crate) fn add(&mut self, name: &str, value: &str) -> Result<()> {
         if !OF_CONTAINERS.contains(&name) && !OF_PODS.contains(&name) {
             return Err(Error::invalid_argument(format!(
@@ -71,7 +72,7 @@ impl Stated {
         Ok(())
     }
 
-    /// With what `other` says, which is nearer.
+    /// Returns these annotations overridden by those of `other`.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
@@ -85,10 +86,11 @@ impl Stated {
         self.0.contains_key(name)
     }
 
-    /// A value, as `read` understands it.
+    /// Returns the value of an annotation as `read` parses it. `right` describes valid
+    /// values for the message.
     ///
     /// # Errors
-    /// `InvalidArgument`, naming the annotation, its value and what would be right.
+    /// `InvalidArgument`, naming the annotation, its value and the valid values.
     pub(crate) fn get<T>(
         &self,
         name: &str,
@@ -107,10 +109,10 @@ impl Stated {
         }
     }
 
-    /// The same for what reads itself.
+    /// Returns the value of an annotation parsed by [`FromStr`].
     ///
     /// # Errors
-    /// As [`Stated::get`].
+    /// As [`Annotations::get`].
     pub(crate) fn parsed<T: FromStr>(&self, name: &str, right: &str) -> Result<Option<T>> {
         self.get(name, right, |text| text.parse().ok())
     }
@@ -120,21 +122,21 @@ impl Stated {
 mod tests {
     use super::*;
 
-    fn stated(annotations: &[(&str, &str)]) -> Result<Stated> {
+    fn parsed(annotations: &[(&str, &str)]) -> Result<Annotations> {
         let owned = annotations
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        Stated::of(&owned.collect::<BTreeMap<_, _>>())
+        Annotations::of(&owned.collect::<BTreeMap<_, _>>())
     }
 
     #[test]
     fn what_is_nearer_is_heard() {
-        let pod = stated(&[
+        let pod = parsed(&[
             ("resource-slot.kuasar.io/exit-code", "1"),
             ("resource-slot.kuasar.io/oom", "true"),
             ("example.com/oom", "maybe"),
         ]);
-        let own = stated(&[("resource-slot.kuasar.io/exit-code", "2")]);
+        let own = parsed(&[("resource-slot.kuasar.io/exit-code", "2")]);
         let all = pod.unwrap().and(own.unwrap());
         assert_eq!(all.parsed("exit-code", "a number"), Ok(Some(2)));
         assert_eq!(all.parsed("oom", "true or false"), Ok(Some(true)));
@@ -142,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_known_is_refused_with_those_that_are() {
-        let error = stated(&[("resource-slot.kuasar.io/exit-afer", "1s")]).unwrap_err();
+        let error = parsed(&[("resource-slot.kuasar.io/exit-afer", "1s")]).unwrap_err();
         let error = error.to_string();
         assert!(
             error.contains("exit-afer") && error.contains("exit-after"),

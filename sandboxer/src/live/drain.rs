@@ -1,4 +1,5 @@
-//! Who may still change something: everybody, until the sandboxer closes.
+//! Drain: admits requests that change something until the sandboxer stops, and waits for
+//! those under way.
 
 use std::time::Duration;
 
@@ -13,19 +14,19 @@ struct State {
     under_way: usize,
 }
 
-/// Counts requests under way that change something, and refuses new ones once closed.
+/// Counts the admitted requests, and refuses new ones once closed.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
+pub(super) struct Drain {
     state: watch::Sender<State>,
     slowdown: Slowdown,
 }
 
-/// A request that was let in. Dropping it tells that it has ended.
+/// An admitted request; dropping it marks the request as ended.
 #[derive(Debug)]
-pub(super) struct Pass<'a>(&'a Gate);
+pub(super) struct Pass<'a>(&'a Drain);
 
-impl Gate {
-    /// Open; what leaves it is slowed down.
+impl Drain {
+    /// Returns an open drain, which slows admitted requests down.
     pub(super) fn new(slowdown: Slowdown) -> Self {
         Self {
             state: watch::Sender::default(),
@@ -33,7 +34,7 @@ impl Gate {
         }
     }
 
-    /// Lets a request in.
+    /// Admits a request.
     ///
     /// # Errors
     /// `Unavailable` once closed.
@@ -49,8 +50,8 @@ impl Gate {
         }
     }
 
-    /// Lets nobody in any more and waits until those inside have ended; whether
-    /// they have in time.
+    /// Refuses requests from now on, and waits until the admitted ones have ended. Returns
+    /// whether they did within `patience`.
     pub(super) async fn close(&self, patience: Duration) -> bool {
         self.state.send_modify(|state| state.closed = true);
         let mut state = self.state.subscribe();
@@ -75,11 +76,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn closing_waits_for_those_inside_and_keeps_others_out() {
-        let gate = Gate::default();
-        let pass = gate.enter().unwrap();
-        assert!(!gate.close(PATIENCE).await);
-        assert_eq!(gate.enter().unwrap_err().code(), Code::Unavailable);
+        let drain = Drain::default();
+        let pass = drain.enter().unwrap();
+        assert!(!drain.close(PATIENCE).await);
+        assert_eq!(drain.enter().unwrap_err().code(), Code::Unavailable);
         drop(pass);
-        assert!(gate.close(PATIENCE).await);
+        assert!(drain.close(PATIENCE).await);
     }
 }

@@ -1,0 +1,42 @@
+//! Guard that takes back what a call has done when the call fails or its caller goes away.
+
+/// Runs an action when it is dropped, unless [`Undo::disarm`] was called. The action holds
+/// the object that it takes back rather than its key, because the key may be another
+/// object's by then.
+#[must_use = "the action runs at once if the guard is not held"]
+pub(crate) struct Undo<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Undo<F> {
+    pub(crate) fn new(action: F) -> Self {
+        Self(Some(action))
+    }
+
+    /// Keeps what was done.
+    pub(crate) fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<F: FnOnce()> Drop for Undo<F> {
+    fn drop(&mut self) {
+        if let Some(action) = self.0.take() {
+            action();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn the_action_runs_when_the_guard_is_dropped_unless_it_was_disarmed() {
+        let runs = Cell::new(0);
+        let count = || runs.set(runs.get() + 1);
+        drop(Undo::new(count));
+        assert_eq!(runs.get(), 1);
+        Undo::new(count).disarm();
+        assert_eq!(runs.get(), 1);
+    }
+}
