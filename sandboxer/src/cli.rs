@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_sets_what_no_flag_does() {
+    fn a_file_sets_options_without_a_flag() {
         let (_dir, path) =
             config("views = \"off\"\nhistory = true\nthreads = 3\nlog-level = 'debug'");
         let cli = parsed(&["--config", &path, "--threads", "4"]).unwrap();
@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_are_off_unless_an_address_is_named_be_it_in_a_file() {
+    fn metrics_are_off_unless_a_flag_or_a_file_states_an_address() {
         assert_eq!(parsed(&[]).unwrap().serve.metrics_listen, None);
         let (_dir, path) = config("metrics-listen = '127.0.0.1:9464'\nmetrics-per-pod = 10");
         let serve = parsed(&["--config", &path]).unwrap().serve;
@@ -479,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_file_is_named_with_what_is_wrong() {
+    fn an_invalid_file_is_named_with_the_reason() {
         for (text, word) in [
             ("speed = 3", "speed"),
             ("config = 'x'", "config"),

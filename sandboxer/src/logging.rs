@@ -120,14 +120,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_own_crates_go_by_one_name() {
+    fn events_of_our_crates_have_one_target() {
         assert_eq!(target("sandboxer::live::core"), TARGET);
         assert_eq!(target("containerd_sandbox::server"), TARGET);
         assert_eq!(target("h2::proto"), "h2::proto");
     }
 
     #[test]
-    fn what_a_terminal_would_obey_is_shown_as_text() {
+    fn control_characters_are_shown_as_text() {
         let mut line = String::new();
         let text = "schön\t\u{1b}[31mred\u{7}\n";
         Clean(Writer::new(&mut line)).write_str(text).unwrap();

@@ -90,7 +90,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         args.containerd_address.as_deref(),
     )?);
     let streams = StreamingServer::start(args.streaming_listen).await?;
-    let cri = Cri::open(Arc::clone(&sandboxer), dir, streams).context("open the door of CRI")?;
+    let cri = Cri::open(Arc::clone(&sandboxer), dir, streams).context("open the CRI API")?;
     let metrics = Metrics::start(args, &sandboxer, recovered.report)?;
     let limits = Limits {
         message: args.limits.message_size,

@@ -1,4 +1,4 @@
-//! Guard that takes back what a call has done when the call fails or its caller goes away.
+//! Guard that takes back an object when the call that made it fails or is abandoned.
 
 /// Runs an action when it is dropped, unless [`Undo::disarm`] was called. The action holds
 /// the object that it takes back rather than its key, because the key may be another
@@ -11,7 +11,7 @@ impl<F: FnOnce()> Undo<F> {
         Self(Some(action))
     }
 
-    /// Keeps what was done.
+    /// Keeps the object.
     pub(crate) fn disarm(mut self) {
         self.0 = None;
     }

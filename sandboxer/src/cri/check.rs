@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_wrong_is_named() {
+    fn a_missing_or_invalid_field_is_named() {
         let nameless = ContainerConfig {
             metadata: Some(ContainerMetadata::default()),
             ..sound()

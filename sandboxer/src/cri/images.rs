@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_written_is_not_there() {
+    async fn an_image_that_cannot_be_written_does_not_exist() {
         let dir = tempfile::tempdir().unwrap();
         let images = open(&dir);
         let kept = images.pull("a").await.unwrap();
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_makes_no_sense_stops_the_start() {
+    fn an_invalid_file_stops_the_start() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("images.json"), "{}").unwrap();
         let error = Images::open(dir.path(), Pulls::default())

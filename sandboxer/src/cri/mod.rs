@@ -126,7 +126,7 @@ impl Cri {
             (slot.state == SandboxState::Created).then(|| key.clone())
         });
         for key in unanswered {
-            info!("Dropped pod {key}: whoever asked for it was not answered");
+            info!("Dropped pod {key}: its creation was not answered");
             if let Ok(sandbox) = sandboxer.sandbox(&key) {
                 sandbox.take_back();
             }

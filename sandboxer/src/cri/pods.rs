@@ -64,7 +64,7 @@ impl Cri {
         Ok(StopPodSandboxResponse {})
     }
 
-    /// Deletes a pod and its containers, and ends before what still runs. A pod that does
+    /// Ends the processes of a pod, and deletes it with its containers. A pod that does
     /// not exist is no error.
     pub(super) async fn remove_pod_sandbox(
         &self,

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_of_an_end_is_its_exit_code_and_whether_it_was_to_be_out_of_memory() {
+    fn the_reason_of_an_end_follows_from_its_exit_code_and_its_planned_oom() {
         let minute = Duration::from_secs(60);
         let oom = || PlannedExit {
             ends_after: Some(minute),

@@ -132,7 +132,7 @@ async fn a_pod_whose_caller_goes_away_leaves_nothing_and_frees_its_name() {
 }
 
 #[tokio::test]
-async fn a_pod_that_nobody_was_told_of_is_dropped_at_the_next_start() {
+async fn a_pod_whose_creation_was_not_answered_is_deleted_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let cri = open(dir.path()).await;
     let kept = run(&cri, "kept").await.unwrap();
@@ -155,7 +155,7 @@ async fn a_pod_that_nobody_was_told_of_is_dropped_at_the_next_start() {
 }
 
 #[tokio::test]
-async fn a_name_is_free_when_its_pod_goes_through_another_door() {
+async fn a_name_is_free_when_its_pod_is_deleted_through_another_api() {
     let dir = tempfile::tempdir().unwrap();
     let cri = open(dir.path()).await;
     let id = run(&cri, "web").await.unwrap();
@@ -169,7 +169,7 @@ async fn a_name_is_free_when_its_pod_goes_through_another_door() {
 }
 
 #[tokio::test]
-async fn pods_of_other_doors_are_not_found_here() {
+async fn pods_of_other_apis_are_not_found() {
     let dir = tempfile::tempdir().unwrap();
     let cri = open(dir.path()).await;
     let key = Cri::key("containerds").unwrap();

@@ -74,7 +74,7 @@ impl ResourceSlotContainer {
 }
 
 /// Sends a signal to the command of a process. Returns whether it did: SIGKILL is never
-/// sent, because it ends a process whatever its command.
+/// sent, because it ends a process with any command.
 fn send(inner: &Inner, id: &ProcessId, signal: u32) -> bool {
     let Ok(process) = inner.slot.process(id) else {
         return false;

@@ -75,7 +75,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(60);
 
     #[tokio::test(start_paused = true)]
-    async fn closing_waits_for_those_inside_and_keeps_others_out() {
+    async fn closing_waits_for_admitted_requests_and_refuses_others() {
         let drain = Drain::default();
         let pass = drain.enter().unwrap();
         assert!(!drain.close(PATIENCE).await);

@@ -1,4 +1,4 @@
-//! Effects of a change: what has to be told to others because a slot has changed.
+//! Effects of a change: everything that others have to be told because a slot changed.
 //!
 //! Pure: [`make`] changes the slot in memory and returns the effects; `commit` carries
 //! them out.

@@ -9,13 +9,13 @@
 //! `cri` and `attach` add the operations of the CRI API.
 //!
 //! Changes: `core` is the shared state and `live_slot` one sandbox; `commit` is the one way
-//! in which a slot changes, `effects` computes what follows from a change, and
+//! in which a slot changes, `effects` computes the consequences of a change, and
 //! `exit_notice` tells the waiters of ended processes. `recovery` fills the tables at a
 //! start, `observe` describes changes to the observer of the CRI API's pods, and `drain`
 //! stops changes at the end.
 //!
-//! Processes: `process` starts what runs behind a fake process, `end` ends it, `timers`
-//! times it, `attached` holds what ends with it. `userland` runs commands in the toy
+//! Processes: `process` starts the tasks behind a fake process, `end` ends it, `timers`
+//! times it, `attached` holds the state that ends with it. `userland` runs commands in the toy
 //! userland, set up by `setup`; `console` and `appender` write the output of the CRI API's
 //! containers. `fault_injection` delays and fails calls, `orphans` drops containers that
 //! containerd lost, and `slowdown` is a test aid.

@@ -78,10 +78,7 @@ async fn interleaved(
             let _ = sandboxer.stop(key, true).await;
             in_vain = 0;
         }
-        assert!(
-            Instant::now() < deadline,
-            "somebody waits for ever: {done:?}"
-        );
+        assert!(Instant::now() < deadline, "a call waits for ever: {done:?}");
     }
     done
 }
@@ -192,7 +189,7 @@ async fn calls_that_meet_on_one_id_leave_a_state_that_a_restart_finds() {
 }
 
 #[tokio::test]
-async fn and_so_they_do_when_each_waits_for_the_disk() {
+async fn calls_that_meet_on_one_id_and_wait_for_the_disk_leave_a_state_that_a_restart_finds() {
     for seed in 0..60 {
         eprintln!("seed {seed}");
         race(seed, Sync::Always).await;

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_due_is_burnt() {
+    fn time_that_is_due_is_burnt() {
         let slowdown = Slowdown::new(50);
         let begun = now_ns(ClockId::ThreadCPUTime);
         while now_ns(ClockId::ThreadCPUTime) < begun + 2_000_000 {

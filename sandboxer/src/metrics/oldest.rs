@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn none_are_kept_where_none_are_wanted() {
+    fn no_pods_are_kept_with_a_limit_of_zero() {
         let mut oldest = Oldest::new(0);
         let slot = Slot::new(NewSandbox::default(), Timestamp::default());
         let key = Key::new("k8s.io", "a").unwrap();

@@ -9,17 +9,17 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 const HANDLED: Descriptor = Descriptor {
     name: "resource_slot_rpcs",
-    help: "RPCs that were answered, by API, method and code; Cancelled if the caller went away",
+    help: "Answered RPCs by API, method and code; Cancelled if the caller went away",
     unit: "",
 };
 const IN_FLIGHT: Descriptor = Descriptor {
     name: "resource_slot_rpcs_in_flight",
-    help: "RPCs that are under way; a Wait is until what it waits for ends",
+    help: "RPCs in flight; a Wait lasts until the end that it waits for",
     unit: "",
 };
 const DURATION: Descriptor = Descriptor {
     name: "resource_slot_rpc_duration",
-    help: "How long RPCs took, whatever came of them",
+    help: "Duration of RPCs, successful or not",
     unit: "seconds",
 };
 

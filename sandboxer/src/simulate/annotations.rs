@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nearer_is_heard() {
+    fn annotations_of_a_container_override_those_of_its_pod() {
         let pod = parsed(&[
             ("resource-slot.kuasar.io/exit-code", "1"),
             ("resource-slot.kuasar.io/oom", "true"),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_not_known_is_refused_with_those_that_are() {
+    fn an_unknown_annotation_is_refused_with_the_known_ones() {
         let error = parsed(&[("resource-slot.kuasar.io/exit-afer", "1s")]).unwrap_err();
         let error = error.to_string();
         assert!(

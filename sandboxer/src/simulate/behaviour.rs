@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_lives_as_its_annotations_say() {
+    fn annotations_state_when_and_how_a_container_ends() {
         assert_eq!(annotated(&[]), Ok(PlannedExit::default()));
         let life = annotated(&[("exit-after", "1500ms"), ("exit-code", "3")]).unwrap();
         assert_eq!(life.ends_after, Some(Duration::from_millis(1500)));
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_may_be_said_to_run_whatever_its_command() {
+    fn an_annotation_lets_a_container_run_for_ever_with_any_command() {
         assert_eq!(
             annotated(&[("exit-after", "never")]),
             Ok(PlannedExit::default())
@@ -231,14 +231,14 @@ mod tests {
     }
 
     #[test]
-    fn jitter_adds_up_to_so_much() {
+    fn jitter_adds_at_most_its_time() {
         let after = annotated(&[("exit-after", "1s"), ("exit-jitter", "100ms")]).unwrap();
         let after = after.ends_after.unwrap();
         assert!(after > Duration::from_secs(1) && after < Duration::from_millis(1100));
     }
 
     #[test]
-    fn what_cannot_be_read_is_refused_by_name() {
+    fn an_annotation_that_cannot_be_read_is_named() {
         for (key, value) in [
             ("exit-after", "soon"),
             ("exit-code", "256"),

@@ -156,7 +156,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_was_used_is_the_area_under_the_curve() {
+    fn usage_is_the_area_under_the_curve() {
         for text in CURVES {
             let curve = parse(text).unwrap();
             let step = 0.01;
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_curve_is_refused() {
+    fn an_invalid_curve_is_refused() {
         for wrong in [
             "",
             "much",

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_test_finds_another_distribution() {
+    fn the_test_rejects_another_distribution() {
         let shifted = distance("uniform 1s 3s", |at| ((at - 1.1) / 2.0).clamp(0.0, 1.0));
         assert!(shifted > CRITICAL, "{shifted}");
         let wider = distance("normal 100s 1s", |at| normal_below((at - 100.0) / 1.1));
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_distribution_is_refused() {
+    fn an_invalid_distribution_is_refused() {
         for wrong in [
             "",
             "soon",

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_calls_that_were_stated_fail() {
+    fn exactly_the_stated_calls_fail() {
         assert_eq!(failing("unavailable", 3), [1, 2, 3]);
         assert_eq!(failing("first 2 internal", 4), [1, 2]);
         assert_eq!(failing("nth 3 Internal", 4), [3]);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_has_its_code_and_says_that_it_is_simulated() {
+    fn an_injected_failure_has_its_code_and_says_that_it_is_simulated() {
         let failure = Failure::parse("resource_exhausted").unwrap();
         let mut random = Random::of(1, &[]);
         let error = failure.check(Call::CreatePod, 1, &mut random).unwrap_err();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_failure_is_refused() {
+    fn an_invalid_failure_is_refused() {
         for wrong in [
             "",
             "ok",

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_at_their_rate_however_late_they_are_asked_for() {
+    fn log_lines_come_at_their_rate_even_if_the_timer_is_late() {
         let second = 1_000_000_000;
         assert_eq!(
             lines(2.0, 0, second),

@@ -1,7 +1,7 @@
 //! Simulated behaviour of processes that do not exist.
 //!
-//! - `annotations` parses what pods and containers state of their behaviour, `profile` is
-//!   the behaviour file with the defaults, and `behaviour` draws what becomes of one pod,
+//! - `annotations` parses the annotations of pods and containers, `profile` is
+//!   the behaviour file with the defaults, and `behaviour` draws the behaviour of one pod,
 //!   container or process. - `delay`, `curve` and `failure` are the values of annotations;
 //!   `random` is the source of all draws, seeded by the profile and by names. - `pids`,
 //!   `signal` and `usage` stand in for the kernel. - `stdio` opens the FIFOs of processes,

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_says_anything_of_has_nothing_to_carry() {
+    fn a_container_without_annotations_has_the_default_behaviour() {
         let drawn = Profile::default().container(&Annotations::default(), Vec::new(), &["c"]);
         let drawn = drawn.unwrap();
         assert!(drawn.conduct.is_none() && drawn.fail_create.is_none());
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_says_how_all_live_that_do_not_say_otherwise() {
+    fn a_file_has_defaults_that_annotations_override() {
         let profile = Profile::parse(
             "seed = 7\n[defaults]\nexit-after = \"uniform 1s 2s\"\nexit-code = 3\nlog-lines-per-second = 0.5\n\
              [[fail]]\ncall = \"create-container\"\nwhen = \"every 2 unavailable\"",
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_has_the_same_victims() {
+    fn the_same_seed_fails_the_same_calls() {
         let victims = |seed: u64| -> Vec<usize> {
             let file = format!(
                 "seed = {seed}\n[[fail]]\ncall = \"create-pod\"\nwhen = \"share 0.1 internal\""
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_told_by_name() {
+    fn an_invalid_setting_is_named() {
         for (file, word) in [
             ("seeds = 1", "seeds"),
             ("[defaults]\nexit-afer = \"1s\"", "exit-afer"),

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ignored_by_default_does_nothing() {
+    fn signals_that_are_ignored_by_default_have_no_effect() {
         for signal in [0, 17, 18, 19, 23, 28] {
             assert_eq!(effect(signal), Ok(Effect::None), "{signal}");
         }

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_used_than_is_allowed() {
+    fn usage_stays_within_the_limits() {
         let mut slot = slot(ResourceInfo {
             memory_request: Some(2 << 30),
             memory_limit: Some(512 << 20),

@@ -103,7 +103,7 @@ async fn an_exec_has_its_streams_and_its_exit_code() {
 }
 
 #[tokio::test]
-async fn a_success_is_said_in_the_fourth_version_too() {
+async fn a_success_is_reported_in_the_fourth_version_too() {
     let server = server().await;
     let url = server.attach(ALL, exit(0)).unwrap();
     let mut client = connect(&server, &url, "v4.channel.k8s.io").await.unwrap();
@@ -199,7 +199,7 @@ async fn a_url_is_good_for_one_connection_on_its_own_path() {
 }
 
 #[tokio::test]
-async fn who_asks_for_spdy_is_told_what_is_spoken_and_may_come_again() {
+async fn a_client_that_asks_for_spdy_is_told_the_protocols_and_may_try_again() {
     let server = server().await;
     let url = server.exec(ALL, exit(0)).unwrap();
     let path = url.split_once(&server.address().to_string()).unwrap().1;

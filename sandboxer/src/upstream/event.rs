@@ -148,7 +148,7 @@ mod tests {
     use slot::{NewContainer, NewProcess, NewSandbox, ProcessId};
 
     #[test]
-    fn what_becomes_of_a_container_has_its_topics() {
+    fn each_change_of_a_container_has_its_topic() {
         let key = Key::new("k8s.io", "s").unwrap();
         let init = ProcessId::init("c");
         let mut slot = Slot::new(NewSandbox::default(), Time::default());
