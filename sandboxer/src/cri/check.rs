@@ -7,7 +7,7 @@ use k8s_cri::v1::{
 };
 use prost::Message;
 
-use crate::simulate::logs;
+use crate::live::logs;
 
 /// Name of the runtime handler; pods may also leave the handler empty.
 pub(super) const HANDLER: &str = "resource-slot";

@@ -15,8 +15,8 @@ use k8s_cri::v1::{
 use serde::Serialize;
 
 use super::{Cri, check, id, names, status};
+use crate::live::logs;
 use crate::live::{Found, ResourceSlotContainer};
-use crate::simulate::logs;
 use pod_resources::ResourceInfo;
 use slot::Timestamp;
 use slot::{CriContainer, ProcessEvent, ProcessState};

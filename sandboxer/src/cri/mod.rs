@@ -12,10 +12,11 @@
 //!
 //! - `pods`, `containers`, `exec`, `stats`, `metrics`, `image_service`, `runtime` and
 //!   `events` have the methods, by subject; `later` has the methods that the crate
-//!   `k8s-cri` lacks. - `check` validates configurations, `find` and `filter` look objects
-//!   up by id and by filter, `status` builds the messages that describe them. - `names`
-//!   reserves metadata for one owner each, `id` and `address` make ids and addresses,
-//!   `images` and `reference` keep the images' names.
+//!   `k8s-cri` lacks.
+//! - `check` validates configurations, `find` and `filter` look objects up by id and by
+//!   filter, `status` builds the messages that describe them.
+//! - `names` reserves metadata for one owner each, `id` and `address` make ids and
+//!   addresses, `images` and `reference` keep the images' names.
 // Every RPC has the same signature, whether or not it awaits anything.
 #![allow(clippy::unused_async)]
 

@@ -8,7 +8,7 @@ use k8s_cri::v1::{
 };
 
 use crate::live::Found;
-use crate::simulate::logs;
+use crate::live::logs;
 use slot::Timestamp;
 use slot::{CriPod, KILLED, Process, ProcessState, SandboxState, Slot, user_id};
 

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::PollSender;
 use tracing::warn;
 
-use crate::simulate::logs;
+use super::logs;
 
 /// Number of writes that wait for the disk before their writers have to wait.
 const WAITING_WRITES: usize = 1024;

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::PollSender;
 
 use super::appender::{Appender, Chunk, Log, Request};
-use crate::simulate::logs;
+use super::logs;
 use slot::Timestamp;
 
 /// Largest write in bytes.

@@ -15,10 +15,11 @@
 //! stops changes at the end.
 //!
 //! Processes: `process` starts the tasks behind a fake process, `end` ends it, `timers`
-//! times it, `attached` holds the state that ends with it. `userland` runs commands in the toy
-//! userland, set up by `setup`; `console` and `appender` write the output of the CRI API's
-//! containers. `fault_injection` delays and fails calls, `orphans` drops containers that
-//! containerd lost, and `slowdown` is a test aid.
+//! times it, and `attached` holds the state that ends with it. `stdio` opens its FIFOs.
+//! `userland` runs commands in the toy userland, set up by `setup`; `console`, `appender`
+//! and `logs` write the output of the CRI API's containers. `fault_injection` delays and
+//! fails calls, `orphans` drops containers that containerd lost, and `slowdown` is a test
+//! aid.
 //!
 //! Only `decode`, `setup` and `cri` read the messages of an API that a slot keeps; other
 //! files ask for the [`slot::Origin`]. A test of the crate holds this rule.
@@ -39,6 +40,7 @@ mod end;
 mod exit_notice;
 mod fault_injection;
 mod live_slot;
+pub(crate) mod logs;
 mod observe;
 mod orphans;
 mod process;
@@ -49,6 +51,7 @@ mod sandbox;
 mod sandboxer;
 mod setup;
 mod slowdown;
+mod stdio;
 #[cfg(test)]
 mod tests;
 mod timers;

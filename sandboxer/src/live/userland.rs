@@ -13,8 +13,8 @@ use super::core::Core;
 use super::end::end;
 use super::live_slot::{Inner, LiveSlot};
 use super::setup::{self, Source};
+use super::stdio::{self, Stdin};
 use crate::refuse;
-use crate::simulate::stdio::{self, Stdin};
 use slot::{Container, NewProcess, Origin, ProcessId, Stdio};
 use toy_userland::{Io, Limits, Reader, Setup, Shell, World, Writer};
 

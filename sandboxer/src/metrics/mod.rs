@@ -7,8 +7,8 @@
 //!
 //! - `rpcs` has the RPCs by API and method.
 //! - `slots` has sandboxes, containers and resources, from one `census` of all slots;
-//!   `resources` describes the seven resources, and `oldest` chooses the pods with series of
-//!   their own.
+//!   `resources` describes the seven resources, and `oldest` chooses the pods with series
+//!   of their own.
 //! - `store` has the journal, the views and the start; `build` has the version.
 
 mod build;

@@ -10,10 +10,11 @@
 //! is known. A client that asks for SPDY gets an HTTP error that says so, and the token
 //! stays valid.
 //!
-//! - `http` accepts connections and answers their requests, `tokens` keeps the purposes of
-//!   issued URLs. - `channels` runs exec and attach, `forward` runs port-forward, `status`
-//!   encodes how a session ended. - `session` and `protocol` hold the types that these
-//!   share.
+//! - `http` accepts connections and answers their requests, `tokens` keeps the purposes
+//!   of issued URLs.
+//! - `channels` runs exec and attach, `forward` runs port-forward, `status` encodes how a
+//!   session ended.
+//! - `session` and `protocol` hold the types that these share.
 
 mod channels;
 mod forward;
