@@ -130,12 +130,13 @@ mod tests {
                 spawned => break spawned.unwrap(),
             }
         };
-        // Until the signal is blocked it would end the program by itself.
-        let blocked = || {
-            let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-            status.contains("SigBlk:\t0000000000004000")
+        // Until the signal is blocked it would end the program by itself. The only call that
+        // the program sleeps in is the wait for it (proc_pid_stat(5)).
+        let waits = || {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+            stat.contains("(pause) S")
         };
-        while !blocked() {
+        while !waits() {
             std::thread::yield_now();
         }
         kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
