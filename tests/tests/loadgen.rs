@@ -290,6 +290,31 @@ fn overhead_shares_a_pods_time_out_to_the_last_percent() {
 }
 
 #[test]
+fn overhead_checks_its_bars_on_request() {
+    let Some(containerd) = containerd() else {
+        return;
+    };
+    let place = Place::new();
+    let args = ["--bar", "--pods", "1", "--rounds", "1", "--no-progress"];
+    let mut command = place.loadgen("overhead", &args);
+    let output = command.arg("--containerd").arg(containerd).output();
+    let output = output.expect("loadgen runs");
+    let shown = String::from_utf8_lossy(&output.stderr);
+    let result = read_json(&place.saved().join("result.json"));
+    let bars = result["bars"].as_array().expect("a list");
+    assert_eq!(bars.len(), 2, "{shown}");
+    let is_met = bars.iter().all(|bar| bar["met"] == true);
+    // A single round may not be valid, which comes before a missed bar.
+    let code = output.status.code();
+    let expected = if is_met { 0 } else { 3 };
+    assert!(
+        code == Some(expected) || code == Some(4),
+        "{code:?}: {shown}"
+    );
+    place.assert_empty();
+}
+
+#[test]
 fn overhead_measures_without_containerd() {
     let place = Place::new();
     let args = ["--pods", "3", "--rounds", "2", "--no-containerd"];
