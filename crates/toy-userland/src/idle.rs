@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use super::commands::duration;
-use super::limits::Limits;
-use super::syntax::{CommandKind, List, Part, Pipeline, Word, parse};
-use super::world::Signal;
+use crate::commands::duration;
+use crate::limits::Limits;
+use crate::syntax::{CommandKind, List, Part, Pipeline, Word, parse};
+use crate::world::Signal;
 
 /// Behaviour of a command that only waits. A signal has its default effect on the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

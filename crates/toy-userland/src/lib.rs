@@ -33,7 +33,7 @@
 //!
 //! # Modules
 //!
-//! From the top, each module imports only those below it:
+//! Each module imports only modules below it, which a test holds. From the top:
 //!
 //! - `interpret` expands and runs scripts; its `builtins` change the state of the shell.
 //! - `commands` are the programs, such as `cat`. They see a small context instead of the shell.

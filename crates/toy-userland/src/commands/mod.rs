@@ -3,7 +3,7 @@
 //!
 //! A program sees its [`Call`]: the arguments, and a [`Context`] with the world, the working
 //! directory, the streams, the limits and the signals. It never sees the shell that started
-//! it. A program that runs another command, such as `env` or `timeout`, does so through
+//! it; a test holds that this module does not import `interpret`. A program that runs another command, such as `env` or `timeout`, does so through
 //! [`Host`].
 //!
 //! # Adding a program
@@ -17,12 +17,12 @@
 //! 3. Call `step` in each round of a loop that reads, writes or waits; `chunk` and `line` do so
 //!    themselves. Bound all that the program keeps in memory by the [`Limits`](crate::Limits)
 //!    or a constant: scripts are untrusted.
-//! 4. Add a line to `PROGRAMS`, in the order of the names. `/bin`, `which` and `ls` then show
-//!    the program.
+//! 4. Add a line to `PROGRAMS`, in the order of the names: `/bin`, `which` and `ls` then show
+//!    the program. Add the name to the list in the crate's README, which a test compares.
 //! 5. Add rows to `tests/scripts.rs`, with the results of BusyBox. `tests/bounds.rs` runs each
 //!    program of the table with many options without further work.
 //!
-//! A command that changes the state of the shell, such as a variable, is no program: it
+//! A command that changes the state of the shell, such as a variable, is not a program. It
 //! belongs to `interpret::builtins`.
 
 mod accounts;
