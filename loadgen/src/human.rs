@@ -1,10 +1,10 @@
-//! Numbers as people read them.
+//! Numbers in a form for people.
 
-/// A time in nanoseconds with three significant digits: `824ns`, `1.23ms`, `12.0s`.
+/// Formats nanoseconds with three significant digits: `824ns`, `1.23ms`, `12.0s`.
 pub fn nanoseconds(ns: u64) -> String {
     const UNITS: [(f64, &str); 3] = [(1e9, "s"), (1e6, "ms"), (1e3, "µs")];
     let value = ns as f64;
-    // What rounds up to 1000 of a unit is 1 of the next.
+    // A value that rounds up to 1000 of a unit is 1 of the next.
     let unit = UNITS.iter().find(|(size, _)| value >= size * 0.9995);
     match unit {
         Some((size, unit)) => format!("{}{unit}", three_digits(value / size)),
@@ -12,7 +12,7 @@ pub fn nanoseconds(ns: u64) -> String {
     }
 }
 
-/// The same of a time that is no whole number of nanoseconds, such as a mean.
+/// Formats fractional nanoseconds, such as a mean, like [`nanoseconds`].
 pub fn duration(ns: f64) -> String {
     #[expect(
         clippy::cast_possible_truncation,
@@ -23,7 +23,7 @@ pub fn duration(ns: f64) -> String {
     nanoseconds(whole)
 }
 
-/// Bytes in binary units: `512 B`, `1.50 MiB`.
+/// Formats bytes in binary units: `512 B`, `1.50 MiB`.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [(f64, &str); 3] = [
         (1_073_741_824.0, "GiB"),
@@ -37,7 +37,7 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// A whole number with its thousands apart: `12,345`.
+/// Formats a whole number with commas between thousands: `12,345`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() * 4 / 3);
@@ -50,7 +50,7 @@ pub fn count(number: u64) -> String {
     grouped
 }
 
-/// Something per second: `7.25/s`, `12,345/s`.
+/// Formats a rate per second: `7.25/s`, `12,345/s`.
 pub fn rate(per_second: f64) -> String {
     if per_second < 99.95 {
         return format!("{}/s", three_digits(per_second));

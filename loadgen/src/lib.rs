@@ -1,7 +1,7 @@
 //! Loads a containerd sandboxer with seeded pods, checks every reply, and
 //! measures.
 //!
-//! Each module imports only modules that stand below it here:
+//! Each module imports only modules below it in this table:
 //!
 //! ```text
 //! commands     the command line; run, search, density, gate, overhead, compare, merge, ...

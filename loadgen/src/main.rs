@@ -1,4 +1,4 @@
-//! `loadgen`: see the library of the same name.
+//! Entry point of `loadgen`; the library of the same name contains the program.
 
 use std::process::ExitCode;
 

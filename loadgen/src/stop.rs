@@ -1,4 +1,4 @@
-//! Being asked to stop: once to finish cleanly, twice to drop everything.
+//! Requests to stop: the first finishes pods under way, the second drops them.
 
 use std::io;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// Signals cannot be caught.
+/// Failure to listen for signals.
 #[derive(Debug, thiserror::Error)]
 #[error("listen for signals")]
 pub struct SignalError(#[from] io::Error);
@@ -18,7 +18,7 @@ enum Request {
     Abort,
 }
 
-/// Whether somebody asked to stop; clones share the answer.
+/// Request to stop, shared between its clones.
 #[derive(Debug, Clone)]
 pub struct Stop(Arc<watch::Sender<Request>>);
 
@@ -29,16 +29,17 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// Nobody has asked yet.
+    /// Returns a handle without a request.
     pub fn new() -> Self {
         Self(Arc::new(watch::Sender::new(Request::Nothing)))
     }
 
-    /// Asks to stop on SIGINT, SIGTERM, SIGHUP and SIGQUIT, from now on, and
-    /// calls `told` after each, on a thread of its own.
+    /// Installs a listener for SIGINT, SIGTERM, SIGHUP and SIGQUIT. Each signal
+    /// counts as one [`request`](Self::request), followed by a call of `told` on a
+    /// thread of its own.
     ///
     /// # Errors
-    /// If the signals cannot be listened for.
+    /// If the listener cannot be installed.
     pub fn on_signals(told: impl Fn(&Self) + Send + 'static) -> Result<Self, SignalError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
@@ -71,7 +72,8 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Asks to stop: the first time to finish what is begun, then to drop it.
+    /// Requests a stop: the first call asks to finish work under way, every further
+    /// call to drop it.
     pub fn request(&self) {
         self.0.send_modify(|request| {
             *request = match request {
@@ -81,28 +83,28 @@ impl Stop {
         });
     }
 
-    /// Whether nothing new is to be begun.
+    /// Returns whether no new work may begin.
     pub fn requested(&self) -> bool {
         *self.0.borrow() >= Request::Finish
     }
 
-    /// Whether everything is to be dropped.
+    /// Returns whether work under way is to be dropped.
     pub fn aborted(&self) -> bool {
         *self.0.borrow() == Request::Abort
     }
 
-    /// Returns once nothing new is to be begun.
+    /// Waits until no new work may begin.
     pub async fn request_made(&self) {
         self.at_least(Request::Finish).await;
     }
 
-    /// Returns once everything is to be dropped.
+    /// Waits until work under way is to be dropped.
     pub async fn abort(&self) {
         self.at_least(Request::Abort).await;
     }
 
     async fn at_least(&self, least: Request) {
-        // It cannot fail: `self` keeps the sender alive.
+        // Cannot fail: `self` keeps the sender alive.
         let _ = self
             .0
             .subscribe()

@@ -1,22 +1,22 @@
-//! What can be said of measurements that vary. Pure: everything random comes from
-//! a seed, and nothing looks at a clock.
+//! Statistics of noisy measurements. Pure: random numbers come from a seed, and no
+//! function reads a clock.
 //!
 //! ```text
 //! order        mean, median, quantile
-//! student      how much wider an interval of few values must be
-//! bootstrap    how far a statistic would be off if other rounds had been drawn
-//! signed_rank  is one of two slower, of rounds in pairs whose order was drawn
-//! slope        does it grow, and by how much
+//! student      quantiles of Student's t: wider intervals for few values
+//! bootstrap    confidence intervals of any statistic by resampling
+//! signed_rank  is one of two programs slower: paired rounds in random order
+//! slope        trend over time, with its confidence interval
 //! ```
 //!
 //! Measurements of this kind are few (8 to 60 rounds or seconds), have heavy tails
-//! (another process, a page fault) and resemble their neighbours (a clock that
-//! changes its speed, a busy neighbour). Each module says what it does about that,
-//! and has a test with such data that counts how often it errs.
+//! (another process, a page fault) and are autocorrelated (a changing clock
+//! frequency, a busy neighbour). Each module documents its method for such data and
+//! has a test that counts its errors on them.
 //!
 //! Student's t is that of the crate `statrs`, without its default features (matrices and
-//! random numbers). It has neither a bootstrap in blocks nor the exact distribution of
-//! signed ranks, so both are written here.
+//! random numbers). That crate has neither a bootstrap in blocks nor the exact distribution
+//! of signed ranks, so both are written here.
 
 pub mod bootstrap;
 #[cfg(test)]
@@ -33,20 +33,20 @@ pub use self::slope::{Errors, Slope};
 
 use serde::{Deserialize, Serialize};
 
-/// The confidence of the intervals that are shown.
+/// Confidence level of the intervals in results and tables.
 pub const CONFIDENCE: f64 = 0.95;
 
-/// Where a value is believed to lie.
+/// Confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
-    /// The lower end.
+    /// Lower end.
     pub low: f64,
-    /// The upper end.
+    /// Upper end.
     pub high: f64,
 }
 
 impl Interval {
-    /// Whether a value lies in it.
+    /// Returns whether a value lies in the interval, ends included.
     pub fn contains(self, value: f64) -> bool {
         self.low <= value && value <= self.high
     }

@@ -1,24 +1,24 @@
-//! Noise as measurements have it, for tests.
+//! Autocorrelated noise with outliers and drift, for tests of the statistics.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// How values vary about 0, with a standard deviation of 1 but for outliers.
+/// Variation about 0, with a standard deviation of 1 apart from outliers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Noise {
-    /// The correlation of neighbours, from 0 to 1.
+    /// Correlation of neighbouring values, from 0 to 1.
     pub(crate) resemblance: f64,
-    /// The share of values that something disturbs, upwards and downwards alike.
+    /// Share of values that are outliers, in both directions.
     pub(crate) outliers: f64,
-    /// How far the level moves over a whole series.
+    /// Rise of the level over a whole series.
     pub(crate) drift: f64,
 }
 
-/// How much farther than others outliers lie from the middle.
+/// Factor by which an outlier lies farther from the level than other values.
 const OUTLIER: f64 = 5.0;
 
 impl Noise {
-    /// So many values.
+    /// Returns `count` values.
     pub(crate) fn series(&self, seed: u64, count: usize) -> Vec<f64> {
         let mut random = Random::new(seed);
         let own = (1.0 - self.resemblance.powi(2)).sqrt();
@@ -36,7 +36,7 @@ impl Noise {
     }
 }
 
-/// Random numbers of a seed.
+/// Seeded random numbers.
 #[derive(Debug)]
 pub(crate) struct Random(ChaCha8Rng);
 
@@ -45,12 +45,12 @@ impl Random {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
-    /// From 0 to 1.
+    /// Returns a number from 0 to 1, uniformly distributed.
     pub(crate) fn unit(&mut self) -> f64 {
         f64::from(self.0.next_u32()) / f64::from(u32::MAX)
     }
 
-    /// Normally distributed: the sum of twelve.
+    /// Returns a normally distributed number: the sum of twelve uniform ones, less 6.
     pub(crate) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
     }

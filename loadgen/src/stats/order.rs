@@ -1,6 +1,6 @@
-//! What is in the middle, and what at other places.
+//! Mean, median and quantiles.
 
-/// The sum by the number; 0 of none.
+/// Returns the arithmetic mean; 0 without values.
 pub fn mean(values: &[f64]) -> f64 {
     if values.is_empty() {
         return 0.0;
@@ -8,16 +8,17 @@ pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The middle value, or the mean of the two in the middle; 0 of none.
+/// Returns the middle value, or the mean of the middle two; 0 without values.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     quantile(&values, 0.5)
 }
 
-/// Between the sorted values to both sides of a place from 0 to 1; 0 of none.
+/// Interpolates linearly between the neighbours of a place from 0 to 1 in sorted
+/// values; 0 without values.
 ///
-/// Definition 7 of Hyndman and Fan, Sample Quantiles in Statistical Packages
-/// (1996), which R and NumPy use, too.
+/// Definition 7 of Hyndman and Fan, Sample Quantiles in Statistical Packages (1996),
+/// also the default of R and NumPy.
 pub fn quantile(sorted: &[f64], place: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else {
         return 0.0;

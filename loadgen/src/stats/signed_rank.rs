@@ -1,33 +1,33 @@
-//! Is one of two slower, of differences between rounds in pairs?
+//! Test for a slower program from differences between paired rounds.
 //!
-//! Wilcoxon's signed-rank test, exact, and the estimate and bounds that belong to
-//! it: the middle of the means of all two differences, and those means that the
-//! test does not refuse (Hodges and Lehmann, Estimates of Location Based on Rank
-//! Tests, 1963; Hollander, Wolfe and Chicken, Nonparametric Statistical Methods,
-//! section 3.1 to 3.3).
+//! Wilcoxon's signed-rank test, exact, with the estimate and bounds that belong to
+//! it. The estimate is the median of the means of all pairs of differences; the
+//! bounds are the outermost of these means that the test does not reject (Hodges and
+//! Lehmann, Estimates of Location Based on Rank Tests, 1963; Hollander, Wolfe and
+//! Chicken, Nonparametric Statistical Methods, sections 3.1 to 3.3).
 //!
-//! It assumes only that a difference is as likely to have one sign as the other
-//! once the true difference is taken away. Where the order within each pair was
-//! drawn by a coin, that is not an assumption but a fact, if there is no difference
-//! at all: whatever else the machine did would have hit the other one just as
-//! well had the coin fallen differently (Fisher, The Design of Experiments,
-//! 1935). So drift, outliers and rounds that resemble each other cost power and
-//! never the promised error rate. Ranks keep one outlier from deciding.
+//! The test assumes only that both signs of a difference are equally likely once the
+//! true difference is subtracted. If a coin decided the order within each pair, this
+//! holds by construction when there is no difference at all: any disturbance of the
+//! machine would have hit the other program if the coin had fallen differently
+//! (Fisher, The Design of Experiments, 1935). Drift, outliers and autocorrelated
+//! rounds therefore reduce power and never raise the error rate above the promised
+//! one. Ranks keep one outlier from deciding.
 
 use super::order::quantile;
 
-/// Differences and the means of all two of them.
+/// Differences, and the means of all pairs of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SignedRank {
-    /// Sorted.
+    /// Means of all pairs of differences, a difference with itself included, sorted.
     means: Vec<f64>,
-    /// `below[w]`: how likely it is that at most `w` of the means are on one side
-    /// of the true difference.
+    /// Distribution of the test statistic: `below[w]` is the probability that at most
+    /// `w` of the means lie on one side of the true difference.
     below: Vec<f64>,
 }
 
 impl SignedRank {
-    /// Of differences, at most some hundreds.
+    /// Prepares the test for `differences`, at most some hundreds.
     pub fn of(differences: &[f64]) -> Self {
         let count = differences.len();
         let mut means = Vec::with_capacity(count * (count + 1) / 2);
@@ -45,13 +45,15 @@ impl SignedRank {
         }
     }
 
-    /// The difference that has as much above as below; 0 of none.
+    /// Returns the Hodges-Lehmann estimate of the difference: the median of the
+    /// means; 0 without differences.
     pub fn estimate(&self) -> f64 {
         quantile(&self.means, 0.5)
     }
 
-    /// The least that the difference can be: the true one is below this with at
-    /// most this probability. Infinite if there are too few to say.
+    /// Returns a lower bound of the difference: the true difference is below the
+    /// bound with a probability of at most `error`. Negative infinity if there are
+    /// too few differences.
     pub fn at_least(&self, error: f64) -> f64 {
         match self.cut(error) {
             Some(cut) => self.means[cut],
@@ -59,7 +61,8 @@ impl SignedRank {
         }
     }
 
-    /// The most that it can be, likewise.
+    /// Returns an upper bound of the difference, like [`at_least`](Self::at_least);
+    /// infinity if there are too few.
     pub fn at_most(&self, error: f64) -> f64 {
         match self.cut(error) {
             Some(cut) => self.means[self.means.len() - 1 - cut],
@@ -67,14 +70,15 @@ impl SignedRank {
         }
     }
 
-    /// How likely differences that lie so far above `difference` are if that is the
-    /// true one.
+    /// Returns the p-value of the one-sided test: the probability of differences so
+    /// far above `difference` if that is the true one.
     pub fn p_above(&self, difference: f64) -> f64 {
         let not_above = self.means.partition_point(|mean| *mean <= difference);
         self.below.get(not_above).copied().unwrap_or(1.0)
     }
 
-    /// How many means at one end are refused together with this probability.
+    /// Returns the number of means at one end that the test rejects together at this
+    /// error.
     fn cut(&self, error: f64) -> Option<usize> {
         self.below
             .partition_point(|likely| *likely <= error)
@@ -83,8 +87,8 @@ impl SignedRank {
     }
 }
 
-/// How likely it is that the ranks of `count` differences whose signs were drawn
-/// by a coin sum up to at most 0, 1, 2 and so on.
+/// Returns the cumulative distribution of the signed-rank sum of `count` differences
+/// with random signs: at index `w`, the probability of a sum of at most `w`.
 fn distribution(count: usize) -> Vec<f64> {
     let mut likely = vec![1.0];
     for rank in 1..=count {
@@ -133,7 +137,8 @@ mod tests {
         assert_eq!(SignedRank::of(&[]).at_least(0.5), f64::NEG_INFINITY);
     }
 
-    /// Rounds of two alike, in pairs whose order is drawn, on a machine that drifts.
+    /// Returns paired differences between two equal programs, in random order, on a
+    /// drifting machine.
     fn differences(run: u64, pairs: usize) -> Vec<f64> {
         let noise = Noise {
             resemblance: 0.6,
@@ -181,7 +186,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_turned_around_has_its_bounds_turned_around(
+        fn negated_differences_have_negated_bounds(
             values in prop::collection::vec(-9.0..9.0, 6..20),
         ) {
             let turned: Vec<f64> = values.iter().map(|value| -value).collect();

@@ -1,45 +1,43 @@
-//! Does it grow, and by how much: a line through points, by least squares, with
-//! a confidence interval of its slope.
+//! Least-squares line through points, with a confidence interval of the slope.
 //!
-//! Measurements over time resemble their neighbours, and then the textbook's
-//! interval is too narrow: it takes sixty looks at one slow wave for sixty
-//! independent ones. [`Errors::InTime`] counts the effective number of points
-//! instead, n(1-r)/(1+r) with r the correlation of neighbouring residuals, in the
-//! standard error and in the degrees of freedom (Santer and others, Statistical
-//! Significance of Trends and Trend Differences, 2000). As r comes out too small
-//! by about (2+4r)/n where a line was fitted first (Kendall, Note on Bias in the
-//! Estimation of Autocorrelation, 1954, with a trend), that is added, and three
-//! quarters of its standard error, √((1-r²)/n): chosen by simulation (the tests
-//! here), for what is promised to hold of a dozen points, too.
+//! Measurements over time are autocorrelated, and the textbook interval is too narrow
+//! for them: it counts sixty samples of one slow wave as sixty independent points.
+//! [`Errors::InTime`] therefore uses the effective number of points, n(1-r)/(1+r)
+//! with r the correlation of neighbouring residuals, in the standard error and in the
+//! degrees of freedom (Santer and others, Statistical Significance of Trends and
+//! Trend Differences, 2000). After fitting a line, r is underestimated by about
+//! (2+4r)/n (Kendall, Note on Bias in the Estimation of Autocorrelation, 1954, with a
+//! trend), so this is added, and also three quarters of the standard error of r,
+//! √((1-r²)/n). The share of three quarters was chosen by simulation (the tests of
+//! this module), so that the promised error rate holds for a dozen points as well.
 
 use super::{Interval, student};
 
-/// What the distances of the points from the line are like.
+/// Dependence between the distances of the points from the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Errors {
-    /// Independent of each other, as those of runs of their own are.
+    /// Independent, as for separate runs.
     Independent,
-    /// Those of neighbours resemble each other: looks at one thing over time.
+    /// Correlated between neighbours, as for samples of one process over time.
     InTime,
 }
 
-/// A line through points.
+/// Fitted line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slope {
-    /// How much y grows with each x.
+    /// Increase of y per unit of x.
     pub slope: f64,
-    /// y where x is 0.
+    /// Value of y at x = 0.
     pub intercept: f64,
-    /// Where the slope is believed to lie; without bounds if there is too little
-    /// to say.
+    /// Confidence interval of the slope; without bounds if there are too few points.
     pub interval: Interval,
-    /// How many independent points they are worth.
+    /// Number of independent points with the same information.
     pub effective_points: f64,
 }
 
 impl Slope {
-    /// Of points (x, y), those of [`Errors::InTime`] in the order of time; `None` if
-    /// they do not differ in x.
+    /// Fits a line to points (x, y), in time order for [`Errors::InTime`]. Returns
+    /// `None` without two different values of x.
     pub fn of(points: &[(f64, f64)], errors: Errors, confidence: f64) -> Option<Self> {
         let count = points.len() as f64;
         let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
@@ -64,7 +62,8 @@ impl Slope {
         };
         let freedom = effective_points - 2.0;
         let rest: f64 = residuals.iter().map(|residual| residual.powi(2)).sum();
-        // 0 · ∞ where all points lie on the line but are too few to believe it.
+        // 0 · ∞ if all points lie on the line but are too few for a confidence
+        // interval.
         let off = if freedom < 1.0 {
             f64::INFINITY
         } else {
@@ -82,7 +81,7 @@ impl Slope {
     }
 }
 
-/// How many independent points residuals in the order of time are worth.
+/// Returns the effective number of independent points of residuals in time order.
 fn effective(residuals: &[f64]) -> f64 {
     let count = residuals.len() as f64;
     let squares: f64 = residuals.iter().map(|residual| residual.powi(2)).sum();
@@ -108,7 +107,7 @@ mod tests {
         values.iter().enumerate().map(place).collect()
     }
 
-    /// How often the interval of the slope of level noise does not hold 0.
+    /// Returns the share of slopes of level noise with an interval that misses 0.
     fn false_slopes(resemblance: f64, count: usize, errors: Errors) -> f64 {
         const RUNS: u64 = 600;
         let noise = Noise {
@@ -140,7 +139,7 @@ mod tests {
                 assert!(share < 0.08, "{count} points, {resemblance}: {share}");
             }
         }
-        // What this is for.
+        // The textbook interval fails on the same data.
         assert!(false_slopes(0.6, 60, Errors::Independent) > 0.2);
     }
 

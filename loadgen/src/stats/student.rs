@@ -1,13 +1,14 @@
-//! Student's t distribution, as far as intervals need it.
+//! Quantiles of Student's t distribution for confidence intervals.
+
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// Above so many degrees of freedom t is as good as normal; the crate never returns for
+/// Degrees of freedom above which t is practically normal. The crate never returns for
 /// infinitely many.
 const MOST_FREEDOM: f64 = 1e6;
 
-/// Returns how many standard errors to both sides hold `confidence` of Student's t
-/// distribution with so many degrees of freedom; infinite with fewer than one.
+/// Returns the number of standard errors to both sides of the mean that contain
+/// `confidence` of Student's t distribution; infinite below one degree of freedom.
 pub fn t_quantile(confidence: f64, freedom: f64) -> f64 {
     if freedom.is_nan() || freedom < 1.0 {
         return f64::INFINITY;
