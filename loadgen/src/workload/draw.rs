@@ -1,18 +1,19 @@
-//! Random draws that give the same values on every machine.
+//! Random draws with the same values on every machine.
 //!
-//! Integers only: the last bit of a logarithm is not the same in every
-//! mathematical library, and a plan must be.
+//! Requests draw integers only: the last bit of a logarithm differs between
+//! mathematical libraries, and a plan must be the same everywhere.
 
 use std::ops::RangeInclusive;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// The random numbers of one pod.
+/// Random numbers of one pod or phase.
 #[derive(Debug)]
 pub struct Draw(ChaCha8Rng);
 
-/// What random numbers are for, so that those of one purpose change no others.
+/// Purpose of random numbers. Each purpose has its own stream, so draws for one do
+/// not change the others.
 #[derive(Debug, Clone, Copy)]
 enum Stream {
     Requests,
@@ -21,17 +22,18 @@ enum Stream {
 }
 
 impl Draw {
-    /// The numbers that belong to `index` under `seed`, whoever asks and when.
+    /// Returns the stream for the requests of the pod at `index` under `seed`,
+    /// independent of time and order of calls.
     pub(crate) fn new(seed: u64, index: u64) -> Self {
         Self::of(Stream::Requests, seed, index)
     }
 
-    /// Those of the life of the pod at `index`.
+    /// Returns the stream for the lifecycle of the pod at `index`.
     pub(crate) fn of_lifecycle(seed: u64, index: u64) -> Self {
         Self::of(Stream::Lifecycles, seed, index)
     }
 
-    /// Those of the arrivals of a phase.
+    /// Returns the stream for the arrivals of a phase.
     pub(crate) fn of_arrivals(seed: u64, phase: u64) -> Self {
         Self::of(Stream::Arrivals, seed, phase)
     }
@@ -44,38 +46,39 @@ impl Draw {
         Self(ChaCha8Rng::from_seed(key))
     }
 
-    /// Uniform in `0..bound`, by multiplication; the bias is below `bound / 2^64`.
+    /// Returns a uniform integer in `0..bound`, by multiplication; the bias is below
+    /// `bound / 2^64`.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         let wide = u128::from(self.0.next_u64()) * u128::from(bound);
-        // The upper half of a 128-bit product fits.
+        // The upper half of a 128-bit product fits into 64 bits.
         u64::try_from(wide >> 64).unwrap_or(u64::MAX)
     }
 
-    /// Uniform above 0 and up to 1, in steps of 2^-53.
+    /// Returns a uniform number above 0 and up to 1, in steps of 2^-53.
     pub(crate) fn unit(&mut self) -> f64 {
         ((self.0.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Exponentially distributed with mean 1, by inversion.
+    /// Returns an exponentially distributed number with mean 1, by inversion.
     pub(crate) fn exponential(&mut self) -> f64 {
         -libm::log(self.unit())
     }
 
-    /// Normally distributed with mean 0 and standard deviation 1, by the
-    /// transformation of Box and Muller.
+    /// Returns a normally distributed number with mean 0 and standard deviation 1, by
+    /// the Box-Muller transform.
     pub(crate) fn normal(&mut self) -> f64 {
         let radius = (2.0 * self.exponential()).sqrt();
         radius * libm::cos(std::f64::consts::TAU * self.unit())
     }
 
-    /// Uniform in `range`.
+    /// Returns a uniform integer in `range`.
     pub(crate) fn uniform(&mut self, range: &RangeInclusive<u64>) -> u64 {
         let width = range.end().saturating_sub(*range.start());
         range.start() + self.below(width.saturating_add(1))
     }
 
-    /// About log-uniform in `range`: every power of two that it touches is
-    /// equally likely, and so is every value within one.
+    /// Returns an approximately log-uniform integer in `range`: every power of two
+    /// that the range touches is equally likely, and so is every value within one.
     pub(crate) fn log_uniform(&mut self, range: &RangeInclusive<u64>) -> u64 {
         let (low, high) = (*range.start(), *range.end());
         let (first, last) = (low.max(1).ilog2(), high.max(1).ilog2());
@@ -85,19 +88,19 @@ impl Draw {
         self.uniform(&(start.max(low)..=end.min(high)))
     }
 
-    /// One of `choices`, each equally likely.
+    /// Returns one of `choices`, each equally likely.
     pub(crate) fn pick<T: Copy, const N: usize>(&mut self, choices: [T; N]) -> T {
         const { assert!(N > 0) };
         let place = usize::try_from(self.below(N as u64)).unwrap_or(0);
         choices[place]
     }
 
-    /// True once in `n` times.
+    /// Returns true with probability 1/`n`.
     pub(crate) fn once_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
 
-    /// 64 hexadecimal digits, as containerd's ids are.
+    /// Returns 64 hexadecimal digits, the form of containerd's ids.
     pub(crate) fn hex_id(&mut self) -> String {
         use std::fmt::Write;
         let mut id = String::with_capacity(64);
@@ -108,7 +111,7 @@ impl Draw {
         id
     }
 
-    /// A random UUID (RFC 9562, version 4), as pod uids are.
+    /// Returns a random UUID (RFC 9562, version 4), the form of pod uids.
     pub(crate) fn uuid(&mut self) -> String {
         let (high, low) = (self.0.next_u64(), self.0.next_u64());
         format!(

@@ -1,5 +1,5 @@
-//! What is asked for: scenarios, the pods that follow from one, when they come, and
-//! traces of pods that came before.
+//! Descriptions of loads: scenarios, the pods of a scenario, their arrivals, and
+//! traces of recorded pods.
 
 mod draw;
 pub mod plan;

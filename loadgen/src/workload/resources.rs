@@ -1,34 +1,35 @@
-//! What a pod asks for, and whether a sandboxer says the same.
+//! Resources of a pod as expected, and their comparison with a sandboxer's answer.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How far a number of cores may be off, in cores: a hundredth of a millicore.
+/// Tolerated difference between numbers of cores, in cores: a hundredth of a
+/// millicore.
 ///
-/// Sandboxers round cores in different places; none may lose as much as this.
+/// Sandboxers round cores in different places; no rounding may lose as much as this.
 pub const CORES_TOLERANCE: f64 = 1e-5;
 
-/// The seven fields of `resource_info.json`; `None` where nothing states a value.
+/// The seven fields of `resource_info.json`; `None` if no source states the value.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ResourceInfo {
-    /// The most CPU it may use, in cores.
+    /// CPU limit, in cores.
     pub cpu_limit: Option<f64>,
-    /// The CPU it is promised, in cores.
+    /// CPU request, in cores.
     pub cpu_request: Option<f64>,
-    /// The most memory it may use, in bytes.
+    /// Memory limit, in bytes.
     pub memory_limit: Option<u64>,
-    /// The memory it is promised, in bytes.
+    /// Memory request, in bytes.
     pub memory_request: Option<u64>,
-    /// The most processes and threads it may have.
+    /// Limit of processes and threads.
     pub pid_limit: Option<u64>,
-    /// The most local storage it may use, in bytes.
+    /// Limit of local storage, in bytes.
     pub storage_limit: Option<u64>,
-    /// The network bandwidth it may use, in bits per second.
+    /// Network bandwidth, in bits per second.
     pub network_bandwidth: Option<u64>,
 }
 
-/// One field that differs.
+/// Field with different values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     field: &'static str,
@@ -48,7 +49,7 @@ impl fmt::Display for Difference {
 }
 
 impl ResourceInfo {
-    /// Nothing stated at all.
+    /// Resources without any stated value.
     pub const NONE: Self = Self {
         cpu_limit: None,
         cpu_request: None,
@@ -59,7 +60,7 @@ impl ResourceInfo {
         network_bandwidth: None,
     };
 
-    /// Field by field the sum, `None` only where neither states a value.
+    /// Adds field by field; a sum is `None` only if neither side states the value.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -81,7 +82,7 @@ impl ResourceInfo {
         }
     }
 
-    /// The first field in which `found` differs from this.
+    /// Returns the first field in which `found` differs from `self`.
     pub fn difference(&self, found: &Self) -> Option<Difference> {
         cores("cpu_limit", self.cpu_limit, found.cpu_limit)
             .or_else(|| cores("cpu_request", self.cpu_request, found.cpu_request))
@@ -143,7 +144,7 @@ mod tests {
     };
 
     #[test]
-    fn a_sum_is_null_only_where_nobody_states_a_value() {
+    fn a_sum_is_null_only_if_neither_side_states_a_value() {
         let sum = POD.plus(ResourceInfo {
             memory_request: Some(7),
             ..POD

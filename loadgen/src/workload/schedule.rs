@@ -1,35 +1,36 @@
-//! When the pods of an open loop are meant to start: a pure function of the
-//! phases and the seed.
+//! Intended start times of the pods of an open loop: a pure function of the phases
+//! and the seed.
 //!
-//! In a phase, arrivals are laid out in expected numbers, one apart or
-//! exponentially distributed with mean one, and then placed at the time by which
-//! the phase's rate has let so many come. So a ramp of a Poisson process is one,
-//! too (time change of a Poisson process: Ross, Introduction to Probability
-//! Models, section 5.4.1).
+//! In a phase, arrivals are first laid out on the scale of the expected number of
+//! pods: one apart, or with exponentially distributed gaps of mean one. Each arrival
+//! is then placed at the time at which the rate of the phase has produced that
+//! expected number. A Poisson process with a ramp is therefore a Poisson process as
+//! well (time change of a Poisson process: Ross, Introduction to Probability Models,
+//! section 5.4.1).
 
 use std::time::Duration;
 
 use crate::workload::draw::Draw;
 use crate::workload::scenario::{Arrivals, Phase, Rate};
 
-/// The intended starts of a run's pods.
+/// Intended starts of the pods of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
     phases: Vec<Phase>,
     arrivals: Vec<Arrival>,
 }
 
-/// One intended start.
+/// Intended start of one pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
-    /// When, from the beginning of the first phase.
+    /// Time since the beginning of the first phase.
     pub at: Duration,
-    /// The phase it belongs to.
+    /// Index of the phase of the pod.
     pub phase: usize,
 }
 
 impl Schedule {
-    /// Lays the phases' arrivals out.
+    /// Computes the arrivals of all phases.
     pub fn new(phases: &[Phase], seed: u64) -> Self {
         let mut arrivals = Vec::new();
         let mut begin = Duration::ZERO;
@@ -59,9 +60,10 @@ impl Schedule {
         }
     }
 
-    /// Of arrivals that are known, in order: one phase that ends with the last.
+    /// Builds a schedule of known arrivals, in order: one phase that ends with the
+    /// last.
     pub fn of(arrivals: &[Duration]) -> Self {
-        // A single pod takes no time to arrive, and a rate some.
+        // A rate needs a duration above zero, and a single pod has none.
         let last = arrivals.last().copied().unwrap_or_default();
         let duration = last.max(Duration::from_millis(1));
         let phase = Phase {
@@ -80,37 +82,37 @@ impl Schedule {
         }
     }
 
-    /// The phases.
+    /// Returns the phases.
     pub fn phases(&self) -> &[Phase] {
         &self.phases
     }
 
-    /// The intended starts, in order; the first pod's first.
+    /// Returns the intended starts in order of time.
     pub fn arrivals(&self) -> &[Arrival] {
         &self.arrivals
     }
 
-    /// How many pods start.
+    /// Returns the number of pods.
     pub fn pods(&self) -> u64 {
         self.arrivals.len() as u64
     }
 
-    /// When a phase begins, from the beginning of the first.
+    /// Returns the beginning of a phase, counted from the beginning of the first.
     pub fn start_of(&self, phase: usize) -> Duration {
         self.phases[..phase].iter().map(|p| p.duration).sum()
     }
 
-    /// When a phase ends, from the beginning of the first.
+    /// Returns the end of a phase, counted from the beginning of the first.
     pub fn end_of(&self, phase: usize) -> Duration {
         self.phases[..=phase].iter().map(|p| p.duration).sum()
     }
 
-    /// How many pods start in a phase.
+    /// Returns the number of pods that start in a phase.
     pub fn pods_of(&self, phase: usize) -> u64 {
         self.arrivals.iter().filter(|a| a.phase == phase).count() as u64
     }
 
-    /// How long the measured phases are.
+    /// Returns the total length of the measured phases.
     pub fn measured_time(&self) -> Duration {
         let measured = self.phases.iter().filter(|phase| phase.measured);
         measured.map(|phase| phase.duration).sum()
@@ -118,8 +120,8 @@ impl Schedule {
 }
 
 impl Rate {
-    /// When so many pods are expected to have come, from the beginning of a phase
-    /// of this length; `None` if not before its end.
+    /// Returns the time since the beginning of a phase of this length at which the
+    /// expected number of pods is `expected`; `None` if the phase ends before.
     fn when(&self, expected: f64, phase: Duration) -> Option<Duration> {
         let whole = phase.as_secs_f64();
         let at = match self {
@@ -217,8 +219,8 @@ mod tests {
         assert_eq!((schedule.pods_of(0), schedule.pods_of(1)), (2, 2));
     }
 
-    /// In a Poisson process the gaps' standard deviation is their mean, and the
-    /// number in a window has a variance like its mean.
+    /// In a Poisson process, the standard deviation of the gaps equals their mean,
+    /// and the variance of the number in a window equals its mean.
     #[test]
     fn poisson_arrivals_are_memoryless() {
         let found = times(&[phase(Rate::Constant(1000.0), 60, Arrivals::Poisson)]);

@@ -1,4 +1,4 @@
-//! A pod's requests as a kubelet makes them over CRI.
+//! CRI requests of a pod, in the form that a kubelet sends.
 
 use std::collections::HashMap;
 
@@ -10,17 +10,18 @@ use k8s_cri::v1::{
 use super::request::PERIOD_US;
 use super::{Container, Pod, sandbox_config};
 
-/// Where CRI carries what it has no field for: keys of cgroup v2, which a
-/// runtime passes on into the OCI spec as they are.
+/// Keys of cgroup v2 for resources without a CRI field. A runtime copies them into
+/// the OCI spec unchanged.
 const PIDS_MAX: &str = "pids.max";
 const MEMORY_MIN: &str = "memory.min";
 
-/// What a real runtime would run: until it is told to stop, and then with the
-/// status that a shell gives a process ended by SIGTERM.
+/// Command of a container on a real runtime: sleeps until SIGTERM, then exits with
+/// the status that a shell reports for a process ended by SIGTERM.
 const SCRIPT: &str = "trap 'exit 143' TERM; sleep 2147483647 & wait";
 
-/// The pod in the host's network, so that no CNI plugin is needed. It names no host name
-/// there, as a kubelet names none: runc sets none without a UTS namespace of the pod's own.
+/// Builds the sandbox config of a pod in the network of the host, so no CNI plugin is
+/// needed. Like a kubelet, it leaves the host name empty there: runc sets none
+/// without a UTS namespace of the pod.
 pub(super) fn sandbox_config(pod: &Pod) -> PodSandboxConfig {
     let mut config = sandbox_config::message(pod);
     config.hostname.clear();
@@ -36,7 +37,7 @@ pub(super) fn sandbox_config(pod: &Pod) -> PodSandboxConfig {
     config
 }
 
-/// One of its containers.
+/// Builds the config of one container.
 pub(super) fn container_config(
     container: &Container,
     image: &str,
@@ -50,7 +51,7 @@ pub(super) fn container_config(
     if let Some(reserved) = stated.memory_reservation {
         unified.insert(MEMORY_MIN.to_owned(), reserved.to_string());
     }
-    // CRI's integers are signed, and 0 stands for what is not stated.
+    // CRI integers are signed, and 0 means "not stated".
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let resources = LinuxContainerResources {
         cpu_period: signed(PERIOD_US),
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cri_has_no_field_for_can_be_left_out() {
+    fn resources_without_a_cri_field_can_be_left_out() {
         let plan = Plan::new(1, PodShape::with_containers(3, 3));
         let pod = plan.pod(0);
         let plain = pod.without_unified();
@@ -121,7 +122,8 @@ mod tests {
             };
             assert_eq!(resources(container), expected);
         }
-        // A runtime that says what was asked for says nothing of it, either.
+        // A runtime that reports the requested resources does not report these,
+        // either.
         assert_eq!(plain.resources().pid_limit, None);
         assert_eq!(plain.resources().memory_request, None);
     }

@@ -1,34 +1,34 @@
-//! How long pods stay, and how their containers end.
+//! Lifecycles of pods and ends of containers.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How long a pod stays once all its containers run.
+/// Time that a pod stays once all its containers run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PodLifecycle {
-    /// So long.
+    /// Fixed time.
     For(#[serde(with = "millis")] Duration),
     /// Until no more pods are started.
     Held,
-    /// Until its containers have ended by themselves and have been started again so
-    /// often, and have ended once more.
+    /// Until each container has exited by itself, has been started again `restarts`
+    /// times, and has exited once more.
     CrashLoop {
-        /// How often they are started again.
+        /// Number of restarts of each container.
         restarts: u32,
     },
-    /// So long after the last pod of the run has been started; each container that
-    /// ends by itself meanwhile is started again.
+    /// Until `hold` after the last pod of the run has been started. A container that
+    /// exits by itself before is started again.
     RestartAlways {
-        /// How long.
+        /// Time after the start of the last pod.
         #[serde(with = "millis")]
         hold: Duration,
     },
 }
 
 impl PodLifecycle {
-    /// Whether it stays until no more pods are started.
+    /// Returns whether the pod stays until no more pods are started.
     pub fn is_held(&self) -> bool {
         match self {
             Self::Held | Self::RestartAlways { .. } => true,
@@ -36,12 +36,14 @@ impl PodLifecycle {
         }
     }
 
-    /// Whether containers that would end by themselves are ended with it.
+    /// Returns whether the end of the pod also ends containers that would exit by
+    /// themselves.
     pub fn cuts_off(&self) -> bool {
         matches!(self, Self::RestartAlways { .. })
     }
 
-    /// What tells it from others; nothing for one that goes at once.
+    /// Encodes the lifecycle for the hash of the plan; `None` for a pod without a
+    /// stay.
     pub(super) fn encoded(&self) -> Option<Vec<u8>> {
         match self {
             Self::For(Duration::ZERO) => None,
@@ -55,7 +57,7 @@ impl PodLifecycle {
     }
 }
 
-/// A signal that ends a container.
+/// Signal that ends a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Signal {
@@ -66,7 +68,7 @@ pub enum Signal {
 }
 
 impl Signal {
-    /// Its number on Linux.
+    /// Returns the signal number on Linux.
     pub fn number(self) -> u32 {
         match self {
             Self::Kill => 9,
@@ -74,39 +76,39 @@ impl Signal {
         }
     }
 
-    /// The exit status of a process that it ended: 128 and the number, as shells have it.
+    /// Returns the exit status after this signal: 128 plus the number, as in shells.
     pub fn exit_status(self) -> u32 {
         128 + self.number()
     }
 }
 
-/// How a container ends.
+/// End of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
-    /// By a signal.
+    /// End by a signal.
     Signal(Signal),
-    /// By itself.
+    /// Exit by itself.
     #[serde(alias = "crash")]
     Exit(Exit),
 }
 
-/// A container's end by itself.
+/// Exit of a container by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "ExitForm")]
 pub struct Exit {
-    /// How long after it was started, in milliseconds.
+    /// Time since its start, in milliseconds.
     #[serde(rename = "after_ms", with = "millis")]
     pub after: Duration,
-    /// Its exit code.
+    /// Exit code.
     pub code: u8,
 }
 
-/// What stands in a trace for an [`Exit`].
+/// Forms of an [`Exit`] in a trace.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum ExitForm {
-    /// When all such containers ended with code 1.
+    /// Form of older traces: milliseconds only, with exit code 1.
     Crash(u64),
     Exit {
         after_ms: u64,
@@ -127,7 +129,7 @@ impl From<ExitForm> for Exit {
     }
 }
 
-/// Times in milliseconds.
+/// Durations as whole milliseconds.
 mod millis {
     use std::time::Duration;
 
@@ -144,11 +146,11 @@ mod millis {
     }
 }
 
-/// The exit code of a container in a crash loop.
+/// Exit code of a container in a crash loop.
 pub(super) const CRASHED: u8 = 1;
 
 impl End {
-    /// The exit status that it leads to.
+    /// Returns the exit status of the container.
     pub fn exit_status(self) -> u32 {
         match self {
             Self::Signal(signal) => signal.exit_status(),
@@ -156,7 +158,7 @@ impl End {
         }
     }
 
-    /// The number of the signal; 0 if there is none.
+    /// Returns the number of the signal; 0 without a signal.
     pub(crate) fn number(self) -> u32 {
         match self {
             Self::Signal(signal) => signal.number(),
@@ -164,7 +166,8 @@ impl End {
         }
     }
 
-    /// The annotations that tell the sandboxer so, keys and values; none for a signal.
+    /// Returns the annotations that announce the exit to the sandboxer, as keys and
+    /// values; none for a signal.
     pub(super) fn annotations(self) -> Vec<(&'static str, String)> {
         match self {
             Self::Signal(_) => Vec::new(),

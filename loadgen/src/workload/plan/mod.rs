@@ -1,7 +1,7 @@
-//! The plan: every request of a run, as a pure function of seed and index.
+//! Plan of a run: every request, as a pure function of seed and index.
 //!
-//! Nothing in it depends on time, threads or paths, so that a run can be
-//! repeated and two runs can be compared. Its hash stands in every result.
+//! A plan does not depend on time, threads or paths, so runs can be repeated and
+//! compared. The hash of the plan is part of every result.
 
 mod cri;
 mod lifecycle;
@@ -27,7 +27,7 @@ pub use lifecycle::{End, Exit, PodLifecycle, Signal};
 pub use request::Resources;
 pub use sandbox_config::{TYPE_URL as SANDBOX_CONFIG_TYPE_URL, UID_LABEL};
 
-/// The applications that pods belong to, and the images of their containers.
+/// Values of the `app` label of pods, and images of their containers.
 const APPS: [&str; 6] = ["api", "batch", "cache", "ingest", "queue", "web"];
 const IMAGES: [&str; 4] = [
     "registry.k8s.io/pause:3.10",
@@ -36,58 +36,58 @@ const IMAGES: [&str; 4] = [
     "docker.io/library/redis:8.2",
 ];
 
-/// What is asked for; pods are computed when they are needed.
+/// Requests of a run; each pod is computed when it is needed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// Everything random comes from it.
+    /// Seed of the random numbers; 0 for a recorded plan.
     pub seed: u64,
-    /// What pods are like.
+    /// Distributions of the pods' properties.
     pub shape: PodShape,
-    /// Pods that are not drawn, but were recorded.
+    /// Recorded pods; `None` if pods are drawn.
     recorded: Option<Arc<[Pod]>>,
 }
 
-/// One pod of a plan.
+/// Pod of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pod {
-    /// Its place in the plan.
+    /// Index of the pod in the plan, from 0.
     pub index: u64,
-    /// The sandbox's id.
+    /// Id of the sandbox.
     pub sandbox_id: String,
-    /// The pod's name.
+    /// Name of the pod.
     pub name: String,
-    /// The pod's uid.
+    /// Uid of the pod.
     pub uid: String,
-    /// The Kubernetes namespace.
+    /// Kubernetes namespace.
     pub namespace: Cow<'static, str>,
-    /// The value of its `app` label.
+    /// Value of the `app` label.
     pub app: Cow<'static, str>,
-    /// Its containers, in the order they are started in.
+    /// Containers, in order of their start.
     pub containers: Vec<Container>,
-    /// How long it stays once they run.
+    /// Lifecycle of the pod once its containers run.
     #[serde(rename = "life")]
     pub lifecycle: PodLifecycle,
 }
 
-/// One container of a pod.
+/// Container of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Container {
-    /// The task's id.
+    /// Id of the task.
     pub id: String,
-    /// The container's name in the pod.
+    /// Name of the container in the pod.
     pub name: String,
-    /// Its image.
+    /// Name of the image.
     pub image: Cow<'static, str>,
-    /// What its spec asks for.
+    /// Resources in the spec.
     pub resources: Resources,
-    /// How it ends.
+    /// End of the container.
     pub end: End,
 }
 
 impl Plan {
-    /// Pods of this shape.
+    /// Returns a plan that draws pods of this shape.
     pub fn new(seed: u64, shape: PodShape) -> Self {
         Self {
             seed,
@@ -101,7 +101,7 @@ impl Plan {
         Self::new(scenario.seed, scenario.pods.clone())
     }
 
-    /// These pods.
+    /// Returns a plan of recorded pods.
     pub fn recorded(pods: impl Into<Arc<[Pod]>>) -> Self {
         Self {
             seed: 0,
@@ -110,7 +110,7 @@ impl Plan {
         }
     }
 
-    /// The most containers that a pod has.
+    /// Returns the highest number of containers of a pod.
     pub fn most_containers(&self) -> u64 {
         match &self.recorded {
             None => self.shape.containers.range().1,
@@ -122,10 +122,10 @@ impl Plan {
         }
     }
 
-    /// The pod at `index`.
+    /// Returns the pod at `index`.
     ///
     /// # Panics
-    /// If the plan was recorded and has no such pod.
+    /// If the plan is recorded and has no pod at `index`.
     pub fn pod(&self, index: u64) -> Pod {
         match &self.recorded {
             None => self.draw(index),
@@ -170,7 +170,8 @@ impl Plan {
         }
     }
 
-    /// When and how a container ends by itself, if it does.
+    /// Draws the time and code of a container's exit by itself; `None` if it runs
+    /// until a signal.
     fn exit(&self, lifecycles: &mut Draw) -> Option<Exit> {
         match &self.shape.lifecycle {
             Lifecycle::For(_) | Lifecycle::Held => None,
@@ -188,7 +189,7 @@ impl Plan {
                 ..
             } => Some(Exit {
                 after: Duration::from_millis(exit_after_ms.draw(lifecycles)),
-                // A scenario's are from 0 to 255.
+                // A scenario limits exit codes to the range from 0 to 255.
                 code: u8::try_from(exit_code.draw(lifecycles)).unwrap_or(u8::MAX),
             }),
         }
@@ -198,7 +199,7 @@ impl Plan {
         let id = draw.hex_id();
         let image = draw.pick(IMAGES);
         let resources = Resources::draw(draw, &self.shape);
-        // Drawn in any case, so that the choice changes nothing else.
+        // Drawn for every choice of signal, so that the choice changes no other draw.
         let mixed = draw.pick([Signal::Kill, Signal::Term]);
         Container {
             id,
@@ -216,17 +217,17 @@ impl Plan {
 }
 
 impl Pod {
-    /// The encoded `PodSandboxConfig` of its Create.
+    /// Encodes the `PodSandboxConfig` for the Create request.
     pub fn sandbox_config(&self) -> Vec<u8> {
         sandbox_config::encode(self)
     }
 
-    /// The same, decoded.
+    /// Returns the decoded form of [`sandbox_config`](Self::sandbox_config).
     pub fn sandbox_config_message(&self) -> PodSandboxConfig {
         sandbox_config::message(self)
     }
 
-    /// The same pod as CRI is asked for it: in the host's network.
+    /// Returns the `PodSandboxConfig` for CRI: the pod in the network of the host.
     pub fn cri_sandbox_config(&self) -> PodSandboxConfig {
         cri::sandbox_config(self)
     }
@@ -243,20 +244,20 @@ impl Pod {
         pod
     }
 
-    /// The record that containerd would store of it.
+    /// Returns the sandbox record in the form that containerd stores.
     pub fn sandbox_record(&self) -> SandboxRecord {
         sandbox_record::record(self)
     }
 
-    /// The bytes of a container's `config.json`.
+    /// Encodes the `config.json` of a container.
     ///
     /// # Errors
-    /// None that is known: every field is a string or a number.
+    /// No known case: every field is a string or a number.
     pub fn config_json(&self, container: &Container) -> serde_json::Result<Vec<u8>> {
         spec::config_json(self, container)
     }
 
-    /// What the sandbox must show: the sum of its containers.
+    /// Returns the resources that the sandbox must show: the sum of its containers.
     pub fn resources(&self) -> ResourceInfo {
         self.containers
             .iter()
@@ -266,19 +267,19 @@ impl Pod {
 }
 
 impl Container {
-    /// What CRI is asked for it, from an image of the caller's choice; `attempt` is how
-    /// often it was started before.
+    /// Returns the CRI container config with the given image; `attempt` is the number
+    /// of earlier starts.
     pub fn cri_config(&self, image: &str, attempt: u32) -> ContainerConfig {
         cri::container_config(self, image, attempt)
     }
 }
 
-/// The SHA-256 of a plan's requests, pod by pod in order.
+/// SHA-256 over the requests of a plan, pod by pod in order.
 #[derive(Debug, Clone, Default)]
 pub struct PlanHasher(Sha256);
 
 impl PlanHasher {
-    /// Takes in the next pod, with the `config.json` of its containers in order.
+    /// Adds the next pod, with the `config.json` of its containers in order.
     pub fn pod<'a>(&mut self, pod: &Pod, configs: impl IntoIterator<Item = &'a Vec<u8>>) {
         self.field(pod.sandbox_id.as_bytes());
         self.field(&pod.sandbox_config());
@@ -288,13 +289,14 @@ impl PlanHasher {
             self.field(config);
             self.field(&container.end.number().to_le_bytes());
         }
-        // A pod that goes at once adds nothing, as in plans from before there were lifecycles.
+        // A pod without a stay adds nothing, so that hashes of plans from before
+        // lifecycles remain valid.
         if let Some(lifecycle) = pod.lifecycle.encoded() {
             self.field(&lifecycle);
         }
     }
 
-    /// The hash of what was taken in so far.
+    /// Returns the hash of all added pods.
     pub fn finish(self) -> PlanHash {
         PlanHash(self.0.finalize().into())
     }
@@ -305,7 +307,7 @@ impl PlanHasher {
     }
 }
 
-/// A plan's hash; shown as 64 hexadecimal digits.
+/// Hash of a plan, displayed as 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlanHash([u8; 32]);
 
@@ -315,16 +317,16 @@ impl fmt::Display for PlanHash {
     }
 }
 
-/// A plan in two numbers.
+/// Hash and size of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
-    /// Its hash.
+    /// Hash of the requests.
     pub hash: PlanHash,
-    /// How many containers its pods have.
+    /// Number of containers of all pods.
     pub containers: u64,
 }
 
-/// The hash of a plan's first `pods` pods.
+/// Computes the hash of the first `pods` pods of a plan.
 ///
 /// # Errors
 /// As [`Pod::config_json`].
@@ -332,7 +334,7 @@ pub fn hash(plan: &Plan, pods: u64) -> serde_json::Result<PlanHash> {
     Ok(summary(plan, pods)?.hash)
 }
 
-/// The summary of a plan's first `pods` pods.
+/// Computes the summary of the first `pods` pods of a plan.
 ///
 /// # Errors
 /// As [`Pod::config_json`].

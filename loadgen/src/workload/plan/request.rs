@@ -1,4 +1,4 @@
-//! The resources that one container's spec states.
+//! Resources in the spec of a container.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,19 +7,19 @@ use crate::workload::scenario::PodShape;
 
 use crate::workload::draw::Draw;
 
-/// CPU shares that stand for one core: what kubelet multiplies requests by.
+/// CPU shares per core: the factor that kubelet applies to requests.
 const SHARES_PER_CORE: u64 = 1024;
 
-/// The shares kubelet writes for a container without a CPU request, the
-/// kernel's minimum. A sandboxer must read it as "none".
+/// Shares that kubelet writes for a container without a CPU request: the minimum of
+/// the kernel. A sandboxer must read this value as "none".
 const NO_REQUEST_SHARES: u64 = 2;
 
-/// The CPU quota's period in microseconds: kubelet's default.
+/// Period of the CPU quota in microseconds: the default of kubelet.
 pub(super) const PERIOD_US: u64 = 100_000;
 
 const MIB: u64 = 1 << 20;
 
-/// The cgroup v1 values of a container's `linux.resources`; `None` is left out.
+/// Values of a container's `linux.resources` in cgroup v1 terms; `None` is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resources {
@@ -36,8 +36,8 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Requests as the shape says; limits are 1 to 4 times the request. Now and
-    /// then a value is not stated at all, as in real clusters.
+    /// Draws requests from the shape; limits are 1 to 4 times the request. Some
+    /// values are left out at random, as in real clusters.
     pub(super) fn draw(draw: &mut Draw, shape: &PodShape) -> Self {
         let millicores = shape.cpu_millicores.draw(draw);
         let memory = shape.memory_mib.draw(draw) * MIB;
@@ -57,8 +57,8 @@ impl Resources {
         }
     }
 
-    /// Those of which a sandboxer makes this, as far as they can say it: neither
-    /// storage nor bandwidth.
+    /// Returns the resources that lead a sandboxer to `info`, without storage and
+    /// bandwidth, for which they have no field.
     pub(crate) fn of_info(info: &ResourceInfo) -> Self {
         #[expect(
             clippy::cast_possible_truncation,
@@ -77,7 +77,7 @@ impl Resources {
         }
     }
 
-    /// What a sandboxer must make of them.
+    /// Returns the `ResourceInfo` that a sandboxer must compute from these resources.
     pub fn info(&self) -> ResourceInfo {
         ResourceInfo {
             cpu_limit: self.quota_us.map(|quota| quota as f64 / PERIOD_US as f64),
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_sandboxer_makes_of_them_says_what_they_were() {
+    fn resources_survive_the_way_through_resource_info() {
         for index in 0..200 {
             let drawn = Resources::draw(&mut Draw::new(4, index), &PodShape::default());
             assert_eq!(Resources::of_info(&drawn.info()), drawn);

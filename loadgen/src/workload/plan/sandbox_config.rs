@@ -1,4 +1,4 @@
-//! A pod's CRI `PodSandboxConfig`, as the options of Create carry it.
+//! CRI `PodSandboxConfig` of a pod, as the options of Create carry it.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,10 @@ use prost::Message;
 
 use super::Pod;
 
-/// The type URL that containerd sends the message under.
+/// Type URL of the message in containerd's Create request.
 pub const TYPE_URL: &str = "runtime.v1.PodSandboxConfig";
 
-/// The label that names the pod's uid.
+/// Label with the uid of the pod.
 pub const UID_LABEL: &str = "io.kubernetes.pod.uid";
 
 fn labels(pod: &Pod) -> [(&'static str, &str); 4] {
@@ -36,8 +36,8 @@ fn config(pod: &Pod, labels: HashMap<String, String>) -> PodSandboxConfig {
         hostname: pod.name.clone(),
         log_directory: format!("/var/log/pods/{}_{}_{}", pod.namespace, pod.name, pod.uid),
         labels,
-        // No resources: the sandbox states none itself, so that it shows the
-        // sum of its containers.
+        // No resources: without values of its own, the sandbox shows the sum of its
+        // containers.
         linux: Some(LinuxPodSandboxConfig {
             cgroup_parent: format!("/kubepods/burstable/pod{}", pod.uid),
             security_context: Some(LinuxSandboxSecurityContext {
@@ -50,17 +50,17 @@ fn config(pod: &Pod, labels: HashMap<String, String>) -> PodSandboxConfig {
     }
 }
 
-/// The message, for people to look at.
+/// Builds the message with a label map, for display.
 pub(super) fn message(pod: &Pod) -> PodSandboxConfig {
     let labels = labels(pod).map(|(key, value)| (key.to_owned(), value.to_owned()));
     config(pod, HashMap::from(labels))
 }
 
-/// The encoded message, the same bytes every time.
+/// Encodes the message to the same bytes every time.
 ///
-/// A protobuf map has no order and a `HashMap` gives it a random one. Encoded
-/// messages that follow each other merge, though, so the labels are appended
-/// one by one.
+/// A protobuf map has no order, and a `HashMap` iterates in a random one.
+/// Concatenated encoded messages merge when decoded, so the labels are appended one
+/// by one.
 pub(super) fn encode(pod: &Pod) -> Vec<u8> {
     let mut bytes = config(pod, HashMap::new()).encode_to_vec();
     for (key, value) in labels(pod) {

@@ -1,4 +1,4 @@
-//! A pod's record as containerd stores it and sends it along with Create.
+//! Sandbox record of a pod, as containerd stores it and sends it with Create.
 
 use std::collections::HashMap;
 
@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 use super::Pod;
 use crate::workload::runtime::{HANDLER, RUNTIME_TYPE};
 
-/// The extension that CRI keeps what it knows of a pod in, and its type.
+/// Extension with the metadata of the CRI plugin, and its type.
 const EXTENSION: &str = "metadata";
 const EXTENSION_TYPE: &str = "github.com/containerd/cri/pkg/store/sandbox/Metadata";
 
-/// Go's zero time: what a host-network pod's record says of its times.
+/// Go's zero time: the timestamps in the record of a host-network pod.
 const YEAR_ONE: Timestamp = Timestamp {
     seconds: -62_135_596_800,
     nanos: 0,
 };
 
-/// The record of a pod in the host's network.
+/// Builds the record of a pod in the network of the host.
 pub(super) fn record(pod: &Pod) -> Sandbox {
     let name = format!("{}_{}_{}_0", pod.name, pod.namespace, pod.uid);
     let metadata = json!({
@@ -55,7 +55,7 @@ pub(super) fn record(pod: &Pod) -> Sandbox {
     }
 }
 
-/// A message without what is not set, as Go's `omitempty` writes it.
+/// Removes unset fields, like Go's `omitempty`.
 fn stated(value: Value) -> Value {
     match value {
         Value::Object(fields) => fields
@@ -85,7 +85,7 @@ mod tests {
     use crate::workload::scenario::PodShape;
 
     #[test]
-    fn what_is_not_set_is_left_out() {
+    fn unset_fields_are_left_out() {
         let value = json!({ "a": { "b": null, "c": 0 }, "d": "x", "e": [], "f": 2 });
         assert_eq!(stated(value), json!({ "d": "x", "f": 2 }));
     }

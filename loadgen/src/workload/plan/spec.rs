@@ -1,4 +1,4 @@
-//! A container's OCI runtime spec, shaped as containerd's CRI plugin writes it.
+//! OCI runtime spec of a container, in the form of containerd's CRI plugin.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::request::{PERIOD_US, Resources};
 use super::{Container, Pod};
 
-// Typed, and in field order: a map of JSON values would be in whatever order
-// the build's features give it, and with it the plan's hash.
+// Structs in field order: the order of a map of JSON values depends on the features
+// of the build, and so would the hash of the plan.
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -109,7 +109,7 @@ struct Namespace {
     path: Option<&'static str>,
 }
 
-/// The capabilities of an unprivileged container.
+/// Capabilities of an unprivileged container.
 const CAPABILITIES: &[&str] = &[
     "CAP_CHOWN",
     "CAP_DAC_OVERRIDE",
@@ -213,10 +213,10 @@ fn resources(stated: &Resources) -> LinuxResources {
     }
 }
 
-/// The bytes of a container's `config.json`.
+/// Encodes the `config.json` of a container.
 ///
 /// # Errors
-/// None that is known: every field is a string or a number.
+/// No known case: every field is a string or a number.
 pub(super) fn config_json(pod: &Pod, container: &Container) -> serde_json::Result<Vec<u8>> {
     let own = container.end.annotations();
     let mut annotations = BTreeMap::from([

@@ -23,7 +23,7 @@ fn the_same_seed_gives_the_same_bytes_in_any_order() {
 }
 
 #[test]
-fn another_seed_length_range_or_signal_is_another_hash() {
+fn another_seed_length_range_or_signal_has_another_hash() {
     let base = hash(&plan(7), 20).unwrap();
     assert_ne!(base, hash(&plan(8), 20).unwrap());
     assert_ne!(base, hash(&plan(7), 21).unwrap());
@@ -140,7 +140,7 @@ fn a_crash_loop_changes_only_how_containers_end() {
 }
 
 #[test]
-fn what_crashes_tells_the_sandboxer_when_and_how() {
+fn a_crashing_container_has_annotations_for_its_time_and_code() {
     let mut times = HashSet::new();
     for pod in (0..50).map(|index| crashing(3).pod(index)) {
         for container in &pod.containers {
@@ -189,7 +189,7 @@ fn restarted(hold_s: u64) -> Plan {
 fn a_jobs_containers_end_with_the_codes_that_were_drawn() {
     let pods = (0..200).map(|index| jobs().pod(index));
     let pods: Vec<_> = pods.collect();
-    // Its end is awaited, and that is all.
+    // Its end is awaited; no signal is sent.
     let once = PodLifecycle::CrashLoop { restarts: 0 };
     assert!(pods.iter().all(|pod| pod.lifecycle == once));
     let codes = pods.iter().flat_map(|pod| &pod.containers);
@@ -217,7 +217,7 @@ fn a_traces_crash_is_an_exit_with_code_1() {
 }
 
 #[test]
-fn every_life_is_another_hash() {
+fn every_lifecycle_has_its_own_hash() {
     let constant = |ms| living(Lifecycle::For(Distribution::Constant(ms)));
     let plans = [
         constant(0),

@@ -1,19 +1,19 @@
-//! Drawing from distributions, with the same results on every machine.
+//! Draws from distributions, with the same results on every machine.
 //!
-//! Logarithms and powers come from a library of our own choice, as the last bit
-//! of the platform's differs; addition, multiplication, division and square
+//! Logarithms and powers come from the library `libm`, because the last bit differs
+//! between the libraries of platforms. Addition, multiplication, division and square
 //! roots are exact by IEEE 754.
 
 use super::Distribution;
 use crate::workload::draw::Draw;
 
-/// How often a value outside the range is drawn again before the range's nearer
-/// end is taken. Where one draw in a hundred is in range, the least that a
-/// scenario may have, that happens once in 20,000 times.
+/// Number of draws before a value out of range is clamped to the nearer end. If one
+/// draw in a hundred is in range, the least that a scenario may have, clamping
+/// happens once in 20,000 times.
 const TRIES: u32 = 1000;
 
 impl Distribution {
-    /// One value.
+    /// Draws one value.
     pub fn draw(&self, draw: &mut Draw) -> u64 {
         match self {
             Self::Constant(value) => *value,
@@ -50,7 +50,7 @@ impl Distribution {
         }
     }
 
-    /// The least and the greatest value that may come.
+    /// Returns the lowest and the highest possible value.
     pub fn range(&self) -> (u64, u64) {
         let over = |values: &mut dyn Iterator<Item = u64>| {
             values.fold((u64::MAX, 0), |(min, max), value| {
@@ -85,7 +85,7 @@ fn within(min: u64, max: u64, mut draw: impl FnMut() -> f64) -> u64 {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "such a cast saturates, which is what is wanted"
+    reason = "the cast saturates, as intended"
 )]
 fn rounded(value: f64) -> u64 {
     libm::round(value) as u64
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_hardly_ever_fits_is_brought_into_range() {
+    fn a_distribution_hardly_ever_in_range_is_clamped() {
         let far = Distribution::Normal {
             mean: 0.0,
             sd: 0.1,
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_once_in_a_hundred_times_does_not_pile_up_at_an_end() {
+    fn a_distribution_in_range_once_in_a_hundred_draws_does_not_pile_up_at_an_end() {
         // 2.33 deviations from the mean is the last hundredth.
         let rare = Distribution::Normal {
             mean: 0.0,
@@ -199,7 +199,7 @@ mod tests {
         let mut draw = Draw::new(11, 0);
         let values: Vec<_> = (0..2000).map(|_| rare.draw(&mut draw)).collect();
         assert!(share(&values, |value| value == 2326) < 0.01);
-        // Half of what is beyond 2.33 deviations is beyond 2.58.
+        // Half of the values beyond 2.33 deviations are beyond 2.58.
         close(share(&values, |value| value > 2576), 0.5, 0.05);
     }
 

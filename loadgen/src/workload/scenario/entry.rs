@@ -1,8 +1,8 @@
-//! Entries of TOML tables and lists; what is wrong is said with the key and the value.
+//! Entries of TOML tables and lists. Error messages contain the key and the value.
 
 use toml::Value;
 
-/// The only entry of a table.
+/// Returns the only entry of a table.
 pub(super) fn only<'a>(
     value: &'a Value,
     name: &str,
@@ -15,7 +15,7 @@ pub(super) fn only<'a>(
     }
 }
 
-/// These entries of a table, which must have them all and no others.
+/// Returns the entries of a table, which must have exactly these keys.
 pub(super) fn fields<'a, const N: usize>(
     value: &'a Value,
     name: &str,

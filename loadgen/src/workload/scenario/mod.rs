@@ -1,7 +1,7 @@
-//! A workload: what pods there are, when they come, how long they stay.
+//! Scenarios: properties, arrivals and stays of pods.
 //!
-//! A scenario is a TOML document; some are shipped. Everything that a run asks
-//! for follows from it, and from its seed everything random.
+//! A scenario is a TOML document; some are shipped with the program. All requests of
+//! a run follow from the scenario, and all random values from its seed.
 
 mod distribution;
 mod entry;

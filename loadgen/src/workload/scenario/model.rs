@@ -1,154 +1,160 @@
-//! What a scenario consists of.
+//! Types of a scenario.
 
 use std::time::Duration;
 
-/// A whole workload.
+/// Complete description of a workload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
-    /// Its name: lower-case letters, digits and hyphens.
+    /// Name: lower-case letters, digits and hyphens.
     pub name: String,
-    /// What it is good for, in a sentence.
+    /// Purpose of the scenario, in a sentence.
     pub description: String,
-    /// Everything random comes from it.
+    /// Seed of all random numbers.
     pub seed: u64,
-    /// What pods ask for.
+    /// Properties of pods.
     pub pods: PodShape,
-    /// When pods come.
+    /// Arrivals of pods.
     pub load: LoadShape,
-    /// How many connections the pods share.
+    /// Number of connections that the pods share.
     pub connections: u32,
-    /// How many threads drive the connections; at most one each.
+    /// Number of threads that drive the connections; at most one per connection.
     pub threads: u32,
-    /// How long a call may take.
+    /// Time limit of a call.
     pub timeout: Duration,
 }
 
-/// What pods ask for.
+/// Distributions of the properties of pods.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PodShape {
-    /// How many containers a pod has.
+    /// Number of containers per pod.
     pub containers: Distribution,
-    /// The CPU that a container requests, in millicores.
+    /// CPU request of a container, in millicores.
     pub cpu_millicores: Distribution,
-    /// The memory that a container requests, in MiB.
+    /// Memory request of a container, in MiB.
     pub memory_mib: Distribution,
-    /// The most processes that a container may have.
+    /// Limit of processes of a container.
     pub pids: Distribution,
-    /// How containers are ended.
+    /// Signals that end containers.
     pub signal: SignalChoice,
-    /// How long a pod stays once all its containers run.
+    /// Stay of a pod once all its containers run.
     pub lifecycle: Lifecycle,
 }
 
-/// How long a pod stays once all its containers run.
+/// Stay of a pod once all its containers run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Lifecycle {
-    /// So many milliseconds, drawn for each pod; then it is stopped and removed.
+    /// Fixed time in milliseconds, drawn per pod; the pod is then stopped and
+    /// removed.
     For(Distribution),
-    /// Until the last pod of the run has been started; then all are stopped and removed.
+    /// Until the last pod of the run has been started; all pods are then stopped and
+    /// removed.
     Held,
-    /// Its containers end by themselves, with exit code 1, and are deleted and
-    /// created again, so many times; then the pod is stopped and removed.
+    /// Until each container has exited by itself with exit code 1 and has been
+    /// deleted and created again `restarts` times; the pod is then stopped and
+    /// removed.
     CrashLoop {
-        /// How often a container is started again.
+        /// Number of restarts of a container.
         restarts: u32,
-        /// How long it runs each time, in milliseconds.
+        /// Run time of a container before each exit, in milliseconds.
         exit_after_ms: Distribution,
     },
-    /// Its containers end by themselves; then the pod is stopped and removed.
+    /// Until all containers have exited by themselves; the pod is then stopped and
+    /// removed.
     Job {
-        /// How long a container runs, in milliseconds.
+        /// Run time of a container, in milliseconds.
         exit_after_ms: Distribution,
-        /// With which exit code it ends, from 0 to 255.
+        /// Exit code of a container, from 0 to 255.
         exit_code: Distribution,
     },
-    /// Until so long after the last pod of the run has been started. Its containers
-    /// end by themselves, and each is deleted and created again when it has. Then
-    /// all pods are stopped and removed.
+    /// Until `hold` after the last pod of the run has been started. A container exits
+    /// by itself and is then deleted and created again. At the end all pods are
+    /// stopped and removed.
     RestartAlways {
-        /// How long all pods are there.
+        /// Time with all pods present.
         hold: Duration,
-        /// How long a container runs each time, in milliseconds.
+        /// Run time of a container before each exit, in milliseconds.
         exit_after_ms: Distribution,
-        /// With which exit code it ends, from 0 to 255.
+        /// Exit code of a container, from 0 to 255.
         exit_code: Distribution,
     },
 }
 
-/// The signals that containers are ended with.
+/// Choice of the signals that end containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignalChoice {
     /// SIGKILL for every container.
     Kill,
     /// SIGTERM for every container.
     Term,
-    /// One or the other, by the plan.
+    /// SIGKILL or SIGTERM per container, drawn by the plan.
     Mix,
 }
 
-/// A distribution of whole numbers.
+/// Distribution of whole numbers.
 ///
-/// Draws are the same on every machine: they use integers, or arithmetic that
-/// no mathematical library of the platform takes part in.
+/// Draws are the same on every machine: they use integers, or arithmetic without the
+/// mathematical library of the platform.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Distribution {
-    /// Always this.
+    /// Always this value.
     Constant(u64),
-    /// Each from the first to the last equally likely.
+    /// Every value from the first to the second, equally likely.
     Uniform(u64, u64),
-    /// Each power of two that the range touches equally likely, and so is every value within one.
+    /// Every power of two that the range touches equally likely, and every value
+    /// within one equally likely.
     LogUniform(u64, u64),
-    /// A normal distribution, rounded, drawn again outside the range.
+    /// Normal distribution, rounded; a value out of range is drawn again.
     Normal {
-        /// Its mean.
+        /// Mean.
         mean: f64,
-        /// Its standard deviation.
+        /// Standard deviation.
         sd: f64,
-        /// The least value.
+        /// Lowest value.
         min: u64,
-        /// The greatest value.
+        /// Highest value.
         max: u64,
     },
-    /// A log-normal distribution, rounded, drawn again outside the range.
+    /// Log-normal distribution, rounded; a value out of range is drawn again.
     LogNormal {
-        /// Its median.
+        /// Median.
         median: f64,
-        /// The standard deviation of its natural logarithm.
+        /// Standard deviation of the natural logarithm.
         sigma: f64,
-        /// The least value.
+        /// Lowest value.
         min: u64,
-        /// The greatest value.
+        /// Highest value.
         max: u64,
     },
-    /// An exponential distribution, rounded, cut at `max`.
+    /// Exponential distribution, rounded and cut at `max`.
     Exponential {
-        /// Its mean.
+        /// Mean.
         mean: f64,
-        /// The greatest value.
+        /// Highest value.
         max: u64,
     },
-    /// The value at rank k, from 1, of a list with probability proportional to k^-exponent.
+    /// Value at rank k, from 1, of a list, with a probability proportional to
+    /// k^-exponent.
     Zipf {
-        /// The exponent, above 0.
+        /// Exponent, above 0.
         exponent: f64,
-        /// The values, the likeliest first.
+        /// Values, the likeliest first.
         values: Vec<u64>,
     },
-    /// Values and their weights.
+    /// Values with their weights.
     Choice(Vec<(u64, u32)>),
 }
 
-/// When pods come.
+/// Arrivals of pods.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LoadShape {
-    /// When others have gone.
+    /// A pod starts when an earlier one has ended.
     Closed(Closed),
-    /// When their time has come, whatever became of the others.
+    /// A pod starts at its intended time, independent of other pods.
     Open {
-        /// One after the other.
+        /// Phases in order.
         phases: Vec<Phase>,
-        /// The most pods that may be under way at once; others wait, and the
-        /// time they wait counts.
+        /// Highest number of pods under way at once. Further pods wait, and their
+        /// latency includes the wait.
         max_in_flight: u32,
     },
 }
@@ -156,53 +162,54 @@ pub enum LoadShape {
 /// A closed loop: each worker starts its next pod when its last one has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closed {
-    /// How many workers.
+    /// Number of workers.
     pub concurrency: u32,
-    /// How many pods at most, those of the warm-up not counted.
+    /// Number of pods, without the warm-up.
     pub pods: u64,
-    /// How many pods come before those that are measured.
+    /// Number of pods in the warm-up, before measuring begins.
     pub warm_up_pods: u64,
-    /// When it ends even if there are pods left; counted from the first measured pod.
+    /// Time limit from the first measured pod; the loop then ends even if pods are
+    /// left. `None`: no limit.
     pub duration: Option<Duration>,
 }
 
-/// A part of an open loop.
+/// Part of an open loop.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Phase {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// How long it lasts.
+    /// Length.
     pub duration: Duration,
-    /// Pods per second.
+    /// Rate of arrivals, in pods per second.
     pub rate: Rate,
-    /// How arrivals are spaced.
+    /// Spacing of arrivals.
     pub arrivals: Arrivals,
-    /// Whether it is measured; a warm-up is not.
+    /// Whether the phase is measured; a warm-up is not.
     pub measured: bool,
 }
 
-/// A rate of pods per second.
+/// Rate of pods per second over a phase.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rate {
-    /// The same all the time.
+    /// Constant rate.
     Constant(f64),
-    /// From the first to the second, linearly.
+    /// Linear change from the first to the second rate.
     Ramp(f64, f64),
-    /// One after the other, for equal parts of the phase.
+    /// Sequence of rates, for equal parts of the phase.
     Steps(Vec<f64>),
 }
 
-/// How arrivals are spaced.
+/// Spacing of arrivals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrivals {
-    /// Evenly.
+    /// Equal gaps.
     Constant,
-    /// As in a Poisson process: the gaps are exponentially distributed.
+    /// Poisson process: exponentially distributed gaps.
     Poisson,
 }
 
-/// What a container asks for by default: 10 millicores to 4 cores, 16 MiB to
-/// 8 GiB, 32 to 4096 processes.
+/// Default resources: 10 millicores to 4 cores, 16 MiB to 8 GiB, 32 to 4096 processes
+/// per container.
 impl Default for PodShape {
     fn default() -> Self {
         Self {
@@ -217,10 +224,10 @@ impl Default for PodShape {
 }
 
 impl SignalChoice {
-    /// Every choice.
+    /// All choices.
     pub const ALL: [Self; 3] = [Self::Kill, Self::Term, Self::Mix];
 
-    /// Returns the word for it in documents and options.
+    /// Returns the word in documents and options.
     pub fn name(self) -> &'static str {
         match self {
             Self::Kill => "kill",
@@ -229,17 +236,17 @@ impl SignalChoice {
         }
     }
 
-    /// Returns the choice of this name.
+    /// Returns the choice with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|choice| choice.name() == name)
     }
 }
 
 impl Arrivals {
-    /// Both ways.
+    /// All spacings.
     pub const ALL: [Self; 2] = [Self::Constant, Self::Poisson];
 
-    /// Returns the word for it in documents and options.
+    /// Returns the word in documents and options.
     pub fn name(self) -> &'static str {
         match self {
             Self::Constant => "constant",
@@ -247,7 +254,7 @@ impl Arrivals {
         }
     }
 
-    /// Returns the arrivals of this name.
+    /// Returns the spacing with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -256,7 +263,7 @@ impl Arrivals {
 }
 
 impl PodShape {
-    /// The default, with so many containers.
+    /// Returns the default shape with `min` to `max` containers per pod.
     pub fn with_containers(min: u64, max: u64) -> Self {
         Self {
             containers: Distribution::Uniform(min, max),

@@ -1,4 +1,4 @@
-//! Changes to a scenario.
+//! Overrides of the values of a scenario.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -6,55 +6,58 @@ use std::time::Duration;
 use super::parse::not_too_many;
 use super::{Arrivals, Distribution, Lifecycle, LoadShape, Phase, Rate, Scenario, SignalChoice};
 
-/// How long an open loop is measured if nothing else is said, and its warm-up.
+/// Default length of the measured phase of an open loop made by `--rate`, and of its
+/// warm-up.
 const DURATION: Duration = Duration::from_secs(10);
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// The most pods under way in an open loop if nothing else is said.
+/// Default limit of pods under way in an open loop made by `--rate`.
 const MAX_IN_FLIGHT: u32 = 10_000;
 
-/// Changes to a scenario; `None` leaves a value as it is.
+/// Overrides of the values of a scenario; `None` keeps the value.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
-    /// Where everything random comes from.
+    /// Seed of all random numbers.
     pub seed: Option<u64>,
-    /// How many pods, in a closed loop.
+    /// Number of pods of a closed loop.
     pub pods: Option<u64>,
-    /// How many pods of a closed loop come before those that are measured.
+    /// Number of pods in the warm-up of a closed loop.
     pub warm_up_pods: Option<u64>,
-    /// How many pods a closed loop has under way at once.
+    /// Number of pods under way at once in a closed loop.
     pub concurrency: Option<u32>,
-    /// Make it an open loop: so many pods a second, whatever becomes of them.
+    /// Rate in pods per second; replaces the load by an open loop at this rate.
     pub rate: Option<f64>,
-    /// How the pods of an open loop are spaced.
+    /// Spacing of arrivals in an open loop.
     pub arrivals: Option<Arrivals>,
-    /// How long it is measured: an open loop with one measured phase, or the most for a closed one.
+    /// Length of the only measured phase of an open loop, or time limit of a closed
+    /// loop.
     pub duration: Option<Duration>,
-    /// With --rate: how long the warm-up before it is; "0s" for none.
+    /// Length of the warm-up before the phase made by `rate`; zero for none.
     pub warm_up: Option<Duration>,
-    /// How many pods of an open loop may be under way at once; the others wait, and that counts.
+    /// Limit of pods under way at once in an open loop. Further pods wait, and their
+    /// latency includes the wait.
     pub max_in_flight: Option<u32>,
-    /// How many connections the pods share; at most one for each.
+    /// Number of connections that the pods share; at most one per pod.
     pub connections: Option<u32>,
-    /// How many threads drive the connections; at most one for each.
+    /// Number of threads that drive the connections; at most one per connection.
     pub threads: Option<u32>,
-    /// How long a call may take.
+    /// Time limit of a call.
     pub timeout: Option<Duration>,
-    /// How many containers a pod has: N, MIN-MAX, or a distribution as in a scenario.
+    /// Number of containers per pod.
     pub containers: Option<Distribution>,
-    /// The CPU that a container requests, in millicores.
+    /// CPU request of a container, in millicores.
     pub cpu_millicores: Option<Distribution>,
-    /// The memory that a container requests, in MiB.
+    /// Memory request of a container, in MiB.
     pub memory_mib: Option<Distribution>,
-    /// The most processes that a container may have.
+    /// Limit of processes of a container.
     pub pids: Option<Distribution>,
-    /// The signal that ends a container.
+    /// Signals that end containers.
     pub signal: Option<SignalChoice>,
-    /// How long a pod stays once its containers run: a time, "held", or as in a scenario.
+    /// Stay of a pod once all its containers run.
     pub lifecycle: Option<Lifecycle>,
 }
 
-/// An option that does not go with the scenario.
+/// Option that conflicts with the scenario.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("--{option} does not go with the scenario {scenario:?}: {why}")]
 pub struct Mismatch {
@@ -68,10 +71,10 @@ const NEEDS_OPEN: &str =
     "it belongs to an open loop, and this is a closed one; --rate makes it one";
 
 impl Overrides {
-    /// Changes a scenario.
+    /// Applies the overrides to a scenario.
     ///
     /// # Errors
-    /// If an option has no meaning for it.
+    /// If an option has no meaning for the scenario.
     pub fn apply(&self, mut scenario: Scenario) -> Result<Scenario, Mismatch> {
         set(&mut scenario.seed, self.seed.as_ref());
         set(&mut scenario.connections, self.connections.as_ref());
@@ -144,7 +147,7 @@ impl Overrides {
         Ok(scenario)
     }
 
-    /// One rate, after a warm-up at the same.
+    /// Returns an open loop with one rate, after a warm-up at the same rate.
     fn open(&self, rate: f64) -> LoadShape {
         let phase = |name: &str, duration, measured| Phase {
             name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! From TOML to a scenario, with the line of whatever is wrong.
+//! Parser from TOML to a scenario, with line and column in errors.
 
 use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
@@ -11,10 +11,10 @@ use super::limits::{MAX_CONCURRENCY, MAX_CONNECTIONS, MAX_PODS, MAX_THREADS};
 use super::value::{self, Problem};
 use super::{Arrivals, Closed, LoadShape, Phase, PodShape, Scenario, SignalChoice};
 
-/// What is wrong with a scenario.
+/// Failure to read a scenario.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
-    /// There is neither a preset nor a file of this name.
+    /// There is neither a shipped scenario nor a file with this name.
     #[error(
         "no scenario is called {name:?}: the shipped ones are {}; a file's name ends in .toml or \
          has a slash",
@@ -27,22 +27,22 @@ pub enum ScenarioError {
     /// A file cannot be read.
     #[error("read {}", path.display())]
     Read {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// The failure.
         #[source]
         source: std::io::Error,
     },
-    /// It is not what a scenario looks like.
+    /// The document violates the format of a scenario.
     #[error("{origin}:{line}:{column}: {message}")]
     Wrong {
-        /// The file, or the preset's name.
+        /// The file, or the name of a shipped scenario.
         origin: String,
-        /// The line, from 1.
+        /// Line number, from 1.
         line: usize,
-        /// The column, from 1.
+        /// Column number, from 1.
         column: usize,
-        /// What is wrong, and what would be right.
+        /// Description of the violation and of the expected form.
         message: String,
     },
 }
@@ -105,10 +105,10 @@ fn yes() -> bool {
 }
 
 impl Scenario {
-    /// Reads a document; `origin` is what errors call it.
+    /// Parses a document; errors call it `origin`.
     ///
     /// # Errors
-    /// [`ScenarioError::Wrong`], with the place of what is wrong.
+    /// [`ScenarioError::Wrong`], with line and column.
     pub fn parse(text: &str, origin: &str) -> Result<Self, ScenarioError> {
         let at = |span: Option<Range<usize>>, message: String| {
             let (line, column) = place(text, span.map_or(0, |span| span.start));
@@ -125,7 +125,8 @@ impl Scenario {
     }
 }
 
-/// What is wrong with a value's type, with its key, which the span leaves out.
+/// Returns the message of a type error, preceded by the key, which the span does not
+/// include.
 fn named(text: &str, error: &toml::de::Error) -> String {
     let message = error.message().trim_end();
     let message = message
@@ -144,7 +145,7 @@ fn named(text: &str, error: &toml::de::Error) -> String {
     }
 }
 
-/// The line and the column of a byte, from 1.
+/// Returns the line and the column of a byte, both from 1.
 fn place(text: &str, byte: usize) -> (usize, usize) {
     let before = text.get(..byte).unwrap_or(text);
     let line = before.rsplit('\n').next().unwrap_or_default();
@@ -320,7 +321,7 @@ fn duration(given: &Spanned<String>, key: &str) -> Result<Duration, Problem> {
         .map_err(|message| Problem::at(given, format!("{key} {message}")))
 }
 
-/// Whether phases bring no more pods than a run may have.
+/// Checks that the phases bring at most [`MAX_PODS`] pods.
 pub(super) fn not_too_many(phases: &[Phase]) -> Result<(), String> {
     let each = phases
         .iter()

@@ -1,4 +1,4 @@
-//! The scenarios that are shipped.
+//! Shipped scenarios.
 
 use std::fs;
 use std::path::Path;
@@ -18,17 +18,17 @@ const PRESETS: [(&str, &str); 9] = [
     ("node", include_str!("presets/node.toml")),
 ];
 
-/// The names of the shipped scenarios.
+/// Returns the names of the shipped scenarios.
 pub fn names() -> Vec<&'static str> {
     PRESETS.iter().map(|(name, _)| *name).collect()
 }
 
 impl Scenario {
-    /// A shipped scenario, or what a file says: a name that ends in `.toml` or
-    /// has a slash is a file's.
+    /// Finds a shipped scenario, or reads a file: a name that ends in `.toml` or
+    /// contains a slash is a path.
     ///
     /// # Errors
-    /// If there is none, or it is wrong.
+    /// If there is no such scenario or file, or its document is invalid.
     pub fn find(name: &str) -> Result<Self, ScenarioError> {
         let path = Path::new(name);
         if name.contains('/') || path.extension().is_some_and(|end| end == "toml") {

@@ -1,4 +1,4 @@
-//! From a scenario to TOML, in one form: what is the same is shown the same.
+//! Canonical TOML form of a scenario: equal scenarios print equally.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -60,7 +60,7 @@ impl Display for Phase {
 impl Display for Rate {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            // With a point, so that it is a number of the same kind everywhere.
+            // Debug format, so that every rate prints as a float with a point.
             Self::Constant(rate) => write!(f, "{rate:?}"),
             Self::Ramp(from, to) => write!(f, "{{ ramp = [{from:?}, {to:?}] }}"),
             Self::Steps(rates) => write!(f, "{{ steps = {rates:?} }}"),

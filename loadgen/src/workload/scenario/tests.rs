@@ -9,7 +9,7 @@ fn parse(text: &str) -> Result<Scenario, String> {
 }
 
 #[test]
-fn the_shipped_ones_are_sound_and_called_as_they_are_asked_for() {
+fn shipped_scenarios_are_valid_and_have_the_names_they_are_found_by() {
     for name in names() {
         let scenario = Scenario::find(name).unwrap();
         assert_eq!(scenario.name, name);
@@ -19,7 +19,7 @@ fn the_shipped_ones_are_sound_and_called_as_they_are_asked_for() {
 }
 
 #[test]
-fn churn_is_what_a_run_without_options_is() {
+fn churn_is_the_scenario_of_a_run_without_options() {
     let churn = Scenario::find("churn").unwrap();
     assert_eq!((churn.seed, churn.connections, churn.threads), (42, 4, 1));
     assert_eq!(churn.timeout, Duration::from_secs(30));
@@ -34,14 +34,14 @@ fn churn_is_what_a_run_without_options_is() {
 }
 
 #[test]
-fn a_name_that_nobody_has_is_answered_with_those_there_are() {
+fn an_unknown_name_is_answered_with_the_known_ones() {
     let message = Scenario::find("chrun").unwrap_err().to_string();
     assert!(message.contains("smoke, churn, burst"), "{message}");
     let message = Scenario::find("./no/such.toml").unwrap_err().to_string();
     assert!(message.contains("./no/such.toml"), "{message}");
 }
 
-/// What is wrong, where, and a part of the message.
+/// Wrong documents, each with a part of the expected message and its place.
 const WRONG: &[(&str, &str)] = &[
     ("nam = \"a\"\n[load]", "s.toml:1:1: unknown field `nam`"),
     ("name = \"a\"", "missing field `load`"),
@@ -211,7 +211,7 @@ const WRONG: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn what_is_wrong_is_named_with_its_place() {
+fn an_error_names_the_value_and_its_place() {
     for (text, expected) in WRONG {
         let message = parse(text).unwrap_err();
         assert!(
@@ -295,7 +295,7 @@ fn loads() -> impl Strategy<Value = LoadShape> {
 
 proptest! {
     #[test]
-    fn what_is_printed_reads_back(
+    fn a_printed_scenario_reads_back(
         name in "[a-z0-9-]{1,12}",
         description in ".{0,40}",
         seed: u64,
@@ -327,7 +327,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_too_odd(text in ".{0,200}") {
+    fn no_text_makes_the_parser_panic(text in ".{0,200}") {
         let _ = parse(&text);
     }
 }

@@ -1,4 +1,4 @@
-//! Values of a scenario as one word, the form that options take.
+//! Parsers for values of a scenario in the form of options.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{Distribution, Lifecycle};
 /// Parses a rate in pods per second.
 ///
 /// # Errors
-/// A message that says what is wrong with `text`.
+/// A message that describes the error in `text`.
 pub fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if (MIN_RATE..=MAX_RATE).contains(&rate) => Ok(rate),
@@ -21,15 +21,15 @@ pub fn rate(text: &str) -> Result<f64, String> {
 /// Parses a time above zero, such as `500ms`.
 ///
 /// # Errors
-/// A message that says what is wrong with `text`.
+/// A message that describes the error in `text`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     value::duration(text)
 }
 
-/// Parses a time; `0s` is one.
+/// Parses a time; `0s` is valid.
 ///
 /// # Errors
-/// A message that says what is wrong with `text`.
+/// A message that describes the error in `text`.
 pub fn duration_or_none(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(time) if time <= MAX_DURATION => Ok(time),
@@ -41,36 +41,36 @@ pub fn duration_or_none(text: &str) -> Result<Duration, String> {
 /// Parses the number of containers of a pod.
 ///
 /// # Errors
-/// A message that says what is wrong with `text`.
+/// A message that describes the error in `text`.
 pub fn containers(text: &str) -> Result<Distribution, String> {
     distribution(text, &value::CONTAINERS)
 }
 
-/// Parses the CPU that a container requests, in millicores.
+/// Parses the CPU request of a container, in millicores.
 ///
 /// # Errors
-/// A message that says what is wrong with `text`.
+/// A message that describes the error in `text`.
 pub fn cpu_millicores(text: &str) -> Result<Distribution, String> {
     distribution(text, &value::CPU_MILLICORES)
 }
 
-/// Parses the memory that a container requests, in MiB.
+/// Parses the memory request of a container, in MiB.
 ///
 /// # Errors
-/// A message that says what is wrong with `text`.
+/// A message that describes the error in `text`.
 pub fn memory_mib(text: &str) -> Result<Distribution, String> {
     distribution(text, &value::MEMORY_MIB)
 }
 
-/// Parses the most processes of a container.
+/// Parses the limit of processes of a container.
 ///
 /// # Errors
-/// A message that says what is wrong with `text`.
+/// A message that describes the error in `text`.
 pub fn pids(text: &str) -> Result<Distribution, String> {
     distribution(text, &value::PIDS)
 }
 
-/// MIN-MAX, or as in a scenario.
+/// Parses MIN-MAX, or a distribution in the form of a scenario.
 fn distribution(text: &str, key: &Key) -> Result<Distribution, String> {
     let range = text
         .split_once('-')
@@ -84,10 +84,10 @@ fn distribution(text: &str, key: &Key) -> Result<Distribution, String> {
     value::distribution(&value, key)
 }
 
-/// Parses how long a pod stays.
+/// Parses the stay of a pod.
 ///
 /// # Errors
-/// A message that says what is wrong with `text`.
+/// A message that describes the error in `text`.
 pub fn lifecycle(text: &str) -> Result<Lifecycle, String> {
     let value = match toml_value(text) {
         Ok(value) if value.is_table() || value.is_array() => value,

@@ -1,4 +1,4 @@
-//! The values of a scenario that are more than a word: in its document, and as flags.
+//! Structured values of a scenario, in its document and as options.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::entry::{fields, list, only, ordered, pair, positive, real, whole};
 use super::limits::{MAX_DURATION, MAX_RATE, MIN_RATE};
 use super::{Distribution, Lifecycle, Rate};
 
-/// Something wrong, and where.
+/// Error message with the place of its cause in the document.
 pub(super) struct Problem {
     pub(super) span: Option<std::ops::Range<usize>>,
     pub(super) message: String,
@@ -24,34 +24,35 @@ impl Problem {
     }
 }
 
-/// A key whose value is a distribution, and which values it may give.
+/// Key of a distribution, with the range of its values.
 #[derive(Debug, Clone)]
 pub struct Key {
     name: &'static str,
     range: RangeInclusive<u64>,
 }
 
-/// Containers of a pod: the most is far above what a node allows.
+/// Containers of a pod. The maximum is far above the limit of a node.
 pub const CONTAINERS: Key = Key {
     name: "containers",
     range: 0..=1000,
 };
 
-/// A request in millicores. The kernel takes no CFS quota below 1 ms of a period
-/// of 100 ms (`kernel/sched/core.c`, `min_cfs_quota_period`), and no more than
-/// 2^18 shares (`kernel/sched/sched.h`, `MAX_SHARES`).
+/// CPU request in millicores. The kernel accepts no CFS quota below 1 ms in a period
+/// of 100 ms (`kernel/sched/core.c`, `min_cfs_quota_period`) and at most 2^18 shares
+/// (`kernel/sched/sched.h`, `MAX_SHARES`).
 pub const CPU_MILLICORES: Key = Key {
     name: "cpu_millicores",
     range: 10..=256_000,
 };
 
-/// A request in MiB.
+/// Memory request in MiB.
 pub const MEMORY_MIB: Key = Key {
     name: "memory_mib",
     range: 1..=1 << 24,
 };
 
-/// Processes: the most is the kernel's PID_MAX_LIMIT (`include/linux/threads.h`).
+/// Limit of processes. The maximum is the kernel's PID_MAX_LIMIT
+/// (`include/linux/threads.h`).
 pub const PIDS: Key = Key {
     name: "pids",
     range: 1..=1 << 22,
@@ -60,13 +61,14 @@ pub const PIDS: Key = Key {
 /// Thirty days in milliseconds.
 const MAX_MS: u64 = 30 * 24 * 3600 * 1000;
 
-/// How long a pod stays, in milliseconds.
+/// Stay of a pod, in milliseconds.
 const LIFE: Key = Key {
     name: "life",
     range: 0..=MAX_MS,
 };
 
-/// How long a container that ends by itself runs, in milliseconds.
+/// Returns the key for the run time of a container that exits by itself, in
+/// milliseconds.
 const fn exit_after_ms(name: &'static str) -> Key {
     Key {
         name,
@@ -74,7 +76,8 @@ const fn exit_after_ms(name: &'static str) -> Key {
     }
 }
 
-/// The exit code of a container that ends by itself: what wait(2) tells of one.
+/// Returns the key for the exit code of a container that exits by itself; the range
+/// is that of wait(2).
 const fn exit_code(name: &'static str) -> Key {
     Key {
         name,
@@ -84,7 +87,7 @@ const fn exit_code(name: &'static str) -> Key {
 
 const NANOS_PER_MS: u32 = 1_000_000;
 
-/// How often containers may be started again.
+/// Highest number of restarts of a container.
 const MAX_RESTARTS: u64 = 10_000;
 
 const FORMS: &str = "a number, [MIN, MAX], or one of { uniform = [MIN, MAX] }, \
@@ -92,7 +95,7 @@ const FORMS: &str = "a number, [MIN, MAX], or one of { uniform = [MIN, MAX] }, \
     { log_normal = { median, sigma, min, max } }, { exponential = { mean, max } }, \
     { zipf = { exponent, values = [..] } } and { choice = [[VALUE, WEIGHT], ..] }";
 
-/// A distribution of what `key` may be.
+/// Parses a distribution with values in the range of `key`.
 pub(super) fn distribution(value: &Value, key: &Key) -> Result<Distribution, String> {
     let found = match value {
         Value::Integer(_) => Distribution::Constant(whole(value, key.name)?),
@@ -153,7 +156,7 @@ fn of_table(value: &Value, key: &str) -> Result<Distribution, String> {
             }
         }
         "exponential" => {
-            // Times say what they are in.
+            // Keys of times carry their unit.
             let ms = inner.get("mean_ms").is_some();
             let keys = if ms {
                 ["mean_ms", "max_ms"]
@@ -186,17 +189,17 @@ fn of_table(value: &Value, key: &str) -> Result<Distribution, String> {
     })
 }
 
-/// The least share of draws that must be in range: then practically every value
-/// is one that was drawn, and none is the range's end for want of a better.
+/// Lowest share of draws that must be in range. From this share on, practically every
+/// value comes from a draw, not from clamping to an end of the range.
 const LEAST_SHARE: f64 = 0.01;
 
-/// Whether draws are in range often enough; `place` is how many standard
-/// deviations from the middle a value is.
+/// Checks that draws are in range often enough; `place` returns the distance of a
+/// value from the middle in standard deviations.
 fn often_enough(name: &str, min: u64, max: u64, place: impl Fn(f64) -> f64) -> Result<(), String> {
     let above = |deviations: f64| libm::erfc(deviations / std::f64::consts::SQRT_2) / 2.0;
-    // What rounds to the ends counts.
+    // Includes the values that round to the ends.
     let share = above(place(min as f64 - 0.5)) - above(place(max as f64 + 0.5));
-    // Not a number is not enough, either.
+    // A share that is not a number fails, too.
     if share >= LEAST_SHARE {
         return Ok(());
     }
@@ -227,7 +230,7 @@ fn choices(value: &Value, name: &str) -> Result<Vec<(u64, u32)>, String> {
     Ok(choices)
 }
 
-/// How long a pod stays.
+/// Parses the stay of a pod.
 pub(super) fn life(value: &Value) -> Result<Lifecycle, String> {
     const LIVES: &str = "\"held\", a time such as \"500ms\", a distribution of milliseconds, or \
         one of { crash_loop = { restarts, exit_after_ms } }, { job = { exit_after_ms, exit_code } } \
@@ -302,7 +305,7 @@ fn restart_always(value: &Value) -> Result<Lifecycle, String> {
     })
 }
 
-/// A rate of pods per second.
+/// Parses a rate in pods per second.
 pub(super) fn rate(value: &Value) -> Result<Rate, String> {
     const RATES: &str = "a number of pods per second, { ramp = [FROM, TO] } or { steps = [..] }";
     let one = |value: &Value, least: f64| {
@@ -338,7 +341,7 @@ pub(super) fn rate(value: &Value) -> Result<Rate, String> {
     }
 }
 
-/// A time above zero.
+/// Parses a time above zero.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => Err(format!("is {text:?}, which is no time at all")),
@@ -351,7 +354,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 impl Rate {
-    /// Pods per second on average.
+    /// Returns the average rate in pods per second.
     pub(crate) fn mean(&self) -> f64 {
         match self {
             Self::Constant(rate) => *rate,

@@ -1,9 +1,9 @@
-//! From a sandboxer's journal to a trace: what really happened on a node.
+//! Conversion of a sandboxer's journal to a trace of the pods of a real node.
 //!
-//! Only segments are read, not snapshots: of a sandbox that is in a snapshot
-//! nobody knows any more when it came. A daemon that runs with `--history` keeps
-//! all segments. Reading disturbs nobody, and a last line that is still being
-//! written is left out.
+//! Only segments are read, not snapshots: a snapshot does not contain the creation
+//! times of its sandboxes. A daemon with `--history` keeps all segments. Reading does
+//! not disturb a running daemon; an incomplete last line, still being written, is
+//! left out.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,20 +18,22 @@ use super::{Arrived, Trace, TraceError};
 use crate::workload::plan::{Container, End, Pod, PodLifecycle, Resources, Signal};
 use crate::workload::resources::ResourceInfo;
 
-/// What a journal does not tell: containers' images.
+/// Image of every container in the trace: a journal does not contain images.
 const IMAGE: &str = "registry.k8s.io/pause:3.10";
 
-/// The exit code of a container that SIGTERM ended.
+/// Exit code of a container ended by SIGTERM.
 const TERMINATED: i64 = 143;
 
-/// What a journal told, and what it did not.
+/// Trace from a journal, with the numbers of incomplete pods.
 #[derive(Debug)]
 pub struct Told {
     /// The pods.
     pub trace: Trace,
-    /// Sandboxes that were there before the journal begins, and are left out.
+    /// Number of sandboxes created before the journal begins; the trace leaves them
+    /// out.
     pub without_beginning: usize,
-    /// Pods that were still alive when it ends; they stay until then.
+    /// Number of pods still alive at the end of the journal; in the trace they stay
+    /// until that end.
     pub without_end: usize,
 }
 
@@ -63,21 +65,22 @@ struct CreateContainer {
     info: ResourceInfo,
 }
 
-/// A pod as it is told so far.
+/// Pod under construction from the records read so far.
 struct PodHistory {
     created: SystemTime,
     pod: Pod,
-    /// When its last container was started.
+    /// Start of its last container.
     started: Option<SystemTime>,
-    /// When the first of its containers ended after that, or it was stopped.
+    /// First end of one of its containers after that, or stop of the pod.
     ended: Option<SystemTime>,
 }
 
-/// What the journal in a sandboxer's directory tells of pods, those of every
-/// namespace of containerd alike.
+/// Reads the pods of a sandboxer's directory from its journal, all containerd
+/// namespaces together.
 ///
 /// # Errors
-/// If it cannot be read, is not a journal, or tells of no pod.
+/// If the journal cannot be read, is malformed, or contains no pod from its creation
+/// on.
 pub fn of_journal(dir: &Path) -> Result<Told, TraceError> {
     let journal = dir.join("journal");
     let mut pods: Vec<PodHistory> = Vec::new();
@@ -90,7 +93,7 @@ pub fn of_journal(dir: &Path) -> Result<Told, TraceError> {
             path: path.clone(),
             source,
         })?;
-        // What follows the last newline is not whole yet.
+        // Text after the last newline is an incomplete record.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         for (number, line) in (1..).zip(whole.lines()) {
             let wrong = |what: String| TraceError::Wrong {
@@ -146,7 +149,7 @@ pub fn of_journal(dir: &Path) -> Result<Told, TraceError> {
     })
 }
 
-/// The segments of a journal, in order.
+/// Returns the segments of a journal, in order.
 fn segments(journal: &Path) -> Result<Vec<std::path::PathBuf>, TraceError> {
     let list = || {
         let mut found = Vec::new();
@@ -154,7 +157,8 @@ fn segments(journal: &Path) -> Result<Vec<std::path::PathBuf>, TraceError> {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let number = name.strip_suffix(".jsonl");
-            // Their names have the same length, so they sort as their numbers do.
+            // The names have equal length, so their order is the order of their
+            // numbers.
             if number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit())) {
                 found.push(path);
             }
@@ -169,7 +173,7 @@ fn segments(journal: &Path) -> Result<Vec<std::path::PathBuf>, TraceError> {
     })
 }
 
-/// Whether it is a container's own process and not one that was added to it.
+/// Returns whether `process` is the init process of a container, not an exec process.
 fn is_init(process: &Value) -> bool {
     process.get("exec").is_none_or(Value::is_null)
 }
@@ -201,7 +205,8 @@ impl PodHistory {
     fn take(&mut self, change: &Value, at: SystemTime) -> Result<(), serde_json::Error> {
         if let Some(create) = change.get("create_container") {
             let CreateContainer { id, info } = CreateContainer::deserialize(create)?;
-            // One that is created again, as after a crash, is the same to a replay.
+            // A container created again, as after a crash, is one container for a
+            // replay.
             if self
                 .pod
                 .containers
@@ -239,7 +244,7 @@ impl PodHistory {
             |at: SystemTime, begin: SystemTime| at.duration_since(begin).unwrap_or_default();
         let started = self.started.unwrap_or(self.created);
         let stayed = since(self.ended.unwrap_or(last), started);
-        // As a trace holds it.
+        // The resolution of a trace.
         let ms = u64::try_from(stayed.as_millis()).unwrap_or(u64::MAX);
         self.pod.lifecycle = PodLifecycle::For(Duration::from_millis(ms));
         Arrived {

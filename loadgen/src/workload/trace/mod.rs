@@ -1,9 +1,9 @@
-//! Traces: which pods came when, and how long they stayed.
+//! Traces: recorded pods with their arrivals and lifetimes.
 //!
-//! A trace is a JSON Lines file: a head, then a pod a line, in the order of their
-//! arrivals. It is made of a run, or of what a sandboxer's journal tells, and can
-//! be played again. The pods' requests follow from it byte for byte; the hash in
-//! its head says which they must be.
+//! A trace is a JSON Lines file: a head, then one pod per line, in order of arrival.
+//! The source is a run or the journal of a sandboxer, and a trace can be replayed.
+//! The requests of the pods follow from the trace byte for byte; the hash in its head
+//! verifies them.
 
 mod journal;
 
@@ -18,26 +18,26 @@ pub use self::journal::{Told, of_journal};
 
 use crate::workload::plan::{self, Plan, Pod};
 
-/// What the file is.
+/// Schema name in the head of the file.
 pub const SCHEMA: &str = "resource-slot.loadgen.trace";
 
-/// The version of the file's form.
+/// Version of the file format.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Pods and when they came.
+/// Pods with their arrivals.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
-    /// Where it is from, in words.
+    /// Description of the source, for people.
     pub source: String,
-    /// The pods, each with its arrival since the first one's, in order.
+    /// Pods in order, each with its arrival since the arrival of the first.
     pub pods: Vec<Arrived>,
 }
 
-/// A pod and when it came.
+/// Pod with its arrival.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Arrived {
-    /// When, in nanoseconds since the first pod.
+    /// Nanoseconds since the arrival of the first pod.
     pub at_ns: u64,
     /// The pod.
     pub pod: Pod,
@@ -53,34 +53,34 @@ struct Head {
     plan_hash: String,
 }
 
-/// Why there is no trace.
+/// Failure to read, write or build a trace.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// A file cannot be read or written.
     #[error("{} {}", .verb, path.display())]
     File {
-        /// What was to be done.
+        /// The failed action: `read` or `write`.
         verb: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The failure.
         #[source]
         source: io::Error,
     },
-    /// It is not what a trace looks like.
+    /// The file violates the format of a trace or of a journal.
     #[error("{}:{line}: {what}", path.display())]
     Wrong {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// Line number, from 1.
         line: usize,
-        /// What is wrong, and what would be right.
+        /// Description of the violation and of the expected form.
         what: String,
     },
-    /// A journal tells of no pod.
+    /// A journal contains no pod from its creation on.
     #[error("the journal in {} tells of no pod from its creation on", dir.display())]
     Empty {
-        /// The journal's directory.
+        /// Directory of the journal.
         dir: PathBuf,
     },
     /// A request cannot be encoded.
@@ -89,7 +89,8 @@ pub enum TraceError {
 }
 
 impl Trace {
-    /// Of a plan whose pods arrived at these times since any moment, by index.
+    /// Records a plan with the arrivals of its pods by index, counted from any common
+    /// moment.
     pub fn of_plan(plan: &Plan, arrivals: &[Duration], source: String) -> Self {
         let first = arrivals.first().copied().unwrap_or_default();
         let mut last = 0;
@@ -97,7 +98,7 @@ impl Trace {
             .zip(arrivals)
             .map(|(index, at)| {
                 let since = at.saturating_sub(first).as_nanos();
-                // Two workers may begin two pods in the other order.
+                // Two workers may begin two pods out of order.
                 last = u64::try_from(since).unwrap_or(u64::MAX).max(last);
                 Arrived {
                     at_ns: last,
@@ -108,22 +109,22 @@ impl Trace {
         Self { source, pods }
     }
 
-    /// Its requests.
+    /// Returns a plan with the recorded pods.
     pub fn plan(&self) -> Plan {
         let pods = self.pods.iter().map(|arrived| arrived.pod.clone());
         Plan::recorded(pods.collect::<Vec<_>>())
     }
 
-    /// When its pods come if time runs so much faster.
+    /// Returns the arrivals, divided by `speed`.
     pub fn arrivals(&self, speed: f64) -> Vec<Duration> {
         let at = |arrived: &Arrived| Duration::from_nanos(arrived.at_ns).div_f64(speed);
         self.pods.iter().map(at).collect()
     }
 
-    /// Writes it.
+    /// Writes the trace to a file.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), TraceError> {
         let hash = plan::hash(&self.plan(), self.pods.len() as u64).map_err(TraceError::Encode)?;
         let head = Head {
@@ -150,10 +151,10 @@ impl Trace {
         })
     }
 
-    /// Reads one.
+    /// Reads a trace from a file.
     ///
     /// # Errors
-    /// If it cannot be read, is not a trace, or was cut or changed.
+    /// If the file cannot be read, is not a trace, or was truncated or changed.
     pub fn read(path: &Path) -> Result<Self, TraceError> {
         let failed = |source| TraceError::File {
             verb: "read",
@@ -214,7 +215,7 @@ impl Trace {
     }
 }
 
-/// Ids become paths.
+/// Checks the ids of a pod, because ids become paths.
 fn check(pod: &Pod) -> Result<(), String> {
     let containers = pod
         .containers
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_reads_back_and_asks_for_the_same() {
+    fn a_trace_reads_back_with_the_same_requests() {
         let (_dir, path) = written();
         let read = Trace::read(&path).unwrap();
         assert_eq!(read, trace());
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_or_changed_is_noticed() {
+    fn a_truncated_or_changed_trace_is_refused() {
         let (_dir, path) = written();
         let text = fs::read_to_string(&path).unwrap();
         let cut = text
