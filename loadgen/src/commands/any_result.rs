@@ -1,4 +1,4 @@
-//! What was saved, of whichever kind.
+//! Saved results of any command.
 
 use std::path::Path;
 
@@ -9,25 +9,25 @@ use crate::result::header::Document;
 use crate::result::search::SearchResult;
 use crate::result::{self, LoadError, LoadProblem, RunResult};
 
-/// The result of one of the commands that measure.
+/// Result of any measuring command.
 #[derive(Debug)]
 pub enum AnyResult {
-    /// Of `run`, `replay` or `merge`.
+    /// Result of `run`, `replay` or `merge`.
     Run(Box<RunResult>),
-    /// Of `search`.
+    /// Result of `search`.
     Search(Box<SearchResult>),
-    /// Of `density`.
+    /// Result of `density`.
     Density(Box<DensityResult>),
-    /// Of `gate`.
+    /// Result of `gate`.
     Gate(Box<GateResult>),
-    /// Of `overhead`.
+    /// Result of `overhead`.
     Overhead(Box<OverheadResult>),
 }
 
-/// Reads the result in a directory or a file of its own.
+/// Reads a result from its directory or its file.
 ///
 /// # Errors
-/// If it cannot be read, or is none that this program knows.
+/// If the result cannot be read or has an unknown schema.
 pub fn load(path: &Path) -> Result<AnyResult, LoadError> {
     result::load_as(path, parse)
 }
@@ -57,7 +57,7 @@ fn parse(text: &str) -> Result<AnyResult, LoadProblem> {
 }
 
 impl AnyResult {
-    /// As it was printed when it was measured.
+    /// Returns the text printed after the measurement.
     pub fn text(&self) -> String {
         match self {
             Self::Run(result) => crate::show::table::render(result),
@@ -77,10 +77,10 @@ mod tests {
     use super::*;
     use crate::commands::overhead::Layer;
 
-    /// A document is written as it was before documents had one type for their header:
-    /// field by field in the same order.
+    /// Documents keep their form from before they shared a header type, with the
+    /// fields in the same order.
     #[test]
-    fn committed_results_are_written_as_they_were() {
+    fn committed_results_are_rewritten_unchanged() {
         fn rewritten<T: Serialize + DeserializeOwned>(text: &str) -> String {
             let document: T = serde_json::from_str(text).unwrap();
             serde_json::to_string_pretty(&document).unwrap() + "\n"
@@ -95,7 +95,7 @@ mod tests {
         assert!(rewritten::<RunResult>(run) == run);
     }
 
-    /// As `loadgen overhead` wrote it before it had the layer `cri`.
+    /// The form of `loadgen overhead` before the layer `cri`.
     #[test]
     fn an_overhead_without_cri_is_still_read() {
         let new = include_str!("../../../results/overhead/result.json");

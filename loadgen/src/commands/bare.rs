@@ -1,6 +1,6 @@
-//! A bare loop over ttrpc: the calls of a pod's life and nothing else. What it
-//! reaches, the engine with its plan, checks, clocks and histograms is held to; and
-//! a sandboxer, to what it reaches with calls that do nothing.
+//! Bare loop over ttrpc: the calls of a pod's lifecycle and nothing else. Its rate is
+//! the reference for the engine with plan, checks, clocks and histograms; its rate
+//! with calls that do nothing is the reference for a sandboxer.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -19,7 +19,7 @@ use crate::stop::Stop;
 use crate::workload::plan::{Container, Plan, Pod};
 use crate::workload::scenario::{Distribution, PodShape};
 
-/// Pods per second.
+/// Runs the loop; returns pods per second.
 ///
 /// # Errors
 /// If a call fails.
@@ -29,7 +29,7 @@ pub fn run(args: &BareArgs) -> std::result::Result<f64, RunError> {
         shape.containers = Distribution::Constant(1);
     }
     let plan = Plan::new(args.seed, shape);
-    // What a request is made of is no part of what its call costs.
+    // Building the requests is not part of the cost of the calls.
     let planned: Rc<[Pod]> = match args.calls {
         BareCalls::Life => (0..args.pods).map(|index| plan.pod(index)).collect(),
         BareCalls::Engine | BareCalls::Nothing => Rc::new([]),
@@ -58,7 +58,7 @@ pub fn run(args: &BareArgs) -> std::result::Result<f64, RunError> {
                     match calls {
                         BareCalls::Engine => pod(&connection, &plan, &bundles, index).await?,
                         BareCalls::Life => {
-                            // There is one for each.
+                            // One pod is planned for each index.
                             let place = usize::try_from(index).unwrap_or(usize::MAX);
                             life(&connection, &planned[place], &bundles).await?;
                         }
@@ -76,7 +76,7 @@ pub fn run(args: &BareArgs) -> std::result::Result<f64, RunError> {
     Ok(pods)
 }
 
-/// The same calls in the same order as the engine's.
+/// Makes the calls of the engine in the same order.
 async fn pod(
     connection: &TtrpcConnection,
     plan: &Plan,
@@ -102,7 +102,7 @@ async fn pod(
     connection.sandbox_status(id).await?;
     for (container, wait) in pod.containers.iter().zip(waits) {
         end(connection, container).await?;
-        // The task is not aborted, and a panic in it is one here.
+        // The task is never aborted, so a failed wait means a panic in the task.
         let _ = wait.await;
         connection.task_state(&container.id).await?;
         connection.delete_task(&container.id).await?;
@@ -110,15 +110,16 @@ async fn pod(
     connection.stop_sandbox(id).await?;
     connection.sandbox_status(id).await?;
     connection.shutdown_sandbox(id).await?;
-    // The engine looks whether it is gone.
+    // The engine checks that the sandbox is gone.
     let _ = connection.sandbox_status(id).await;
     Ok(())
 }
 
-/// How many calls [`life`] makes.
+/// Number of calls of [`life`].
 const LIFE: usize = 9;
 
-/// The shortest whole life of a pod with one container, one call after the other.
+/// Makes the calls of the shortest whole lifecycle of a pod with one container, one
+/// after the other.
 async fn life(connection: &TtrpcConnection, pod: &Pod, bundles: &Bundles) -> Result<()> {
     let id = &*pod.sandbox_id;
     connection.create_sandbox(pod).await?;
@@ -136,7 +137,7 @@ async fn life(connection: &TtrpcConnection, pod: &Pod, bundles: &Bundles) -> Res
     connection.shutdown_sandbox(id).await
 }
 
-/// As many calls as in a [`life`].
+/// Makes as many calls as [`life`], all without effect.
 async fn nothing(connection: &TtrpcConnection) -> Result<()> {
     for _ in 0..LIFE {
         connection.probe().await?;

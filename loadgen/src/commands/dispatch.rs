@@ -1,4 +1,4 @@
-//! The program: parses a command line and runs its command.
+//! Entry point: parses a command line and runs its command.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -14,12 +14,12 @@ use super::{
 use crate::result::schema;
 use crate::server::null;
 
-/// The program: parses a command line, program first, and does what it says.
+/// Parses a command line, program name first, and runs its command.
 pub fn main(args: &[OsString]) -> Verdict {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
-            // A reader that has gone needs no message.
+            // A failed write means that the reader is gone.
             let _ = error.print();
             return if error.use_stderr() {
                 Verdict::Environment
@@ -83,14 +83,15 @@ fn is_interruption(error: &anyhow::Error) -> bool {
         || of_gate.is_some_and(gate::GateError::is_interruption)
 }
 
-/// A command line, as a result holds it.
+/// Returns the command line in the form of results.
 fn words(args: &[OsString]) -> Vec<String> {
     args.iter()
         .map(|arg| arg.to_string_lossy().into_owned())
         .collect()
 }
 
-/// Writes all at once: a reader that closes early, as `head` does, is no error.
+/// Writes all output at once, so that a reader that closes early, such as `head`,
+/// causes no error.
 fn to_stdout(write: impl FnOnce(&mut Vec<u8>) -> anyhow::Result<()>) -> anyhow::Result<Verdict> {
     let mut text = Vec::new();
     write(&mut text)?;

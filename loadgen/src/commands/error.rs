@@ -1,4 +1,4 @@
-//! The error of the commands that run pods: any failure of the rooms below.
+//! Error of the commands that run pods: any failure of the modules below.
 
 use std::io;
 
@@ -14,13 +14,13 @@ use crate::server::child::ChildError;
 use crate::stop::SignalError;
 use crate::workload::trace::TraceError;
 
-/// The failure that kept a command from a result.
+/// Failure that prevented a result.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// There is no scenario to run.
     #[error(transparent)]
     Scenario(#[from] ScenarioChoiceError),
-    /// There is no trace to replay, or none can be written.
+    /// There is no trace to replay, or a trace cannot be written.
     #[error(transparent)]
     Trace(#[from] TraceError),
     /// The bundles could not be written.
@@ -38,7 +38,7 @@ pub enum RunError {
     /// The result could not be saved.
     #[error(transparent)]
     Save(#[from] SaveError),
-    /// A density needs a closed loop, and the scenario is an open one.
+    /// The scenario is an open loop; a density measurement needs a closed one.
     #[error("the scenario {scenario:?} is an open loop; a density is reached by a closed one")]
     NotClosed {
         /// Name of the scenario.
@@ -47,7 +47,7 @@ pub enum RunError {
     /// The result cannot be printed.
     #[error("print the result")]
     Print(#[from] io::Error),
-    /// Signals cannot be caught.
+    /// The listener for signals cannot be installed.
     #[error(transparent)]
     Signals(#[from] SignalError),
 }
@@ -59,7 +59,7 @@ impl From<ChildError> for RunError {
 }
 
 impl RunError {
-    /// Returns whether a stop that was asked for is the reason.
+    /// Returns whether the cause is a requested stop.
     pub fn is_interruption(&self) -> bool {
         match self {
             Self::Bundle(BundleError::Interrupted)

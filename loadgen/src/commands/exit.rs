@@ -1,24 +1,24 @@
-//! What the exit code says.
+//! Exit codes.
 
 use std::process::ExitCode;
 
-/// How a command went.
+/// Outcome of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// As asked for: 0.
+    /// Success: 0.
     Good,
-    /// Wrong usage, or something that is needed is missing: 1.
+    /// Wrong usage, or a missing file or program: 1.
     Environment,
     /// Errors or wrong answers: 2.
     WrongAnswers,
-    /// What was measured is not within its bars: 3.
+    /// A figure missed its bar: 3.
     Missed,
-    /// Not the whole measurement, or not one to be believed: 4.
+    /// Incomplete or invalid measurement: 4.
     Incomplete,
 }
 
 impl Verdict {
-    /// The process's exit code.
+    /// Returns the exit code of the process.
     pub fn code(self) -> u8 {
         match self {
             Self::Good => 0,

@@ -1,5 +1,5 @@
-//! The command line and its commands. Only this layer names `clap` types, knows the
-//! errors of all others, and decides the exit code.
+//! Command line and its commands. Only this layer uses `clap` types, combines the
+//! errors of all other modules, and decides the exit code.
 
 pub mod any_result;
 pub mod bare;

@@ -1,4 +1,4 @@
-//! `loadgen plan` and `loadgen scenarios`: what a run would ask for.
+//! `loadgen plan` and `loadgen scenarios`: output without a load.
 
 use std::io::Write;
 
@@ -10,10 +10,10 @@ use crate::drive::engine::Shape;
 use crate::workload::plan::{self, Plan, Pod};
 use crate::workload::scenario::{self, Scenario};
 
-/// Writes a plan's hash, or one pod's requests.
+/// Writes the hash of a plan, or the requests of one pod.
 ///
 /// # Errors
-/// If there is no such scenario or pod, and whatever the writer says.
+/// If there is no such scenario or pod, or the writer fails.
 pub fn plan(command: &PlanCommand, out: &mut impl Write) -> anyhow::Result<()> {
     let scenario = command.scenario.resolve(run::DEFAULT)?;
     let (plan, pods) = (Plan::of(&scenario), Shape::of(&scenario).pods());
@@ -30,10 +30,10 @@ pub fn plan(command: &PlanCommand, out: &mut impl Write) -> anyhow::Result<()> {
     }?)
 }
 
-/// Writes what scenarios there are, or one of them.
+/// Writes the list of scenarios, or one of them.
 ///
 /// # Errors
-/// If there is no such scenario, and whatever the writer says.
+/// If there is no such scenario, or the writer fails.
 pub fn scenarios(command: &ScenariosCommand, out: &mut impl Write) -> anyhow::Result<()> {
     if let Some(name) = &command.print {
         write!(out, "{}", Scenario::find(name)?)?;

@@ -1,4 +1,4 @@
-//! A result on the terminal.
+//! Output of results on the terminal.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -7,21 +7,20 @@ use serde::Serialize;
 
 use crate::commands::cli::OutputArgs;
 
-/// What there is to say of a result.
+/// Printed forms of a result.
 #[derive(Debug)]
 pub struct Text {
-    /// All of it.
+    /// The whole result.
     pub whole: String,
-    /// Only what speaks against it; empty if nothing does.
+    /// Only its problems; empty if there are none.
     pub problems: String,
 }
 
-/// Prints what came of a measurement, with the directory that it was saved in, and
-/// the document if it is wanted. It is worth having even if it could not be saved.
+/// Prints a result with its directory, and the document if `--json` asks for it. The
+/// result is printed even if it could not be saved.
 ///
 /// # Errors
-/// Why it could not be saved; and if a stream takes no more for another reason
-/// than that its reader has gone.
+/// The error of saving. Otherwise the error of a stream, unless its reader is gone.
 pub fn result<E: From<io::Error>>(
     output: &OutputArgs,
     text: Text,
@@ -49,20 +48,21 @@ pub fn result<E: From<io::Error>>(
     Ok(())
 }
 
-/// A document as it is printed and saved.
+/// Formats a document as printed and saved.
 ///
 /// # Errors
-/// None that is known: every field is a string, a number or made of such.
+/// No known case: every field is a string, a number or composed of these.
 pub fn json(document: &impl Serialize) -> io::Result<String> {
     let mut json = serde_json::to_string_pretty(document)?;
     json.push('\n');
     Ok(json)
 }
 
-/// Writes all at once: a reader that closes early, as `head` does, is no error.
+/// Writes all text at once. A reader that closes early, such as `head`, causes no
+/// error.
 ///
 /// # Errors
-/// If standard output takes no more for another reason.
+/// If writing to standard output fails for another reason.
 pub fn to_stdout(text: &str) -> io::Result<()> {
     put(&mut io::stdout(), text)
 }

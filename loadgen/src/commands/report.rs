@@ -1,4 +1,4 @@
-//! `loadgen report`: a saved result as a page, as text, or beside others in a table.
+//! `loadgen report`: a saved result as a page, as text, or as a row of a table.
 
 use std::fs;
 use std::io;
@@ -13,30 +13,30 @@ use crate::result::LoadError;
 use crate::result::directory::{REPORT_FILE, SaveError};
 use crate::show::report;
 
-/// What stands for standard output.
+/// File name that stands for standard output.
 const STDOUT: &str = "-";
 
-/// A report cannot be made.
+/// Failure to make a report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The result cannot be read.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// Its histograms cannot be read.
+    /// The histograms of the result cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// There is no such report of it.
+    /// This kind of result has no such report.
     #[error("{}: it is no result of {of}; --format text shows it", path.display())]
     None {
-        /// The result.
+        /// Path of the result.
         path: PathBuf,
-        /// What there is such a report of.
+        /// Kinds of results with such a report.
         of: &'static str,
     },
-    /// It cannot be written.
+    /// The report cannot be written.
     #[error(transparent)]
     Save(#[from] SaveError),
-    /// It cannot be printed.
+    /// The report cannot be printed.
     #[error("print the report")]
     Print(#[from] io::Error),
 }
@@ -44,7 +44,7 @@ pub enum ReportError {
 /// Makes the report of saved results.
 ///
 /// # Errors
-/// If one cannot be read or the report cannot be written.
+/// If a result cannot be read or the report cannot be written.
 pub fn run(args: &ReportArgs) -> Result<Verdict, ReportError> {
     let (text, beside) = match args.format {
         ReportFormat::Html => {
@@ -120,14 +120,14 @@ mod tests {
         }
     }
 
-    /// A committed result.
+    /// Returns the path of a committed result.
     fn reference(name: &str) -> PathBuf {
         let results = concat!(env!("CARGO_MANIFEST_DIR"), "/../results");
         Path::new(results).join(name)
     }
 
     #[test]
-    fn what_has_no_such_report_says_so() {
+    fn a_result_without_such_a_report_is_refused() {
         let overhead = reference("overhead");
         let error = run(&page_args(&overhead)).unwrap_err();
         assert!(
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_is_made_anew_from_the_files() {
+    fn the_page_is_made_again_from_the_files() {
         let dir = tempfile::tempdir().unwrap();
         let made = fixture::realistic();
         made.save(dir.path());

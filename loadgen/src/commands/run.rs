@@ -1,4 +1,4 @@
-//! `loadgen run`: prepare, load, look, tell.
+//! `loadgen run` and `loadgen replay`.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -20,10 +20,10 @@ use crate::server::{Source, Target};
 use crate::show::table;
 use crate::workload::trace::Trace;
 
-/// The scenario that is run if none is named.
+/// Scenario without a name on the command line.
 pub const DEFAULT: &str = "churn";
 
-/// What is put on what, and what comes of it.
+/// Load, server and outputs of one run.
 struct Execution<'a> {
     workload: Workload,
     load: Load,
@@ -54,7 +54,7 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
     .run()
 }
 
-/// Plays a trace again and saves the result.
+/// Replays a trace and saves the result.
 ///
 /// # Errors
 /// As [`run`], and if there is no trace.
@@ -108,7 +108,7 @@ impl Execution<'_> {
         )?;
         if let Err(failed) = metrics.finish() {
             let failed = anyhow::Error::from(failed);
-            // Whoever closed it does not want to read it.
+            // A failed write means that standard error has no reader.
             let _ = writeln!(io::stderr(), "warning: --push: {failed:#}");
         }
         let measured = &observed.measured;

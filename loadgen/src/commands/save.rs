@@ -1,4 +1,4 @@
-//! Saves a run: its document, its histograms, and all that is made of them.
+//! Saving of a run: its document, its histograms, and the files derived from them.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -11,26 +11,28 @@ use crate::result::directory::{
 use crate::result::{RunResult, csv};
 use crate::show::report;
 
-/// What is saved.
+/// Parts of a saved run.
 #[derive(Debug)]
 pub struct Saved<'a> {
-    /// The document.
+    /// Document of the run.
     pub result: &'a RunResult,
-    /// The histograms behind it, as [`hdr_log`] writes them, or why there are none.
+    /// Histograms of the run, in the form of [`hdr_log`], or the failure to record
+    /// them.
     pub histograms: io::Result<File>,
-    /// The logs of the run's own programs, to be copied.
+    /// Logs of the started programs, to be copied.
     pub logs: &'a [PathBuf],
 }
 
 impl Saved<'_> {
-    /// Saves as `results/run-TIME-SEED` (or `…-2` and so on); that directory.
+    /// Saves the run as `results/run-TIME-SEED` (or `…-2` and so on) and returns this
+    /// directory.
     ///
     /// # Errors
     /// [`SaveError`], naming the file.
     pub fn under(self, results: &Path) -> Result<PathBuf, SaveError> {
         let (at, seed) = (&self.result.header.started_at, self.result.scenario.seed);
         let dir = directory::create(results, "run", at, seed)?;
-        // First what nothing else can be had from.
+        // The files that cannot be derived from others come first.
         directory::document(&dir, self.result)?;
         directory::copy(self.logs, &dir)?;
         directory::file(&dir, HISTOGRAM_FILE, |out| {
@@ -41,8 +43,8 @@ impl Saved<'_> {
     }
 }
 
-/// Writes what follows from a result and its histograms, which are in the
-/// directory already.
+/// Writes the files derived from a result and its histograms, both already in the
+/// directory.
 ///
 /// # Errors
 /// [`SaveError`], naming the file.
@@ -92,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn without_histograms_there_is_a_result_all_the_same() {
+    fn a_result_is_saved_even_without_histograms() {
         let results = tempfile::tempdir().unwrap();
         let saved = Saved {
             result: &example(),

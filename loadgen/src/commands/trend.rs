@@ -1,4 +1,4 @@
-//! `loadgen trend`: whether a process grew while a load went on.
+//! `loadgen trend`: growth of processes during a load.
 
 use std::io::Write;
 
@@ -9,12 +9,12 @@ use crate::stats::{Errors, Slope};
 
 const CONFIDENCE: f64 = 0.95;
 
-/// Writes for each process of a run whether its memory and its descriptors stayed level: whether
-/// the 95 % confidence interval of the slope of a line through the looks holds zero. Gives
-/// whether all of them did.
+/// Writes for each process of a run whether its memory and its descriptors stayed
+/// level: whether zero lies in the 95 % confidence interval of the slope of a line
+/// through the samples. Returns whether all of them stayed level.
 ///
 /// # Errors
-/// If there is no such result, or it holds too few looks, and whatever the writer says.
+/// If there is no such result, it has too few samples, or the writer fails.
 pub fn run(args: &TrendArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let run = result::load(&args.result)?;
     let skip = args.skip.as_secs_f64();
@@ -24,14 +24,17 @@ pub fn run(args: &TrendArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let processes: Vec<&ProcessResult> = run.processes.iter().filter(wanted).collect();
     if processes.is_empty() {
         let roles: Vec<&str> = run.processes.iter().map(|p| p.role.as_str()).collect();
-        anyhow::bail!("there is no such process, but {}", roles.join(", "));
+        anyhow::bail!(
+            "the result has no process with this role; its roles are {}",
+            roles.join(", ")
+        );
     }
     for process in processes {
         let memory = grows(process, skip, |look| Some(look.rss_bytes as f64));
         let files = grows(process, skip, |look| Some(look.fds? as f64));
         for (name, grows) in [("resident memory", memory), ("file descriptors", files)] {
             let Some((slope, points)) = grows else {
-                anyhow::bail!("{}: too few looks to tell of {name}", process.role);
+                anyhow::bail!("{}: too few samples of {name}", process.role);
             };
             let holds_zero = slope.interval.low <= 0.0 && 0.0 <= slope.interval.high;
             is_level &= holds_zero;
@@ -54,7 +57,8 @@ pub fn run(args: &TrendArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     Ok(is_level)
 }
 
-/// The line through the looks from `skip` seconds on, and how many they are.
+/// Returns the line through the samples from `skip` seconds on, and the number of
+/// these samples.
 fn grows(
     process: &ProcessResult,
     skip: f64,

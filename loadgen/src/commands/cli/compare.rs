@@ -1,22 +1,22 @@
-//! The options of `loadgen compare`.
+//! Options of `loadgen compare`.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-/// `loadgen compare`.
+/// Options of `loadgen compare`.
 #[derive(Debug, Clone, Args)]
 pub struct CompareArgs {
-    /// What is compared with: the directory of a result, or its result.json.
+    /// Result A, to compare with: its directory, or its result.json.
     pub a: PathBuf,
-    /// What is compared.
+    /// Result B, to compare: its directory, or its result.json.
     pub b: PathBuf,
-    /// What is slower or faster by less, in percent, is the same.
+    /// Smallest difference that counts, in percent.
     #[arg(long, env = "LOADGEN_MIN_EFFECT", value_name = "PERCENT", default_value = "5",
           value_parser = percent)]
     pub min_effect: f64,
-    /// Compare what is not comparable, and say so.
+    /// Compare results that are not comparable; the output says so at the top.
     #[arg(long, env = "LOADGEN_ANYWAY", value_parser = BoolishValueParser::new())]
     pub anyway: bool,
     /// Print a table in Markdown.
@@ -28,7 +28,7 @@ pub struct CompareArgs {
     pub json: bool,
 }
 
-/// More than nothing, and not more than the double.
+/// Parses a percentage above 0 and up to 100, with or without a percent sign.
 pub(super) fn percent(text: &str) -> Result<f64, String> {
     match text.trim_end_matches('%').trim().parse::<f64>() {
         Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(percent),

@@ -1,4 +1,4 @@
-//! The options of `loadgen gate`.
+//! Options of `loadgen gate`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,37 +10,37 @@ use super::{ContainerRange, OutputArgs, RequestArgs};
 use crate::drive::driver::DriverKind;
 use crate::workload::plan::Plan;
 
-/// `loadgen gate`.
+/// Options of `loadgen gate`.
 #[derive(Debug, Clone, Args)]
 pub struct GateArgs {
-    /// What is compared with: a resource-slot-sandboxer, or a git revision that is built in a
-    /// temporary worktree.
+    /// Program to compare with: a resource-slot-sandboxer, or a git revision, built
+    /// in a temporary worktree.
     #[arg(long, env = "LOADGEN_BASE", value_name = "BIN|REV")]
     pub base: String,
-    /// What is compared: likewise.
+    /// Program to compare: like --base.
     #[arg(long, env = "LOADGEN_HEAD", value_name = "BIN|REV")]
     pub head: String,
-    /// How much more CPU time, in percent, is too much.
+    /// Smallest increase of CPU time that matters, in percent.
     #[arg(long, env = "LOADGEN_MIN_EFFECT", value_name = "PERCENT", default_value = "3",
           value_parser = percent)]
     pub min_effect: f64,
-    /// How much more latency, in percent, is too much.
+    /// Smallest increase of latency that matters, in percent.
     #[arg(long, env = "LOADGEN_MIN_LATENCY_EFFECT", value_name = "PERCENT", default_value = "10",
           value_parser = percent)]
     pub min_latency_effect: f64,
-    /// How likely an alarm may be if nothing is slower.
+    /// Highest probability of an alarm if nothing is slower.
     #[arg(long, env = "LOADGEN_ALPHA", value_name = "P", default_value = "0.01",
           value_parser = alpha)]
     pub alpha: f64,
-    /// How many rounds of each program at most.
+    /// Highest number of rounds of each program.
     #[arg(long, env = "LOADGEN_MAX_ROUNDS", value_name = "N", default_value_t = 64,
           value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub max_rounds: u32,
-    /// How many pods in each round.
+    /// Number of pods in each round.
     #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 300,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub pods: u64,
-    /// How many containers a pod has: MIN-MAX, or one number.
+    /// Containers per pod: MIN-MAX, or one number.
     #[arg(
         long,
         env = "LOADGEN_CONTAINERS",
@@ -48,18 +48,19 @@ pub struct GateArgs {
         default_value = "1-4"
     )]
     pub containers: ContainerRange,
-    /// How they are made and asked for.
+    /// Requests of the pods.
     #[command(flatten)]
     pub requests: RequestArgs,
-    /// How pods are run: over ttrpc, or as containerd calls a sandboxer: controller.
+    /// Driver that runs the pods: ttrpc, or controller, as containerd calls a
+    /// sandboxer.
     #[arg(long, env = "LOADGEN_TARGET", value_name = "DRIVER", default_value = "controller",
           value_parser = driver)]
     pub target: DriverKind,
-    /// How many pods are under way at once.
+    /// Number of pods under way at once.
     #[arg(long, env = "LOADGEN_CONCURRENCY", value_name = "N", default_value_t = 8,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub concurrency: u32,
-    /// An argument for both sandboxers; may be repeated.
+    /// Argument for both sandboxers; may be repeated.
     #[arg(
         long = "sandboxer-arg",
         env = "LOADGEN_SANDBOXER_ARG",
@@ -67,7 +68,7 @@ pub struct GateArgs {
         allow_hyphen_values = true
     )]
     pub sandboxer_args: Vec<OsString>,
-    /// A further argument for the head alone; may be repeated.
+    /// Further argument for the head alone; may be repeated.
     #[arg(
         long = "head-arg",
         env = "LOADGEN_HEAD_ARG",
@@ -75,21 +76,21 @@ pub struct GateArgs {
         allow_hyphen_values = true
     )]
     pub head_args: Vec<OsString>,
-    /// The directory below which the sandboxers keep their files [default: /dev/shm if it has room,
-    /// else that of temporary files].
+    /// Directory below which the sandboxers keep their files [default: /dev/shm if it
+    /// has room, else the directory of temporary files].
     #[arg(long, env = "LOADGEN_FILES", value_name = "DIR")]
     pub files: Option<PathBuf>,
     /// Append the verdict as Markdown to this file, such as $GITHUB_STEP_SUMMARY; - is standard
     /// output.
     #[arg(long, env = "LOADGEN_MARKDOWN", value_name = "FILE")]
     pub markdown: Option<PathBuf>,
-    /// What is said of the result, and where it is kept.
+    /// Form and place of the result.
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
 impl GateArgs {
-    /// The plan of each round.
+    /// Returns the plan of each round.
     pub fn plan(&self) -> Plan {
         self.requests.plan(&self.containers)
     }

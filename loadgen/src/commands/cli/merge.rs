@@ -1,15 +1,15 @@
-//! The options of `loadgen merge`.
+//! Options of `loadgen merge`.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-/// `loadgen merge`.
+/// Options of `loadgen merge`.
 #[derive(Debug, Clone, Args)]
 pub struct MergeArgs {
-    /// The directory to be made for the whole.
+    /// Directory to create for the merged result.
     pub out: PathBuf,
-    /// The directories of the parts.
+    /// Directories of the parts.
     #[arg(required = true, num_args = 2.., value_name = "DIR")]
     pub parts: Vec<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! The command line.
+//! Command-line options.
 
 mod bare;
 mod compare;
@@ -46,45 +46,46 @@ pub use self::trace::{RecordArgs, ReplayArgs};
 pub use self::trend::TrendArgs;
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 good; 1 wrong usage, or something is missing; 2 errors or wrong answers;
-3 a bar was missed; 4 interrupted, and what was measured until then saved as partial, or
+Exit codes: 0 good; 1 wrong usage, or a missing file or program; 2 errors or wrong answers;
+3 a bar was missed; 4 interrupted, with the measurements until then saved as partial, or
 invalid.";
 
 const COMPARE_EXIT_CODES: &str = "\
-Exit codes: 0 nothing is slower; 1 not comparable, or wrong usage; 3 something is slower by
+Exit codes: 0 no figure is slower; 1 not comparable, or wrong usage; 3 a figure is slower by
 --min-effect or more.";
 
 const GATE_EXIT_CODES: &str = "\
-Exit codes: 0 passed; 1 wrong usage, or something is missing; 2 errors or wrong answers;
+Exit codes: 0 passed; 1 wrong usage, or a missing file or program; 2 errors or wrong answers;
 3 failed: the head is slower; 4 undecided, or interrupted.";
 
 /// Loads a containerd sandboxer with seeded pods, checks every reply, and measures.
 ///
-/// A pod goes through its whole life: its sandbox is created and started, its containers are
-/// created from OCI bundles with random CPU, memory and process limits, started, looked at,
-/// killed and deleted, and the sandbox is stopped and removed. The same seed gives the same
-/// requests, byte for byte.
+/// A pod passes its whole lifecycle: its sandbox is created and started; its
+/// containers are created from OCI bundles with random CPU, memory and process
+/// limits, started, inspected, killed and deleted; the sandbox is stopped and
+/// removed. The same seed gives the same requests, byte for byte.
 #[derive(Debug, Parser)]
 #[command(name = "loadgen", version, after_help = EXIT_CODES)]
 pub struct Cli {
-    /// What to do.
+    /// Command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the program can do.
+/// Commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run pods through a sandboxer and report latencies, rates and errors.
     ///
-    /// Without any option it starts a resource-slot-sandboxer of its own on a private socket and
-    /// directory, runs the 2,000 pods of the scenario `churn` through it, stops it, prints a table,
-    /// and saves results/run-TIME-SEED/ with report.html, result.json, latencies.hlog (HdrHistogram
-    /// log format), CSV and sandboxer.log. With --target cri it starts a containerd, too, whose pods
-    /// run on that sandboxer, and loads it over CRI.
+    /// Without options it starts a resource-slot-sandboxer of its own on a private
+    /// socket and directory, runs the 2,000 pods of the scenario `churn` through it,
+    /// stops it, prints a table, and saves results/run-TIME-SEED/ with report.html,
+    /// result.json, latencies.hlog (HdrHistogram log format), CSV files and
+    /// sandboxer.log. With --target cri it also starts a containerd that runs its
+    /// pods on that sandboxer, and loads containerd over CRI.
     ///
-    /// Ctrl-C begins no more pods, lets those under way end, and saves a partial result. A second
-    /// Ctrl-C drops everything.
+    /// The first Ctrl-C starts no more pods, lets the pods under way end, and saves a
+    /// partial result. A second Ctrl-C drops everything.
     #[command(after_help = EXIT_CODES)]
     #[command(after_long_help = concat!(
         "Examples:\n",
@@ -98,95 +99,105 @@ pub enum Command {
         "  loadgen run --target cri --pods 500 --concurrency 16\n",
         "  loadgen run --target cri --endpoint /run/containerd/containerd.sock\n",
         "  loadgen run --quiet --json | jq .totals\n\n",
-        "Exit codes: 0 good; 1 wrong usage, or something is missing; 2 errors or wrong answers;\n",
-        "4 interrupted, and what was measured until then saved as partial."
+        "Exit codes: 0 good; 1 wrong usage, or a missing file or program; 2 errors or wrong ",
+        "answers;\n",
+        "3 a bar was missed; 4 interrupted, with the measurements until then saved as partial, or\n",
+        "invalid."
     ))]
     Run(Box<RunArgs>),
-    /// Measure what containerd and the sandboxer each add to a pod.
+    /// Measure the time that containerd and the sandboxer each add to a pod.
     ///
-    /// The same pods are run, one at a time and in turns, at four layers: on a sandboxer that does
-    /// nothing (floor) and on the sandboxer (direct), both called exactly as containerd calls one,
-    /// over CRI on the sandboxer, and over CRI through a containerd on the sandboxer. It starts all
-    /// of them on private sockets and directories, and says where a pod's time through containerd
-    /// goes: into the protocol, the sandboxer, or containerd; and what containerd costs, the
-    /// difference between the last two layers: both with 95 % confidence intervals over the
-    /// rounds. The result is saved as results/overhead-TIME-SEED/.
+    /// The same pods run, one at a time and in turns, at four layers: on a sandboxer
+    /// that does nothing (floor) and on the sandboxer (direct), both with exactly the
+    /// calls of containerd; over CRI on the sandboxer; and over CRI through a
+    /// containerd on the sandboxer. All of them are started on private sockets and
+    /// directories. The result divides the time of a pod through containerd between
+    /// the protocol, the sandboxer and containerd. It also shows the cost of
+    /// containerd, the difference between the last two layers. Both have 95 %
+    /// confidence intervals over the rounds. The result is saved as
+    /// results/overhead-TIME-SEED/.
     #[command(after_help = EXIT_CODES)]
     Overhead(Box<OverheadArgs>),
     /// Find the highest rate of pods that meets a threshold.
     ///
-    /// Rates are tried in geometric steps until one misses, then between the highest that did not
-    /// and the lowest that did. Each is an open loop of its own with a warm-up, --duration long;
-    /// one that misses is tried once more. A run in which this program was late, by over a tenth of
-    /// the threshold's time, does not count.
-    /// The result, with the curve of latency over rate and its knee, is saved as
-    /// results/search-TIME-SEED/.
+    /// Rates are tried in geometric steps until one misses, then between the highest
+    /// rate that met the threshold and the lowest that missed. Each try is an open
+    /// loop of its own with a warm-up, --duration long; a rate that misses is tried
+    /// once more. A try does not count if this program was late by over a tenth of
+    /// the threshold's time. The result, with the curve of latency over rate and its
+    /// knee, is saved as results/search-TIME-SEED/.
     #[command(after_help = EXIT_CODES)]
     Search(Box<SearchArgs>),
-    /// Measure what a pod that is alive costs each process.
+    /// Measure the memory and file descriptors that a living pod costs each process.
     ///
-    /// The scenario's pods are started and stay. At several densities on the way, memory and file
-    /// descriptors of each process are read. What a pod costs is the slope of a line through them,
-    /// with its 95 % confidence interval. The result is saved as results/density-TIME-SEED/.
+    /// The pods of the scenario are started and stay. At several densities, memory
+    /// and file descriptors of each process are read. The cost of a pod is the slope
+    /// of a line through these points, with its 95 % confidence interval. The result
+    /// is saved as results/density-TIME-SEED/.
     #[command(after_help = EXIT_CODES)]
     Density(Box<DensityArgs>),
-    /// Make a trace of what happened on a node, as a sandboxer's journal tells it.
+    /// Make a trace of the pods of a node from the journal of a sandboxer.
     ///
-    /// A trace says which pods came when, what they asked for, and how long they stayed. One of a
-    /// run is made by `loadgen run --record`. A sandboxer that is to be recorded from its beginning
+    /// A trace contains pods with their arrivals, requests and stays. `loadgen run
+    /// --record` makes the trace of a run. To record from its beginning, a sandboxer
     /// must run with --history.
     #[command(after_help = EXIT_CODES)]
     Record(RecordArgs),
-    /// Play a trace again: the same pods at the same times, or faster or slower.
+    /// Replay a trace: the same pods at the same times, or faster or slower.
     ///
-    /// It is an open loop, measured and saved as a run is. The hash of the plan is that of the
-    /// recording.
+    /// The replay is an open loop, measured and saved like a run. The hash of its
+    /// plan is the hash of the recorded plan.
     #[command(after_help = EXIT_CODES)]
     Replay(Box<ReplayArgs>),
     /// List the shipped scenarios, or show one.
     Scenarios(ScenariosCommand),
-    /// Make the page of a saved result anew, or show results as text or in a table.
+    /// Make the page of a saved result again, or show results as text or in a table.
     ///
-    /// It is made from the result.json and latencies.hlog in the directory.
+    /// The page is made from result.json and latencies.hlog in the directory.
     Report(ReportArgs),
-    /// Make one result of those of parts that ran in parallel.
+    /// Merge the results of parts that ran in parallel.
     ///
-    /// The parts must be of the same scenario, but for seed and number of pods. The whole is what
-    /// one run would have measured: histograms are added up, not averaged.
+    /// The parts must have the same scenario, apart from seed and number of pods. The
+    /// merged result is the result that one run would have measured: histograms are
+    /// added, not averaged.
     Merge(MergeArgs),
     /// Print the JSON schema of a run's result.json.
     Schema,
     /// Compare two results of the same plan on the same machine.
     ///
-    /// For each operation the ratio B/A of median, 99th percentile and mean, for the run that of
-    /// pods per second, and for each process that of CPU time per pod, with a 95 % confidence
-    /// interval from the seconds of both runs, and what follows from it. What is not comparable is
-    /// refused. The interval knows how much the seconds of a run differ, not how much the machine
-    /// has changed between the two runs: `loadgen gate` does.
+    /// The comparison has the ratio B/A of median, 99th percentile and mean for each
+    /// operation, of pods per second for the run, and of CPU time per pod for each
+    /// process. Each ratio has a 95 % confidence interval from the seconds of both
+    /// runs, and a verdict. Results that are not comparable are refused. The interval
+    /// covers the variation between the seconds of a run, not changes of the machine
+    /// between the two runs; `loadgen gate` covers both.
     #[command(after_help = COMPARE_EXIT_CODES)]
     Compare(Box<CompareArgs>),
-    /// Say whether one build of the sandboxer is slower than another.
+    /// Decide whether one build of the sandboxer is slower than another.
     ///
-    /// Both are started on this machine, on private sockets and directories, and run the same
-    /// pods in turns, in blocks of four rounds, A B B A or B A A B. After each of a few looks the
-    /// gate passes (the head is not slower by --min-effect), fails (it is slower, and by as much),
-    /// or goes on, to --max-rounds at most. The result is saved as results/gate-TIME-SEED/.
+    /// Both builds are started on this machine, on private sockets and directories,
+    /// and run the same pods in turns, in blocks of four rounds, A B B A or B A A B.
+    /// After each of a few looks the gate passes (the head is not slower by
+    /// --min-effect), fails (it is slower by at least that), or goes on, up to
+    /// --max-rounds. The result is saved as results/gate-TIME-SEED/.
     #[command(after_help = GATE_EXIT_CODES)]
     Gate(Box<GateArgs>),
     /// Show the hash of a plan, or one of its pods.
     Plan(Box<PlanCommand>),
-    /// Serve as a sandboxer that keeps only what it must to answer.
+    /// Serve as a sandboxer that keeps only the state needed for its answers.
     #[command(hide = true)]
     Null(NullArgs),
-    /// Run pods without plan, checks, clocks and histograms, and print pods per second.
+    /// Run pods without plan, checks, clocks and histograms, and print pods per
+    /// second.
     #[command(hide = true)]
     Bare(BareArgs),
-    /// Say whether the processes of a run stayed level in memory and descriptors.
+    /// Check whether the memory and descriptors of the processes of a run stayed
+    /// level.
     #[command(hide = true)]
     Trend(TrendArgs),
     /// Print a completion script for a shell.
     Completions {
-        /// The shell.
+        /// Name of the shell.
         shell: clap_complete::Shell,
     },
 }
@@ -205,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_command_line_definition_is_valid() {
         Cli::command().debug_assert();
     }
 
@@ -241,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_contradicts_itself_or_is_out_of_range_is_refused() {
+    fn contradictory_and_out_of_range_options_are_refused() {
         for args in [
             &["--endpoint", "/a", "--sandboxer", "/b"][..],
             &["--endpoint", "/a", "--containerd", "/b"],

@@ -1,4 +1,4 @@
-//! What is said of a result, and where it is kept.
+//! Options for the output and the directory of a result.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,11 @@ use clap::builder::BoolishValueParser;
 
 use crate::show::progress::Style;
 
-/// What is said of a result, and where it is kept.
+/// Form and place of the result.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// The directory under which the result is saved.
+    /// Directory for saved results.
     #[arg(
         long,
         env = "LOADGEN_RESULTS",
@@ -25,13 +25,13 @@ pub struct OutputArgs {
     /// Show no progress.
     #[arg(long, env = "LOADGEN_NO_PROGRESS", value_parser = BoolishValueParser::new())]
     pub no_progress: bool,
-    /// Show neither progress nor table, only what goes wrong.
+    /// Show neither progress nor table, only problems.
     #[arg(long, short, env = "LOADGEN_QUIET", value_parser = BoolishValueParser::new())]
     pub quiet: bool,
 }
 
 impl OutputArgs {
-    /// How progress is shown.
+    /// Returns the style of progress output.
     pub fn style(&self) -> Style {
         Style::of_stderr(!self.no_progress && !self.quiet)
     }

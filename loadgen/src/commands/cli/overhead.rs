@@ -1,4 +1,4 @@
-//! The options of `loadgen overhead`.
+//! Options of `loadgen overhead`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,14 +9,14 @@ use clap::builder::BoolishValueParser;
 use super::{ContainerRange, OutputArgs, RequestArgs};
 use crate::workload::plan::Plan;
 
-/// `loadgen overhead`.
+/// Options of `loadgen overhead`.
 #[derive(Debug, Clone, Args)]
 pub struct OverheadArgs {
-    /// How many pods in each round at each layer.
+    /// Number of pods in each round at each layer.
     #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 200,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub pods: u64,
-    /// How many containers a pod has: MIN-MAX, or one number.
+    /// Containers per pod: MIN-MAX, or one number.
     #[arg(
         long,
         env = "LOADGEN_CONTAINERS",
@@ -24,17 +24,18 @@ pub struct OverheadArgs {
         default_value = "1"
     )]
     pub containers: ContainerRange,
-    /// How they are made and asked for.
+    /// Requests of the pods.
     #[command(flatten)]
     pub requests: RequestArgs,
-    /// How many rounds.
+    /// Number of rounds.
     #[arg(long, env = "LOADGEN_ROUNDS", value_name = "N", default_value_t = 5,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
-    /// The sandboxer to start [default: resource-slot-sandboxer beside this program, else on PATH].
+    /// Sandboxer to start [default: resource-slot-sandboxer beside this program, else
+    /// on PATH].
     #[arg(long, env = "LOADGEN_SANDBOXER", value_name = "PATH")]
     pub sandboxer: Option<PathBuf>,
-    /// An argument for the sandboxers that are started; may be repeated.
+    /// Argument for the started sandboxers; may be repeated.
     #[arg(
         long = "sandboxer-arg",
         env = "LOADGEN_SANDBOXER_ARG",
@@ -42,25 +43,25 @@ pub struct OverheadArgs {
         allow_hyphen_values = true
     )]
     pub sandboxer_args: Vec<OsString>,
-    /// The containerd to start, 2.1 or newer [default: $CONTAINERD_BIN, else on PATH].
+    /// containerd to start, 2.1 or newer [default: $CONTAINERD_BIN, else on PATH].
     #[arg(long, env = "LOADGEN_CONTAINERD", value_name = "PATH")]
     pub containerd: Option<PathBuf>,
-    /// Leave out the layer through containerd, and so what containerd costs: for a machine that
-    /// has none.
+    /// Leave out the layer through containerd, and with it the cost of containerd:
+    /// for a machine without containerd.
     #[arg(long, env = "LOADGEN_NO_CONTAINERD", value_parser = BoolishValueParser::new(),
           conflicts_with = "containerd")]
     pub no_containerd: bool,
-    /// Hold the sandboxer to its bars, the share of a pod's latency through containerd and the CPU
-    /// time of a pod: a missed bar is exit code 3.
+    /// Check the sandboxer against its bars, its share of a pod's latency through
+    /// containerd and its CPU time per pod: a missed bar gives exit code 3.
     #[arg(long, env = "LOADGEN_BAR", value_parser = BoolishValueParser::new())]
     pub bar: bool,
-    /// What is said of the result, and where it is kept.
+    /// Form and place of the result.
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
 impl OverheadArgs {
-    /// The plan of each round.
+    /// Returns the plan of each round.
     pub fn plan(&self) -> Plan {
         self.requests.plan(&self.containers)
     }

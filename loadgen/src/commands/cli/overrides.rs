@@ -1,4 +1,4 @@
-//! The options that change a scenario.
+//! Options that override values of a scenario.
 
 use std::time::Duration;
 
@@ -7,69 +7,73 @@ use clap::{Args, value_parser};
 use crate::workload::scenario::limits::{MAX_CONCURRENCY, MAX_CONNECTIONS, MAX_PODS, MAX_THREADS};
 use crate::workload::scenario::{Arrivals, Distribution, Lifecycle, Overrides, SignalChoice, text};
 
-/// Options that change a scenario; a value that is not given stays.
+/// Options that override values of a scenario; a value without an option stays.
 #[derive(Debug, Clone, Default, PartialEq, Args)]
-#[command(next_help_heading = "Instead of what the scenario says")]
+#[command(next_help_heading = "Scenario overrides")]
 pub struct OverrideArgs {
-    /// Where everything random comes from.
+    /// Seed of all random numbers.
     #[arg(long, env = "LOADGEN_SEED", value_name = "S")]
     pub seed: Option<u64>,
-    /// How many pods, in a closed loop.
+    /// Number of pods of a closed loop.
     #[arg(long, env = "LOADGEN_PODS", value_name = "N",
           value_parser = value_parser!(u64).range(1..=MAX_PODS))]
     pub pods: Option<u64>,
-    /// How many pods of a closed loop come before those that are measured.
+    /// Number of warm-up pods of a closed loop, before the measured ones.
     #[arg(long, env = "LOADGEN_WARM_UP_PODS", value_name = "N",
           value_parser = value_parser!(u64).range(0..=MAX_PODS))]
     pub warm_up_pods: Option<u64>,
-    /// How many pods a closed loop has under way at once.
+    /// Number of pods under way at once in a closed loop.
     #[arg(long, env = "LOADGEN_CONCURRENCY", value_name = "N",
           value_parser = value_parser!(u32).range(1..=i64::from(MAX_CONCURRENCY)))]
     pub concurrency: Option<u32>,
-    /// Make it an open loop: so many pods a second, whatever becomes of them.
+    /// Make it an open loop with this rate in pods per second, independent of the
+    /// progress of pods.
     #[arg(long, env = "LOADGEN_RATE", value_name = "PODS/S", value_parser = text::rate)]
     pub rate: Option<f64>,
-    /// How the pods of an open loop are spaced.
+    /// Spacing of the arrivals of an open loop.
     #[arg(long, env = "LOADGEN_ARRIVALS", value_name = "HOW")]
     pub arrivals: Option<Arrivals>,
-    /// How long it is measured: an open loop with one measured phase, or the most for a closed one.
+    /// Length of the only measured phase of an open loop, or time limit of a closed
+    /// loop.
     #[arg(long, env = "LOADGEN_DURATION", value_name = "TIME", value_parser = text::duration)]
     pub duration: Option<Duration>,
-    /// With --rate: how long the warm-up before it is; "0s" for none.
+    /// With --rate: length of the warm-up before the measured phase; "0s" for none.
     #[arg(long, env = "LOADGEN_WARM_UP", value_name = "TIME",
           value_parser = text::duration_or_none)]
     pub warm_up: Option<Duration>,
-    /// How many pods of an open loop may be under way at once; the others wait, and that counts.
+    /// Limit of pods under way at once in an open loop; further pods wait, and the
+    /// wait counts as latency.
     #[arg(long, env = "LOADGEN_MAX_IN_FLIGHT", value_name = "N",
           value_parser = value_parser!(u32).range(1..=i64::from(MAX_CONCURRENCY)))]
     pub max_in_flight: Option<u32>,
-    /// How many connections the pods share; at most one for each.
+    /// Number of connections that the pods share; at most one per pod.
     #[arg(long, env = "LOADGEN_CONNECTIONS", value_name = "N",
           value_parser = value_parser!(u32).range(1..=i64::from(MAX_CONNECTIONS)))]
     pub connections: Option<u32>,
-    /// How many threads drive the connections; at most one for each.
+    /// Number of threads that drive the connections; at most one per connection.
     #[arg(long, env = "LOADGEN_THREADS", value_name = "N",
           value_parser = value_parser!(u32).range(1..=i64::from(MAX_THREADS)))]
     pub threads: Option<u32>,
-    /// How long a call may take.
+    /// Time limit of a call.
     #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "TIME", value_parser = text::duration)]
     pub timeout: Option<Duration>,
-    /// How many containers a pod has: N, MIN-MAX, or a distribution as in a scenario.
+    /// Containers per pod: N, MIN-MAX, or a distribution as in a scenario.
     #[arg(long, env = "LOADGEN_CONTAINERS", value_name = "DIST", value_parser = text::containers)]
     pub containers: Option<Distribution>,
-    /// The CPU that a container requests, in millicores.
+    /// CPU request of a container, in millicores.
     #[arg(long, env = "LOADGEN_CPU_MILLICORES", value_name = "DIST", value_parser = text::cpu_millicores)]
     pub cpu_millicores: Option<Distribution>,
-    /// The memory that a container requests, in MiB.
+    /// Memory request of a container, in MiB.
     #[arg(long, env = "LOADGEN_MEMORY_MIB", value_name = "DIST", value_parser = text::memory_mib)]
     pub memory_mib: Option<Distribution>,
-    /// The most processes that a container may have.
+    /// Limit of processes of a container.
     #[arg(long, env = "LOADGEN_PIDS", value_name = "DIST", value_parser = text::pids)]
     pub pids: Option<Distribution>,
-    /// The signal that ends a container.
+    /// Signal that ends a container.
     #[arg(long, env = "LOADGEN_SIGNAL", value_name = "SIGNAL")]
     pub signal: Option<SignalChoice>,
-    /// How long a pod stays once its containers run: a time, "held", or as in a scenario.
+    /// Stay of a pod once its containers run: a time, "held", or a form as in a
+    /// scenario.
     #[arg(long, env = "LOADGEN_LIFE", value_name = "LIFE", value_parser = text::lifecycle)]
     pub life: Option<Lifecycle>,
 }
@@ -122,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn options_replace_what_a_closed_loop_says() {
+    fn options_replace_the_values_of_a_closed_loop() {
         let args = [
             "--pods=7",
             "--concurrency=3",

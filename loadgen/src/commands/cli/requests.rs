@@ -1,4 +1,4 @@
-//! How pods of rounds are made and asked for.
+//! Options for the requests of pods in rounds.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::values::timeout;
 use crate::workload::plan::Plan;
 use crate::workload::scenario::{PodShape, SignalChoice};
 
-/// How pods of rounds are made and asked for.
+/// Requests of the pods in rounds.
 #[derive(Debug, Clone, Args)]
 pub struct RequestArgs {
-    /// Where everything random comes from.
+    /// Seed of all random numbers.
     #[arg(long, env = "LOADGEN_SEED", value_name = "S", default_value_t = 42)]
     pub seed: u64,
-    /// The signal that ends a container.
+    /// Signal that ends a container.
     #[arg(
         long,
         env = "LOADGEN_SIGNAL",
@@ -23,14 +23,14 @@ pub struct RequestArgs {
         default_value = "mix"
     )]
     pub signal: SignalChoice,
-    /// How long a call may take.
+    /// Time limit of a call.
     #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "DURATION", default_value = "30s",
           value_parser = timeout)]
     pub timeout: Duration,
 }
 
 impl RequestArgs {
-    /// Pods with so many containers.
+    /// Returns a plan of pods with so many containers.
     pub fn plan(&self, containers: &ContainerRange) -> Plan {
         let (min, max) = containers.0.clone().into_inner();
         let shape = PodShape {
@@ -40,7 +40,7 @@ impl RequestArgs {
         Plan::new(self.seed, shape)
     }
 
-    /// The signal's name, as results hold it.
+    /// Returns the name of the signal in results.
     pub fn signal_name(&self) -> String {
         self.signal.name().to_owned()
     }

@@ -1,4 +1,4 @@
-//! The options of `loadgen search`.
+//! Options of `loadgen search`.
 
 use clap::Args;
 
@@ -6,13 +6,14 @@ use super::{OutputArgs, OverrideArgs, ScenarioArgs, ScenarioChoiceError, TargetA
 use crate::result::slo::Slo;
 use crate::workload::scenario::Scenario;
 
-/// `loadgen search`.
+/// Options of `loadgen search`.
 #[derive(Debug, Clone, Args)]
 pub struct SearchArgs {
-    /// What is offered [default: the scenario `steady`]; its rate is what is searched for.
+    /// Scenario to offer [default: the scenario `steady`]; the search replaces its
+    /// rate.
     #[command(flatten)]
     pub scenario: ScenarioArgs,
-    /// What a rate must meet, as in pod.p99<50ms; may be repeated.
+    /// Threshold for a rate, as in pod.p99<50ms; may be repeated.
     #[arg(
         long,
         env = "LOADGEN_SLO",
@@ -21,32 +22,32 @@ pub struct SearchArgs {
         default_value = "pod.p99<50ms"
     )]
     pub slo: Vec<Slo>,
-    /// The first rate, in pods per second.
+    /// First rate to try, in pods per second.
     #[arg(long, env = "LOADGEN_FROM", value_name = "PODS/S", default_value_t = 50.0,
           value_parser = rate)]
     pub from: f64,
-    /// The highest rate that is tried.
+    /// Highest rate to try, in pods per second.
     #[arg(long, env = "LOADGEN_UP_TO", value_name = "PODS/S", default_value_t = 20_000.0,
           value_parser = rate)]
     pub up_to: f64,
-    /// By what a rate is multiplied as long as all are met.
+    /// Factor from one rate to the next while all thresholds are met.
     #[arg(long, env = "LOADGEN_FACTOR", value_name = "RATIO", default_value_t = 2.0,
           value_parser = factor)]
     pub factor: f64,
-    /// How close the answer is to be, in percent of the rate.
+    /// Precision of the result, in percent of the rate.
     #[arg(long, env = "LOADGEN_PRECISION", value_name = "PERCENT", default_value_t = 3.0,
           value_parser = percent)]
     pub precision: f64,
-    /// On what.
+    /// Server to load.
     #[command(flatten)]
     pub target: TargetArgs,
-    /// What comes of it.
+    /// Form and place of the result.
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
 impl SearchArgs {
-    /// The scenario at a rate.
+    /// Returns the scenario at a rate.
     ///
     /// # Errors
     /// As [`ScenarioArgs::resolve`].

@@ -1,4 +1,4 @@
-//! What is loaded.
+//! Options for the server under load.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,12 +11,12 @@ use crate::server::endpoint::Endpoint;
 use crate::server::image;
 use crate::workload::runtime::HANDLER;
 
-/// The server to load, and how pods are run on it.
+/// Server under load, and the driver that runs pods on it.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "What is loaded")]
+#[command(next_help_heading = "Target")]
 pub struct TargetArgs {
-    /// How pods are run: over ttrpc; as containerd calls a sandboxer, over gRPC and ttrpc; or
-    /// over CRI, to a containerd.
+    /// Driver that runs the pods: ttrpc; controller, over gRPC and ttrpc as
+    /// containerd calls a sandboxer; or cri, to a containerd.
     #[arg(
         long,
         env = "LOADGEN_TARGET",
@@ -24,7 +24,7 @@ pub struct TargetArgs {
         default_value = "ttrpc"
     )]
     pub target: DriverKind,
-    /// containerd's namespace for the pods; over CRI it is always k8s.io.
+    /// Namespace of containerd for the pods; over CRI always k8s.io.
     #[arg(
         long,
         env = "LOADGEN_NAMESPACE",
@@ -33,14 +33,15 @@ pub struct TargetArgs {
         value_parser = namespace
     )]
     pub namespace: String,
-    /// Load the sandboxer, or with --target cri the CRI runtime, that listens here, unix:///PATH
-    /// or PATH, instead of starting one. A sandboxer must be able to read the bundles that this
-    /// program writes.
+    /// Load the sandboxer, or with --target cri the CRI runtime, at this socket,
+    /// unix:///PATH or PATH, instead of starting one. A sandboxer must be able to
+    /// read the bundles that this program writes.
     #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET",
           conflicts_with_all = ["sandboxer", "sandboxer_args", "containerd"])]
     pub endpoint: Option<Endpoint>,
-    /// Over CRI: the runtime handler of the pods. Only with the default one do containers carry
-    /// keys of cgroup v2, for limits of processes and kept memory: others may refuse them.
+    /// Over CRI: runtime handler of the pods. Containers carry keys of cgroup v2, for
+    /// limits of processes and reserved memory, only with the default handler: others
+    /// may refuse them.
     #[arg(
         long,
         env = "LOADGEN_RUNTIME_HANDLER",
@@ -48,8 +49,8 @@ pub struct TargetArgs {
         default_value = HANDLER
     )]
     pub runtime_handler: String,
-    /// Over CRI: the image of the containers. The default is put into a containerd; another one is
-    /// pulled if the runtime does not have it.
+    /// Over CRI: image of the containers. The default image is loaded into a
+    /// containerd; another one is pulled if the runtime does not have it.
     #[arg(
         long,
         env = "LOADGEN_IMAGE",
@@ -57,13 +58,15 @@ pub struct TargetArgs {
         default_value = image::NAME
     )]
     pub image: String,
-    /// Over CRI: the containerd to start, 2.1 or newer [default: $CONTAINERD_BIN, else on PATH].
+    /// Over CRI: containerd to start, 2.1 or newer [default: $CONTAINERD_BIN, else on
+    /// PATH].
     #[arg(long, env = "LOADGEN_CONTAINERD", value_name = "PATH")]
     pub containerd: Option<PathBuf>,
-    /// The sandboxer to start [default: resource-slot-sandboxer beside this program, else on PATH].
+    /// Sandboxer to start [default: resource-slot-sandboxer beside this program, else
+    /// on PATH].
     #[arg(long, env = "LOADGEN_SANDBOXER", value_name = "PATH")]
     pub sandboxer: Option<PathBuf>,
-    /// An argument for the sandboxer that is started; may be repeated.
+    /// Argument for the started sandboxer; may be repeated.
     #[arg(
         long = "sandboxer-arg",
         env = "LOADGEN_SANDBOXER_ARG",

@@ -1,4 +1,4 @@
-//! The options of `loadgen record` and `loadgen replay`.
+//! Options of `loadgen record` and `loadgen replay`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,44 +11,46 @@ use crate::result::slo::Slo;
 use crate::workload::schedule::Schedule;
 use crate::workload::trace::Trace;
 
-/// `loadgen record`.
+/// Options of `loadgen record`.
 #[derive(Debug, Clone, Args)]
 pub struct RecordArgs {
-    /// The directory of a sandboxer, as its --dir: live, stopped or copied.
+    /// Directory of a sandboxer, its --dir: live, stopped or copied.
     #[arg(long, env = "LOADGEN_JOURNAL", value_name = "DIR")]
     pub journal: PathBuf,
-    /// The file that the trace is written to.
+    /// File for the trace.
     #[arg(value_name = "FILE")]
     pub trace: PathBuf,
 }
 
-/// `loadgen replay`.
+/// Options of `loadgen replay`.
 #[derive(Debug, Clone, Args)]
 pub struct ReplayArgs {
-    /// The trace.
+    /// File of the trace.
     #[arg(value_name = "FILE")]
     pub trace: PathBuf,
-    /// How much faster time runs, or slower if below 1: pods come and go sooner by as much.
+    /// Speed of time, slower below 1: arrivals and stays of pods are divided by this
+    /// ratio.
     #[arg(long, env = "LOADGEN_SPEED", value_name = "RATIO", default_value_t = 1.0,
           value_parser = speed)]
     pub speed: f64,
-    /// How many pods may be under way at once; the others wait, and that counts.
+    /// Limit of pods under way at once; further pods wait, and the wait counts as
+    /// latency.
     #[arg(long, env = "LOADGEN_MAX_IN_FLIGHT", value_name = "N", default_value_t = 10_000,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_in_flight: u32,
-    /// How many connections the pods share.
+    /// Number of connections that the pods share.
     #[arg(long, env = "LOADGEN_CONNECTIONS", value_name = "N", default_value_t = 4,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub connections: u32,
-    /// How many threads drive the connections; at most one for each.
+    /// Number of threads that drive the connections; at most one per connection.
     #[arg(long, env = "LOADGEN_THREADS", value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=256))]
     pub threads: u32,
-    /// How long a call may take.
+    /// Time limit of a call.
     #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "TIME", default_value = "30s",
           value_parser = super::values::timeout)]
     pub timeout: std::time::Duration,
-    /// Hold it to this, as in `loadgen run`; may be repeated.
+    /// Threshold for the replay, as in `loadgen run`; may be repeated.
     #[arg(
         long,
         env = "LOADGEN_SLO",
@@ -56,16 +58,16 @@ pub struct ReplayArgs {
         value_delimiter = ','
     )]
     pub slo: Vec<Slo>,
-    /// On what.
+    /// Server to load.
     #[command(flatten)]
     pub target: TargetArgs,
-    /// What comes of it.
+    /// Form and place of the result.
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
 impl ReplayArgs {
-    /// What is put on.
+    /// Returns the load of the replay.
     pub fn load(&self, trace: &Trace) -> Load {
         let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         let connections = size(self.connections).min(trace.pods.len());

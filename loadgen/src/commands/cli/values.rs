@@ -1,5 +1,5 @@
-//! Values of options: the words of options that have a few, with a line of help each,
-//! and the time that a call may take.
+//! Values of options: the words of options with a fixed set, with one line of help each, and
+//! the time limit of a call.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl ValueEnum for SignalChoice {
         let help = match self {
             Self::Kill => "SIGKILL for every container",
             Self::Term => "SIGTERM for every container",
-            Self::Mix => "One or the other, by the plan",
+            Self::Mix => "SIGKILL or SIGTERM for each container, by the plan",
         };
         Some(PossibleValue::new(self.name()).help(help))
     }
@@ -48,8 +48,8 @@ impl ValueEnum for Arrivals {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
-            Self::Constant => "Evenly",
-            Self::Poisson => "As in a Poisson process: the gaps are exponentially distributed",
+            Self::Constant => "Equal gaps",
+            Self::Poisson => "Poisson process: exponentially distributed gaps",
         };
         Some(PossibleValue::new(self.name()).help(help))
     }

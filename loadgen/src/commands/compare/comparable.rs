@@ -1,11 +1,11 @@
-//! Whether two results can be compared at all.
+//! Check that two results can be compared.
 
 use serde_json::Value;
 
 use crate::result::RunResult;
 
-/// What of a scenario may differ: where the program lies that is compared, what it was
-/// told, and how long a call might have taken.
+/// Fields of a scenario that may differ: paths of the compared programs, their
+/// arguments, and the time limit of a call.
 const MAY_DIFFER: &[&str] = &[
     "endpoint",
     "sandboxer",
@@ -14,11 +14,11 @@ const MAY_DIFFER: &[&str] = &[
     "timeout_s",
 ];
 
-/// What speaks against a comparison, a field with both values each; empty if
-/// nothing does.
+/// Returns the reasons against a comparison, one per field with both values; empty if
+/// there are none.
 ///
-/// Everything that a result says of its scenario and its machine must be the same
-/// unless it is known not to matter, so that a field that is added later counts, too.
+/// All fields of scenario and machine must be equal except known exceptions, so that
+/// fields added later are compared as well.
 pub fn differences(a: &RunResult, b: &RunResult) -> Vec<String> {
     let mut found = Vec::new();
     for (which, result) in [("A", a), ("B", b)] {
@@ -44,7 +44,7 @@ pub fn differences(a: &RunResult, b: &RunResult) -> Vec<String> {
     found
 }
 
-/// What may differ and does, for the reader to know.
+/// Returns the permitted differences as remarks for the reader.
 pub fn remarks(a: &RunResult, b: &RunResult) -> Vec<String> {
     let mut found = Vec::new();
     differ(
@@ -80,7 +80,7 @@ fn differ<T: serde::Serialize + PartialEq>(found: &mut Vec<String>, name: &str, 
     }
     let (a, b) = (value(a), value(b));
     let (a, b) = match (a.as_str(), b.as_str()) {
-        // Of a document only the lines that the other does not have.
+        // Of a document, shows only the lines missing in the other one.
         (Some(one), Some(other)) if one.contains('\n') || other.contains('\n') => {
             (lines_beyond(one, other), lines_beyond(other, one))
         }
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn another_program_is_what_a_comparison_is_for() {
+    fn different_programs_can_be_compared() {
         let mut b = good();
         b.scenario.sandboxer = Some("/elsewhere".into());
         b.scenario.sandboxer_args = vec!["--views=off".into()];

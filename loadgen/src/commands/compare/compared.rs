@@ -1,4 +1,4 @@
-//! One of the two results that are compared.
+//! Result with the latencies of its seconds.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use super::error::CompareError;
 use super::latencies::Latencies;
 use crate::result::{self, RunResult};
 
-/// One of two results, with the histograms beside it.
+/// One of the two compared results, with the histograms beside it.
 #[derive(Debug, Clone)]
 pub struct Compared {
-    /// Path of the result, as it was given.
+    /// Path of the result, as given.
     pub path: String,
-    /// The document.
+    /// Document of the result.
     pub result: RunResult,
     /// Latencies of each second; `None` if there is no log.
     pub latencies: Option<Latencies>,
@@ -21,7 +21,7 @@ impl Compared {
     /// Reads a result and the log beside it.
     ///
     /// # Errors
-    /// If one of them is there and cannot be read, or there is no result.
+    /// If the result or its log cannot be read, or there is no result.
     pub fn read(path: &Path) -> Result<Self, CompareError> {
         Ok(Self {
             result: result::load(path)?,

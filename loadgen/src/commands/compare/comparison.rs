@@ -1,4 +1,4 @@
-//! Two results beside each other.
+//! Document of a comparison.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,43 +7,43 @@ use super::compared::Compared;
 use super::figure::{self, Figure};
 use super::verdict::Verdict;
 
-/// What the document is.
+/// Schema name of the document.
 pub const SCHEMA: &str = "resource-slot.loadgen.compare";
 
-/// The version of the document's form.
+/// Schema version of the document.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Two results beside each other.
+/// Comparison of two results.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// Always [`SCHEMA`].
     pub schema: String,
     /// [`SCHEMA_VERSION`] of the writer.
     pub schema_version: u32,
-    /// What speaks against comparing them at all; empty if nothing does.
+    /// Reasons against the comparison; empty if there are none.
     pub incomparable: Vec<String>,
-    /// What else differs, for the reader to know.
+    /// Further differences, as remarks for the reader.
     pub remarks: Vec<String>,
-    /// What is the same, as a share: 0.05 for 5 %.
+    /// Smallest difference that counts, as a share: 0.05 for 5 %.
     pub min_effect: f64,
-    /// Where A comes from.
+    /// Origin of A.
     pub a: Origin,
-    /// Where B comes from.
+    /// Origin of B.
     pub b: Origin,
-    /// The figures.
+    /// Compared figures.
     pub figures: Vec<Figure>,
 }
 
-/// Which result.
+/// Origin of one result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// Its path.
+    /// Path of the result.
     pub path: String,
-    /// When its load began (RFC 3339, UTC).
+    /// Start of its load (RFC 3339, UTC).
     pub started_at: String,
-    /// Pods that were as the plan wants.
+    /// Number of pods that went as planned.
     pub pods: u64,
-    /// The seconds that its intervals come from.
+    /// Number of seconds that its intervals are computed from.
     pub seconds: usize,
 }
 
@@ -60,7 +60,8 @@ impl Origin {
 }
 
 impl Comparison {
-    /// Compares two results; a difference below the share `min_effect` is none.
+    /// Compares two results; a difference below the share `min_effect` does not
+    /// count.
     pub fn of(a: &Compared, b: &Compared, min_effect: f64) -> Self {
         let mut remarks = comparable::remarks(&a.result, &b.result);
         for (name, one) in [("A", a), ("B", b)] {
@@ -82,7 +83,7 @@ impl Comparison {
         }
     }
 
-    /// Whether anything is slower by the minimum effect or more.
+    /// Returns whether a figure is slower by the minimum effect or more.
     pub fn is_slower(&self) -> bool {
         let mut figures = self.figures.iter();
         figures.any(|figure| figure.verdict == Verdict::Slower)

@@ -1,11 +1,11 @@
-//! Reasons for which two results are not compared.
+//! Error of a comparison.
 
 use std::io;
 
 use crate::record::hdr_log::LogError;
 use crate::result::LoadError;
 
-/// Two results cannot be compared.
+/// Failure to compare two results.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
     /// A result cannot be read.
@@ -14,13 +14,13 @@ pub enum CompareError {
     /// The log beside a result cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// They are not about the same.
+    /// The results differ in their conditions.
     #[error(
         "not comparable:\n  {}\n--anyway compares them nevertheless",
         differences.join("\n  ")
     )]
     Incomparable {
-        /// Every field that differs, with both values.
+        /// All differing fields, with both values.
         differences: Vec<String>,
     },
     /// The comparison cannot be printed.

@@ -1,4 +1,4 @@
-//! The figures that are compared, and how sure their ratios are.
+//! Figures of a comparison, with confidence intervals of their ratios.
 
 use std::time::Duration;
 
@@ -10,47 +10,47 @@ use crate::record::operation::Operation;
 use crate::result::{Interval as Second, OperationResult, ProcessResult, RunResult};
 use crate::stats::{Bootstrap, CONFIDENCE, Interval};
 
-/// Fewer seconds than this say nothing of how much the next one would differ.
+/// Lowest number of seconds for an interval: fewer do not show the variation between
+/// seconds.
 pub const LEAST_SECONDS: usize = 8;
 
-/// One figure of both results.
+/// Figure of both results.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
-    /// What: an operation's name, `pods`, or a process's role.
+    /// Subject: name of an operation, `pods`, or role of a process.
     pub what: String,
-    /// What of it: `p50`, `p99`, `mean`, `rate` or `cpu`.
+    /// Statistic of the subject: `p50`, `p99`, `mean`, `rate` or `cpu`.
     pub statistic: Statistic,
-    /// In A, in the statistic's unit.
+    /// Value in A, in the unit of the statistic; `None` if A lacks it.
     pub a: Option<f64>,
-    /// In B.
+    /// Value in B, in the unit of the statistic; `None` if B lacks it.
     pub b: Option<f64>,
-    /// B by A; `None` without both.
+    /// B divided by A; `None` without both values.
     pub ratio: Option<f64>,
-    /// Where the ratio is believed to lie, with 95 % confidence; `None` if the runs were
-    /// too short to tell.
+    /// 95 % confidence interval of the ratio; `None` if the runs were too short.
     pub interval: Option<Interval>,
-    /// What follows.
+    /// Verdict from the interval.
     pub verdict: Verdict,
 }
 
-/// What of something is compared.
+/// Compared statistic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Statistic {
-    /// The median latency, in nanoseconds.
+    /// Median latency, in nanoseconds.
     P50,
-    /// The 99th percentile, in nanoseconds.
+    /// 99th percentile of latency, in nanoseconds.
     P99,
-    /// The mean, in nanoseconds.
+    /// Mean latency, in nanoseconds.
     Mean,
-    /// A number per second.
+    /// Rate per second.
     Rate,
     /// CPU time per pod, in milliseconds.
     Cpu,
 }
 
 impl Statistic {
-    /// Returns the latency in an operation's figures, in nanoseconds.
+    /// Returns the latency in the figures of an operation, in nanoseconds.
     fn of(self, figures: &OperationResult) -> f64 {
         match self {
             Self::P50 => figures.p50_ns as f64,
@@ -59,7 +59,8 @@ impl Statistic {
         }
     }
 
-    /// Returns the quantile that it is; `None` for one that is none.
+    /// Returns the quantile of the statistic; `None` for a statistic that is not a
+    /// quantile.
     fn quantile(self) -> Option<f64> {
         match self {
             Self::P50 => Some(0.5),
@@ -68,20 +69,21 @@ impl Statistic {
         }
     }
 
-    /// Whether more of it is better.
+    /// Returns whether a higher value is better.
     pub fn more_is_better(self) -> bool {
         self == Self::Rate
     }
 }
 
-/// A result, and the seconds of it that count.
+/// Result with its measured seconds.
 struct Run<'a> {
     compared: &'a Compared,
     result: &'a RunResult,
     seconds: Vec<&'a Second>,
 }
 
-/// A statistic of seconds that were drawn: its logarithm, for ratios.
+/// Function from resampled seconds to the logarithm of a statistic; logarithms turn
+/// ratios into differences.
 type LogOf = Box<dyn Fn(&[usize]) -> Option<f64>>;
 
 impl<'a> Run<'a> {
@@ -91,8 +93,8 @@ impl<'a> Run<'a> {
             .timeline
             .last()
             .map_or(0.0, |last| last.start_s + last.duration_s);
-        // The middle of a second says what it belongs to. A closed loop's warm-up is what
-        // there is before the time that its figures are of.
+        // The middle of a second decides the phase of the second. The warm-up of a
+        // closed loop is the time before the measured time.
         let counts = |second: &Second| {
             let middle = second.start_s + second.duration_s / 2.0;
             if result.phases.is_empty() {
@@ -115,7 +117,7 @@ impl<'a> Run<'a> {
         of(&self.result.operations).filter(|found| found.count > 0)
     }
 
-    /// Returns the numbers of the seconds that count.
+    /// Returns the numbers of the measured seconds.
     fn numbers(&self) -> Vec<u64> {
         let begins = self.seconds.iter().map(|second| second.start_s.max(0.0));
         let begins = begins.map(|start_s| Duration::try_from_secs_f64(start_s.round()));
@@ -174,7 +176,7 @@ impl<'a> Run<'a> {
                 (used, second.pods as f64)
             })
             .collect();
-        // One look is none: it says nothing of any second.
+        // A few samples show only the CPU time of the whole run, not of its seconds.
         if process.samples.len() < LEAST_SECONDS {
             return (whole, Box::new(|_| None));
         }
@@ -182,7 +184,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The logarithm of a ratio of sums over seconds.
+/// Returns the logarithm of a ratio of sums over seconds.
 fn log_of_sums(parts: Vec<(f64, f64)>) -> LogOf {
     Box::new(move |places| {
         let sum = |of: fn(&(f64, f64)) -> f64| -> f64 {
@@ -193,7 +195,7 @@ fn log_of_sums(parts: Vec<(f64, f64)>) -> LogOf {
     })
 }
 
-/// What a process had used at a time, evenly between two looks.
+/// Returns the CPU time of a process at a time, interpolated between two samples.
 fn cpu_at(process: &ProcessResult, at_s: f64) -> f64 {
     let looks = &process.samples;
     let after = looks.partition_point(|look| look.at_s < at_s);
@@ -210,8 +212,8 @@ fn cpu_at(process: &ProcessResult, at_s: f64) -> f64 {
     }
 }
 
-/// All figures of two results: the operations of both in the order of a lifecycle,
-/// the rate, and the processes.
+/// Returns all figures of two results: the operations of both in the order of a
+/// lifecycle, the rate, and the processes.
 pub fn all(a: &Compared, b: &Compared, min_effect: f64) -> Vec<Figure> {
     let (a, b) = (Run::of(a), Run::of(b));
     let draws = Draws::of(a.seconds.len(), b.seconds.len(), a.result.scenario.seed);
@@ -254,12 +256,12 @@ pub fn all(a: &Compared, b: &Compared, min_effect: f64) -> Vec<Figure> {
     figures
 }
 
-/// The seconds of a result that intervals come from.
+/// Returns the number of seconds of a result that intervals are computed from.
 pub fn seconds(compared: &Compared) -> usize {
     Run::of(compared).seconds.len()
 }
 
-/// The seconds of both runs, drawn anew again and again, the same for all figures.
+/// Resampled seconds of both runs, shared by all figures.
 struct Draws {
     seconds: (usize, usize),
     fewer: Bootstrap,
@@ -267,12 +269,12 @@ struct Draws {
 }
 
 impl Draws {
-    /// Of so many seconds; `None` if they are too few.
+    /// Resamples the seconds of both runs; `None` if one run has too few.
     fn of(in_a: usize, in_b: usize, seed: u64) -> Option<Self> {
         if in_a.min(in_b) < LEAST_SECONDS {
             return None;
         }
-        // Two streams of random numbers.
+        // Two independent streams of random numbers.
         let of_a = Bootstrap::in_blocks(seed, in_a);
         let of_b = Bootstrap::in_blocks(seed ^ u64::MAX, in_b);
         Some(Self {
@@ -282,11 +284,12 @@ impl Draws {
         })
     }
 
-    /// The interval of a ratio; `None` if what was drawn holds nothing of it.
+    /// Returns the interval of a ratio; `None` if the resampled seconds have no value
+    /// of the figure.
     fn interval(&self, ratio: f64, log_a: &LogOf, log_b: &LogOf) -> Option<Interval> {
         let all = |count: usize| (0..count).collect::<Vec<_>>();
-        // What the seconds say of themselves, which the figure of the whole run need not
-        // be to the last digit: only how far it varies is taken from them.
+        // The estimate from the seconds may differ from the figure of the whole run
+        // in the last digits, so the interval takes only its width from the seconds.
         let estimate = log_b(&all(self.seconds.1))? - log_a(&all(self.seconds.0))?;
         let logs: Vec<f64> = self
             .drawn

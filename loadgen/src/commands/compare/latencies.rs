@@ -1,7 +1,7 @@
-//! The latencies of a run, second by second, from the log beside its result.
+//! Latencies of a run, second by second, from the log beside its result.
 //!
-//! Each second's histogram is kept as it was recorded, so a percentile of seconds that
-//! were drawn is exactly the percentile of one histogram that holds all their calls.
+//! The histogram of each second is kept as recorded, so a percentile of resampled
+//! seconds is exactly the percentile of one histogram with all their calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -13,15 +13,15 @@ use crate::record::hdr_log::{self, LogError, LogProblem};
 use crate::record::operation::Operation;
 use crate::result::directory::HISTOGRAM_FILE;
 
-/// Latencies in nanoseconds and how many calls took them, in rising order.
+/// Latencies in nanoseconds with their numbers of calls, rising.
 type Counts = Vec<(u64, u64)>;
 
-/// Holds the counts of each operation by the number of the second.
+/// Counts of each operation, by number of the second.
 #[derive(Debug, Clone, Default)]
 pub struct Latencies(BTreeMap<Operation, BTreeMap<u64, Counts>>);
 
 impl Latencies {
-    /// Reads the log beside a result, which is a directory or a file in it; `None` if
+    /// Reads the log beside a result, given as a directory or a file in it; `None` if
     /// there is no log.
     ///
     /// # Errors
@@ -58,7 +58,8 @@ impl Latencies {
         seconds.entry(second).or_default().extend(counts);
     }
 
-    /// Returns an operation's latencies in these seconds, for drawing among them.
+    /// Returns the latencies of an operation in these seconds, prepared for
+    /// resampling.
     pub fn of(&self, operation: Operation, seconds: &[u64]) -> Seconds {
         let known = self.0.get(&operation);
         let counts = |second| known.and_then(|known| known.get(second));
@@ -76,18 +77,18 @@ impl Latencies {
     }
 }
 
-/// The latencies of one operation in some seconds.
+/// Latencies of one operation in some seconds.
 #[derive(Debug)]
 pub struct Seconds {
-    /// Every latency that was recorded, in nanoseconds, rising.
+    /// All recorded latencies, in nanoseconds, rising.
     values: Vec<u64>,
-    /// For each second, how many calls took at most each of `values`.
+    /// For each second, the number of calls with at most each latency of `values`.
     below: Vec<Vec<u64>>,
 }
 
 impl Seconds {
-    /// Returns the latency at a quantile of the calls in the seconds at these places, in
-    /// nanoseconds; `None` if there was no call.
+    /// Returns the latency at a quantile of the calls in the seconds at these places,
+    /// in nanoseconds; `None` without calls.
     pub fn quantile(&self, places: &[usize], quantile: f64) -> Option<u64> {
         let last = self.values.len().checked_sub(1)?;
         let below = |at: usize| -> u64 { places.iter().map(|of| self.below[*of][at]).sum() };
@@ -95,7 +96,7 @@ impl Seconds {
         if all == 0 {
             return None;
         }
-        // A histogram counts the call at a quantile so, too.
+        // The rule of the histogram for the call at a quantile.
         let wanted = ((quantile * all as f64).ceil()).max(1.0);
         let (mut low, mut high) = (0, last);
         while low < high {
@@ -109,7 +110,8 @@ impl Seconds {
         Some(self.values[low])
     }
 
-    /// Returns the sum of each second's latencies, in nanoseconds, and its calls.
+    /// Returns for each second the sum of latencies, in nanoseconds, and the number
+    /// of calls.
     pub fn sums(&self) -> Vec<(f64, f64)> {
         let sum = |below: &Vec<u64>| {
             let mut before = 0;
@@ -159,10 +161,11 @@ mod tests {
         (latencies.of(Operation::Pod, &numbers), histograms)
     }
 
-    /// Half of the seconds answer in 1 ms, the others 3 % of their calls in 100 ms: the
-    /// 99th percentile of all is 100 ms, and six points of each second cannot tell.
+    /// Half of the seconds answer in 1 ms; the others answer 3 % of their calls in
+    /// 100 ms. The 99th percentile of all calls is 100 ms, and six points of each
+    /// second cannot show that.
     #[test]
-    fn a_tail_in_some_seconds_is_found_where_it_is() {
+    fn a_tail_in_some_seconds_is_found_at_its_latency() {
         let fast = [1_000_000; 1000];
         let mut stalled = fast;
         stalled[..30].fill(100_000_000);
@@ -170,7 +173,7 @@ mod tests {
         let close = |found: Option<u64>, ns: u64| found.unwrap().abs_diff(ns) <= ns / 1000;
         assert!(close(seconds.quantile(&[0, 1], 0.99), 100_000_000));
         assert!(close(seconds.quantile(&[0, 1], 0.98), 1_000_000));
-        // Drawn twice as often as the other, the fast second hides the tail.
+        // If resampled twice as often as the other, the fast second hides the tail.
         assert!(close(seconds.quantile(&[0, 0, 1, 0], 0.99), 1_000_000));
     }
 

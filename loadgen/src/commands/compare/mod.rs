@@ -1,10 +1,10 @@
-//! `loadgen compare`: two results of the same plan on the same machine.
+//! `loadgen compare`: comparison of two results of the same plan on the same machine.
 //!
 //! ```text
 //! compared     a result, and the latencies of its seconds from the log beside it
-//! comparable   may they be compared at all?
-//! figure       each figure of both, and where its ratio lies; verdict, what follows
-//! comparison   all of it, as JSON; table, as text
+//! comparable   check that two results can be compared
+//! figure       each figure of both, with an interval of its ratio; verdict
+//! comparison   the document of a comparison, as JSON; table, as text
 //! ```
 
 mod comparable;
@@ -26,10 +26,10 @@ use crate::commands::cli::CompareArgs;
 use crate::commands::exit;
 use crate::commands::print;
 
-/// Compares and prints.
+/// Compares two results and prints the comparison.
 ///
 /// # Errors
-/// [`CompareError`]: if a result cannot be read, or they cannot be compared.
+/// [`CompareError`]: if a result cannot be read, or the results cannot be compared.
 pub fn run(args: &CompareArgs) -> Result<exit::Verdict, CompareError> {
     let (a, b) = (Compared::read(&args.a)?, Compared::read(&args.b)?);
     let comparison = Comparison::of(&a, &b, args.min_effect / 100.0);

@@ -1,4 +1,4 @@
-//! A comparison for people to read: on a terminal, and on a pull request.
+//! Printed comparison: for a terminal and for a pull request.
 
 use std::fmt::{self, Write};
 
@@ -10,11 +10,11 @@ use crate::show::columns;
 
 const HEAD: [&str; 6] = ["figure", "A", "B", "B/A", "95 % interval", "verdict"];
 
-/// What no interval of a comparison knows.
-const LIMITS: &str = "The intervals know how much the seconds of a run differ, not how much the \
-                      machine has changed between the two runs: `loadgen gate` does.";
+/// Limit of the intervals of a comparison.
+const LIMITS: &str = "The intervals cover the variation between the seconds of a run, not \
+                      changes of the machine between the two runs; `loadgen gate` covers both.";
 
-/// For a terminal.
+/// Returns the comparison as text for a terminal.
 pub fn text(comparison: &Comparison) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -22,7 +22,7 @@ pub fn text(comparison: &Comparison) -> String {
     text
 }
 
-/// For a pull request.
+/// Returns the comparison as Markdown for a pull request.
 pub fn markdown(comparison: &Comparison) -> String {
     let mut text = String::new();
     let _ = write_markdown(&mut text, comparison);
@@ -92,7 +92,7 @@ fn write_markdown_row(out: &mut String, row: &[String; 6]) -> fmt::Result {
     )
 }
 
-/// Text that a table of Markdown takes for nothing else.
+/// Escapes text so that Markdown shows it unchanged in a table.
 fn escaped(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;")
 }

@@ -1,4 +1,4 @@
-//! Results with seconds that vary, compared.
+//! Comparisons of results with varying seconds.
 
 use super::compared::Compared;
 use super::figure::{Figure, LEAST_SECONDS, Statistic};
@@ -12,16 +12,16 @@ use crate::result::fixture::example;
 use crate::result::{Interval as Second, OperationResult};
 use crate::stats::noise::Noise;
 
-/// How a run is made.
+/// Properties of a generated run.
 #[derive(Clone, Copy)]
 struct RunShape {
     seed: u64,
     seconds: usize,
-    /// How much slower than others.
+    /// Factor of its latencies.
     slower: f64,
 }
 
-/// How much a second varies, as a share.
+/// Variation of a second, as a share.
 const VARIES: f64 = 0.03;
 
 fn operation(operation: Operation, count: u64, factor: f64) -> OperationResult {
@@ -45,7 +45,8 @@ fn operation(operation: Operation, count: u64, factor: f64) -> OperationResult {
     }
 }
 
-/// Records calls whose logarithms rise evenly between the points of these figures.
+/// Records calls with logarithms that rise evenly between the points of these
+/// figures.
 fn record(latencies: &mut Latencies, second: u64, figures: &OperationResult) {
     const STEPS: u64 = 200;
     let points = [
@@ -196,7 +197,7 @@ fn every_figure_has_its_ratio() {
 }
 
 #[test]
-fn what_is_faster_or_the_same_is_not_slower() {
+fn faster_and_equal_figures_are_not_slower() {
     let faster = of(30, 0.8);
     assert_eq!(
         figure(&faster, "pod", Statistic::P50).verdict,
@@ -213,7 +214,7 @@ fn what_is_faster_or_the_same_is_not_slower() {
 }
 
 #[test]
-fn runs_of_one_program_are_hardly_ever_slower() {
+fn runs_of_one_program_are_rarely_slower() {
     let alarms = (0..20).filter(|run_number| {
         let run_of = |seed| {
             run(RunShape {
@@ -228,7 +229,7 @@ fn runs_of_one_program_are_hardly_ever_slower() {
 }
 
 #[test]
-fn intervals_hold_the_truth_as_often_as_they_say() {
+fn intervals_contain_the_true_ratio_as_often_as_promised() {
     const RUNS: u64 = 40;
     for seconds in [8, 20] {
         let missed = (0..RUNS).filter(|number| {
@@ -243,7 +244,7 @@ fn intervals_hold_the_truth_as_often_as_they_say() {
             let pod = figure(&comparison, "pod", Statistic::P50);
             !pod.interval.unwrap().contains(1.0)
         });
-        // 5 %, and three standard errors.
+        // 5 %, plus three standard errors.
         assert!(missed.count() <= 6, "{seconds} seconds");
     }
 }
@@ -303,7 +304,7 @@ fn without_a_log_latencies_have_ratios_and_no_intervals() {
 }
 
 #[test]
-fn a_slower_tail_is_told_from_the_same_median() {
+fn a_slower_tail_is_found_with_an_equal_median() {
     let with_tail = |ms: u64| {
         let mut run = run(RunShape {
             seed: 1,
@@ -312,7 +313,7 @@ fn a_slower_tail_is_told_from_the_same_median() {
         });
         let mut latencies = Latencies::default();
         for second in 0..30 {
-            // Between 1.5 % and 4.5 % of the calls: from second to second it varies.
+            // Between 1.5 % and 4.5 % of the calls, varying from second to second.
             let slow = 15 + second;
             let mut recorded = histogram();
             recorded.saturating_record_n(5_000_000, 1000 - slow);
@@ -329,7 +330,7 @@ fn a_slower_tail_is_told_from_the_same_median() {
     assert_eq!((p50.ratio, p50.verdict), (Some(1.0), Verdict::Same));
     let p99 = figure(&comparison, "pod", Statistic::P99);
     assert_eq!((p99.ratio, p99.verdict), (Some(1.5), Verdict::Slower));
-    // Whatever seconds are drawn, more than 1 % of their calls are the slow ones.
+    // In every resample, more than 1 % of the calls are slow.
     let within = p99.interval.unwrap();
     assert!((within.low / 1.5 - 1.0).abs() < 0.002, "{within:?}");
     assert!((within.high / 1.5 - 1.0).abs() < 0.002, "{within:?}");
@@ -362,7 +363,7 @@ fn warm_up_does_not_count() {
 }
 
 #[test]
-fn what_was_compared_anyway_says_so_on_top() {
+fn a_forced_comparison_says_so_at_the_top() {
     let shape = RunShape {
         seed: 1,
         seconds: 10,

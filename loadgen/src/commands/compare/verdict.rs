@@ -1,36 +1,37 @@
-//! What follows from an interval.
+//! Verdict on a ratio from its interval.
 
 use serde::{Deserialize, Serialize};
 
 use crate::stats::Interval;
 
-/// What is to be said of a ratio.
+/// Verdict on a ratio.
 ///
-/// The interval as a whole decides, not its middle: of some fifty figures one or two
-/// 95 % intervals do not hold the truth, but hardly any lies wholly beyond the
-/// minimum effect when nothing has changed.
+/// The whole interval decides, not its middle. Of some fifty 95 % intervals one or
+/// two miss the true ratio, but hardly any lies wholly beyond the minimum effect
+/// without a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Better by the minimum effect or more, all of the interval.
+    /// The whole interval is better by the minimum effect or more.
     Faster,
-    /// Worse by the minimum effect or more, all of the interval.
+    /// The whole interval is worse by the minimum effect or more.
     Slower,
-    /// Within the minimum effect to both sides, all of the interval.
+    /// The whole interval is within the minimum effect to both sides.
     Same,
-    /// The interval is too wide to say.
+    /// The interval is too wide for a verdict.
     Undecided,
-    /// There is no interval: the runs were too short, or one has no such figure.
+    /// There is no interval: the runs were too short, or one of them has no such
+    /// figure.
     TooShort,
 }
 
 impl Verdict {
-    /// Of the interval of a ratio.
+    /// Returns the verdict on the interval of a ratio.
     pub fn of(interval: Option<Interval>, more_is_better: bool, min_effect: f64) -> Self {
         let Some(Interval { low, high }) = interval else {
             return Self::TooShort;
         };
-        // By how much longer, or how much less of what there should be more of.
+        // Factors of longer times, or of lower rates.
         let (low, high) = if more_is_better {
             (1.0 / high, 1.0 / low)
         } else {
@@ -48,7 +49,7 @@ impl Verdict {
         }
     }
 
-    /// As tables have it.
+    /// Returns the words in tables.
     pub fn words(self) -> &'static str {
         match self {
             Self::Faster => "faster",
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_interval_nothing_follows() {
+    fn without_an_interval_the_verdict_is_too_short() {
         assert_eq!(Verdict::of(None, false, 0.05), Verdict::TooShort);
         let none = Interval {
             low: 0.0,

@@ -1,8 +1,8 @@
-//! `loadgen density`: what a pod that is alive costs each process.
+//! `loadgen density`: cost of a living pod for each process.
 //!
-//! The scenario's pods are started and stay, and at several densities on the way
-//! the processes are looked at. What a pod costs is the slope of a line through
-//! the densities: what a process needs without any pod is not in it.
+//! The pods of the scenario are started and stay, and the processes are sampled at
+//! several densities. The cost of a pod is the slope of a line through the densities,
+//! so the needs of a process without pods are not part of it.
 
 pub mod table;
 
@@ -30,17 +30,17 @@ use crate::show::progress::{Reporter, Style};
 use crate::show::report;
 use crate::workload::scenario::{Lifecycle, LoadShape, Scenario};
 
-/// From the moment that the last pod runs until memory is looked at: longer than
-/// a sandboxer puts anything off (views at most 100 ms).
+/// Time between the start of the last pod and the sample: longer than any delayed
+/// work of a sandboxer (views at most 100 ms).
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// The scenario that is held if none is named.
+/// Scenario without a name on the command line.
 const DEFAULT: &str = "density";
 
-/// The table's file.
+/// File name of the table.
 const TABLE_FILE: &str = "density.txt";
 
-/// Looks at the processes at each density.
+/// Listener that samples the processes at each density.
 struct AtHold {
     processes: Vec<Process>,
     style: Style,
@@ -55,7 +55,7 @@ impl Listener for AtHold {
             .say(&format!("Looking at {} pods", human::count(pods)));
         std::thread::sleep(SETTLE);
         let processes = look(&self.processes);
-        // Whoever does not wait for it does not want it.
+        // A send fails only if the receiver no longer needs the point.
         let _ = self.seen.send(Point { pods, processes });
     }
 }
@@ -147,7 +147,8 @@ pub fn run(args: &DensityArgs, command_line: Vec<String>) -> Result<Verdict, Run
     })
 }
 
-/// The same pods, held, as a closed loop without a warm-up starts them.
+/// Returns the scenario with held pods and without a warm-up, started by a closed
+/// loop.
 fn held(mut scenario: Scenario) -> Result<Scenario, RunError> {
     scenario.pods.lifecycle = Lifecycle::Held;
     match &mut scenario.load {

@@ -1,4 +1,4 @@
-//! What pods cost, for people to read.
+//! Printed result of a density measurement.
 
 use std::fmt::{self, Write};
 
@@ -7,7 +7,7 @@ use crate::result::density::{DensityResult, PerPod};
 use crate::show::columns;
 use crate::show::table;
 
-/// Memory at each density, and what a pod costs.
+/// Returns the memory at each density and the cost of a pod as text.
 pub fn render(result: &DensityResult) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -37,7 +37,7 @@ fn write(out: &mut String, result: &DensityResult) -> fmt::Result {
     )
 }
 
-/// Only what speaks against the figures; empty if nothing does.
+/// Returns the problems of the figures; empty if there are none.
 pub fn problems(result: &DensityResult) -> String {
     let mut text = String::new();
     let _ = write_problems(&mut text, result);

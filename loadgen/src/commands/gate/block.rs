@@ -1,14 +1,16 @@
-//! Blocks of rounds: both programs, started anew, twice each, in an order that a
-//! coin decides.
+//! Blocks of rounds: each block starts both programs anew and runs each of them
+//! twice, in a random order.
 //!
-//! - Within a block the order is A B B A or B A A B: what grows or falls steadily
-//!   meanwhile hits both alike.
-//! - Which of the two is drawn, so that whatever else the machine does might as well
-//!   have hit the other program: what [`crate::stats::signed_rank`] rests on.
-//! - Two processes of one program differ in speed all their lives, by where their
-//!   memory lies. Programs that are started for each block are many processes, and
-//!   that, too, is drawn anew (Kalibera and Jones, Rigorous Benchmarking in Reasonable
-//!   Time, 2013: repeat where the variation is).
+//! - Within a block the order is A B B A or B A A B, so a steady rise or fall of the
+//!   machine's speed affects both programs equally.
+//! - One of the two orders is drawn for each block, so any other disturbance of the
+//!   machine could as well have hit the other program. [`crate::stats::signed_rank`]
+//!   depends on this.
+//! - Two processes of one program differ in speed for their whole lives, because of
+//!   the placement of their memory. Starting the programs anew for each block samples
+//!   many processes, so this difference is drawn anew as well (Kalibera and Jones,
+//!   Rigorous Benchmarking in Reasonable Time, 2013: repeat at the level that
+//!   varies).
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -30,24 +32,25 @@ use crate::server::embedded::Embedded;
 use crate::server::image::NAMESPACE;
 use crate::stop::Stop;
 
-/// How long a program may go on working for pods that have ended: a sandboxer removes
-/// files up to 100 ms later. That is its work, and must not fall into the other's round.
+/// Time after the last pod of a round for remaining work of the sandboxer: it removes
+/// files up to 100 ms later. This work belongs to the round and must not fall into a
+/// round of the other program.
 const SETTLE: Duration = Duration::from_millis(130);
 
 /// Rounds of each program in a block.
 pub const ROUNDS_PER_BLOCK: u32 = 2;
 
-/// One of the two programs.
+/// One of the two compared programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
-    /// What is compared with.
+    /// The program to compare with.
     Base,
-    /// What is compared.
+    /// The program to compare.
     Head,
 }
 
-/// Who goes first and last in a block.
+/// Order of the programs in the four rounds of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
     /// Base, head, head, base.
@@ -67,63 +70,63 @@ impl Order {
     }
 }
 
-/// One program in one round.
+/// Figures of one program in one round.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Round {
     /// CPU time of the sandboxer per pod, in milliseconds, to the nanosecond.
     pub cpu_ms_per_pod: f64,
-    /// The median latency of a pod, in milliseconds.
+    /// Median latency of a pod, in milliseconds.
     pub p50_ms: f64,
-    /// The mean.
+    /// Mean latency of a pod, in milliseconds.
     pub mean_ms: f64,
     /// Pods per second.
     pub pods_per_s: f64,
 }
 
-/// What a block measured.
+/// Figures of a block.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Block {
-    /// Its order.
+    /// Order of the programs.
     pub order: Order,
-    /// The rounds of the one program.
+    /// Rounds of the base.
     pub base: Vec<Round>,
-    /// Those of the other.
+    /// Rounds of the head.
     pub head: Vec<Round>,
 }
 
-/// What is run, and how.
+/// Programs, load and directories of a gate's blocks.
 #[derive(Debug)]
 pub struct Experiment<'a> {
-    /// The programs.
+    /// Both programs.
     pub programs: &'a Programs,
-    /// Arguments that both are started with.
+    /// Arguments of both programs.
     pub args: &'a [OsString],
-    /// Arguments that the head is started with beyond those.
+    /// Further arguments of the head.
     pub head_args: &'a [OsString],
-    /// Below which directory they keep their files.
+    /// Directory below which the programs keep their files.
     pub files: &'a Path,
-    /// Where their last logs go.
+    /// Directory for the last log of each program.
     pub logs: &'a Path,
     /// Driver that runs the pods.
     pub target: DriverKind,
-    /// A round's load.
+    /// Load of a round.
     pub load: Load,
-    /// What each is warmed up with.
+    /// Load of the warm-up of each program.
     pub warm_up: Load,
-    /// The bundles of both.
+    /// Bundles, shared by both programs.
     pub bundles: &'a Arc<Bundles>,
-    /// Whether somebody wants it to end.
+    /// Request to stop.
     pub stop: &'a Stop,
 }
 
-/// What became of a block.
+/// Outcome of a block.
 #[derive(Debug)]
 pub struct Ended {
-    /// The figures; `None` if it was cut short or something went wrong.
+    /// Figures; `None` if the block was interrupted or had errors.
     pub block: Option<Block>,
-    /// What went wrong in the rounds.
+    /// Errors in the rounds.
     pub problems: Recorder,
-    /// What else did, in words.
+    /// Further problems, in words.
     pub complaints: Vec<String>,
 }
 
@@ -134,7 +137,8 @@ impl Experiment<'_> {
     /// If a program cannot be started, or as [`Load::run`].
     pub fn block(&self, order: Order) -> Result<Ended, RunError> {
         let mut running = Vec::new();
-        // In the block's order, so that neither is always the older.
+        // In the order of the block, so that neither program is always the older
+        // process.
         let sides = order.sides();
         for side in [sides[0], sides[1]] {
             let program = match side {
@@ -175,7 +179,7 @@ impl Experiment<'_> {
             };
             let complaints = stopped.complaints.iter().map(|c| format!("{side}: {c}"));
             ended.complaints.extend(complaints);
-            // The last block's log of each is what is kept.
+            // Keeps the log of the last block of each program.
             for log in &stopped.logs {
                 let _ = std::fs::copy(log, self.logs.join(format!("sandboxer-{side}.log")));
             }
@@ -186,7 +190,8 @@ impl Experiment<'_> {
         Ok(ended)
     }
 
-    /// Warms up and runs the rounds; whether all went well.
+    /// Runs the warm-up and the rounds; returns whether all were complete and without
+    /// errors.
     fn rounds(
         &self,
         running: &[(Side, Embedded)],
@@ -250,7 +255,8 @@ impl Experiment<'_> {
     }
 }
 
-/// Keeps what went wrong; whether nothing did and nothing is missing.
+/// Adds the errors of a measurement; returns whether it was complete and without
+/// errors.
 fn took_in(measured: &Measured, load: &Load, ended: &mut Ended) -> bool {
     let well = measured.recorder.errors().is_empty()
         && !measured.lost

@@ -1,57 +1,59 @@
-//! When a gate has seen enough, and what it says then. Pure.
+//! Rule of a gate: the looks after which it may decide, and the decision. Pure.
 //!
-//! For each metric a block gives one difference of logarithms, head less base:
-//! positive is slower. From all blocks so far come two bounds of the true difference
-//! ([`SignedRank`]), and
+//! For each metric a block gives one difference of logarithms, head less base; a
+//! positive one means slower. All blocks so far give two bounds of the true
+//! difference ([`SignedRank`]). The metric is
 //!
 //! - **slower**: the lower bound is above 0, so it is not by chance, and the estimate is
 //!   at least the minimum effect, so it matters;
 //! - **not slower**: the upper bound is below the minimum effect.
 //!
-//! The sandboxer's CPU time per pod and the pod's median latency decide. One that is
-//! slower fails the gate. It passes once CPU time is not slower, unless latency looks
-//! slower and may be: on a shared machine latencies vary so much that to wait until
-//! they, too, are surely not slower would mean to wait for ever.
+//! The CPU time of the sandboxer per pod and the median latency of a pod decide. The
+//! gate fails if one of them is slower. It passes once CPU time is not slower, unless
+//! the estimate of latency is an increase by the minimum effect or more. A certain
+//! upper bound for latency is not required, because latencies on a shared machine
+//! vary too much for the gate ever to reach one.
 //!
-//! It looks a few times only, at numbers of blocks that are fixed beforehand. Each lower
-//! bound of each look and deciding metric is wrong with a probability of at most
-//! `alpha / looks / metrics`, each upper bound with one of [`MISS`]` / looks`. So whenever
-//! it stops, an alarm though nothing is slower has at most the probability `alpha`, and a
-//! pass though CPU time is more by the minimum effect or above at most [`MISS`]
-//! (Bonferroni's inequality). This costs some power against boundaries that know how
-//! looks depend on each other (Pocock, Group Sequential Methods, 1977), and needs to
-//! assume nothing about it.
+//! The gate looks only a few times, at numbers of blocks fixed in advance. Each lower
+//! bound, for each look and deciding metric, is wrong with a probability of at most
+//! `alpha / looks / metrics`, and each upper bound with at most [`MISS`]` / looks`.
+//! By Bonferroni's inequality, at any stop the probability of an alarm without a
+//! slower head is at most `alpha`, and of a pass with CPU time higher by the minimum
+//! effect or more at most [`MISS`]. Boundaries that use the dependence between looks
+//! (Pocock, Group Sequential Methods, 1977) would have more power; this rule needs no
+//! assumption about that dependence.
 
 use serde::{Deserialize, Serialize};
 
 use super::block::{Block, Round};
 use crate::stats::{SignedRank, mean};
 
-/// How likely it may pass what is slower by just the minimum effect.
+/// Probability of a pass if the head is slower by just the minimum effect.
 pub const MISS: f64 = 0.05;
 
-/// How often it looks at most.
+/// Highest number of looks.
 const MOST_LOOKS: u32 = 5;
 
-/// A look at fewer blocks than this would depend on them too much.
+/// Lowest number of blocks at a look: fewer would make the result depend too much on
+/// each block.
 const LEAST_BLOCKS: u32 = 8;
 
-/// What is compared.
+/// Compared figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// The sandboxer's CPU time per pod.
+    /// CPU time of the sandboxer per pod.
     CpuPerPod,
-    /// The median latency of a pod.
+    /// Median latency of a pod.
     PodP50,
-    /// The mean latency of a pod.
+    /// Mean latency of a pod.
     PodMean,
     /// Time per pod: the inverse of pods per second.
     TimePerPod,
 }
 
 impl Metric {
-    /// All of them, those that decide first.
+    /// All metrics, the deciding ones first.
     pub const ALL: [Self; 4] = [
         Self::CpuPerPod,
         Self::PodP50,
@@ -59,10 +61,10 @@ impl Metric {
         Self::TimePerPod,
     ];
 
-    /// How many of them decide; the rest are shown.
+    /// Number of deciding metrics; the others are only shown.
     pub const DECIDE: u32 = 2;
 
-    /// Its name in tables.
+    /// Returns the name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::CpuPerPod => "sandboxer's CPU per pod",
@@ -72,7 +74,7 @@ impl Metric {
         }
     }
 
-    /// Its value in a round, in milliseconds.
+    /// Returns the value of the metric in a round, in milliseconds.
     pub fn of(self, round: &Round) -> f64 {
         match self {
             Self::CpuPerPod => round.cpu_ms_per_pod,
@@ -82,7 +84,8 @@ impl Metric {
         }
     }
 
-    /// How much slower the head is in a block, as a difference of logarithms.
+    /// Returns the difference of logarithms between head and base in a block;
+    /// positive if the head is slower.
     pub fn difference(self, block: &Block) -> f64 {
         let level = |rounds: &[Round]| {
             let logs: Vec<f64> = rounds.iter().map(|round| self.of(round).ln()).collect();
@@ -92,68 +95,68 @@ impl Metric {
     }
 }
 
-/// What a gate goes by.
+/// Parameters of the decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
-    /// How much more CPU time is too much, as a share: 0.03 for 3 %.
+    /// Smallest increase of CPU time that matters, as a share: 0.03 for 3 %.
     pub min_effect: f64,
-    /// How much more latency is.
+    /// Smallest increase of latency that matters, as a share.
     pub min_latency_effect: f64,
-    /// How likely an alarm may be if nothing is slower.
+    /// Highest probability of an alarm if nothing is slower.
     pub alpha: f64,
-    /// After how many blocks it looks.
+    /// Numbers of blocks after which the gate looks.
     pub looks: Vec<u32>,
 }
 
-/// What is to be said of a metric.
+/// Verdict on a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// Beyond chance and by the minimum effect or more.
+    /// Slower beyond chance, and by the minimum effect or more.
     Slower,
-    /// By less than the minimum effect, if at all.
+    /// Not slower by the minimum effect.
     NotSlower,
-    /// Neither can be said.
+    /// Undecided.
     Open,
-    /// It is shown, and decides nothing.
+    /// Shown only; the metric does not decide.
     Shown,
 }
 
-/// A metric over all blocks so far.
+/// Metric over all blocks so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
-    /// Which.
+    /// The metric.
     pub metric: Metric,
-    /// Its median over the base's rounds, in milliseconds.
+    /// Median over the rounds of the base, in milliseconds.
     pub base_ms: f64,
-    /// Its median over the head's rounds.
+    /// Median over the rounds of the head, in milliseconds.
     pub head_ms: f64,
-    /// How much longer the head takes, as a share; negative if less.
+    /// Estimated increase from base to head, as a share; negative for a decrease.
     pub change: f64,
-    /// The least that this can be; `None` if there are too few blocks to say.
+    /// Lower bound of the increase; `None` with too few blocks.
     pub at_least: Option<f64>,
-    /// The most.
+    /// Upper bound of the increase; `None` with too few blocks.
     pub at_most: Option<f64>,
-    /// How much is too much, for one that decides.
+    /// Minimum effect of a deciding metric; `None` for others.
     pub min_effect: Option<f64>,
-    /// What follows.
+    /// Verdict on the metric.
     pub standing: Standing,
 }
 
-/// What a gate says.
+/// Decision of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
     /// The head is not slower by the minimum effect.
     Pass,
-    /// It is slower, by that or more.
+    /// The head is slower, by the minimum effect or more.
     Fail,
-    /// Neither can be said.
+    /// Undecided.
     Undecided,
 }
 
 impl Judged {
-    /// Whether it does not keep the gate from passing.
+    /// Returns whether the metric permits a pass.
     fn lets_pass(&self) -> bool {
         match self.standing {
             Standing::NotSlower | Standing::Shown => true,
@@ -167,18 +170,19 @@ impl Judged {
 }
 
 impl Rule {
-    /// For at most so many blocks; with fewer than needed, the number that is.
+    /// Plans looks for at most `most_blocks` blocks.
     ///
     /// # Errors
-    /// The least number of blocks for this `alpha`.
+    /// The lowest sufficient number of blocks for this `alpha`, if `most_blocks` is
+    /// below it.
     pub fn new(
         min_effect: f64,
         min_latency_effect: f64,
         alpha: f64,
         most_blocks: u32,
     ) -> Result<Self, u32> {
-        // Blocks that are all slower are so by chance with 1/2 to the power of their
-        // number: before that is less than a look may err, no look can fail.
+        // All n blocks are slower by chance with probability 1/2 to the power of n. A
+        // look can only fail the gate once this is at most the error of a look.
         let first = |looks: u32| {
             let error = alpha / f64::from(looks * Metric::DECIDE);
             let enough =
@@ -202,17 +206,18 @@ impl Rule {
         })
     }
 
-    /// Whether it looks after so many blocks.
+    /// Returns whether the gate looks after this number of blocks.
     pub fn looks_after(&self, blocks: usize) -> bool {
         self.looks.iter().any(|look| *look as usize == blocks)
     }
 
-    /// How likely one lower bound may be wrong.
+    /// Returns the error probability of one lower bound.
     fn alarm(&self) -> f64 {
         self.alpha / (self.looks.len() as f64 * f64::from(Metric::DECIDE))
     }
 
-    /// How likely one upper bound may be wrong. All metrics must be below theirs.
+    /// Returns the error probability of one upper bound, undivided by metrics: a pass
+    /// needs all upper bounds.
     fn miss(&self) -> f64 {
         MISS / self.looks.len() as f64
     }
@@ -225,7 +230,7 @@ impl Rule {
         }
     }
 
-    /// What is to be said of each metric after these blocks, and so of the head.
+    /// Returns the verdict on each metric after these blocks, and the decision.
     pub fn judge(&self, blocks: &[Block]) -> (Vec<Judged>, Decision) {
         let judged: Vec<Judged> = Metric::ALL
             .into_iter()
@@ -276,7 +281,8 @@ mod tests {
     use super::*;
     use crate::commands::gate::block::Order;
 
-    /// Blocks in which the head takes so much more, and both nothing else.
+    /// Returns blocks with these increases of CPU time and latency of the head,
+    /// without noise.
     fn blocks(cpu: &[f64], latency: f64) -> Vec<Block> {
         let round = |cpu: f64, latency: f64| Round {
             cpu_ms_per_pod: cpu,
@@ -302,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_look_is_where_it_can_fail_and_the_last_is_the_most() {
+    fn the_first_look_is_the_first_that_can_fail_and_the_last_is_after_all_blocks() {
         assert_eq!(rule().looks, [10, 15, 21, 26, 32]);
         let error = rule().alarm();
         assert!((error - 0.001).abs() < 1e-12);
@@ -310,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn few_blocks_are_looked_at_less_often_and_too_few_are_refused() {
+    fn few_blocks_have_fewer_looks_and_too_few_are_refused() {
         assert_eq!(Rule::new(0.03, 0.1, 0.01, 12).unwrap().looks, [9, 12]);
         assert_eq!(Rule::new(0.03, 0.1, 0.01, 8).unwrap().looks, [8]);
         assert_eq!(Rule::new(0.03, 0.1, 0.01, 7), Err(8));
@@ -319,18 +325,18 @@ mod tests {
     }
 
     #[test]
-    fn it_fails_beyond_chance_and_by_enough_only() {
+    fn a_gate_fails_only_beyond_chance_and_by_the_minimum_effect() {
         assert_eq!(decided(&[0.05; 10], 0.0), Decision::Fail);
-        // Surely slower, by little.
+        // Certainly slower, by less than the minimum effect.
         assert_eq!(decided(&[0.02; 10], 0.0), Decision::Pass);
-        // By enough, perhaps by chance.
+        // By the minimum effect, perhaps by chance.
         let mixed = [0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, -0.3, -0.3, -0.3];
         assert_eq!(decided(&mixed, 0.0), Decision::Undecided);
         assert_eq!(decided(&[-0.2; 10], 0.0), Decision::Pass);
     }
 
     #[test]
-    fn before_the_first_look_it_cannot_fail() {
+    fn a_gate_cannot_fail_before_the_first_look() {
         assert_eq!(decided(&[0.5; 9], 0.0), Decision::Undecided);
         let (judged, decision) = rule().judge(&[]);
         assert_eq!(decision, Decision::Undecided);
@@ -342,13 +348,13 @@ mod tests {
     }
 
     #[test]
-    fn latency_alone_can_fail_it() {
+    fn latency_alone_can_fail_a_gate() {
         assert_eq!(decided(&[0.0; 10], 0.05), Decision::Pass);
         assert_eq!(decided(&[0.0; 10], 0.15), Decision::Fail);
     }
 
     #[test]
-    fn latency_that_varies_keeps_it_open_only_if_it_looks_slower() {
+    fn varying_latency_keeps_a_gate_open_only_if_the_estimate_is_slower() {
         let with = |latencies: [f64; 2]| {
             let mut all = blocks(&[0.0; 5], latencies[0]);
             all.extend(blocks(&[0.0; 5], latencies[1]));
@@ -359,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_only_decides_nothing() {
+    fn metrics_that_are_only_shown_decide_nothing() {
         let mut all = blocks(&[0.0; 10], 0.0);
         for block in &mut all {
             for round in &mut block.head {

@@ -1,33 +1,33 @@
-//! The error of a gate.
+//! Error of a gate.
 
 use std::io;
 
 use super::program::ProgramError;
 use crate::commands::error::RunError;
 
-/// A gate cannot be run.
+/// Failure to run a gate.
 #[derive(Debug, thiserror::Error)]
 pub enum GateError {
     /// The pods could not be run.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// One of the two programs cannot be had.
+    /// One of the two programs is not available.
     #[error(transparent)]
     Program(#[from] ProgramError),
-    /// So few rounds could never show that the head is slower.
+    /// No result of so few rounds could show that the head is slower.
     #[error("--max-rounds must be at least {needed} for --alpha {alpha}")]
     TooFewRounds {
-        /// The least number of rounds that could.
+        /// Lowest sufficient number of rounds.
         needed: u32,
         /// Highest probability of an alarm by chance.
         alpha: f64,
     },
-    /// There is no place for the logs.
+    /// There is no directory for the logs.
     #[error("keep the sandboxers' logs")]
     Directory(#[source] io::Error),
 }
 
-/// A result that cannot be printed.
+/// Failure to print a result.
 impl From<io::Error> for GateError {
     fn from(error: io::Error) -> Self {
         Self::Run(error.into())
@@ -35,7 +35,7 @@ impl From<io::Error> for GateError {
 }
 
 impl GateError {
-    /// Returns whether a stop that was asked for is the reason.
+    /// Returns whether the cause is a requested stop.
     pub fn is_interruption(&self) -> bool {
         match self {
             Self::Run(error) => error.is_interruption(),

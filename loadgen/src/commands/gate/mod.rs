@@ -1,17 +1,18 @@
-//! `loadgen gate`: is one build of the sandboxer slower than another?
+//! `loadgen gate`: test for a slower build of the sandboxer.
 //!
 //! ```text
-//! program    files, or revisions that are built
-//! block      both run the same pods, A B B A or B A A B
+//! program    files, or revisions to build
+//! block      rounds of both programs with the same pods, A B B A or B A A B
 //! decide     after each look: pass, fail, or go on
-//! result     what is saved; table, what is shown
+//! result     the saved document; table, its printed form
 //! ```
 //!
-//! The sandboxer's CPU time per pod decides first. Of what was measured it is the
-//! figure that a shared machine disturbs least: on two cores that client, sandboxer and
-//! whoever else share, latencies and rates of one program vary by a quarter from round
-//! to round, and its CPU time by a few percent. A pod's median latency decides, too,
-//! with a larger minimum effect: waiting, on a lock or a disk, costs no CPU.
+//! The CPU time of the sandboxer per pod decides first: of the measured figures, a
+//! shared machine disturbs it least. On two cores shared by client, sandboxer and
+//! other programs, latencies and rates of one program vary by a quarter from round to
+//! round, and its CPU time by a few percent. The median latency of a pod decides as
+//! well, with a larger minimum effect, because waiting for a lock or a disk costs no
+//! CPU time.
 
 pub mod block;
 pub mod decide;
@@ -50,19 +51,19 @@ use crate::result::header::Header;
 use crate::show::progress::{Preparing, Style};
 use crate::workload::scenario::Closed;
 
-/// Pods before the rounds of a block: connections, caches and pools.
+/// Warm-up pods before the rounds of a block, for connections, caches and pools.
 const WARM_UP_PODS: u64 = 100;
 
-/// How many connections the pods under way share.
+/// Number of connections that the pods under way share.
 const CONNECTIONS: u32 = 4;
 
-/// The table's file.
+/// File name of the table.
 const TABLE_FILE: &str = "gate.txt";
 
-/// Stands for standard output.
+/// File name that stands for standard output.
 const STDOUT: &str = "-";
 
-/// What the blocks came to.
+/// State of a gate after its blocks.
 struct Gate {
     blocks: Vec<Block>,
     metrics: Vec<Judged>,
@@ -146,8 +147,8 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateEr
 }
 
 impl Experiment<'_> {
-    /// Runs blocks until a look decides, all are run, something is wrong, or a stop is
-    /// asked for.
+    /// Runs blocks until a look decides, all blocks are run, an error occurs, or a
+    /// stop is requested.
     fn run(&self, rule: &Rule, seed: u64, style: Style) -> Result<Gate, RunError> {
         let mut coin = ChaCha8Rng::seed_from_u64(seed);
         let (metrics, decision) = rule.judge(&[]);
@@ -169,7 +170,7 @@ impl Experiment<'_> {
                 Order::HeadOutside
             };
             let ended = match self.block(order) {
-                // Nothing is wrong with what was measured until then.
+                // Blocks measured before the interruption remain valid.
                 Err(error) if error.is_interruption() && !self.stop.aborted() => break,
                 ended => ended?,
             };
@@ -198,7 +199,7 @@ impl Experiment<'_> {
 }
 
 impl Gate {
-    /// Why nothing can be said, if it cannot.
+    /// Returns the reasons for an undecided gate; empty for a decision.
     fn reasons(&self, rule: &Rule) -> Vec<String> {
         if self.decision != Decision::Undecided {
             return Vec::new();
@@ -215,8 +216,8 @@ impl Gate {
             let most = metric.at_most.map_or_else(|| "?".to_owned(), table::signed);
             let change = table::signed(metric.change);
             format!(
-                "{} has changed by {change} and may have by {most}: too noisy for so few rounds, \
-                 or too close to what is too much",
+                "{} changed by {change}, with an upper bound of {most}: too noisy for this \
+                 number of rounds, or too close to the minimum effect",
                 metric.metric.name()
             )
         })
@@ -237,7 +238,7 @@ fn load(args: &GateArgs) -> Load {
     }
 }
 
-/// So many pods, one after the other on each worker.
+/// Returns a closed loop of `pods` pods, one after the other on each worker.
 fn closed(args: &GateArgs, pods: u64) -> Shape {
     Shape::Closed(Closed {
         concurrency: args.concurrency,
@@ -247,8 +248,8 @@ fn closed(args: &GateArgs, pods: u64) -> Shape {
     })
 }
 
-/// Where the sandboxers keep their files: in memory, so that a disk has no part in the
-/// figures, unless somebody wants it to.
+/// Returns the directory for files of the sandboxers: by default in memory, so that
+/// no disk affects the figures.
 fn files(args: &GateArgs) -> PathBuf {
     args.files
         .clone()
@@ -295,7 +296,7 @@ fn save_document(args: &GateArgs, result: &GateResult) -> Result<PathBuf, SaveEr
     Ok(dir)
 }
 
-/// Adds to what others may have written.
+/// Appends to the file, after text that other programs may have written.
 fn append(file: &Path, text: &str) -> Result<(), RunError> {
     if file == Path::new(STDOUT) {
         return Ok(print::to_stdout(text)?);

@@ -1,4 +1,4 @@
-//! The two programs: files, or revisions that are built.
+//! Programs of a gate: files, or revisions to build.
 
 use std::fmt::Write;
 use std::fs;
@@ -15,88 +15,88 @@ use crate::server::embedded::PROGRAM;
 use crate::show::progress::Style;
 use crate::stop::Stop;
 
-/// Where cargo puts what it builds for a gate, below its own directory: built
-/// dependencies serve both revisions, and the next gate.
+/// Cargo's build directory for gates, below its target directory. Both revisions and
+/// later gates share the built dependencies.
 const TARGET: &str = "gate";
 
-/// A program of a gate cannot be had.
+/// Failure to provide a program of a gate.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
-    /// A stop was asked for meanwhile.
+    /// A stop was requested before the first round.
     #[error("interrupted before the first round")]
     Interrupted,
-    /// There is no place to build in.
+    /// There is no directory to build in.
     #[error("make a directory for the programs")]
     Directory(#[source] io::Error),
-    /// It is nothing that can be run or built.
+    /// The name is neither a file nor a revision.
     #[error("{asked} is neither a file nor a revision that git knows here: {reason}")]
     Unknown {
-        /// As it was asked for.
+        /// Name as given.
         asked: String,
-        /// What git says.
+        /// Message of git.
         reason: String,
     },
-    /// It is there and cannot be read.
+    /// The file exists and cannot be read.
     #[error("read {}", path.display())]
     Read {
-        /// Its path.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// The failure.
         #[source]
         source: io::Error,
     },
-    /// It cannot be built.
+    /// The program cannot be built.
     #[error("build {commit}: {step}: {reason}")]
     Build {
-        /// Of which commit.
+        /// Commit of the build.
         commit: String,
-        /// What failed.
+        /// Failed step.
         step: &'static str,
-        /// How.
+        /// Reason of the failure.
         reason: String,
     },
 }
 
-/// One of the two.
+/// One of the two programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
-    /// A file or a revision, as it was asked for.
+    /// File or revision, as given.
     pub asked: String,
-    /// The commit that it was built from, for a revision.
+    /// Commit of the build; `None` for a file.
     pub commit: Option<String>,
-    /// SHA-256 of the program's file, in hexadecimal.
+    /// SHA-256 of the program file, in hexadecimal.
     pub sha256: String,
-    /// The file.
+    /// Path of the program file.
     #[serde(skip)]
     pub path: PathBuf,
 }
 
-/// Both programs, there until this is dropped.
+/// Both programs; built files exist until this is dropped.
 #[derive(Debug)]
 pub struct Programs {
-    /// What is compared with.
+    /// The program to compare with.
     pub base: Program,
-    /// What is compared.
+    /// The program to compare.
     pub head: Program,
-    /// Where those lie that were built.
+    /// Directory of the built programs.
     _built: TempDir,
 }
 
-/// What a name stands for.
+/// Meaning of a name.
 #[derive(Debug, PartialEq, Eq)]
 enum Named {
     File(PathBuf),
-    /// The commit of a revision.
+    /// Commit of a revision.
     Commit(String),
 }
 
 impl Programs {
-    /// Finds or builds them.
+    /// Finds or builds both programs.
     ///
     /// # Errors
-    /// [`ProgramError`], naming what is missing or the step that failed.
+    /// [`ProgramError`], with the missing program or the failed step.
     pub fn of(base: &str, head: &str, stop: &Stop, style: Style) -> Result<Self, ProgramError> {
-        // Both named before one is built.
+        // Both names are checked before the first build.
         let named = [named(base)?, named(head)?];
         let built = tempfile::Builder::new()
             .prefix("loadgen-gate-")
@@ -134,7 +134,7 @@ impl Programs {
     }
 }
 
-/// A file of this name, else the commit that git knows by it.
+/// Finds the file with this name, else the commit of the revision with this name.
 fn named(asked: &str) -> Result<Named, ProgramError> {
     let path = Path::new(asked);
     if path.is_file() {
@@ -152,7 +152,8 @@ fn named(asked: &str) -> Result<Named, ProgramError> {
     })
 }
 
-/// Builds the sandboxer of a commit in a worktree of its own; the program, in `dir`.
+/// Builds the sandboxer of a commit in a temporary worktree; returns the path of the
+/// program, in `dir`.
 fn build(commit: &str, dir: &Path, stop: &Stop) -> Result<PathBuf, ProgramError> {
     let failed = |step| {
         move |reason| ProgramError::Build {
@@ -175,8 +176,8 @@ fn build(commit: &str, dir: &Path, stop: &Stop) -> Result<PathBuf, ProgramError>
         .env("CARGO_TARGET_DIR", &target)
         .current_dir(&worktree.path)
         .stdin(Stdio::null())
-        // Cargo tells its progress and its errors on standard error, which is this
-        // program's, too.
+        // Cargo writes progress and errors to standard error, shared with this
+        // program.
         .stdout(Stdio::null())
         .status()
         .map_err(|e| e.to_string())
@@ -191,14 +192,14 @@ fn build(commit: &str, dir: &Path, stop: &Stop) -> Result<PathBuf, ProgramError>
         return Err(ProgramError::Interrupted);
     }
     built.map_err(failed("cargo build --release -p sandboxer"))?;
-    // The next build puts its own in this one's place.
+    // The next build overwrites the program in the target directory.
     let program = dir.join(format!("{PROGRAM}-{commit}"));
     fs::copy(target.join("release").join(PROGRAM), &program)
         .map_err(|e| failed("copy the program")(e.to_string()))?;
     Ok(program)
 }
 
-/// A worktree that goes when it is dropped.
+/// Git worktree, removed when dropped.
 struct Worktree<'a> {
     repository: &'a Path,
     path: PathBuf,
@@ -206,7 +207,8 @@ struct Worktree<'a> {
 
 impl<'a> Worktree<'a> {
     fn add(repository: &'a Path, path: PathBuf, commit: &str) -> Result<Self, String> {
-        // Of its own from now on, for git may make it and fail nevertheless.
+        // Owned from here on, because git may create the worktree and fail
+        // nevertheless.
         let worktree = Self { repository, path };
         let path = worktree.path.to_string_lossy();
         let add = ["worktree", "add", "--force", "--detach", &path, commit];
@@ -219,7 +221,8 @@ impl<'a> Worktree<'a> {
 impl Drop for Worktree<'_> {
     fn drop(&mut self) {
         let path = self.path.to_string_lossy();
-        // The directory it lies in is removed in any case; git finds that out itself.
+        // The parent directory is removed in any case, and git notices that by
+        // itself.
         let _ = git(
             Some(self.repository),
             &["worktree", "remove", "--force", &path],
@@ -227,7 +230,10 @@ impl Drop for Worktree<'_> {
     }
 }
 
-/// What git says, or why it does not.
+/// Returns the output of git.
+///
+/// # Errors
+/// The message of git.
 fn git(dir: Option<&Path>, args: &[&str]) -> Result<String, String> {
     let output = Command::new("git")
         .args(args)
@@ -268,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_file_nor_revision_is_named() {
+    fn an_unknown_name_is_in_the_error() {
         let error = Programs::of("/bin/true", "no-such-thing", &Stop::new(), Style::Silent);
         let message = error.unwrap_err().to_string();
         assert!(message.contains("no-such-thing"), "{message}");

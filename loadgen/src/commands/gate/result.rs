@@ -1,4 +1,4 @@
-//! The result of a gate, as its `result.json` holds it.
+//! Document of a gate, as saved in `result.json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,37 +9,37 @@ use crate::result::ErrorResult;
 use crate::result::environment::Environment;
 use crate::result::header::{Document, Header};
 
-/// Two programs, and whether one is slower.
+/// Result of a gate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GateResult {
-    /// The fields that every document begins with.
+    /// Fields common to all documents.
     #[serde(flatten)]
     pub header: Header,
-    /// How long all blocks took, in seconds.
+    /// Duration of all blocks, in seconds.
     pub wall_s: f64,
-    /// What the gate says.
+    /// Decision of the gate.
     pub decision: Decision,
-    /// Why nothing else, in words, if it is undecided; empty otherwise.
+    /// Reasons for an undecided gate, in words; empty otherwise.
     pub reasons: Vec<String>,
-    /// What is compared with.
+    /// Program to compare with.
     pub base: Program,
-    /// What is compared.
+    /// Program to compare.
     pub head: Program,
-    /// What both were put under.
+    /// Parameters of the gate.
     pub scenario: GateScenario,
     /// SHA-256 over the plan's requests, in hexadecimal.
     pub plan_hash: String,
-    /// What it goes by.
+    /// Rule of the decision.
     pub rule: Rule,
-    /// What is to be said of each metric after the last look, or after all blocks.
+    /// Verdict on each metric after the last look, or after all blocks.
     pub metrics: Vec<Judged>,
-    /// What every block measured.
+    /// Figures of every block.
     pub blocks: Vec<Block>,
     /// Failures by operation, code and class of message.
     pub errors: Vec<ErrorResult>,
-    /// What else went wrong, in words.
+    /// Further problems, in words.
     pub complaints: Vec<String>,
-    /// The machine.
+    /// Machine of the measurement.
     pub environment: Environment,
 }
 
@@ -48,35 +48,36 @@ impl Document for GateResult {
     const VERSION: u32 = 1;
 }
 
-/// The parameters of a gate.
+/// Parameters of a gate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GateScenario {
-    /// How pods were run: `ttrpc` or `controller`.
+    /// Driver: `ttrpc` or `controller`.
     pub target: String,
-    /// The arguments of both programs.
+    /// Arguments of both programs.
     pub sandboxer_args: Vec<String>,
-    /// The head's own beyond those.
+    /// Further arguments of the head.
     pub head_args: Vec<String>,
-    /// The kind of file system that the programs' files were on.
+    /// Kind of file system of the programs' files.
     pub files_on: String,
-    /// Everything random comes from it.
+    /// Seed of all random numbers.
     pub seed: u64,
-    /// Pods in each round.
+    /// Number of pods in each round.
     pub pods: u64,
-    /// Pods of each program before the rounds of a block, which do not count.
+    /// Number of warm-up pods of each program before the rounds of a block; not
+    /// measured.
     pub warm_up_pods: u64,
-    /// The fewest containers a pod has.
+    /// Lowest number of containers of a pod.
     pub containers_min: u32,
-    /// The most containers a pod has.
+    /// Highest number of containers of a pod.
     pub containers_max: u32,
-    /// How containers are ended: `kill`, `term` or `mix`.
+    /// Signal that ends containers: `kill`, `term` or `mix`.
     pub signal: String,
-    /// Pods under way at once.
+    /// Number of pods under way at once.
     pub concurrency: u32,
-    /// Connections that they shared.
+    /// Number of connections that the pods share.
     pub connections: usize,
-    /// How long a call could take, in seconds.
+    /// Time limit of a call, in seconds.
     pub timeout_s: f64,
-    /// The most rounds of each program.
+    /// Highest number of rounds of each program.
     pub max_rounds: u32,
 }

@@ -1,7 +1,7 @@
-//! Two hundred gates on a simulated machine: how often they err, and how much they see.
+//! Two hundred gates on a simulated machine: their error rate and their power.
 //!
-//! The machine is like the one that rounds were measured on, 2 virtual cores that
-//! client, sandboxer and other builds shared. Of 300 pods, 8 at once, in logarithms:
+//! The parameters come from measured rounds on 2 virtual cores shared by client,
+//! sandboxer and other builds. Each round had 300 pods, 8 at once. In logarithms:
 //!
 //! | | CPU per pod, idle | CPU per pod, busy | pod p50, idle | pod p50, busy |
 //! | --- | --- | --- | --- | --- |
@@ -10,26 +10,27 @@
 //! | of rounds of one process | 0.013 | 0.025 to 0.04 | 0.05 | 0.17 to 0.3 |
 //! | of processes of one program | 0.004 | 0 to 0.02 | 0 to 0.01 | 0.07 to 0.13 |
 //!
-//! The simulated one is between the two, and has a drift and outliers besides.
+//! The simulated machine lies between idle and busy, and also has a drift and
+//! outliers.
 
 use super::block::{Block, Order, Round};
 use super::decide::{Decision, Rule};
 use crate::stats::noise::{Noise, Random};
 
-/// How one figure of a machine varies, in logarithms.
+/// Variation of one figure of a machine, in logarithms.
 #[derive(Clone, Copy)]
 struct Varies {
-    /// The level that neighbouring rounds share.
+    /// Standard deviation of the level that neighbouring rounds share.
     level: f64,
-    /// From process to process of one program.
+    /// Standard deviation between processes of one program.
     process: f64,
-    /// From round to round.
+    /// Standard deviation between rounds.
     round: f64,
-    /// How likely something disturbs a round.
+    /// Probability of a disturbed round.
     disturbed: f64,
-    /// By how much that is longer at most.
+    /// Highest increase of a disturbed round.
     disturbance: f64,
-    /// How far the level moves from the first block to the last.
+    /// Change of the level from the first block to the last.
     drift: f64,
 }
 
@@ -51,17 +52,17 @@ const LATENCY: Varies = Varies {
     drift: 0.3,
 };
 
-/// How much neighbouring rounds' levels resemble each other.
+/// Correlation between the levels of neighbouring rounds.
 const RESEMBLANCE: f64 = 0.9;
 
-/// How much slower the head is.
+/// Increase from base to head, as a share.
 #[derive(Clone, Copy, Default)]
 struct Slower {
     cpu: f64,
     latency: f64,
 }
 
-/// A figure in every round of so many blocks, in the order of time, as a factor.
+/// Returns the factors of a figure in every round of the blocks, in time order.
 fn factors(
     varies: Varies,
     head: f64,
@@ -97,7 +98,7 @@ fn factors(
         .collect()
 }
 
-/// What a gate's rounds would have measured.
+/// Returns the blocks of a simulated gate.
 fn blocks(seed: u64, count: usize, slower: Slower) -> Vec<Block> {
     let mut random = Random::new(seed);
     let orders: Vec<Order> = (0..count)
@@ -109,7 +110,8 @@ fn blocks(seed: u64, count: usize, slower: Slower) -> Vec<Block> {
             }
         })
         .collect();
-    // Where a process's time goes, its pods' goes in part: client and sandboxer share it.
+    // An increase of the sandboxer's CPU time raises the latency of pods only in
+    // part, because client and sandboxer share it.
     let cpu = factors(CPU, slower.cpu, &orders, &mut random, seed ^ 1);
     let latency = factors(LATENCY, slower.latency, &orders, &mut random, seed ^ 2);
     let round = |cpu: f64, latency: f64| Round {
@@ -131,7 +133,7 @@ fn blocks(seed: u64, count: usize, slower: Slower) -> Vec<Block> {
     .collect()
 }
 
-/// What a gate says, and after how many blocks.
+/// Returns the decision of a gate and the number of blocks until then.
 fn gate(rule: &Rule, seed: u64, slower: Slower) -> (Decision, usize) {
     let most = rule.looks.last().copied().unwrap_or_default() as usize;
     let blocks = blocks(seed, most, slower);
@@ -145,9 +147,10 @@ fn gate(rule: &Rule, seed: u64, slower: Slower) -> (Decision, usize) {
 
 const GATES: u64 = 200;
 
-/// The shares of gates that pass and that fail, and the mean number of blocks.
+/// Returns the shares of gates that pass and that fail, and the mean number of
+/// blocks.
 fn gates(slower: Slower) -> (f64, f64, f64) {
-    // What the command line does without options.
+    // The rule of the command line without options.
     let rule = Rule::new(0.03, 0.10, 0.01, 32).unwrap();
     let said: Vec<_> = (0..GATES)
         .map(|seed| gate(&rule, 1000 + seed, slower))
@@ -199,7 +202,7 @@ fn waiting_that_costs_no_cpu_is_found_by_the_latency() {
 }
 
 #[test]
-fn what_is_slower_by_the_minimum_effect_hardly_ever_passes() {
+fn a_head_slower_by_the_minimum_effect_rarely_passes() {
     let (pass, ..) = gates(Slower {
         cpu: 0.03,
         latency: 0.0,

@@ -1,4 +1,4 @@
-//! The result of a gate for people to read: on a terminal, and on a pull request.
+//! Printed result of a gate: for a terminal and for a pull request.
 
 use std::fmt::{self, Write};
 
@@ -19,7 +19,7 @@ const HEAD: [&str; 6] = [
     "verdict",
 ];
 
-/// Everything there is to say.
+/// Returns the whole result as text.
 pub fn text(result: &GateResult) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -27,7 +27,7 @@ pub fn text(result: &GateResult) -> String {
     text
 }
 
-/// Only what speaks against the head, or against the gate; empty if nothing does.
+/// Returns the problems of head or gate; empty if there are none.
 pub fn problems(result: &GateResult) -> String {
     let mut text = String::new();
     if result.decision != Decision::Pass || is_wrong(result) {
@@ -38,14 +38,14 @@ pub fn problems(result: &GateResult) -> String {
     text
 }
 
-/// For a pull request.
+/// Returns the result as Markdown for a pull request.
 pub fn markdown(result: &GateResult) -> String {
     let mut text = String::new();
     let _ = write_markdown(&mut text, result);
     text
 }
 
-/// Whether anything else than speed is wrong.
+/// Returns whether the gate had errors or other problems, apart from speed.
 pub fn is_wrong(result: &GateResult) -> bool {
     !result.errors.is_empty() || !result.complaints.is_empty()
 }
@@ -100,7 +100,7 @@ fn write_markdown(out: &mut String, result: &GateResult) -> fmt::Result {
     Ok(())
 }
 
-/// The verdict and what it rests on, in a line.
+/// Returns the verdict with its figures in one line.
 fn headline(result: &GateResult) -> String {
     if is_wrong(result) {
         return "gate: WRONG ANSWERS, so speed does not matter".to_owned();
@@ -190,7 +190,7 @@ fn row(metric: &Judged) -> [String; 6] {
     ]
 }
 
-/// A share as people read a change: `+1.2 %`.
+/// Formats a share as a signed percentage: `+1.2 %`.
 pub(super) fn signed(share: f64) -> String {
     format!("{:+.1} %", share * 100.0)
 }

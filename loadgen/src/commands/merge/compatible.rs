@@ -1,4 +1,4 @@
-//! Whether parts belong together.
+//! Check that parts belong to one run.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use super::MergeError;
 use crate::record::hdr_log::{Histograms, Series};
 use crate::result::RunResult;
 
-/// Checks that parts are of one run.
+/// Checks that parts belong to one run.
 pub fn check(parts: &[(&Path, &RunResult)]) -> Result<(), MergeError> {
     let Some(((first, like), others)) = parts.split_first() else {
         return Ok(());
@@ -37,7 +37,7 @@ pub fn check(parts: &[(&Path, &RunResult)]) -> Result<(), MergeError> {
     Ok(())
 }
 
-/// What all parts must have in common.
+/// Returns the fields that all parts must share.
 fn common(result: &RunResult) -> Value {
     let mut scenario = json!(result.scenario);
     if let Some(fields) = scenario.as_object_mut() {
@@ -65,7 +65,8 @@ fn common(result: &RunResult) -> Value {
     })
 }
 
-/// A scenario without what parts may differ in; as it stands, if it cannot be read.
+/// Parses a scenario and removes the fields that may differ; returns the text if it
+/// is not TOML.
 fn document(text: &str) -> Value {
     let Ok(mut document) = text.parse::<toml::Table>() else {
         return text.into();
@@ -77,7 +78,7 @@ fn document(text: &str) -> Value {
     json!(document)
 }
 
-/// The first place where values differ, and both values there.
+/// Returns the first field with different values, and both values.
 fn difference(path: &str, found: &Value, expected: &Value) -> Option<(String, String, String)> {
     if found == expected {
         return None;
@@ -105,7 +106,7 @@ fn difference(path: &str, found: &Value, expected: &Value) -> Option<(String, St
     }
 }
 
-/// Checks that histograms are those of the result beside them.
+/// Checks that histograms match the result beside them.
 pub fn check_log(part: &Path, result: &RunResult, log: &Histograms) -> Result<(), MergeError> {
     let count = |series| log.get(&series).map_or(0, hdrhistogram::Histogram::len);
     for figures in &result.operations {

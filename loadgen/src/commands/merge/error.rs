@@ -1,4 +1,4 @@
-//! Why parts do not make a whole.
+//! Error of a merge.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::record::operation::Operation;
 use crate::result::LoadError;
 use crate::result::directory::SaveError;
 
-/// Parts cannot be merged.
+/// Failure to merge parts.
 #[derive(Debug, thiserror::Error)]
 pub enum MergeError {
     /// The result of a part cannot be read.
@@ -16,7 +16,7 @@ pub enum MergeError {
     /// The histograms of a part cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The whole cannot be written.
+    /// The merged result cannot be written.
     #[error(transparent)]
     Save(#[from] SaveError),
     /// The result cannot be printed.
@@ -32,27 +32,27 @@ pub enum MergeError {
         part: PathBuf,
         /// The first part.
         first: PathBuf,
-        /// A field of their results.
+        /// Differing field of their results.
         field: String,
-        /// What the part has there, as JSON.
+        /// Value in the part, as JSON.
         found: String,
-        /// What the first part has there, as JSON.
+        /// Value in the first part, as JSON.
         expected: String,
     },
-    /// The same part twice.
+    /// The same plan in two parts.
     #[error(
         "{} and {} ran the same plan {plan_hash}: parts must differ in their seeds",
         one.display(), other.display()
     )]
     SamePlan {
-        /// A part.
+        /// One of the parts.
         one: PathBuf,
-        /// Another one.
+        /// The other part.
         other: PathBuf,
-        /// The hash of both plans.
+        /// Hash of both plans.
         plan_hash: String,
     },
-    /// The histograms are not those of the result beside them.
+    /// The histograms do not match the result beside them.
     #[error(
         "{}: the histograms in latencies.hlog are not those of result.json, which counts \
          {counted} of {what}, where the histograms have {found}", part.display()
@@ -60,11 +60,11 @@ pub enum MergeError {
     Apart {
         /// The part.
         part: PathBuf,
-        /// What is counted.
+        /// Name of the counted figure.
         what: String,
-        /// In its result.
+        /// Count in the result.
         counted: u64,
-        /// In its histograms.
+        /// Count in the histograms.
         found: u64,
     },
     /// The intervals of a log do not come in order.
@@ -76,7 +76,7 @@ pub enum MergeError {
 }
 
 impl MergeError {
-    /// See [`MergeError::Apart`].
+    /// Builds [`MergeError::Apart`] for the count of an operation.
     pub(super) fn apart(part: PathBuf, operation: Operation, counted: u64, found: u64) -> Self {
         Self::Apart {
             part,

@@ -1,4 +1,4 @@
-//! The histograms of all parts, second by second.
+//! Histograms of all parts, second by second.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,40 +13,40 @@ use crate::record::hdr_log::{self, Histograms, IntervalOf, LogReader};
 use crate::record::recorder;
 use crate::record::tape::INTERVAL;
 
-/// A part's log, as far as it has been read.
+/// Log of a part, read up to some interval.
 struct Source {
     dir: PathBuf,
     reader: LogReader<BufReader<File>>,
     next: Option<IntervalOf>,
-    /// How much later than the first part it began.
+    /// Delay of its start after the start of the first part.
     offset: Duration,
     sum: Histograms,
 }
 
-/// All parts' logs, read side by side, so that one second of them is in memory.
+/// Logs of all parts, read side by side: only one second of them is in memory.
 pub struct Logs {
     sources: Vec<Source>,
 }
 
-/// What all parts measured in the same second.
+/// Measurements of all parts in the same second.
 pub struct Second {
-    /// Its number, from the beginning of the first part.
+    /// Number of the second, from the start of the first part.
     pub number: u32,
-    /// How long it was.
+    /// Length of the second.
     pub length: Duration,
-    /// The sums of all parts' histograms.
+    /// Sums of the histograms of all parts.
     pub histograms: Histograms,
 }
 
-/// The second that a time is in; a part that began half-way through one counts
-/// from the nearest.
+/// Returns the second of a time; a part that began within a second counts from the
+/// nearest one.
 pub fn second(time: Duration) -> u32 {
     let half = INTERVAL / 2;
     let number = (time + half).as_nanos() / INTERVAL.as_nanos();
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Adds a histogram to that of the same series.
+/// Adds a histogram to the sum of its series.
 pub fn add<K: Ord>(sums: &mut BTreeMap<K, Histogram<u64>>, of: K, histogram: &Histogram<u64>) {
     sums.entry(of)
         .or_insert_with(recorder::histogram)
@@ -55,7 +55,7 @@ pub fn add<K: Ord>(sums: &mut BTreeMap<K, Histogram<u64>>, of: K, histogram: &Hi
 }
 
 impl Logs {
-    /// Opens the logs of parts that began so much later than the first.
+    /// Opens the logs of parts, each with its delay after the first.
     pub fn open(parts: &[(&Path, Duration)]) -> Result<Self, MergeError> {
         let open = |(dir, offset): &(&Path, Duration)| {
             let mut source = Source {
@@ -72,7 +72,7 @@ impl Logs {
         Ok(Self { sources })
     }
 
-    /// The next second of which there is something.
+    /// Returns the next second with a measurement.
     pub fn next_second(&mut self) -> Result<Option<Second>, MergeError> {
         let first = self.sources.iter().filter_map(Source::second).min();
         let Some(number) = first else {
@@ -91,14 +91,14 @@ impl Logs {
         Ok(Some(second))
     }
 
-    /// What each part measured in all, once all has been read.
+    /// Returns the sums of each part, complete once all has been read.
     pub fn sums(&self) -> impl Iterator<Item = &Histograms> {
         self.sources.iter().map(|source| &source.sum)
     }
 }
 
 impl Source {
-    /// The second of what comes next.
+    /// Returns the number of the second of the next interval.
     fn second(&self) -> Option<u32> {
         let next = self.next.as_ref()?;
         Some(second(next.start.saturating_add(self.offset)))

@@ -1,4 +1,4 @@
-//! The result of the whole, of those of the parts.
+//! Merged result from the results of the parts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -19,10 +19,10 @@ use crate::result::{
     Scenario, Totals,
 };
 
-/// What the parts measured together in each second.
+/// Figures of all parts together in each second.
 pub type Seconds = BTreeMap<u32, BTreeMap<Operation, OperationResult>>;
 
-/// The figures of one second; an operation's warm-up is among them.
+/// Returns the figures of one second; warm-up calls are included.
 pub fn figures(histograms: &Histograms) -> BTreeMap<Operation, OperationResult> {
     let mut both = BTreeMap::new();
     for (series, histogram) in histograms {
@@ -46,7 +46,7 @@ fn header(results: &[&RunResult], command_line: Vec<String>) -> Header {
     }
 }
 
-/// The result of all parts, whose histograms sum up to these.
+/// Returns the merged result of all parts, with the sums of their histograms.
 pub fn result(
     parts: &[Part],
     sums: &Histograms,
@@ -69,7 +69,7 @@ pub fn result(
         load: load(&results, sums.get(&Series::Lag)),
         phases: phases(&results, sums),
         notes: notes(parts),
-        // Each part has one of its own.
+        // Each part has a hold of its own.
         hold: None,
         operations: operations(&results, sums),
         errors: errors(&results),
@@ -79,11 +79,12 @@ pub fn result(
     }
 }
 
-/// When a part's measured time began and ended, in seconds from the first part's start.
+/// Returns the begin and end of the measured time of a part, in seconds from the
+/// start of the first part.
 fn measured_time(part: &Part) -> (f64, f64) {
     let offset = part.offset.as_secs_f64();
     let end = part.result.timeline.last();
-    // The timeline has the warm-up, too.
+    // The timeline includes the warm-up.
     let end = end.map_or(part.result.wall_s, |last| last.start_s + last.duration_s);
     let end = offset + end.max(part.result.wall_s);
     (end - part.result.wall_s, end)
@@ -148,7 +149,7 @@ fn scenario(results: &[&RunResult]) -> Scenario {
     }
 }
 
-/// SHA-256 over the parts' hashes, whatever their order.
+/// SHA-256 over the sorted hashes of the parts.
 fn plan_hash(results: &[&RunResult]) -> String {
     let mut hashes: Vec<_> = results.iter().map(|result| &*result.plan_hash).collect();
     hashes.sort_unstable();
@@ -216,7 +217,7 @@ fn phases(results: &[&RunResult], sums: &Histograms) -> Vec<PhaseResult> {
 
 fn operations(results: &[&RunResult], sums: &Histograms) -> Vec<OperationResult> {
     let none = recorder::histogram();
-    // The longest list has what only some parts saw.
+    // The longest list includes operations that only some parts have.
     let longest = results.iter().max_by_key(|result| result.operations.len());
     let operations = longest.into_iter().flat_map(|result| &result.operations);
     operations
@@ -248,8 +249,8 @@ fn errors(results: &[&RunResult]) -> Vec<ErrorResult> {
     errors
 }
 
-/// Those of all parts, with the number of the part: which of them are the same
-/// process nobody knows.
+/// Returns the processes of all parts, with the number of the part in the role. Parts
+/// may share a process, but their results do not show it.
 fn processes(parts: &[Part]) -> Vec<ProcessResult> {
     let of = |(number, part): (usize, &Part)| -> Vec<ProcessResult> {
         let processes = part.result.processes.iter().cloned();

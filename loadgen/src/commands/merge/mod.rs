@@ -1,9 +1,9 @@
-//! `loadgen merge`: one result of those of parts that ran in parallel.
+//! `loadgen merge`: one result from the results of parts that ran in parallel.
 //!
-//! Nothing is averaged. Counts are summed, histograms are added up second by
-//! second, and every percentile is that of the sum: what one run that did all
-//! would have measured. Where parts did not begin at the same moment, their
-//! seconds are those of the wall clock, to the nearest.
+//! Nothing is averaged. Counts are summed, histograms are added second by second, and
+//! every percentile comes from the sum: the merged result is the result that one run
+//! would have measured. If parts began at different times, their seconds are aligned
+//! by the wall clock, to the nearest second.
 
 mod compatible;
 mod error;
@@ -28,13 +28,13 @@ use crate::result::directory::{self, HISTOGRAM_FILE, SaveError};
 use crate::result::{self, RunResult};
 use crate::show::table;
 
-/// One of those that are merged.
+/// Part to merge.
 #[derive(Debug)]
 struct Part {
     dir: PathBuf,
     result: RunResult,
     started: SystemTime,
-    /// How much later than the first one it began.
+    /// Delay of its start after the start of the first part.
     offset: Duration,
 }
 
@@ -42,7 +42,7 @@ impl Part {
     fn load(dir: &Path) -> Result<Self, MergeError> {
         let result = result::load(dir)?;
         let log = hdr_log::open(&dir.join(HISTOGRAM_FILE))?;
-        // To the millisecond, if the log tells.
+        // To the millisecond, if the log contains its start.
         let started = log.started();
         let started = started.or_else(|| humantime::parse_rfc3339(&result.header.started_at).ok());
         Ok(Self {
@@ -59,7 +59,7 @@ impl Part {
     }
 }
 
-/// Merges parts, and shows the whole as a run does.
+/// Merges parts and prints the merged result like a run.
 ///
 /// # Errors
 /// See [`into`].
@@ -76,11 +76,11 @@ pub fn run(args: &MergeArgs, command_line: Vec<String>) -> Result<Verdict, Merge
     })
 }
 
-/// Merges the results in directories into one in a directory that is made.
+/// Merges the results of some directories into one, in a new directory.
 ///
 /// # Errors
-/// If a part cannot be read, if the parts do not belong together, or if the
-/// whole cannot be written; nothing is left then.
+/// If a part cannot be read, the parts do not belong together, or the merged result
+/// cannot be written; the new directory is then removed.
 pub fn into(
     out: &Path,
     parts: &[PathBuf],
@@ -105,7 +105,7 @@ pub fn into(
         source,
     })?;
     write(out, &parts, started, command_line).inspect_err(|_| {
-        // The first error is the one to tell.
+        // The first error is the one to report.
         let _ = fs::remove_dir_all(out);
     })
 }
@@ -123,7 +123,7 @@ fn write(
     Ok(result)
 }
 
-/// Writes the histograms of all; their sums, and the figures of each second.
+/// Writes the merged histograms; returns their sums and the figures of each second.
 fn write_log(
     out: &Path,
     parts: &[Part],

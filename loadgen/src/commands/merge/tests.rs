@@ -1,4 +1,4 @@
-//! A whole is what one run would have measured.
+//! A merged result equals the result of one run with all measurements.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use crate::record::tape::Part as Measured;
 use crate::result::OperationResult;
 use crate::result::fixture::RunFixture;
 
-/// One thing that a run measured.
+/// One measurement of a run.
 #[derive(Debug, Clone)]
 struct Event {
     second: u32,
     what: What,
-    /// Which part measured it.
+    /// Part that has the measurement.
     part: usize,
 }
 
@@ -51,7 +51,7 @@ fn event() -> impl Strategy<Value = Event> {
     (0..SECONDS, what, 0..PARTS).prop_map(|(second, what, part)| Event { second, what, part })
 }
 
-/// A run that measured all events for which `is_mine` holds.
+/// Returns a run with the events that `is_mine` selects.
 fn run_of(events: &[Event], seed: u64, is_mine: impl Fn(&Event) -> bool) -> RunFixture {
     let mut seconds: Vec<_> = (0..SECONDS).map(|_| Measured::default()).collect();
     for event in events.iter().filter(|event| is_mine(event)) {
@@ -66,7 +66,7 @@ fn run_of(events: &[Event], seed: u64, is_mine: impl Fn(&Event) -> bool) -> RunF
             }
         }
     }
-    // Every part has the phase, whether it has pods or not.
+    // Every part has the phase, with or without pods.
     seconds[0].measured.phase(0).started += 1;
     let mut made = RunFixture::of(seconds);
     made.result.scenario.seed = seed;
@@ -170,7 +170,7 @@ proptest! {
 }
 
 #[test]
-fn seconds_are_those_of_the_wall_clock() {
+fn seconds_follow_the_wall_clock() {
     let (early, mut late) = (pods(1, 2), pods(2, 3));
     late.started += Duration::from_millis(2_300);
     let (merged, _) = merged(&[late, early]);
@@ -188,7 +188,7 @@ fn seconds_are_those_of_the_wall_clock() {
 }
 
 #[test]
-fn what_speaks_against_a_part_speaks_against_the_whole() {
+fn reasons_against_a_part_are_reasons_against_the_whole() {
     let (good, mut bad) = (pods(1, 2), pods(2, 3));
     (bad.result.valid, bad.result.complete) = (false, false);
     bad.result.reasons = vec!["a connection was lost".to_owned()];
@@ -198,7 +198,7 @@ fn what_speaks_against_a_part_speaks_against_the_whole() {
 }
 
 #[test]
-fn processes_are_told_apart_by_their_parts() {
+fn processes_have_the_number_of_their_part() {
     let (merged, _) = merged(&[pods(1, 2), pods(2, 3)]);
     let roles: Vec<_> = merged
         .processes
@@ -252,7 +252,7 @@ fn histograms_of_another_result_are_refused() {
 }
 
 #[test]
-fn a_place_that_is_taken_is_refused_and_stays() {
+fn an_existing_directory_is_refused_and_unchanged() {
     let dir = tempfile::tempdir().unwrap();
     let part = dir.path().join("part");
     pods(1, 2).save(&part);

@@ -1,4 +1,4 @@
-//! The layers that a plan is run at, and what serves each.
+//! Layers that a plan runs at, with the servers of each.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -21,25 +21,25 @@ use crate::server::node::{self, Node};
 use crate::stop::Stop;
 use crate::workload::runtime::HANDLER;
 
-/// How much stands between the load and the least that it can cost.
+/// Layer between the load and the least possible server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layer {
-    /// A sandboxer that does nothing, called as containerd calls one.
+    /// A sandboxer that does nothing, with the calls of containerd.
     Floor,
-    /// The sandboxer, called as containerd calls it.
+    /// The sandboxer, with the calls of containerd.
     Direct,
-    /// The sandboxer, over CRI, without containerd.
+    /// The sandboxer over CRI, without containerd.
     Cri,
     /// The sandboxer through containerd, over CRI.
     Containerd,
 }
 
 impl Layer {
-    /// From the least to the most.
+    /// All layers, from the least to the most.
     pub const ALL: [Self; 4] = [Self::Floor, Self::Direct, Self::Cri, Self::Containerd];
 
-    /// Its name in tables.
+    /// Returns the name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Floor => "floor",
@@ -49,7 +49,7 @@ impl Layer {
         }
     }
 
-    /// What is measured at it, in the order of a lifecycle.
+    /// Returns the measured operations of the layer, in the order of a lifecycle.
     pub fn operations(self) -> &'static [Operation] {
         match self {
             Self::Floor | Self::Direct => Operation::OF_CONTAINERD,
@@ -58,28 +58,28 @@ impl Layer {
     }
 }
 
-/// All that the layers need, at once, so that rounds can alternate. What is not
-/// under load is idle.
+/// Servers of all layers, all running, so that rounds can alternate. Only one layer
+/// is under load at a time.
 #[derive(Debug)]
 pub struct Layers {
     floor: Embedded,
     direct: Embedded,
     cri: Embedded,
-    /// Nothing if that layer is left out.
+    /// `None` if this layer is left out.
     containerd: Option<Node>,
 }
 
-/// The programs that are measured.
+/// Paths of the measured programs.
 #[derive(Debug, Clone)]
 pub struct Programs {
-    /// The sandboxer.
+    /// Path of the sandboxer.
     pub sandboxer: PathBuf,
-    /// The containerd; nothing if its layer is left out.
+    /// Path of containerd; `None` if its layer is left out.
     pub containerd: Option<PathBuf>,
 }
 
 impl Layers {
-    /// Starts everything.
+    /// Starts all servers.
     ///
     /// # Errors
     /// If one of the programs cannot be started.
@@ -113,7 +113,7 @@ impl Layers {
         })
     }
 
-    /// The layers that there are, from the least to the most.
+    /// Returns the running layers, from the least to the most.
     pub fn present(&self) -> Vec<Layer> {
         let there = |layer: &Layer| *layer != Layer::Containerd || self.containerd.is_some();
         Layer::ALL.into_iter().filter(there).collect()
@@ -166,7 +166,7 @@ impl Layers {
         }
     }
 
-    /// What a layer's processes have used so far, this one last.
+    /// Returns the usage of a layer's processes so far, this process last.
     pub fn usage(&self, layer: Layer) -> Vec<(&'static str, ProcessUsage)> {
         let processes = match layer {
             Layer::Floor => vec![("null", self.floor.pid())],
@@ -185,8 +185,8 @@ impl Layers {
             .collect()
     }
 
-    /// Ends everything; what is left is the log of what ran behind containerd, or else
-    /// of what answered CRI.
+    /// Stops all servers. The kept log is that of the sandboxer behind containerd, or
+    /// without containerd that of the layer `cri`.
     pub fn close(self, stop: &Stop, emptied: bool) -> Stopped {
         let (mut stopped, others) = match self.containerd {
             Some(node) => {

@@ -1,4 +1,4 @@
-//! The rounds: every layer once in each, in an order that turns around.
+//! Rounds of a measurement: every layer once per round, in alternating order.
 
 use std::sync::Arc;
 
@@ -16,30 +16,31 @@ use crate::stats::median;
 use crate::stop::Stop;
 use crate::workload::scenario::Closed;
 
-/// Pods before the first round at each layer: connections, caches and pools.
+/// Warm-up pods at each layer before the first round, for connections, caches and
+/// pools.
 pub const WARM_UP_PODS: u64 = 20;
 
-/// What all rounds measured.
+/// Figures of all rounds.
 #[derive(Debug)]
 pub struct Rounds {
-    /// Those that there are.
+    /// Measured layers.
     present: Vec<Layer>,
-    /// By the layer's number; without rounds if it was left out.
+    /// Figures by number of the layer; a layer left out has no rounds.
     layers: [OfLayer; Layer::ALL.len()],
-    /// How many rounds were run at every layer.
+    /// Number of rounds completed at every layer.
     pub whole: u32,
-    /// Whether a connection died.
+    /// Whether a connection was lost.
     pub lost: bool,
 }
 
-/// What one layer's rounds measured.
+/// Figures of the rounds of one layer.
 #[derive(Debug)]
 struct OfLayer {
     recorder: Recorder,
     rounds: Vec<Round>,
 }
 
-/// One layer in one round.
+/// Figures of one layer in one round.
 #[derive(Debug)]
 struct Round {
     pods: u64,
@@ -49,22 +50,22 @@ struct Round {
     used: Vec<(&'static str, ProcessUsage)>,
 }
 
-/// What is run, and by whom.
+/// Layers, load and output of a measurement.
 #[derive(Debug)]
 pub struct Experiment<'a> {
     /// All layers.
     pub layers: &'a Layers,
-    /// What is put on each in each round.
+    /// Load on each layer in each round.
     pub load: Load,
-    /// For the layers that are not containerd.
+    /// Bundles for the layers without containerd.
     pub bundles: &'a Arc<Bundles>,
-    /// Whether somebody wants it to end.
+    /// Request to stop.
     pub stop: &'a Stop,
-    /// How progress is shown.
+    /// Style of progress output.
     pub style: Style,
 }
 
-/// So many pods, one at a time, so that latencies add up.
+/// Returns a closed loop of `pods` pods, one at a time, so that latencies add up.
 pub fn one_by_one(pods: u64) -> Shape {
     Shape::Closed(Closed {
         concurrency: 1,
@@ -75,7 +76,7 @@ pub fn one_by_one(pods: u64) -> Shape {
 }
 
 impl Experiment<'_> {
-    /// Runs so many rounds, or fewer if a stop is asked for or nobody answers.
+    /// Runs the rounds, or fewer after a requested stop or a lost connection.
     ///
     /// # Errors
     /// As [`Load::run`].
@@ -95,7 +96,7 @@ impl Experiment<'_> {
             ..self.load.clone()
         };
         for layer in &present {
-            // What goes wrong here goes wrong in the first round, too.
+            // Errors here recur in the first round, which reports them.
             self.put_on(*layer, &warm_up)?;
         }
         for round in 1..=rounds {
@@ -113,7 +114,7 @@ impl Experiment<'_> {
                 let measured = self.put_on(layer, &self.load)?;
                 let after = self.layers.usage(layer);
                 all.lost |= measured.lost;
-                // Half a round says nothing, and what was wrong in it everything.
+                // A partial round gives no figures, but its errors count.
                 let cut = measured.pods < self.load.pods();
                 all.layers[layer as usize].take(&measured, &before, &after, cut);
             }
@@ -203,7 +204,7 @@ impl Round {
 }
 
 impl Rounds {
-    /// Every layer's figures.
+    /// Returns the figures of every layer.
     pub fn layers(&self) -> Vec<LayerResult> {
         let present = self.present.iter();
         present
@@ -211,7 +212,8 @@ impl Rounds {
             .collect()
     }
 
-    /// A pod's median latency in each whole round; nothing if a layer was left out.
+    /// Returns the median latency of a pod in each complete round; empty if a layer
+    /// was left out.
     pub fn latencies(&self) -> Vec<RoundMs> {
         let ms = |layer: Layer, round: usize| {
             let rounds = &self.layers[layer as usize].rounds;
@@ -229,7 +231,7 @@ impl Rounds {
             .collect()
     }
 
-    /// What went wrong, at all layers together.
+    /// Returns the errors of all layers together.
     pub fn problems(self) -> Recorder {
         let mut all = Recorder::default();
         for layer in self.layers {

@@ -1,4 +1,5 @@
-//! `loadgen overhead`: the same plan at each layer, in turns, and what each adds.
+//! `loadgen overhead`: the same plan at each layer in turns, and the cost of each
+//! layer.
 
 mod layer;
 mod measure;
@@ -31,13 +32,14 @@ use crate::server::embedded;
 use crate::show::progress::Preparing;
 use crate::workload::plan::Plan;
 
-/// The most that the sandboxer's own part of a pod through containerd may be, in percent.
+/// Highest share of the sandboxer in the latency of a pod through containerd, in
+/// percent.
 const SHARE_LIMIT: f64 = 5.0;
 
-/// The most CPU time that the sandboxer may use for a pod through containerd, in milliseconds.
+/// Highest CPU time of the sandboxer per pod through containerd, in milliseconds.
 const CPU_LIMIT_MS: f64 = 1.0;
 
-/// The table's file.
+/// File name of the table.
 const TABLE_FILE: &str = "overhead.txt";
 
 /// Measures and saves the result.
@@ -124,7 +126,7 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
     Ok(verdict(&result, wrong))
 }
 
-/// What the rounds say.
+/// Figures of all rounds.
 struct Figures {
     layers: Vec<LayerResult>,
     shares: Vec<Share>,
@@ -190,7 +192,7 @@ fn scenario(args: &OverheadArgs, programs: &Programs) -> OverheadScenario {
     }
 }
 
-/// What the sandboxer is held to; nothing without figures.
+/// Returns the bars of the sandboxer; empty without figures.
 fn bars(layers: &[LayerResult], shares: &[Share]) -> Vec<Bar> {
     let bar = |what: &str, unit: &str, limit, found| Bar {
         what: what.to_owned(),

@@ -1,4 +1,4 @@
-//! The result of an overhead measurement, as its `result.json` holds it.
+//! Document of an overhead measurement, as saved in `result.json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,108 +9,108 @@ use crate::result::environment::Environment;
 use crate::result::header::{Document, Header};
 use crate::result::{ErrorResult, OperationResult};
 
-/// What the layers cost, and whether to believe it.
+/// Costs of the layers, and their validity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OverheadResult {
-    /// The fields that every document begins with.
+    /// Fields common to all documents.
     #[serde(flatten)]
     pub header: Header,
-    /// How long all rounds took, in seconds.
+    /// Duration of all rounds, in seconds.
     pub wall_s: f64,
-    /// Whether every round that was asked for was run.
+    /// Whether all requested rounds were run.
     pub complete: bool,
-    /// Whether the figures can be believed.
+    /// Whether the figures are valid.
     pub valid: bool,
-    /// Why not, in words; empty if they can.
+    /// Reasons against validity, in words; empty for a valid result.
     pub reasons: Vec<String>,
-    /// What was asked for.
+    /// Parameters of the measurement.
     pub scenario: OverheadScenario,
     /// SHA-256 over the plan's requests, in hexadecimal.
     pub plan_hash: String,
-    /// Every layer, from the least to the most.
+    /// All layers, from the least to the most.
     pub layers: Vec<LayerResult>,
-    /// Where a pod's time through containerd goes; they sum to 1. Empty without a
-    /// whole round, or without containerd.
+    /// Parts of a pod's time through containerd, with shares that sum to 1. Empty
+    /// without a complete round, or without containerd.
     pub shares: Vec<Share>,
-    /// What containerd costs. Absent without a whole round, or without containerd.
+    /// Cost of containerd; `None` without a complete round, or without containerd.
     #[serde(default)]
     pub containerd_cost: Option<ContainerdCost>,
-    /// What the sandboxer adds to each of containerd's calls, in the order of a
+    /// Cost of the sandboxer in each of containerd's calls, in the order of a
     /// lifecycle.
     pub added: Vec<Added>,
-    /// What the sandboxer is to keep below.
+    /// Limits of the sandboxer.
     pub bars: Vec<Bar>,
     /// Failures by operation, code and class of message.
     pub errors: Vec<ErrorResult>,
-    /// The machine.
+    /// Machine of the measurement.
     pub environment: Environment,
 }
 
 impl Document for OverheadResult {
     const SCHEMA: &'static str = "resource-slot.loadgen.overhead";
-    // In the first version there was no layer `cri`, and always a containerd.
+    // Version 1 had no layer `cri`, and always a containerd.
     const VERSION: u32 = 2;
 }
 
-/// The parameters of a measurement.
+/// Parameters of an overhead measurement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverheadScenario {
-    /// The sandboxer that was started.
+    /// Path of the started sandboxer.
     pub sandboxer: String,
-    /// The arguments passed through to it.
+    /// Arguments of the sandboxer.
     pub sandboxer_args: Vec<String>,
-    /// The containerd that was started, unless its layer was left out.
+    /// Path of the started containerd; `None` if its layer was left out.
     pub containerd: Option<String>,
-    /// Everything random comes from it.
+    /// Seed of all random numbers.
     pub seed: u64,
-    /// Rounds.
+    /// Number of rounds.
     pub rounds: u32,
-    /// Pods in each round at each layer, one at a time.
+    /// Number of pods in each round at each layer, one at a time.
     pub pods: u64,
-    /// Pods before the first round at each layer, which do not count.
+    /// Number of warm-up pods at each layer before the first round; not measured.
     pub warm_up_pods: u64,
-    /// The fewest containers a pod has.
+    /// Lowest number of containers of a pod.
     pub containers_min: u32,
-    /// The most containers a pod has.
+    /// Highest number of containers of a pod.
     pub containers_max: u32,
-    /// How containers are ended: `kill`, `term` or `mix`.
+    /// Signal that ends containers: `kill`, `term` or `mix`.
     pub signal: String,
 }
 
-/// One layer over all rounds.
+/// Layer over all rounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LayerResult {
-    /// Which.
+    /// The layer.
     pub layer: Layer,
-    /// Pods per second while it was under load: the median over rounds.
+    /// Pods per second under load: the median over rounds.
     pub pods_per_s: f64,
-    /// The latencies of all rounds together; a pod's are the last.
+    /// Latencies of all rounds together; those of whole pods are last.
     pub operations: Vec<OperationResult>,
-    /// The processes that it consists of.
+    /// Processes of the layer.
     pub processes: Vec<LayerProcess>,
-    /// Round by round.
+    /// Figures of each round.
     pub rounds: Vec<RoundResult>,
 }
 
-/// What a process of a layer used.
+/// Resources used by a process of a layer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LayerProcess {
-    /// `null`, `sandboxer`, `containerd` or `loadgen`.
+    /// Role: `null`, `sandboxer`, `containerd` or `loadgen`.
     pub role: String,
     /// CPU time per pod, in milliseconds: the median over rounds.
     pub cpu_ms_per_pod: f64,
-    /// The most memory it had resident at once, in bytes.
+    /// Highest resident memory, in bytes.
     pub max_rss_bytes: u64,
 }
 
-/// One layer in one round.
+/// Layer in one round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoundResult {
-    /// Pods that were as the plan wants.
+    /// Number of pods that went as planned.
     pub pods: u64,
-    /// The median latency of a pod, in nanoseconds.
+    /// Median latency of a pod, in nanoseconds.
     pub p50_ns: u64,
-    /// The mean.
+    /// Mean latency of a pod, in nanoseconds.
     pub mean_ns: f64,
     /// Pods per second.
     pub pods_per_s: f64,
@@ -119,49 +119,49 @@ pub struct RoundResult {
     pub cpu_ms_per_pod: Vec<f64>,
 }
 
-/// What the sandboxer adds to one of containerd's calls.
+/// Cost of the sandboxer in one of containerd's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Added {
-    /// Which call.
+    /// The call.
     pub operation: Operation,
-    /// How many of it a pod takes.
+    /// Number of these calls per pod.
     pub calls_per_pod: f64,
-    /// The median with a sandboxer that does nothing, in nanoseconds.
+    /// Median latency on a sandboxer that does nothing, in nanoseconds.
     pub floor_p50_ns: u64,
-    /// The median with the sandboxer.
+    /// Median latency on the sandboxer, in nanoseconds.
     pub direct_p50_ns: u64,
-    /// The difference of the medians for all calls of a pod, in milliseconds.
+    /// Difference of the medians for all calls of a pod, in milliseconds.
     pub ms_per_pod: f64,
 }
 
-/// Something that must not be above a limit.
+/// Figure with an upper limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bar {
-    /// What, in words.
+    /// Name of the figure, in words.
     pub what: String,
-    /// The unit of both figures.
+    /// Unit of both values.
     pub unit: String,
-    /// The most that it may be.
+    /// Highest permitted value.
     pub limit: f64,
-    /// What it is.
+    /// Measured value.
     pub found: f64,
-    /// Whether it is within the limit.
+    /// Whether the measured value is within the limit.
     pub met: bool,
 }
 
 impl LayerResult {
-    /// The latencies of whole pods.
+    /// Returns the latencies of whole pods.
     pub fn pod(&self) -> Option<&OperationResult> {
         self.operations.last()
     }
 
-    /// The latencies of one operation.
+    /// Returns the latencies of one operation.
     fn operation(&self, operation: Operation) -> Option<&OperationResult> {
         let is = |result: &&OperationResult| result.operation == operation;
         self.operations.iter().find(is)
     }
 
-    /// What each call takes longer here than at the `floor`.
+    /// Returns the additional latency of each call here, compared with the `floor`.
     pub fn beyond(&self, floor: &Self) -> Vec<Added> {
         let pods = self.pod().map_or(0, |pod| pod.count);
         let of = |direct: &OperationResult| {
@@ -183,7 +183,7 @@ impl LayerResult {
             .collect()
     }
 
-    /// CPU time per pod of the process with this role, in milliseconds.
+    /// Returns the CPU time per pod of the process with this role, in milliseconds.
     pub fn cpu_ms_per_pod(&self, role: &str) -> Option<f64> {
         let process = self.processes.iter().find(|process| process.role == role)?;
         Some(process.cpu_ms_per_pod)
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_to_a_call_counts_for_each_of_a_pods_calls() {
+    fn the_cost_of_a_call_is_multiplied_by_the_calls_of_a_pod() {
         let (floor, direct) = (layer(Layer::Floor, 50_000), layer(Layer::Direct, 75_000));
         let [added] = direct.beyond(&floor)[..] else {
             panic!("a pod is no call");

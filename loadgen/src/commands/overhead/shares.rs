@@ -1,65 +1,67 @@
-//! Where a pod's time through containerd goes, and how sure that is.
+//! Division of a pod's time through containerd into parts, with confidence intervals.
 
 use serde::{Deserialize, Serialize};
 
 use crate::stats::{Bootstrap, CONFIDENCE, median};
 
-/// A pod's latency at each layer in one round, in milliseconds.
+/// Latency of a pod at each layer in one round, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RoundMs {
-    /// With a sandboxer that does nothing.
+    /// On a sandboxer that does nothing.
     pub floor: f64,
-    /// With the sandboxer.
+    /// On the sandboxer.
     pub direct: f64,
-    /// With the sandboxer, over CRI.
+    /// On the sandboxer, over CRI.
     pub cri: f64,
-    /// With the sandboxer behind containerd.
+    /// Through containerd on the sandboxer.
     pub containerd: f64,
 }
 
-/// What a part of a pod's time is spent in.
+/// Part of a pod's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
-    /// Carrying containerd's calls to a sandboxer and back: floor.
+    /// Transport of containerd's calls to a sandboxer and back: floor.
     Protocol,
-    /// What the sandboxer does about them: direct - floor.
+    /// Work of the sandboxer for these calls: direct - floor.
     Sandboxer,
-    /// All the rest: containerd - direct.
+    /// The rest: containerd - direct.
     Containerd,
 }
 
-/// One part, with its 95 % confidence interval over the rounds.
+/// Share of a part, with its 95 % confidence interval over the rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Share {
-    /// Which.
+    /// The part.
     pub part: Part,
-    /// How much of a pod's latency, in milliseconds.
+    /// Time in a pod's latency, in milliseconds.
     pub ms: f64,
-    /// The same as a share of the whole, from 0 to 1.
+    /// Share of the whole latency, from 0 to 1.
     pub share: f64,
-    /// The lower end of the share's interval.
+    /// Lower end of the share's interval.
     pub low: f64,
-    /// Its upper end.
+    /// Upper end of the share's interval.
     pub high: f64,
 }
 
-/// What containerd costs: the same calls of CRI to it, and straight to the sandboxer.
+/// Cost of containerd: the same CRI calls through it, compared with direct calls to
+/// the sandboxer.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ContainerdCost {
-    /// A pod's latency over CRI straight to the sandboxer, in milliseconds.
+    /// Latency of a pod over CRI directly to the sandboxer, in milliseconds.
     pub cri_ms: f64,
-    /// How much longer it takes through containerd, in milliseconds.
+    /// Additional latency through containerd, in milliseconds.
     pub ms: f64,
-    /// The same as a share of a pod's latency through containerd.
+    /// Additional latency as a share of a pod's latency through containerd.
     pub share: f64,
-    /// The lower end of the share's 95 % confidence interval over the rounds.
+    /// Lower end of the share's 95 % confidence interval over the rounds.
     pub low: f64,
-    /// Its upper end.
+    /// Upper end of the interval.
     pub high: f64,
 }
 
-/// What containerd costs, from the medians over rounds, and why not to believe it.
+/// Returns the cost of containerd from the medians over rounds, and the reason
+/// against its validity, if any.
 ///
 /// `rounds` must not be empty.
 pub fn containerd_cost(rounds: &[RoundMs], seed: u64) -> (ContainerdCost, Option<String>) {
@@ -89,7 +91,7 @@ pub fn containerd_cost(rounds: &[RoundMs], seed: u64) -> (ContainerdCost, Option
     (cost, (within.high < 0.0).then(|| reason.to_owned()))
 }
 
-/// The parts of a pod's time, in milliseconds, from the medians over rounds.
+/// Returns the parts of a pod's time, in milliseconds, from the medians over rounds.
 fn parts(rounds: &[RoundMs]) -> [f64; 3] {
     let median_of = |of: fn(&RoundMs) -> f64| median(rounds.iter().map(of).collect());
     let floor = median_of(|round| round.floor);
@@ -98,7 +100,7 @@ fn parts(rounds: &[RoundMs]) -> [f64; 3] {
     [floor, direct - floor, containerd - direct]
 }
 
-/// The parts, and why not to believe them, in words.
+/// Returns the shares of the parts, and reasons against their validity, in words.
 ///
 /// `rounds` must not be empty.
 pub fn shares(rounds: &[RoundMs], seed: u64) -> ([Share; 3], Vec<String>) {
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn containerd_costs_what_cri_takes_longer_through_it() {
+    fn the_cost_of_containerd_is_the_difference_of_latencies_over_cri() {
         let rounds = [
             round(1.0, 2.0, 8.0),
             round(1.0, 2.0, 8.0),
@@ -191,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_rounds_leave_no_doubt() {
+    fn equal_rounds_have_intervals_of_no_width() {
         let (shares, _) = shares(&[round(1.0, 2.0, 4.0); 5], 1);
         for share in shares {
             assert_eq!((share.low, share.high), (share.share, share.share));
@@ -199,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_does_not_hold_is_noticed_beyond_noise_only() {
+    fn a_wrong_order_of_layers_is_reported_only_beyond_noise() {
         let noisy = [round(1.0, 0.9, 9.0), round(1.0, 1.2, 9.0)];
         assert_eq!(shares(&noisy, 1).1, Vec::<String>::new());
         let wrong = [round(2.0, 1.0, 9.0), round(2.1, 1.1, 9.0)];

@@ -1,4 +1,4 @@
-//! The result of an overhead measurement for people to read.
+//! Printed result of an overhead measurement.
 
 use std::fmt::{self, Write};
 
@@ -27,7 +27,7 @@ const ADDED: [&str; 5] = [
     "added per pod",
 ];
 
-/// Everything there is to say.
+/// Returns the whole result as text.
 pub fn render(result: &OverheadResult) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -35,7 +35,7 @@ pub fn render(result: &OverheadResult) -> String {
     text
 }
 
-/// Only what speaks against the figures; empty if nothing does.
+/// Returns the problems of the figures; empty if there are none.
 pub fn problems(result: &OverheadResult) -> String {
     let mut text = String::new();
     let _ = write_problems(&mut text, result);
@@ -167,8 +167,8 @@ fn containerd_cost(cost: &ContainerdCost) -> [[String; 4]; 3] {
     ]
 }
 
-/// The parts and their sum. Of the rounded shares the last one gives way, so that
-/// they sum to 100 % for the reader, too.
+/// Returns the parts and their sum. The last rounded share is adjusted, so that the
+/// shown shares sum to 100 %.
 fn shares(shares: &[Share]) -> Vec<[String; 4]> {
     let mut rest = 100.0;
     let mut rows = Vec::new();
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_containerd_costs_is_shown_as_such() {
+    fn the_cost_of_containerd_has_its_rows() {
         let rows = containerd_cost(&ContainerdCost {
             cri_ms: 2.0,
             ms: 6.0,

@@ -1,34 +1,35 @@
-//! Which rate to try next: up in geometric steps until one is too high, then
-//! between the highest that was not and the lowest that was.
+//! Choice of the next rate of a search: up in geometric steps until a rate is too
+//! high, then between the highest rate that met the threshold and the lowest that
+//! missed.
 
-/// How a search goes.
+/// Parameters of a search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Steps {
-    /// The first rate that is tried, in pods per second.
+    /// First rate, in pods per second.
     pub first: f64,
-    /// The ratio of a step up (or down, if the first was too high).
+    /// Ratio of a step up, or down if the first rate is too high.
     pub factor: f64,
-    /// The highest rate that is tried.
+    /// Highest rate, in pods per second.
     pub highest: f64,
-    /// The lowest rate that is tried.
+    /// Lowest rate, in pods per second.
     pub lowest: f64,
-    /// It ends when the lowest rate that was too high is within this ratio of the
-    /// highest that was not, less one.
+    /// Precision, as a share: the search ends when the ratio of the lowest missed
+    /// rate to the highest met rate, less one, is at most this.
     pub precision: f64,
 }
 
-/// What is known so far.
+/// State of a search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ascent {
     steps: Steps,
-    /// The highest rate that meets what is asked for.
+    /// Highest rate that met the threshold; `None` if no rate did.
     pub met: Option<f64>,
-    /// The lowest rate above it that does not.
+    /// Lowest rate above it that missed; `None` if no rate did.
     pub missed: Option<f64>,
 }
 
 impl Ascent {
-    /// Nothing is known.
+    /// Starts a search.
     pub fn new(steps: Steps) -> Self {
         Self {
             steps,
@@ -37,7 +38,7 @@ impl Ascent {
         }
     }
 
-    /// The rate to try next; `None` if there is no need for more.
+    /// Returns the next rate to try; `None` at the end of the search.
     pub fn next(&self) -> Option<f64> {
         let Steps {
             first,
@@ -56,8 +57,8 @@ impl Ascent {
         }
     }
 
-    /// What became of a rate. One that is met above one that was missed takes
-    /// that back, and the other way round: the later look is the better one.
+    /// Adds the outcome of a rate. A rate met above a missed one removes the missed
+    /// one, and the other way round: the later measurement takes precedence.
     pub fn tell(&mut self, rate: f64, met: bool) {
         if met {
             self.met = Some(rate.max(self.met.unwrap_or(rate)));
@@ -69,10 +70,10 @@ impl Ascent {
     }
 }
 
-/// The place of the knee of a latency-throughput curve: the point that lies
-/// farthest below the line from the first to the last, both axes scaled to one
-/// (Satopää et al., "Finding a Kneedle in a Haystack", 2011, for a convex
-/// increasing curve). `None` of fewer than three points or of a straight line.
+/// Returns the index of the knee of a latency-throughput curve: the point farthest
+/// below the line from the first to the last point, with both axes scaled to one
+/// (Satopää et al., "Finding a Kneedle in a Haystack", 2011, for a convex increasing
+/// curve). `None` for fewer than three points or a straight line.
 pub fn knee(curve: &[(f64, f64)]) -> Option<usize> {
     let (first, last) = (curve.first()?, curve.last()?);
     let (width, height) = (last.0 - first.0, last.1 - first.1);
@@ -100,7 +101,7 @@ mod tests {
         precision: 0.02,
     };
 
-    /// All rates that are tried against a server of this capacity.
+    /// Returns the final state and all tried rates against a server of this capacity.
     fn search(steps: Steps, capacity: f64) -> (Ascent, Vec<f64>) {
         let mut ascent = Ascent::new(steps);
         let mut tried = Vec::new();
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn it_doubles_and_then_closes_in() {
+    fn a_search_doubles_and_then_closes_in() {
         let (ascent, tried) = search(STEPS, 300.0);
         assert_eq!(tried[..4], [50.0, 100.0, 200.0, 400.0]);
         let met = ascent.met.unwrap();
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_at_its_bounds() {
+    fn a_search_ends_at_its_bounds() {
         let (ascent, _) = search(STEPS, 0.5);
         assert_eq!((ascent.met, ascent.missed), (None, Some(1.0)));
         let (ascent, _) = search(STEPS, f64::INFINITY);
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_look_corrects_an_earlier_one() {
+    fn a_later_measurement_corrects_an_earlier_one() {
         let mut ascent = Ascent::new(STEPS);
         ascent.tell(100.0, false);
         ascent.tell(120.0, true);

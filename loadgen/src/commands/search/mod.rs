@@ -1,9 +1,9 @@
-//! `loadgen search`: the highest rate that meets what is asked for.
+//! `loadgen search`: highest rate that meets the thresholds.
 //!
-//! Each rate is a run of its own, an open loop with a warm-up. A rate that misses
-//! is tried once more: one disturbance must not end the ascent. A run in which
-//! the generator itself was late, by a tenth of the threshold or more, says nothing
-//! of the server.
+//! Each try of a rate is a run of its own, an open loop with a warm-up. A rate that
+//! misses is tried once more, because one disturbance must not end the ascent. If the
+//! generator itself was late by a tenth of the threshold or more, the run does not
+//! count for the server.
 
 mod ascent;
 pub mod table;
@@ -34,20 +34,20 @@ use crate::show::report;
 use crate::stop::Stop;
 use crate::workload::scenario::Scenario;
 
-/// The scenario whose pods are offered if none is named.
+/// Scenario without a name on the command line.
 const DEFAULT: &str = "steady";
 
-/// How often a rate must miss to count as missed.
+/// Misses of a rate until the rate counts as missed.
 const MISSES: usize = 2;
 
-/// How often a rate is tried before it counts as more than the generator can do.
+/// Tries of a rate until the rate counts as beyond the generator.
 const TRIES: usize = 4;
 
-/// The files of a search.
+/// File names of the table and the curve.
 const TABLE_FILE: &str = "search.txt";
 const CSV_FILE: &str = "search.csv";
 
-/// What was found, and what speaks against it.
+/// Measurements of a search and their problems.
 #[derive(Default)]
 struct Found {
     points: Vec<Point>,
@@ -65,7 +65,7 @@ pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunE
     let style = output.style();
     let target = Target::from(&args.target);
     let steps = steps(args);
-    // What is wrong with an option is wrong at any rate.
+    // An invalid option is invalid at every rate, so the first rate reveals it.
     let first = args.at(DEFAULT, steps.first)?;
     directory::check(&output.results)?;
     let stop = style.stop_on_signals()?;
@@ -118,20 +118,21 @@ pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunE
     Ok(verdict(&result, wrong))
 }
 
-/// Returns how the rates are to be tried.
+/// Returns the parameters of the search.
 fn steps(args: &SearchArgs) -> Steps {
     Steps {
         first: args.from.min(args.up_to),
         factor: args.factor,
         highest: args.up_to,
-        // Below, a point of ten seconds has no pod to speak of.
+        // At a lower rate, ten seconds contain too few pods.
         lowest: (args.from / 100.0).max(0.5).min(args.from),
         precision: args.precision / 100.0,
     }
 }
 
 impl Found {
-    /// Whether a rate is met; `None` if that cannot be said.
+    /// Tries a rate; returns whether the rate meets the thresholds, or `None` if that
+    /// remains unknown.
     fn try_rate(
         &mut self,
         rate: f64,
@@ -189,7 +190,7 @@ impl Found {
             }
         }
         self.reasons.push(format!(
-            "at {} the generator was late: what is above may be its limit, not the server's",
+            "at {} the generator was late: higher rates may be its limit, not the server's",
             human::rate(rate)
         ));
         Ok(None)
@@ -198,9 +199,10 @@ impl Found {
 
 fn point(rate: f64, args: &SearchArgs, result: &RunResult) -> Point {
     let outcomes = slo::check(&args.slo, result);
-    // A rate that the server kept from being started is missed, not unknown.
+    // A rate at which the server prevented starts is missed, not unknown.
     let kept_up = !validity::too_few(&result.load);
-    // Lag is judged by what it could decide: whether a time is below its threshold.
+    // Lag matters in relation to the lowest time threshold, because it could change
+    // that outcome.
     let time_ns = slo::least_time_ns(&args.slo).unwrap_or(result.pod_p50_ns() as f64);
     let counts = !kept_up || !validity::too_late(&result.load, time_ns);
     let met = counts && kept_up && outcomes.iter().all(|outcome| outcome.met);

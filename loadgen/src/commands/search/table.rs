@@ -1,4 +1,4 @@
-//! Which rates met what was asked for, for people to read.
+//! Printed result of a search.
 
 use std::fmt::{self, Write};
 
@@ -6,7 +6,7 @@ use crate::human;
 use crate::result::search::{Point, SearchResult};
 use crate::show::columns;
 
-/// Every run, the answer, and the knee.
+/// Returns all runs, the highest rate and the knee as text.
 pub fn render(result: &SearchResult) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -49,7 +49,7 @@ fn write(out: &mut String, result: &SearchResult) -> fmt::Result {
     write_problems(out, result)
 }
 
-/// Only what speaks against the search; empty if nothing does.
+/// Returns the problems of the search; empty if there are none.
 pub fn problems(result: &SearchResult) -> String {
     let mut text = String::new();
     let _ = write_problems(&mut text, result);
@@ -76,13 +76,13 @@ fn cells(point: &Point) -> [String; 7] {
     ]
 }
 
-/// One run in one line.
+/// Returns one run in one line.
 pub fn line(point: &Point) -> String {
     let [_, started, p50, p99, _, _, verdict] = cells(point);
     format!("{verdict}: {started} started, p50 {p50}, p99 {p99}")
 }
 
-/// The curve, for other programs: rates in pods per second, times in nanoseconds.
+/// Returns the curve as CSV: rates in pods per second, times in nanoseconds.
 pub fn csv(result: &SearchResult) -> String {
     let mut text = "offered,started,completed,p50_ns,p90_ns,p99_ns,max_ns,met,counts\n".to_owned();
     for point in &result.points {
