@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! commands     the command line; run, search, density, gate, overhead, compare, merge, ...
-//! measure      one load on a server: session, observation, metrics while it goes on
+//! measure      one load on a server: session, observation, metrics during the run
 //! show         progress, live view, tables, pages          server   programs and sockets to load
 //! result       documents and their directories; thresholds, validity
 //! drive        engine, lifecycle, drivers, calls, checks   process  usage of processes
@@ -18,7 +18,7 @@
 //! [driver](drive::driver::Driver). The [engine](drive::engine) keeps many pods under
 //! way, and each of its threads records on a [tape](record::tape) of its own; a
 //! collector merges the tapes each second for the [result], the log of histograms, the
-//! metrics and the live view. Everything else happens before or after.
+//! metrics and the live view. All other work happens before or after the load.
 
 pub mod commands;
 pub mod connection;

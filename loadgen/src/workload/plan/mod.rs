@@ -232,8 +232,8 @@ impl Pod {
         cri::sandbox_config(self)
     }
 
-    /// Returns the pod without the resources that CRI has no field for, which need keys of
-    /// cgroup v2: limits of processes, and memory that is kept for a container.
+    /// Returns the pod without the resources that lack a CRI field and need keys of cgroup
+    /// v2: limits of processes, and reserved memory of containers.
     #[must_use]
     pub fn without_unified(&self) -> Self {
         let mut pod = self.clone();
