@@ -131,7 +131,7 @@ fn round_trips(c: &mut Criterion) {
         ..Default::default()
     };
     beside(
-        c.benchmark_group("doors/ttrpc_status"),
+        c.benchmark_group("apis/ttrpc_status"),
         |b| {
             b.iter(|| {
                 rig.runtime
@@ -159,7 +159,7 @@ fn round_trips(c: &mut Criterion) {
         ..Default::default()
     };
     beside(
-        c.benchmark_group("doors/controller_status"),
+        c.benchmark_group("apis/controller_status"),
         |b| {
             b.iter(|| {
                 rig.runtime
@@ -175,7 +175,7 @@ fn round_trips(c: &mut Criterion) {
         .block_on(async { Cri::connect(&rig.sandboxer).await.expect("it listens") });
     let list = || v1::ListPodSandboxRequest { filter: None };
     beside(
-        c.benchmark_group("doors/cri_list_pods"),
+        c.benchmark_group("apis/cri_list_pods"),
         |b| {
             b.iter(|| {
                 rig.runtime
@@ -260,7 +260,7 @@ fn lives(c: &mut Criterion) {
         ..Default::default()
     };
     beside(
-        c.benchmark_group("doors/ttrpc_life_of_nine_calls"),
+        c.benchmark_group("apis/ttrpc_life_of_nine_calls"),
         |b| b.iter(|| rig.runtime.block_on(life(&ours, &bundle))),
         |b| {
             b.iter(|| {

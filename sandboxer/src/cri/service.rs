@@ -51,34 +51,34 @@ rpcs! {
             Ok(Response::new(Box::pin(events)))
         }
     }
-    version => version(VersionRequest) -> VersionResponse;
-    status => status(StatusRequest) -> StatusResponse;
-    runtime_config => runtime_config(RuntimeConfigRequest) -> RuntimeConfigResponse;
-    update_runtime_config => update_runtime_config(UpdateRuntimeConfigRequest) -> UpdateRuntimeConfigResponse;
-    run_pod_sandbox => run_pod_sandbox(RunPodSandboxRequest) -> RunPodSandboxResponse;
-    stop_pod_sandbox => stop_pod_sandbox(StopPodSandboxRequest) -> StopPodSandboxResponse;
-    remove_pod_sandbox => remove_pod_sandbox(RemovePodSandboxRequest) -> RemovePodSandboxResponse;
-    pod_sandbox_status => pod_sandbox_status(PodSandboxStatusRequest) -> PodSandboxStatusResponse;
-    list_pod_sandbox => list_pod_sandbox(ListPodSandboxRequest) -> ListPodSandboxResponse;
-    create_container => create_container(CreateContainerRequest) -> CreateContainerResponse;
-    start_container => start_container(StartContainerRequest) -> StartContainerResponse;
-    stop_container => stop_container(StopContainerRequest) -> StopContainerResponse;
-    remove_container => remove_container(RemoveContainerRequest) -> RemoveContainerResponse;
-    list_containers => list_containers(ListContainersRequest) -> ListContainersResponse;
-    container_status => container_status(ContainerStatusRequest) -> ContainerStatusResponse;
-    update_container_resources => update_container_resources(UpdateContainerResourcesRequest) -> UpdateContainerResourcesResponse;
-    reopen_container_log => reopen_container_log(ReopenContainerLogRequest) -> ReopenContainerLogResponse;
-    checkpoint_container => checkpoint_container(CheckpointContainerRequest) -> CheckpointContainerResponse;
-    exec_sync => exec_sync(ExecSyncRequest) -> ExecSyncResponse;
-    exec => exec(ExecRequest) -> ExecResponse;
-    attach => attach(AttachRequest) -> AttachResponse;
-    port_forward => port_forward(PortForwardRequest) -> PortForwardResponse;
-    container_stats => container_stats(ContainerStatsRequest) -> ContainerStatsResponse;
-    list_container_stats => list_container_stats(ListContainerStatsRequest) -> ListContainerStatsResponse;
-    pod_sandbox_stats => pod_sandbox_stats(PodSandboxStatsRequest) -> PodSandboxStatsResponse;
-    list_pod_sandbox_stats => list_pod_sandbox_stats(ListPodSandboxStatsRequest) -> ListPodSandboxStatsResponse;
-    list_metric_descriptors => list_metric_descriptors(ListMetricDescriptorsRequest) -> ListMetricDescriptorsResponse;
-    list_pod_sandbox_metrics => list_pod_sandbox_metrics(ListPodSandboxMetricsRequest) -> ListPodSandboxMetricsResponse;
+    version(VersionRequest) -> VersionResponse;
+    status(StatusRequest) -> StatusResponse;
+    runtime_config(RuntimeConfigRequest) -> RuntimeConfigResponse;
+    update_runtime_config(UpdateRuntimeConfigRequest) -> UpdateRuntimeConfigResponse;
+    run_pod_sandbox(RunPodSandboxRequest) -> RunPodSandboxResponse;
+    stop_pod_sandbox(StopPodSandboxRequest) -> StopPodSandboxResponse;
+    remove_pod_sandbox(RemovePodSandboxRequest) -> RemovePodSandboxResponse;
+    pod_sandbox_status(PodSandboxStatusRequest) -> PodSandboxStatusResponse;
+    list_pod_sandbox(ListPodSandboxRequest) -> ListPodSandboxResponse;
+    create_container(CreateContainerRequest) -> CreateContainerResponse;
+    start_container(StartContainerRequest) -> StartContainerResponse;
+    stop_container(StopContainerRequest) -> StopContainerResponse;
+    remove_container(RemoveContainerRequest) -> RemoveContainerResponse;
+    list_containers(ListContainersRequest) -> ListContainersResponse;
+    container_status(ContainerStatusRequest) -> ContainerStatusResponse;
+    update_container_resources(UpdateContainerResourcesRequest) -> UpdateContainerResourcesResponse;
+    reopen_container_log(ReopenContainerLogRequest) -> ReopenContainerLogResponse;
+    checkpoint_container(CheckpointContainerRequest) -> CheckpointContainerResponse;
+    exec_sync(ExecSyncRequest) -> ExecSyncResponse;
+    exec(ExecRequest) -> ExecResponse;
+    attach(AttachRequest) -> AttachResponse;
+    port_forward(PortForwardRequest) -> PortForwardResponse;
+    container_stats(ContainerStatsRequest) -> ContainerStatsResponse;
+    list_container_stats(ListContainerStatsRequest) -> ListContainerStatsResponse;
+    pod_sandbox_stats(PodSandboxStatsRequest) -> PodSandboxStatsResponse;
+    list_pod_sandbox_stats(ListPodSandboxStatsRequest) -> ListPodSandboxStatsResponse;
+    list_metric_descriptors(ListMetricDescriptorsRequest) -> ListMetricDescriptorsResponse;
+    list_pod_sandbox_metrics(ListPodSandboxMetricsRequest) -> ListPodSandboxMetricsResponse;
 }
 
 rpcs! {
@@ -88,9 +88,9 @@ rpcs! {
         admission = image_admission;
         table = image;
     }
-    list_images => list_images(ListImagesRequest) -> ListImagesResponse;
-    image_status => image_status(ImageStatusRequest) -> ImageStatusResponse;
-    pull_image => pull_image(PullImageRequest) -> PullImageResponse;
-    remove_image => remove_image(RemoveImageRequest) -> RemoveImageResponse;
-    image_fs_info => image_fs_info(ImageFsInfoRequest) -> ImageFsInfoResponse;
+    list_images(ListImagesRequest) -> ListImagesResponse;
+    image_status(ImageStatusRequest) -> ImageStatusResponse;
+    pull_image(PullImageRequest) -> PullImageResponse;
+    remove_image(RemoveImageRequest) -> RemoveImageResponse;
+    image_fs_info(ImageFsInfoRequest) -> ImageFsInfoResponse;
 }

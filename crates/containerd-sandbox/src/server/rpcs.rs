@@ -38,17 +38,28 @@ impl<'a> Admission<'a> {
 
 /// Implements the trait of a gRPC or ttrpc service by a table of its RPCs.
 ///
-/// A row `rpc => function(Request) -> Response;` generates the trait's method `rpc`, which
-/// calls the inherent `async fn function(&self, message) -> Result<Response>` (the error is
-/// [`Error`](crate::Error)). Each call holds a permit of the limit of calls in progress, is
-/// counted, and is logged if it fails, all by the [`Admission`](crate::server::Admission) that
-/// the inherent method named by `admission` returns.
+/// A row `rpc(Request) -> Response;` of a table that begins with `grpc` generates the trait's
+/// method `rpc`, which calls the inherent `async fn rpc(&self, message) -> Result<Response>` (the
+/// error is [`Error`](crate::Error)). Each call holds a permit of the limit of calls in progress,
+/// is counted, and is logged if it fails, all by the [`Admission`](crate::server::Admission) that
+/// the inherent method named by `admission` returns. The module named by `table` holds `METHODS`,
+/// the names of the RPCs in their order.
 ///
-/// The first word names the wire: `grpc`; or, for this crate's own services, whose functions
-/// take the namespace before the message, `namespaced_grpc` and `namespaced_ttrpc`. The module
-/// named by `table` holds `METHODS`, the names of the RPCs in their order.
+/// The services of this crate begin with `namespaced_grpc` or `namespaced_ttrpc`. Their rows
+/// `rpc => function(Request) -> Response;` name the function, which takes the namespace before
+/// the message.
 #[macro_export]
 macro_rules! rpcs {
+    (
+        grpc impl [$($generics:tt)*] $service:ident for $implementor:ty { $($head:tt)* }
+        $($rpc:ident($request:ident) -> $response:ident;)*
+    ) => {
+        $crate::rpcs! {
+            plain_grpc impl [$($generics)*] $service for $implementor { $($head)* }
+            $($rpc => $rpc($request) -> $response;)*
+        }
+    };
+
     (
         $wire:ident impl [$($generics:tt)*] $service:ident for $implementor:ty {
             name = $name:literal;
@@ -79,7 +90,7 @@ macro_rules! rpcs {
     };
 
     (
-        @grpc [$($generics:tt)*] $service:ident, $implementor:ty, $name:literal,
+        @plain_grpc [$($generics:tt)*] $service:ident, $implementor:ty, $name:literal,
         $messages:ident, $admission:ident, $table:ident, { $($more:item)* }
         $($rpc:ident $function:ident $request:ident $response:ident)*
     ) => {
