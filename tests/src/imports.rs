@@ -23,12 +23,12 @@ pub struct Imports {
 struct File {
     path: PathBuf,
     code: String,
-    /// Full paths of what it names, and whether the name is re-exported.
+    /// Full paths of the names in the file, and whether the file re-exports each.
     names: Vec<(Module, bool)>,
 }
 
 impl Imports {
-    /// Reads the crate whose sources lie in `src`.
+    /// Reads the crate with its sources in `src`.
     ///
     /// # Panics
     /// If a file cannot be read.
@@ -156,7 +156,7 @@ fn code_of(text: &str) -> (String, Vec<String>) {
         if line == "#[cfg(test)]" {
             only_in_tests = true;
         } else if only_in_tests {
-            // What follows a test module of its own file is nothing.
+            // No code follows a test module at the end of a file.
             if module.is_some_and(|module| module.ends_with('{')) {
                 break;
             }

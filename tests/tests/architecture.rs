@@ -22,6 +22,15 @@ fn no_modules_of_loadgen_import_each_other_in_a_circle() {
 }
 
 #[test]
+fn no_modules_of_containerd_sandbox_import_each_other_in_a_circle() {
+    let imports = Imports::of(&workspace().join("crates/containerd-sandbox/src"));
+    for levels in [1, 2] {
+        let circle = imports.circle(levels);
+        assert!(circle.is_empty(), "{}", circle.join(" -> "));
+    }
+}
+
+#[test]
 fn loadgen_names_clap_in_its_command_layer_only() {
     let loadgen = loadgen();
     let naming = loadgen.naming("clap");
@@ -32,7 +41,8 @@ fn loadgen_names_clap_in_its_command_layer_only() {
     }
 }
 
-/// A checker that shares the code it checks finds no fault in it.
+/// loadgen checks the sandboxer's replies by code of its own, because shared code would share its
+/// faults.
 #[test]
 fn loadgen_does_not_depend_on_the_sandboxer() {
     let manifest = fs::read_to_string(workspace().join("loadgen/Cargo.toml")).unwrap();
