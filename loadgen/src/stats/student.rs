@@ -1,6 +1,5 @@
 //! Quantiles of Student's t distribution for confidence intervals.
 
-
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// Degrees of freedom above which t is practically normal. The crate never returns for
