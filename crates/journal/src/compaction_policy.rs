@@ -2,13 +2,14 @@
 
 use super::options::Options;
 
-/// Bytes below which a compaction never pays, even when space is short or at a start.
+/// Least appended bytes for a compaction that comes earlier than
+/// [`Options::compact_min_bytes`].
 const SMALLEST: u64 = 64 << 10;
 
-/// Sizes from which to decide whether a compaction pays.
+/// Sizes that decide whether a compaction pays.
 ///
-/// A compaction reads and writes about as many bytes as the snapshot has, and frees the bytes
-/// that were appended since.
+/// A compaction costs about as much as writing the snapshot again, and frees the bytes that
+/// were appended since the last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CompactionPolicy {
     /// [`Options::compact_min_bytes`].

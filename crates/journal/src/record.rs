@@ -1,4 +1,6 @@
-//! A record of the journal: one change of one sandbox, on one line.
+//! A record of the journal: one change of one sandbox, on one line of JSON. The fields are the
+//! sequence number, the time, namespace and id of the sandbox, the change, and the CRC-32 of the
+//! bytes before it.
 //!
 //! `{"seq":17,"at":"2024-01-01T10:00:00.000000000Z","ns":"k8s.io","sandbox":"abc","do":"start","crc":"9f1c22aa"}`
 

@@ -1,4 +1,18 @@
 //! State machines of a sandbox and of a process, as tables.
+//!
+//! ```text
+//! sandbox   Created ─start─► Ready ─stop─► NotReady
+//!                 └────────stop──────────►
+//!           any ─delete─► gone
+//! process   Created ─start─► Running ◄─pause/resume─► Paused
+//!                 └─exit──►  Stopped ◄─exit (from Running or Paused)
+//!           Created, Stopped ─delete─► gone
+//! ```
+//!
+//! An event that is not in its table is refused and changes nothing. Two events are legal
+//! because containerd relies on them: the deletion of a sandbox that is ready ends all
+//! processes in it, and the deletion of a process that never started ends that process, so
+//! that a caller of Wait gets an answer.
 
 use serde::{Deserialize, Serialize};
 

@@ -6,11 +6,12 @@
 //! {dir}/.spare/                                       directories of removed views, to be reused
 //! ```
 //!
-//! One thread does all I/O of views, so no request waits for the I/O of another one. Every
-//! view arrives at the change that was submitted for it last. Changes that no caller waits for
-//! are gathered for a while, and of several changes of one view only the last is written.
-//! Views are never synced: they are derived, and a start [repairs](Views::repair) them after a
-//! power cut.
+//! One thread does all I/O of views. Every view arrives at the change that was submitted for it
+//! last. The thread makes a change at once if a caller waits for it. It gathers the other
+//! changes for a while, and of several changes of one view it writes only the last. The removal
+//! of a sandbox comes before the views of a new sandbox with the same id. A view that cannot be
+//! written is tried again. Views are never synced: they are derived, and a start
+//! [repairs](Views::repair) them after a power cut.
 //!
 //! # Modules
 //!
