@@ -1,4 +1,4 @@
-//! The OCI bundles of a plan, written before the clock starts.
+//! The OCI bundles of the containers of a plan. They are written before the clock starts.
 
 use std::fs;
 use std::io;
@@ -10,48 +10,49 @@ use tempfile::TempDir;
 use crate::stop::Stop;
 use crate::workload::plan::{Container, Plan, PlanHasher, Summary};
 
-/// The bundles could not be written.
+/// Reason for which the bundles were not written.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// A stop was asked for meanwhile.
+    /// A stop was requested during the writing.
     #[error("interrupted before the load began")]
     Interrupted,
-    /// A spec could not be encoded.
+    /// The specification of a container could not be encoded as JSON.
     #[error("encode config.json")]
     Encode(#[source] serde_json::Error),
-    /// There is not enough room for them.
+    /// The file system has too little room for the bundles.
     #[error(
         "the bundles of {bundles} containers need up to {} MiB and as many inodes twice, which \
          {} does not have; run fewer pods, or set TMPDIR to a file system with more room",
         bytes >> 20, dir.display()
     )]
     NoRoom {
-        /// How many there may be.
+        /// Number of bundles; an upper bound.
         bundles: u64,
-        /// What they may take, in bytes.
+        /// Upper bound of the space that the bundles take, in bytes.
         bytes: u64,
-        /// The directory that would have held them.
+        /// Directory in which the bundles were to be created.
         dir: PathBuf,
     },
-    /// The file system says no.
+    /// The file system returned an error.
     #[error("write {}", path.display())]
     Write {
-        /// What was to be written.
+        /// Path that was to be written.
         path: PathBuf,
-        /// Why not.
+        /// Error of the file system.
         #[source]
         source: io::Error,
     },
 }
 
-/// Where Linux has a file system in memory.
+/// Directory of the file system in memory on Linux.
 const TMPFS: &str = "/dev/shm";
 
-/// Room that one bundle takes on tmpfs: a page for `config.json`, and generously
-/// two more for the inodes and entries of file and directory.
+/// Space that one bundle takes on tmpfs, in bytes: one page for `config.json`, and at
+/// most two more for the inodes and directory entries of the file and its directory.
 const BYTES_PER_BUNDLE: u64 = 3 * 4096;
 
-/// A directory of bundles, `DIR/<container id>/config.json`, removed when dropped.
+/// Temporary directory of bundles, `DIR/<container id>/config.json`. Dropping it removes
+/// the directory.
 #[derive(Debug)]
 pub struct Bundles {
     dir: TempDir,
@@ -59,12 +60,13 @@ pub struct Bundles {
 }
 
 impl Bundles {
-    /// Writes the bundles of a plan's first `pods` pods and hashes the plan on
-    /// the way. `progress` is told the number of pods done, after each.
+    /// Writes the bundles of the first `pods` pods of a plan, and hashes the plan at the
+    /// same time. Calls `progress` with the number of pods done after each pod.
     ///
     /// # Errors
-    /// [`BundleError::Interrupted`] when a stop was asked for meanwhile, and
-    /// whatever the file system says.
+    /// [`BundleError::Interrupted`] if a stop was requested meanwhile,
+    /// [`BundleError::Room`] if the directory has too little room, and errors of the file
+    /// system.
     pub fn write(
         plan: &Plan,
         pods: u64,
@@ -99,16 +101,16 @@ impl Bundles {
         })
     }
 
-    /// A container's bundle.
+    /// Returns the path of the bundle of a container.
     pub fn path(&self, container: &Container) -> PathBuf {
         self.dir.path().join(&container.id)
     }
 
-    /// Adds the FIFOs that containerd makes for a container's output, for the pods
-    /// that were written.
+    /// Adds the FIFOs that containerd creates for the output of a container, for the pods
+    /// whose bundles were written.
     ///
     /// # Errors
-    /// Whatever the file system says.
+    /// Errors of the file system.
     pub fn add_streams(&self, plan: &Plan, pods: u64) -> Result<(), BundleError> {
         for container in (0..pods).flat_map(|index| plan.pod(index).containers) {
             for path in self.streams(&container) {
@@ -123,13 +125,14 @@ impl Bundles {
         Ok(())
     }
 
-    /// A container's standard output and error, if streams were added.
+    /// Returns the paths of the FIFOs for the standard output and standard error of a
+    /// container. They exist after [`Bundles::add_streams`].
     pub fn streams(&self, container: &Container) -> [PathBuf; 2] {
         let bundle = self.path(container);
         [bundle.join("stdout"), bundle.join("stderr")]
     }
 
-    /// The plan they belong to.
+    /// Returns the summary of the plan from which the bundles were written.
     pub fn summary(&self) -> Summary {
         self.summary
     }
@@ -142,11 +145,12 @@ fn write(bundle: &Path, config: &[u8]) -> Result<(), BundleError> {
         .map_err(|source| BundleError::Write { path, source })
 }
 
-/// How much room a directory in memory must have for whatever its user may write, in
-/// bundles: some 50 MiB.
+/// Free space that a directory in memory must have for the temporary files of any caller,
+/// in bundles: about 50 MiB.
 const ROOMY: u64 = 4096;
 
-/// A directory for temporary files, in memory if there is room.
+/// Returns a directory for temporary files: in memory if there is enough room, else the
+/// default directory of the system.
 pub fn roomy() -> PathBuf {
     let memory = PathBuf::from(TMPFS);
     if has_room(&memory, ROOMY) {
@@ -156,7 +160,8 @@ pub fn roomy() -> PathBuf {
     }
 }
 
-/// In memory if there is room, so that a disk has no part in the figures.
+/// Creates the directory of the bundles: in memory if there is enough room, so that no
+/// disk influences the measurements.
 fn directory(bundles: u64) -> Result<TempDir, BundleError> {
     let builder = || {
         let mut builder = tempfile::Builder::new();
@@ -185,7 +190,7 @@ fn directory(bundles: u64) -> Result<TempDir, BundleError> {
 fn has_room(dir: &Path, bundles: u64) -> bool {
     rustix::fs::statvfs(dir).is_ok_and(|stat| {
         let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-        // A tmpfs without a limit of inodes shows none at all.
+        // A tmpfs without a limit of inodes reports 0 of them.
         let inodes = stat.f_files == 0 || stat.f_favail / 2 > bundles;
         free / BYTES_PER_BUNDLE > bundles && inodes
     })

@@ -1,4 +1,4 @@
-//! Where every call of a pod is timed, checked and recorded.
+//! Times, checks and records each call of a pod.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -11,22 +11,22 @@ use crate::record::operation::Operation;
 use crate::record::recorder::Recorder;
 use crate::record::tape::Tape;
 
-/// What a pod's calls are made with.
+/// Context in which the calls of a pod are made and recorded.
 #[derive(Debug, Clone, Copy)]
 pub struct Calls<'a> {
-    /// Where this thread's measurements go; never borrowed across an await.
+    /// Measurements of this thread. It is never borrowed across an await.
     pub tape: &'a RefCell<Tape>,
-    /// Whether what is measured counts; in a warm-up it does not.
+    /// Whether successful calls count in the result; `false` in a warm-up.
     pub counts: bool,
-    /// How long a call may take, and how long an ended task's Wait.
+    /// Time limit of a call, and of the Wait of a task after the end of the task.
     pub timeout: Duration,
 }
 
 impl Calls<'_> {
-    /// Makes and times one call. Only an answer that passes `check` is recorded.
+    /// Makes and times one call, and records its latency if the reply passes `check`.
     ///
     /// # Errors
-    /// If the call fails, or its reply is not right.
+    /// A failed call, or a reply that `check` rejects.
     pub async fn call<R>(
         &self,
         operation: Operation,
@@ -42,28 +42,28 @@ impl Calls<'_> {
         Ok(reply)
     }
 
-    /// Records what was timed elsewhere.
+    /// Records a successful call that the caller has timed.
     pub fn success(&self, operation: Operation, took: Duration) {
         self.tape.borrow_mut().success(self.counts, operation, took);
     }
 
-    /// Records what went wrong.
+    /// Records a failure.
     pub fn failure(&self, failure: &Failure) {
         self.tape.borrow_mut().failure(failure);
     }
 
-    /// Records something else, which counts if what is measured does.
+    /// Records another measurement, into the part that `counts` selects.
     pub fn record(&self, what: impl FnOnce(&mut Recorder)) {
         what(self.tape.borrow_mut().part(self.counts));
     }
 
-    /// Records what counts in any case.
+    /// Records a measurement that counts in a warm-up, too.
     pub fn record_always(&self, what: impl FnOnce(&mut Recorder)) {
         what(self.tape.borrow_mut().part(true));
     }
 }
 
-/// Every answer is right.
+/// Accepts every reply.
 pub fn any<R>(_reply: &R) -> Checked {
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! One pod from creation to removal, through any driver.
+//! Lifecycle of one pod from creation to removal, with any driver.
 
 use std::time::{Duration, Instant};
 
@@ -9,27 +9,27 @@ use crate::record::operation::Operation;
 use crate::record::recorder::Recorder;
 use crate::workload::plan::Pod;
 
-/// How a pod ended.
+/// End of a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PodEnd {
-    /// As the plan wants.
+    /// The pod went through its whole lifecycle as planned.
     Done,
-    /// Not so; the other side still answers.
+    /// A call failed or a reply was wrong; the server still answers.
     Failed,
-    /// Nobody answers any more.
+    /// A call failed, and the server answers no more.
     Lost,
 }
 
-/// When a pod of an open loop was meant to start.
+/// Intended start of a pod in an open loop.
 #[derive(Debug, Clone, Copy)]
 pub struct Intended {
-    /// When.
+    /// Time of the start according to the schedule.
     pub at: Instant,
-    /// The phase it belongs to.
+    /// Index of the phase that contains the start.
     pub phase: usize,
 }
 
-/// A pod that was begun.
+/// A pod whose lifecycle has begun.
 pub struct Begun<'a, D: Driver> {
     driver: &'a D,
     pod: &'a Pod,
@@ -40,9 +40,9 @@ pub struct Begun<'a, D: Driver> {
 }
 
 impl<'a, D: Driver> Begun<'a, D> {
-    /// Begins a pod, now.
+    /// Begins the lifecycle of a pod at this moment.
     ///
-    /// All of it happens within a [`tokio::task::LocalSet`].
+    /// The methods make their calls within a [`tokio::task::LocalSet`].
     pub fn new(driver: &'a D, pod: &'a Pod, intended: Option<Intended>, calls: Calls<'a>) -> Self {
         Self {
             driver,
@@ -54,15 +54,16 @@ impl<'a, D: Driver> Begun<'a, D> {
         }
     }
 
-    /// When it was begun.
+    /// Returns the time at which the lifecycle began.
     pub fn at(&self) -> Instant {
         self.since
     }
 
-    /// Starts the pod and all its containers, and records how long that took.
+    /// Starts the pod and all its containers, and records the duration.
     ///
     /// # Errors
-    /// How the pod ended if it could not be started; then it has been removed.
+    /// The end of the pod if a call failed. The pod has then been removed, or recorded as
+    /// left behind.
     pub async fn start(mut self) -> Result<Started<'a, D>, PodEnd> {
         match self
             .driver
@@ -82,7 +83,9 @@ impl<'a, D: Driver> Begun<'a, D> {
         }
     }
 
-    /// Records what has ended now, without the time that was not spent on it.
+    /// Records an operation that ends at `now`; `without` is a time to subtract from its
+    /// duration. In an open loop `operation` counts from the intended start and `service`
+    /// from the actual one.
     fn record(
         &self,
         operation: Operation,
@@ -105,7 +108,7 @@ impl<'a, D: Driver> Begun<'a, D> {
         }
     }
 
-    /// Records a failure and removes what there may be.
+    /// Records a failure and removes the objects that the pod may have created.
     async fn failed(self, failure: &Failure) -> PodEnd {
         self.calls.failure(failure);
         let lost = failure.is_silence() && self.driver.probe().await.is_err();
@@ -121,7 +124,7 @@ impl<'a, D: Driver> Begun<'a, D> {
     }
 }
 
-/// A pod all of whose containers run.
+/// A pod with all its containers started.
 pub struct Started<'a, D: Driver> {
     begun: Begun<'a, D>,
     running: D::Running,
@@ -129,10 +132,10 @@ pub struct Started<'a, D: Driver> {
 }
 
 impl<D: Driver> Started<'_, D> {
-    /// Lets the containers end by themselves, so many times, and starts them again.
+    /// Waits `restarts` times for the end of each container and starts it again.
     ///
     /// # Errors
-    /// How the pod ended if that failed.
+    /// The end of the pod if a call failed.
     pub async fn crash_loop(mut self, restarts: u32) -> Result<Self, PodEnd> {
         for _ in 0..restarts {
             let Begun {
@@ -146,10 +149,10 @@ impl<D: Driver> Started<'_, D> {
         Ok(self)
     }
 
-    /// Starts containers that end by themselves again until `over` returns.
+    /// Restarts containers that end by themselves, until `over` returns.
     ///
     /// # Errors
-    /// How the pod ended if that failed.
+    /// The end of the pod if a call failed.
     pub async fn keep(mut self, over: impl AsyncFn()) -> Result<Self, PodEnd> {
         let Begun {
             driver, pod, calls, ..
@@ -163,8 +166,8 @@ impl<D: Driver> Started<'_, D> {
         }
     }
 
-    /// Stops and removes the pod, and records how long its whole life took
-    /// without the time since it was started until now.
+    /// Stops and removes the pod. Records the duration of the whole lifecycle without the
+    /// time between the end of the start and this call.
     pub async fn stop(self) -> PodEnd {
         let Self {
             begun,

@@ -1,5 +1,5 @@
-//! Runs pods: an engine that keeps many under way, the lifecycle of one, the drivers
-//! that make its calls, and the checks of every reply.
+//! Runs pods: an engine that keeps many pods in progress, the lifecycle of one pod, the
+//! drivers that make its calls, and the checks of every reply.
 
 pub mod bundle;
 pub mod calls;

@@ -1,9 +1,9 @@
-//! Says when pods are to start, on a thread of its own.
+//! Dispatches pods at their intended start times, on a thread of its own.
 //!
-//! A runtime's timer is late by up to its granularity (1 ms in tokio) and by
-//! whatever its thread is doing. The pacer sleeps until shortly before each
-//! intended start and spins the rest. It asks for real-time priority, and does
-//! without if that is not granted: how late pods are begun is measured in any case.
+//! A timer of an async runtime is late by up to its granularity (1 ms in tokio), plus the
+//! time for which its thread is busy. The pacer sleeps until shortly before each intended
+//! start and spins for the rest. It asks for real-time priority and continues without it
+//! if the request is refused; the lag of each start is measured in both cases.
 
 use std::time::{Duration, Instant};
 
@@ -15,29 +15,31 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::workload::schedule::Schedule;
 
-/// The kernel wakes a sleeper up to 50 us late (timer slack, prctl(2)); and it
-/// takes a while until that runs.
+/// Time before an intended start at which the pacer stops sleeping. The kernel wakes a
+/// sleeping thread up to 50 us late (timer slack, prctl(2)), and the thread needs some
+/// more time until it runs.
 const SPIN: Duration = Duration::from_micros(80);
 
-/// The longest that a wish to stop goes unheard.
+/// Longest sleep, and therefore the longest delay until a stop is noticed.
 const NAP: Duration = Duration::from_millis(50);
 
-/// The lowest of the real-time priorities goes before everything that is not real-time.
+/// Lowest real-time priority. It precedes every thread without real-time priority.
 const PRIORITY: u8 = 1;
 
-/// A pod that is to start.
+/// Instruction to start a pod.
 #[derive(Debug, Clone, Copy)]
 pub struct Ticket {
-    /// Its place in the plan.
+    /// Index of the pod in the plan.
     pub index: u64,
-    /// When it is meant to start.
+    /// Intended start.
     pub due: Instant,
-    /// The phase it belongs to.
+    /// Index of the phase that contains the start.
     pub phase: usize,
 }
 
-/// Hands each pod's ticket to one of the threads in turn when it is due, until
-/// all are handed out or `stopped` says so. The first phase begins at `base`.
+/// Sends the ticket of each pod at its intended start to one of the threads in turn.
+/// Returns when all tickets are sent, or soon after `stopped` returns `true`. The first
+/// phase begins at `base`.
 pub fn pace(
     schedule: &Schedule,
     base: Instant,
@@ -52,7 +54,8 @@ pub fn pace(
             return;
         }
         let phase = arrival.phase;
-        // A thread that has ended says why itself.
+        // A send fails only to a thread that has ended, and that thread reports its own
+        // error.
         let _ = taker.send(Ticket { index, due, phase });
     }
 }
@@ -61,12 +64,13 @@ fn go_before_others() {
     let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
     if let Ok(priority) = PRIORITY.try_into() {
         let priority = ThreadPriority::Crossplatform(priority);
-        // Not everybody may.
+        // The kernel refuses this without the privilege (CAP_SYS_NICE or a limit
+        // RLIMIT_RTPRIO).
         let _ = set_thread_priority_and_policy(thread_native_id(), priority, policy);
     }
 }
 
-/// Whether the time came before a wish to stop.
+/// Waits until `due`; returns `false` if a stop was requested before.
 fn wait_until(due: Instant, stopped: &impl Fn() -> bool) -> bool {
     loop {
         if stopped() {

@@ -1,4 +1,4 @@
-//! The same for what CRI answers.
+//! Checks of the replies of CRI.
 
 use k8s_cri::v1::{
     ContainerState, ContainerStatus, ContainerStatusResponse, PodSandboxState,
@@ -9,15 +9,16 @@ use super::{Checked, same, sandbox_is_ready, sandbox_not_ready, sandbox_ready};
 use crate::connection::{INFO, SandboxStatus};
 use crate::workload::plan::{End, Pod};
 
-/// The key under which the sandboxer speaks even where containerd puts a document of
-/// its own under [`INFO`], as it does from 2.3 on.
+/// Key of the info that the sandboxer adds in any case. From version 2.3 on, containerd
+/// puts a document of its own under the key [`INFO`].
 const OWN_INFO: &str = "resource_slot";
 
 fn info(reply: &PodSandboxStatusResponse) -> Option<&String> {
     reply.info.get(OWN_INFO).or_else(|| reply.info.get(INFO))
 }
 
-/// What is compared of a pod's status; an empty one where there is none.
+/// Returns the compared part of a pod's status; an empty value if the reply has no
+/// status.
 fn status(reply: &PodSandboxStatusResponse) -> SandboxStatus {
     let status = reply.status.clone().unwrap_or_default();
     SandboxStatus {
@@ -30,15 +31,16 @@ fn status(reply: &PodSandboxStatusResponse) -> SandboxStatus {
     }
 }
 
-/// Whether a verbose status says what the pod asks for.
+/// Returns whether a verbose status contains the resources that the pod requests.
 pub fn states_resources(reply: &PodSandboxStatusResponse) -> bool {
     info(reply)
         .and_then(|info| serde_json::from_str::<serde_json::Value>(info).ok())
         .is_some_and(|info| info.get("resource_info").is_some())
 }
 
-/// A started pod's verbose status: its own id and uid, ready, and the sum of its
-/// containers. What a pod asks for counts only if it `must` be there or is.
+/// Checks the verbose status of a started pod: id, uid, state ready, and the sum of the
+/// resources of its containers. The resources are compared if the reply contains them,
+/// and must be present if `must` is set.
 pub fn pod_ready(pod: &Pod, id: &str, must: bool, reply: &PodSandboxStatusResponse) -> Checked {
     let status = status(reply);
     if must || states_resources(reply) {
@@ -58,11 +60,11 @@ pub fn pod_ready(pod: &Pod, id: &str, must: bool, reply: &PodSandboxStatusRespon
     same("pod uid", &pod.uid, uid)
 }
 
-/// What may be left of a pod some of whose containers have ended by themselves:
-/// containerd deletes their tasks at once.
+/// Returns the variants of a pod without some of the containers that end by themselves.
+/// containerd deletes the task of such a container as soon as it ends.
 fn without_ended(pod: &Pod) -> impl Iterator<Item = Pod> {
     let by_itself = |place: &usize| matches!(pod.containers[*place].end, End::Exit(_));
-    // Of more, each of which may or may not have ended, not every choice is tried.
+    // With more such containers the number of variants is too large to try each of them.
     let ending: Vec<usize> = (0..pod.containers.len())
         .filter(by_itself)
         .take(12)
@@ -78,17 +80,18 @@ fn without_ended(pod: &Pod) -> impl Iterator<Item = Pod> {
     })
 }
 
-/// A stopped pod's status: its own id, and not ready.
+/// Checks the status of a stopped pod: its id, and state not ready.
 pub fn pod_not_ready(id: &str, reply: &PodSandboxStatusResponse) -> Checked {
     sandbox_not_ready(id, &status(reply))
 }
 
-/// A started container's status.
+/// Checks the status of a started container: running.
 pub fn container_running(id: &str, reply: &ContainerStatusResponse) -> Checked {
     container(id, ContainerState::ContainerRunning, reply).map(drop)
 }
 
-/// The status of a container that was started: running, unless it ends by itself and has.
+/// Checks the status of a started container: running, or exited if the container ends by
+/// itself.
 pub fn container_started(id: &str, end: End, reply: &ContainerStatusResponse) -> Checked {
     match end {
         End::Exit(_) if !is_running(reply) => container_exited(id, &[end.exit_status()], reply),
@@ -96,7 +99,7 @@ pub fn container_started(id: &str, end: End, reply: &ContainerStatusResponse) ->
     }
 }
 
-/// A stopped container's status, with one of the exit codes that its end may lead to.
+/// Checks the status of a stopped container: one of the exit codes in `right`.
 pub fn container_exited(id: &str, right: &[u32], reply: &ContainerStatusResponse) -> Checked {
     let code = container(id, ContainerState::ContainerExited, reply)?;
     if right
@@ -105,18 +108,19 @@ pub fn container_exited(id: &str, right: &[u32], reply: &ContainerStatusResponse
     {
         return Ok(());
     }
-    // Spelt out, so that two different codes are two classes of error.
+    // The message contains the codes, so that different codes are different classes of
+    // errors.
     let right: Vec<String> = right.iter().map(u32::to_string).collect();
     Err(format!("exit code {code}, not {}", right.join(" or ")))
 }
 
-/// Whether a container runs.
+/// Returns whether a container runs.
 pub fn is_running(reply: &ContainerStatusResponse) -> bool {
     let state = reply.status.as_ref().map(ContainerStatus::state);
     state == Some(ContainerState::ContainerRunning)
 }
 
-/// The exit code of a container that is in this state.
+/// Checks the id and the state of a container and returns its exit code.
 fn container(
     id: &str,
     expected: ContainerState,
@@ -130,7 +134,7 @@ fn container(
     Ok(status.exit_code)
 }
 
-/// An id as a runtime gives it: any text, but some.
+/// Checks an id that a runtime assigned: any text but the empty one.
 pub fn id(id: &str) -> Checked {
     if id.is_empty() {
         Err("an empty id".to_owned())
@@ -191,7 +195,7 @@ mod tests {
         let mut lie = reply;
         lie.status.as_mut().unwrap().metadata = None;
         assert!(pod_ready(&pod, "s", true, &lie).is_err());
-        // Wrong figures count whether or not they must be there.
+        // Present resources are compared even if they need not be present.
         let off = ResourceInfo {
             pid_limit: Some(1),
             ..pod.resources()

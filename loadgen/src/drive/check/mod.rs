@@ -1,4 +1,4 @@
-//! Whether a reply is what the plan and the order of calls demand.
+//! Checks whether a reply is the one that the plan and the order of calls require.
 
 pub mod cri;
 
@@ -8,24 +8,25 @@ use crate::connection::{SandboxStatus, TaskState};
 use crate::workload::plan::{Container, End, Pod};
 use crate::workload::resources::ResourceInfo;
 
-/// CRI's words for a sandbox that runs and for one that does not.
+/// States of CRI for a sandbox that runs and for one that does not.
 const READY: &str = "SANDBOX_READY";
 const NOT_READY: &str = "SANDBOX_NOTREADY";
 
-/// containerd's words for a task that runs and for one that has ended.
+/// States of containerd for a task that runs and for one that has ended.
 const RUNNING: &str = "RUNNING";
 const STOPPED: &str = "STOPPED";
 
-/// What is wrong with a reply, in words.
+/// Result of a check; the error describes the mistake in the reply.
 pub type Checked = Result<(), String>;
 
-/// The part of a verbose status that is compared.
+/// Compared part of a verbose status.
 #[derive(Deserialize)]
 struct VerboseInfo {
     resource_info: ResourceInfo,
 }
 
-/// A started pod's verbose status: its own id, ready, and the sum of its containers.
+/// Checks the verbose status of a started pod: id, state ready, and the sum of the
+/// resources of its containers.
 pub fn sandbox_ready(id: &str, pod: &Pod, reply: &SandboxStatus) -> Checked {
     sandbox_is_ready(id, reply)?;
     let info = reply
@@ -40,19 +41,19 @@ pub fn sandbox_ready(id: &str, pod: &Pod, reply: &SandboxStatus) -> Checked {
     }
 }
 
-/// A started pod's status: its own id, and ready.
+/// Checks the status of a started pod: its id, and state ready.
 pub fn sandbox_is_ready(id: &str, reply: &SandboxStatus) -> Checked {
     same("sandbox id", id, &reply.id)?;
     same("state", READY, &reply.state)
 }
 
-/// A stopped pod's status: its own id, and not ready.
+/// Checks the status of a stopped pod: its id, and state not ready.
 pub fn sandbox_not_ready(id: &str, reply: &SandboxStatus) -> Checked {
     same("sandbox id", id, &reply.id)?;
     same("state", NOT_READY, &reply.state)
 }
 
-/// Start gives the pid that Create gave.
+/// Checks that Start returns the same pid as Create.
 pub fn started_pid(created: u32, started: u32) -> Checked {
     if created == started {
         Ok(())
@@ -61,12 +62,12 @@ pub fn started_pid(created: u32, started: u32) -> Checked {
     }
 }
 
-/// A started task's state: its own id, running, with the pid that Start gave.
+/// Checks the state of a started task: id, running, and the pid from Start.
 pub fn task_running(id: &str, pid: u32, reply: &TaskState) -> Checked {
     task(id, pid, RUNNING, reply)
 }
 
-/// The state of a task that was started: running, unless it ends by itself and has.
+/// Checks the state of a started task: running, or stopped if the task ends by itself.
 pub fn task_started(container: &Container, pid: u32, reply: &TaskState) -> Checked {
     match container.end {
         End::Exit(_) if reply.status == STOPPED => {
@@ -76,7 +77,8 @@ pub fn task_started(container: &Container, pid: u32, reply: &TaskState) -> Check
     }
 }
 
-/// An ended task's state: stopped, still with its pid, and its exit status.
+/// Checks the state of an ended task: stopped, with the pid from Start and its exit
+/// status.
 pub fn task_stopped(id: &str, pid: u32, expected: u32, reply: &TaskState) -> Checked {
     task(id, pid, STOPPED, reply)?;
     exit_status(expected, reply.exit_status)
@@ -92,12 +94,13 @@ fn task(id: &str, pid: u32, status: &str, reply: &TaskState) -> Checked {
     }
 }
 
-/// The exit status of a task that was ended by a signal.
+/// Checks the exit status of an ended task.
 pub fn exit_status(expected: u32, found: u32) -> Checked {
     if expected == found {
         Ok(())
     } else {
-        // Spelt out, so that two different statuses are two classes of error.
+        // The message contains the statuses, so that different ones are different classes
+        // of errors.
         Err(format!("exit status {found}, not {expected}"))
     }
 }

@@ -1,10 +1,10 @@
-//! Pods by the very calls that containerd makes for a pod over CRI, in its order,
-//! straight to a sandboxer: what containerd's own part of a pod is measured
-//! against.
+//! Runs pods directly on a sandboxer with the calls that containerd makes for a pod of
+//! CRI, in the same order. The comparison with CRI shows containerd's own share of the
+//! time.
 //!
-//! The order is that of containerd 2.1.9. Events that it tells its subscribers
-//! cost a Status each. Where it makes calls at the same time, so does this, except
-//! for the Statuses.
+//! The order is that of containerd 2.1.9. containerd makes one Status call for each event
+//! that it publishes, and so does this driver. Concurrent calls of containerd are
+//! concurrent here, too, except for the Status calls.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -33,23 +33,23 @@ use crate::workload::runtime::HANDLER;
 /// SIGKILL.
 const KILL: u32 = 9;
 
-/// A sandboxer that is called as containerd would.
+/// Driver that calls a sandboxer in the way of containerd.
 #[derive(Clone)]
 pub struct AsContainerd {
     connection: ControllerConnection,
-    /// The same gRPC connection without a time limit.
+    /// Client of the same gRPC connection without a time limit.
     waits: Controller,
     at: AsContainerdAt,
 }
 
-/// Where a sandboxer is, and what it is given.
+/// Address of a sandboxer, and the settings of the driver.
 #[derive(Debug, Clone)]
 pub struct AsContainerdAt {
-    /// The sandboxer; its bundles must have streams.
+    /// Address and settings of the sandboxer; its bundles must have streams.
     pub tasks: TasksAt,
 }
 
-/// A started task, the connection of its own, and what containerd holds of it.
+/// A started task with its own connection, its pending Wait and its output FIFOs.
 struct RunningTask {
     tasks: TtrpcConnection,
     pid: u32,
@@ -57,7 +57,7 @@ struct RunningTask {
     streams: [File; 2],
 }
 
-/// A pod's Wait, and its started tasks.
+/// A running pod: the pending Wait of the sandbox, and the started tasks.
 pub struct RunningPod {
     ended: Waiting,
     tasks: Vec<RunningTask>,
@@ -211,7 +211,8 @@ impl Driver for AsContainerd {
 }
 
 impl AsContainerd {
-    /// What an event costs: a status of a sandbox that is ready.
+    /// Makes the Status call that an event of containerd costs; the sandbox must be
+    /// ready.
     async fn event(&self, id: &str, calls: Calls<'_>) -> Result<(), Failure> {
         let ready = |status: &_| check::sandbox_is_ready(id, status);
         let status = self.status(id, false);
@@ -245,8 +246,8 @@ impl AsContainerd {
             .map(drop)
     }
 
-    /// A connection of its own, Create, Connect; then Connect and Wait, while
-    /// Start and State.
+    /// Starts a task on a connection of its own: Create, Connect; then Connect and Wait
+    /// concurrently with Start and State.
     async fn start_task(
         &self,
         container: &Container,
@@ -289,8 +290,9 @@ impl AsContainerd {
     }
 }
 
-/// State, Kill, the pending Wait's reply, State; Kill of all that is left, while
-/// Connect and Wait; State, the streams' end, Delete.
+/// Ends and deletes a task: State, Kill, the reply to the pending Wait, State; Kill of
+/// all remaining processes concurrently with Connect and Wait; State, the end of both
+/// streams, Delete.
 async fn end(
     container: &Container,
     running: RunningTask,
@@ -384,7 +386,7 @@ fn late(what: &str) -> Error {
     Error::new(Code::DeadlineExceeded, format!("no reply to {what}"))
 }
 
-/// Opens the reading end of a FIFO; nobody need have the other one.
+/// Opens a FIFO for reading, without waiting for a writer.
 fn open(fifo: &Path) -> Reply<File> {
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     File::options()
@@ -394,7 +396,7 @@ fn open(fifo: &Path) -> Reply<File> {
         .map_err(|e| Error::internal(format!("open {}: {e}", fifo.display())))
 }
 
-/// Reads a stream to its end, for which containerd waits before it deletes a task.
+/// Reads a stream to its end. containerd waits for this end before it deletes a task.
 fn ended(mut stream: File) -> Result<(), String> {
     match stream.read_to_end(&mut Vec::new()) {
         Ok(_) => Ok(()),

@@ -1,17 +1,18 @@
-//! The drivers that a user can choose.
+//! The drivers from which a user can choose.
 
 use std::fmt;
 
 use crate::record::operation::Operation;
 
-/// Names the protocols that a driver runs pods over.
+/// Protocols over which a driver runs pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DriverKind {
-    /// Sandbox and Task over ttrpc, on one connection.
+    /// The sandbox and task services over ttrpc, on one connection.
     Ttrpc,
-    /// Controller over gRPC and Task over ttrpc, on one socket: as containerd does.
+    /// The Controller service over gRPC and the task service over ttrpc, on one socket;
+    /// the combination that containerd uses.
     Controller,
-    /// CRI, to containerd or any other runtime.
+    /// CRI, served by containerd or another runtime.
     Cri,
 }
 
@@ -19,7 +20,7 @@ impl DriverKind {
     /// Every driver.
     pub const ALL: [Self; 3] = [Self::Ttrpc, Self::Controller, Self::Cri];
 
-    /// Returns the word for it in options and results.
+    /// Returns the name of the driver in options and results.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ttrpc => "ttrpc",
@@ -28,7 +29,7 @@ impl DriverKind {
         }
     }
 
-    /// Lists the operations that it measures, in the order of a lifecycle.
+    /// Returns the measured operations, in the order of a lifecycle.
     pub fn operations(self) -> &'static [Operation] {
         match self {
             Self::Ttrpc | Self::Controller => Operation::OF_TASKS,

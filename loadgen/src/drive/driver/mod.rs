@@ -1,5 +1,4 @@
-//! The protocols through which a pod's whole life is run: the seam between the
-//! load and what it is put on.
+//! Drivers: the protocols over which the engine runs the lifecycle of a pod.
 
 mod as_containerd;
 mod cri;
@@ -20,37 +19,37 @@ use crate::drive::calls::Calls;
 use crate::record::failure::Failure;
 use crate::workload::plan::Pod;
 
-/// A connection over which whole pods can be run. Clones share it.
+/// A connection over which whole pods can be run. Clones share the connection.
 ///
 /// The futures stay on the thread that made them, so they need not be `Send`.
 pub trait Driver: Clone + Send + 'static {
-    /// Where it leads, and whatever else it needs.
+    /// Address of the server, and the settings of the driver.
     type Address: Clone + Send + Sync + 'static;
 
-    /// What of a pod may be there.
+    /// Record of the objects of a pod that may exist on the server.
     type Created: Created;
 
-    /// A pod all of whose containers run, and what is held of it.
+    /// State of a pod with all its containers started.
     type Running: 'static;
 
-    /// Connects.
+    /// Connects to the server.
     ///
     /// # Errors
-    /// `Unavailable`, naming the socket.
+    /// `Unavailable`, with the path of the socket.
     fn connect(address: &Self::Address) -> impl Future<Output = Result<Self>>;
 
     /// Makes a call that changes nothing.
     ///
     /// # Errors
-    /// If there is no answer, or one that nobody behind such a driver gives.
+    /// No reply, or a reply that no server of this protocol gives.
     fn probe(&self) -> impl Future<Output = Result<()>>;
 
-    /// Makes a pod's calls in order until all its containers run, and notes in
-    /// `created` what would have to be removed if one of them failed. This and what
-    /// follows is called within a [`tokio::task::LocalSet`].
+    /// Makes the calls of a pod in order until all its containers run. Notes in `created`
+    /// the objects to remove if one of the calls fails. Callers are within a
+    /// [`tokio::task::LocalSet`], here and in the methods below.
     ///
     /// # Errors
-    /// The first call that failed or whose reply is wrong.
+    /// The first call that failed or had a wrong reply.
     fn start(
         &self,
         pod: &Pod,
@@ -58,7 +57,8 @@ pub trait Driver: Clone + Send + 'static {
         calls: Calls<'_>,
     ) -> impl Future<Output = Result<Self::Running, Failure>>;
 
-    /// Waits for each container's end, or ends it, and removes it and starts it again.
+    /// Waits for the end of each container, or ends it, then removes it and starts it
+    /// again.
     ///
     /// # Errors
     /// As [`Driver::start`].
@@ -69,8 +69,8 @@ pub trait Driver: Clone + Send + 'static {
         calls: Calls<'_>,
     ) -> impl Future<Output = Result<Self::Running, Failure>>;
 
-    /// Starts each container again, each on its own, whenever it has ended by itself,
-    /// until `over` returns; it is called anew for each wait.
+    /// Restarts each container, independently of the others, when it has ended by itself,
+    /// until `over` returns. `over` is called again for each wait.
     ///
     /// # Errors
     /// As [`Driver::start`].
@@ -82,9 +82,8 @@ pub trait Driver: Clone + Send + 'static {
         calls: Calls<'_>,
     ) -> impl Future<Output = Result<Self::Running, Failure>>;
 
-    /// Ends and removes the containers and then the pod. Containers that end by
-    /// themselves are waited for, except for those of a pod that was [kept](Driver::keep):
-    /// they get a SIGTERM.
+    /// Ends and removes the containers, then the pod. Waits for containers that end by
+    /// themselves; those of a pod after [`Driver::keep`] get a SIGTERM instead.
     ///
     /// # Errors
     /// As [`Driver::start`].
@@ -95,7 +94,8 @@ pub trait Driver: Clone + Send + 'static {
         calls: Calls<'_>,
     ) -> impl Future<Output = Result<(), Failure>>;
 
-    /// Removes what a failed pod may have left; whether all of it is gone.
+    /// Removes the remaining objects of a failed pod. Returns whether all of them are
+    /// gone.
     fn tear_down(
         &self,
         pod: &Pod,
@@ -104,12 +104,13 @@ pub trait Driver: Clone + Send + 'static {
     ) -> impl Future<Output = bool>;
 }
 
-/// What of a pod may be there; by default nothing.
+/// Objects of a pod that may exist on the server; none by default.
 pub trait Created: Default {
-    /// Whether nothing is.
+    /// Returns whether no object may exist.
     fn is_empty(&self) -> bool;
 
-    /// What of it turns out, by this failure, to be somebody else's is no longer in it.
+    /// Removes from this record the objects that, according to `failure`, belong to
+    /// another client.
     #[must_use]
     fn without_others(self, failure: &Failure) -> Self;
 }

@@ -1,4 +1,4 @@
-//! Pods by sandbox and task calls, straight to a sandboxer.
+//! Runs pods directly on a sandboxer with sandbox and task calls.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use crate::record::operation::Operation;
 use crate::record::recorder::Recorder;
 use crate::workload::plan::{Container, End, Exit, Pod, Signal};
 
-/// The longest a removal waits for a task to end, after a failure.
+/// Longest wait for the end of a task in the removal of a failed pod.
 const TEARDOWN_WAIT: Duration = Duration::from_secs(5);
 
-/// SIGKILL, for what has to go.
+/// SIGKILL, for the removal of a failed pod.
 const KILL: u32 = 9;
 
-/// A sandboxer, and the bundles of the containers it is given.
+/// Driver of a sandboxer, with the bundles of the containers.
 #[derive(Debug, Clone)]
 pub struct Tasks<T> {
     connection: T,
@@ -32,22 +32,23 @@ pub struct Tasks<T> {
     must_state_resources: bool,
 }
 
-/// Where a sandboxer is, and what it is given.
+/// Address of a sandboxer, and the settings of the driver.
 #[derive(Debug, Clone)]
 pub struct TasksAt {
-    /// Its Unix socket.
+    /// Unix socket of the sandboxer.
     pub socket: PathBuf,
-    /// containerd's namespace.
+    /// Namespace of containerd.
     pub namespace: String,
-    /// How long a call may take.
+    /// Time limit of a call.
     pub timeout: Duration,
-    /// The bundles of the plan's containers.
+    /// Bundles of the plan's containers.
     pub bundles: Arc<Bundles>,
-    /// Whether a verbose status must say what the pod asks for. Other sandboxers do not.
+    /// Whether a verbose status must contain the resources that the pod requests; `false`
+    /// for servers other than the sandboxer of this project.
     pub must_state_resources: bool,
 }
 
-/// A sandbox, and how many of its tasks, in the plan's order.
+/// A sandbox, and the number of its created tasks, in the order of the plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CreatedTasks {
     pub(super) sandbox: bool,
@@ -59,7 +60,8 @@ impl Created for CreatedTasks {
         !self.sandbox
     }
 
-    /// Somebody else's sandbox or task of the same id is not ours to remove.
+    /// `AlreadyExists` shows that the sandbox or task belongs to another client, so this
+    /// one must not remove it.
     fn without_others(mut self, failure: &Failure) -> Self {
         if failure.code == FailureCode::Status(Code::AlreadyExists) {
             match failure.operation {
@@ -75,7 +77,7 @@ impl Created for CreatedTasks {
 impl<T: Connection> Driver for Tasks<T> {
     type Address = TasksAt;
     type Created = CreatedTasks;
-    /// The pid and the pending Wait of each task, in the plan's order.
+    /// Pid and pending Wait of each task, in the order of the plan.
     type Running = Vec<(u32, Waiting)>;
 
     async fn connect(at: &TasksAt) -> Reply<Self> {
@@ -202,7 +204,8 @@ impl<T: Connection> Driver for Tasks<T> {
 }
 
 impl<T: Connection> Tasks<T> {
-    /// Create, a Wait that stays pending, Start, State; the pid and the Wait.
+    /// Starts a task: Create, a Wait that stays pending, Start, State. Returns the pid
+    /// and the Wait.
     async fn start_task(
         &self,
         container: &Container,
@@ -232,7 +235,7 @@ impl<T: Connection> Tasks<T> {
         Ok((pid, waiting))
     }
 
-    /// Its end, State, Delete.
+    /// Ends and deletes a task: its end, State, Delete.
     async fn end(
         &self,
         container: &Container,
@@ -254,8 +257,9 @@ impl<T: Connection> Tasks<T> {
     }
 }
 
-/// The end of a container as the plan has it, by a signal or by itself, and the exit
-/// status it led to. One that would end by itself may be cut off.
+/// Brings a container to the end that the plan gives, by a signal or by itself. Returns
+/// its exit status. With `cut_off`, a container that would end by itself gets SIGTERM if
+/// it still runs.
 pub(super) async fn ended<T: Connection>(
     connection: &T,
     container: &Container,
@@ -293,7 +297,8 @@ fn late(when: &str) -> Error {
     Error::new(Code::DeadlineExceeded, format!("no reply to Wait {when}"))
 }
 
-/// Kill, and the pending Wait's reply. One that may end by itself may do so just before.
+/// Makes the Kill call and takes the reply to the pending Wait. `or` is the end of a
+/// container that may end by itself just before the signal.
 async fn kill<T: Connection>(
     connection: &T,
     container: &Container,
@@ -326,7 +331,7 @@ async fn kill<T: Connection>(
         Some(exit) if u32::from(exit.code) == *found => Ok(()),
         _ => check::exit_status(signal.exit_status(), *found),
     };
-    // Both at once: the reply to Wait is often there before the one to Kill.
+    // Both at once: the reply to Wait often arrives before the reply to Kill.
     let (killed, ended) = tokio::join!(
         calls.call(Operation::TaskKill, kill, any),
         calls.call(Operation::TaskWait, wait, right),
@@ -342,9 +347,10 @@ async fn kill<T: Connection>(
     }
 }
 
-/// Removes what a failed pod may have left; whether all of it is gone.
+/// Removes the remaining objects of a failed pod. Returns whether all of them are gone.
 ///
-/// What never was cannot be killed or deleted: only other answers count.
+/// Kill and Delete of an object that never existed return `NotFound`, which is no
+/// failure.
 pub(super) async fn tear_down<T: Connection>(
     connection: &T,
     pod: &Pod,
@@ -364,7 +370,7 @@ pub(super) async fn tear_down<T: Connection>(
     gone & is_gone(connection.shutdown_sandbox(&pod.sandbox_id).await)
 }
 
-/// Whether a removal left nothing.
+/// Returns whether the object no longer exists after this reply to a removal.
 fn is_gone<R>(removed: Reply<R>) -> bool {
     removed.map_or_else(|error| error.code() == Code::NotFound, |_| true)
 }

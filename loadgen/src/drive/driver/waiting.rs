@@ -1,19 +1,20 @@
-//! Waits that stay pending while other calls are made.
+//! Wait calls that stay pending while other calls are made.
 
 use containerd_sandbox::{Error, Result};
 use tokio::task::JoinHandle;
 
-/// A Wait under way, on a task of its own: a call that nobody polls would hold
-/// up the others on its connection. Dropping it drops the call.
+/// A pending Wait call on an async task of its own. A call that is not polled would delay
+/// the other calls on its connection. Dropping this value cancels the call.
 #[derive(Debug)]
 pub struct Waiting {
     task: JoinHandle<Result<u32>>,
-    /// The answer, if somebody saw it come.
+    /// Reply, if [`Waiting::answered`] has received it.
     answer: Option<Result<u32>>,
 }
 
 impl Waiting {
-    /// Begins to wait; the request is sent as soon as others take their turn.
+    /// Begins a Wait call. The request is sent when the caller next yields to other
+    /// tasks.
     pub(super) fn begin(wait: impl Future<Output = Result<u32>> + 'static) -> Self {
         Self {
             task: tokio::task::spawn_local(wait),
@@ -21,19 +22,19 @@ impl Waiting {
         }
     }
 
-    /// Whether the answer is there.
+    /// Returns whether the reply has arrived.
     pub(super) fn is_answered(&self) -> bool {
         self.answer.is_some() || self.task.is_finished()
     }
 
-    /// Returns when the answer is there. May be dropped and called again.
+    /// Returns when the reply has arrived. The future may be dropped and requested again.
     pub(super) async fn answered(&mut self) {
         if self.answer.is_none() {
             self.answer = Some(joined(&mut self.task).await);
         }
     }
 
-    /// The answer: an exit status.
+    /// Returns the reply: an exit status.
     pub(super) async fn answer(&mut self) -> Result<u32> {
         match self.answer.take() {
             Some(answer) => answer,

@@ -1,4 +1,4 @@
-//! Pods that stay until all have been started.
+//! Holds pods in the running state until all pods have been started.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -9,17 +9,17 @@ use tokio::sync::{Notify, watch};
 
 use crate::record::tape::HeldBell;
 
-/// Holds pods until no more are started, and those that come after a stage until
-/// somebody has looked at those before it.
+/// Holds pods until no more pods are started. With stages, it also delays the pods after
+/// a stage until the observer has handled that stage.
 pub(super) struct Hold {
-    /// Workers and dispatchers that may still start one.
+    /// Number of workers or load threads that may still start pods.
     starting: AtomicUsize,
-    /// Since when there is nothing left to be started.
+    /// Time since which no pod remains to be started; `None` before.
     released: watch::Sender<Option<Instant>>,
-    /// Pods that have been started, or have failed to.
+    /// Number of pods that have been started or have failed to start.
     settled: AtomicU64,
     stages: Vec<u64>,
-    /// How many stages have been looked at.
+    /// Number of stages that the observer has handled.
     passed: watch::Sender<usize>,
     bell: HeldBell,
 }
@@ -36,14 +36,14 @@ impl Hold {
         }
     }
 
-    /// One of those who start pods will start no more, and those it started run.
+    /// Notes that one worker or load thread starts no more pods, and that its pods run.
     pub(super) fn one_less(&self) {
         if self.starting.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.released.send_replace(Some(Instant::now()));
         }
     }
 
-    /// Since when, once it is so.
+    /// Waits until no pod remains to be started, and returns the time of that.
     pub(super) async fn released(&self) -> Instant {
         let mut released = self.released.subscribe();
         // It cannot fail: `self` keeps the sender alive.
@@ -58,7 +58,7 @@ impl Hold {
         *self.released.borrow()
     }
 
-    /// Returns once the pod at `index` may be started.
+    /// Returns when the pod at `index` may be started.
     pub(super) async fn may_start(&self, index: u64) {
         let before = self.stages.iter().filter(|stage| **stage <= index).count();
         let _ = self
@@ -68,7 +68,7 @@ impl Hold {
             .await;
     }
 
-    /// One more pod has been started, or has failed to.
+    /// Notes that one more pod has been started or has failed to start.
     pub(super) async fn settled(&self) {
         let settled = self.settled.fetch_add(1, Ordering::AcqRel) + 1;
         if self.stages.contains(&settled) {
@@ -78,17 +78,17 @@ impl Hold {
         }
     }
 
-    /// Nobody has to wait any more.
+    /// Ends all waits for stages.
     pub(super) fn give_up(&self) {
         self.passed.send_replace(usize::MAX);
     }
 }
 
-/// How many pods are being started.
+/// Number of pods whose start is in progress, with a notification of its changes.
 #[derive(Clone, Default)]
 pub(super) struct Starting(Rc<(Cell<usize>, Notify)>);
 
-/// One that is; dropped when it has been.
+/// Start in progress; it ends when the guard is dropped.
 pub(super) struct StartGuard(Starting);
 
 impl Starting {
@@ -98,7 +98,7 @@ impl Starting {
         StartGuard(self.clone())
     }
 
-    /// Returns when there is none.
+    /// Returns when no start is in progress.
     pub(super) async fn none(&self) {
         let (count, changed) = &*self.0;
         while count.get() > 0 {
@@ -111,7 +111,7 @@ impl Drop for StartGuard {
     fn drop(&mut self) {
         let (count, changed) = &*self.0.0;
         count.set(count.get() - 1);
-        // Kept for one who is not waiting yet.
+        // The permit is stored for a task that does not wait yet.
         changed.notify_one();
     }
 }

@@ -1,9 +1,9 @@
-//! Runs the pods: threads, connections, and who does which pod when.
+//! Runs the pods of a load: threads, connections, and the assignment of pods to them.
 //!
-//! A thread has a runtime, connections and a tape of its own, and shares nothing
-//! with the others but a few numbers. Its pods take turns on it, so that they
-//! record without locks. In a closed loop its workers each begin the next pod of
-//! the plan; in an open one a [`crate::drive::pacer`] tells it which pod to begin.
+//! Each thread has its own async runtime, connections and tape, and shares only a few
+//! numbers with the other threads. Its pods run concurrently on this one thread, so they
+//! record without locks. In a closed loop each worker of a thread begins the next pod of
+//! the plan; in an open loop a [`crate::drive::pacer`] sends the pods to begin.
 
 mod error;
 mod hold;
@@ -31,81 +31,81 @@ use crate::workload::plan::Plan;
 use crate::workload::scenario::{Closed, LoadShape, Scenario};
 use crate::workload::schedule::Schedule;
 
-/// From the moment that all threads are there until the first pod is due.
+/// Time between the moment at which all threads are ready and the first intended start.
 const LEAD: Duration = Duration::from_millis(20);
 
-/// What is put on a driver.
+/// Load that is put on a driver.
 #[derive(Debug, Clone)]
 pub struct Load {
-    /// How long a call may take.
+    /// Time limit of a call.
     pub timeout: Duration,
-    /// The requests.
+    /// Pods, with their requests.
     pub plan: Plan,
-    /// When which of them come.
+    /// Times at which the pods begin.
     pub shape: Shape,
-    /// So many times shorter than in the plan is the time that pods stay.
+    /// Factor by which the times that pods stay are shorter than in the plan.
     pub speed: f64,
-    /// How many connections the pods share.
+    /// Number of connections, which the pods share.
     pub connections: usize,
-    /// How many threads drive them; at most `connections`.
+    /// Number of threads that drive the connections; at most `connections`.
     pub threads: usize,
-    /// With pods that are held: whenever so many have been started, the observer is
-    /// told, and no more are started until it has seen to it.
+    /// Stages of held pods, as numbers of started pods. At each of them the observer is
+    /// notified, and no more pods are started until it has returned.
     pub stages: Vec<u64>,
 }
 
-/// When pods come.
+/// Shape of a load: the rule for the times at which pods begin.
 #[derive(Debug, Clone)]
 pub enum Shape {
-    /// When others have ended.
+    /// Closed loop: a pod begins when another one has ended.
     Closed(Closed),
-    /// When they are due.
+    /// Open loop: pods begin at intended times.
     Open {
-        /// When that is.
+        /// Intended start times.
         schedule: Arc<Schedule>,
-        /// The most that are under way at once; the others wait.
+        /// Maximum number of pods in progress; further pods wait.
         max_in_flight: usize,
     },
 }
 
-/// Who is told how a run goes on, on a thread that makes no calls.
+/// Observer of the progress of a run, on a thread that makes no calls.
 pub trait Observer: Listener + Send + 'static {}
 
 impl<L: Listener + Send + 'static> Observer for L {}
 
-/// Nobody.
+/// The observer that ignores everything.
 impl Listener for () {
     fn interval(&mut self, _number: u32, _part: &Part) {}
 }
 
-/// What a run measured.
+/// Measurements of a run.
 #[derive(Debug)]
 pub struct Measured {
-    /// All threads' measurements, the warm-up's successes left out.
+    /// Sum of all threads' measurements, without the successful calls of the warm-up.
     pub recorder: Recorder,
-    /// From the first request that counts to the last reply.
+    /// Time from the first request that counts to the last reply.
     pub wall: Duration,
-    /// How long the warm-up before it was.
+    /// Duration of the warm-up before it.
     pub warm_up: Duration,
-    /// Pods that were begun and came to their end, those of the warm-up included.
+    /// Number of pods that were begun and have ended, with those of the warm-up.
     pub pods: u64,
-    /// The most that were under way at once; with several threads, the sum of
-    /// the most of each.
+    /// Maximum number of pods in progress at the same time; with several threads, the sum
+    /// of their maxima.
     pub most_in_flight: u64,
-    /// When pods were begun, or meant to be in an open loop, from the beginning of
-    /// the load, by index.
+    /// Start times of the pods by index, from the beginning of the load: actual times in
+    /// a closed loop, intended times in an open loop.
     pub arrivals: Vec<Duration>,
-    /// When all pods were there that containers end and start again in, from the
-    /// beginning of the load; nothing without such pods.
+    /// Time range, from the beginning of the load, in which all pods with restarting
+    /// containers were running; `None` for a plan without such pods.
     pub held: Option<Range<Duration>>,
-    /// Whether a connection died.
+    /// Whether a connection was lost.
     pub lost: bool,
-    /// Whether a closed loop ended because its time was over.
+    /// Whether a closed loop ended because its time limit was reached.
     pub timed_out: bool,
 }
 
 impl Shape {
-    /// That of a scenario.
+    /// Returns the shape that a scenario describes.
     pub fn of(scenario: &Scenario) -> Self {
         match &scenario.load {
             LoadShape::Closed(closed) => Self::Closed(closed.clone()),
@@ -119,7 +119,7 @@ impl Shape {
         }
     }
 
-    /// How many pods there are, those of a warm-up included.
+    /// Returns the number of pods, with those of a warm-up.
     pub fn pods(&self) -> u64 {
         match self {
             Self::Closed(closed) => closed.warm_up_pods.saturating_add(closed.pods),
@@ -127,10 +127,11 @@ impl Shape {
         }
     }
 
-    /// When pods came: those of a closed loop when they were begun.
+    /// Returns the start times of the pods: actual times in a closed loop, intended times
+    /// in an open loop.
     fn arrivals(&self, begun: &BTreeMap<u64, Duration>) -> Vec<Duration> {
         match self {
-            // One that was not begun ends what can be told.
+            // The list has no gaps: it ends before the first pod that was not begun.
             Self::Closed(_) => (0..)
                 .map_while(|index| begun.get(&index).copied())
                 .collect(),
@@ -141,7 +142,7 @@ impl Shape {
         }
     }
 
-    /// The most pods that can be under way at once.
+    /// Returns the largest number of pods that can be in progress at the same time.
     fn most_in_flight(&self) -> u64 {
         match self {
             Self::Closed(closed) => u64::from(closed.concurrency).min(self.pods()),
@@ -151,7 +152,8 @@ impl Shape {
 }
 
 impl Load {
-    /// That of a scenario. No more connections and threads than can be used.
+    /// Returns the load that a scenario describes, with no more connections and threads
+    /// than it can use.
     pub fn of(scenario: &Scenario) -> Self {
         let shape = Shape::of(scenario);
         let useful = usize::try_from(shape.most_in_flight()).unwrap_or(usize::MAX);
@@ -167,21 +169,21 @@ impl Load {
         }
     }
 
-    /// One set of counters per thread, for [`Load::run`] and a reporter.
+    /// Returns one set of counters for each thread, for [`Load::run`] and a reporter.
     pub fn counters(&self) -> Vec<Arc<Counters>> {
         (0..self.threads).map(|_| Arc::default()).collect()
     }
 
-    /// How many pods there are, those of the warm-up included.
+    /// Returns the number of pods, with those of the warm-up.
     pub fn pods(&self) -> u64 {
         self.shape.pods()
     }
 
-    /// Runs through one kind of driver until all pods are done, the time is over, a
-    /// stop was asked for, or nobody answers.
+    /// Runs the load with one kind of driver. Ends when all pods are done, the time limit
+    /// is reached, a stop was requested, or the server answers no more.
     ///
     /// # Errors
-    /// If a thread cannot start or connect, or when an abort was asked for.
+    /// A thread that cannot start or connect, or a requested abort.
     pub fn run<D: Driver>(
         &self,
         address: &D::Address,
@@ -191,7 +193,7 @@ impl Load {
     ) -> Result<Measured, EngineError> {
         let (tapes, collector) = tape::tapes(counters);
         let (givers, tickets) = self.channels();
-        // All connected before anybody begins.
+        // All threads connect before the first pod begins.
         let prepared = tapes
             .into_iter()
             .zip(tickets)
@@ -215,7 +217,8 @@ impl Load {
                 })?)
             }
         };
-        // All have ended before one of them is heard, so that nobody uses a bundle any more.
+        // All threads are joined before the first error is returned, so that no bundle is
+        // in use any more.
         let ended: Vec<_> = threads.into_iter().map(JoinHandle::join).collect();
         let mut over = shared.base;
         for ended in ended {
@@ -229,7 +232,7 @@ impl Load {
         Ok(shared.measured(recorder, arrivals, over, counters))
     }
 
-    /// How tickets reach the threads of an open loop.
+    /// Returns the sending and the receiving ends of the ticket channels of an open loop.
     fn channels(
         &self,
     ) -> (
@@ -285,7 +288,7 @@ fn spawn<T: Send + 'static>(
         .map_err(EngineError::Thread)
 }
 
-/// The sum of all intervals that counts, on their way to an observer.
+/// Observer that adds up all intervals that count and passes them on to another observer.
 struct Summing<O> {
     whole: Recorder,
     begun: BTreeMap<u64, Duration>,

@@ -1,4 +1,4 @@
-//! What the threads of a run share.
+//! State that the threads of a run share.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,17 +13,17 @@ use crate::stop::Stop;
 use crate::workload::plan::PodLifecycle;
 use crate::workload::scenario::Closed;
 
-/// What threads share.
+/// State that the threads of a run share.
 pub(super) struct Shared {
     pub(super) load: Load,
     pub(super) stop: Stop,
     pub(super) next: AtomicU64,
-    /// When the first pod that counts was begun.
+    /// Time at which the first pod that counts was begun.
     pub(super) measured_since: OnceLock<Instant>,
     pub(super) timed_out: AtomicBool,
     pub(super) lost: AtomicBool,
     pub(super) hold: Hold,
-    /// When an open loop's first phase begins.
+    /// Beginning of the first phase of an open loop.
     pub(super) base: Instant,
 }
 
@@ -45,12 +45,13 @@ impl Shared {
         }
     }
 
-    /// Whether nothing new is to be begun.
+    /// Returns whether no further pod is to be begun.
     pub(super) fn over(&self) -> bool {
         self.stop.requested() || self.lost.load(Ordering::Relaxed)
     }
 
-    /// The next pod of a closed loop, and whether it counts.
+    /// Returns the index of the next pod of a closed loop and whether it counts; `None`
+    /// if no further pod is to be begun.
     pub(super) fn next(&self, closed: &Closed) -> Option<(u64, bool)> {
         if self.stop.requested() || self.timed_out.load(Ordering::Relaxed) {
             return None;
@@ -103,7 +104,7 @@ impl Shared {
         }
     }
 
-    /// From when until when all pods were there.
+    /// Returns the time range in which all pods were running.
     fn held(&self, over: Instant) -> Option<Range<Duration>> {
         let PodLifecycle::RestartAlways { hold } = self.load.plan.pod(0).lifecycle else {
             return None;

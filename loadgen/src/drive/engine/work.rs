@@ -1,4 +1,4 @@
-//! One load thread: its pods take turns on it.
+//! A load thread. Its pods run concurrently on one thread.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -24,7 +24,7 @@ use crate::workload::plan::{Pod, PodLifecycle};
 use crate::workload::scenario::Closed;
 use crate::workload::schedule::Schedule;
 
-/// A thread that is about to begin.
+/// A load thread that is ready to begin.
 pub(super) struct Prepared<D> {
     pub(super) number: usize,
     pub(super) runtime: Runtime,
@@ -33,17 +33,18 @@ pub(super) struct Prepared<D> {
     pub(super) tickets: Option<UnboundedReceiver<Ticket>>,
 }
 
-/// What the pods of one thread have in common.
+/// State that the pods of one thread share.
 #[derive(Clone)]
 struct Local {
     shared: Arc<Shared>,
     tape: Rc<RefCell<Tape>>,
-    /// How many of them may be under way, or be stopped after a hold, at once.
+    /// Permits for pods in progress, or for pods that are stopped at the same time after
+    /// a hold.
     permits: Rc<Semaphore>,
 }
 
 impl<D: Driver> Prepared<D> {
-    /// When it had nothing left to do.
+    /// Runs the thread's share of the load. Returns the time at which its last pod ended.
     pub(super) fn run(self, shared: &Arc<Shared>) -> Result<Instant, EngineError> {
         let tape = Rc::new(RefCell::new(self.tape));
         let permits = match &shared.load.shape {
@@ -74,7 +75,7 @@ impl<D: Driver> Prepared<D> {
                 () = shared.stop.abort() => Err(EngineError::Aborted),
             };
             ticking.abort();
-            // Its end, so that it lets go of the tape.
+            // Waits until the task has ended and released its reference to the tape.
             let _ = ticking.await;
             ended
         })?;
@@ -86,7 +87,7 @@ impl<D: Driver> Prepared<D> {
     }
 }
 
-/// Turns the tape over at the end of each interval.
+/// Ends the tape's interval at regular times.
 async fn tick(tape: Rc<RefCell<Tape>>, base: Instant) {
     let mut ticks = tokio::time::interval_at((base + INTERVAL).into(), INTERVAL);
     loop {
@@ -116,7 +117,7 @@ async fn all(tasks: &mut JoinSet<()>) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// One worker of a closed loop.
+/// Runs one worker of a closed loop.
 async fn work<D: Driver>(local: Local, closed: Closed, driver: D) {
     let mut held = JoinSet::new();
     while let Some((index, counts)) = local.shared.next(&closed) {
@@ -137,7 +138,8 @@ async fn work<D: Driver>(local: Local, closed: Closed, driver: D) {
             local.pod(&driver, &pod, None, counts, started).await;
         }
         if local.shared.lost.load(Ordering::Relaxed) {
-            // The others on this connection find out with their own next call.
+            // The other workers on this connection notice the loss in their own next
+            // call.
             break;
         }
     }
@@ -145,7 +147,7 @@ async fn work<D: Driver>(local: Local, closed: Closed, driver: D) {
     while held.join_next().await.is_some() {}
 }
 
-/// The pods of an open loop that one thread is given.
+/// Runs the pods of an open loop that one thread receives.
 async fn open_loop<D: Driver>(
     local: &Local,
     mut tickets: UnboundedReceiver<Ticket>,
@@ -174,9 +176,9 @@ async fn open_loop<D: Driver>(
 }
 
 impl Local {
-    /// A pod of an open loop that is due; it begins once it may.
+    /// Runs a pod of an open loop that is due. It begins when a permit is free.
     async fn due<D: Driver>(&self, driver: &D, ticket: Ticket, counts: bool, started: StartGuard) {
-        // It is never closed.
+        // The semaphore is never closed.
         let permit = self.permits.acquire().await;
         if self.shared.over() {
             return;
@@ -187,7 +189,8 @@ impl Local {
             at: ticket.due,
             phase: ticket.phase,
         });
-        // One that is held must not keep others from being started.
+        // A held pod keeps its permit only until it is started, so that further pods can
+        // start.
         let (until_started, until_ended) = if held {
             (Some(permit), None)
         } else {
@@ -198,7 +201,7 @@ impl Local {
         drop(until_ended);
     }
 
-    /// One pod; `started` is dropped when it runs, or has failed to.
+    /// Runs one pod. `started` is dropped when the pod runs or has failed to start.
     async fn pod<D: Driver, S>(
         &self,
         driver: &D,
@@ -226,7 +229,7 @@ impl Local {
         }
     }
 
-    /// The life of a pod that runs, and its end.
+    /// Keeps a started pod running according to its lifecycle, then stops it.
     async fn live<D: Driver>(&self, pod: &Pod, running: Started<'_, D>) -> PodEnd {
         match pod.lifecycle {
             PodLifecycle::For(stay) => {
@@ -241,7 +244,7 @@ impl Local {
             }
             PodLifecycle::Held => {
                 self.shared.hold.released().await;
-                // It is never closed.
+                // The semaphore is never closed.
                 let _permit = self.permits.acquire().await;
                 running.stop().await
             }
@@ -259,7 +262,7 @@ impl Local {
                 };
                 match running.keep(over).await {
                     Ok(running) => {
-                        // It is never closed.
+                        // The semaphore is never closed.
                         let _permit = self.permits.acquire().await;
                         running.stop().await
                     }
@@ -280,7 +283,7 @@ impl Local {
         if let (Some(intended), Shape::Open { schedule, .. }) = (intended, &self.shared.load.shape)
             && begun <= base + schedule.end_of(intended.phase)
         {
-            // Of every phase, whether it counts or not.
+            // Starts count in every phase, also in those that are not measured.
             tape.part(true).phase(intended.phase).started += 1;
         }
     }

@@ -1,4 +1,4 @@
-//! A container's life over CRI, as a kubelet leads it.
+//! Lifecycle of a container over CRI, with the calls of a kubelet.
 
 use containerd_sandbox::Code;
 use k8s_cri::v1::{
@@ -14,19 +14,20 @@ use crate::record::failure::Failure;
 use crate::record::operation::Operation;
 use crate::workload::plan::{Container, End, Exit, Signal};
 
-/// How long a container has after SIGTERM, in seconds; SIGKILL gives none.
+/// Seconds between SIGTERM and SIGKILL in StopContainer; with SIGKILL as the first signal
+/// it is 0.
 const GRACE_S: i64 = 10;
 
-/// A container that was started.
+/// A started container.
 #[derive(Debug)]
 pub(super) struct RunningContainer {
     id: String,
-    /// How often it was started before, each time under another id.
+    /// Number of earlier starts, each with another id.
     pub(super) attempt: u32,
     pub(super) ends: Ends,
 }
 
-/// What a container's end comes from.
+/// Cause of the end of a container.
 #[derive(Debug)]
 pub(super) enum Ends {
     Stop(Signal),
@@ -34,7 +35,7 @@ pub(super) enum Ends {
 }
 
 impl CriDriver {
-    /// Create, Start, Status.
+    /// Starts a container: Create, Start, Status.
     pub(super) async fn start_container(
         &self,
         pod: &str,
@@ -73,7 +74,8 @@ impl CriDriver {
         Ok(RunningContainer { id, attempt, ends })
     }
 
-    /// Its end, Status, Remove. One that would end by itself may be cut off.
+    /// Ends and removes a container: its end, Status, Remove. With `cut_off`, a container
+    /// that would end by itself is stopped if it still runs.
     pub(super) async fn end(
         &self,
         container: RunningContainer,
@@ -88,7 +90,7 @@ impl CriDriver {
             }
             Ends::Itself(exit, awaited) if cut_off && !awaited.has_ended() => {
                 self.stop_container(&id, Signal::Term, calls).await?;
-                // It may have ended just before.
+                // The container may have ended by itself just before.
                 &[Signal::Term.exit_status(), exit.code.into()]
             }
             Ends::Itself(exit, mut awaited) => {

@@ -1,8 +1,8 @@
-//! Which containers have ended by themselves, heard of over CRI as a kubelet with an
-//! event-driven PLEG does: from one stream for all containers of a connection.
+//! Notices containers that end by themselves in the way of a kubelet with the
+//! event-driven PLEG: one stream of CRI events for all containers of a connection.
 //!
-//! Who waits for a container says so before it is started. So its end is told either
-//! by the stream, or by the list that is asked for whenever the stream has been opened.
+//! A waiter registers before its container is started. The end therefore arrives either
+//! in the stream, or in the list that is requested each time the stream has been opened.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -17,11 +17,11 @@ use k8s_cri::v1::{
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-/// How often the list is looked at where a runtime has no stream of events, and how
-/// long a stream that broke is left alone.
+/// Interval between two lists for a runtime without a stream of events, and the pause
+/// before a broken stream is opened again.
 const RELIST: Duration = Duration::from_millis(100);
 
-/// Those who wait for the end of a container of one connection; clones share them.
+/// Registry of the waiters for the ends of containers of one connection. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Exits(Arc<Inner>);
 
@@ -34,11 +34,11 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     listening: bool,
-    /// By the container's id.
+    /// Senders to the waiters, by the id of the container.
     waiting: HashMap<String, oneshot::Sender<()>>,
 }
 
-/// A container whose end is waited for, until dropped.
+/// Registered wait for the end of a container; dropping it removes the registration.
 #[derive(Debug)]
 pub(super) struct Awaited {
     id: String,
@@ -48,7 +48,7 @@ pub(super) struct Awaited {
 }
 
 impl Exits {
-    /// Nobody waits yet.
+    /// Creates an empty registry.
     pub(super) fn new(cri: Cri) -> Self {
         Self(Arc::new(Inner {
             cri,
@@ -56,8 +56,9 @@ impl Exits {
         }))
     }
 
-    /// Has the end of a container noticed, which must not have been started. The first
-    /// caller's runtime listens for all.
+    /// Registers a wait for the end of a container that must not have been started yet.
+    /// The first call starts the task that listens for all containers, on the runtime of
+    /// its caller.
     pub(super) fn of(&self, id: &str) -> Awaited {
         let (tell, told) = oneshot::channel();
         let mut state = self.0.state.lock();
@@ -78,23 +79,24 @@ impl Exits {
 impl Inner {
     fn tell(&self, id: &str) {
         if let Some(told) = self.state.lock().waiting.remove(id) {
-            // Whoever waited may be gone.
+            // The waiter may have been dropped.
             let _ = told.send(());
         }
     }
 }
 
 impl Awaited {
-    /// Returns when the container has ended. May be dropped and called again.
+    /// Returns when the container has ended. The future may be dropped and requested
+    /// again.
     pub(super) async fn ended(&mut self) {
         if !self.ended {
-            // It fails only if somebody else waits under the same id.
+            // It fails only if another waiter has registered under the same id.
             let _ = (&mut self.told).await;
             self.ended = true;
         }
     }
 
-    /// Whether its end has been told.
+    /// Returns whether the end has been noticed.
     pub(super) fn has_ended(&self) -> bool {
         self.ended || !self.told.is_empty()
     }
@@ -106,7 +108,7 @@ impl Drop for Awaited {
     }
 }
 
-/// Tells of ends until nobody can wait any more.
+/// Notifies waiters of ends until the registry is dropped.
 async fn listen(cri: Cri, inner: Weak<Inner>) {
     loop {
         let failed = match cri.container_events().await {
@@ -129,7 +131,8 @@ async fn listen(cri: Cri, inner: Weak<Inner>) {
             }
             Err(error) => error.code(),
         };
-        // One who was too slow has to list everything anew, which the next stream begins with.
+        // After ResourceExhausted this client was too slow for the stream: open it again
+        // at once, which also lists all containers.
         if failed != Code::ResourceExhausted {
             tokio::time::sleep(RELIST).await;
         }
@@ -143,7 +146,8 @@ fn is_end(event: &ContainerEventResponse) -> bool {
     event.container_event_type() == ContainerEventType::ContainerStoppedEvent
 }
 
-/// Tells of every container that has ended; nothing if nobody can wait any more.
+/// Notifies the waiters of every container that has ended. Returns `None` if the registry
+/// was dropped.
 async fn relist(cri: &Cri, inner: &Weak<Inner>) -> Option<()> {
     let filter = ContainerFilter {
         state: Some(ContainerStateValue {
@@ -156,7 +160,7 @@ async fn relist(cri: &Cri, inner: &Weak<Inner>) -> Option<()> {
     };
     let listed = cri.list_containers(request).await;
     let inner = inner.upgrade()?;
-    // Whoever makes calls finds out what is wrong with the connection.
+    // An error is ignored here: the pods' own calls on this connection report it.
     for container in listed.map_or_else(|_| Vec::new(), |listed| listed.containers) {
         inner.tell(&container.id);
     }

@@ -1,4 +1,4 @@
-//! Pods over CRI, as a kubelet runs them.
+//! Runs pods over CRI, with the calls of a kubelet.
 
 mod container;
 mod exits;
@@ -26,7 +26,7 @@ use crate::record::operation::Operation;
 use crate::record::recorder::Recorder;
 use crate::workload::plan::{Pod, UID_LABEL};
 
-/// A CRI endpoint.
+/// Driver of a CRI endpoint.
 #[derive(Debug, Clone)]
 pub struct CriDriver {
     cri: Cri,
@@ -34,35 +34,37 @@ pub struct CriDriver {
     exits: Exits,
 }
 
-/// Where a CRI endpoint is, and what its pods are made of.
+/// Address of a CRI endpoint, and the settings of its pods.
 #[derive(Debug, Clone)]
 pub struct CriAt {
-    /// Its Unix socket.
+    /// Unix socket of the endpoint.
     pub socket: PathBuf,
-    /// The runtime handler of the pods.
+    /// Runtime handler of the pods.
     pub handler: String,
-    /// The image of the containers, which must be there.
+    /// Image of the containers; it must be present.
     pub image: String,
-    /// How long a call may take.
+    /// Time limit of a call.
     pub timeout: Duration,
-    /// Whether containers carry keys of cgroup v2 (`unified`). A runtime that makes real
-    /// containers refuses them on a host with cgroup v1, and a kubelet sends none unless
+    /// Whether containers carry keys of cgroup v2 (`unified`). A runtime with real
+    /// containers refuses these keys on a host with cgroup v1, and a kubelet sends them
+    /// only if its configuration enables them.
     /// its configuration asks for them.
     pub sends_unified: bool,
-    /// Whether a verbose status must say what the pod asks for. Other runtimes do not.
+    /// Whether a verbose status must contain the resources that the pod requests; `false`
+    /// for runtimes other than the sandboxer of this project.
     pub must_state_resources: bool,
 }
 
-/// A pod that may be there.
+/// A pod that may exist.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CreatedPod {
-    /// Its id, once it is known.
+    /// Id of the pod; `None` before the reply with the id.
     id: Option<String>,
-    /// Whether it may be there under an id that nobody told.
+    /// Whether a pod may exist under an id that no reply has given.
     unknown: bool,
 }
 
-/// The ids that the runtime gave a pod and its containers.
+/// Ids that the runtime assigned to a pod and its containers.
 #[derive(Debug)]
 pub struct RunningPod {
     id: String,
@@ -74,7 +76,7 @@ impl Created for CreatedPod {
         self.id.is_none() && !self.unknown
     }
 
-    /// A runtime that answers an error has taken back what it began.
+    /// A runtime that replies with an error has removed the beginnings of the pod.
     fn without_others(mut self, failure: &Failure) -> Self {
         self.unknown &= failure.is_silence();
         self
@@ -215,7 +217,7 @@ impl Driver for CriDriver {
         }
     }
 
-    /// With a pod go its containers.
+    /// The removal of a pod also removes its containers.
     async fn tear_down(&self, pod: &Pod, created: CreatedPod, _: Calls<'_>) -> bool {
         let mut gone = true;
         let ids = match created.id {
@@ -229,7 +231,8 @@ impl Driver for CriDriver {
             let request = StopPodSandboxRequest {
                 pod_sandbox_id: pod_sandbox_id.clone(),
             };
-            // Removing it stops it, too, and says whether it is gone.
+            // RemovePodSandbox also stops the pod and returns whether it is gone, so an
+            // error of StopPodSandbox is ignored.
             let _ = self.cri.stop_pod_sandbox(request).await;
             let request = RemovePodSandboxRequest { pod_sandbox_id };
             gone &= self.cri.remove_pod_sandbox(request).await.is_ok();
@@ -239,7 +242,7 @@ impl Driver for CriDriver {
 }
 
 impl CriDriver {
-    /// Returns a pod of the plan as this runtime is asked for it.
+    /// Returns the pod in the form in which this runtime is asked for it.
     fn asked<'pod>(&self, pod: &'pod Pod) -> Cow<'pod, Pod> {
         if self.at.sends_unified {
             Cow::Borrowed(pod)
@@ -248,7 +251,8 @@ impl CriDriver {
         }
     }
 
-    /// The verbose status of a pod whose containers all run.
+    /// Makes the verbose status call for a pod with all containers running, and checks
+    /// it.
     async fn look(&self, pod: &Pod, id: &str, calls: Calls<'_>) -> Result<(), Failure> {
         let must = self.at.must_state_resources;
         let request = PodSandboxStatusRequest {
@@ -266,7 +270,7 @@ impl CriDriver {
         Ok(())
     }
 
-    /// The ids of the pods with this uid.
+    /// Returns the ids of the pods with this uid.
     async fn of_uid(&self, uid: &str) -> Reply<Vec<String>> {
         let filter = PodSandboxFilter {
             label_selector: HashMap::from([(UID_LABEL.to_owned(), uid.to_owned())]),
