@@ -1,4 +1,5 @@
-//! The engine against a fake sandboxer: what is run, what counts, and when.
+//! Tests of the engine against a fake sandboxer: executed pods, counted pods, and their
+//! times.
 
 mod fake;
 
@@ -56,7 +57,7 @@ struct Ran {
     timeline: Timeline,
 }
 
-/// Runs against whoever listens, until it is over.
+/// Runs a load against a listening fake until its end.
 fn started(listening: &Listening, shape: Shape, stop: &Stop) -> JoinHandle<Ran> {
     let lifecycle = Lifecycle::For(Distribution::Constant(0));
     put_on(
@@ -117,7 +118,7 @@ async fn run(fake: &Arc<Fake>, shape: Shape) -> Ran {
     started(&listening, shape, &Stop::new()).await.unwrap()
 }
 
-/// Returns once so many sandboxes were created.
+/// Returns when this number of sandboxes has been created.
 async fn created(fake: &Fake, count: usize) {
     let reached = async {
         while fake.created.load(Ordering::SeqCst) < count {
@@ -170,7 +171,8 @@ async fn an_open_loop_runs_what_its_phases_bring() {
     let phases = result::phases(&shape, &measured.recorder);
     let offered: Vec<_> = phases.iter().map(|p| (p.offered, p.pod.count)).collect();
     assert_eq!(offered, [(15, 15), (50, 50)]);
-    // From the intended start is never shorter than from the first request.
+    // The time from the intended start is never shorter than the time from the first
+    // request.
     let mean = |operation| measured.recorder.histogram(operation).mean();
     assert!(mean(Operation::Pod) >= mean(Operation::PodService));
     assert_eq!(fake.left(), (0, 0));
@@ -201,7 +203,7 @@ async fn a_dead_sandboxer_ends_an_open_loop() {
     assert!(measured.lost && measured.recorder.errors_in_all() > 0);
 }
 
-/// Tells how many pods are said to be held, and how many are there.
+/// Observer that sends the announced number of held pods and the number of sandboxes.
 struct AtHold(Arc<Fake>, std::sync::mpsc::Sender<(u64, usize)>);
 
 impl Listener for AtHold {

@@ -1,4 +1,4 @@
-//! Histogram logs in the hands of another implementation of HdrHistogram.
+//! Tests that another implementation of HdrHistogram reads the logs.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -11,11 +11,11 @@ use loadgen::record::hdr_log::{self, LogWriter, Series};
 use loadgen::record::operation::Operation;
 use loadgen::record::recorder;
 
-/// Set where the other implementation must be had, as in CI.
+/// Variable that makes the other implementation a requirement, as in CI.
 const REQUIRED: &str = "REQUIRE_PYTHON_HDR";
 
-/// A Python that has it: what `scripts/python-hdr` finds. `None`, said loudly,
-/// where none can be had, unless one is required.
+/// Returns the Python with hdrhistogram that `scripts/python-hdr` finds. Without one,
+/// prints that the test is skipped and returns `None`, or panics if it is required.
 fn python() -> Option<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/python-hdr");
     let output = Command::new(script).output().expect("the script runs");

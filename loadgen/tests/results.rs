@@ -1,4 +1,4 @@
-//! What `loadgen` says of files that are not as they should be.
+//! Tests of the messages of `loadgen` about unusable files.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn text(path: &Path) -> &str {
 }
 
 #[test]
-fn a_result_that_cannot_be_read_is_named_with_what_would_be_right() {
+fn a_result_that_cannot_be_read_is_named_with_the_required_form() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("result.json");
     let begin = r#"{"schema": "resource-slot.loadgen.result", "schema_version": "#;
@@ -73,7 +73,7 @@ fn a_result_that_is_not_there_is_named() {
 }
 
 #[test]
-fn what_is_made_of_runs_takes_no_other_result() {
+fn commands_on_runs_refuse_other_results() {
     let dir = tempfile::tempdir().unwrap();
     let search = r#"{"schema": "resource-slot.loadgen.search", "schema_version": 1}"#;
     fs::write(dir.path().join("result.json"), search).unwrap();

@@ -1,4 +1,4 @@
-//! `loadgen run` against a fake sandboxer, honest and lying.
+//! Tests of `loadgen run` against a fake sandboxer with right and wrong replies.
 
 mod fake;
 
@@ -67,7 +67,7 @@ async fn run_against(fake: &Arc<Fake>, args: &[&str]) -> Run {
     ended(output.await.unwrap(), results.path())
 }
 
-/// Another sandboxer need not know of resources.
+/// Sandboxers other than the one of this project need not report resources.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sandboxer_that_states_no_resources_is_not_compared() {
     let run = run_against(&Fake::new(Lie::NoInfo), &["--pods", "5"]).await;
@@ -77,7 +77,7 @@ async fn a_sandboxer_that_states_no_resources_is_not_compared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_honest_sandboxer_is_good() {
+async fn a_run_against_a_correct_sandboxer_is_valid() {
     let fake = Fake::new(Lie::None);
     let run = run_against(&fake, &["--pods", "50", "--namespace", "tests"]).await;
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
@@ -114,7 +114,8 @@ async fn threads_share_the_plan_and_change_no_request() {
     assert_eq!(hashes[0], hashes[1]);
 }
 
-/// What is told, which call shows it, as what code and in which words.
+/// Each lie, the operation that reveals it, the code of the failure, and a part of its
+/// message.
 const LIES: &[(Lie, Operation, &str, &str)] = &[
     (
         Lie::WrongSandboxId,
@@ -239,7 +240,7 @@ async fn a_wait_that_is_never_answered_is_a_missed_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_removed_is_counted() {
+async fn objects_that_cannot_be_removed_are_counted() {
     let fake = Fake::new(Lie::ShutdownFails);
     let run = run_against(&fake, &["--pods", "3"]).await;
     assert_eq!(run.code, 2);
@@ -267,7 +268,7 @@ async fn a_sandbox_or_task_that_stays_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_else_has_is_left_alone() {
+async fn objects_of_another_client_are_left_alone() {
     let fake = Fake::new(Lie::AlreadyThere);
     let run = run_against(&fake, &["--pods", "3"]).await;
     assert_eq!(run.code, 2, "{}", run.stderr);
@@ -275,7 +276,7 @@ async fn what_somebody_else_has_is_left_alone() {
     assert_eq!(fake.removals.load(Ordering::SeqCst), 0);
 }
 
-/// More calls than a connection's queue takes, all pending at once.
+/// The run makes more calls than the queue of a connection takes, all pending at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_pending_waits_hold_up_no_other_call() {
     let args = [
@@ -291,7 +292,7 @@ async fn many_pending_waits_hold_up_no_other_call() {
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
 }
 
-/// Starts a run whose pods all hang in `StartSandbox` before it returns.
+/// Starts a run with pods that all hang in `StartSandbox` before this function returns.
 async fn held(fake: &Arc<Fake>, socket: &Path, results: &Path) -> std::process::Child {
     let mut command = command(results, &["--pods", "1000", "--concurrency", "8"]);
     let child = command.arg("--endpoint").arg(socket).spawn().unwrap();
@@ -325,7 +326,7 @@ async fn an_interrupt_lets_pods_end_and_saves_a_partial_result() {
     }
 }
 
-/// Sends a signal and returns when the program has said that it took it.
+/// Sends a signal and returns when the program has confirmed it.
 fn interrupt(child: &mut std::process::Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
     let mut said = BufReader::new(child.stderr.as_mut().unwrap()).lines();

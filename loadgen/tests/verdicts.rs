@@ -1,4 +1,5 @@
-//! `loadgen compare` and `loadgen gate` on the command line: exit codes and what is said.
+//! Tests of the command lines of `loadgen compare` and `loadgen gate`: exit codes and
+//! messages.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 const LOADGEN: &str = env!("CARGO_BIN_EXE_loadgen");
 
-/// A sandboxer that keeps only what it must to answer, and ends with the test.
+/// A null sandboxer that ends with the test.
 struct Null {
     process: Child,
     socket: PathBuf,
@@ -34,7 +35,7 @@ impl Null {
         Self { process, socket }
     }
 
-    /// The result of a small run.
+    /// Makes a small run and returns the directory of its result.
     fn run(&self, results: &Path) -> PathBuf {
         let run = Command::new(LOADGEN)
             .args(["run", "--pods", "20", "--quiet", "--endpoint"])
@@ -72,7 +73,7 @@ fn loadgen(command: &str, args: &[&Path], options: &[&str]) -> (i32, String, Str
     (status.code().unwrap(), text(stdout), text(stderr))
 }
 
-/// The same result with changes, in a directory of its own, and its log.
+/// Writes a changed copy of a result, with its log, into a directory of its own.
 fn changed(result: &Path, dir: &Path, change: impl FnOnce(&mut Value)) {
     let text = fs::read(result.join("result.json")).unwrap();
     let mut document: Value = serde_json::from_slice(&text).unwrap();
@@ -104,7 +105,8 @@ fn changed(result: &Path, dir: &Path, change: impl FnOnce(&mut Value)) {
     log.finish().unwrap();
 }
 
-/// Twenty seconds that are all alike, each so much slower than the run's figures.
+/// Replaces the seconds of a run by twenty equal ones, slower than its figures by this
+/// factor.
 fn long(document: &mut Value, slower: f64) {
     let seconds = (0..20).map(|second| {
         let mut operations = document["operations"].clone();
@@ -135,7 +137,7 @@ fn results_are_compared_and_the_exit_code_says_how() {
     let dir = tempfile::tempdir().unwrap();
     let result = Null::start(dir.path()).run(&dir.path().join("results"));
 
-    // Too short to say anything, and nothing is slower.
+    // The run is too short for a decision, and nothing is slower.
     let (code, out, _) = loadgen("compare", &[&result, &result], &[]);
     assert_eq!(code, 0, "{out}");
     assert!(
@@ -157,7 +159,7 @@ fn results_are_compared_and_the_exit_code_says_how() {
         (0, &json!("resource-slot.loadgen.compare"))
     );
     assert!(out.contains("\"faster\""), "{out}");
-    // 50 % are not 60 %.
+    // A difference of 50 % is below 60 %.
     assert_eq!(loadgen("compare", &[&a, &b], &["--min-effect", "60"]).0, 0);
 
     changed(&result, &b, |document| {
@@ -184,17 +186,17 @@ fn results_are_compared_and_the_exit_code_says_how() {
     );
 }
 
-/// A program that is started as a sandboxer, and is another.
+/// Writes a script that is started as a sandboxer and executes this command line.
 fn script(path: &Path, line: &str) {
     fs::write(path, format!("#!/bin/sh\nexec {line}\n")).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
-fn wrong_answers_end_a_gate_whatever_the_speed() {
+fn wrong_replies_end_a_gate_at_any_speed() {
     let dir = tempfile::tempdir().unwrap();
     let program = dir.path().join("sandboxer");
-    // It does not say what a pod asks for. $2 is the value of --listen.
+    // The null sandboxer omits the resources of a pod. `$2` is the value of `--listen`.
     script(
         &program,
         &format!("{LOADGEN} null --die-with-parent --listen \"$2\""),
@@ -280,7 +282,7 @@ fn git(dir: &Path, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// A gate of a repository's last commit against itself, built by `cargo`.
+/// Runs a gate of the last commit of a repository against itself, built by `cargo`.
 fn gate_of_revisions(repository: &Path, results: &Path, cargo: &Path) -> (i32, String) {
     let output = Command::new(LOADGEN)
         .current_dir(repository)
@@ -297,7 +299,7 @@ fn gate_of_revisions(repository: &Path, results: &Path, cargo: &Path) -> (i32, S
 }
 
 #[test]
-fn revisions_are_built_in_worktrees_that_go_again() {
+fn revisions_are_built_in_worktrees_that_are_removed_again() {
     let dir = tempfile::tempdir().unwrap();
     let of = |name: &str| dir.path().join(name);
     let (repository, results, cargo) = (of("repository"), of("results"), of("cargo"));
@@ -313,7 +315,7 @@ fn revisions_are_built_in_worktrees_that_go_again() {
     let step = format!("build {commit}: cargo build --release -p sandboxer: exit status: 1");
     assert_eq!((code, err.contains(&step)), (1, true), "{err}");
 
-    // What it builds is a sandboxer that keeps nothing, if it is in the commit's worktree.
+    // The script installs a null sandboxer, but only in the worktree of the commit.
     let program = of("program");
     script(
         &program,

@@ -1,5 +1,5 @@
-//! As containerd reaches a sandboxer: sandboxes over gRPC, tasks over ttrpc, on
-//! one socket.
+//! Connection in the way of containerd: sandboxes over gRPC and tasks over ttrpc, on one
+//! socket.
 
 use std::fmt;
 use std::path::Path;
@@ -28,7 +28,7 @@ impl fmt::Debug for ControllerConnection {
     }
 }
 
-/// What containerd asks for a pod in the host's network.
+/// Returns the request that containerd makes for a pod in the network of the host.
 pub(crate) fn create(pod: &Pod) -> api::ControllerCreateRequest {
     api::ControllerCreateRequest {
         sandbox_id: pod.sandbox_id.clone(),

@@ -1,4 +1,4 @@
-//! A sandboxer reached directly: sandbox and task calls, whatever carries them.
+//! Direct connections to a sandboxer, with sandbox and task calls over gRPC or ttrpc.
 
 mod controller;
 mod ttrpc;
@@ -14,60 +14,60 @@ pub use self::ttrpc::TtrpcConnection;
 
 use crate::workload::plan::Pod;
 
-/// The key of a verbose status that crictl and we look at.
+/// Key of the verbose status that crictl and loadgen read.
 pub(crate) const INFO: &str = "info";
 
-/// An id that no plan has.
+/// An id that no plan contains.
 const NOBODY: &str = "loadgen-probe";
 
-/// What a sandbox says of itself.
+/// Status of a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxStatus {
-    /// The id it answers for.
+    /// Id of the sandbox in the reply.
     pub id: String,
-    /// Its state, in CRI's words.
+    /// State of the sandbox, by the names of CRI.
     pub state: String,
-    /// The value of `info` in a verbose status: JSON.
+    /// Value of `info` in a verbose status, as JSON; `None` if the reply has no such key.
     pub info: Option<String>,
 }
 
-/// What a task says of itself.
+/// State of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskState {
-    /// The id it answers for.
+    /// Id of the task in the reply.
     pub id: String,
-    /// Its state, in the task service's words.
+    /// State of the task, by the names of the task service.
     pub status: String,
-    /// Its process id.
+    /// Process id of the task.
     pub pid: u32,
-    /// Its exit status, if it has ended.
+    /// Exit status of the task; 0 before its end.
     pub exit_status: u32,
 }
 
-/// A connection to a sandboxer. Clones share it.
+/// A connection to a sandboxer. Clones share the connection.
 ///
-/// The futures stay on the thread that made them, so they need not be `Send`. A
-/// future that is not polled may hold up other calls on the connection. All but
-/// that of [`Connection::wait_task`] end after the connection's time limit.
+/// The futures stay on the thread that made them, so they need not be `Send`. A future
+/// that is not polled may delay other calls on the connection. All calls except
+/// [`Connection::wait_task`] end after the time limit of the connection.
 pub trait Connection: Clone + Send + 'static {
-    /// Connects to a Unix socket; calls are in one containerd namespace and end
+    /// Connects to a Unix socket. The calls are in one namespace of containerd and end
     /// after `timeout`.
     ///
     /// # Errors
-    /// `Unavailable`, naming the socket.
+    /// `Unavailable`, with the path of the socket.
     fn connect(
         socket: &Path,
         namespace: &str,
         timeout: Duration,
     ) -> impl Future<Output = Result<Self>>;
 
-    /// Creates a pod's sandbox from its `PodSandboxConfig`.
+    /// Creates the sandbox of a pod from its `PodSandboxConfig`.
     fn create_sandbox(&self, pod: &Pod) -> impl Future<Output = Result<()>>;
 
     /// Starts a created sandbox.
     fn start_sandbox(&self, id: &str) -> impl Future<Output = Result<()>>;
 
-    /// A sandbox's verbose status.
+    /// Returns the verbose status of a sandbox.
     fn sandbox_status(&self, id: &str) -> impl Future<Output = Result<SandboxStatus>>;
 
     /// Stops a sandbox.
@@ -76,20 +76,20 @@ pub trait Connection: Clone + Send + 'static {
     /// Removes a sandbox.
     fn shutdown_sandbox(&self, id: &str) -> impl Future<Output = Result<()>>;
 
-    /// Creates a task from an OCI bundle, whose spec names the sandbox, and
-    /// returns its process id.
+    /// Creates a task from an OCI bundle and returns its process id. The specification in
+    /// the bundle names the sandbox.
     fn create_task(&self, id: &str, bundle: &Path) -> impl Future<Output = Result<u32>>;
 
     /// Starts a created task and returns its process id.
     fn start_task(&self, id: &str) -> impl Future<Output = Result<u32>>;
 
-    /// A task's state.
+    /// Returns the state of a task.
     fn task_state(&self, id: &str) -> impl Future<Output = Result<TaskState>>;
 
-    /// Sends a task a signal.
+    /// Sends a signal to a task.
     fn kill_task(&self, id: &str, signal: u32) -> impl Future<Output = Result<()>>;
 
-    /// Waits for a task's end, however long, and returns its exit status.
+    /// Waits for the end of a task without a time limit, and returns its exit status.
     fn wait_task(&self, id: &str) -> impl Future<Output = Result<u32>>;
 
     /// Removes a stopped task and returns its exit status.
@@ -98,6 +98,6 @@ pub trait Connection: Clone + Send + 'static {
     /// Makes a call that changes nothing.
     ///
     /// # Errors
-    /// If there is no answer, or one that no sandboxer gives.
+    /// No reply, or a reply that no sandboxer gives.
     fn probe(&self) -> impl Future<Output = Result<()>>;
 }

@@ -1,4 +1,4 @@
-//! Straight to the sandboxer: the sandbox and task services over ttrpc.
+//! Connection to the sandbox and task services over ttrpc.
 
 use std::fmt;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::workload::plan::{Pod, SANDBOX_CONFIG_TYPE_URL};
 #[derive(Clone)]
 pub struct TtrpcConnection {
     calls: Ttrpc,
-    /// The same connection without a time limit.
+    /// Client of the same connection without a time limit.
     waits: Ttrpc,
 }
 
@@ -28,13 +28,13 @@ impl fmt::Debug for TtrpcConnection {
 }
 
 impl TtrpcConnection {
-    /// The client of calls that end after the time limit.
+    /// Returns the client for calls with a time limit.
     pub(crate) fn client(&self) -> &Ttrpc {
         &self.calls
     }
 }
 
-/// A request with one field set, the id.
+/// Creates a request with the id as its only field.
 macro_rules! request {
     ($message:ty, $field:ident: $id:expr) => {{
         let mut request = <$message>::new();

@@ -1,4 +1,4 @@
-//! Puts loads on a server and observes them.
+//! Runs loads on a server and observes them.
 
 pub mod metrics;
 pub mod observation;

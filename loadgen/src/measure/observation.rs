@@ -1,4 +1,4 @@
-//! One measurement: a load on something that answers, and all that is seen of it.
+//! One measurement: a load on a server, and all observations of it.
 
 use std::fs::File;
 use std::io;
@@ -25,36 +25,36 @@ use crate::result::{self, HoldResult, ProcessResult, RunResult};
 use crate::show::live::{Live, Sources};
 use crate::show::progress::{Reporter, Style};
 
-/// What was measured, of the load and of the processes.
+/// Measurements of a load and of the processes.
 #[derive(Debug)]
 pub struct Observed {
-    /// When the load began.
+    /// Beginning of the load.
     pub started: SystemTime,
-    /// The load's figures.
+    /// Measurements of the load.
     pub measured: Measured,
     timeline: Timeline,
     log: Spool,
     processes: Vec<ProcessResult>,
 }
 
-/// Of what a result is.
+/// Parts of a result that the measurement does not contain.
 #[derive(Debug, Clone)]
 pub struct Context<'a> {
-    /// The command line, program first.
+    /// Command line, with the program first.
     pub command_line: Vec<String>,
-    /// What was asked for.
+    /// Parameters of the run.
     pub setup: result::Scenario,
-    /// What was put on it.
+    /// Load that was run.
     pub load: &'a Load,
-    /// The plan that this is a part of.
+    /// Preparation of the plan that contains the load.
     pub prepared: &'a Prepared,
-    /// Which operations are shown.
+    /// Operations in the result.
     pub operations: &'static [Operation],
-    /// What was wrong with the servers in the end, in words.
+    /// Complaints about the end of the servers.
     pub complaints: &'a [String],
 }
 
-/// Runs a load, and looks at it and at the processes meanwhile; `monitor` is told, too.
+/// Runs a load, and observes it and the processes. `monitor` receives each second, too.
 ///
 /// # Errors
 /// As [`Load::run`].
@@ -91,7 +91,8 @@ pub fn observe(
     })
 }
 
-/// Shows the run while it goes on, on a terminal in full; until dropped.
+/// Shows the progress of a run until dropped: the live view on a terminal, lines
+/// elsewhere.
 fn show(
     style: Style,
     load: &Load,
@@ -114,15 +115,16 @@ fn show(
 }
 
 impl Observed {
-    /// The histograms of each second, as [`crate::record::hdr_log`] writes them; once.
+    /// Returns the histograms of each second in the format of [`crate::record::hdr_log`].
+    /// A second call fails.
     ///
     /// # Errors
-    /// What kept them from being written.
+    /// The first error of any write.
     pub fn histograms(&self) -> io::Result<File> {
         self.log.finish()
     }
 
-    /// As a result holds it.
+    /// Returns the result of the measurement.
     pub fn result(&self, context: Context<'_>) -> RunResult {
         let (measured, load) = (&self.measured, context.load);
         let offered = result::offered(&load.shape, measured);
@@ -153,7 +155,7 @@ impl Observed {
     }
 }
 
-/// What the processes have used so far.
+/// Reads the usage of each process so far; `None` for a process that cannot be read.
 fn usage(processes: &[Process]) -> Vec<Option<ProcessUsage>> {
     let of = |(_, pid): &Process| {
         if *pid == std::process::id() {
@@ -181,13 +183,13 @@ fn used(
     .collect()
 }
 
-/// What the checks left out.
+/// Describes the comparisons that were left out.
 fn notes(recorder: &Recorder) -> Vec<String> {
     match recorder.uncompared_statuses() {
         0 => Vec::new(),
         some => vec![format!(
-            "{} statuses say nothing of resource_info, so what their pods ask for was not \
-             compared",
+            "{} statuses say nothing of resource_info, so the resources of their pods were \
+             not compared",
             human::count(some)
         )],
     }

@@ -1,4 +1,4 @@
-//! Something to load, and the loads that are put on it.
+//! A server to load, and the loads that are run on it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use crate::workload::plan::{self, Summary};
 use crate::workload::runtime::HANDLER;
 use crate::workload::scenario::Scenario;
 
-/// What a load is made of, as results hold it.
+/// Identity of a load in results.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workload {
-    /// The scenario's name.
+    /// Name of the scenario.
     pub name: String,
-    /// The whole of it.
+    /// Whole scenario, as TOML.
     pub document: String,
-    /// Where everything random comes from.
+    /// Seed of all random values.
     pub seed: u64,
 }
 
@@ -43,16 +43,16 @@ impl From<&Scenario> for Workload {
     }
 }
 
-/// What a load needs before its clock starts.
+/// Preparations that a load needs before its clock starts.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// The plan in two numbers.
+    /// Summary of the plan.
     pub summary: Summary,
-    /// Of the tasks; over CRI the runtime writes them.
+    /// Bundles of the tasks; `None` over CRI, where the runtime writes them.
     bundles: Option<Arc<Bundles>>,
 }
 
-/// Something that answers, and how it is called.
+/// A server that has replied to a call, and the way to call it.
 #[derive(Debug)]
 pub struct Session<'a> {
     target: &'a Target,
@@ -61,7 +61,7 @@ pub struct Session<'a> {
     stop: &'a Stop,
 }
 
-/// Writes what the pods of a load need, and hashes its plan on the way.
+/// Writes the bundles of the pods of a load, and hashes its plan at the same time.
 ///
 /// # Errors
 /// See [`BundleError`].
@@ -127,10 +127,10 @@ fn setup(target: &Target, source: &Source, workload: &Workload, load: &Load) -> 
 }
 
 impl<'a> Session<'a> {
-    /// Starts or finds what is to be loaded.
+    /// Starts the server to load, or connects to it.
     ///
     /// # Errors
-    /// If it does not answer.
+    /// A server that cannot be started, or does not reply.
     pub fn open(
         source: Source,
         target: &'a Target,
@@ -146,7 +146,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Runs a load through the driver that was asked for.
+    /// Runs a load with the driver of the target.
     ///
     /// # Errors
     /// As [`Load::run`].
@@ -186,23 +186,24 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Returns the target that the session was opened for.
+    /// Returns the target of the session.
     pub fn target(&self) -> &Target {
         self.target
     }
 
-    /// What is asked for, as results hold it.
+    /// Returns the parameters of a run in the form of a result.
     pub fn setup(&self, workload: &Workload, load: &Load) -> result::Scenario {
         setup(self.target, &self.source, workload, load)
     }
 
-    /// The processes under test, this one last.
+    /// Returns the processes under test, with this one last.
     pub fn processes(&self) -> Vec<Process> {
         let own = [("loadgen", std::process::id())];
         self.server.processes().into_iter().chain(own).collect()
     }
 
-    /// Ends what was started; `emptied` says whether nothing should be left in it.
+    /// Ends the servers that were started. With `emptied`, their remaining objects are
+    /// complaints.
     pub fn close(self, emptied: bool) -> Option<Stopped> {
         self.server.close(self.stop, emptied)
     }

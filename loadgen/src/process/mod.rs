@@ -1,4 +1,4 @@
-//! Looks at processes: CPU time, memory, threads and descriptors.
+//! Reads CPU time, memory, threads and descriptors of processes.
 
 pub mod cpu_time;
 pub mod sampler;

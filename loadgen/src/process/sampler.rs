@@ -1,4 +1,4 @@
-//! Looks at the processes under test once a second, on a thread of its own.
+//! Samples the processes under test once a second, on a thread of its own.
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,17 +8,17 @@ use std::time::Instant;
 use super::usage::{self, Look, Sample};
 use crate::record::tape::INTERVAL;
 
-/// What is looked at, and its pid.
+/// Role and id of a process under test.
 pub type Process = (&'static str, u32);
 
-/// Each process's samples.
+/// Samples of each process.
 type Samples = Vec<Vec<Sample>>;
 
-/// The last two looks at each process; clones share them.
+/// Last two samples of each process; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Latest(Arc<Mutex<Vec<Seen>>>);
 
-/// What a process is, and the last two looks at it.
+/// Role of a process, and its last two samples.
 #[derive(Debug)]
 struct Seen {
     role: &'static str,
@@ -27,7 +27,8 @@ struct Seen {
 }
 
 impl Latest {
-    /// Makes something of each process's last two looks.
+    /// Calls `make` with the role and the last two samples of each process, and returns
+    /// the values.
     pub fn each<T>(&self, make: impl Fn(&str, &Sample, &Sample) -> T) -> Vec<T> {
         let seen = self.lock();
         seen.iter()
@@ -51,12 +52,12 @@ impl Latest {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Seen>> {
-        // Samples are whole whoever panicked.
+        // Each change stores whole samples, so the list is consistent even after a panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Looks until it is asked for what it saw.
+/// Samples the processes until [`Sampler::finish`].
 #[derive(Debug)]
 pub struct Sampler {
     begun: Instant,
@@ -66,7 +67,8 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Takes the first look, with the memory that is shared told apart, and goes on.
+    /// Takes the first sample of each process, with the share of memory, and starts the
+    /// thread for the next ones.
     pub fn start(processes: Vec<Process>, latest: &Latest) -> Self {
         let begun = Instant::now();
         let samples: Samples = processes
@@ -104,12 +106,13 @@ impl Sampler {
             begun,
             processes,
             samples,
-            // Without it there are two looks.
+            // Without a thread there are only the first and the last samples.
             thread: thread.ok().map(|thread| (done, thread)),
         }
     }
 
-    /// Takes the last look; all looks at each process, in order.
+    /// Takes the last sample of each process. Returns all samples of each process, in
+    /// order.
     pub fn finish(mut self) -> Vec<(&'static str, Vec<Sample>)> {
         let last: Vec<_> = self
             .processes

@@ -1,7 +1,8 @@
 //! Reads the resource usage of a process from procfs (proc(5)).
 //!
-//! `/proc/PID/stat` is read by [`exposition::ProcessStat`], as for this program's own metrics.
-//! The crate `procfs` would read all of it, for 22 s of CPU time in each cold build.
+//! [`exposition::ProcessStat`] reads `/proc/PID/stat`, here and for this program's own
+//! metrics. The crate `procfs` could read all of it, but costs 22 s of CPU time in each
+//! cold build.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,31 +14,32 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a process has used since it began, or between two looks.
+/// Resource usage of a process since its start, or between two points in time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessUsage {
     /// CPU time in user mode, in seconds, to 10 ms.
     pub cpu_user_s: f64,
     /// CPU time in the kernel, in seconds, to 10 ms.
     pub cpu_system_s: f64,
-    /// The most memory it had resident at once, in bytes.
+    /// Maximum of resident memory, in bytes.
     pub max_rss_bytes: u64,
-    /// Times its threads gave up the CPU because they had to wait. Of another
-    /// process, its present threads: those that ended are not counted.
+    /// Number of times that threads gave up the CPU to wait. For a process other than
+    /// loadgen only its present threads count; those that have ended do not.
     pub voluntary_ctx_switches: u64,
-    /// Times they lost the CPU to another.
+    /// Number of times that threads lost the CPU to another thread; threads count as
+    /// above.
     pub involuntary_ctx_switches: u64,
 }
 
 impl ProcessUsage {
-    /// What a process has used so far; `None` if it cannot be read.
+    /// Reads the usage of a process since its start; `None` if it cannot be read.
     pub fn of(pid: u32) -> Option<Self> {
         let process = PathBuf::from(format!("/proc/{pid}"));
         let status = fs::read_to_string(process.join("status")).ok()?;
         Self::read(pid, &process, &status)
     }
 
-    /// What this process has used so far, with its threads that have ended
+    /// Reads the usage of this process since its start, with that of ended threads
     /// (`getrusage(2)`); `None` if it cannot be read.
     pub fn of_self() -> Option<Self> {
         let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
@@ -48,12 +50,13 @@ impl ProcessUsage {
             cpu_system_s: seconds(usage.system_time()),
             voluntary_ctx_switches: count(usage.voluntary_context_switches()),
             involuntary_ctx_switches: count(usage.involuntary_context_switches()),
-            // `ru_maxrss` is at least that of whatever ran before exec(2).
+            // `ru_maxrss` is not used: it includes the program that ran before exec(2).
             ..Self::of(std::process::id())?
         })
     }
 
-    /// What happened between an earlier look and this one; the peak is this one's.
+    /// Returns the difference from an earlier usage of the process; the maximum of memory
+    /// is that of `self`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         let switches = |now: u64, then: u64| now.saturating_sub(then);
@@ -72,11 +75,12 @@ impl ProcessUsage {
         }
     }
 
-    /// Reads what `status`, of the process whose directory is `process`, does not hold.
+    /// Reads the values that are not in `status`. `process` is the directory of the
+    /// process.
     fn read(pid: u32, process: &Path, status: &str) -> Option<Self> {
         let stat = ProcessStat::of(pid)?;
         let (mut voluntary, mut involuntary) = (0, 0);
-        // The process's own status speaks of its main thread only.
+        // The status file of the process describes its main thread only.
         for thread in fs::read_dir(process.join("task")).ok()?.flatten() {
             let Ok(status) = fs::read_to_string(thread.path().join("status")) else {
                 continue;
@@ -94,41 +98,41 @@ impl ProcessUsage {
     }
 }
 
-/// A look at a process (proc(5)). What the kernel does not tell is `None`.
+/// A sample of a process (proc(5)). Values that the kernel does not report are absent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sample {
-    /// When, in seconds from the beginning of the load.
+    /// Time of the sample, in seconds from the beginning of the load.
     pub at_s: f64,
-    /// CPU time since the process began, in seconds.
+    /// CPU time since the start of the process, in seconds.
     pub cpu_s: f64,
     /// Resident memory, in bytes.
     pub rss_bytes: u64,
-    /// Its proportional share of resident memory, in bytes.
+    /// Proportional share of resident memory, in bytes.
     pub pss_bytes: Option<u64>,
-    /// Threads.
+    /// Number of threads.
     pub threads: u64,
-    /// Open file descriptors.
+    /// Number of open file descriptors.
     pub fds: Option<u64>,
-    /// Context switches of its present threads.
+    /// Number of context switches of the present threads.
     pub ctx_switches: u64,
-    /// Bytes that it caused to be read from storage.
+    /// Data that the process caused to be read from storage, in bytes.
     pub read_bytes: Option<u64>,
-    /// Bytes that it caused to be written to storage.
+    /// Data that the process caused to be written to storage, in bytes.
     pub write_bytes: Option<u64>,
 }
 
-/// How closely a process is looked at.
+/// Extent of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
-    /// At what the kernel has at hand.
+    /// Values that the kernel has at hand.
     Brief,
-    /// At its share of memory, too: the kernel walks through all of the process's
-    /// pages for it, and the process waits if it wants to change its mappings.
+    /// The share of memory, too. For it the kernel iterates over all pages of the
+    /// process, and blocks changes of its mappings in the meantime.
     Thorough,
 }
 
-/// What a process has and has used at this moment, `at` since some beginning;
-/// `None` if it cannot be read.
+/// Takes a sample of a process; `at` is the time since the beginning of the load. `None`
+/// if the process cannot be read.
 pub fn sample(pid: u32, at: Duration, look: Look) -> Option<Sample> {
     let process = PathBuf::from(format!("/proc/{pid}"));
     let read = |name: &str| fs::read_to_string(process.join(name));
@@ -155,7 +159,7 @@ pub fn sample(pid: u32, at: Duration, look: Look) -> Option<Sample> {
     })
 }
 
-/// The number of a line `name:  number …`.
+/// Returns the number in the line `name:  number …`.
 fn field(status: &str, name: &str) -> Option<u64> {
     let line = status
         .lines()

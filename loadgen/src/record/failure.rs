@@ -1,4 +1,4 @@
-//! What can go wrong with one call, and how such failures are grouped.
+//! Failures of a call, and their grouping into classes.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use containerd_sandbox::{Code, Error};
 
 use crate::record::operation::Operation;
 
-/// The longest message class and example kept, in characters.
+/// Maximum length of a message class and of an example, in characters.
 const MESSAGE_CHARS: usize = 300;
 
-/// Shorter runs of hexadecimal digits are words.
+/// Minimum length of an id. A shorter run of hexadecimal digits is an ordinary word.
 const ID_CHARS: usize = 12;
 
-/// The kind of a failure.
+/// Kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FailureCode {
-    /// The call failed.
+    /// The call failed with this status.
     Status(Code),
-    /// The call succeeded and its reply contradicts the plan.
+    /// The call succeeded, but its reply contradicts the plan.
     WrongAnswer,
 }
 
@@ -30,20 +30,20 @@ impl fmt::Display for FailureCode {
     }
 }
 
-/// A call that did not do what the plan wants.
+/// A failed call, or a call with a wrong reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{operation}: {code}: {message}", operation = operation.name())]
 pub struct Failure {
-    /// The call.
+    /// Operation of the call.
     pub operation: Operation,
-    /// What kind of failure.
+    /// Kind of the failure.
     pub code: FailureCode,
-    /// What the server said, or what is wrong with its answer.
+    /// Error message of the server, or a description of the mistake in the reply.
     pub message: String,
 }
 
 impl Failure {
-    /// The call failed.
+    /// Describes a call that failed.
     pub fn status(operation: Operation, error: &Error) -> Self {
         Self {
             operation,
@@ -52,7 +52,7 @@ impl Failure {
         }
     }
 
-    /// The reply is wrong.
+    /// Describes a reply that failed its check.
     pub fn wrong(operation: Operation, message: &str) -> Self {
         Self {
             operation,
@@ -61,7 +61,7 @@ impl Failure {
         }
     }
 
-    /// Whether the peer may be gone: it did not answer, or not in time.
+    /// Returns whether the server may be gone: it did not reply, or not in time.
     pub fn is_silence(&self) -> bool {
         matches!(
             self.code,
@@ -69,7 +69,8 @@ impl Failure {
         )
     }
 
-    /// The message without what differs from pod to pod: ids are `*`, numbers `#`.
+    /// Returns the message without the parts that differ between pods: ids become `*`,
+    /// numbers become `#`.
     pub fn class(&self) -> String {
         let mut class = String::with_capacity(self.message.len());
         let mut rest = &*self.message;
@@ -92,7 +93,8 @@ impl Failure {
     }
 }
 
-/// The length of the leading characters, all ASCII, that are `wanted`.
+/// Returns the length of the longest prefix of characters that `wanted` accepts; all of
+/// them are ASCII.
 fn prefix(text: &str, wanted: impl Fn(char) -> bool) -> usize {
     text.find(|c| !wanted(c)).unwrap_or(text.len())
 }
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn only_no_answer_is_silence() {
+    fn only_a_missing_reply_is_silence() {
         let silence = |error| Failure::status(Operation::Pod, &error).is_silence();
         assert!(silence(Error::unavailable("x")));
         assert!(silence(Error::new(Code::DeadlineExceeded, "x")));

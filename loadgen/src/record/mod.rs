@@ -1,5 +1,5 @@
-//! Records calls while a load goes on: latencies and failures by operation, on each
-//! thread, merged second by second, and written as a log of histograms.
+//! Records calls during a load: latencies and failures by operation, on each thread;
+//! merges them once per second and writes them to a log of histograms.
 
 pub mod failure;
 pub mod hdr_log;

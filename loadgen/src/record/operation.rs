@@ -1,4 +1,4 @@
-//! The operations that are measured.
+//! The measured operations.
 
 use std::borrow::Cow;
 
@@ -23,7 +23,7 @@ pub enum Operation {
     SandboxStatus,
     /// Send a task a signal.
     TaskKill,
-    /// From sending the signal until the reply to the Wait that was pending since before Start.
+    /// From the signal to the reply to the Wait, which is pending since before Start.
     TaskWait,
     /// Delete a stopped task.
     TaskDelete,
@@ -53,14 +53,14 @@ pub enum Operation {
     StopPodSandbox,
     /// Remove a pod sandbox over CRI.
     RemovePodSandbox,
-    /// From a pod's intended start until all its containers run.
+    /// From the intended start of a pod until all its containers run.
     PodStart,
-    /// The same from its first request, where that is not when it was intended.
+    /// The same, but from its first request. Only an open loop has it.
     PodStartService,
-    /// The whole lifecycle of one pod, from its intended start to the last reply, without the
-    /// time that it was meant to stay.
+    /// The whole lifecycle of one pod, from its intended start to the last reply, without
+    /// the time for which the pod was meant to stay.
     Pod,
-    /// The same from its first request, where that is not when it was intended.
+    /// The same, but from its first request. Only an open loop has it.
     PodService,
 }
 
@@ -95,7 +95,7 @@ impl Operation {
         Self::PodService,
     ];
 
-    /// Those of a pod by sandbox and task calls, in the order of a lifecycle.
+    /// Operations of a pod with sandbox and task calls, in the order of a lifecycle.
     pub const OF_TASKS: &[Self] = &[
         Self::SandboxCreate,
         Self::SandboxStart,
@@ -114,7 +114,7 @@ impl Operation {
         Self::PodService,
     ];
 
-    /// Those of a pod by the calls that containerd makes, in the order of a lifecycle.
+    /// Operations of a pod with the calls of containerd, in the order of a lifecycle.
     pub const OF_CONTAINERD: &[Self] = &[
         Self::SandboxCreate,
         Self::SandboxStart,
@@ -135,7 +135,7 @@ impl Operation {
         Self::PodService,
     ];
 
-    /// Those of a pod over CRI, in the order of a lifecycle.
+    /// Operations of a pod over CRI, in the order of a lifecycle.
     pub const OF_CRI: &[Self] = &[
         Self::RunPodSandbox,
         Self::CreateContainer,
@@ -152,7 +152,7 @@ impl Operation {
         Self::PodService,
     ];
 
-    /// The name in tables, results and histogram logs.
+    /// Returns the name in tables, results and histogram logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::SandboxCreate => "sandbox_create",
@@ -184,13 +184,13 @@ impl Operation {
         }
     }
 
-    /// Whether it is measured from a pod's first request, beside what is measured
-    /// from its intended start: only an open loop has it.
+    /// Returns whether the operation is measured from a pod's first request instead of
+    /// its intended start. Only an open loop has such operations.
     pub fn is_service(self) -> bool {
         matches!(self, Self::PodStartService | Self::PodService)
     }
 
-    /// Whether it is one RPC; a pod is many.
+    /// Returns whether the operation is a single RPC; a pod consists of many.
     pub fn is_rpc(self) -> bool {
         !matches!(
             self,
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn names_come_back() {
+    fn names_are_parsed_again() {
         for operation in Operation::ALL {
             let json = serde_json::to_string(&operation).unwrap();
             assert_eq!(serde_json::from_str::<Operation>(&json).unwrap(), operation);

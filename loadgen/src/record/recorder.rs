@@ -1,4 +1,4 @@
-//! What is measured, and how several measurements become one.
+//! Measurements, and the sum of several sets of measurements.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,39 +8,41 @@ use hdrhistogram::Histogram;
 use crate::record::failure::{Failure, FailureCode};
 use crate::record::operation::Operation;
 
-/// The least that the histograms tell apart from nothing, in nanoseconds.
+/// Lowest discernible value of the histograms, in nanoseconds.
 pub const LOWEST_NS: u64 = 1;
 
-/// The range of the histograms, in nanoseconds: up to an hour.
+/// Highest value of the histograms, in nanoseconds: one hour. Larger values are recorded
+/// as this one.
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;
 
-/// The significant decimal digits that the histograms keep.
+/// Number of significant decimal digits that the histograms keep.
 pub const DIGITS: u8 = 3;
 
-/// How many classes of errors are told apart; the rest are counted together.
+/// Maximum number of separate classes of errors. Further classes are counted together.
 const MAX_CLASSES: usize = 500;
 
-/// The class of errors beyond [`MAX_CLASSES`].
+/// Class of the errors beyond [`MAX_CLASSES`].
 const OTHER: &str = "(other messages)";
 
-/// Failures that are one and the same.
+/// Count and example of equal failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorClass {
-    /// How many there were.
+    /// Number of failures.
     pub count: u64,
-    /// The first one's message.
+    /// Message of the first failure.
     pub example: String,
 }
 
-/// What groups failures: the call, the code, and the message without ids and numbers.
+/// Key by which failures are grouped: operation, code, and message without ids and
+/// numbers.
 pub type ErrorKey = (Operation, FailureCode, String);
 
-/// Latencies, failures, and how well the load was kept up.
+/// Latencies, failures, and the accuracy with which the load was generated.
 #[derive(Debug)]
 pub struct Recorder {
     histograms: Vec<Histogram<u64>>,
     errors: BTreeMap<ErrorKey, ErrorClass>,
-    /// From the intended start of a pod until it could be begun.
+    /// Times from the intended start of a pod until it was begun.
     lag: Histogram<u64>,
     phases: Vec<PhaseTally>,
     failed: u64,
@@ -48,19 +50,19 @@ pub struct Recorder {
     uncompared: u64,
 }
 
-/// The pods of one phase of an open loop.
+/// Measurements of the pods of one phase of an open loop.
 #[derive(Debug, Clone)]
 pub struct PhaseTally {
-    /// How many were begun before the phase's end.
+    /// Number of pods that were begun before the end of the phase.
     pub started: u64,
-    /// Their latencies from their intended starts, in nanoseconds.
+    /// Latencies of the pods from their intended starts, in nanoseconds.
     pub pod: Histogram<u64>,
 }
 
-/// An empty histogram of nanoseconds, with the bounds that all of them have.
+/// Creates an empty histogram of nanoseconds, with the bounds that all histograms have.
 ///
 /// # Panics
-/// Never: the bounds are constants within what the crate allows.
+/// Never: the bounds are constants that the crate accepts.
 pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(LOWEST_NS, HIGHEST_NS, DIGITS)
         .expect("1 < an hour, and 3 digits are at most 5")
@@ -82,7 +84,8 @@ impl Default for PhaseTally {
 impl Default for Recorder {
     fn default() -> Self {
         Self {
-            // Each one anew: a copy would touch memory that most of them never need.
+            // Each histogram is created on its own: a copy would touch memory that most
+            // of them never need.
             histograms: Operation::ALL.into_iter().map(|_| histogram()).collect(),
             errors: BTreeMap::new(),
             lag: histogram(),
@@ -95,12 +98,12 @@ impl Default for Recorder {
 }
 
 impl Recorder {
-    /// Something that went as the plan wants.
+    /// Records a successful operation.
     pub fn success(&mut self, operation: Operation, took: Duration) {
         self.histograms[operation as usize].saturating_record(nanoseconds(took));
     }
 
-    /// A call that did not.
+    /// Records a failure.
     pub fn failure(&mut self, failure: &Failure) {
         let class = ErrorClass {
             count: 1,
@@ -109,12 +112,12 @@ impl Recorder {
         self.add((failure.operation, failure.code, failure.class()), class);
     }
 
-    /// How much later than intended a pod could be begun.
+    /// Records the time between the intended start of a pod and its actual one.
     pub fn lag(&mut self, late: Duration) {
         self.lag.saturating_record(nanoseconds(late));
     }
 
-    /// The pods of a phase.
+    /// Returns the measurements of the pods of a phase.
     pub fn phase(&mut self, phase: usize) -> &mut PhaseTally {
         if self.phases.len() <= phase {
             self.phases.resize_with(phase + 1, PhaseTally::default);
@@ -122,30 +125,31 @@ impl Recorder {
         &mut self.phases[phase]
     }
 
-    /// A pod of a phase that came to its end as the plan wants.
+    /// Records a successful pod of a phase.
     pub fn pod_of_phase(&mut self, phase: usize, took: Duration) {
         self.phase(phase).pod.saturating_record(nanoseconds(took));
     }
 
-    /// A pod that did not go as the plan wants.
+    /// Counts a pod that failed.
     pub fn pod_failed(&mut self) {
         self.failed += 1;
     }
 
-    /// A pod that could not be removed after a failure.
+    /// Counts a pod that could not be removed after a failure.
     pub fn pod_left_behind(&mut self) {
         self.left_behind += 1;
     }
 
-    /// A status that did not say what its pod asks for, and need not.
+    /// Counts a status that omits the resources that its pod requests, where it may omit
+    /// them.
     pub fn uncompared(&mut self) {
         self.uncompared += 1;
     }
 
-    /// Takes in what was measured elsewhere.
+    /// Adds the measurements of another recorder.
     ///
     /// # Panics
-    /// Never: all recorders' histograms have the same bounds.
+    /// Never: the histograms of all recorders have the same bounds.
     pub fn merge(&mut self, other: &Self) {
         for (ours, theirs) in self.histograms.iter_mut().zip(&other.histograms) {
             add(ours, theirs);
@@ -164,7 +168,7 @@ impl Recorder {
         self.uncompared += other.uncompared;
     }
 
-    /// Forgets everything, but keeps its memory.
+    /// Removes all measurements, but keeps the allocated memory.
     pub fn clear(&mut self) {
         let used = self.histograms.iter_mut().chain([&mut self.lag]);
         used.filter(|histogram| !histogram.is_empty())
@@ -176,27 +180,29 @@ impl Recorder {
         self.uncompared = 0;
     }
 
-    /// How much later than intended pods could be begun, in nanoseconds.
+    /// Returns the times between the intended and the actual starts of pods, in
+    /// nanoseconds.
     pub fn lags(&self) -> &Histogram<u64> {
         &self.lag
     }
 
-    /// The pods of the phases; of those without pods, maybe nothing.
+    /// Returns the measurements of the phases. Phases without pods may be absent at the
+    /// end.
     pub fn phases(&self) -> &[PhaseTally] {
         &self.phases
     }
 
-    /// The successes of one operation, in nanoseconds.
+    /// Returns the latencies of the successful calls of an operation, in nanoseconds.
     pub fn histogram(&self, operation: Operation) -> &Histogram<u64> {
         &self.histograms[operation as usize]
     }
 
-    /// The failures, grouped.
+    /// Returns the failures in groups.
     pub fn errors(&self) -> &BTreeMap<ErrorKey, ErrorClass> {
         &self.errors
     }
 
-    /// How many failures one operation had.
+    /// Returns the number of failures of an operation.
     pub fn error_count(&self, operation: Operation) -> u64 {
         self.errors
             .iter()
@@ -205,27 +211,28 @@ impl Recorder {
             .sum()
     }
 
-    /// How many pods did not go as the plan wants.
+    /// Returns the number of failed pods.
     pub fn failed(&self) -> u64 {
         self.failed
     }
 
-    /// How many pods could not be removed after a failure.
+    /// Returns the number of pods that could not be removed after a failure.
     pub fn left_behind(&self) -> u64 {
         self.left_behind
     }
 
-    /// How many statuses did not say what their pods ask for, and need not.
+    /// Returns the number of statuses that omitted the resources of their pods, where
+    /// they may.
     pub fn uncompared_statuses(&self) -> u64 {
         self.uncompared
     }
 
-    /// How many failures there were.
+    /// Returns the number of all failures.
     pub fn errors_in_all(&self) -> u64 {
         self.errors.values().map(|class| class.count).sum()
     }
 
-    /// How many RPCs were answered as the plan wants.
+    /// Returns the number of successful RPCs.
     pub fn rpcs(&self) -> u64 {
         let rpcs = Operation::ALL
             .into_iter()
@@ -245,7 +252,7 @@ impl Recorder {
 }
 
 fn add(ours: &mut Histogram<u64>, theirs: &Histogram<u64>) {
-    // An addition walks through the whole of both.
+    // An addition iterates over all counts of both histograms.
     if !theirs.is_empty() {
         ours.add(theirs)
             .expect("every recorder's histograms have the same bounds");

@@ -1,8 +1,8 @@
-//! What the load threads measure, second by second.
+//! Collects the measurements of the load threads, second by second.
 //!
-//! Each second a thread hands over what it has and goes on with something empty.
-//! A collector merges and empties that on a thread of its own, so that those who
-//! make the calls never wait for it.
+//! Each second a thread hands over its measurements and continues with an empty set. A
+//! collector merges and clears the sets on a thread of its own, so the threads that make
+//! calls never wait for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,46 +16,47 @@ use crate::record::failure::Failure;
 use crate::record::operation::Operation;
 use crate::record::recorder::Recorder;
 
-/// How long the intervals of a run are.
+/// Length of the intervals of a run.
 pub const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a reporter may look at while the load runs.
+/// Counters that a reporter may read during the load.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Pods that were begun.
+    /// Number of pods that were begun.
     pub begun: AtomicU64,
-    /// Pods that came to their end, well or not.
+    /// Number of pods that have ended, with success or without.
     pub pods: AtomicU64,
-    /// RPCs that were answered as the plan wants.
+    /// Number of successful RPCs.
     pub rpcs: AtomicU64,
-    /// Calls that were not.
+    /// Number of failed calls.
     pub errors: AtomicU64,
-    /// The most pods that were under way at once.
+    /// Maximum number of pods in progress at the same time.
     pub most: AtomicU64,
 }
 
 impl Counters {
-    /// Pods that are under way.
+    /// Returns the number of pods in progress.
     pub fn in_flight(&self) -> u64 {
-        // First the ends: what begins meanwhile must not be missing.
+        // The ended pods are read first: a pod that begins between both reads must not
+        // make the difference negative.
         let ended = self.pods.load(Ordering::Acquire);
         self.begun.load(Ordering::Acquire).saturating_sub(ended)
     }
 }
 
-/// Measurements, those of the warm-up apart.
+/// Measurements, with those of the warm-up kept apart.
 #[derive(Debug, Default)]
 pub struct Part {
-    /// What counts. Failures always do.
+    /// Measurements that count. Failures always do.
     pub measured: Recorder,
-    /// Successes of the warm-up.
+    /// Successful calls of the warm-up.
     pub warm_up: Recorder,
-    /// Pods that were begun, by their places in the plan, and when since the
-    /// beginning of the load.
+    /// Index in the plan of each begun pod, with its start as a time from the beginning
+    /// of the load.
     pub begun: Vec<(u64, Duration)>,
 }
 
-/// What one thread measures.
+/// Measurements of one thread in the current interval.
 #[derive(Debug)]
 pub struct Tape {
     thread: usize,
@@ -65,7 +66,7 @@ pub struct Tape {
     emptied: Receiver<Part>,
 }
 
-/// One thread's part of an interval.
+/// Measurements of one thread in a completed interval.
 #[derive(Debug)]
 struct Slice {
     thread: usize,
@@ -73,39 +74,40 @@ struct Slice {
     last: bool,
 }
 
-/// What a collector is told.
+/// Message to a collector.
 #[derive(Debug)]
 enum Message {
     Slice(Box<Slice>),
-    /// So many pods are held; it goes on when the other is dropped.
+    /// This number of pods is held. The sender continues when the channel end is dropped.
     Held(u64, oneshot::Sender<()>),
 }
 
-/// Tells a collector that pods are held.
+/// Sends a collector the notice that pods are held.
 #[derive(Debug, Clone)]
 pub struct HeldBell(Sender<Message>);
 
 impl HeldBell {
-    /// So many are; returns once the collector has seen to it.
+    /// Reports the number of held pods; returns when the collector has handled it.
     pub async fn ring(&self, pods: u64) {
         let (done, seen) = oneshot::channel();
         if self.0.send(Message::Held(pods, done)).is_ok() {
-            // It is dropped rather than answered.
+            // The collector drops the sending end instead of sending a reply.
             let _ = seen.await;
         }
     }
 }
 
-/// What becomes of what is collected.
+/// Receiver of the collected measurements.
 pub trait Listener {
-    /// All threads have delivered an interval; `number` counts from 0.
+    /// Handles an interval that all threads have delivered; `number` counts from 0.
     fn interval(&mut self, number: u32, part: &Part);
 
-    /// So many pods are held; no more are started until this returns.
+    /// Handles the notice that this number of pods is held. No more pods are started
+    /// until this returns.
     fn held(&mut self, _pods: u64) {}
 }
 
-/// Two who listen.
+/// Two listeners, called one after the other.
 impl<A: Listener, B: Listener> Listener for (A, B) {
     fn interval(&mut self, number: u32, part: &Part) {
         self.0.interval(number, part);
@@ -118,7 +120,7 @@ impl<A: Listener, B: Listener> Listener for (A, B) {
     }
 }
 
-/// Brings the threads' slices together.
+/// Merges the measurements of the threads.
 #[derive(Debug)]
 pub struct Collector {
     messages: Receiver<Message>,
@@ -129,13 +131,13 @@ pub struct Collector {
 
 #[derive(Debug)]
 struct Thread {
-    /// How many intervals it has delivered.
+    /// Number of intervals that the thread has delivered.
     delivered: u32,
     ended: bool,
     emptied: Sender<Part>,
 }
 
-/// A tape for each thread, and what collects them.
+/// Creates a tape for each thread, and the collector of their measurements.
 pub fn tapes(counters: &[Arc<Counters>]) -> (Vec<Tape>, Collector) {
     let (collector, messages) = mpsc::channel();
     let (mut tapes, mut threads) = (Vec::new(), Vec::new());
@@ -148,7 +150,7 @@ pub fn tapes(counters: &[Arc<Counters>]) -> (Vec<Tape>, Collector) {
             collector: collector.clone(),
             emptied,
         });
-        // One is in use while the other is emptied.
+        // One set is in use while the other one is cleared.
         let _ = empty.send(Part::default());
         threads.push(Thread {
             delivered: 0,
@@ -166,7 +168,8 @@ pub fn tapes(counters: &[Arc<Counters>]) -> (Vec<Tape>, Collector) {
 }
 
 impl Tape {
-    /// The pod at `index` is begun, so long after the load was.
+    /// Notes that the pod at `index` was begun, at a time since the beginning of the
+    /// load.
     pub fn pod_begun(&mut self, index: u64, at: Duration) {
         self.present.begun.push((index, at));
         self.counters.begun.fetch_add(1, Ordering::Release);
@@ -174,12 +177,12 @@ impl Tape {
         self.counters.most.fetch_max(now, Ordering::Relaxed);
     }
 
-    /// A pod that came to its end, well or not.
+    /// Notes that a pod has ended, with success or without.
     pub fn pod_ended(&mut self) {
         self.counters.pods.fetch_add(1, Ordering::Release);
     }
 
-    /// Something that went as the plan wants.
+    /// Records a successful operation.
     pub fn success(&mut self, counts: bool, operation: Operation, took: Duration) {
         self.part(counts).success(operation, took);
         if operation.is_rpc() {
@@ -187,13 +190,14 @@ impl Tape {
         }
     }
 
-    /// A call that did not: that counts even in a warm-up.
+    /// Records a failure. Failures count in a warm-up, too.
     pub fn failure(&mut self, failure: &Failure) {
         self.counters.errors.fetch_add(1, Ordering::Relaxed);
         self.present.measured.failure(failure);
     }
 
-    /// Where something else is recorded.
+    /// Returns the recorder for other measurements, of the warm-up unless `counts` is
+    /// set.
     pub fn part(&mut self, counts: bool) -> &mut Recorder {
         if counts {
             &mut self.present.measured
@@ -202,14 +206,14 @@ impl Tape {
         }
     }
 
-    /// Hands over what was measured since the last time.
+    /// Hands over the measurements since the last call.
     pub fn next_interval(&mut self) {
         let empty = self.emptied.try_recv().unwrap_or_default();
         let part = std::mem::replace(&mut self.present, empty);
         self.deliver(part, false);
     }
 
-    /// Hands over what is left.
+    /// Hands over the remaining measurements.
     pub fn end(mut self) {
         let part = std::mem::take(&mut self.present);
         self.deliver(part, true);
@@ -217,14 +221,15 @@ impl Tape {
 
     fn deliver(&self, part: Part, last: bool) {
         let thread = self.thread;
-        // Without a collector nobody wants to know.
+        // The send fails only without a collector, and then the measurements have no
+        // reader.
         let slice = Slice { thread, part, last };
         let _ = self.collector.send(Message::Slice(Box::new(slice)));
     }
 }
 
 impl Part {
-    /// Takes in what was measured elsewhere.
+    /// Adds the measurements of another part.
     pub fn merge(&mut self, other: &Self) {
         self.measured.merge(&other.measured);
         self.warm_up.merge(&other.warm_up);
@@ -239,7 +244,7 @@ impl Part {
 }
 
 impl Collector {
-    /// How it is told that pods are held.
+    /// Returns the sender of the notices about held pods.
     pub fn bell(&self) -> HeldBell {
         self.bell.clone()
     }
@@ -279,7 +284,8 @@ impl Collector {
             std::collections::btree_map::Entry::Occupied(mut whole) => whole.get_mut().merge(&part),
         }
         part.clear();
-        // A thread that has ended needs no more.
+        // The send fails only if the thread has ended, and then the thread needs no empty
+        // set.
         let _ = thread.emptied.send(part);
     }
 
@@ -294,7 +300,7 @@ impl Collector {
 mod tests {
     use super::*;
 
-    /// Does something with each interval.
+    /// Calls a function with each interval.
     struct Each<F>(F);
 
     impl<F: FnMut(u32, &Part)> Listener for Each<F> {

@@ -1,14 +1,14 @@
-//! A result's tables as comma-separated values (RFC 4180), for spreadsheets.
+//! Writes the tables of a result as comma-separated values (RFC 4180), for spreadsheets.
 //!
-//! Nothing needs quotes: every cell is a number or the name of an operation. A
-//! cell without a value is empty.
+//! No cell needs quotes: each one is a number or the name of an operation. A cell without
+//! a value is empty.
 
 use std::io::{self, Write};
 
 use crate::record::operation::Operation;
 use crate::result::{Interval, OperationResult, RunResult};
 
-/// The columns of `operations.csv`: a row for each operation, in the order of a
+/// Columns of `operations.csv`, which has a row for each operation in the order of a
 /// lifecycle. Latencies are nanoseconds.
 pub const OPERATIONS: [&str; 10] = [
     "operation",
@@ -23,8 +23,8 @@ pub const OPERATIONS: [&str; 10] = [
     "max_ns",
 ];
 
-/// The first columns of `timeline.csv`: a row for each second, its start counted
-/// from the beginning of the load. After them come [`LATENCIES`] of each operation.
+/// First columns of `timeline.csv`, which has a row for each second; `start_s` counts
+/// from the beginning of the load. The columns [`LATENCIES`] of each operation follow.
 pub const TIMELINE: [&str; 7] = [
     "start_s",
     "duration_s",
@@ -35,14 +35,14 @@ pub const TIMELINE: [&str; 7] = [
     "in_flight",
 ];
 
-/// What `timeline.csv` tells of each operation, after its name and an
-/// underscore: `pod_p99_ns`. Latencies are nanoseconds.
+/// Columns of `timeline.csv` for each operation. Each is preceded by the name of the
+/// operation and an underscore: `pod_p99_ns`. Latencies are nanoseconds.
 pub const LATENCIES: [&str; 4] = ["count", "p50_ns", "p99_ns", "max_ns"];
 
-/// Writes the figures of the run's operations.
+/// Writes the figures of the operations of a run.
 ///
 /// # Errors
-/// Whatever the writer says.
+/// Errors of the writer.
 pub fn operations(result: &RunResult, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}", OPERATIONS.join(","))?;
     for figures in &result.operations {
@@ -67,10 +67,10 @@ pub fn operations(result: &RunResult, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the run second by second.
+/// Writes the seconds of a run.
 ///
 /// # Errors
-/// Whatever the writer says.
+/// Errors of the writer.
 pub fn timeline(result: &RunResult, out: &mut impl Write) -> io::Result<()> {
     let operations = in_timeline(&result.timeline);
     write!(out, "{}", TIMELINE.join(","))?;
@@ -115,7 +115,7 @@ fn latencies(figures: Option<&OperationResult>, out: &mut impl Write) -> io::Res
     }
 }
 
-/// Every operation that some interval has, in the order of [`Operation::ALL`].
+/// Returns the operations that occur in any interval, in the order of [`Operation::ALL`].
 fn in_timeline(timeline: &[Interval]) -> Vec<Operation> {
     let mut operations: Vec<_> = timeline
         .iter()
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
     use crate::result::fixture::example;
 
-    /// Rows by the names of their columns.
+    /// Reads the rows as maps from the names of columns to cells.
     fn read(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Vec<BTreeMap<String, String>> {
         let mut text = Vec::new();
         write(&mut text).unwrap();

@@ -1,4 +1,4 @@
-//! The result of `loadgen density`, as its `result.json` holds it.
+//! The result of `loadgen density`, which is saved as `result.json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,27 +8,27 @@ use crate::result::environment::Environment;
 use crate::result::{ErrorResult, Scenario};
 use crate::stats::{CONFIDENCE, Errors, Slope};
 
-/// What processes hold at several densities.
+/// Memory and file descriptors of processes at several densities.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DensityResult {
-    /// The fields that every document begins with.
+    /// Header, the same in every kind of document.
     #[serde(flatten)]
     pub header: Header,
-    /// Whether every density was measured without any error.
+    /// Whether every density was measured without an error.
     pub valid: bool,
-    /// Why not, in words.
+    /// Reasons against the validity; empty if the result is valid.
     pub reasons: Vec<String>,
-    /// What was asked for; its pods are those of the highest density.
+    /// Parameters of the measurement; its pods are those of the highest density.
     pub scenario: Scenario,
     /// SHA-256 over the requests of the highest density, in hexadecimal.
     pub plan_hash: String,
-    /// Each process's costs of one pod.
+    /// Cost of one pod in each process.
     pub per_pod: Vec<PerPod>,
-    /// What was seen.
+    /// Measured points, one for each density.
     pub points: Vec<Point>,
     /// Failures by operation, code and class of message.
     pub errors: Vec<ErrorResult>,
-    /// The machine.
+    /// Machine of the measurement.
     pub environment: Environment,
 }
 
@@ -37,48 +37,49 @@ impl Document for DensityResult {
     const VERSION: u32 = 1;
 }
 
-/// What was seen while so many pods were alive.
+/// Measurements while a number of pods was running.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Point {
-    /// Pods alive.
+    /// Number of running pods.
     pub pods: u64,
-    /// The processes.
+    /// Measurements of each process.
     pub processes: Vec<ProcessPoint>,
 }
 
-/// What one process held.
+/// Memory, threads and file descriptors of one process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessPoint {
-    /// As in a run's result.
+    /// Role of the process, as in a run's result.
     pub role: String,
     /// Resident memory, in bytes.
     pub rss_bytes: u64,
-    /// Its proportional share of resident memory, in bytes.
+    /// Proportional share of resident memory, in bytes; `None` if the kernel does not
+    /// report it.
     pub pss_bytes: Option<u64>,
-    /// Threads.
+    /// Number of threads.
     pub threads: u64,
-    /// Open file descriptors.
+    /// Number of open file descriptors; `None` if they cannot be counted.
     pub fds: Option<u64>,
 }
 
-/// What one pod costs a process: slopes of lines by least squares.
+/// Cost of one pod in a process: the slopes of lines by least squares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PerPod {
-    /// As in a run's result.
+    /// Role of the process, as in a run's result.
     pub role: String,
-    /// Resident memory, in bytes.
+    /// Resident memory per pod, in bytes.
     pub rss_bytes: f64,
-    /// The lower end of its 95 % confidence interval.
+    /// Lower end of its 95 % confidence interval.
     pub rss_low: Option<f64>,
-    /// The upper end.
+    /// Upper end of its 95 % confidence interval.
     pub rss_high: Option<f64>,
-    /// Resident memory without any pod, by the same line, in bytes.
+    /// Resident memory without any pod according to the same line, in bytes.
     pub rss_without_pods: f64,
-    /// File descriptors.
+    /// File descriptors per pod.
     pub fds: Option<f64>,
 }
 
-/// The lines through what was seen of each process.
+/// Fits a line through the points of each process.
 pub fn per_pod(points: &[Point]) -> Vec<PerPod> {
     let roles = points.first().map_or(&[][..], |point| &point.processes);
     roles

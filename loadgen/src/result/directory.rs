@@ -1,4 +1,4 @@
-//! The directory of a result: its name, and the files in it.
+//! The directory of a result: its name and its files.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -6,39 +6,38 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-/// A result could not be saved.
+/// Reason for which a result could not be saved.
 #[derive(Debug, thiserror::Error)]
 #[error("save the result as {}", path.display())]
 pub struct SaveError {
-    /// The file or directory.
+    /// Path of the file or directory.
     pub path: PathBuf,
-    /// Why not.
+    /// Error of the file system.
     #[source]
     pub source: io::Error,
 }
 
-/// How many runs of one second and seed can be saved.
+/// Maximum number of saved runs with the same second and seed.
 const MAX_ATTEMPTS: u32 = 1000;
 
-/// The files that a result's directory holds, beside the logs.
+/// Name of the result document.
 pub const RESULT_FILE: &str = "result.json";
-/// The histograms, as [`crate::record::hdr_log`] writes them.
+/// Name of the log of histograms, in the format of [`crate::record::hdr_log`].
 pub const HISTOGRAM_FILE: &str = "latencies.hlog";
-/// A row for each operation.
+/// Name of the table with a row for each operation.
 pub const OPERATIONS_FILE: &str = "operations.csv";
-/// A row for each second and operation.
+/// Name of the table with a row for each second.
 pub const TIMELINE_FILE: &str = "timeline.csv";
-/// The page.
+/// Name of the report, an HTML page.
 pub const REPORT_FILE: &str = "report.html";
 
-/// Makes the directory that results are saved under, so that a run does not find
-/// out at its end that it cannot.
+/// Creates the directory for results, and checks that it is writable before a run begins.
 ///
 /// # Errors
-/// [`SaveError`], naming the directory.
+/// [`SaveError`] with the directory.
 pub fn check(results: &Path) -> Result<(), SaveError> {
     let made = fs::create_dir_all(results).and_then(|()| {
-        // Writable? Nothing but trying tells for every file system.
+        // Only an attempt to write shows for every file system whether it is writable.
         tempfile::Builder::new()
             .prefix(".loadgen-")
             .tempfile_in(results)
@@ -53,7 +52,7 @@ pub fn check(results: &Path) -> Result<(), SaveError> {
 /// Writes a document as [`RESULT_FILE`].
 ///
 /// # Errors
-/// [`SaveError`], naming the file.
+/// [`SaveError`] with the file.
 pub fn document(dir: &Path, result: &impl Serialize) -> Result<(), SaveError> {
     file(dir, RESULT_FILE, |out| {
         serde_json::to_writer_pretty(&mut *out, result)?;
@@ -61,18 +60,18 @@ pub fn document(dir: &Path, result: &impl Serialize) -> Result<(), SaveError> {
     })
 }
 
-/// Writes a text.
+/// Writes a text file.
 ///
 /// # Errors
-/// [`SaveError`], naming the file.
+/// [`SaveError`] with the file.
 pub fn text(dir: &Path, name: &str, text: &str) -> Result<(), SaveError> {
     file(dir, name, |out| out.write_all(text.as_bytes()))
 }
 
-/// Makes `results/KIND-TIME-SEED`, or `…-2` and so on.
+/// Creates the directory `results/KIND-TIME-SEED`, or `…-2` and so on if it exists.
 ///
 /// # Errors
-/// [`SaveError`], naming the directory.
+/// [`SaveError`] with the directory.
 pub fn create(
     results: &Path,
     kind: &str,
@@ -95,10 +94,10 @@ pub fn create(
     Err(SaveError { path, source })
 }
 
-/// Copies files into a result's directory, under their own names.
+/// Copies files into the directory of a result under their own names.
 ///
 /// # Errors
-/// [`SaveError`], naming the file.
+/// [`SaveError`] with the file.
 pub fn copy(files: &[PathBuf], dir: &Path) -> Result<(), SaveError> {
     for file in files {
         let path = dir.join(file.file_name().unwrap_or_default());
@@ -110,7 +109,7 @@ pub fn copy(files: &[PathBuf], dir: &Path) -> Result<(), SaveError> {
 /// Writes one file of a result.
 ///
 /// # Errors
-/// [`SaveError`], naming the file.
+/// [`SaveError`] with the file.
 pub fn file(
     dir: &Path,
     name: &str,
@@ -131,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_that_cannot_hold_results_is_noticed_before() {
+    fn an_unusable_directory_for_results_is_noticed_before_the_run() {
         let results = tempfile::tempdir().unwrap();
         let file = results.path().join("file");
         fs::write(&file, "").unwrap();

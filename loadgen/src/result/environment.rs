@@ -1,4 +1,4 @@
-//! The machine that a result was measured on.
+//! Machine on which a result was measured.
 
 use std::fs;
 use std::path::Path;
@@ -6,27 +6,27 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What may explain a figure on another machine.
+/// Properties of the machine that influence the measurements.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Environment {
-    /// The kernel's name and release.
+    /// Name and release of the kernel.
     pub kernel: String,
-    /// The architecture this program was built for.
+    /// Architecture for which loadgen was built.
     pub architecture: String,
-    /// The CPU's model, if the kernel tells.
+    /// Model of the CPU; absent if the kernel does not report it.
     pub cpu_model: Option<String>,
-    /// How many CPUs this process may use.
+    /// Number of CPUs that loadgen may use.
     pub cores: usize,
-    /// The machine's memory, in bytes.
+    /// Memory of the machine, in bytes; absent if the kernel does not report it.
     pub memory_bytes: Option<u64>,
-    /// The kind of file system that temporary files, and so the files of one's own
-    /// programs, are on.
+    /// Type of the file system of temporary files, which include the files of started
+    /// servers.
     #[serde(default)]
     pub temporary_files: String,
 }
 
 impl Environment {
-    /// This machine.
+    /// Returns the properties of this machine.
     pub fn of_this_machine() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let name = read("/proc/sys/kernel/ostype");
@@ -42,8 +42,8 @@ impl Environment {
     }
 }
 
-/// The kind of file system that a directory is on: the type of the mount whose
-/// point is the longest that the path begins with (proc_pid_mountinfo(5)).
+/// Returns the type of the file system of a directory: that of the mount with the longest
+/// mount point that is a prefix of the path (proc_pid_mountinfo(5)).
 pub fn file_system(dir: &Path) -> String {
     let dir = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
@@ -53,7 +53,7 @@ pub fn file_system(dir: &Path) -> String {
         let kind = rest.split(' ').next()?.to_owned();
         dir.starts_with(&point).then_some((point, kind))
     };
-    // Of two at one point, the later one hides the other.
+    // Of two mounts at one point the later one hides the other.
     mounts
         .lines()
         .filter_map(of)

@@ -1,4 +1,4 @@
-//! A result's parts, made of what was measured.
+//! Computes the parts of a result from the measurements.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::record::operation::Operation;
 use crate::record::recorder::{PhaseTally, Recorder};
 
 impl Lag {
-    /// The figures of a histogram of nanoseconds.
+    /// Computes the percentiles of a histogram of nanoseconds.
     pub fn new(lags: &Histogram<u64>) -> Self {
         Self {
             p50_ns: lags.value_at_quantile(0.5),
@@ -21,7 +21,7 @@ impl Lag {
 }
 
 impl OperationResult {
-    /// The figures of a histogram of nanoseconds.
+    /// Computes the figures of a histogram of nanoseconds.
     pub fn new(operation: Operation, histogram: &Histogram<u64>, errors: u64) -> Self {
         Self {
             operation,
@@ -38,7 +38,8 @@ impl OperationResult {
     }
 }
 
-/// The figures of these operations; of what only an open loop has, if there are any.
+/// Computes the figures of the given operations. Operations of open loops only are left
+/// out if they have no measurements.
 pub fn operations(recorder: &Recorder, operations: &[Operation]) -> Vec<OperationResult> {
     let of = |operation: &Operation| {
         let errors = recorder.error_count(*operation);
@@ -51,7 +52,7 @@ pub fn operations(recorder: &Recorder, operations: &[Operation]) -> Vec<Operatio
         .collect()
 }
 
-/// How a load was offered.
+/// Describes the offered load.
 pub fn offered(shape: &Shape, measured: &Measured) -> LoadResult {
     let Shape::Open { schedule, .. } = shape else {
         return LoadResult {
@@ -84,7 +85,7 @@ pub fn offered(shape: &Shape, measured: &Measured) -> LoadResult {
     }
 }
 
-/// The phases of an open loop.
+/// Computes the results of the phases of an open loop.
 pub fn phases(shape: &Shape, recorder: &Recorder) -> Vec<PhaseResult> {
     let Shape::Open { schedule, .. } = shape else {
         return Vec::new();
@@ -107,7 +108,7 @@ pub fn phases(shape: &Shape, recorder: &Recorder) -> Vec<PhaseResult> {
         .collect()
 }
 
-/// The failures, the most frequent first.
+/// Lists the failures, the most frequent class first.
 pub fn errors(recorder: &Recorder) -> Vec<ErrorResult> {
     let mut errors: Vec<_> = recorder
         .errors()
@@ -124,7 +125,7 @@ pub fn errors(recorder: &Recorder) -> Vec<ErrorResult> {
     errors
 }
 
-/// The sums of a run that took so long.
+/// Computes the sums of a run of this duration.
 pub fn totals(recorder: &Recorder, wall: Duration) -> Totals {
     let count = |operation| recorder.histogram(operation).len();
     let pods = count(Operation::Pod);

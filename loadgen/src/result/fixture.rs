@@ -1,4 +1,4 @@
-//! Results for tests, made of measurements that nobody took.
+//! Results for tests, from invented measurements.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -22,7 +22,7 @@ use crate::result::{
     RunResult,
 };
 
-/// The result of a short run with a few errors.
+/// Returns the result of a short run with a few errors.
 pub fn example() -> RunResult {
     let mut recorder = Recorder::default();
     for n in 1..=1000 {
@@ -126,7 +126,7 @@ pub fn example() -> RunResult {
     }
 }
 
-/// The operations of all made-up runs.
+/// Operations of all invented runs.
 pub const OPERATIONS: &[Operation] = &[
     Operation::SandboxCreate,
     Operation::SandboxStart,
@@ -140,23 +140,23 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::PodService,
 ];
 
-/// A run, second by second.
+/// An invented run, second by second.
 pub struct RunFixture {
-    /// Its result.
+    /// Result of the run.
     pub result: RunResult,
-    /// What was measured in each second.
+    /// Measurements of each second.
     pub seconds: Vec<Part>,
-    /// When it began.
+    /// Start of the run.
     pub started: SystemTime,
 }
 
-/// When all made-up runs begin.
+/// Returns the start of all invented runs.
 pub fn started() -> SystemTime {
     humantime::parse_rfc3339("2026-01-02T03:04:05.678Z").unwrap()
 }
 
 impl RunFixture {
-    /// A run in which this was measured.
+    /// Creates a run with these measurements.
     pub fn of(seconds: Vec<Part>) -> Self {
         let mut whole = Part::default();
         for part in &seconds {
@@ -193,7 +193,8 @@ impl RunFixture {
         }
     }
 
-    /// Writes its result and its histograms, of which all else in its directory is made.
+    /// Writes the result and the histograms, from which the other files of its directory
+    /// are generated.
     pub fn save(&self, dir: &Path) {
         fs::create_dir_all(dir).unwrap();
         let file = File::create(dir.join(HISTOGRAM_FILE)).unwrap();
@@ -237,16 +238,17 @@ fn phase(pod: &hdrhistogram::Histogram<u64>) -> PhaseResult {
     }
 }
 
-/// How long the realistic run is, and its warm-up, in seconds.
+/// Lengths of the realistic run and of its warm-up, in seconds.
 const LENGTH: u32 = 60;
 const WARM_UP: u32 = 10;
 
-/// Pods per second, and how many may be under way.
+/// Pods per second, and the maximum number of pods in progress.
 const RATE: u32 = 400;
 const SLOTS: usize = 64;
 
-/// A minute of an open loop whose server stalls for half a second every five:
-/// pods that find no room wait, which counts only from their intended start.
+/// Creates one minute of an open loop with a server that stalls for half a second every
+/// five seconds. Pods beyond the maximum wait, which only the latencies from their
+/// intended start show.
 pub fn realistic() -> RunFixture {
     let mut dice = ChaCha8Rng::seed_from_u64(7);
     let mut slots = vec![0.0_f64; SLOTS];
@@ -323,7 +325,7 @@ fn record(part: &mut Part, counts: bool, pod_s: f64, service_s: f64) {
     recorder.success(Operation::Pod, Duration::from_secs_f64(pod_s));
 }
 
-/// What the realistic run was, and what its processes used.
+/// Adds the parameters of the realistic run and the usage of its processes.
 fn describe(result: &mut RunResult) {
     result.header.command_line = "loadgen run --scenario steady.toml --sandboxer-arg=--sync"
         .split(' ')

@@ -1,4 +1,4 @@
-//! The fields that every result document begins with.
+//! Header of every result document.
 
 use std::time::SystemTime;
 
@@ -7,34 +7,34 @@ use serde::{Deserialize, Serialize};
 
 /// A kind of result document.
 ///
-/// A reader checks `schema` and `schema_version` first. A field is added without a new
-/// version; a field that goes, or changes its meaning, needs one.
+/// A reader checks `schema` and `schema_version` first. A new field needs no new version;
+/// a removed field, or a field with a new meaning, needs one.
 pub trait Document {
     /// Value of the field `schema`.
     const SCHEMA: &'static str;
     /// Value of the field `schema_version` in documents that this program writes.
     const VERSION: u32;
-    /// The oldest version that this program reads.
+    /// Oldest version that this program reads.
     const OLDEST_VERSION: u32 = 1;
 }
 
-/// Holds the fields that every result document begins with.
+/// Header of every result document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Header {
     /// Kind of the document: [`Document::SCHEMA`].
     pub schema: String,
-    /// Version of the document's form: [`Document::VERSION`] of the writer.
+    /// Version of the form of the document: [`Document::VERSION`] of its writer.
     pub schema_version: u32,
-    /// This program's version.
+    /// Version of the loadgen that wrote the document.
     pub tool_version: String,
-    /// Whether this program was built without optimisation, and so is slow; `None` in
-    /// documents that do not say.
+    /// Whether that loadgen was built without optimisation and is therefore slow; absent
+    /// in documents without this information.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub debug_build: Option<bool>,
-    /// The command line, program first.
+    /// Command line, with the program first.
     pub command_line: Vec<String>,
-    /// When the load began (RFC 3339, UTC).
+    /// Beginning of the load (RFC 3339, UTC).
     pub started_at: String,
 }
 
@@ -51,7 +51,7 @@ impl Header {
         }
     }
 
-    /// Returns the same header, which also says how this program was built.
+    /// Returns the same header with the kind of build of this program.
     #[must_use]
     pub fn with_build(self) -> Self {
         Self {

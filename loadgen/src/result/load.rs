@@ -1,4 +1,4 @@
-//! Reads a result back.
+//! Reads a saved result.
 
 use std::fs;
 use std::io;
@@ -13,54 +13,54 @@ use super::directory::RESULT_FILE;
 use super::header::{Document, Header};
 use super::run::RunResult;
 
-/// A result cannot be read.
+/// Reason for which a result cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("read {}", path.display())]
 pub struct LoadError {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// Mistake in the file.
     #[source]
     pub source: LoadProblem,
 }
 
-/// What is wrong with the file of a result.
+/// Mistake in the file of a result.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadProblem {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is cut off, or something else.
+    /// The file is cut off, or is no JSON document.
     #[error("it is no whole JSON document: {0}")]
     Json(#[source] serde_json::Error),
-    /// It is another document.
+    /// The file is another kind of document.
     #[error("its field schema is {found}, and must be {right}")]
     Foreign {
-        /// What stands there, as JSON.
+        /// Value of the field in the file, as JSON.
         found: String,
-        /// What would be right.
+        /// Required value.
         right: String,
     },
-    /// It is of a version that this program does not know.
+    /// This program does not know the version of the document.
     #[error(
         "its field schema_version is {found}, and this loadgen reads {} to {}; {advice}",
         known.start(),
         known.end()
     )]
     Version {
-        /// What stands there, as JSON.
+        /// Value of the field in the file, as JSON.
         found: String,
-        /// What would be right.
+        /// Versions that this program reads.
         known: RangeInclusive<u32>,
-        /// What to do.
+        /// Advice for the user.
         advice: &'static str,
     },
-    /// A field is missing, or is not what it should be.
+    /// A field is missing or has a wrong value.
     #[error("{}{reason}", field_name(field))]
     Field {
-        /// Which, as a path from the top; empty if it is the document itself.
+        /// Path of the field from the top; empty for the document itself.
         field: String,
-        /// What is wrong, with the line if it is known.
+        /// Description of the mistake, with the line if it is known.
         reason: String,
     },
 }
@@ -72,19 +72,19 @@ fn field_name(field: &str) -> String {
     }
 }
 
-/// Reads the result in a directory or a file of its own. Of an older version,
-/// what it does not have is empty.
+/// Reads the result in a directory or in a file of its own. Fields that an older version
+/// does not have are empty.
 ///
 /// # Errors
-/// If it cannot be read, or is no result that this program knows.
+/// A file that cannot be read, or is no result of a known version.
 pub fn load(path: &Path) -> Result<RunResult, LoadError> {
     load_as(path, parse)
 }
 
-/// Reads the document in a directory or a file of its own.
+/// Reads the document in a directory or in a file of its own.
 ///
 /// # Errors
-/// If it cannot be read, or `parse` refuses it.
+/// A file that cannot be read, and errors of `parse`.
 pub fn load_as<T>(
     path: &Path,
     parse: impl FnOnce(&str) -> Result<T, LoadProblem>,
@@ -99,10 +99,10 @@ pub fn load_as<T>(
         .map_err(|source| LoadError { path: file, source })
 }
 
-/// Reads a result from its document.
+/// Parses the document of a result.
 ///
 /// # Errors
-/// If it is none that this program knows.
+/// A text that is no result of a known version.
 pub fn parse(text: &str) -> Result<RunResult, LoadProblem> {
     let document = json_of(text)?;
     match version::<RunResult>(&document)? {
@@ -111,27 +111,27 @@ pub fn parse(text: &str) -> Result<RunResult, LoadProblem> {
     }
 }
 
-/// Reads a document of a version whose successors only have more.
+/// Parses a document of a kind whose later versions only have additional fields.
 ///
 /// # Errors
-/// If it is another document.
+/// A text that is another kind of document.
 pub fn parse_as<T: Document + DeserializeOwned>(text: &str) -> Result<T, LoadProblem> {
     version::<T>(&json_of(text)?)?;
     whole(text)
 }
 
-/// Reads the fields from the text, whose lines errors name.
+/// Parses the fields from the text, so that errors contain line numbers.
 fn whole<T: DeserializeOwned>(text: &str) -> Result<T, LoadProblem> {
-    // First by itself: a header that is part of a document is read from a copy, which
-    // has no lines.
+    // The header is parsed on its own first: within a document it is parsed from a copy,
+    // and the copy has no line numbers.
     fields::<Header, _>(&mut serde_json::Deserializer::from_str(text))?;
     fields(&mut serde_json::Deserializer::from_str(text))
 }
 
-/// What the document says it is, as JSON.
+/// Returns the field `schema` of a document, as JSON.
 ///
 /// # Errors
-/// If it is no JSON.
+/// A text that is no JSON.
 pub fn schema_of(text: &str) -> Result<Value, LoadProblem> {
     let document = json_of(text)?;
     Ok(document.get("schema").cloned().unwrap_or_default())
@@ -141,7 +141,7 @@ fn json_of(text: &str) -> Result<Value, LoadProblem> {
     serde_json::from_str(text).map_err(LoadProblem::Json)
 }
 
-/// Returns the document's version, if it is of a kind and version that can be read.
+/// Returns the version of the document if its kind and version are readable.
 fn version<D: Document>(document: &Value) -> Result<u32, LoadProblem> {
     if document["schema"] != D::SCHEMA {
         return Err(LoadProblem::Foreign {
@@ -179,7 +179,8 @@ where
     })
 }
 
-/// Version 1 had closed loops only, and neither a timeline nor samples.
+/// Converts a document of version 1, which had closed loops only, and neither a timeline
+/// nor samples.
 fn from_version_1(mut document: Value) -> Value {
     document["schema_version"] = RunResult::VERSION.into();
     document["load"] = json!({
@@ -189,7 +190,7 @@ fn from_version_1(mut document: Value) -> Value {
         "lag": null,
         "max_in_flight": document["scenario"]["concurrency"],
     });
-    // It was made of options, not of a document.
+    // Version 1 had options instead of a scenario document.
     if let Some(scenario) = document["scenario"].as_object_mut() {
         scenario.insert("name".to_owned(), "".into());
         scenario.insert("document".to_owned(), "".into());
@@ -212,7 +213,7 @@ mod tests {
         serde_json::to_value(example()).unwrap()
     }
 
-    /// The whole message of the error that loading this is.
+    /// Returns the whole message of the error from loading this text.
     fn refused(text: &str) -> String {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(RESULT_FILE), text).unwrap();
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_told_with_its_line() {
+    fn a_document_that_is_cut_off_is_reported_with_its_line() {
         let text = serde_json::to_string_pretty(&document()).unwrap();
         let message = refused(&text[..text.len() / 2]);
         assert!(message.contains("no whole JSON document"), "{message}");
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_field_is_named_with_its_line_and_what_would_be_right() {
+    fn a_wrong_field_is_named_with_its_line_and_the_required_form() {
         let message = refused_with(|d| d["totals"]["pods"] = "many".into());
         assert!(
             message.starts_with(

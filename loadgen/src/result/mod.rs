@@ -1,4 +1,4 @@
-//! Result documents, and the directories that they are saved in.
+//! Result documents, and the directories in which they are saved.
 
 pub mod csv;
 pub mod density;

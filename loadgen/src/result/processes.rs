@@ -9,53 +9,55 @@ use serde::{Deserialize, Serialize};
 use crate::process::{ProcessUsage, Sample};
 use crate::stats::{CONFIDENCE, Errors, Slope};
 
-/// What a process used during the run.
+/// Resource usage of a process during a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessResult {
-    /// `sandboxer`, `containerd`, `runtime` (whatever serves a given CRI endpoint)
-    /// or `loadgen`.
+    /// Role of the process: `sandboxer`, `containerd`, `runtime` (the server of a given
+    /// CRI endpoint) or `loadgen`.
     pub role: String,
-    /// Its figures.
+    /// Figures of the process.
     #[serde(flatten)]
     pub usage: ProcessUsage,
-    /// Looks at it during the run, the first at its beginning, the last at its end.
+    /// Samples during the run, the first at its beginning, the last at its end.
     pub samples: Vec<Sample>,
 }
 
-/// The time from the start of the last pod on in which all were there, and containers
-/// ended and were started again.
+/// Time range in which all pods were running while containers ended and were started
+/// again. It begins with the start of the last pod.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldResult {
-    /// When it began, in seconds from the beginning of the load.
+    /// Beginning, in seconds from the beginning of the load.
     pub start_s: f64,
-    /// How long it was, in seconds.
+    /// Duration, in seconds.
     pub duration_s: f64,
-    /// What the processes used in it, of which there are two looks at least.
+    /// Usage in this time of each process with at least two samples in it.
     pub processes: Vec<HeldProcess>,
 }
 
-/// What a process used while all pods were there.
+/// Resource usage of a process while all pods were running.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HeldProcess {
-    /// As in the run's processes.
+    /// Role, as in the processes of the run.
     pub role: String,
-    /// CPU time by time, in cores.
+    /// CPU time divided by time, in cores.
     pub cpu_cores: f64,
-    /// Resident memory in the second half, in bytes: the mean of the looks. In the first
-    /// half what is allocated once may still be: caches, pools, a first snapshot.
+    /// Resident memory in the second half, in bytes: the mean of the samples. The first
+    /// half may include one-time allocations: caches, pools, a first snapshot.
     pub rss_bytes: f64,
-    /// By how much resident memory grew in the second half, in bytes per second: the
-    /// slope of a line through the looks.
+    /// Growth of resident memory in the second half, in bytes per second: the slope of a
+    /// line through the samples.
     pub rss_bytes_per_s: f64,
-    /// The lower end of the slope's 95 % confidence interval; absent if there is too
-    /// little to say.
+    /// Lower end of the 95 % confidence interval of the slope, in bytes per second;
+    /// absent with too few samples.
     pub rss_low: Option<f64>,
-    /// Its upper end.
+    /// Upper end of the 95 % confidence interval, in bytes per second; absent with too
+    /// few samples.
     pub rss_high: Option<f64>,
 }
 
 impl HoldResult {
-    /// Of the looks at processes within a time since the beginning of the load.
+    /// Computes the usage from the samples within a range of times since the beginning of
+    /// the load.
     pub fn of(held: &Range<Duration>, processes: &[ProcessResult]) -> Self {
         Self {
             start_s: held.start.as_secs_f64(),
@@ -97,8 +99,8 @@ impl HeldProcess {
 mod tests {
     use super::*;
 
-    /// A process looked at in each of 30 seconds, that uses half a core, and grows by
-    /// 1,000 bytes a second for ten seconds and then no more.
+    /// Returns a process with one sample in each of 30 seconds. It uses half a core, and
+    /// grows by 1,000 bytes per second for ten seconds and then no more.
     fn ramped() -> ProcessResult {
         let sample = |second: u32| Sample {
             at_s: f64::from(second),
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn one_look_says_nothing() {
+    fn one_sample_gives_no_result() {
         assert!(held(3, 4).processes.is_empty());
         assert!(held(40, 50).processes.is_empty());
     }

@@ -1,4 +1,4 @@
-//! The result of a run, as `result.json` holds it.
+//! The result of a run, which is saved as `result.json`.
 
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
@@ -11,47 +11,47 @@ use crate::result::environment::Environment;
 
 use super::processes::{HoldResult, ProcessResult};
 
-/// One run: what was asked for, what happened, and whether to believe it.
+/// One run: its parameters, its measurements, and their validity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = name_the_document)]
 pub struct RunResult {
-    /// The fields that every document begins with.
+    /// Header, the same in every kind of document.
     #[serde(flatten)]
     pub header: Header,
-    /// From the first request to the last reply, in seconds.
+    /// Time from the first request to the last reply, in seconds.
     pub wall_s: f64,
-    /// Whether every pod of the plan was begun and came to its end.
+    /// Whether every pod of the plan was begun and has ended.
     pub complete: bool,
-    /// Whether the figures stand for the whole plan without any error.
+    /// Whether the figures cover the whole plan, without any error.
     pub valid: bool,
-    /// Why not, in words; empty if they do.
+    /// Reasons against the validity; empty if the result is valid.
     pub reasons: Vec<String>,
-    /// What was asked for.
+    /// Parameters of the run.
     pub scenario: Scenario,
-    /// SHA-256 over the plan's requests, in hexadecimal.
+    /// SHA-256 over the requests of the plan, in hexadecimal.
     pub plan_hash: String,
-    /// Sums over the run.
+    /// Totals of the run.
     pub totals: Totals,
-    /// How the load was offered, and whether the generator kept up with it.
+    /// Offered load, and the accuracy with which it was generated.
     pub load: LoadResult,
-    /// The phases of an open loop, in order; empty for a closed one.
+    /// Phases of an open loop, in order; empty for a closed loop.
     pub phases: Vec<PhaseResult>,
-    /// What was not compared, in words; empty if everything was.
+    /// Comparisons that were left out; empty if everything was compared.
     #[serde(default)]
     pub notes: Vec<String>,
-    /// The figures of the target's operations, in the order of a lifecycle.
+    /// Figures of the operations of the target, in the order of a lifecycle.
     pub operations: Vec<OperationResult>,
     /// Failures by operation, code and class of message.
     pub errors: Vec<ErrorResult>,
-    /// The machine.
+    /// Machine of the measurement.
     pub environment: Environment,
-    /// What the processes used meanwhile.
+    /// Resource usage of the processes during the run.
     pub processes: Vec<ProcessResult>,
-    /// The same while all pods were there, if their containers ended and were started
-    /// again meanwhile.
+    /// Resource usage while all pods were running, if their containers ended and were
+    /// started again in that time; absent otherwise.
     #[serde(default)]
     pub hold: Option<HoldResult>,
-    /// The run second by second; warm-up included.
+    /// Seconds of the run, with the warm-up.
     pub timeline: Vec<Interval>,
 }
 
@@ -60,17 +60,17 @@ impl Document for RunResult {
     const VERSION: u32 = 2;
 }
 
-/// Puts the kind and the version of the document into its schema.
+/// Adds the kind and the version of the document to its schema.
 fn name_the_document(schema: &mut Schema) {
     let named = [
         (
             "schema",
-            "What the document is, always `resource-slot.loadgen.result`.",
+            "Kind of the document, always `resource-slot.loadgen.result`.",
             Value::from(RunResult::SCHEMA),
         ),
         (
             "schema_version",
-            "The version of the document's form, of which this is the second.",
+            "Version of the form of the document; this is the second.",
             Value::from(RunResult::VERSION),
         ),
     ];
@@ -83,188 +83,190 @@ fn name_the_document(schema: &mut Schema) {
     }
 }
 
-/// How the load was offered.
+/// Offered load, and the accuracy with which it was generated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadResult {
-    /// `closed` or `open`.
+    /// Mode of the load: `closed` or `open`.
     pub mode: LoadMode,
-    /// In an open loop: pods per second that were to be started, over all measured phases.
+    /// In an open loop: offered pods per second, over all measured phases.
     pub offered_pods_per_s: Option<f64>,
-    /// In an open loop: pods per second that were started, over the same time.
+    /// In an open loop: started pods per second, over the same time.
     pub started_pods_per_s: Option<f64>,
-    /// In an open loop: how much later than intended pods' first requests were sent.
+    /// In an open loop: time between the intended starts of pods and their first
+    /// requests.
     pub lag: Option<Lag>,
-    /// The most pods that were under way at once.
+    /// Maximum number of pods in progress at the same time.
     pub max_in_flight: u64,
 }
 
-/// Who decides when a pod starts.
+/// Rule for the start of a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LoadMode {
-    /// The end of another.
+    /// A pod starts at the end of another one.
     Closed,
-    /// The clock.
+    /// A pod starts at its intended time.
     Open,
 }
 
-/// From the intended start of pods to their first requests, in nanoseconds.
+/// Times between the intended starts of pods and their first requests, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lag {
-    /// The median, in nanoseconds.
+    /// Median, in nanoseconds.
     pub p50_ns: u64,
-    /// The 99th percentile, in nanoseconds.
+    /// 99th percentile, in nanoseconds.
     pub p99_ns: u64,
-    /// The largest, in nanoseconds.
+    /// Maximum, in nanoseconds.
     pub max_ns: u64,
 }
 
 /// One phase of an open loop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseResult {
-    /// Its name.
+    /// Name of the phase.
     pub name: String,
-    /// Whether its figures are in the run's.
+    /// Whether the figures of the run include the phase.
     pub measured: bool,
-    /// When it began, in seconds from the first intended start of the run.
+    /// Beginning, in seconds from the first intended start of the run.
     pub start_s: f64,
-    /// How long it lasted, in seconds.
+    /// Duration, in seconds.
     pub duration_s: f64,
-    /// Pods that were to be started in it.
+    /// Number of intended starts in the phase.
     pub offered: u64,
-    /// Pods of it that were started before its end.
+    /// Number of pods of the phase that were started before its end.
     pub started: u64,
-    /// Latencies of its pods, from their intended starts.
+    /// Latencies of the pods of the phase, from their intended starts.
     pub pod: OperationResult,
 }
 
 /// One second of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
-    /// When it began, in seconds from the beginning of the load.
+    /// Beginning, in seconds from the beginning of the load.
     pub start_s: f64,
-    /// How long it was, in seconds; the last one may be shorter.
+    /// Duration, in seconds; the last interval may be shorter.
     pub duration_s: f64,
-    /// Pods that were begun.
+    /// Number of pods that were begun.
     #[serde(default)]
     pub begun: u64,
-    /// Pods that came to their end.
+    /// Number of pods that have ended.
     pub pods: u64,
-    /// RPCs that were answered as the plan wants.
+    /// Number of successful RPCs.
     pub rpcs: u64,
-    /// Calls that were not.
+    /// Number of failed calls.
     pub errors: u64,
-    /// Pods under way at its end.
+    /// Number of pods in progress at the end of the interval.
     pub in_flight: u64,
-    /// Latencies of what was answered in it; only operations that were.
+    /// Latencies of the successful calls in the interval, by operation; operations
+    /// without any are left out.
     pub operations: Vec<OperationResult>,
 }
 
-/// The parameters of a run.
+/// Parameters of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Scenario {
-    /// How pods were run: `ttrpc`, `controller` or `cri`.
+    /// Target of the calls: `ttrpc`, `controller` or `cri`.
     pub target: String,
-    /// The socket that was loaded; absent for a sandboxer of the run's own.
+    /// Socket under load; absent for a sandboxer that the run started.
     pub endpoint: Option<String>,
-    /// The program that was started, for a sandboxer of the run's own.
+    /// Program of the sandboxer that the run started; absent for another server.
     pub sandboxer: Option<String>,
-    /// The arguments passed through to it.
+    /// Additional arguments of that sandboxer.
     pub sandboxer_args: Vec<String>,
-    /// The containerd that was started, for one of the run's own.
+    /// Program of the containerd that the run started; absent without one.
     #[serde(default)]
     pub containerd: Option<String>,
-    /// The runtime handler of the pods, over CRI.
+    /// Runtime handler of the pods, over CRI.
     #[serde(default)]
     pub runtime_handler: Option<String>,
-    /// The image of the containers, over CRI.
+    /// Image of the containers, over CRI.
     #[serde(default)]
     pub image: Option<String>,
-    /// containerd's namespace.
+    /// Namespace of containerd.
     pub namespace: String,
-    /// The scenario's name.
+    /// Name of the scenario.
     pub name: String,
-    /// The whole of it, as TOML; what the command line changed is changed in it.
+    /// Whole scenario as TOML, with the changes by the command line.
     pub document: String,
-    /// Everything random comes from it.
+    /// Seed of all random values.
     pub seed: u64,
-    /// Pods of the plan, those of a warm-up included.
+    /// Number of pods of the plan, with those of a warm-up.
     pub pods: u64,
-    /// Connections that the pods shared.
+    /// Number of connections, which the pods shared.
     pub connections: usize,
-    /// Threads that drove them.
+    /// Number of threads that drove the connections.
     pub threads: usize,
-    /// How long a call could take, in seconds.
+    /// Time limit of a call, in seconds.
     pub timeout_s: f64,
 }
 
-/// Sums over a run.
+/// Totals of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Totals {
-    /// Pods that came to their end as the plan wants.
+    /// Number of successful pods.
     pub pods: u64,
-    /// Pods that did not.
+    /// Number of failed pods.
     pub pods_failed: u64,
-    /// Failed pods that could not be removed.
+    /// Number of failed pods that could not be removed.
     pub pods_left_behind: u64,
-    /// RPCs that were answered as the plan wants.
+    /// Number of successful RPCs.
     pub rpcs: u64,
-    /// Calls that were not.
+    /// Number of failed calls.
     pub errors: u64,
-    /// Good pods per second of wall time.
+    /// Successful pods per second of wall time.
     pub pods_per_s: f64,
-    /// Good RPCs per second of wall time.
+    /// Successful RPCs per second of wall time.
     pub rpcs_per_s: f64,
 }
 
-/// Latencies of one operation's successes, in nanoseconds, to three digits.
+/// Latencies of the successful calls of one operation, in nanoseconds, to three digits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OperationResult {
-    /// Which.
+    /// Operation that was measured.
     pub operation: Operation,
-    /// Successes, which the figures are about.
+    /// Number of successful calls; the other figures describe these calls.
     pub count: u64,
-    /// Failures, which they are not.
+    /// Number of failed calls.
     pub errors: u64,
-    /// The mean, in nanoseconds.
+    /// Mean, in nanoseconds.
     pub mean_ns: f64,
-    /// The smallest, in nanoseconds.
+    /// Minimum, in nanoseconds.
     pub min_ns: u64,
-    /// The median, in nanoseconds.
+    /// Median, in nanoseconds.
     pub p50_ns: u64,
-    /// The 90th percentile, in nanoseconds.
+    /// 90th percentile, in nanoseconds.
     pub p90_ns: u64,
-    /// The 99th percentile, in nanoseconds.
+    /// 99th percentile, in nanoseconds.
     pub p99_ns: u64,
-    /// The 99.9th percentile, in nanoseconds.
+    /// 99.9th percentile, in nanoseconds.
     pub p999_ns: u64,
-    /// The largest, in nanoseconds.
+    /// Maximum, in nanoseconds.
     pub max_ns: u64,
 }
 
-/// Failures that are one and the same.
+/// Failures with the same operation, code and class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorResult {
-    /// The call.
+    /// Operation of the calls.
     pub operation: Operation,
-    /// A status code's name, or `WrongAnswer`.
+    /// Name of a status code, or `WrongAnswer`.
     pub code: String,
-    /// The message, ids as `*` and numbers as `#`.
+    /// Class: the message with `*` for ids and `#` for numbers.
     pub class: String,
-    /// One message in full.
+    /// One whole message.
     pub example: String,
-    /// How many.
+    /// Number of failures.
     pub count: u64,
 }
 
 impl RunResult {
-    /// The figures of whole pods.
+    /// Returns the figures of whole pods.
     pub fn pod(&self) -> Option<&OperationResult> {
         let mut operations = self.operations.iter();
         operations.find(|figures| figures.operation == Operation::Pod)
     }
 
-    /// The pods' median latency, in nanoseconds; 0 without any.
+    /// Returns the median latency of the pods, in nanoseconds; 0 without any.
     pub fn pod_p50_ns(&self) -> u64 {
         self.pod().map_or(0, |pod| pod.p50_ns)
     }

@@ -1,4 +1,4 @@
-//! `loadgen schema`: what a `result.json` looks like, as JSON Schema (2020-12).
+//! `loadgen schema`: the form of a `result.json` as JSON Schema (2020-12).
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 
 use crate::result::RunResult;
 
-/// The schema of a run's result, as [`RunResult`] is written.
+/// Returns the schema of a run's result in the form that [`RunResult`] is written in.
 pub fn run() -> Schema {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     settings
@@ -18,7 +18,7 @@ pub fn run() -> Schema {
 /// Writes the schema of a run's result.
 ///
 /// # Errors
-/// Whatever the writer says.
+/// Errors of the writer.
 pub fn write(out: &mut Vec<u8>) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, &run())?;
     writeln!(out)
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
     use crate::result::fixture::example;
 
-    /// How the committed file is made again.
+    /// Command that generates the committed file.
     const AGAIN: &str = "loadgen schema >results/schema/run-2.schema.json";
 
     const COMMITTED: &str = include_str!("../../../results/schema/run-2.schema.json");
@@ -45,7 +45,7 @@ mod tests {
         serde_json::to_value(example()).unwrap()
     }
 
-    /// Where a changed document is not as it should be, and why.
+    /// Returns the places and reasons of the errors in a changed document.
     fn refused(change: impl FnOnce(&mut Value)) -> String {
         let mut document = document();
         change(&mut document);

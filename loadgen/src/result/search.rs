@@ -1,4 +1,4 @@
-//! The result of `loadgen search`, as its `result.json` holds it.
+//! The result of `loadgen search`, which is saved as `result.json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,31 +7,32 @@ use super::header::{Document, Header};
 use crate::result::environment::Environment;
 use crate::result::{LoadResult, OperationResult, ProcessResult, Scenario};
 
-/// Which rates met what was asked for.
+/// Rates that met the thresholds, and rates that missed them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SearchResult {
-    /// The fields that every document begins with.
+    /// Header, the same in every kind of document.
     #[serde(flatten)]
     pub header: Header,
     /// Whether the search came to its end.
     pub valid: bool,
-    /// Why not, in words.
+    /// Reasons against the validity; empty if the result is valid.
     pub reasons: Vec<String>,
-    /// What was asked for at the first rate.
+    /// Parameters of the run at the first rate.
     pub scenario: Scenario,
     /// SHA-256 over the requests at the first rate, in hexadecimal.
     pub plan_hash: String,
-    /// What each rate was held to.
+    /// Thresholds for each rate.
     pub slo: Vec<String>,
-    /// The highest rate that met it, in pods per second; absent if none did.
+    /// Highest rate that met the thresholds, in pods per second; absent if no rate did.
     pub met: Option<f64>,
-    /// The lowest rate above that did not, in pods per second; absent if all did.
+    /// Lowest rate above it that missed them, in pods per second; absent if no rate did.
     pub missed: Option<f64>,
-    /// Where the curve of p99 over the rate turns upwards, in pods per second, if it does.
+    /// Rate at which the curve of p99 over the rate turns upwards, in pods per second;
+    /// absent if the curve has no such point.
     pub knee: Option<f64>,
-    /// Every run, by rate.
+    /// All runs, by rate.
     pub points: Vec<Point>,
-    /// The machine.
+    /// Machine of the measurement.
     pub environment: Environment,
 }
 
@@ -40,31 +41,31 @@ impl Document for SearchResult {
     const VERSION: u32 = 1;
 }
 
-/// One run.
+/// One run of the search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Point {
-    /// Pods per second that were to be started.
+    /// Offered pods per second.
     pub rate: f64,
-    /// Whether what was asked for was met.
+    /// Whether the thresholds were met.
     pub met: bool,
-    /// Whether the generator kept up: it began pods late (p99) by at most a tenth of the
-    /// least time in the threshold, or of their median latency if there is none. If not,
-    /// the run says nothing of the server.
+    /// Whether the generator kept up: its lag (p99) is at most a tenth of the least time
+    /// in the thresholds, or of the pods' median latency if no threshold is a time.
+    /// Otherwise the run gives no information about the server.
     pub counts: bool,
-    /// What was asked for, and what was found.
+    /// Thresholds and the measured values.
     pub slo: Vec<String>,
-    /// How the load was offered.
+    /// Offered load, and the accuracy with which it was generated.
     pub load: LoadResult,
-    /// Pods per second that came to their end.
+    /// Pods per second that have ended.
     pub pods_per_s: f64,
     /// Latencies of pods, from their intended starts.
     pub pod: Option<OperationResult>,
-    /// What the processes used.
+    /// Resource usage of the processes.
     pub processes: Vec<ProcessResult>,
 }
 
 impl Point {
-    /// What came of it, in a word.
+    /// Returns the outcome in one word.
     pub fn verdict(&self) -> &'static str {
         match (self.counts, self.met) {
             (false, _) => "late",
@@ -73,14 +74,14 @@ impl Point {
         }
     }
 
-    /// The pods' 99th percentile, in milliseconds.
+    /// Returns the 99th percentile of the pods, in milliseconds.
     pub fn p99_ms(&self) -> f64 {
         self.pod.as_ref().map_or(0.0, |pod| pod.p99_ns as f64 / 1e6)
     }
 }
 
-/// The run that each rate is judged by, of points in the order of their rates: the
-/// one with the lowest 99th percentile of those that count.
+/// Returns the run that decides about each rate, from points in the order of their rates:
+/// of the runs that count, the one with the lowest 99th percentile.
 pub fn best(points: &[Point]) -> Vec<&Point> {
     let mut best: Vec<&Point> = Vec::new();
     for point in points.iter().filter(|point| point.counts) {

@@ -1,7 +1,7 @@
-//! What a run is held to: `pod.p99<20ms`.
+//! Thresholds for a run: `pod.p99<20ms`.
 //!
-//! `OPERATION.STATISTIC`, one of `<`, `<=`, `>`, `>=`, and a limit: a time for
-//! `mean`, `p50`, `p90`, `p99`, `p999` and `max` (`ns`, `us` or `µs`, `ms`, `s`), a
+//! A threshold is `OPERATION.STATISTIC`, one of `<`, `<=`, `>`, `>=`, and a limit: a time
+//! for `mean`, `p50`, `p90`, `p99`, `p999` and `max` (`ns`, `us` or `µs`, `ms`, `s`), a
 //! number per second for `rate` (`100/s`), a plain number for `errors`.
 //!
 //! ```
@@ -19,52 +19,52 @@ use crate::human;
 use crate::record::operation::Operation;
 use crate::result::{OperationResult, RunResult};
 
-/// A threshold.
+/// A threshold for a statistic of an operation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slo {
-    /// Of which operation.
+    /// Operation of the threshold.
     pub operation: Operation,
-    /// What of it.
+    /// Statistic of the threshold.
     pub statistic: Statistic,
-    /// On which side of the limit it is to be.
+    /// Required relation between the measured value and the limit.
     pub comparison: Comparison,
-    /// The limit, in the statistic's unit: see [`Statistic::unit`].
+    /// Limit, in the unit of the statistic: see [`Statistic::unit`].
     pub limit: f64,
 }
 
-/// What of an operation is held to something.
+/// Statistic of an operation that a threshold can limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Statistic {
-    /// The mean latency.
+    /// Mean latency.
     Mean,
-    /// The median.
+    /// Median latency.
     P50,
-    /// The 90th percentile.
+    /// 90th percentile of the latencies.
     P90,
-    /// The 99th percentile.
+    /// 99th percentile of the latencies.
     P99,
-    /// The 99.9th percentile.
+    /// 99.9th percentile of the latencies.
     P999,
-    /// The largest.
+    /// Largest latency.
     Max,
-    /// Successes per second.
+    /// Successful calls per second.
     Rate,
-    /// Failures.
+    /// Number of failures.
     Errors,
 }
 
-/// What a statistic is measured in.
+/// Unit of a statistic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Nanoseconds.
     Nanoseconds,
     /// A number per second.
     PerSecond,
-    /// A number.
+    /// A plain number.
     Number,
 }
 
-/// On which side of a limit something is to be.
+/// Required relation of a value to a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
     /// `<`
@@ -77,42 +77,42 @@ pub enum Comparison {
     AtLeast,
 }
 
-/// What a run has to say to a threshold.
+/// Result of the check of a threshold against a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
     /// The threshold.
     pub slo: Slo,
-    /// What was measured, in the statistic's unit; `None` if nothing was.
+    /// Measured value, in the unit of the statistic; `None` if there is no measurement.
     pub found: Option<f64>,
-    /// Whether it is met. What was not measured is not.
+    /// Whether the threshold is met. Without a measurement it is not met.
     pub met: bool,
 }
 
-/// Why a text is no threshold.
+/// Reason for which a text is no threshold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SloError {
-    /// Nothing is compared.
+    /// The text contains no comparison.
     #[error(
-        "{0:?} compares nothing: OPERATION.STATISTIC, then <, <=, > or >=, then a limit, as in pod.p99<20ms"
+        "{0:?} contains no comparison: OPERATION.STATISTIC, then <, <=, > or >=, then a limit, as in pod.p99<20ms"
     )]
     NoComparison(String),
-    /// There is no dot before the comparison.
+    /// The text before the comparison contains no dot.
     #[error("{0:?} is not OPERATION.STATISTIC, as in pod.p99")]
     NoStatistic(String),
-    /// There is no such operation.
+    /// No operation has this name.
     #[error("unknown operation {0:?}; one of {all}", all = names(Operation::ALL.map(Operation::name)))]
     Operation(String),
-    /// There is no such statistic.
+    /// No statistic has this name.
     #[error("unknown statistic {0:?}; one of {all}", all = names(Statistic::ALL.map(Statistic::name)))]
     Statistic(String),
-    /// The limit is no number, or has a unit that does not fit.
+    /// The limit is no number, or its unit does not fit the statistic.
     #[error("{limit:?} is no limit for {statistic}: {wanted}")]
     Limit {
-        /// What was found.
+        /// Limit in the text.
         limit: String,
-        /// The statistic's name.
+        /// Name of the statistic.
         statistic: &'static str,
-        /// What would be right.
+        /// Description of a valid limit.
         wanted: &'static str,
     },
 }
@@ -122,7 +122,7 @@ fn names<const N: usize>(names: [&str; N]) -> String {
 }
 
 impl Statistic {
-    /// All of them.
+    /// Every statistic.
     pub const ALL: [Self; 8] = [
         Self::Mean,
         Self::P50,
@@ -134,7 +134,7 @@ impl Statistic {
         Self::Errors,
     ];
 
-    /// As it is written.
+    /// Returns the name of the statistic in a threshold.
     pub fn name(self) -> &'static str {
         match self {
             Self::Mean => "mean",
@@ -148,7 +148,7 @@ impl Statistic {
         }
     }
 
-    /// What its limit is in.
+    /// Returns the unit of the limit.
     pub fn unit(self) -> Unit {
         match self {
             Self::Mean | Self::P50 | Self::P90 | Self::P99 | Self::P999 | Self::Max => {
@@ -159,7 +159,8 @@ impl Statistic {
         }
     }
 
-    /// Its value, without successes only that of `rate` and `errors`.
+    /// Returns the value of the statistic. Without successful calls only `rate` and
+    /// `errors` have a value.
     fn of(self, operation: &OperationResult, seconds: f64) -> Option<f64> {
         let latency = |ns: f64| (operation.count > 0).then_some(ns);
         match self {
@@ -176,7 +177,8 @@ impl Statistic {
 }
 
 impl Unit {
-    /// What a limit may end with, the size of each in this unit, longer ones first.
+    /// Returns the suffixes of a limit and the size of each in this unit, with longer
+    /// suffixes before their own endings.
     fn suffixes(self) -> &'static [(&'static str, f64)] {
         match self {
             Self::Nanoseconds => &[
@@ -214,7 +216,7 @@ impl Unit {
             Self::Number => value.to_string(),
             Self::Nanoseconds => {
                 let sizes = [("s", 1e9), ("ms", 1e6), ("us", 1e3)];
-                // The largest unit that says it in full.
+                // The largest unit that shows the value exactly.
                 let exact = sizes.iter().find(|(_, size)| {
                     let number = value / size;
                     number >= 1.0 && (number * size).to_bits() == value.to_bits()
@@ -227,7 +229,7 @@ impl Unit {
         }
     }
 
-    /// As people read it.
+    /// Formats a value for people.
     fn show(self, value: f64) -> String {
         match self {
             Self::Nanoseconds => human::duration(value),
@@ -238,7 +240,8 @@ impl Unit {
 }
 
 impl Comparison {
-    /// Longer ones first, as a text that begins with one may go on.
+    /// Every comparison. Longer ones come first, because a shorter one may be the
+    /// beginning of a longer one.
     const ALL: [(&'static str, Self); 4] = [
         ("<=", Self::AtMost),
         (">=", Self::AtLeast),
@@ -246,7 +249,7 @@ impl Comparison {
         (">", Self::Above),
     ];
 
-    /// Whether a value is on the right side.
+    /// Returns whether a value has the required relation to the limit.
     pub fn holds(self, value: f64, limit: f64) -> bool {
         match self {
             Self::Below => value < limit,
@@ -267,8 +270,8 @@ impl Comparison {
 }
 
 impl Slo {
-    /// What a run says to it. Rates are per second of the time that the run's totals
-    /// are about.
+    /// Checks the threshold against a run. Rates are per second of the time that the
+    /// totals of the run cover.
     pub fn check(self, result: &RunResult) -> Outcome {
         let totals = &result.totals;
         let seconds = if totals.rpcs_per_s > 0.0 {
@@ -289,8 +292,8 @@ impl Slo {
     }
 }
 
-/// The least time that any of them allows, in nanoseconds; `None` if none is about
-/// a time.
+/// Returns the least upper limit of a time in these thresholds, in nanoseconds; `None` if
+/// there is none.
 pub fn least_time_ns(slos: &[Slo]) -> Option<f64> {
     slos.iter()
         .filter(|slo| slo.statistic.unit() == Unit::Nanoseconds)
@@ -299,7 +302,7 @@ pub fn least_time_ns(slos: &[Slo]) -> Option<f64> {
         .min_by(f64::total_cmp)
 }
 
-/// What a run says to thresholds, in their order.
+/// Checks thresholds against a run, in their order.
 pub fn check(slos: &[Slo], result: &RunResult) -> Vec<Outcome> {
     slos.iter().map(|slo| slo.check(result)).collect()
 }
@@ -344,7 +347,7 @@ impl FromStr for Slo {
 }
 
 impl fmt::Display for Slo {
-    /// As it is parsed.
+    /// Formats the threshold in the form that is parsed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (operation, statistic) = (self.operation.name(), self.statistic);
         let sign = Comparison::ALL
@@ -357,7 +360,7 @@ impl fmt::Display for Slo {
 }
 
 impl fmt::Display for Outcome {
-    /// One line: `met: pod.p99 is 18.2ms, to be below 20.0ms`.
+    /// Formats one line: `met: pod.p99 is 18.2ms, to be below 20.0ms`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Slo {
             operation,
@@ -414,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_what_would_be_right() {
+    fn a_mistake_is_named_with_a_valid_form() {
         for (text, words) in [
             ("", "pod.p99<20ms"),
             ("pod.p99=20ms", "<, <=, > or >="),
@@ -474,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_not_met() {
+    fn a_threshold_without_a_measurement_is_not_met() {
         let result = example();
         for text in ["task_kill.p99<1s", "run_pod_sandbox.errors<=0"] {
             let outcome = slo(text).check(&result);
@@ -499,7 +502,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(slo in any_slo()) {
+        fn a_written_threshold_is_parsed_again(slo in any_slo()) {
             let text = slo.to_string();
             let read: Slo = text.parse().unwrap();
             let close = (read.limit - slo.limit).abs() <= slo.limit * 1e-12;
@@ -513,7 +516,7 @@ mod tests {
         }
 
         #[test]
-        fn what_nearly_is_one_does_no_harm(text in "(pod|x)?\\.?(p99|rate)?[<>=]{0,3}[0-9.e-]{0,8}[a-zµ/]{0,3}") {
+        fn a_text_similar_to_a_threshold_does_no_harm(text in "(pod|x)?\\.?(p99|rate)?[<>=]{0,3}[0-9.e-]{0,8}[a-zµ/]{0,3}") {
             if let Ok(slo) = text.parse::<Slo>() {
                 prop_assert!(slo.limit.is_finite() && slo.limit >= 0.0);
             }

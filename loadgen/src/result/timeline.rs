@@ -1,4 +1,4 @@
-//! The run second by second, as the threads' measurements come in.
+//! Collects the seconds of a run while the threads deliver their measurements.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,26 +9,27 @@ use crate::record::recorder::Recorder;
 use crate::record::tape::{Counters, INTERVAL, Listener, Part};
 use crate::result::{self, Interval};
 
-/// Makes an [`Interval`] of each second. Clones share what it has made.
+/// Creates an [`Interval`] for each second. Clones share the intervals.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     intervals: Arc<Mutex<Vec<Interval>>>,
 }
 
-/// Where the intervals come in.
+/// Listener that adds the intervals to a timeline.
 #[derive(Debug)]
 pub struct Writer {
     timeline: Timeline,
     counters: Vec<Arc<Counters>>,
     operations: &'static [Operation],
-    /// Pods that were begun in the intervals so far.
+    /// Number of pods that were begun in the intervals so far.
     begun: u64,
-    /// Measured and warm-up together; kept, for its memory.
+    /// Sum of the measured part and the warm-up; kept for its memory.
     both: Recorder,
 }
 
 impl Timeline {
-    /// What to tell of a run whose threads count so; only these operations are shown.
+    /// Returns a listener for a run with these counters of its threads. The intervals
+    /// contain only the given operations.
     pub fn writer(&self, counters: &[Arc<Counters>], operations: &'static [Operation]) -> Writer {
         Writer {
             timeline: self.clone(),
@@ -39,7 +40,8 @@ impl Timeline {
         }
     }
 
-    /// The intervals so far; in the end the last one is cut to the run's end.
+    /// Returns the intervals so far. `end` is the end of the run, at which the last
+    /// interval is cut off.
     pub fn intervals(&self, end: Duration) -> Vec<Interval> {
         let mut intervals = self.lock().clone();
         if let Some(last) = intervals.last_mut() {
@@ -48,14 +50,15 @@ impl Timeline {
         intervals
     }
 
-    /// The last so many intervals, so far.
+    /// Returns the last `count` intervals so far.
     pub fn latest(&self, count: usize) -> Vec<Interval> {
         let intervals = self.lock();
         intervals[intervals.len().saturating_sub(count)..].to_vec()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Interval>> {
-        // A list of whole intervals is right whoever panicked.
+        // Each change adds a whole interval, so the list is consistent even after a
+        // panic.
         self.intervals
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

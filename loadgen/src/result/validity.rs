@@ -1,19 +1,20 @@
-//! What speaks against a run's figures.
+//! Checks the validity of the figures of a run.
 
 use crate::drive::engine::Measured;
 use crate::human;
 use crate::record::operation::Operation;
 use crate::result::LoadResult;
 
-/// The share of the offered rate that must have been reached.
+/// Required share of the offered rate.
 const LEAST_STARTED: f64 = 0.99;
 
-/// The lag's 99th percentile may be so much of the pods' median latency. What is
-/// later than that is the generator's fault to a degree that shows.
+/// Maximum of the lag's 99th percentile, as a share of the pods' median latency. With a
+/// larger lag, the figures visibly measure the generator.
 const MOST_LAG: f64 = 0.1;
 
-/// Why not to believe the figures, in words; empty if nothing speaks against
-/// them. `planned` is how many pods there should be, if all were to be run.
+/// Returns the reasons against the validity of the figures; empty if there are none.
+/// `planned` is the number of pods to run, `None` if the run may end before the plan
+/// does.
 pub fn reasons(
     measured: &Measured,
     load: &LoadResult,
@@ -51,7 +52,8 @@ pub fn reasons(
     reasons
 }
 
-/// Whether pods of an open loop were not started because too many were under way.
+/// Returns whether too few pods of an open loop were started because too many were in
+/// progress.
 pub fn too_few(load: &LoadResult) -> bool {
     match (load.offered_pods_per_s, load.started_pods_per_s) {
         (Some(offered), Some(started)) => started < offered * LEAST_STARTED,
@@ -59,14 +61,14 @@ pub fn too_few(load: &LoadResult) -> bool {
     }
 }
 
-/// Whether pods of an open loop were begun so late that it shows in a time such as
-/// their median latency.
+/// Returns whether pods of an open loop were begun so late that it shows in a time such
+/// as their median latency.
 pub fn too_late(load: &LoadResult, time_ns: f64) -> bool {
     load.lag
         .is_some_and(|lag| lag.p99_ns as f64 > time_ns * MOST_LAG)
 }
 
-/// Whether an open loop was one.
+/// Returns the reasons for which an open loop was not generated as planned.
 fn kept_up(measured: &Measured, load: &LoadResult) -> Vec<String> {
     let mut reasons = Vec::new();
     if let (Some(offered), Some(started)) = (load.offered_pods_per_s, load.started_pods_per_s)
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_promise_is_believed() {
+    fn a_load_as_planned_is_valid() {
         assert_eq!(
             reasons(&measured(10), &open(100.0, 99.1, 999), Some(10), &[]),
             Vec::<String>::new()
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_run_is_named() {
+    fn pods_that_were_not_run_are_named() {
         let mut lost = measured(9);
         lost.lost = true;
         let load = LoadResult {

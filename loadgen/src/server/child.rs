@@ -1,4 +1,4 @@
-//! A program that runs for the length of a measurement.
+//! A program that runs during a measurement.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -11,89 +11,89 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::stop::Stop;
 
-/// How long it may take to answer for the first time.
+/// Time limit for the first reply of a started program.
 pub const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long it may take to end after SIGTERM.
+/// Time limit for the end of a program after SIGTERM.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
-/// Pauses between attempts grow from the first to the second.
+/// Shortest and longest pause between attempts; the pauses grow from one to the other.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// How much of its log an error message shows, in bytes.
+/// Maximum length of the end of the log in an error message, in bytes.
 const LOG_TAIL: u64 = 2048;
 
-/// A program that the run needs could not be started.
+/// Reason for which a program for the run could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum ChildError {
-    /// There is no such program.
+    /// No such program was found.
     #[error("cannot find {program} beside loadgen or on PATH; {advice}")]
     NotFound {
-        /// Its name.
+        /// Name of the program.
         program: &'static str,
-        /// What to do.
+        /// Advice for the user.
         advice: &'static str,
     },
-    /// It cannot be run.
+    /// The program cannot be executed.
     #[error("start the {name} {}", program.display())]
     Spawn {
-        /// What it is.
+        /// Name of the program in messages.
         name: &'static str,
-        /// Its path.
+        /// Path of the program.
         program: PathBuf,
-        /// Why not.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
-    /// Its private directory cannot be made.
+    /// The private directory of the program cannot be created.
     #[error("make a private directory for the {name}")]
     Directory {
-        /// What it is.
+        /// Name of the program in messages.
         name: &'static str,
-        /// Why not.
+        /// Error of the file system.
         #[source]
         source: io::Error,
     },
-    /// It ended before it answered.
+    /// The program ended before it replied.
     #[error("the {name} {} ended ({status}) before it answered{log}", program.display())]
     Died {
-        /// What it is.
+        /// Name of the program in messages.
         name: &'static str,
-        /// Its path.
+        /// Path of the program.
         program: PathBuf,
-        /// How it ended.
+        /// Exit status of the program.
         status: ExitStatus,
-        /// The end of its log, on lines of its own.
+        /// End of the program's log, on separate lines.
         log: String,
     },
-    /// It runs and does not answer.
+    /// The program runs, but does not reply.
     #[error("the {name} {} did not answer within {seconds} s: {reason}{log}", program.display())]
     Silent {
-        /// What it is.
+        /// Name of the program in messages.
         name: &'static str,
-        /// Its path.
+        /// Path of the program.
         program: PathBuf,
-        /// How long it was given.
+        /// Time limit, in seconds.
         seconds: u64,
-        /// What the last attempt said.
+        /// Error of the last attempt.
         reason: containerd_sandbox::Error,
-        /// The end of its log, on lines of its own.
+        /// End of the program's log, on separate lines.
         log: String,
     },
-    /// containerd does not take the image for pods.
+    /// containerd does not accept the image for pods.
     #[error("put an image into containerd")]
     Image {
-        /// Why not.
+        /// Error of containerd.
         #[source]
         source: containerd_sandbox::Error,
     },
-    /// A stop was asked for meanwhile.
+    /// A stop was requested during the start.
     #[error("interrupted before the load began")]
     Interrupted,
 }
 
-/// A running program with a log file. Killed when dropped.
+/// A running program with a log file. Dropping it kills the program.
 #[derive(Debug)]
 pub struct Child {
     process: KilledOnDrop,
@@ -107,19 +107,19 @@ struct KilledOnDrop(std::process::Child);
 
 impl Drop for KilledOnDrop {
     fn drop(&mut self) {
-        // With what it may have started: a script, say, that runs the program. It
-        // may have ended by itself; then there is nothing to do.
+        // The signal also ends processes that the program has started, such as the
+        // program that a script runs. It fails if the program has ended by itself.
         let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
         let _ = self.0.wait();
     }
 }
 
 impl Child {
-    /// Starts `command`, which runs `program`, with both outputs going to `log`.
-    /// Messages call it by `name`.
+    /// Starts `command`, which runs `program`, with both outputs redirected to `log`.
+    /// `name` is its name in messages.
     ///
     /// # Errors
-    /// If it cannot be started, or the log not be written.
+    /// A program that cannot be started, or a log that cannot be written.
     pub fn spawn(
         name: &'static str,
         program: PathBuf,
@@ -136,7 +136,8 @@ impl Child {
             .stdin(Stdio::null())
             .stdout(file.try_clone().map_err(directory)?)
             .stderr(file)
-            // A Ctrl-C on the terminal must not reach it while pods are under way.
+            // In a process group of its own, so that a Ctrl-C on the terminal does not
+            // end the program while pods are in progress.
             .process_group(0)
             .spawn();
         match process {
@@ -154,21 +155,21 @@ impl Child {
         }
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.process.0.id()
     }
 
-    /// Its log file.
+    /// Returns the path of the log file.
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Waits until `probe` gets an answer.
+    /// Waits until `probe` succeeds.
     ///
     /// # Errors
-    /// If it ends, does not answer in time, or a stop is asked for meanwhile;
-    /// where it helps with the end of its log.
+    /// A program that ends or does not reply in time, with the end of its log; a
+    /// requested stop.
     pub fn wait_for<T>(
         &mut self,
         stop: &Stop,
@@ -205,10 +206,11 @@ impl Child {
         }
     }
 
-    /// Ends it with SIGTERM; its status at the end, or in words what is wrong.
+    /// Ends the program with SIGTERM. Returns its exit status.
     ///
     /// # Errors
-    /// If it had ended by itself, or does not end in time: then dropping it kills it.
+    /// A message if the program had ended by itself, or does not end in time. Dropping it
+    /// then kills it.
     pub fn terminate(&mut self, stop: &Stop) -> Result<ExitStatus, String> {
         let Self { name, process, .. } = self;
         if let Ok(Some(status)) = process.0.try_wait() {
@@ -232,10 +234,10 @@ impl Child {
         ))
     }
 
-    /// Kills it at once, as `kill -9` does.
+    /// Kills the program at once, as `kill -9` does.
     ///
     /// # Errors
-    /// Whatever the kernel says.
+    /// Errors of the kernel.
     pub fn kill(&mut self) -> io::Result<ExitStatus> {
         self.process.0.kill()?;
         self.process.0.wait()
@@ -249,8 +251,8 @@ impl Child {
     }
 }
 
-/// A program as it was given: a name in this directory would be looked for on
-/// PATH alone.
+/// Returns the path of a program in a form that names a file: a plain name would be
+/// searched for on PATH only, not in the current directory.
 pub(crate) fn given(path: &Path) -> PathBuf {
     match fs::canonicalize(path) {
         Ok(found) if found.is_file() && path.is_relative() => found,
@@ -258,7 +260,7 @@ pub(crate) fn given(path: &Path) -> PathBuf {
     }
 }
 
-/// The first of these directories' files of this name.
+/// Returns the first file with this name in the directories.
 pub(crate) fn search(name: &str, dirs: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
     dirs.into_iter()
         .map(|dir| dir.join(name))
@@ -302,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_said_goes_to_the_log_and_its_end_is_seen() {
+    fn the_output_goes_to_the_log_and_the_end_is_noticed() {
         let dir = tempfile::tempdir().unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", "echo no; exit 3"]);

@@ -1,5 +1,5 @@
-//! A containerd of one's own, with private directories and sockets, whose pods
-//! run on a given sandboxer.
+//! Starts a containerd with private directories and sockets. Its pods run on a given
+//! sandboxer.
 
 use std::env;
 use std::fmt::Write as _;
@@ -18,43 +18,43 @@ use crate::server::endpoint;
 use crate::server::image::{self, NAMESPACE};
 use crate::stop::Stop;
 
-/// The program that is looked for.
+/// Name of the program.
 pub const PROGRAM: &str = "containerd";
 
-/// The configuration drop-in that is shipped, and the socket that it names.
+/// Shipped configuration drop-in, and the socket in it.
 const DROP_IN: &str = include_str!("../../../deploy/containerd/resource-slot.toml");
 const DROP_IN_SOCKET: &str = "/run/resource-slot-sandboxer.sock";
 
-/// The variable that names the program.
+/// Environment variable with the path of the program.
 pub const PROGRAM_VARIABLE: &str = "CONTAINERD_BIN";
 
-/// What messages call it.
+/// Name of the program in messages.
 const NAME: &str = "containerd";
 
-/// How long one attempt at a first call may take.
+/// Time limit of one attempt at a first call.
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
 
-/// A running containerd. Killed, and its mounts undone, when dropped.
+/// A running containerd. Dropping it kills the process and removes its mounts.
 #[derive(Debug)]
 pub struct Containerd {
-    // Dropped in this order: the process first, then what it mounted.
+    // Fields are dropped in this order: first the process, then its mounts.
     child: Child,
     home: Home,
 }
 
-/// Everything of a containerd: configuration, state, sockets, log. It outlives restarts.
+/// Files of a containerd: configuration, state, sockets, log. They outlive restarts.
 #[derive(Debug)]
 pub struct Home {
     dir: PathBuf,
 }
 
 impl Home {
-    /// The files of a containerd below `dir`, which must exist, for pods that run
-    /// on the sandboxer at `sandboxer`. Pods have a network if a CNI plugin is put
-    /// into [`Home::cni_conf`] and [`Home::cni_bin`].
+    /// Creates the files of a containerd below `dir`, which must exist. Its pods run on
+    /// the sandboxer at the socket `sandboxer`. Pods have a network if a CNI plugin is
+    /// put into [`Home::cni_conf`] and [`Home::cni_bin`].
     ///
     /// # Errors
-    /// If they cannot be written.
+    /// Files that cannot be written.
     pub fn new(dir: &Path, sandboxer: &Path) -> io::Result<Self> {
         let home = Self {
             dir: dir.to_owned(),
@@ -69,32 +69,32 @@ impl Home {
         Ok(home)
     }
 
-    /// The configuration file.
+    /// Returns the path of the configuration file.
     pub fn config(&self) -> PathBuf {
         self.dir.join("config.toml")
     }
 
-    /// The socket of all its services, CRI among them.
+    /// Returns the path of the socket of all services, including CRI.
     pub fn socket(&self) -> PathBuf {
         self.dir.join("containerd.sock")
     }
 
-    /// Where it keeps what does not outlive a reboot: the bundles, for one.
+    /// Returns the directory for state that does not outlive a reboot, such as bundles.
     pub fn state(&self) -> PathBuf {
         self.dir.join("state")
     }
 
-    /// Where it looks for CNI's configuration.
+    /// Returns the directory for the configuration of CNI.
     pub fn cni_conf(&self) -> PathBuf {
         self.dir.join("cni/conf")
     }
 
-    /// Where it looks for CNI's plugins.
+    /// Returns the directory for the plugins of CNI.
     pub fn cni_bin(&self) -> PathBuf {
         self.dir.join("cni/bin")
     }
 
-    /// What it logged so far is here.
+    /// Returns the path of the log.
     pub fn log(&self) -> PathBuf {
         self.dir.join("containerd.log")
     }
@@ -134,13 +134,13 @@ impl Home {
 }
 
 impl Drop for Home {
-    /// Undoes what a containerd that was killed left mounted, so that the
-    /// directory can be removed.
+    /// Unmounts the remaining mounts of a killed containerd, so that the directory can be
+    /// removed.
     fn drop(&mut self) {
         let Ok(mounts) = fs::read_to_string("/proc/self/mountinfo") else {
             return;
         };
-        // The mount point is the fifth field (proc(5)); the youngest come last.
+        // The mount point is the fifth field (proc(5)). The latest mounts come last.
         let points = mounts
             .lines()
             .filter_map(|line| line.split_ascii_whitespace().nth(4))
@@ -151,10 +151,11 @@ impl Drop for Home {
     }
 }
 
-/// Where the program is: as given, else as `$CONTAINERD_BIN` says, else on PATH.
+/// Returns the path of the program: `given`, else the value of `$CONTAINERD_BIN`, else
+/// the first one on PATH.
 ///
 /// # Errors
-/// [`ChildError::NotFound`], which says what to do.
+/// [`ChildError::NotFound`] with advice for the user.
 pub fn find(given: Option<&Path>) -> Result<PathBuf, ChildError> {
     if let Some(given) = given {
         return Ok(child::given(given));
@@ -171,11 +172,11 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf, ChildError> {
 }
 
 impl Containerd {
-    /// Starts `program` on the files of `home` and waits until its CRI answers.
+    /// Starts `program` with the files of `home` and waits until its CRI replies.
     ///
     /// # Errors
-    /// If it cannot be started, ends, does not answer in time, or a stop is
-    /// asked for meanwhile; where it helps with the end of its log.
+    /// A program that cannot be started, ends, or does not reply in time, with the end of
+    /// its log if there is one; a requested stop.
     pub fn start(program: PathBuf, home: Home, stop: &Stop) -> Result<Self, ChildError> {
         let mut command = Command::new(&program);
         command.arg("--config").arg(home.config());
@@ -188,29 +189,30 @@ impl Containerd {
         Ok(containerd)
     }
 
-    /// Its files.
+    /// Returns the files of this containerd.
     pub fn home(&self) -> &Home {
         &self.home
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.child.pid()
     }
 
-    /// Ends it with SIGTERM. Its files stay as long as what is returned.
+    /// Ends the process with SIGTERM. The files exist until the returned value is
+    /// dropped.
     ///
     /// # Errors
-    /// In words what is wrong.
+    /// A message about an unclean end.
     pub fn terminate(mut self, stop: &Stop) -> Result<(Home, ExitStatus), String> {
         let status = self.child.terminate(stop)?;
         Ok((self.home, status))
     }
 
-    /// Kills it at once. Its files stay as long as what is returned.
+    /// Kills the process at once. The files exist until the returned value is dropped.
     ///
     /// # Errors
-    /// Whatever the kernel says.
+    /// Errors of the kernel.
     pub fn kill(mut self) -> io::Result<Home> {
         self.child.kill()?;
         Ok(self.home)

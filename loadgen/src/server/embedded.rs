@@ -1,4 +1,4 @@
-//! A sandboxer of one's own, for the length of a run.
+//! Starts a sandboxer for the duration of a run.
 
 use std::env;
 use std::ffi::OsString;
@@ -15,44 +15,46 @@ use crate::server::endpoint;
 use crate::server::image::NAMESPACE;
 use crate::stop::Stop;
 
-/// The program that is looked for.
+/// Name of the program.
 pub const PROGRAM: &str = "resource-slot-sandboxer";
 
-/// What messages call it.
+/// Name of the program in messages.
 const NAME: &str = "sandboxer";
 
-/// How its environment variables begin.
+/// Prefix of the sandboxer's environment variables.
 const PREFIX: &[u8] = b"RESOURCE_SLOT_";
 
-/// Has it end when this program is killed.
+/// Variable that makes the sandboxer end when this program is killed.
 const DIE_WITH_PARENT: &str = "RESOURCE_SLOT_DIE_WITH_PARENT";
 
-/// The log of a run stands beside its result.
+/// Hint for messages: the log is saved in the directory of the result.
 const SEE_LOG: &str = "; see sandboxer.log";
 
-/// A running sandboxer with a private socket and directory. Killed when dropped.
+/// A running sandboxer with a private socket and directory. Dropping it kills the
+/// process.
 #[derive(Debug)]
 pub struct Embedded {
-    // Dropped in this order: the process first, then what it uses.
+    // Fields are dropped in this order: first the process, then its files.
     child: Child,
     dir: TempDir,
 }
 
-/// How programs of one's own ended.
+/// End of the programs that were started for a run.
 #[derive(Debug)]
 pub struct Stopped {
-    /// What is wrong about it, in words; empty for a clean end.
+    /// Complaints about the end; empty for a clean end.
     pub complaints: Vec<String>,
-    /// Their logs, there until this is dropped.
+    /// Logs of the programs. They exist until this is dropped.
     pub logs: Vec<PathBuf>,
-    /// Where the logs lie.
+    /// Directories that contain the logs.
     pub(crate) dirs: Vec<TempDir>,
 }
 
-/// Where the program is: as given, else beside this one, else on PATH.
+/// Returns the path of the program: `given`, else the one beside this program, else the
+/// first one on PATH.
 ///
 /// # Errors
-/// [`ChildError::NotFound`], which says what to do.
+/// [`ChildError::NotFound`] with advice for the user.
 pub fn find(given: Option<&Path>) -> Result<PathBuf, ChildError> {
     if let Some(given) = given {
         return Ok(child::given(given));
@@ -69,11 +71,11 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf, ChildError> {
 }
 
 impl Embedded {
-    /// Starts `program` and waits until it answers a call.
+    /// Starts `program` and waits until it replies to a call.
     ///
     /// # Errors
-    /// If it cannot be started, ends, does not answer in time, or a stop is
-    /// asked for meanwhile; where it helps with the end of its log.
+    /// A program that cannot be started, ends, or does not reply in time, with the end of
+    /// its log if there is one; a requested stop.
     pub fn start(
         program: PathBuf,
         args: &[OsString],
@@ -83,7 +85,7 @@ impl Embedded {
         Self::start_in(&env::temp_dir(), program, args, namespace, stop)
     }
 
-    /// The same with its socket and directory below a given one.
+    /// Does the same with the socket and the directory below `parent`.
     ///
     /// # Errors
     /// As [`Embedded::start`].
@@ -96,7 +98,8 @@ impl Embedded {
     ) -> Result<Self, ChildError> {
         let dir = directory(parent)?;
         let mut command = Command::new(&program);
-        // It is to do what the result says it was told, and nothing else.
+        // The recorded arguments must describe the sandboxer completely, so the variables
+        // that also configure it are removed.
         for (name, _) in env::vars_os() {
             if name.as_encoded_bytes().starts_with(PREFIX) {
                 command.env_remove(name);
@@ -112,7 +115,7 @@ impl Embedded {
         Self::spawn(program, &mut command, dir, namespace, stop)
     }
 
-    /// Starts this program as a sandboxer that does nothing; see [`crate::server::null`].
+    /// Starts this program as the null sandboxer; see [`crate::server::null`].
     ///
     /// # Errors
     /// As [`Embedded::start`].
@@ -143,18 +146,18 @@ impl Embedded {
         Ok(embedded)
     }
 
-    /// The socket it listens on.
+    /// Returns the path of the socket.
     pub fn socket(&self) -> PathBuf {
         socket(&self.dir)
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.child.pid()
     }
 
-    /// Ends it with SIGTERM. If it is to be `emptied`, its directory must hold
-    /// no sandbox any more.
+    /// Ends the sandboxer with SIGTERM. With `emptied`, a sandbox in its directory is a
+    /// complaint.
     pub fn stop(mut self, stop: &Stop, emptied: bool) -> Stopped {
         let mut complaints = Vec::new();
         match self.child.terminate(stop) {
@@ -194,8 +197,8 @@ fn log_file(dir: &TempDir) -> PathBuf {
     dir.path().join("sandboxer.log")
 }
 
-/// The first thing below `dir` that belongs to a sandbox: a directory named like
-/// a plan's ids, or a view.
+/// Returns the first entry below `dir` that belongs to a sandbox: a directory with the
+/// name of a planned id, or a view.
 fn leftover(dir: &Path) -> Option<String> {
     for entry in fs::read_dir(dir).ok()?.flatten() {
         let name = entry.file_name();
@@ -231,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_a_sandbox_is_a_leftover_and_the_journal_is_not() {
+    fn files_of_a_sandbox_are_leftovers_and_the_journal_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let journal = dir.path().join("journal");
         fs::create_dir(&journal).unwrap();

@@ -1,4 +1,4 @@
-//! Where a sandboxer listens, and who that is.
+//! The socket of a server, and the process behind it.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use crate::connection::{Connection, ControllerConnection, TtrpcConnection};
 use crate::drive::driver::DriverKind;
 use crate::stop::Stop;
 
-/// A Unix socket, as `unix:///path`, `unix:/path` or a plain path.
+/// Path of a Unix socket, written `unix:///path`, `unix:/path` or as a plain path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint(pub PathBuf);
 
@@ -35,18 +35,18 @@ impl FromStr for Endpoint {
     }
 }
 
-/// Who answers at an endpoint.
+/// Process behind an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
-    /// Its process id, if it is one of this machine's that we can see.
+    /// Process id; `None` if the process is not visible from this pid namespace.
     pub pid: Option<u32>,
 }
 
 /// Connects and makes a call that changes nothing.
 ///
 /// # Errors
-/// `Unavailable` or `DeadlineExceeded`, naming the socket; `Cancelled` if a
-/// stop is asked for meanwhile.
+/// `Unavailable` or `DeadlineExceeded` with the path of the socket; `Cancelled` for a
+/// requested stop.
 pub fn probe(
     kind: DriverKind,
     socket: &Path,
@@ -67,10 +67,10 @@ pub fn probe(
     })
 }
 
-/// Runs something on a runtime of its own until it is done or a stop is asked for.
+/// Runs a future on an async runtime of its own until it is done or a stop is requested.
 ///
 /// # Errors
-/// Its own; `Cancelled` for a stop.
+/// Errors of the future; `Cancelled` for a requested stop.
 pub(crate) fn wait_on<T>(stop: &Stop, doing: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -94,7 +94,7 @@ async fn peer(socket: &Path) -> Result<Peer> {
         .map_err(|e| Error::unavailable(format!("connect {}: {e}", socket.display())))?;
     let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
     Ok(Peer {
-        // 0 stands for a process of another pid namespace.
+        // 0 means a process in another pid namespace.
         pid: pid
             .and_then(|pid| u32::try_from(pid).ok())
             .filter(|pid| *pid != 0),

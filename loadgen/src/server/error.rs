@@ -4,24 +4,24 @@ use std::path::PathBuf;
 
 use super::child::ChildError;
 
-/// No server that can be loaded.
+/// Reason for which there is no server to load.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// A program of the run's own could not be started.
+    /// A program for the run could not be started.
     #[error(transparent)]
     Child(#[from] ChildError),
-    /// No answer comes from the given endpoint.
+    /// No server replies at the given endpoint.
     #[error("no {server} answers at {}", socket.display())]
     Endpoint {
-        /// Kind of server that was to answer.
+        /// Kind of the expected server.
         server: &'static str,
-        /// The socket.
+        /// Path of the socket.
         socket: PathBuf,
         /// Error of the last attempt.
         #[source]
         source: containerd_sandbox::Error,
     },
-    /// The image of the containers cannot be had.
+    /// The image of the containers is not available.
     #[error("provide the image {image}")]
     Image {
         /// Name of the image.

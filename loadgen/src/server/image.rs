@@ -1,9 +1,9 @@
-//! The smallest image there is, put into a containerd: no registry is needed.
+//! Stores a minimal image in a containerd, so that no registry is needed.
 //!
-//! One layer with one program, which stands where containers look for `/pause` and `sh`,
-//! waits for SIGTERM, and ends as a shell's child would. It is stored as an OCI image
-//! (image-spec `manifest.md` and `config.md`) through containerd's content, lease
-//! and image services.
+//! The image has one layer with one program, under the paths `/pause` and `/bin/sh`. The
+//! program waits for SIGTERM and ends with the exit code that a shell reports for such a
+//! child. The image is stored as an OCI image (image-spec `manifest.md` and `config.md`)
+//! through containerd's content, lease and image services.
 
 mod pause;
 
@@ -27,26 +27,28 @@ use tonic::Request;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 
-/// The image's name.
+/// Name of the image.
 pub const NAME: &str = "localhost/resource-slot/pause:2";
 
-/// What tar calls a block, in bytes.
+/// Size of a block of tar, in bytes.
 const BLOCK: usize = 512;
 
-/// The paths of the program: what the image runs, and the shell of a caller's command.
+/// Paths of the program: the command of the image, and the shell for commands of a
+/// caller.
 const PROGRAM_PATHS: [&str; 2] = ["pause", "bin/sh"];
 
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
 const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// What containerd's garbage collector follows from one blob to another.
+/// Label by which containerd's garbage collector follows references between blobs.
 const REFERENCE: &str = "containerd.io/gc.ref.content";
 
-/// The namespace in which CRI keeps its images, pods and containers.
+/// Namespace of CRI's images, pods and containers.
 pub const NAMESPACE: &str = "k8s.io";
 
-/// CRI hears of a new image through an event: how often it is asked, and how long.
+/// CRI learns about a new image from an event: the interval and the limit of the polls
+/// for it.
 const HEARING_POLL: Duration = Duration::from_millis(5);
 const HEARING_LIMIT: Duration = Duration::from_secs(30);
 
@@ -92,7 +94,7 @@ fn archive(paths: &[&str], content: &[u8]) -> Vec<u8> {
         archive.extend(content);
         archive.resize(archive.len().next_multiple_of(BLOCK), 0);
     }
-    // Two blocks of zeros end it.
+    // Two blocks of zeros end the archive.
     archive.resize(archive.len() + 2 * BLOCK, 0);
     archive
 }
@@ -111,18 +113,19 @@ fn header(path: &str, size: usize) -> [u8; BLOCK] {
     put(136, "00000000000");
     put(156, "0");
     put(257, "ustar\x0000");
-    // The sum of the block's bytes, for which its own field counts as spaces.
+    // Sum of the block's bytes, computed with spaces in the field of the sum.
     put(148, "        ");
     let sum: u32 = block.iter().copied().map(u32::from).sum();
     block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     block
 }
 
-/// Its layer, configuration and manifest for an architecture.
+/// Returns the layer, the configuration and the manifest for an architecture.
 fn blobs(architecture: &str) -> [Blob; 3] {
     let layer = match pause::program(architecture) {
         Some(program) => archive(&PROGRAM_PATHS, &program),
-        // There a runtime that really starts containers needs another image.
+        // No program exists for this architecture, so a runtime with real containers
+        // needs another image.
         None => archive(&[], &[]),
     };
     let layer = Blob::new(LAYER_TYPE, layer);
@@ -147,7 +150,7 @@ fn blobs(architecture: &str) -> [Blob; 3] {
     [layer, config, manifest]
 }
 
-/// This machine's architecture by Go's name, as image-spec has it.
+/// Returns the architecture of this machine by its name in Go, which image-spec requires.
 fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
@@ -156,11 +159,10 @@ fn architecture() -> &'static str {
     }
 }
 
-/// Sees to it that CRI at this connection knows the image: if it does not, puts
-/// it into the containerd there.
+/// Stores the image in the containerd of this connection, if CRI does not know it yet.
 ///
 /// # Errors
-/// Whatever the server says; `Unimplemented` if it is no containerd.
+/// Errors of the server; `Unimplemented` for a server that is no containerd.
 pub async fn ensure(channel: Channel) -> Result<()> {
     if is_known(&channel, NAME).await? {
         return Ok(());
@@ -194,15 +196,17 @@ pub async fn ensure(channel: Channel) -> Result<()> {
         })
 }
 
-/// Sees to it that CRI at this connection knows an image: this module's own is
-/// put there, or pulled where there is no containerd; another one is pulled if need be.
+/// Provides an image to CRI at this connection. The image of this module is stored there,
+/// or pulled from a runtime other than containerd; another image is pulled unless it is
+/// known.
 ///
 /// # Errors
-/// Whatever the server says.
+/// Errors of the server.
 pub async fn provide(channel: Channel, name: &str) -> Result<()> {
     if name == NAME {
         match ensure(channel.clone()).await {
-            // No containerd, but a runtime that needs no registry either, or says so.
+            // A runtime other than containerd: it needs no registry for this image, or
+            // its pull fails.
             Err(e) if e.code() == Code::Unimplemented => {}
             ensured => return ensured,
         }
@@ -294,7 +298,7 @@ async fn written(
     Ok(())
 }
 
-/// A request in CRI's namespace, under a lease.
+/// Creates a request in the namespace of CRI, with a lease if one is given.
 fn call<T>(message: T, lease: Option<&str>) -> Result<Request<T>> {
     let mut request = Request::new(message);
     let metadata = request.metadata_mut();
@@ -326,7 +330,7 @@ mod tests {
     #[test]
     fn without_a_program_the_layer_is_empty() {
         let [layer, ..] = blobs("s390x");
-        // What `head -c 1024 /dev/zero | sha256sum` prints.
+        // Output of `head -c 1024 /dev/zero | sha256sum`.
         assert_eq!(
             layer.digest(),
             "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"

@@ -1,4 +1,5 @@
-//! What is under load: one's own sandboxer, one's own node, or somebody's socket.
+//! Servers under load: a sandboxer or node that is started for the run, or an existing
+//! socket.
 
 pub mod child;
 pub mod containerd;
@@ -22,40 +23,40 @@ pub use self::target::Target;
 use crate::drive::driver::DriverKind;
 use crate::stop::Stop;
 
-/// Something that answers.
+/// A server that has replied to a call.
 #[derive(Debug)]
 pub enum Server {
-    /// A sandboxer, started for this run.
+    /// A sandboxer that was started for this run.
     Embedded(Embedded),
-    /// A containerd and its sandboxer, started for this run.
+    /// A containerd and its sandboxer that were started for this run.
     Node(Box<Node>),
-    /// Listens at a given socket.
+    /// A server at a given socket.
     Given {
-        /// The socket.
+        /// Path of the socket.
         socket: PathBuf,
-        /// What its process is.
+        /// Role of its process in results.
         role: &'static str,
-        /// Its process, if it can be told.
+        /// Id of its process; `None` if it is not visible.
         pid: Option<u32>,
     },
 }
 
-/// What is going to be loaded.
+/// A server before it is started or connected to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A sandboxer to start.
+    /// Path of a sandboxer to start.
     Sandboxer(PathBuf),
-    /// A containerd and a sandboxer to start.
+    /// Paths of a containerd and a sandboxer to start.
     Node(Programs),
-    /// A socket to connect to.
+    /// Path of a socket to connect to.
     Socket(PathBuf),
 }
 
 impl Source {
-    /// The one that the command line names.
+    /// Returns the server that the command line names.
     ///
     /// # Errors
-    /// If none is named and none is found.
+    /// A program that is neither named nor found.
     pub fn of(target: &Target) -> Result<Self, ServerError> {
         if let Some(endpoint) = &target.endpoint {
             return Ok(Self::Socket(endpoint.0.clone()));
@@ -70,11 +71,11 @@ impl Source {
         })
     }
 
-    /// Starts it or connects to it; returns once it has answered a call, which may
-    /// take `timeout`, and can run pods.
+    /// Starts the server, or connects to it. Returns when the server has replied to a
+    /// call, which may take `timeout`, and can run pods.
     ///
     /// # Errors
-    /// If it does not.
+    /// A server that cannot be started, or does not reply.
     pub fn open(
         self,
         target: &Target,
@@ -130,7 +131,7 @@ fn given(
     })
 }
 
-/// Who listens at a given socket.
+/// Returns the role of the server at a given socket.
 fn server_of(kind: DriverKind) -> &'static str {
     match kind {
         DriverKind::Ttrpc | DriverKind::Controller => "sandboxer",
@@ -139,7 +140,7 @@ fn server_of(kind: DriverKind) -> &'static str {
 }
 
 impl Server {
-    /// Where it listens.
+    /// Returns the path of the socket.
     pub fn socket(&self) -> PathBuf {
         match self {
             Self::Embedded(embedded) => embedded.socket(),
@@ -148,7 +149,7 @@ impl Server {
         }
     }
 
-    /// Its processes, as far as they are known: what they are, and their pids.
+    /// Returns the visible processes: their roles and process ids.
     pub fn processes(&self) -> Vec<(&'static str, u32)> {
         match self {
             Self::Embedded(embedded) => vec![("sandboxer", embedded.pid())],
@@ -157,7 +158,8 @@ impl Server {
         }
     }
 
-    /// Ends it if it is one's own; see [`Embedded::stop`] and [`Node::stop`].
+    /// Ends a server that was started for this run; see [`Embedded::stop`] and
+    /// [`Node::stop`].
     pub fn close(self, stop: &Stop, emptied: bool) -> Option<Stopped> {
         match self {
             Self::Embedded(embedded) => Some(embedded.stop(stop, emptied)),

@@ -1,4 +1,4 @@
-//! A node of one's own: a containerd whose pods run on a sandboxer of one's own.
+//! Starts a node for the run: a containerd and the sandboxer for its pods.
 
 use std::ffi::OsString;
 use std::fs;
@@ -16,45 +16,45 @@ use crate::server::endpoint;
 use crate::server::image::{self, NAMESPACE};
 use crate::stop::Stop;
 
-/// What messages call containerd.
+/// Name of containerd in messages.
 const NAME: &str = "containerd";
 
-/// Below containerd's state directory: where bundles lie, and what CRI keeps.
+/// Paths of the bundles and of CRI's files below containerd's state directory.
 const BUNDLES: &str = "io.containerd.runtime.v2.task/k8s.io";
 const CRI: &str = "io.containerd.grpc.v1.cri";
 
-/// How many more descriptors than before a process may have open when all is
-/// over: connections that are opened once, and timers.
+/// Number of additional open descriptors that a process may have at the end of a run:
+/// connections that are opened once, and timers.
 const DESCRIPTORS: usize = 16;
 
-/// How long descriptors of connections that were closed may stay open.
+/// Time limit and poll interval for the descriptors of closed connections to disappear.
 const CLOSING_LIMIT: Duration = Duration::from_secs(5);
 const CLOSING_POLL: Duration = Duration::from_millis(10);
 
-/// Both daemons. Killed when dropped.
+/// The two daemons of a node. Dropping it kills them.
 #[derive(Debug)]
 pub struct Node {
-    // Dropped in this order: who calls first, then who is called.
+    // Fields are dropped in this order: first the caller, then its server.
     containerd: Containerd,
     sandboxer: Embedded,
     descriptors: (usize, usize),
     dir: TempDir,
 }
 
-/// Which programs a node is made of.
+/// Programs of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Programs {
-    /// The containerd.
+    /// Path of containerd.
     pub containerd: PathBuf,
-    /// The sandboxer.
+    /// Path of the sandboxer.
     pub sandboxer: PathBuf,
 }
 
 impl Node {
-    /// Starts both and puts the image for pods into containerd.
+    /// Starts both daemons and stores the image for pods in containerd.
     ///
     /// # Errors
-    /// If one of them cannot be started, or does not do as it should in time.
+    /// A daemon that cannot be started or does not become ready in time.
     pub fn start(programs: Programs, args: &[OsString], stop: &Stop) -> Result<Self, ChildError> {
         let sandboxer = Embedded::start(programs.sandboxer, args, NAMESPACE, stop)?;
         let directory = |source| ChildError::Directory { name: NAME, source };
@@ -77,12 +77,12 @@ impl Node {
         })
     }
 
-    /// Where containerd listens.
+    /// Returns the path of containerd's socket.
     pub fn socket(&self) -> PathBuf {
         self.containerd.home().socket()
     }
 
-    /// The processes: what they are, and their ids.
+    /// Returns the roles and ids of both processes.
     pub fn processes(&self) -> [(&'static str, u32); 2] {
         [
             ("sandboxer", self.sandboxer.pid()),
@@ -90,8 +90,8 @@ impl Node {
         ]
     }
 
-    /// Ends both with SIGTERM. If they are to be `emptied`, no pod may have left
-    /// anything.
+    /// Ends both daemons with SIGTERM. With `emptied`, remaining objects of pods are
+    /// complaints.
     pub fn stop(self, stop: &Stop, emptied: bool) -> Stopped {
         let mut complaints = Vec::new();
         if emptied {
@@ -120,12 +120,12 @@ impl Node {
     }
 }
 
-/// How many descriptors a process has open.
+/// Returns the number of open descriptors of a process.
 fn descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
-/// Complains about a process that keeps descriptors open.
+/// Returns a complaint if a process keeps descriptors open.
 fn not_closed(name: &str, pid: u32, before: usize) -> Option<String> {
     let begun = Instant::now();
     loop {
@@ -142,7 +142,7 @@ fn not_closed(name: &str, pid: u32, before: usize) -> Option<String> {
     }
 }
 
-/// Complains about what pods left below containerd's state directory.
+/// Returns complaints about remaining files of pods below containerd's state directory.
 fn leftovers(state: &Path) -> Vec<String> {
     let mut fifos = Vec::new();
     find_fifos(&state.join(CRI), &mut fifos);

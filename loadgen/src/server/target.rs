@@ -1,4 +1,4 @@
-//! The server that is to be loaded, as a user names it.
+//! The server to load, as a user specifies it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,18 +11,18 @@ use crate::drive::driver::DriverKind;
 pub struct Target {
     /// Driver that runs the pods.
     pub driver: DriverKind,
-    /// containerd's namespace for the pods; over CRI it is always `k8s.io`.
+    /// Namespace of containerd for the pods; over CRI it is always `k8s.io`.
     pub namespace: String,
-    /// Socket of a server that runs already; `None` starts one.
+    /// Socket of a running server; `None` starts a server.
     pub endpoint: Option<Endpoint>,
     /// Runtime handler of the pods, over CRI.
     pub runtime_handler: String,
     /// Image of the containers, over CRI.
     pub image: String,
-    /// The containerd to start; `None` looks for one.
+    /// Path of the containerd to start; `None` searches for one.
     pub containerd: Option<PathBuf>,
-    /// The sandboxer to start; `None` looks for one.
+    /// Path of the sandboxer to start; `None` searches for one.
     pub sandboxer: Option<PathBuf>,
-    /// Arguments of the sandboxer that is started.
+    /// Arguments of the sandboxer to start.
     pub sandboxer_args: Vec<OsString>,
 }

@@ -1,17 +1,17 @@
-//! Text in columns.
+//! Formats text in columns.
 //!
-//! Twenty lines do what the tables need: widths by character, numbers to the right, no
+//! Twenty lines are enough for the tables: widths by character, numbers to the right, no
 //! border, no wrapping, nothing after the last cell. `comfy-table` and `tabled` draw
-//! borders and wrap at the width of a terminal unless that is turned off for each table,
-//! and the tables are also files that are compared byte for byte. What is long about the
-//! tables is their content.
+//! borders and wrap at the width of a terminal unless each table disables that, and the
+//! tables are also files that are compared byte by byte. Most of the code of the tables
+//! produces their content.
 
 use std::fmt::{self, Write};
 
-/// Writes rows, the first column to the left, the others to the right.
+/// Writes rows, with the first column to the left and the others to the right.
 ///
 /// # Errors
-/// Whatever the writer says.
+/// Errors of the writer.
 pub fn write(out: &mut impl Write, rows: &[impl AsRef<[String]>]) -> fmt::Result {
     let mut widths = Vec::new();
     for row in rows {

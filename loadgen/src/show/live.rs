@@ -1,7 +1,8 @@
-//! A look at a run while it goes on: rates, latencies and processes, on a terminal.
+//! Live view of a run on a terminal: rates, latencies and processes.
 //!
-//! It reads what others have written down anyway, from a thread of its own, so
-//! those who make the calls neither wait for it nor know of it. It draws a few
+//! The view reads data that the run records in any case, on a thread of its own, so the
+//! threads that make calls neither wait for it nor know it. It draws a few lines at the
+//! cursor and removes them at the end.
 //! lines where the cursor is and leaves none behind.
 
 use std::io::{self, Stderr};
@@ -26,13 +27,13 @@ use crate::record::tape::Counters;
 use crate::result::Interval;
 use crate::result::timeline::Timeline;
 
-/// How often it is drawn.
+/// Time between two drawings.
 const PERIOD: Duration = Duration::from_millis(250);
 
-/// How many seconds the curve of the rate shows at most.
+/// Maximum number of seconds that the curve of the rate shows.
 const CURVE_SECONDS: usize = 120;
 
-/// The operations that are shown: whole pods, and those that take a pod's time.
+/// Shown operations: whole pods, and the operations that take most of a pod's time.
 const SHOWN: [Operation; 8] = [
     Operation::PodStart,
     Operation::Pod,
@@ -44,31 +45,31 @@ const SHOWN: [Operation; 8] = [
     Operation::StartContainer,
 ];
 
-/// Lines: the rates, the curve, the table's head, operations, processes.
+/// Number of lines: rates, curve, head of the table, operations, processes.
 const HEIGHT: u16 = 1 + 2 + 1 + 6 + 3;
 
-/// What is looked at.
+/// Sources of the shown data.
 #[derive(Debug, Clone)]
 pub struct Sources {
-    /// How many pods there will be.
+    /// Number of pods of the run.
     pub pods: u64,
-    /// What the threads count.
+    /// Counters of the threads.
     pub counters: Vec<Arc<Counters>>,
-    /// The seconds that are over.
+    /// Completed seconds of the run.
     pub timeline: Timeline,
-    /// The latest looks at the processes.
+    /// Latest samples of the processes.
     pub processes: Latest,
-    /// Whether colours are wanted.
+    /// Whether colours are used.
     pub colour: bool,
 }
 
-/// Draws until it is dropped.
+/// Thread that draws until this is dropped.
 #[derive(Debug)]
 pub struct Live(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Live {
-    /// Draws on standard error until dropped; not at all if that is no terminal
-    /// after all.
+    /// Draws on standard error until dropped. Draws nothing if standard error is no
+    /// terminal.
     pub fn start(sources: Sources) -> Self {
         let options = TerminalOptions {
             viewport: Viewport::Inline(HEIGHT),
@@ -90,7 +91,8 @@ impl Drop for Live {
     fn drop(&mut self) {
         if let Some((done, thread)) = self.0.take() {
             drop(done);
-            // Its panic would be about drawing; the measurements are not hurt.
+            // A panic of this thread concerns the drawing only; the measurements are
+            // intact.
             let _ = thread.join();
         }
     }
@@ -104,7 +106,7 @@ fn draw_until(
     let begun = Instant::now();
     loop {
         let screen = Screen::of(sources, begun.elapsed());
-        // A terminal that has gone is nobody's.
+        // A drawing fails if the terminal has been closed, and then has no reader.
         let _ = terminal.draw(|frame| screen.draw(frame));
         if told.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
             break;
@@ -113,9 +115,9 @@ fn draw_until(
     let _ = wipe(&mut terminal);
 }
 
-/// Takes what was drawn off the screen and leaves the cursor where the view began, at the
-/// first column, so that the text that follows starts a line. `Terminal::clear` would put
-/// the cursor back to where the last drawing left it.
+/// Removes the view from the screen. The cursor returns to the beginning of the view at
+/// the first column, so that the text that follows starts a line. `Terminal::clear` would
+/// restore the cursor of the last drawing.
 fn wipe<B: Backend>(terminal: &mut Terminal<B>) -> Result<(), B::Error> {
     let begin = terminal.get_frame().area().as_position();
     terminal.set_cursor_position(begin)?;
@@ -125,7 +127,7 @@ fn wipe<B: Backend>(terminal: &mut Terminal<B>) -> Result<(), B::Error> {
     terminal.show_cursor()
 }
 
-/// What is shown at one moment.
+/// Data of one drawing.
 #[derive(Debug)]
 struct Screen {
     head: String,
@@ -214,7 +216,7 @@ fn operations(second: &Interval) -> Vec<[String; 4]> {
         .collect()
 }
 
-/// A process between two looks at it.
+/// Describes a process between two of its samples.
 fn process(role: &str, before: &Sample, now: &Sample) -> String {
     let seconds = now.at_s - before.at_s;
     let cpu = if seconds > 0.0 {
@@ -288,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_view_begins_at_its_first_column() {
+    fn text_after_the_view_begins_at_its_first_column() {
         let mut backend = TestBackend::new(40, 20);
         let begin = Position::new(0, 4);
         backend.set_cursor_position(begin).unwrap();

@@ -1,4 +1,4 @@
-//! Shows measurements to people: live on a terminal, as tables, and as pages.
+//! Shows measurements: live on a terminal, as tables, and as pages.
 
 pub mod columns;
 pub mod live;

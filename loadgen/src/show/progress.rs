@@ -1,7 +1,7 @@
 //! Progress on standard error: a bar on a terminal, plain lines elsewhere.
 //!
-//! The reporter reads counters from a thread of its own; those who do the work
-//! never wait for it.
+//! The reporter reads counters on a thread of its own; the threads that make calls never
+//! wait for it.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -16,27 +16,27 @@ use crate::human;
 use crate::record::tape::Counters;
 use crate::stop::{SignalError, Stop};
 
-/// How often a bar is redrawn, and how often a line is written.
+/// Time between two drawings of the bar, and between two lines.
 const BAR_PERIOD: Duration = Duration::from_millis(100);
 const LINE_PERIOD: Duration = Duration::from_secs(2);
 
-/// How progress is shown.
+/// Form of the progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
-    /// A bar that is redrawn, in colour or not.
+    /// A bar that is redrawn.
     Bar {
-        /// Whether colours are wanted.
+        /// Whether colours are used.
         colour: bool,
     },
-    /// A line now and then.
+    /// A line at regular times.
     Lines,
-    /// Nothing.
+    /// No output.
     Silent,
 }
 
 impl Style {
-    /// What suits standard error, unless nothing is wanted. `NO_COLOR` is
-    /// respected (<https://no-color.org>).
+    /// Returns the form that fits standard error, or [`Style::Silent`] unless progress is
+    /// `wanted`. Respects `NO_COLOR` (<https://no-color.org>).
     pub fn of_stderr(wanted: bool) -> Self {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self::choose(wanted, io::stderr().is_terminal(), no_colour)
@@ -50,22 +50,22 @@ impl Style {
         }
     }
 
-    /// Says something that is not progress.
+    /// Prints a line that is not progress.
     pub fn say(self, line: &str) {
         if self != Self::Silent {
-            // Whoever closed it does not want to read it.
+            // The write fails if standard error has been closed, and then has no reader.
             let _ = writeln!(io::stderr(), "{line}");
         }
     }
 
-    /// Listens for signals from now on, and says what they do.
+    /// Handles signals from now on, and prints the effect of each.
     ///
     /// # Errors
-    /// If they cannot be listened for.
+    /// Signals that cannot be handled.
     pub fn stop_on_signals(self) -> Result<Stop, SignalError> {
         Stop::on_signals(move |stop| {
             if !stop.aborted() {
-                self.say("Interrupted: letting what is under way end; once more to drop it");
+                self.say("Interrupted: waiting for the pods in progress; a second signal drops them");
             }
         })
     }
@@ -87,14 +87,14 @@ impl Style {
     }
 }
 
-/// Progress of the preparations, told from where they are made.
+/// Progress of the preparations, updated by the code that makes them.
 #[derive(Debug)]
 pub struct Preparing {
     bar: ProgressBar,
 }
 
 impl Preparing {
-    /// Nothing is done yet.
+    /// Begins with no pod prepared.
     pub fn new(style: Style, pods: u64) -> Self {
         style.say(&format!(
             "Writing the bundles of {} pods",
@@ -105,7 +105,7 @@ impl Preparing {
         Self { bar }
     }
 
-    /// So many pods are prepared.
+    /// Shows this number of prepared pods.
     pub fn done(&self, pods: u64) {
         self.bar.set_position(pods);
     }
@@ -122,7 +122,7 @@ impl Drop for Preparing {
 pub struct Reporter(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Reporter {
-    /// Shows `counters` until dropped. Without a thread for it nothing is shown.
+    /// Shows `counters` until dropped. Shows nothing if no thread can be started.
     pub fn start(style: Style, pods: u64, counters: Vec<Arc<Counters>>) -> Self {
         if style == Style::Silent {
             return Self(None);
@@ -157,7 +157,8 @@ impl Drop for Reporter {
     fn drop(&mut self) {
         if let Some((done, thread)) = self.0.take() {
             drop(done);
-            // Its panic would be about drawing; the measurements are not hurt.
+            // A panic of this thread concerns the drawing only; the measurements are
+            // intact.
             let _ = thread.join();
         }
     }
@@ -180,7 +181,7 @@ impl Seen {
     }
 }
 
-/// Rates since about a second ago.
+/// Rates over about the last second.
 struct Rates {
     begin: (Instant, Seen),
     per_second: (f64, f64),

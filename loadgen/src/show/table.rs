@@ -1,4 +1,4 @@
-//! The result of a run for people to read.
+//! The result of a run as text.
 
 use std::fmt::{self, Write};
 
@@ -6,7 +6,7 @@ use crate::human;
 use crate::result::{ErrorResult, HoldResult, OperationResult, RunResult};
 use crate::show::columns;
 
-/// How many classes of errors are shown; the rest are in `result.json`.
+/// Maximum number of shown classes of errors; the others are in `result.json`.
 const SHOWN_ERRORS: usize = 10;
 
 const HEAD: [&str; 8] = [
@@ -20,7 +20,7 @@ const HEAD: [&str; 8] = [
     "max",
 ];
 
-/// Latencies, totals, errors, and what speaks against the figures.
+/// Formats the latencies, totals, errors, and the reasons against the validity.
 pub fn render(result: &RunResult) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -28,7 +28,7 @@ pub fn render(result: &RunResult) -> String {
     text
 }
 
-/// Only what speaks against the figures; empty if nothing does.
+/// Formats the reasons against the validity; empty for a valid result.
 pub fn problems(result: &RunResult) -> String {
     let mut text = String::new();
     let _ = write_problems(&mut text, result);
@@ -80,14 +80,14 @@ fn latencies(out: &mut String, operations: &[OperationResult]) -> fmt::Result {
     columns::write(out, &rows)
 }
 
-/// What the processes used while all pods were there.
+/// Writes the resource usage while all pods were running.
 fn held(out: &mut String, hold: &HoldResult) -> fmt::Result {
-    writeln!(out, "all pods were there for {:.1} s", hold.duration_s)?;
+    writeln!(out, "all pods were running for {:.1} s", hold.duration_s)?;
     for process in &hold.processes {
         let kib = |bytes: f64| bytes / 1024.0;
         let interval = match (process.rss_low, process.rss_high) {
             (Some(low), Some(high)) => format!("{:+.1} to {:+.1}", kib(low), kib(high)),
-            _ => "too little to say how surely".to_owned(),
+            _ => "too few samples for an interval".to_owned(),
         };
         writeln!(
             out,
@@ -149,7 +149,7 @@ fn totals(out: &mut String, result: &RunResult) -> fmt::Result {
     Ok(())
 }
 
-/// Seconds of CPU, shared among pods: `0.84 ms`.
+/// Formats seconds of CPU time per pod: `0.84 ms`.
 pub fn per_pod(cpu_s: f64, pods: u64) -> String {
     if pods == 0 {
         return "-".to_owned();
@@ -157,10 +157,10 @@ pub fn per_pod(cpu_s: f64, pods: u64) -> String {
     format!("{:.2} ms", cpu_s * 1000.0 / pods as f64)
 }
 
-/// Failures, a line for each kind.
+/// Writes one line for each class of failures.
 ///
 /// # Errors
-/// Whatever the writer says.
+/// Errors of the writer.
 pub fn errors(out: &mut impl Write, errors: &[ErrorResult]) -> fmt::Result {
     for error in errors.iter().take(SHOWN_ERRORS) {
         writeln!(

@@ -1,5 +1,5 @@
-//! A fake sandboxer: just enough of the two ttrpc services to be loaded, and
-//! able to lie. It is not the sandboxer that this workspace ships.
+//! A fake sandboxer: the part of the two ttrpc services that a load needs, with optional
+//! lies. It shares no code with the sandboxer of this project.
 #![allow(dead_code, reason = "every test uses its own part")]
 
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use ttrpc::asynchronous::{Server, TtrpcContext};
 
-/// What the fake does wrong; a lie is told about every pod.
+/// Mistake of the fake; it makes the mistake with every pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lie {
     None,
@@ -46,7 +46,7 @@ pub enum Lie {
     StartFails,
     DeleteFails,
     ShutdownFails,
-    /// The call hangs until the fake is told to go on.
+    /// Start hangs until the test releases it.
     HoldStarts,
 }
 
@@ -61,7 +61,7 @@ struct FakeTask {
 
 #[derive(Default)]
 struct Model {
-    /// Whether each is ready.
+    /// Whether each sandbox is ready, by its id.
     sandboxes: HashMap<String, bool>,
     tasks: HashMap<String, FakeTask>,
     next_pid: u32,
@@ -70,15 +70,15 @@ struct Model {
 pub struct Fake {
     lie: Lie,
     model: Mutex<Model>,
-    /// Sandbox creations so far.
+    /// Number of created sandboxes so far.
     pub created: AtomicUsize,
-    /// Stops and shutdowns so far.
+    /// Number of stops and shutdowns so far.
     pub removals: AtomicUsize,
-    /// Told at every held Start.
+    /// Notified at each held Start.
     pub held: Notify,
-    /// Whether Starts may go on.
+    /// Whether held Starts may continue.
     pub release: watch::Sender<bool>,
-    /// Whether a Start came without a Wait before it.
+    /// Whether a Start arrived before the Wait for its task.
     pub wait_was_late: AtomicBool,
     pub namespaces: Mutex<Vec<String>>,
 }
@@ -97,7 +97,7 @@ impl Fake {
         })
     }
 
-    /// How many sandboxes and tasks are left.
+    /// Returns the numbers of remaining sandboxes and tasks.
     pub fn left(&self) -> (usize, usize) {
         let model = self.model.lock().unwrap();
         (model.sandboxes.len(), model.tasks.len())
@@ -108,7 +108,7 @@ impl Fake {
     }
 }
 
-/// A fake that listens.
+/// A fake on a socket.
 pub struct Listening {
     pub socket: PathBuf,
     server: Server,
@@ -132,7 +132,7 @@ impl Listening {
         }
     }
 
-    /// Closes every connection and listens no more.
+    /// Closes every connection and the socket.
     pub async fn die(mut self) {
         self.server.shutdown().await.unwrap();
     }
@@ -149,7 +149,7 @@ fn unknown<T>(id: &str) -> ttrpc::Result<T> {
     refuse(ttrpc::Code::NOT_FOUND, &format!("{id} not found"))
 }
 
-/// The sandbox and the resources that a bundle names.
+/// Reads the id of the sandbox and the resources from a bundle.
 fn read_bundle(bundle: &str) -> (String, ResourceInfo) {
     let text = std::fs::read(Path::new(bundle).join("config.json")).unwrap();
     let spec: Value = serde_json::from_slice(&text).unwrap();
@@ -292,7 +292,8 @@ impl Sandbox for Door {
         if self.0.lies(Lie::ShutdownFails) {
             return refuse(ttrpc::Code::INTERNAL, "cannot remove");
         }
-        // Tasks are the caller's to remove: the tests look for what is left.
+        // A shutdown does not remove tasks: the tests count the tasks that their client
+        // left.
         if self
             .0
             .model
@@ -394,8 +395,8 @@ impl Task for Door {
             let Some(task) = model.tasks.get_mut(&request.id) else {
                 return unknown(&request.id);
             };
-            // A frame that comes second may be handled first: only a Wait that
-            // comes after the end was surely sent late.
+            // The second of two frames may be handled first, so only a Wait after the end
+            // of the task was certainly sent late.
             if task.exit.borrow().is_some() && !task.waited {
                 self.0.wait_was_late.store(true, Ordering::SeqCst);
             }

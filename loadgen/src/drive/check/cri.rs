@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_runtime_that_says_nothing_of_resources_is_right_where_they_need_not_be_there() {
+    fn a_runtime_may_omit_resources_that_need_not_be_present() {
         let pod = planned();
         let reply = truth(&pod, None);
         assert!(!states_resources(&reply));

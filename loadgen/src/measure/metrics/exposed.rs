@@ -1,4 +1,4 @@
-//! What was noted down, as metrics.
+//! Exposes the tally of a run as metrics.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -19,16 +19,16 @@ const fn descriptor(name: &'static str, help: &'static str, unit: &'static str) 
 const BUILD: Descriptor = descriptor("loadgen_build", "The version of loadgen", "");
 const PLANNED: Descriptor = descriptor(
     "loadgen_planned_pods",
-    "How many pods the load has, those of a warm-up included",
+    "Pods of the load, with those of a warm-up",
     "",
 );
 const BEGUN: Descriptor = descriptor("loadgen_pods_begun", "Pods that were begun", "");
 const ENDED: Descriptor = descriptor(
     "loadgen_pods_ended",
-    "Pods that came to their end, well or not",
+    "Pods that have ended, with success or without",
     "",
 );
-const IN_FLIGHT: Descriptor = descriptor("loadgen_pods_in_flight", "Pods that are under way", "");
+const IN_FLIGHT: Descriptor = descriptor("loadgen_pods_in_flight", "Pods in progress", "");
 const OFFERED: Descriptor = descriptor(
     "loadgen_offered",
     "Pods that were due in the last second; absent in a closed loop",
@@ -41,21 +41,21 @@ const ACHIEVED: Descriptor = descriptor(
 );
 const OPERATIONS: Descriptor = descriptor(
     "loadgen_operations",
-    "Operations by kind and code; OK if the reply was what the plan wants",
+    "Operations by kind and code; OK for a right reply",
     "",
 );
 const DURATION: Descriptor = descriptor(
     "loadgen_operation_duration",
-    "How long operations took that went as the plan wants; pods from their intended start",
+    "Durations of successful operations; those of pods from their intended start",
     "seconds",
 );
 const LAG: Descriptor = descriptor(
     "loadgen_lag",
-    "From the intended start of pods until they were begun, in an open loop",
+    "Times from the intended start of pods until they were begun, in an open loop",
     "seconds",
 );
 
-/// Tells of a run.
+/// Collector of the metrics of a run.
 #[derive(Debug)]
 pub(super) struct Exposed(pub(super) Arc<Mutex<Tally>>);
 

@@ -1,7 +1,8 @@
-//! A run as Prometheus sees it while it goes on.
+//! Metrics of a run in progress, for Prometheus.
 //!
-//! [`Monitor`] listens to what the collector merges each second anyway, on its thread; a
-//! scrape reads what was noted down. Those who make the calls know of neither.
+//! [`Monitor`] receives the sums that the collector merges each second in any case, on
+//! the thread of the collector; a scrape reads the last ones. The threads that make calls
+//! do not know about it.
 
 mod exposed;
 mod tally;
@@ -18,31 +19,31 @@ use crate::record::tape::{Counters, Listener, Part};
 use exposed::Exposed;
 use tally::Tally;
 
-/// Nobody can be told how a run goes on.
+/// Reason for which no metrics are available.
 #[derive(Debug, thiserror::Error)]
 pub enum MetricsError {
-    /// The address of `--metrics-listen` cannot be had.
+    /// The address of `--metrics-listen` cannot be listened on.
     #[error("--metrics-listen")]
     Listen(#[from] ListenError),
-    /// No thread for `--push`.
+    /// The thread for `--push` cannot be started.
     #[error("start a thread for --push")]
     Thread(#[source] io::Error),
 }
 
-/// The places where metrics can be had while a run goes on; `None` for none.
+/// Ways to get the metrics of a run in progress; `None` for an unused one.
 #[derive(Debug, Clone, Default)]
 pub struct Destinations {
-    /// Address on which `GET /metrics` is answered.
+    /// Address that replies to `GET /metrics`.
     pub listen: Option<SocketAddr>,
-    /// Pushgateway that metrics are sent to.
+    /// Pushgateway that receives the metrics.
     pub push: Option<PushUrl>,
 }
 
-/// Notes down how runs go on, for scrapes; off by default. Clones note down together.
+/// Tally of a run for its metrics; by default it records nothing. Clones share the tally.
 #[derive(Debug, Clone, Default)]
 pub struct Monitor(Option<Arc<Mutex<Tally>>>);
 
-/// Who tells of a run until dropped.
+/// Server and pusher of metrics, which work until dropped.
 #[derive(Debug, Default)]
 pub struct Metrics {
     monitor: Monitor,
@@ -51,7 +52,7 @@ pub struct Metrics {
 }
 
 impl Monitor {
-    /// A load begins, whose threads count so.
+    /// Begins the tally of a load with these counters of its threads.
     pub fn begin(&self, load: &Load, counters: &[Arc<Counters>]) {
         if let Some(tally) = &self.0 {
             *lock(tally) = Tally::new(load, counters);
@@ -68,15 +69,15 @@ impl Listener for Monitor {
 }
 
 fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
-    // Whoever panicked left numbers that are right for the intervals before.
+    // After a panic the numbers still describe the intervals before it.
     tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Metrics {
-    /// Tells whom the options name; nobody, if they name none.
+    /// Starts the server and the pusher that the options name, if any.
     ///
     /// # Errors
-    /// If the address cannot be listened on, or there can be no thread.
+    /// An address that cannot be listened on, or a thread that cannot be started.
     pub fn start(to: &Destinations) -> Result<Self, MetricsError> {
         if to.listen.is_none() && to.push.is_none() {
             return Ok(Self::default());
@@ -100,21 +101,21 @@ impl Metrics {
         })
     }
 
-    /// What is to be told of runs.
+    /// Returns the monitor for the runs.
     pub fn monitor(&self) -> &Monitor {
         &self.monitor
     }
 
-    /// Where metrics are served, for whoever looks.
+    /// Returns a line with the address of the metrics; `None` without a server.
     pub fn announcement(&self) -> Option<String> {
         let address = self.server.as_ref()?.address();
         Some(format!("Metrics are served on http://{address}/metrics"))
     }
 
-    /// Sends what there is in the end, if it is to be sent.
+    /// Pushes the final metrics, if there is a pusher.
     ///
     /// # Errors
-    /// If that fails.
+    /// A failed push.
     pub fn finish(self) -> Result<(), PushError> {
         self.pusher.map_or(Ok(()), Pusher::finish)
     }

@@ -1,4 +1,4 @@
-//! What is noted down of a run.
+//! Counts the events of a run for its metrics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,38 +15,38 @@ use crate::record::recorder::Recorder;
 use crate::record::tape::{Counters, INTERVAL, Part};
 use crate::workload::schedule::Schedule;
 
-/// What is noted down of a run.
+/// Counts of a run.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// How many pods there will be.
+    /// Number of pods of the load.
     pub(super) planned: u64,
-    /// Pods that were due and begun in the last second that is over; before, and in a
-    /// closed loop of those that were due, nothing.
+    /// Number of pods that were due, and number of pods that were begun, in the last
+    /// complete second. `None` before its end; the first one also in a closed loop.
     pub(super) offered: Option<u64>,
     pub(super) achieved: Option<u64>,
-    /// By [`Operation::ALL`].
+    /// Outcomes of each operation, by [`Operation::ALL`].
     pub(super) operations: Vec<Outcomes>,
-    /// From the intended start of pods until they were begun, in an open loop.
+    /// Times from the intended start of pods until they were begun, in an open loop.
     pub(super) lag: Durations,
     counters: Vec<Arc<Counters>>,
     schedule: Option<Arc<Schedule>>,
 }
 
-/// What became of one operation's calls.
+/// Outcomes of the calls of one operation.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Outcomes {
-    /// Those that went as the plan wants.
+    /// Durations of the successful calls.
     pub(super) succeeded: Durations,
-    /// Those that did not.
+    /// Number of failed calls by code.
     pub(super) failed: BTreeMap<FailureCode, u64>,
 }
 
 /// Durations by the buckets of [`BOUNDS_NS`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Durations {
-    /// How many are in each bucket alone.
+    /// Number of durations in each bucket alone.
     pub(super) buckets: [u64; BUCKETS],
-    /// Their sum, as exact as the histograms are.
+    /// Sum of the durations, with the precision of the histograms.
     pub(super) sum: Duration,
 }
 
@@ -54,7 +54,8 @@ impl Durations {
     fn add(&mut self, histogram: &Histogram<u64>) {
         for value in histogram.iter_recorded() {
             let (ns, count) = (value.value_iterated_to(), value.count_at_value());
-            // A histogram gives the highest of the values that it takes for one.
+            // The iterator returns the highest of the values that share a place in the
+            // histogram.
             let ns = histogram.lowest_equivalent(ns);
             let bucket = BOUNDS_NS.partition_point(|bound| *bound < ns);
             self.buckets[bucket] += count;
@@ -62,14 +63,14 @@ impl Durations {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of durations.
     pub(super) fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }
 }
 
 impl Tally {
-    /// Of a load that begins.
+    /// Begins the counts of a load.
     pub(super) fn new(load: &Load, counters: &[Arc<Counters>]) -> Self {
         Self {
             planned: load.pods(),
@@ -83,7 +84,7 @@ impl Tally {
         }
     }
 
-    /// A second is over, those of a warm-up included.
+    /// Adds a complete second, also one of a warm-up.
     pub(super) fn add(&mut self, number: u32, part: &Part) {
         self.offered = self.schedule.as_ref().map(|schedule| due(schedule, number));
         self.achieved = Some(part.begun.len() as u64);
@@ -104,19 +105,19 @@ impl Tally {
         self.lag.add(recorder.lags());
     }
 
-    /// Pods that were begun so far.
+    /// Returns the number of pods that were begun so far.
     pub(super) fn begun(&self) -> u64 {
         let begun = |counters: &Arc<Counters>| counters.begun.load(Ordering::Relaxed);
         self.counters.iter().map(begun).sum()
     }
 
-    /// Pods that came to their end so far, well or not.
+    /// Returns the number of pods that have ended so far, with success or without.
     pub(super) fn ended(&self) -> u64 {
         let ended = |counters: &Arc<Counters>| counters.pods.load(Ordering::Relaxed);
         self.counters.iter().map(ended).sum()
     }
 
-    /// Pods that are under way.
+    /// Returns the number of pods in progress.
     pub(super) fn in_flight(&self) -> u64 {
         self.counters
             .iter()
@@ -125,7 +126,7 @@ impl Tally {
     }
 }
 
-/// How many pods are due in an interval.
+/// Returns the number of pods that are due in an interval.
 fn due(schedule: &Schedule, number: u32) -> u64 {
     let arrivals = schedule.arrivals();
     let before = |at: Duration| arrivals.partition_point(|arrival| arrival.at < at) as u64;
@@ -138,7 +139,7 @@ mod tests {
     use crate::record::failure::Failure;
 
     #[test]
-    fn what_is_due_is_counted_by_the_second() {
+    fn due_pods_are_counted_by_the_second() {
         let arrivals = [0, 999, 1000, 2500].map(Duration::from_millis);
         let schedule = Schedule::of(&arrivals);
         let seconds: Vec<u64> = (0..4).map(|number| due(&schedule, number)).collect();

@@ -1,8 +1,8 @@
-//! One encoded histogram.
+//! Decodes one histogram.
 //!
-//! What the HdrHistogram crate would take on trust is checked before: how much
-//! there is to unpack, whether its checksum is right, and the bounds, which say
-//! how much memory a histogram takes.
+//! The crate hdrhistogram trusts some parts of its input. They are checked before: the
+//! size of the unpacked data, its checksum, and the bounds, which determine the memory
+//! that a histogram takes.
 
 use std::io::{Cursor, Read};
 
@@ -14,20 +14,22 @@ use hdrhistogram::serialization::Deserializer;
 
 use crate::record::recorder::{DIGITS, HIGHEST_NS, LOWEST_NS};
 
-/// The first bytes of the V2 compressed encoding, and of what is in it.
+/// First bytes of the V2 compressed encoding, and of the data in it.
 const COMPRESSED_COOKIE: u32 = 0x1c84_9314;
 const COOKIE: u32 = 0x1c84_9313;
 
-/// Cookie, payload length, normalizing offset, digits, bounds and ratio, in bytes.
+/// Length of cookie, payload length, normalizing offset, digits, bounds and ratio, in
+/// bytes.
 const HEAD: usize = 40;
 
-/// The most that a histogram of this program unpacks to, in bytes, and more.
+/// Limit for an unpacked histogram, in bytes; no histogram of this program is as large.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// How the least number is encoded, of which no histogram has so many zeros.
+/// Encoding of the least number. Numbers below 0 count zeros, and no histogram has so
+/// many of them.
 const LEAST: [u8; 9] = [0xff; 9];
 
-/// A histogram from its base64; why not, otherwise.
+/// Decodes a histogram from base64. The error describes the mistake in the text.
 pub fn histogram(encoded: &str, deserializer: &mut Deserializer) -> Result<Histogram<u64>, String> {
     let bytes = STANDARD
         .decode(encoded)
@@ -81,12 +83,12 @@ fn check(plain: &[u8]) -> Result<(), String> {
         return Err("its histogram has not as many bytes as its head says".to_owned());
     }
     if payload.windows(LEAST.len()).any(|bytes| bytes == LEAST) {
-        return Err("its histogram has a count that is none".to_owned());
+        return Err("its histogram has a count outside of the valid range".to_owned());
     }
     Ok(())
 }
 
-/// The big-endian number at a place.
+/// Returns the big-endian number at an offset.
 fn number(bytes: &[u8], at: usize) -> Option<u32> {
     let bytes = bytes.get(at..at + 4)?;
     Some(u32::from_be_bytes(bytes.try_into().ok()?))

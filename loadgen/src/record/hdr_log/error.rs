@@ -1,54 +1,54 @@
-//! What can be wrong with a log.
+//! Errors in a log.
 
 use std::io;
 use std::path::PathBuf;
 
-/// A log cannot be read.
+/// Reason for which a log cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("read {}", path.display())]
 pub struct LogError {
-    /// The log's file.
+    /// Path of the log.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// Mistake in the log.
     #[source]
     pub source: LogProblem,
 }
 
-/// What is wrong with a log. Lines count from 1.
+/// Mistake in a log. Lines count from 1.
 #[derive(Debug, thiserror::Error)]
 pub enum LogProblem {
-    /// It cannot be opened or read.
+    /// The file cannot be opened or read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is something else.
+    /// The file is no HdrHistogram log.
     #[error(
         "it is no HdrHistogram log: its first line must begin with \"#[Histogram log format version 1.\""
     )]
     Foreign,
-    /// It is somebody else's.
+    /// Another program wrote the log.
     #[error("line {line} is not loadgen's: {reason}; only logs that loadgen wrote can be read")]
     NotOurs {
-        /// Where.
+        /// Number of the line.
         line: u64,
-        /// Why not.
+        /// Difference from the logs of loadgen.
         reason: String,
     },
-    /// It ends too early.
+    /// The log ends too early.
     #[error(
         "it is cut off {at}: {intervals} intervals are there, and its last line must say how many there are"
     )]
     Truncated {
-        /// Where, in words.
+        /// Description of the place.
         at: String,
-        /// How many whole ones there are.
+        /// Number of complete intervals.
         intervals: u64,
     },
-    /// A line is not what it should be.
+    /// A line does not have the required form.
     #[error("line {line} is malformed: {reason}")]
     Malformed {
-        /// Which.
+        /// Number of the line.
         line: u64,
-        /// What is wrong, and what would be right.
+        /// Description of the mistake and of the required form.
         reason: String,
     },
 }

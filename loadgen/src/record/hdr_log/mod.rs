@@ -1,8 +1,8 @@
-//! Histograms in the HdrHistogram interval log format, which tools in every
-//! language read (<https://hdrhistogram.github.io/HdrHistogram/>).
+//! Histograms in the HdrHistogram interval log format, for which readers exist in many
+//! languages (<https://hdrhistogram.github.io/HdrHistogram/>).
 //!
-//! A log has an entry for each interval and [`Series`]; what a run measured is
-//! the sum of its entries.
+//! A log has an entry for each interval and [`Series`]. The measurements of a run are the
+//! sum of its entries.
 
 mod decode;
 mod error;
@@ -17,13 +17,14 @@ pub use self::series::{Histograms, Series};
 pub use self::spool::{Spool, copy};
 pub use self::write::LogWriter;
 
-/// How the first line of every log begins.
+/// Beginning of the first line of every log.
 const FORMAT: &str = "#[Histogram log format version ";
 
-/// Who wrote it. The number is of what this program writes beyond the format.
+/// Line that names the writer. The number is the version of the writer's additions to the
+/// format.
 const WRITER: &str = "#[Logged by loadgen, 2: latencies in nanoseconds, a tag for each series]";
 
-/// How the last line begins, which says how many entries there are.
+/// Beginning of the last line, which contains the number of entries.
 const END: &str = "#[End of log, entries: ";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Reads a log back, an interval at a time.
+//! Reads a log, one interval at a time.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -13,38 +13,38 @@ use super::error::{LogError, LogProblem};
 use super::series::Series;
 use super::{END, FORMAT, WRITER};
 
-/// The longest line, in bytes: several times the largest histogram's.
+/// Maximum length of a line, in bytes: several times that of the largest histogram.
 const MAX_LINE: u64 = 4 << 20;
 
-/// What the line before the intervals may say.
+/// Possible beginning of the line before the intervals.
 const LEGEND: &str = "\"StartTimestamp\"";
 
 /// One histogram of one interval.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IntervalOf {
-    /// When it began, from the log's start, to the millisecond.
+    /// Beginning of the interval, from the start of the log, to the millisecond.
     pub start: Duration,
-    /// How long it was, to the millisecond.
+    /// Length of the interval, to the millisecond.
     pub length: Duration,
-    /// What it is of.
+    /// Series that the histogram belongs to.
     pub series: Series,
-    /// In nanoseconds.
+    /// Values in nanoseconds.
     pub histogram: Histogram<u64>,
 }
 
-/// Reads the intervals of a log in the order they were written in.
+/// Reads the intervals of a log in the order in which they were written.
 ///
-/// A log of an hour does not fit into memory with all its histograms; one of
-/// them does.
+/// All histograms of a log of one hour need more memory than a machine may have, so the
+/// reader holds one of them at a time.
 pub struct LogReader<R> {
     path: PathBuf,
     lines: R,
     line: Vec<u8>,
     number: u64,
-    /// Whether `line` is still to be looked at.
+    /// Whether `line` has been read but not processed.
     pending: bool,
     started: Option<SystemTime>,
-    /// Whether a last line must say how many intervals there are.
+    /// Whether the log must have a last line with the number of intervals.
     must_end: bool,
     ended: bool,
     intervals: u64,
@@ -63,7 +63,7 @@ impl<R> std::fmt::Debug for LogReader<R> {
 /// Opens a log and reads its head.
 ///
 /// # Errors
-/// If it cannot be read or is something else.
+/// A file that cannot be read or is no log of loadgen.
 pub fn open(path: &Path) -> Result<LogReader<BufReader<File>>, LogError> {
     let file = File::open(path).map_err(|error| LogError {
         path: path.to_owned(),
@@ -72,19 +72,19 @@ pub fn open(path: &Path) -> Result<LogReader<BufReader<File>>, LogError> {
     LogReader::new(path, BufReader::new(file))
 }
 
-/// Everything that a log holds. For a long one, [`open`] needs less memory.
+/// Reads all intervals of a log. For a long log, [`open`] needs less memory.
 ///
 /// # Errors
-/// If it cannot be read, is something else, is cut off, or malformed.
+/// A file that cannot be read, is no log of loadgen, is cut off, or is malformed.
 pub fn read(path: &Path) -> Result<Vec<IntervalOf>, LogError> {
     open(path)?.collect()
 }
 
 impl<R: BufRead> LogReader<R> {
-    /// Reads a log's head; errors will name `path`.
+    /// Reads the head of a log. `path` is the name of the log in errors.
     ///
     /// # Errors
-    /// If it cannot be read or is something else.
+    /// A log that cannot be read or is none of loadgen.
     pub fn new(path: &Path, lines: R) -> Result<Self, LogError> {
         let mut reader = Self {
             path: path.to_owned(),
@@ -103,7 +103,8 @@ impl<R: BufRead> LogReader<R> {
         Ok(reader)
     }
 
-    /// When the log's times count from, if it says so.
+    /// Returns the time that is the zero of the log's times; `None` if the log does not
+    /// give it.
     pub fn started(&self) -> Option<SystemTime> {
         self.started
     }
@@ -131,7 +132,7 @@ impl<R: BufRead> LogReader<R> {
         Ok(())
     }
 
-    /// Goes to the next line; whether there is one.
+    /// Advances to the next line; returns whether there is one.
     fn advance(&mut self) -> Result<bool, LogProblem> {
         self.line.clear();
         self.number += 1;
@@ -146,7 +147,7 @@ impl<R: BufRead> LogReader<R> {
             return Ok(false);
         }
         if self.line.len() as u64 == MAX_LINE {
-            return Err(self.malformed("no histogram is as long as it"));
+            return Err(self.malformed("it is longer than any histogram"));
         }
         Err(LogProblem::Truncated {
             at: format!("in line {}", self.number),
@@ -187,7 +188,7 @@ impl<R: BufRead> LogReader<R> {
             if !std::mem::take(&mut self.pending) && !self.advance()? {
                 break;
             }
-            // Only at the file's very end is a line empty without being there.
+            // Only the end of the file gives an empty line, without a line feed.
             if self.line.is_empty() {
                 continue;
             }
@@ -210,10 +211,10 @@ impl<R: BufRead> LogReader<R> {
     fn interval(&mut self) -> Result<IntervalOf, LogProblem> {
         const FORM: &str = "it must be Tag=NAME,START,LENGTH,MAX,HISTOGRAM";
         let Ok(line) = std::str::from_utf8(&self.line) else {
-            return Err(self.malformed("it is no text"));
+            return Err(self.malformed("it is not UTF-8 text"));
         };
         let Some(tagged) = line.strip_prefix("Tag=") else {
-            let reason = "it has no tag that says what its histogram is of";
+            let reason = "it has no tag with the series of its histogram";
             return Err(if line.split(',').count() == 4 {
                 self.not_ours(reason)
             } else {
@@ -264,7 +265,7 @@ impl<R: BufRead> Iterator for LogReader<R> {
     }
 }
 
-/// `12.345`; what is beyond the millisecond is dropped.
+/// Parses seconds such as `12.345`; digits beyond the millisecond are dropped.
 fn seconds(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! What a histogram of a log is of.
+//! Series of histograms in a log.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,26 +13,28 @@ const WARM_UP: &str = "warm_up:";
 const LAG: &str = "lag";
 const PHASE: &str = "phase:";
 
-/// What the histograms of a log are told apart by; its display is their tag.
+/// Series of a histogram. Its display form is the tag of the histogram in the log.
 ///
 /// All values are nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Series {
-    /// An operation's latencies: `pod`.
+    /// Latencies of an operation: `pod`.
     Measured(Operation),
-    /// Those of a warm-up, which are in no sum: `warm_up:pod`.
+    /// Latencies of an operation in a warm-up, which are part of no sum: `warm_up:pod`.
     WarmUp(Operation),
-    /// How much later than intended pods could be begun: `lag`.
+    /// Times between the intended and the actual starts of pods: `lag`.
     Lag,
-    /// The latencies of the pods of a phase, from 0, from their intended starts: `phase:0`.
+    /// Latencies of the pods of a phase from their intended starts; phases count from 0:
+    /// `phase:0`.
     Phase(usize),
 }
 
-/// A histogram for each of several series.
+/// Histograms of several series.
 pub type Histograms = BTreeMap<Series, Histogram<u64>>;
 
 impl Series {
-    /// The operation, if its latencies were measured and not of a warm-up.
+    /// Returns the operation of measured latencies; `None` for those of a warm-up and for
+    /// other series.
     pub fn operation(self) -> Option<Operation> {
         match self {
             Self::Measured(operation) => Some(operation),
@@ -40,7 +42,7 @@ impl Series {
         }
     }
 
-    /// Whatever histogram of a part has something in it.
+    /// Returns the histograms of a part that are not empty.
     pub fn of(part: &Part) -> impl Iterator<Item = (Self, &Histogram<u64>)> {
         let measured = &part.measured;
         let operations = Operation::ALL.into_iter();
@@ -101,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_tag_comes_back() {
+    fn every_tag_is_parsed_again() {
         let of_operations = Operation::ALL
             .into_iter()
             .flat_map(|operation| [Series::Measured(operation), Series::WarmUp(operation)]);
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_has_what_was_recorded_in_it() {
+    fn a_part_has_the_histograms_that_were_recorded() {
         let mut part = Part::default();
         let took = Duration::from_millis(1);
         part.measured.success(Operation::Pod, took);

@@ -1,4 +1,4 @@
-//! The log of a run that goes on, before it is known where it will be saved.
+//! Log of a run in progress, whose final path is not known yet.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
@@ -9,8 +9,8 @@ use super::series::Series;
 use super::write::LogWriter;
 use crate::record::tape::{INTERVAL, Listener, Part};
 
-/// Writes an interval for each second into a file without a name, which is gone
-/// when nobody has it open. Clones share it.
+/// Writes one interval per second to a file without a name, which the system removes when
+/// it is closed. Clones share the file.
 #[derive(Debug, Clone)]
 pub struct Spool {
     log: Arc<Mutex<Log>>,
@@ -19,12 +19,13 @@ pub struct Spool {
 #[derive(Debug)]
 struct Log {
     begun: Instant,
-    /// What went wrong first, told in the end: a run does not stop for it.
+    /// Writer, or the first error of it. The error is returned by [`Spool::finish`],
+    /// since it does not end the run.
     writer: io::Result<LogWriter<BufWriter<File>>>,
 }
 
 impl Spool {
-    /// The log of a run that begins now.
+    /// Begins the log of a run that starts now.
     pub fn new(started: SystemTime) -> Self {
         let file = tempfile::tempfile();
         let log = Log {
@@ -36,10 +37,10 @@ impl Spool {
         }
     }
 
-    /// The whole log, at its beginning.
+    /// Returns the whole log, positioned at its beginning.
     ///
     /// # Errors
-    /// Whatever went wrong, now or before.
+    /// The first error of any write.
     pub fn finish(&self) -> io::Result<File> {
         let over = Err(io::ErrorKind::NotConnected.into());
         let writer = std::mem::replace(&mut self.lock().writer, over);
@@ -50,7 +51,7 @@ impl Spool {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Log> {
-        // Whoever panicked leaves a log that is cut off, which a reader notices.
+        // A panic during a write leaves an incomplete log, which a reader notices.
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -69,10 +70,10 @@ impl Listener for Spool {
     }
 }
 
-/// Copies a log to where it is kept.
+/// Copies a log to its final place.
 ///
 /// # Errors
-/// Whatever reader and writer say.
+/// Errors of the reader and the writer.
 pub fn copy(mut log: &File, out: &mut impl Write) -> io::Result<()> {
     io::copy(&mut log, out).map(drop)
 }
@@ -88,7 +89,7 @@ mod tests {
     use crate::record::operation::Operation;
 
     #[test]
-    fn what_came_in_is_in_the_log() {
+    fn the_log_contains_every_interval() {
         let spool = Spool::new(SystemTime::now());
         let mut part = Part::default();
         let took = Duration::from_millis(3);

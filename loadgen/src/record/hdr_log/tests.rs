@@ -1,5 +1,5 @@
-//! What is written can be read, here and by the HdrHistogram crate; what is no
-//! log is told apart.
+//! Tests that written logs can be read, here and by the crate hdrhistogram, and that
+//! other files are recognised.
 
 use std::fs;
 use std::path::Path;
@@ -57,7 +57,7 @@ fn read_bytes(bytes: &[u8]) -> Result<Vec<IntervalOf>, LogError> {
     LogReader::new(Path::new("a.hlog"), bytes)?.collect()
 }
 
-/// The whole message of the error that reading these bytes is.
+/// Returns the whole message of the error from reading these bytes.
 fn refused(bytes: &[u8]) -> String {
     let error = read_bytes(bytes).unwrap_err();
     format!("{:#}", anyhow::Error::from(error))
@@ -95,7 +95,7 @@ fn a_log_knows_its_start_and_its_end() {
 }
 
 #[test]
-fn what_is_no_log_is_foreign() {
+fn a_file_that_is_no_log_is_refused() {
     for bytes in [
         &b""[..],
         b"\n",
@@ -108,7 +108,7 @@ fn what_is_no_log_is_foreign() {
 }
 
 #[test]
-fn somebody_elses_log_is_told_apart() {
+fn a_log_of_another_program_is_recognised() {
     let head = "#[Histogram log format version 1.3]\n";
     let untagged = format!("{head}0.127,1.007,2.769,HISTFAAA\n");
     let message = refused(untagged.as_bytes());
@@ -240,7 +240,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn what_is_written_is_read(intervals in proptest::collection::vec(interval(), 0..6)) {
+    fn written_intervals_are_read_back(intervals in proptest::collection::vec(interval(), 0..6)) {
         prop_assert_eq!(read_bytes(&log(&intervals)).unwrap(), intervals);
     }
 

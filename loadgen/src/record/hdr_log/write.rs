@@ -1,9 +1,10 @@
-//! Writes a log as the run goes on.
+//! Writes a log during a run.
 //!
-//! The interval log writer of the crate `hdrhistogram` is not used: it borrows its output
-//! and its serializer for as long as it lives, so a log that grows by a second now and
-//! then cannot hold one, and it writes no legend line. The crate's serializer is used, and
-//! a test reads what is written here with the crate's reader.
+//! The interval log writer of the crate `hdrhistogram` is not used for two reasons. It
+//! borrows its output and its serializer for its whole lifetime, so no structure can hold
+//! a writer together with its output and add one interval per second. And it writes no
+//! legend line. The crate's serializer is used, and a test reads the output with the
+//! crate's reader.
 
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
@@ -16,11 +17,12 @@ use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use super::series::Series;
 use super::{END, FORMAT, WRITER};
 
-/// The log's readable maxima are in milliseconds, as is its custom.
+/// Divisor of the maxima that the log shows in plain text: in milliseconds, by convention
+/// of the format.
 const MAX_VALUE_DIVISOR: f64 = 1_000_000.0;
 
-/// Writes intervals as they come, in the V2 compressed encoding. Values are
-/// nanoseconds, times are to the millisecond, as is the format's custom.
+/// Writes intervals as they arrive, in the V2 compressed encoding. Values are
+/// nanoseconds; times have milliseconds, by convention of the format.
 #[derive(Debug)]
 pub struct LogWriter<W: Write> {
     out: W,
@@ -28,7 +30,7 @@ pub struct LogWriter<W: Write> {
     written: u64,
 }
 
-/// What is used again for every line.
+/// Serializer and buffers that are used again for every line.
 #[derive(Default)]
 struct Serializing {
     serializer: V2DeflateSerializer,
@@ -43,10 +45,10 @@ impl std::fmt::Debug for Serializing {
 }
 
 impl<W: Write> LogWriter<W> {
-    /// Writes the log's head; its times count from `started`.
+    /// Writes the head of the log. Its times count from `started`.
     ///
     /// # Errors
-    /// Whatever the writer says.
+    /// Errors of the writer.
     pub fn new(mut out: W, started: SystemTime) -> io::Result<Self> {
         let since_epoch = started
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -68,11 +70,11 @@ impl<W: Write> LogWriter<W> {
         })
     }
 
-    /// Writes the histograms of one interval that begins so long after the log's
-    /// start; empty ones are left out. Intervals come in the order of their starts.
+    /// Writes the histograms of one interval, except for empty ones. `start` counts from
+    /// the start of the log, and intervals must be written in the order of their starts.
     ///
     /// # Errors
-    /// Whatever the writer says.
+    /// Errors of the writer.
     pub fn interval<'a, S: Into<Series>>(
         &mut self,
         start: Duration,
@@ -103,10 +105,10 @@ impl<W: Write> LogWriter<W> {
         Ok(())
     }
 
-    /// Writes the log's end, by which a reader knows that nothing is missing.
+    /// Writes the end of the log, from which a reader knows that the log is complete.
     ///
     /// # Errors
-    /// Whatever the writer says.
+    /// Errors of the writer.
     pub fn finish(mut self) -> io::Result<W> {
         writeln!(self.out, "{END}{}]", self.written)?;
         self.out.flush()?;
@@ -114,7 +116,7 @@ impl<W: Write> LogWriter<W> {
     }
 }
 
-/// Seconds to the millisecond.
+/// Formats a time as seconds with milliseconds.
 fn seconds(time: Duration) -> String {
     format!("{}.{:03}", time.as_secs(), time.subsec_millis())
 }

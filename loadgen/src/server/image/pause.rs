@@ -1,11 +1,12 @@
-//! The program of the image, small enough to be written out.
+//! Assembles the program of the image, which is small enough for machine code.
 //!
-//! It blocks SIGTERM, waits until one is pending, and exits with 143, as a shell says of a
-//! child that SIGTERM ended. Blocking rather than handling it suits the first process of a
-//! pid namespace, for which the kernel drops signals with a default action (pid_namespaces(7)).
-//! It is a static ELF file (elf(5)), so it needs nothing of the image around it.
+//! The program blocks SIGTERM, waits until one is pending, and exits with 143, the code
+//! that a shell reports for a child that SIGTERM ended. It blocks the signal instead of
+//! handling it, because the kernel drops signals with a default action for the first
+//! process of a pid namespace (pid_namespaces(7)). The program is a static ELF file
+//! (elf(5)), so it needs no other file in the image.
 
-/// Machine code for x86-64. The numbers of system calls are those of the kernel's
+/// Machine code for x86-64. The numbers of the system calls are those in the kernel's
 /// `arch/x86/entry/syscalls/syscall_64.tbl`.
 #[rustfmt::skip]
 const X86_64: &[u8] = &[
@@ -28,7 +29,7 @@ const X86_64: &[u8] = &[
     0x00, 0x40, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, // set: SIGTERM
 ];
 
-/// Machine code for arm64. The numbers of system calls are those of the kernel's
+/// Machine code for arm64. The numbers of the system calls are those in the kernel's
 /// `include/uapi/asm-generic/unistd.h`.
 #[rustfmt::skip]
 const AARCH64: &[u8] = &[
@@ -53,15 +54,16 @@ const AARCH64: &[u8] = &[
     0x00, 0x40, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, // set: SIGTERM
 ];
 
-/// ELF's numbers of the machines (`e_machine`).
+/// Numbers of the machines in ELF (`e_machine`).
 const EM_X86_64: u16 = 62;
 const EM_AARCH64: u16 = 183;
 
-/// Sizes of ELF's headers in bytes.
+/// Sizes of the headers of ELF, in bytes.
 const FILE_HEADER: u16 = 64;
 const PROGRAM_HEADER: u16 = 56;
 
-/// Where the file is mapped, and the largest page that a kernel for these machines has.
+/// Address at which the file is mapped, and the largest page size of kernels for these
+/// machines, in bytes.
 const ADDRESS: u64 = 0x40_0000;
 const PAGE: u64 = 0x1_0000;
 
@@ -74,7 +76,7 @@ pub(super) fn program(architecture: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// Returns an executable file with one segment: its headers and the code behind them.
+/// Returns an executable file with one segment, which contains the headers and the code.
 fn elf(machine: u16, code: &[u8]) -> Vec<u8> {
     let headers = u64::from(FILE_HEADER + PROGRAM_HEADER);
     let size = headers + code.len() as u64;
@@ -92,7 +94,7 @@ fn elf(machine: u16, code: &[u8]) -> Vec<u8> {
     for number in [FILE_HEADER, PROGRAM_HEADER, 1, 0, 0, 0] {
         put(&number.to_le_bytes());
     }
-    // PT_LOAD, to be read and executed.
+    // PT_LOAD, readable and executable.
     put(&1u32.to_le_bytes());
     put(&5u32.to_le_bytes());
     for number in [0, ADDRESS, ADDRESS, size, size, PAGE] {
@@ -125,7 +127,7 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         let mut child = loop {
             match Command::new(&path).spawn() {
-                // Another thread's fork holds the file open until its own exec.
+                // A fork in another thread keeps the file open until its exec.
                 Err(e) if e.kind() == ErrorKind::ExecutableFileBusy => {}
                 spawned => break spawned.unwrap(),
             }

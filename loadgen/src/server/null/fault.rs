@@ -1,26 +1,26 @@
-//! What is wrong with a sandboxer that does nothing, so that it can be shown
-//! that the load generator finds it. Nobody else has a use for it.
+//! Faults of the null sandboxer, with which tests show that loadgen detects them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What is wrong.
+/// Faults to inject.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Faults {
-    /// So many sandboxes a second are created at most; the others wait.
+    /// Maximum number of sandboxes that are created per second; further ones wait. `None`
+    /// means no limit.
     pub capacity: Option<f64>,
-    /// So many bytes are lost with each sandbox.
+    /// Number of bytes of memory that are lost with each sandbox.
     pub leak: usize,
-    /// Nothing at all happens for so long.
+    /// Duration of each stall, in which the sandboxer does nothing.
     pub stall: Duration,
-    /// How often that is, from the beginning of one stall to that of the next.
+    /// Time from the beginning of one stall to that of the next.
     pub stall_every: Duration,
 }
 
 impl Faults {
-    /// Nothing is.
+    /// No fault.
     pub const NONE: Self = Self {
         capacity: None,
         leak: 0,
@@ -29,17 +29,17 @@ impl Faults {
     };
 }
 
-/// What is wrong, at work.
+/// Injects the faults into a running sandboxer.
 #[derive(Debug)]
 pub struct Faulty {
     faults: Faults,
     begun: Instant,
-    /// When the next sandbox may be created, in nanoseconds since the beginning.
+    /// Time at which the next sandbox may be created, in nanoseconds since the beginning.
     next_ns: AtomicU64,
 }
 
 impl Faulty {
-    /// From now on.
+    /// Begins with the faults at this moment.
     pub fn new(faults: Faults) -> Self {
         Self {
             faults,
@@ -48,10 +48,10 @@ impl Faulty {
         }
     }
 
-    /// What comes before a sandbox is created.
+    /// Delays the creation of a sandbox, and loses memory.
     pub async fn creating(&self) {
         if self.faults.leak > 0 {
-            // Touched, so that it is resident; and kept, though nobody reads it.
+            // The bytes are written, so that they are resident, and kept without a use.
             std::hint::black_box(Box::leak(vec![1_u8; self.faults.leak].into_boxed_slice()));
         }
         let Some(capacity) = self.faults.capacity else {
@@ -59,13 +59,13 @@ impl Faulty {
         };
         let now = since(self.begun);
         let each = since_of(Duration::from_secs_f64(1.0 / capacity));
-        // One thread serves, so nobody comes in between.
+        // One thread serves all calls, so no other call changes the value in between.
         let at = self.next_ns.load(Ordering::Relaxed).max(now);
         self.next_ns.store(at + each, Ordering::Relaxed);
         tokio::time::sleep_until(self.begun + Duration::from_nanos(at)).await;
     }
 
-    /// Stalls the thread now and then, for ever.
+    /// Stalls the thread at regular times, without an end.
     pub async fn stall(&self) {
         if self.faults.stall.is_zero() {
             return std::future::pending().await;
@@ -74,7 +74,7 @@ impl Faulty {
         loop {
             due += self.faults.stall_every;
             tokio::time::sleep_until(due).await;
-            // The thread, on purpose: everything waits.
+            // Blocking the thread is intended: it delays every call.
             std::thread::sleep(self.faults.stall);
         }
     }

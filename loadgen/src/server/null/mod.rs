@@ -1,5 +1,5 @@
-//! A sandboxer that keeps only what it must to answer: no journal, no views, no
-//! log. What it costs, any sandboxer behind these protocols costs at least.
+//! The null sandboxer: it keeps only the state that its replies need, with no journal, no
+//! views and no log. Its cost is a lower bound for any sandboxer with these protocols.
 
 mod fault;
 
@@ -23,13 +23,14 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use self::fault::Faults;
 use self::fault::Faulty;
 
-/// Every process's id: above 2^22, the most that Linux gives.
+/// Process id of every process: above 2^22, the maximum of Linux.
 const PID: u32 = (1 << 22) + 1;
 
-/// What is added to the number of the signal that ended a process, as shells do.
+/// Number that is added to a signal's number in an exit status, by the convention of
+/// shells.
 const BY_SIGNAL: u32 = 128;
 
-/// All sandboxes and tasks.
+/// Tables of all sandboxes and tasks.
 #[derive(Debug, Clone)]
 pub struct Null(Arc<Tables>);
 
@@ -63,12 +64,12 @@ pub struct NullTask {
 /// Serves on a socket until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// If it cannot listen.
+/// A socket that cannot be listened on.
 pub fn run(listen: &Path, die_with_parent: bool, faults: &Faults) -> io::Result<()> {
     if die_with_parent {
         set_parent_process_death_signal(Some(Signal::TERM))?;
     }
-    // One thread, as the sandboxer has unless it is told otherwise.
+    // One thread, like the default of the sandboxer.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

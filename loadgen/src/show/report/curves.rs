@@ -1,4 +1,4 @@
-//! How latencies are distributed: percentiles far into the tail.
+//! Charts the distribution of latencies, far into its tail.
 
 use hdrhistogram::Histogram;
 use maud::Markup;
@@ -7,26 +7,26 @@ use super::scale::Scale;
 use super::svg::{Axis, Chart, Style, time};
 use crate::human;
 
-/// Points of a curve between a percentile and the one half as far from 100 %.
+/// Number of points on a curve between a percentile and the one half as far from 100 %.
 const TICKS_PER_HALF: u32 = 8;
 
-/// The percentiles that are marked, and their names.
+/// Marked percentiles, and their names.
 const MARKS: [(f64, &str); 4] = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")];
 
 /// A named distribution.
 pub struct Curve<'a> {
-    /// What it is of.
+    /// Name of the curve.
     pub name: &'a str,
-    /// The latencies, in nanoseconds.
+    /// Latencies, in nanoseconds.
     pub histogram: &'a Histogram<u64>,
 }
 
-/// Curves of the first and what is compared with it, on one chart. The x axis
-/// gives each nine of a percentile the same room; the first one's values are
-/// written beside it.
+/// Draws the first curve and the curves to compare with it on one chart. The x axis gives
+/// each additional nine of a percentile the same width; labels show the values of the
+/// first curve.
 pub fn chart(curves: &[Curve]) -> Markup {
     let largest = curves.iter().map(|curve| curve.histogram.len()).max();
-    // Room for the largest value, which is one of so many.
+    // The axis ends at the largest value, which is one of this many.
     let end = (largest.unwrap_or(0) as f64).max(100.0);
     let x = Axis {
         name: "percentile".to_owned(),
@@ -72,13 +72,13 @@ fn style(number: usize) -> Style {
     if number == 0 { Style(0) } else { Style(1) }
 }
 
-/// How rare what is beyond a quantile is: one in so many.
+/// Returns how rare values beyond a quantile are: one in this many.
 fn beyond(quantile: f64, end: f64) -> f64 {
     let rest = 1.0 - quantile;
     if rest > 1.0 / end { 1.0 / rest } else { end }
 }
 
-/// `99.9 %`, with as many nines as there are.
+/// Formats a percentile with the necessary number of nines: `99.9 %`.
 fn percent(quantile: f64) -> String {
     let text = format!("{:.4}", quantile * 100.0);
     let text = text.trim_end_matches('0').trim_end_matches('.');
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_beyond_a_percentile_is_one_in_so_many() {
+    fn values_beyond_a_percentile_are_one_in_a_number() {
         assert!((beyond(0.99, 1e6) - 100.0).abs() < 1e-6);
         assert!((beyond(1.0, 1e6) - 1e6).abs() < 1e-6);
     }

@@ -1,4 +1,4 @@
-//! The page of a density measurement: memory over pods, and the line through it.
+//! The page of a density measurement: memory over pods, and the line through the points.
 
 use maud::{Markup, html};
 
@@ -13,7 +13,7 @@ use crate::result::density::{DensityResult, PerPod};
 const MIB: f64 = 1_048_576.0;
 const KIB: f64 = 1024.0;
 
-/// The page.
+/// Renders the page.
 pub fn page(result: &DensityResult) -> Markup {
     let main = html! {
         (figures(&headline(result)))
@@ -21,14 +21,14 @@ pub fn page(result: &DensityResult) -> Markup {
             h2 id="memory" { "Resident memory over pods" }
             div.charts { @for process in &result.per_pod { (chart(result, process)) } }
             p.why {
-                "What a pod costs is the slope of the line, so that what a process needs without                  any pod is not in it."
+                "The cost of a pod is the slope of the line, so the memory of a process without pods is not part of it."
             }
             (table(result))
         }
         (tables::errors(&result.errors))
         (How::from(result).section(None))
     };
-    let title = format!("What a pod costs, {}", result.header.started_at);
+    let title = format!("Cost of a pod, {}", result.header.started_at);
     shell(&title, "", &header(result), &main)
 }
 
@@ -59,7 +59,7 @@ fn headline(result: &DensityResult) -> Vec<(&str, String)> {
         .map(|process| (process.role.as_str(), kib(process.rss_bytes)))
         .collect();
     let most = result.points.iter().map(|point| point.pods).max();
-    figures.push(("pods alive at most", human::count(most.unwrap_or(0))));
+    figures.push(("largest number of pods", human::count(most.unwrap_or(0))));
     figures
 }
 
@@ -89,7 +89,7 @@ fn chart(result: &DensityResult, process: &PerPod) -> Markup {
     };
     chart.line(
         Style::MUTED,
-        "the line through them",
+        "the line through the points",
         [on_line(0.0), on_line(most)],
     );
     for (pods, memory) in points() {
@@ -105,7 +105,7 @@ fn table(result: &DensityResult) -> Markup {
         _ => "–".to_owned(),
     };
     html! {
-        div.wide role="region" aria-label="What a pod costs" tabindex="0" {
+        div.wide role="region" aria-label="Cost of a pod" tabindex="0" {
             table {
                 thead {
                     tr {

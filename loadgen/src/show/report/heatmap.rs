@@ -1,4 +1,4 @@
-//! Pods by latency, over time.
+//! Charts pods by latency over time.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,10 +12,10 @@ use super::timeline::{end_s, per_column, shade_warm_up};
 use crate::human;
 use crate::result::RunResult;
 
-/// Shades that are told apart.
+/// Number of distinct shades.
 const LEVELS: u32 = 8;
 
-/// The heat map; nothing of a run without pods.
+/// Draws the heat map; empty for a run without pods.
 pub fn chart(result: &RunResult, latencies: &Latencies) -> Markup {
     let rows = || {
         latencies
@@ -59,7 +59,7 @@ pub fn chart(result: &RunResult, latencies: &Latencies) -> Markup {
     }
 }
 
-/// The lower end of a row, in nanoseconds.
+/// Returns the lower end of a row, in nanoseconds.
 fn edge(row: i32) -> f64 {
     10_f64.powf(f64::from(row) / ROWS_PER_DECADE)
 }
@@ -74,8 +74,9 @@ fn latencies_of(ns: f64) -> u64 {
     ns
 }
 
-/// How dark so many pods are, when the darkest cell has `most`: by their
-/// logarithm, so that a few late ones show beside thousands.
+/// Returns the shade of a cell with this number of pods, if the darkest cell has `most`.
+/// The shade grows with the logarithm, so that a few late pods are visible beside
+/// thousands.
 fn level(count: u64, most: u64) -> u32 {
     let share = ((count as f64).ln_1p() / (most as f64).ln_1p()).clamp(0.0, 1.0);
     let level = (1..LEVELS).find(|level| share <= f64::from(*level) / f64::from(LEVELS));
@@ -86,7 +87,7 @@ fn opacity(level: u32) -> String {
     format!("{:.2}", 0.12 + 0.88 * f64::from(level) / f64::from(LEVELS))
 }
 
-/// The cells of each level, as one path.
+/// Returns the cells of each shade as one path.
 fn cells(chart: &Chart, latencies: &Latencies, most: u64) -> BTreeMap<u32, String> {
     let mut paths: BTreeMap<u32, String> = BTreeMap::new();
     for column in &latencies.columns {
@@ -116,7 +117,7 @@ fn cell(chart: &Chart, column: &Column, column_s: f64, row: i32) -> Option<Strin
     ))
 }
 
-/// The shades and what they mean.
+/// Draws the shades with their meanings.
 fn scale(most: u64) -> Markup {
     let bottom = format!("M0 0h{LEVELS}v1h-{LEVELS}z");
     html! {

@@ -1,4 +1,4 @@
-//! How figures came about, so that they can come about again.
+//! Parameters of a measurement, from which it can be repeated.
 
 use maud::{Markup, html};
 
@@ -9,7 +9,7 @@ use crate::result::header::Header;
 use crate::result::search::SearchResult;
 use crate::result::{RunResult, Scenario};
 
-/// What all documents have that a scenario was run for.
+/// Parts that all documents with a scenario share.
 pub struct How<'a> {
     header: &'a Header,
     scenario: &'a Scenario,
@@ -35,15 +35,15 @@ macro_rules! how {
 how!(RunResult, SearchResult, DensityResult);
 
 impl How<'_> {
-    /// The command line, what was asked for, the machine, and how long it took, if that
-    /// is known.
+    /// Renders the command line, the parameters, the machine, and the duration if it is
+    /// known.
     pub fn section(&self, wall_s: Option<f64>) -> Markup {
         html! {
             section aria-labelledby="how" {
                 h2 id="how" { "How it was run" }
                 pre tabindex="0" aria-label="Command line" { code { (command(&self.header.command_line)) } }
                 div.how {
-                    (list("What was asked for", &self.asked()))
+                    (list("Parameters", &self.asked()))
                     (list("Where", &self.machine(wall_s)))
                 }
                 @if !self.scenario.document.is_empty() {
@@ -115,7 +115,7 @@ fn list(name: &str, pairs: &[(&str, String)]) -> Markup {
     }
 }
 
-/// As a shell takes it.
+/// Formats a command line in the syntax of a shell.
 fn command(words: &[String]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
     let quoted = |word: &String| {

@@ -1,4 +1,4 @@
-//! What the page needs of a log: sums, and the figures of each stretch of time.
+//! Reads the data of a page from a log: sums, and the figures of each period.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,41 +11,40 @@ use crate::record::operation::Operation;
 use crate::record::recorder;
 use crate::result::OperationResult;
 
-/// A chart has room for so many stretches of time.
+/// Maximum number of periods in a chart.
 const MOST_COLUMNS: u32 = 120;
 
-/// Latencies in a heat map are told apart by a factor of ten to the power of
-/// one in so many.
+/// Number of rows of a heat map for each factor of ten in latency.
 pub const ROWS_PER_DECADE: f64 = 8.0;
 
-/// Latencies of operations, all and over time.
+/// Latencies of operations, in sum and over time.
 #[derive(Debug, Default)]
 pub struct Latencies {
-    /// Of all that was measured.
+    /// Sum of all measured latencies.
     pub whole: BTreeMap<Operation, Histogram<u64>>,
-    /// One after the other; warm-up included.
+    /// Periods in order; with the warm-up.
     pub columns: Vec<Column>,
-    /// How long each of them is, in seconds.
+    /// Length of each period, in seconds.
     pub column_s: f64,
 }
 
-/// A stretch of time.
+/// A period of the run.
 #[derive(Debug, Default)]
 pub struct Column {
-    /// When it began, in seconds from the beginning of the load.
+    /// Beginning, in seconds from the beginning of the load.
     pub start_s: f64,
-    /// What was answered in it.
+    /// Figures of the calls that ended in the period.
     pub operations: BTreeMap<Operation, OperationResult>,
-    /// Pods by latency, as rows of a heat map.
+    /// Number of pods in each row of the heat map.
     pub pods: BTreeMap<i32, u64>,
 }
 
-/// How many seconds a column stands for in a run that is so long.
+/// Returns the length of a period for a run of this duration, in seconds.
 pub fn seconds_per_column(end_s: f64) -> f64 {
     (end_s / f64::from(MOST_COLUMNS)).ceil().clamp(1.0, 1e9)
 }
 
-/// The row of a latency.
+/// Returns the row of a latency.
 pub fn row(ns: u64) -> i32 {
     let row = (ns.max(1) as f64).log10() * ROWS_PER_DECADE;
     #[expect(clippy::cast_possible_truncation, reason = "at most 8 times 20")]
@@ -54,10 +53,10 @@ pub fn row(ns: u64) -> i32 {
 }
 
 impl Latencies {
-    /// Reads a log of a run that ended so many seconds after its beginning.
+    /// Reads the log of a run that ended `end_s` seconds after its beginning.
     ///
     /// # Errors
-    /// If the log cannot be read.
+    /// A log that cannot be read.
     pub fn read(log: &Path, end_s: f64) -> Result<Self, LogError> {
         let mut latencies = Self {
             column_s: seconds_per_column(end_s),
@@ -91,7 +90,7 @@ impl Latencies {
     }
 }
 
-/// The column that is read at present.
+/// Period that is being read.
 #[derive(Default)]
 struct Present {
     start_s: f64,

@@ -1,4 +1,4 @@
-//! Runs beside each other, as a table in Markdown.
+//! Compares runs in a table in Markdown.
 
 use std::fmt::{self, Write};
 
@@ -13,7 +13,7 @@ const HEAD: &str = "\
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 ";
 
-/// A row for each run, and the machines below.
+/// Returns a table with a row for each run, followed by the machines.
 pub fn table(runs: &[RunResult]) -> String {
     let mut text = HEAD.to_owned();
     // Writing to a string cannot fail.
@@ -98,7 +98,7 @@ fn machine(run: &RunResult) -> String {
     )
 }
 
-/// What has a meaning in a table's cell, without it.
+/// Escapes the characters that have a meaning in a cell of a table.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\")
         .replace('|', "\\|")

@@ -1,9 +1,9 @@
-//! A saved result to be looked at: on one page that needs nothing else, as text, or
-//! beside others.
+//! Shows a saved result: on one self-contained page, as text, or in comparison with
+//! others.
 //!
-//! The page has no script, no network and no fonts of its own. What comes from
-//! outside (messages, paths, the command line) is escaped by the template. It is
-//! both HTML and well-formed XML, so that any tool can read it.
+//! The page has no script, no network access and no fonts of its own. The template
+//! escapes text from outside (messages, paths, the command line). The page is both HTML
+//! and well-formed XML, so that any tool can read it.
 //!
 //! ```text
 //! page (of a run) -> tables, curves, timeline, heatmap, processes -> svg -> scale
@@ -36,32 +36,32 @@ use crate::result::search::SearchResult;
 use self::latencies::Latencies;
 pub use self::markdown::table;
 
-/// The page of a result whose histograms are in a directory.
+/// Returns the page of a result. Its histograms are in the directory `dir`.
 ///
 /// # Errors
-/// If the histograms cannot be read.
+/// Histograms that cannot be read.
 pub fn of(result: &RunResult, dir: &Path) -> Result<String, LogError> {
     let log = dir.join(HISTOGRAM_FILE);
     let latencies = Latencies::read(&log, timeline::end_s(result))?;
     Ok(readable(&page::page(result, &latencies).into_string()))
 }
 
-/// The page of a search.
+/// Returns the page of a search.
 pub fn of_search(result: &SearchResult) -> String {
     readable(&search::page(result).into_string())
 }
 
-/// The page of a density measurement.
+/// Returns the page of a density measurement.
 pub fn of_density(result: &DensityResult) -> String {
     readable(&density::page(result).into_string())
 }
 
-/// Without what neither HTML nor XML may contain, not even escaped.
+/// Removes the characters that neither HTML nor XML may contain, even in escaped form.
 fn readable(page: &str) -> String {
     let allowed = |c: char| match c {
         '\n' | '\t' => true,
         '\u{fffe}' | '\u{ffff}' | '\u{fdd0}'..='\u{fdef}' => false,
-        // The last two of every plane are no characters.
+        // The last two code points of each plane are no characters.
         c => !c.is_control() && u32::from(c) & 0xfffe != 0xfffe,
     };
     let replaced = |c| {

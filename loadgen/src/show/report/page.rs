@@ -1,4 +1,4 @@
-//! The page: what matters first, what it rests on last.
+//! The page of a run: the main figures first, their basis last.
 
 use std::fmt::Write;
 
@@ -14,12 +14,12 @@ use crate::result::{LoadMode, RunResult};
 
 const STYLE: &str = include_str!("style.css");
 
-/// Elements that have no end tag in HTML are written so that XML takes them, too.
+/// Elements without an end tag in HTML, in a form that XML accepts, too.
 const META: &str = "<meta charset=\"utf-8\"/>\
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\
     <meta name=\"color-scheme\" content=\"light dark\"/>";
 
-/// A page, with what matters most in its header.
+/// Renders a page with the main figures in its header.
 pub fn shell(title: &str, style: &str, header: &Markup, main: &Markup) -> Markup {
     html! {
         (DOCTYPE)
@@ -37,7 +37,7 @@ pub fn shell(title: &str, style: &str, header: &Markup, main: &Markup) -> Markup
     }
 }
 
-/// The page of a run.
+/// Renders the page of a run.
 pub fn page(result: &RunResult, latencies: &Latencies) -> Markup {
     let shown = shown(latencies);
     let main = html! {
@@ -66,7 +66,7 @@ pub fn page(result: &RunResult, latencies: &Latencies) -> Markup {
     shell(&title(result), &style, &verdict(result), &main)
 }
 
-/// The header of what is valid or not: which command it was, and its answer.
+/// Renders a header with the validity: the command and its answer.
 pub fn header(command: &str, how: &Opening, answer: &str) -> Markup {
     let (class, word) = if how.valid {
         ("good", "✓ valid")
@@ -83,19 +83,19 @@ pub fn header(command: &str, how: &Opening, answer: &str) -> Markup {
     }
 }
 
-/// What a header says besides.
+/// Further contents of a header.
 pub struct Opening<'a> {
-    /// Whether the figures can be believed.
+    /// Whether the result is valid.
     pub valid: bool,
-    /// Why not.
+    /// Reasons against the validity.
     pub reasons: &'a [String],
-    /// How pods were run, as in a result's scenario.
+    /// Target of the calls, as in a result's scenario.
     pub target: &'a str,
-    /// When it began.
+    /// Beginning of the measurement (RFC 3339, UTC).
     pub started_at: &'a str,
 }
 
-/// Figures that stand out.
+/// Renders the main figures.
 pub fn figures(figures: &[(&str, String)]) -> Markup {
     html! {
         dl class={ "headline columns-" (if figures.len() > 6 { 4 } else { 6 }) } {
@@ -106,7 +106,7 @@ pub fn figures(figures: &[(&str, String)]) -> Markup {
     }
 }
 
-/// What speaks against figures, in words.
+/// Renders the reasons against the validity.
 pub fn reasons(reasons: &[String]) -> Markup {
     html! {
         @if !reasons.is_empty() {
@@ -125,7 +125,7 @@ fn title(result: &RunResult) -> String {
     )
 }
 
-/// Whether to believe the figures, and why not.
+/// Renders the validity and the reasons against it.
 fn verdict(result: &RunResult) -> Markup {
     let (class, word) = match (result.valid, result.complete) {
         (true, true) => ("good", "✓ valid"),
@@ -141,7 +141,7 @@ fn verdict(result: &RunResult) -> Markup {
         }
         (reasons(&result.reasons))
         @if result.valid && result.complete {
-            p.why { "Every pod of the plan came to its end, and every reply was as the plan wants." }
+            p.why { "Every pod of the plan has ended, and every reply was right." }
         }
         @if !result.notes.is_empty() {
             ul.notes { @for note in &result.notes { li { (note) } } }
@@ -168,23 +168,23 @@ fn headline(result: &RunResult) -> Markup {
         figures.insert(1, ("offered", human::rate(offered)));
     }
     if let Some(lag) = result.load.lag {
-        figures.push(("begun late, p99", human::nanoseconds(lag.p99_ns)));
+        figures.push(("lag of starts, p99", human::nanoseconds(lag.p99_ns)));
     }
     self::figures(&figures)
 }
 
-/// Operations that have a choice of their own: what is measured from the first
-/// request is shown beside what is measured from the intended start.
+/// Returns the operations with a panel of their own. The latencies from the first request
+/// are shown beside those from the intended start.
 fn shown(latencies: &Latencies) -> Vec<Operation> {
     let whole = latencies.whole.keys().copied();
     let mut shown: Vec<_> = whole.filter(|operation| !operation.is_service()).collect();
-    // Whole pods first.
+    // Whole pods come first.
     shown.sort_by_key(|operation| (operation.is_rpc(), *operation == Operation::PodStart));
     shown
 }
 
-/// What is shown of the operation that is chosen, without a script: the state of
-/// a radio button decides.
+/// Returns the style that shows the panel of the chosen operation without a script: it
+/// depends on the state of a radio button.
 fn switch_style(choices: usize) -> String {
     let mut style = String::new();
     for number in 0..choices {
@@ -223,13 +223,13 @@ fn by_operation(result: &RunResult, latencies: &Latencies, shown: &[Operation]) 
             } @else {
                 @if result.load.mode == LoadMode::Open {
                     p.why {
-                        "A pod counts from its intended start, so that a stall shows for all who \
-                         would have come meanwhile. Beside it: from its first request."
+                        "A pod counts from its intended start, so that a stall shows for every \
+                         pod that was due meanwhile. Beside it: from its first request."
                     }
                 } @else {
                     p.why {
-                        "In a closed loop a stall shows once for each pod under way, not for all \
-                         who would have come meanwhile."
+                        "In a closed loop a stall shows once for each pod in progress, not for the \
+                         pods that would have started meanwhile."
                     }
                 }
                 div.choice {

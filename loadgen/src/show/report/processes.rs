@@ -1,4 +1,4 @@
-//! What the processes used, over time and in all.
+//! Resource usage of the processes, over time and in total.
 
 use maud::{Markup, html};
 
@@ -11,10 +11,10 @@ use crate::result::{HoldResult, ProcessResult, RunResult};
 
 const MIB: f64 = 1_048_576.0;
 
-/// A line has room for so many samples.
+/// Maximum number of samples on a line.
 const MOST_SAMPLES: usize = 240;
 
-/// Charts and a table; of a run without samples, the table alone.
+/// Renders charts and a table; for a run without samples, the table alone.
 pub fn section(result: &RunResult) -> Markup {
     let sampled = result
         .processes
@@ -34,11 +34,11 @@ pub fn section(result: &RunResult) -> Markup {
     }
 }
 
-/// While all pods were there, in words.
+/// Describes the usage while all pods were running.
 fn held(hold: &HoldResult) -> Markup {
     html! {
         p.why {
-            (format!("All pods were there for {:.1} s, while containers ended and were started again.", hold.duration_s))
+            (format!("All pods were running for {:.1} s, while containers ended and were started again.", hold.duration_s))
             @for process in &hold.processes {
                 " " (format!(
                     "{} used {:.2} cores, and in the second half grew by {:.1} KiB/s of {:.1} MiB.",
@@ -54,7 +54,7 @@ fn held(hold: &HoldResult) -> Markup {
 
 type Points = Vec<(f64, Option<f64>)>;
 
-/// Some of them, the first and the last among them.
+/// Returns some of the samples, with the first and the last.
 fn thinned(samples: &[Sample]) -> Vec<&Sample> {
     let step = samples.len().div_ceil(MOST_SAMPLES).max(1);
     let mut kept: Vec<_> = samples.iter().step_by(step).collect();
@@ -69,12 +69,12 @@ fn of(samples: &[Sample], value: impl Fn(&Sample) -> Option<f64>) -> Points {
     kept.map(|sample| (sample.at_s, value(sample))).collect()
 }
 
-/// Cores in use between one look and the next.
+/// Computes the cores in use between each pair of successive samples.
 fn cores(samples: &[Sample]) -> Points {
     let between = |pair: &[&Sample]| {
         let [before, after] = pair else { return None };
         let time = after.at_s - before.at_s;
-        // Two looks one right after the other see nothing but rounding.
+        // Two samples at almost the same time differ by rounding only.
         let used = (after.cpu_s - before.cpu_s).max(0.0);
         let middle = f64::midpoint(before.at_s, after.at_s);
         (time > 0.2).then_some((middle, Some(used / time)))
@@ -109,12 +109,12 @@ fn chart(
     };
     let summary: Vec<_> = lines.iter().map(most).collect();
     let looks = result.processes.iter().flat_map(|process| &process.samples);
-    // The last look is after the end.
+    // The last sample is later than the end.
     let end = looks.fold(end_s(result), |end, look| end.max(look.at_s));
     let mut chart = Chart::new(caption, summary.join(" "), Axis::time(end), y);
     shade_warm_up(&mut chart, result);
     for (number, (role, points)) in lines.into_iter().enumerate() {
-        // The generator's own line stands back behind what it loads.
+        // The line of loadgen itself is muted, behind the lines of the servers.
         let style = if role.starts_with("loadgen") {
             Style::MUTED
         } else {
@@ -128,7 +128,7 @@ fn chart(
 fn table(result: &RunResult) -> Markup {
     let pods = result.totals.pods.saturating_add(result.totals.pods_failed);
     html! {
-        div.wide role="region" aria-label="What the processes used" tabindex="0" {
+        div.wide role="region" aria-label="Resource usage of the processes" tabindex="0" {
             table {
                 thead {
                     tr {
@@ -188,14 +188,14 @@ mod tests {
     }
 
     #[test]
-    fn cores_are_what_was_used_between_looks() {
+    fn cores_are_the_cpu_time_between_samples() {
         let points = cores(&samples(3));
         assert_eq!(points, [(0.5, Some(0.5)), (1.5, Some(0.5))]);
         assert_eq!(cores(&samples(1)), []);
     }
 
     #[test]
-    fn a_hold_is_told_of() {
+    fn a_hold_is_described() {
         let hold = HoldResult {
             start_s: 1.0,
             duration_s: 60.0,

@@ -1,24 +1,24 @@
-//! From values to places on an axis.
+//! Maps values to positions on an axis.
 
-/// How an axis maps values to places.
+/// Mapping from values to positions on an axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scale {
-    /// From 0 to the largest value.
+    /// Linear from 0 to this value.
     Linear(f64),
-    /// From the first to the second, both above 0.
+    /// Logarithmic from the first to the second value, both above 0.
     Log(f64, f64),
 }
 
 impl Scale {
-    /// A linear scale on which the largest of these finds a place, with some air
+    /// Returns a linear scale that contains the largest of these values, with a margin
     /// above it.
     pub fn linear(values: impl IntoIterator<Item = f64>) -> Self {
         let largest = finite(values).fold(0.0, f64::max);
         Self::Linear(if largest > 0.0 { largest * 1.08 } else { 1.0 })
     }
 
-    /// A logarithmic scale on which all of these find a place; what is not above
-    /// 0 has none.
+    /// Returns a logarithmic scale that contains these values, except for those that are
+    /// not above 0.
     pub fn log(values: impl IntoIterator<Item = f64>) -> Self {
         let positive = finite(values).filter(|value| *value > 0.0);
         let (least, largest) = positive
@@ -28,24 +28,25 @@ impl Scale {
         if largest <= 0.0 {
             return Self::Log(1.0, 10.0);
         }
-        // At least a factor of three, so that there are ticks.
+        // The scale spans at least a factor of three, so that it has ticks.
         let air = (largest / least).powf(0.04).max(1.05);
         let (least, largest) = (least / air, largest * air);
         let widen = (3.0 / (largest / least)).max(1.0).sqrt();
         Self::Log(least / widen, largest * widen)
     }
 
-    /// Where a value is, from 0 to 1; what is outside comes to the border.
+    /// Returns the position of a value, from 0 to 1. Values outside of the scale are at
+    /// its ends; `None` for a value that is no number.
     pub fn place(self, value: f64) -> Option<f64> {
         let place = match self {
             Self::Linear(largest) => value / largest,
             Self::Log(least, largest) => (value / least).ln() / (largest / least).ln(),
         };
-        // The logarithm of 0 is infinite, and has a place: the lowest.
+        // The logarithm of 0 is infinite and has the lowest position.
         (!place.is_nan()).then(|| place.clamp(0.0, 1.0))
     }
 
-    /// Round values to be marked, at most so many or a few more.
+    /// Returns round values for about `most` marks, or a few more.
     pub fn ticks(self, most: u32) -> Vec<f64> {
         match self {
             Self::Linear(largest) => linear_ticks(largest, most),
@@ -54,7 +55,7 @@ impl Scale {
     }
 }
 
-/// What can be drawn: nothing measured is anywhere near these bounds.
+/// Removes values that cannot be drawn. No measurement comes near these bounds.
 fn finite(values: impl IntoIterator<Item = f64>) -> impl Iterator<Item = f64> {
     let drawable = |value: &f64| *value == 0.0 || (1e-30..1e30).contains(&value.abs());
     values.into_iter().filter(drawable)

@@ -1,4 +1,4 @@
-//! The page of a search: the curve of latency over rate, and where it turns.
+//! The page of a search: the curve of latency over rate, and its knee.
 
 use maud::{Markup, html};
 
@@ -10,7 +10,7 @@ use crate::human;
 use crate::result::OperationResult;
 use crate::result::search::{Point, SearchResult, best};
 
-/// The page.
+/// Renders the page.
 pub fn page(result: &SearchResult) -> Markup {
     let main = html! {
         (figures(&headline(result)))
@@ -52,8 +52,8 @@ fn answer(result: &SearchResult) -> String {
 fn headline(result: &SearchResult) -> Vec<(&'static str, String)> {
     let rate = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), human::rate);
     vec![
-        ("highest that met it", rate(result.met)),
-        ("too high", rate(result.missed)),
+        ("highest rate that met it", rate(result.met)),
+        ("lowest rate that missed it", rate(result.missed)),
         ("knee", rate(result.knee)),
         ("runs", result.points.len().to_string()),
     ]
@@ -61,7 +61,7 @@ fn headline(result: &SearchResult) -> Vec<(&'static str, String)> {
 
 type Latency = fn(&OperationResult) -> u64;
 
-/// The percentiles that are shown, and their names.
+/// Shown percentiles, and their names.
 const PERCENTILES: [(&str, Latency); 3] = [
     ("p50", |pod| pod.p50_ns),
     ("p99", |pod| pod.p99_ns),
@@ -105,7 +105,7 @@ fn rates(result: &SearchResult) -> Markup {
         .iter()
         .map(|point| point.pods_per_s)
         .fold(0.0, f64::max);
-    let summary = format!("At most {} came to their end.", human::rate(most));
+    let summary = format!("The maximum is {}.", human::rate(most));
     let mut chart = Chart::new("Throughput by offered rate", summary, offered(result), y);
     for point in &best {
         chart.dot(Style(0), point.rate, Some(point.pods_per_s));
@@ -119,7 +119,7 @@ fn rates(result: &SearchResult) -> Markup {
     chart.render()
 }
 
-/// What the table shows of the pods at each rate.
+/// Columns of the table with the latencies of the pods at each rate.
 const COLUMNS: [Latency; 4] = [
     |pod| pod.p50_ns,
     |pod| pod.p90_ns,
@@ -134,7 +134,7 @@ fn table(result: &SearchResult) -> Markup {
             table {
                 thead {
                     tr {
-                        @for name in ["offered", "started", "ended", "p50", "p90", "p99", "largest", "begun late, p99"] {
+                        @for name in ["offered", "started", "ended", "p50", "p90", "p99", "largest", "lag of starts, p99"] {
                             th.n scope="col" { (name) }
                         }
                         th scope="col" { "verdict" }

@@ -1,4 +1,4 @@
-//! A chart, drawn as SVG: axes, lines, marks, and a key below it.
+//! Draws a chart as SVG: axes, lines, marks, and a key below it.
 
 use std::fmt::Write;
 
@@ -6,24 +6,24 @@ use maud::{Markup, html};
 
 use super::scale::Scale;
 
-/// The size of all charts, in units of their own.
+/// Size of all charts, in units of the drawing.
 const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 276.0;
 
-/// What is left for the labels around the plot.
+/// Margins for the labels around the plot.
 const LEFT: f64 = 58.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 32.0;
 const BOTTOM: f64 = 38.0;
 
-/// How a line looks, in colour and dashes.
+/// Colour and dashes of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style(pub usize);
 
 impl Style {
-    /// For what is compared with the others.
+    /// Style of a line for comparison.
     pub const MUTED: Self = Self(6);
-    /// For errors.
+    /// Style for errors.
     pub const BAD: Self = Self(4);
 
     fn class(self) -> String {
@@ -34,16 +34,16 @@ impl Style {
 /// One axis.
 #[derive(Debug, Clone)]
 pub struct Axis {
-    /// What it shows, with the unit.
+    /// Name of the shown quantity, with the unit.
     pub name: String,
-    /// Where values are.
+    /// Mapping from values to positions.
     pub scale: Scale,
-    /// Marked values, and how they are written.
+    /// Marked values, and their labels.
     pub ticks: Vec<(f64, String)>,
 }
 
 impl Axis {
-    /// With as many ticks as fit, written so.
+    /// Creates an axis with up to about `most` ticks, with labels from `write`.
     pub fn new(name: &str, scale: Scale, most: u32, write: impl Fn(f64) -> String) -> Self {
         let ticks = scale.ticks(most).into_iter();
         Self {
@@ -53,7 +53,7 @@ impl Axis {
         }
     }
 
-    /// Seconds since the beginning.
+    /// Creates an axis of seconds since the beginning.
     pub fn time(end_s: f64) -> Self {
         let end = if end_s > 0.0 && end_s < 1e30 {
             end_s
@@ -64,7 +64,7 @@ impl Axis {
     }
 }
 
-/// A chart in the making.
+/// A chart under construction.
 #[derive(Debug)]
 pub struct Chart {
     caption: String,
@@ -76,8 +76,8 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// An empty one. The summary says in words what there is to see, for those
-    /// who cannot.
+    /// Creates an empty chart. `summary` describes its contents for readers who cannot
+    /// see it.
     pub fn new(caption: &str, summary: String, x: Axis, y: Axis) -> Self {
         Self {
             caption: caption.to_owned(),
@@ -89,24 +89,24 @@ impl Chart {
         }
     }
 
-    /// Where a point is; `None` for one that is nowhere.
+    /// Returns the coordinates of a point; `None` if it has no position on the chart.
     pub fn at(&self, x: f64, y: f64) -> Option<(f64, f64)> {
         let x = LEFT + self.x.scale.place(x)? * (WIDTH - LEFT - RIGHT);
         let y = HEIGHT - BOTTOM - self.y.scale.place(y)? * (HEIGHT - TOP - BOTTOM);
         Some((x, y))
     }
 
-    /// Adds whatever is drawn at places that [`Chart::at`] gave.
+    /// Adds markup at coordinates from [`Chart::at`].
     pub fn layer(&mut self, markup: Markup) {
         self.layers.push(markup);
     }
 
-    /// Adds an explanation below the chart.
+    /// Adds an entry to the key below the chart.
     pub fn explain(&mut self, style: Style, name: &str) {
         self.key.push((style, name.to_owned()));
     }
 
-    /// Shades what is between two places on the x axis.
+    /// Shades the range between two values on the x axis.
     pub fn band(&mut self, from: f64, to: f64, name: &str) {
         let (Some(from), Some(to)) = (self.x.scale.place(from), self.x.scale.place(to)) else {
             return;
@@ -119,7 +119,7 @@ impl Chart {
         });
     }
 
-    /// Adds a line through points, interrupted where there is none.
+    /// Adds a line through points. Points without a value interrupt the line.
     pub fn line(
         &mut self,
         style: Style,
@@ -140,7 +140,7 @@ impl Chart {
             let _ = write!(path, "{command}{} {}", number(x), number(y));
             (run, last) = (run + 1, Some((x, y)));
         }
-        // A point alone makes no line.
+        // A single point makes no line, so it is drawn as a dot.
         dots.extend(last.filter(|_| run == 1));
         self.layers.push(html! {
             path class={ "line " (style.class()) } d=(path) {}
@@ -151,7 +151,7 @@ impl Chart {
         self.explain(style, name);
     }
 
-    /// Adds a point, if there is one.
+    /// Adds a dot, if the point has a value.
     pub fn dot(&mut self, style: Style, x: f64, y: Option<f64>) {
         if let Some((x, y)) = y.and_then(|y| self.at(x, y)) {
             self.layers.push(html! {
@@ -172,7 +172,7 @@ impl Chart {
         });
     }
 
-    /// The figure.
+    /// Renders the figure.
     pub fn render(self) -> Markup {
         let label = format!("{}. {}", self.caption, self.summary);
         html! {
@@ -220,13 +220,13 @@ impl Chart {
     }
 }
 
-/// A coordinate, to a tenth.
+/// Formats a coordinate with one digit after the point.
 pub fn number(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
 }
 
-/// A tick with a unit: `0`, `0.5`, `20 MiB`.
+/// Formats a tick with a unit: `0`, `0.5`, `20 MiB`.
 pub fn plain(value: f64, unit: &str) -> String {
     let text = if value != 0.0 && value.abs() < 0.01 {
         format!("{value:.0e}")
@@ -244,7 +244,7 @@ pub fn plain(value: f64, unit: &str) -> String {
     }
 }
 
-/// A tick in nanoseconds: `200 µs`, `1 ms`.
+/// Formats a tick in nanoseconds: `200 µs`, `1 ms`.
 pub fn time(ns: f64) -> String {
     const UNITS: [(f64, &str); 4] = [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
     let unit = UNITS.iter().find(|(size, _)| ns >= size * 0.9999);

@@ -1,4 +1,4 @@
-//! What is best read as a table.
+//! Tables of a page.
 
 use maud::{Markup, html};
 
@@ -8,10 +8,10 @@ use super::svg::number;
 use crate::human;
 use crate::result::{ErrorResult, OperationResult, PhaseResult, RunResult};
 
-/// How many classes of errors are shown.
+/// Maximum number of shown classes of errors.
 const SHOWN_ERRORS: usize = 50;
 
-/// The figures of all operations, each with its range on a scale that they share.
+/// Renders the figures of all operations, each with its range on a common scale.
 pub fn operations(result: &RunResult, latencies: &Latencies) -> Markup {
     let values = result.operations.iter().filter(|figures| figures.count > 0);
     let values = values.flat_map(|figures| [figures.min_ns as f64, figures.max_ns as f64]);
@@ -84,7 +84,7 @@ fn range(figures: &OperationResult, scale: Scale) -> Markup {
     }
 }
 
-/// The phases of an open loop.
+/// Renders the phases of an open loop.
 pub fn phases(result: &RunResult) -> Markup {
     html! {
         @if !result.phases.is_empty() {
@@ -123,7 +123,7 @@ fn phase(phase: &PhaseResult) -> Markup {
     }
 }
 
-/// What failed, the most frequent first; nothing if nothing did.
+/// Renders the failures, the most frequent class first; empty without failures.
 pub fn errors(errors: &[ErrorResult]) -> Markup {
     let more = errors.len().saturating_sub(SHOWN_ERRORS);
     html! {

@@ -1,4 +1,4 @@
-//! Whatever a result says, its page is well-formed and says it.
+//! Tests that the page of any result is well-formed and contains the result.
 
 use std::fs;
 
@@ -13,11 +13,12 @@ use crate::result::fixture::example;
 use crate::result::fixture::{self, RunFixture};
 use crate::result::{load, load_as, parse_as};
 
-/// Where the pages of the tests are kept, to be looked at.
+/// Variable with the directory in which the pages of the tests are kept for a look at
+/// them.
 const KEPT: &str = "KEEP_REPORTS";
 
-/// Checks a page: it is well-formed, refers to nothing outside, and its figures
-/// have labels and no coordinate that is no number.
+/// Checks a page: it is well-formed, it refers to nothing outside, its figures have
+/// labels, and all its coordinates are numbers.
 fn checked(page: &str) {
     let options = ParsingOptions {
         allow_dtd: true,
@@ -68,7 +69,7 @@ fn keep(name: &str, page: &str) {
     }
 }
 
-/// A second in which so many pods took so many milliseconds.
+/// Returns a second in which `pods` pods took `ms` milliseconds each.
 fn second(pods: u64, ms: u64) -> Part {
     let mut part = Part::default();
     for _ in 0..pods {
@@ -157,7 +158,7 @@ fn a_long_run_is_drawn_in_few_columns() {
     assert!(page.len() < 300_000, "{} bytes", page.len());
 }
 
-/// Makes the page of a committed result.
+/// Renders the page of a committed result.
 fn page_of_committed(name: &str) -> String {
     let dir = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../results")).join(name);
     match name {

@@ -1,4 +1,4 @@
-//! Latency and rates over time.
+//! Charts latency and rates over time.
 
 use maud::{Markup, html};
 
@@ -9,7 +9,7 @@ use crate::human;
 use crate::record::operation::Operation;
 use crate::result::{Interval, LoadMode, OperationResult, RunResult};
 
-/// When a run ended, in seconds from the beginning of the load.
+/// Returns the end of a run, in seconds from the beginning of the load.
 pub fn end_s(result: &RunResult) -> f64 {
     let last = result.timeline.last();
     let end = last.map_or(0.0, |last| last.start_s + last.duration_s);
@@ -17,20 +17,20 @@ pub fn end_s(result: &RunResult) -> f64 {
     if end.is_finite() { end } else { 0.0 }
 }
 
-/// Shades what does not count.
+/// Shades the periods that are not measured.
 pub fn shade_warm_up(chart: &mut Chart, result: &RunResult) {
     for phase in result.phases.iter().filter(|phase| !phase.measured) {
         let end = phase.start_s + phase.duration_s;
         chart.band(phase.start_s, end, "warm-up");
     }
-    // A closed loop has no phases; its warm-up is what came before the measured time.
+    // A closed loop has no phases; its warm-up is the time before the measured time.
     let warm_up = end_s(result) - result.wall_s;
     if result.load.mode == LoadMode::Closed && !result.timeline.is_empty() && warm_up > 0.05 {
         chart.band(0.0, warm_up, "warm-up");
     }
 }
 
-/// Latencies of one operation over time.
+/// Draws the latencies of one operation over time.
 pub fn latency(result: &RunResult, latencies: &Latencies, operation: Operation) -> Markup {
     type Figure = fn(&OperationResult) -> u64;
     let lines: [(&str, Style, Figure); 3] = [
@@ -63,7 +63,7 @@ pub fn latency(result: &RunResult, latencies: &Latencies, operation: Operation) 
     chart.render()
 }
 
-/// With an interruption wherever a column is missing.
+/// Adds an interruption for each missing period.
 fn gaps(points: Vec<(f64, Option<f64>)>, column_s: f64) -> Vec<(f64, Option<f64>)> {
     let mut spaced = Vec::with_capacity(points.len());
     for (x, y) in points {
@@ -76,7 +76,7 @@ fn gaps(points: Vec<(f64, Option<f64>)>, column_s: f64) -> Vec<(f64, Option<f64>
     spaced
 }
 
-/// `each second`, or `each 5 s`.
+/// Formats the length of a period: `each second`, or `each 5 s`.
 pub fn per_column(column_s: f64) -> String {
     if column_s <= 1.0 {
         "each second".to_owned()
@@ -85,7 +85,7 @@ pub fn per_column(column_s: f64) -> String {
     }
 }
 
-/// Some intervals taken together.
+/// Several intervals in sum.
 struct Stretch {
     middle_s: f64,
     duration_s: f64,
@@ -117,7 +117,7 @@ impl Stretch {
         })
     }
 
-    /// A last stretch much shorter than a second says nothing of a rate.
+    /// Returns a rate; `None` for a last period that is much shorter than a second.
     fn rate(&self, number: u64) -> Option<f64> {
         (self.duration_s >= 0.2).then(|| number as f64 / self.duration_s)
     }
@@ -133,7 +133,7 @@ fn stretches(result: &RunResult) -> Vec<Stretch> {
         .collect()
 }
 
-/// What was offered at which time: a step for each phase.
+/// Returns the offered rate over time: a step for each phase.
 fn offered(result: &RunResult) -> Vec<(f64, Option<f64>)> {
     let of = |phase: &crate::result::PhaseResult| {
         let rate = phase.offered as f64 / phase.duration_s;
@@ -143,7 +143,7 @@ fn offered(result: &RunResult) -> Vec<(f64, Option<f64>)> {
     result.phases.iter().flat_map(of).collect()
 }
 
-/// Pods over time: their rates, and how many were under way.
+/// Draws the rates of pods over time, and the numbers of pods in progress.
 pub fn rates(result: &RunResult) -> Markup {
     let stretches = stretches(result);
     if stretches.is_empty() {
@@ -198,9 +198,9 @@ fn under_way(result: &RunResult, stretches: &[Stretch]) -> Markup {
     let y = Axis::new("pods", scale, 5, |tick| plain(tick, ""));
     let most = human::count(result.load.max_in_flight);
     let summary = format!("At most {most} at once.");
-    let mut chart = Chart::new("Pods under way", summary, Axis::time(end_s(result)), y);
+    let mut chart = Chart::new("Pods in progress", summary, Axis::time(end_s(result)), y);
     shade_warm_up(&mut chart, result);
-    chart.line(Style(0), "under way at the end of each second", points);
+    chart.line(Style(0), "in progress at the end of each second", points);
     chart.render()
 }
 
@@ -212,6 +212,6 @@ fn rpcs(result: &RunResult, stretches: &[Stretch]) -> Markup {
     let summary = format!("{} in all.", human::count(result.totals.rpcs));
     let mut chart = Chart::new("RPCs per second", summary, Axis::time(end_s(result)), y);
     shade_warm_up(&mut chart, result);
-    chart.line(Style(0), "answered as the plan wants", points);
+    chart.line(Style(0), "successful", points);
     chart.render()
 }

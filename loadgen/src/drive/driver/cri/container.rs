@@ -158,7 +158,7 @@ impl CriDriver {
             if check::cri::is_running(&status) {
                 "the container still runs after it should have ended"
             } else {
-                "the container has ended, and no event told of it"
+                "the container has ended without an event about it"
             },
         ))
     }
