@@ -1,4 +1,4 @@
-//! `loadgen record`: a trace made of a sandboxer's journal.
+//! `loadgen record`: makes a trace from a sandboxer's journal.
 
 use std::io::Write;
 
@@ -6,10 +6,10 @@ use crate::commands::cli::RecordArgs;
 use crate::human;
 use crate::workload::trace;
 
-/// Makes a trace of a journal and writes what is in it.
+/// Makes a trace from a journal and writes a summary of it.
 ///
 /// # Errors
-/// If there is none, and whatever the writer says.
+/// If there is no journal, the trace cannot be written, or the writer fails.
 pub fn run(args: &RecordArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let told = trace::of_journal(&args.journal)?;
     told.trace.write(&args.trace)?;

@@ -65,7 +65,9 @@ impl Style {
     pub fn stop_on_signals(self) -> Result<Stop, SignalError> {
         Stop::on_signals(move |stop| {
             if !stop.aborted() {
-                self.say("Interrupted: waiting for the pods in progress; a second signal drops them");
+                self.say(
+                    "Interrupted: waiting for the pods in progress; a second signal drops them",
+                );
             }
         })
     }

@@ -1,4 +1,4 @@
-//! The options of `loadgen bare`.
+//! Options of `loadgen bare`.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use clap::{Args, ValueEnum};
 use super::values::timeout;
 use crate::server::endpoint::Endpoint;
 
-/// `loadgen bare`.
+/// Options of `loadgen bare`.
 #[derive(Debug, Clone, Args)]
 pub struct BareArgs {
-    /// Where the sandboxer listens.
+    /// Socket of the sandboxer.
     #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET")]
     pub endpoint: Endpoint,
-    /// How many pods.
+    /// Number of pods.
     #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 2000)]
     pub pods: u64,
-    /// What is called for each pod.
+    /// Calls per pod.
     #[arg(long, env = "LOADGEN_CALLS", value_enum, default_value_t = BareCalls::Engine)]
     pub calls: BareCalls,
-    /// How many pods are under way at once.
+    /// Number of pods under way at once.
     #[arg(
         long,
         env = "LOADGEN_CONCURRENCY",
@@ -27,7 +27,7 @@ pub struct BareArgs {
         default_value_t = 64
     )]
     pub concurrency: u32,
-    /// How many connections they share.
+    /// Number of connections that the pods share.
     #[arg(
         long,
         env = "LOADGEN_CONNECTIONS",
@@ -35,22 +35,22 @@ pub struct BareArgs {
         default_value_t = 4
     )]
     pub connections: u32,
-    /// Where everything random comes from.
+    /// Seed of all random numbers.
     #[arg(long, env = "LOADGEN_SEED", value_name = "S", default_value_t = 42)]
     pub seed: u64,
-    /// How long a call may take.
+    /// Time limit of a call.
     #[arg(long, env = "LOADGEN_TIMEOUT", value_name = "DURATION", default_value = "30s",
           value_parser = timeout)]
     pub timeout: Duration,
 }
 
-/// What `loadgen bare` calls for a pod.
+/// Calls of `loadgen bare` per pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum BareCalls {
-    /// What the engine does.
+    /// The calls of the engine.
     Engine,
-    /// The shortest whole life of a pod with one container: nine calls.
+    /// The shortest whole lifecycle of a pod with one container: nine calls.
     Life,
-    /// As many calls that change nothing and find nothing.
+    /// Nine calls that change nothing and find nothing.
     Nothing,
 }

@@ -1,4 +1,4 @@
-//! The options of `loadgen null`.
+//! Options of `loadgen null`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,33 +8,33 @@ use clap::builder::BoolishValueParser;
 
 use crate::server::null::Faults;
 
-/// `loadgen null`.
+/// Options of `loadgen null`.
 #[derive(Debug, Clone, Args)]
 pub struct NullArgs {
-    /// The Unix socket to listen on.
+    /// Unix socket to listen on.
     #[arg(long, env = "LOADGEN_LISTEN", value_name = "SOCKET")]
     pub listen: PathBuf,
-    /// End with the process that started this one, however that ends.
+    /// End together with the parent process, even if the parent is killed.
     #[arg(long, env = "LOADGEN_DIE_WITH_PARENT", value_parser = BoolishValueParser::new())]
     pub die_with_parent: bool,
-    /// Create so many sandboxes a second at most; the others wait.
+    /// Highest number of sandboxes created per second; further creates wait.
     #[arg(long, env = "LOADGEN_CAPACITY", value_name = "RATE")]
     pub capacity: Option<f64>,
-    /// Lose so many bytes with each sandbox.
+    /// Bytes to leak per sandbox.
     #[arg(long, env = "LOADGEN_LEAK", value_name = "BYTES", default_value_t = 0)]
     pub leak: usize,
-    /// Stall for so long.
+    /// Length of each stall.
     #[arg(long, env = "LOADGEN_STALL", value_name = "DURATION", default_value = "0s",
           value_parser = humantime::parse_duration)]
     pub stall: Duration,
-    /// How often to stall.
+    /// Time from the start of one stall to the start of the next.
     #[arg(long, env = "LOADGEN_STALL_EVERY", value_name = "DURATION", default_value = "5s",
           value_parser = humantime::parse_duration)]
     pub stall_every: Duration,
 }
 
 impl NullArgs {
-    /// What is to be wrong with it.
+    /// Returns the faults to inject.
     pub fn faults(&self) -> Faults {
         Faults {
             capacity: self.capacity,

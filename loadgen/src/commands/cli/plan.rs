@@ -1,13 +1,13 @@
-//! The options of `loadgen plan`.
+//! Options of `loadgen plan`.
 
 use clap::Args;
 
 use super::ScenarioArgs;
 
-/// `loadgen plan`.
+/// Options of `loadgen plan`.
 #[derive(Debug, Clone, Args)]
 pub struct PlanCommand {
-    /// Which plan.
+    /// Scenario of the plan.
     #[command(flatten)]
     pub scenario: ScenarioArgs,
     /// Show the requests of the pod at this index, from 0, as JSON, instead of the hash.

@@ -1,12 +1,12 @@
-//! The number of containers of a pod.
+//! Range of the number of containers of a pod.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// The most containers a pod may have: far above what a node allows.
+/// Highest number of containers of a pod: far above the limit of a node.
 const MAX_CONTAINERS: u32 = 1000;
 
-/// How many containers a pod has.
+/// Number of containers of a pod, from the lowest to the highest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerRange(pub RangeInclusive<u32>);
 

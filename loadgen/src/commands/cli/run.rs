@@ -1,4 +1,4 @@
-//! The options of `loadgen run`.
+//! Options of `loadgen run`.
 
 use std::path::PathBuf;
 
@@ -7,14 +7,15 @@ use clap::Args;
 use super::{MetricsArgs, OutputArgs, ScenarioArgs, TargetArgs};
 use crate::result::slo::Slo;
 
-/// `loadgen run`.
+/// Options of `loadgen run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// What is run.
+    /// Scenario to run.
     #[command(flatten)]
     pub scenario: ScenarioArgs,
-    /// Hold the run to this, as in pod.p99<20ms, or exit with code 3: any operation's mean, p50,
-    /// p90, p99, p999, max, rate (per second) or errors; may be repeated.
+    /// Threshold for the run, as in pod.p99<20ms; a missed threshold gives exit code 3.
+    /// Available are any operation's mean, p50, p90, p99, p999, max, rate (per second) or
+    /// errors; may be repeated.
     #[arg(
         long,
         env = "LOADGEN_SLO",
@@ -25,13 +26,13 @@ pub struct RunArgs {
     /// Write a trace of the run to this file, for `loadgen replay`.
     #[arg(long, env = "LOADGEN_RECORD", value_name = "FILE")]
     pub record: Option<PathBuf>,
-    /// On what.
+    /// Server to load.
     #[command(flatten)]
     pub target: TargetArgs,
-    /// What comes of it.
+    /// Form and place of the result.
     #[command(flatten)]
     pub output: OutputArgs,
-    /// Who is told how it goes on.
+    /// Destinations of metrics during the run.
     #[command(flatten)]
     pub metrics: MetricsArgs,
 }

@@ -1,17 +1,17 @@
-//! The options of `loadgen trend`.
+//! Options of `loadgen trend`.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
-/// `loadgen trend`.
+/// Options of `loadgen trend`.
 #[derive(Debug, Clone, Args)]
 pub struct TrendArgs {
-    /// The run's result: its directory, or its result.json.
+    /// Result of the run: its directory, or its result.json.
     #[arg(value_name = "RESULT")]
     pub result: PathBuf,
-    /// From when on it is looked at: what is allocated once is by then.
+    /// Time to skip at the start of the run, until one-time allocations are done.
     #[arg(
         long,
         env = "LOADGEN_SKIP",
@@ -20,7 +20,7 @@ pub struct TrendArgs {
         value_parser = humantime::parse_duration
     )]
     pub skip: Duration,
-    /// Of this process only.
+    /// Check only the process with this role.
     #[arg(long, env = "LOADGEN_ROLE", value_name = "ROLE")]
     pub role: Option<String>,
 }
