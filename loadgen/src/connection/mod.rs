@@ -40,7 +40,7 @@ pub struct TaskState {
     pub status: String,
     /// Process id of the task.
     pub pid: u32,
-    /// Exit status of the task; 0 before its end.
+    /// Exit status of the task; it has a meaning only after the end of the task.
     pub exit_status: u32,
 }
 

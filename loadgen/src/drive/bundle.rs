@@ -65,7 +65,7 @@ impl Bundles {
     ///
     /// # Errors
     /// [`BundleError::Interrupted`] if a stop was requested meanwhile,
-    /// [`BundleError::Room`] if the directory has too little room, and errors of the file
+    /// [`BundleError::NoRoom`] if the directory has too little room, and errors of the file
     /// system.
     pub fn write(
         plan: &Plan,

@@ -64,8 +64,8 @@ fn go_before_others() {
     let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
     if let Ok(priority) = PRIORITY.try_into() {
         let priority = ThreadPriority::Crossplatform(priority);
-        // The kernel refuses this without the privilege (CAP_SYS_NICE or a limit
-        // RLIMIT_RTPRIO).
+        // The kernel refuses this without the privilege: CAP_SYS_NICE or RLIMIT_RTPRIO,
+        // sched(7).
         let _ = set_thread_priority_and_policy(thread_native_id(), priority, policy);
     }
 }

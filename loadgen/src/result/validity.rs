@@ -13,8 +13,7 @@ const LEAST_STARTED: f64 = 0.99;
 const MOST_LAG: f64 = 0.1;
 
 /// Returns the reasons against the validity of the figures; empty if there are none.
-/// `planned` is the number of pods to run, `None` if the run may end before the plan
-/// does.
+/// `planned` is the number of pods to run, `None` if the time limit ended the run.
 pub fn reasons(
     measured: &Measured,
     load: &LoadResult,

@@ -159,7 +159,8 @@ fn architecture() -> &'static str {
     }
 }
 
-/// Stores the image in the containerd of this connection, if CRI does not know it yet.
+/// Stores the image in the containerd of this connection, if CRI does not know it yet, and
+/// waits until CRI knows it.
 ///
 /// # Errors
 /// Errors of the server; `Unimplemented` for a server that is no containerd.
@@ -196,9 +197,9 @@ pub async fn ensure(channel: Channel) -> Result<()> {
         })
 }
 
-/// Provides an image to CRI at this connection. The image of this module is stored there,
-/// or pulled from a runtime other than containerd; another image is pulled unless it is
-/// known.
+/// Provides an image to CRI at this connection. The image of this module is stored in
+/// containerd; a runtime other than containerd pulls it. Another image is pulled unless
+/// CRI knows it.
 ///
 /// # Errors
 /// Errors of the server.

@@ -21,7 +21,8 @@ pub(super) struct Tally {
     /// Number of pods of the load.
     pub(super) planned: u64,
     /// Number of pods that were due, and number of pods that were begun, in the last
-    /// complete second. `None` before its end; the first one also in a closed loop.
+    /// complete second. Both are `None` before its end; the first one is also `None` in a
+    /// closed loop.
     pub(super) offered: Option<u64>,
     pub(super) achieved: Option<u64>,
     /// Outcomes of each operation, by [`Operation::ALL`].

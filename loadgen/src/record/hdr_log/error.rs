@@ -35,7 +35,7 @@ pub enum LogProblem {
     },
     /// The log ends too early.
     #[error(
-        "it is cut off {at}: {intervals} intervals are there, and its last line must say how many there are"
+        "it is cut off {at}: {intervals} intervals are complete, and its last line, with their number, is missing"
     )]
     Truncated {
         /// Description of the place.

@@ -175,7 +175,7 @@ impl<R: BufRead> LogReader<R> {
             if written != Some(self.intervals) {
                 let found = self.intervals;
                 return Err(self.malformed(&format!(
-                    "it must say how many intervals there are, and {found} are there"
+                    "it must contain the number of intervals, and {found} are there"
                 )));
             }
             self.ended = true;

@@ -14,7 +14,7 @@ use crate::record::failure::Failure;
 use crate::record::operation::Operation;
 use crate::workload::plan::{Container, End, Exit, Signal};
 
-/// Seconds between SIGTERM and SIGKILL in StopContainer; with SIGKILL as the first signal
+/// Seconds between SIGTERM and SIGKILL in `StopContainer`; with SIGKILL as the first signal
 /// it is 0.
 const GRACE_S: i64 = 10;
 
