@@ -412,10 +412,10 @@ async fn closed_standard_input_ends_for_the_command() {
 #[tokio::test]
 async fn annotations_and_a_file_determine_the_behaviour_of_containers() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let lives = "seed = 3\n[defaults]\nlog-lines-per-second = 100\n[[fail]]\n\
+    let behaviour = "seed = 3\n[defaults]\nlog-lines-per-second = 100\n[[fail]]\n\
                  call = \"create-container\"\nwhen = \"every 2 unavailable\"";
-    fs::write(file.path(), lives).unwrap();
-    let daemon = Daemon::start(&["--lives", file.path().to_str().unwrap()]);
+    fs::write(file.path(), behaviour).unwrap();
+    let daemon = Daemon::start(&["--behaviour", file.path().to_str().unwrap()]);
     let (cri, pod) = pod(&daemon).await;
     let mut config = container_config("app");
     config.annotations = labels(&[

@@ -41,8 +41,7 @@ impl Core {
     /// and carries out its effects. The append is one `write(2)` to the page cache.
     ///
     /// # Errors
-    /// Why the slot refuses the change, or why the journal failed; then nothing has
-    /// changed.
+    /// The slot's refusal or the journal's error; nothing has changed then.
     pub(super) fn commit(
         self: &Arc<Self>,
         live: &Arc<LiveSlot>,
@@ -60,7 +59,7 @@ impl Core {
     /// the key.
     ///
     /// # Errors
-    /// Why the journal failed; then nothing has changed.
+    /// The journal's error; nothing has changed then.
     pub(super) fn create(
         self: &Arc<Self>,
         key: &Key,

@@ -125,20 +125,19 @@ pub(super) fn make(
     } else {
         Vec::new()
     };
+    let freed = match &subject {
+        Subject::DeletedSandbox => Freed::Sandbox,
+        // The id was checked when the container was created.
+        Subject::DeletedContainer(id) => key.sibling(id).map_or(Freed::Nothing, Freed::Container),
+        _ => Freed::Nothing,
+    };
     Effects {
-        views: views(key, slot, before, &subject),
-        freed: match &subject {
-            Subject::DeletedSandbox => Freed::Sandbox,
-            // The id was checked when the container was created.
-            Subject::DeletedContainer(id) => {
-                key.sibling(id).map_or(Freed::Nothing, Freed::Container)
-            }
-            _ => Freed::Nothing,
-        },
         ended,
         exit,
         events,
         steps,
+        views: views(key, slot, before, subject),
+        freed,
     }
 }
 
@@ -148,7 +147,7 @@ fn views(
     key: &Key,
     slot: &Slot,
     before: ResourceInfo,
-    subject: &Subject,
+    subject: Subject,
 ) -> [Option<ViewChange>; 2] {
     let change = |op, is_awaited| Some(ViewChange { op, is_awaited });
     let put = |container, info| ViewOp::Put {
@@ -171,8 +170,8 @@ fn views(
         change(put(None, after), is_update)
     };
     let of_container = match subject {
-        Subject::UpdatedContainer(id, info) => change(put(Some(id.clone()), *info), true),
-        Subject::DeletedContainer(id) => change(remove(Some(id.clone())), false),
+        Subject::UpdatedContainer(id, info) => change(put(Some(id), info), true),
+        Subject::DeletedContainer(id) => change(remove(Some(id)), false),
         _ => None,
     };
     [of_sandbox, of_container]
