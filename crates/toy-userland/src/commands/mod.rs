@@ -3,8 +3,8 @@
 //!
 //! A program sees its [`Call`]: the arguments, and a [`Context`] with the world, the working
 //! directory, the streams, the limits and the signals. It never sees the shell that started
-//! it; a test holds that this module does not import `interpret`. A program that runs another command, such as `env` or `timeout`, does so through
-//! [`Host`].
+//! it; a test holds that this module does not import `interpret`. A program that runs another
+//! command, such as `env` or `timeout`, does so through [`Host`].
 //!
 //! # Adding a program
 //!
