@@ -22,11 +22,24 @@ fn no_modules_of_loadgen_import_each_other_in_a_circle() {
 }
 
 #[test]
-fn no_modules_of_containerd_sandbox_import_each_other_in_a_circle() {
-    let imports = Imports::of(&workspace().join("crates/containerd-sandbox/src"));
+fn no_modules_of_the_sandboxer_import_each_other_in_a_circle() {
+    let imports = Imports::of(&workspace().join("sandboxer/src"));
     for levels in [1, 2] {
         let circle = imports.circle(levels);
         assert!(circle.is_empty(), "{}", circle.join(" -> "));
+    }
+}
+
+#[test]
+fn no_modules_of_a_library_import_each_other_in_a_circle() {
+    let crates = fs::read_dir(workspace().join("crates")).unwrap();
+    for library in crates {
+        let sources = library.unwrap().path().join("src");
+        for levels in [1, 2] {
+            let circle = Imports::of(&sources).circle(levels);
+            let shown = circle.join(" -> ");
+            assert!(circle.is_empty(), "{}: {shown}", sources.display());
+        }
     }
 }
 
