@@ -122,8 +122,8 @@ impl Listening {
         let mut server = Server::new()
             .bind(&format!("unix://{}", socket.display()))
             .unwrap()
-            .register_service(create_sandbox(Arc::new(Door(Arc::clone(fake)))))
-            .register_service(create_task(Arc::new(Door(Arc::clone(fake)))));
+            .register_service(create_sandbox(Arc::new(FakeService(Arc::clone(fake)))))
+            .register_service(create_task(Arc::new(FakeService(Arc::clone(fake)))));
         server.start().await.unwrap();
         Self {
             socket,
@@ -138,7 +138,7 @@ impl Listening {
     }
 }
 
-struct Door(Arc<Fake>);
+struct FakeService(Arc<Fake>);
 
 fn refuse<T>(code: ttrpc::Code, message: &str) -> ttrpc::Result<T> {
     let status = ttrpc::get_status(code, message);
@@ -168,7 +168,7 @@ fn read_bundle(bundle: &str) -> (String, ResourceInfo) {
 }
 
 #[async_trait]
-impl Sandbox for Door {
+impl Sandbox for FakeService {
     async fn create_sandbox(
         &self,
         context: &TtrpcContext,
@@ -310,7 +310,7 @@ impl Sandbox for Door {
 }
 
 #[async_trait]
-impl Task for Door {
+impl Task for FakeService {
     async fn create(
         &self,
         _: &TtrpcContext,
