@@ -26,8 +26,8 @@ pub struct ProcessUsage {
     /// Number of times that threads gave up the CPU to wait. For a process other than
     /// loadgen only its present threads count; those that have ended do not.
     pub voluntary_ctx_switches: u64,
-    /// Number of times that threads lost the CPU to another thread; threads count as
-    /// above.
+    /// Number of times that threads lost the CPU to another thread. For a process other than
+    /// loadgen only its present threads count; those that have ended do not.
     pub involuntary_ctx_switches: u64,
 }
 
