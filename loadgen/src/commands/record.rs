@@ -17,7 +17,7 @@ pub fn run(args: &RecordArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let seconds = pods.last().map_or(0.0, |last| last.at_ns as f64 / 1e9);
     writeln!(
         out,
-        "{} pods that came within {seconds:.3} s, in {}",
+        "{} pods that arrived within {seconds:.3} s, in {}",
         human::count(pods.len() as u64),
         args.trace.display()
     )?;
@@ -25,14 +25,14 @@ pub fn run(args: &RecordArgs, out: &mut impl Write) -> anyhow::Result<()> {
         let count = human::count(told.without_end as u64);
         writeln!(
             out,
-            "{count} of them were still alive in the end, and stay until then"
+            "{count} of them were alive at the end of the journal, and stay until that time"
         )?;
     }
     if told.without_beginning > 0 {
         let count = human::count(told.without_beginning as u64);
         writeln!(
             out,
-            "{count} more were there before the journal begins, and are left out"
+            "{count} more pods are older than the journal, and are left out"
         )?;
     }
     Ok(())

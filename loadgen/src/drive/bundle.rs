@@ -21,7 +21,7 @@ pub enum BundleError {
     Encode(#[source] serde_json::Error),
     /// The file system has too little room for the bundles.
     #[error(
-        "the bundles of {bundles} containers need up to {} MiB and two inodes each, and \
+        "the bundles of {bundles} containers need up to {} MiB in all and two inodes each, and \
          {} has less; run fewer pods, or set TMPDIR to a file system with more room",
         bytes >> 20, dir.display()
     )]

@@ -75,8 +75,8 @@ impl ProcessUsage {
         }
     }
 
-    /// Reads the values that are not in `status`. `process` is the directory of the
-    /// process.
+    /// Reads the usage of the process `pid`. `process` is its directory below `/proc`, and
+    /// `status` is the text of the file `status` in it.
     fn read(pid: u32, process: &Path, status: &str) -> Option<Self> {
         let stat = ProcessStat::of(pid)?;
         let (mut voluntary, mut involuntary) = (0, 0);

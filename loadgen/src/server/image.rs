@@ -198,16 +198,16 @@ pub async fn ensure(channel: Channel) -> Result<()> {
 }
 
 /// Provides an image to CRI at this connection. The image of this module is stored in
-/// containerd; a runtime other than containerd pulls it. Another image is pulled unless
-/// CRI knows it.
+/// containerd without a registry. Any other image, and every image of a runtime other
+/// than containerd, is pulled unless CRI knows it.
 ///
 /// # Errors
 /// Errors of the server.
 pub async fn provide(channel: Channel, name: &str) -> Result<()> {
     if name == NAME {
         match ensure(channel.clone()).await {
-            // A runtime other than containerd: it needs no registry for this image, or
-            // its pull fails.
+            // A runtime other than containerd: the pull below succeeds only if that runtime
+            // needs no registry, like the sandboxer.
             Err(e) if e.code() == Code::Unimplemented => {}
             ensured => return ensured,
         }

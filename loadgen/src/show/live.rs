@@ -3,7 +3,6 @@
 //! The view reads data that the run records in any case, on a thread of its own, so the
 //! threads that make calls neither wait for it nor know it. It draws a few lines at the
 //! cursor and removes them at the end.
-//! lines where the cursor is and leaves none behind.
 
 use std::io::{self, Stderr};
 use std::sync::Arc;

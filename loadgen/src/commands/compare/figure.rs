@@ -27,7 +27,8 @@ pub struct Figure {
     pub b: Option<f64>,
     /// B divided by A; `None` without both values.
     pub ratio: Option<f64>,
-    /// 95 % confidence interval of the ratio; `None` if the runs were too short.
+    /// 95 % confidence interval of the ratio; `None` if a run was too short, lacks the
+    /// figure, or has no log of its latencies.
     pub interval: Option<Interval>,
     /// Verdict from the interval.
     pub verdict: Verdict,

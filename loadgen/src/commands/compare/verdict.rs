@@ -6,9 +6,8 @@ use crate::stats::Interval;
 
 /// Verdict on a ratio.
 ///
-/// The whole interval decides, not its middle. Of some fifty 95 % intervals one or
-/// two miss the true ratio, but hardly any lies wholly beyond the minimum effect
-/// without a change.
+/// The whole interval decides, not its middle. One in twenty 95 % intervals misses the
+/// true ratio, but hardly any lies wholly beyond the minimum effect without a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -20,8 +19,8 @@ pub enum Verdict {
     Same,
     /// The interval is too wide for a verdict.
     Undecided,
-    /// There is no interval: the runs were too short, or one of them has no such
-    /// figure.
+    /// There is no interval: a run was too short, lacks the figure, or has no log of its
+    /// latencies.
     TooShort,
 }
 

@@ -216,8 +216,8 @@ impl Rule {
         self.alpha / (self.looks.len() as f64 * f64::from(Metric::DECIDE))
     }
 
-    /// Returns the error probability of one upper bound, undivided by metrics: a pass
-    /// needs all upper bounds.
+    /// Returns the error probability of one upper bound. It is not divided by the number of
+    /// metrics, because no pass is possible without the upper bound of CPU time.
     fn miss(&self) -> f64 {
         MISS / self.looks.len() as f64
     }

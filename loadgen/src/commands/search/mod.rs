@@ -2,8 +2,8 @@
 //!
 //! Each try of a rate is a run of its own, an open loop with a warm-up. A rate that
 //! misses is tried once more, because one disturbance must not end the ascent. If the
-//! generator itself was late by a tenth of the threshold or more, the run does not
-//! count for the server.
+//! generator itself was late by more than a tenth of the time in the threshold, the run
+//! gives no information about the server and does not count.
 
 mod ascent;
 pub mod table;

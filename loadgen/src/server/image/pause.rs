@@ -1,10 +1,10 @@
 //! Assembles the program of the image, which is small enough for machine code.
 //!
 //! The program blocks SIGTERM, waits until one is pending, and exits with 143, the code
-//! that a shell reports for a child that SIGTERM ended. It blocks the signal instead of
-//! handling it, because the kernel drops signals with a default action for the first
-//! process of a pid namespace (pid_namespaces(7)). The program is a static ELF file
-//! (elf(5)), so it needs no other file in the image.
+//! that a shell reports for a child that SIGTERM ended. Without blocking, the signal would
+//! have its default action, and for the first process of a pid namespace the kernel drops
+//! such signals (pid_namespaces(7)). The program is a static ELF file (elf(5)), so it needs
+//! no other file in the image.
 
 /// Machine code for x86-64. The numbers of the system calls are those in the kernel's
 /// `arch/x86/entry/syscalls/syscall_64.tbl`.

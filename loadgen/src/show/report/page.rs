@@ -223,8 +223,9 @@ fn by_operation(result: &RunResult, latencies: &Latencies, shown: &[Operation]) 
             } @else {
                 @if result.load.mode == LoadMode::Open {
                     p.why {
-                        "A pod counts from its intended start, so that a stall shows for every \
-                         pod that was due meanwhile. Beside it: from its first request."
+                        "The latency of a pod counts from its intended start, so that a stall \
+                         shows for every pod that was due meanwhile. A second curve counts from \
+                         its first request."
                     }
                 } @else {
                     p.why {

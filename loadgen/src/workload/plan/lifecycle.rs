@@ -19,7 +19,7 @@ pub enum PodLifecycle {
         restarts: u32,
     },
     /// Until `hold` after the last pod of the run has been started. A container that
-    /// exits by itself before is started again.
+    /// exits by itself before that time is started again.
     RestartAlways {
         /// Time after the start of the last pod.
         #[serde(with = "millis")]

@@ -48,7 +48,6 @@ pub struct CriAt {
     /// Whether containers carry keys of cgroup v2 (`unified`). A runtime with real
     /// containers refuses these keys on a host with cgroup v1, and a kubelet sends them
     /// only if its configuration enables them.
-    /// its configuration asks for them.
     pub sends_unified: bool,
     /// Whether a verbose status must contain the resources that the pod requests; `false`
     /// for runtimes other than the sandboxer of this project.
@@ -242,7 +241,8 @@ impl Driver for CriDriver {
 }
 
 impl CriDriver {
-    /// Returns the pod in the form in which this runtime is asked for it.
+    /// Returns the pod as this runtime receives it: without the resources that need keys of
+    /// cgroup v2 unless the runtime gets these keys.
     fn asked<'pod>(&self, pod: &'pod Pod) -> Cow<'pod, Pod> {
         if self.at.sends_unified {
             Cow::Borrowed(pod)
