@@ -190,7 +190,7 @@ impl Found {
             }
         }
         self.reasons.push(format!(
-            "at {} the generator was late: higher rates may be its limit, not the server's",
+            "at {} the generator was late: the limit may be the generator's, not the server's",
             human::rate(rate)
         ));
         Ok(None)
