@@ -1,5 +1,5 @@
-//! Log lines of a fixed shape: `[2024-01-01T10:00:00Z INFO  resource_slot_sandboxer]
-//! Creating ResourceSlot sandbox: test-sandbox`.
+//! Log lines of a fixed shape:
+//! `[2024-01-01T10:00:00Z INFO  resource_slot_sandboxer] Creating ResourceSlot sandbox: test-sandbox`.
 
 use std::fmt::{self, Write};
 use std::time::SystemTime;
@@ -16,8 +16,19 @@ use crate::cli::LogFormat;
 
 /// Target that all events of this project's crates are shown with.
 const TARGET: &str = "resource_slot_sandboxer";
-/// Crates of this project whose events are shown with [`TARGET`].
-const OWN: [&str; 3] = ["sandboxer", "containerd_sandbox", TARGET];
+/// Crates of this project whose events are logged at the chosen level and shown with
+/// [`TARGET`].
+const OWN: [&str; 9] = [
+    TARGET,
+    "sandboxer",
+    "containerd_sandbox",
+    "journal",
+    "views",
+    "slot",
+    "pod_resources",
+    "toy_userland",
+    "exposition",
+];
 
 struct Line;
 
@@ -123,6 +134,8 @@ mod tests {
     fn events_of_our_crates_have_one_target() {
         assert_eq!(target("sandboxer::live::core"), TARGET);
         assert_eq!(target("containerd_sandbox::server"), TARGET);
+        assert_eq!(target("journal::writer"), TARGET);
+        assert_eq!(target("views::worker"), TARGET);
         assert_eq!(target("h2::proto"), "h2::proto");
     }
 
