@@ -21,10 +21,6 @@ pub(crate) fn change(refusal: Refusal) -> Error {
 
 /// Returns the answer to a request that carries a resource value which cannot be read:
 /// `InvalidArgument`.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "it is an argument of map_err"
-)]
 pub(crate) fn resource(invalid: InvalidResource) -> Error {
     Error::invalid_argument(invalid.to_string())
 }

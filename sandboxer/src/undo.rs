@@ -1,8 +1,8 @@
 //! Guard that takes back an object when the call that made it fails or is abandoned.
 
-/// Runs an action when it is dropped, unless [`Undo::disarm`] was called. The action holds
-/// the object that it takes back rather than its key, because the key may be another
-/// object's by then.
+/// Runs an action when it is dropped, unless [`Undo::disarm`] was called. An action that takes
+/// back an object which other calls can find must hold the object and not only its key: they
+/// may delete the object, and then another object can get the key.
 #[must_use = "the action runs at once if the guard is not held"]
 pub(crate) struct Undo<F: FnOnce()>(Option<F>);
 

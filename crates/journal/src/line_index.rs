@@ -96,7 +96,8 @@ struct SandboxLines {
 impl LineIndex {
     fn line(&self, span: Span) -> LineRef {
         LineRef {
-            // Both numbers fit: a line holds at most one message of 16 MiB.
+            // Both numbers fit: no journal has 2^32 files, and a line holds at most one message
+            // of 16 MiB.
             file: u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX),
             len: u32::try_from(span.len).unwrap_or(u32::MAX),
             offset: span.offset,

@@ -15,13 +15,13 @@ use super::sync::Sync;
 use super::writer::{Batch, Writer};
 use threads::mpsc::Receiver;
 
-/// Known durability of the records. The `fdatasync` of the records between the two numbers has
-/// failed.
+/// Known durability of the records. After a failed `fdatasync`, the records after `synced` up to
+/// `failed` become durable only by a snapshot.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Progress {
-    /// Last record up to which every record is durable.
+    /// Number of a record; every record up to this one is durable.
     pub(super) synced: u64,
-    /// Last record of a failed attempt.
+    /// Number of the last record that a failed `fdatasync` makes untrusted; 0 without a failure.
     pub(super) failed: u64,
 }
 

@@ -46,7 +46,7 @@ pub struct Behaviour {
 pub enum Curve {
     /// The same share at all times.
     Constant(f64),
-    /// A straight line between two shares; the second share stays from its end on.
+    /// A straight line between two shares; from the end of the ramp on, the second share.
     Ramp {
         /// Share at the start.
         from: f64,

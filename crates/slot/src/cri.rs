@@ -96,7 +96,8 @@ impl CriPod {
     }
 }
 
-/// Returns resources after an update, in which zero and nothing mean "as it was".
+/// Returns the resources after an update. A number that is zero and a text or list that is
+/// empty keep the present value; files in `unified` are added to the present ones.
 fn merged(
     before: Option<&LinuxContainerResources>,
     update: &LinuxContainerResources,
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_another_door_holds_nothing_of_it() {
+    fn a_record_of_a_sandbox_of_another_api_has_no_field_cri() {
         let sandbox = serde_json::to_string(&NewSandbox::default()).unwrap();
         assert!(!sandbox.contains("cri"), "{sandbox}");
         let back: NewSandbox = serde_json::from_str(&sandbox).unwrap();

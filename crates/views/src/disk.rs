@@ -1,7 +1,7 @@
 //! The directory of all views.
 //!
-//! Every step is relative to an open directory and follows no link, so no file outside the
-//! directory can be reached, whatever entries another program puts into it.
+//! Every step is relative to an open directory and follows no link, so no entry that
+//! another program puts into the directory leads to a file outside it.
 
 use std::io::Read;
 use std::os::fd::OwnedFd;

@@ -13,7 +13,7 @@ const LAST: u32 = Ipv4Addr::new(10, 255, 255, 254).to_bits();
 #[derive(Debug)]
 pub(super) struct Addresses(AtomicU32);
 
-/// Parses an address of the range into its number; `None` for other texts and addresses.
+/// Parses an IPv4 address into its number, also one outside the range; `None` for another text.
 pub(super) fn number(address: &str) -> Option<u32> {
     let address: Ipv4Addr = address.parse().ok()?;
     Some(address.to_bits())

@@ -37,7 +37,7 @@ pub(super) fn of_container(container: &ContainerMetadata, pod: &PodSandboxMetada
 }
 
 /// Names and the ids that they are reserved for, in both directions. The names follow the
-/// slots: a name is free again when its owner is deleted, through whichever API.
+/// slots: a name is free again when its owner is deleted, through any API.
 #[derive(Debug, Default)]
 pub(super) struct Names(Mutex<Both>);
 

@@ -43,7 +43,7 @@ pub(super) fn pod_state(slot: &Slot) -> PodSandboxState {
 /// Builds the status of a pod.
 pub(super) fn pod_status(key: &Key, slot: &Slot, pod: &CriPod) -> PodSandboxStatus {
     let config = &pod.config;
-    // The address is returned when the pod ends.
+    // A pod gives its address up when it ends.
     let ip = match slot.state {
         SandboxState::Ready => pod.ip.clone(),
         SandboxState::Created | SandboxState::NotReady => String::new(),
@@ -165,8 +165,8 @@ pub(super) fn container_status(found: Found<'_>) -> ContainerStatus {
     }
 }
 
-/// Returns the user of the container's first process. Without an image in which a name
-/// could be looked up, a user given by name is shown as root.
+/// Returns the user of the container's first process. No image exists in which a name could
+/// be looked up, so a user given by name has the number that [`user_id`] returns.
 fn user(found: Found<'_>) -> ContainerUser {
     let linux = found.cri.config.linux.as_ref();
     let context = linux.and_then(|linux| linux.security_context.as_ref());

@@ -39,11 +39,12 @@ impl<G> Default for Attached<G> {
 /// State of a process in the toy userland.
 #[derive(Default)]
 pub(super) struct ShellState {
-    /// View that a container's commands have of the container; of its first process only.
+    /// Files, processes and user that a container's commands see; set for the container's first
+    /// process only.
     pub(super) world: Option<Arc<World>>,
-    /// Output of a container of the CRI API; of its first process only.
+    /// Console of a container of the CRI API; set for the container's first process only.
     pub(super) console: Option<Arc<Console>>,
-    /// Receiver of signals to the process's command.
+    /// Handle that sends signals to the process's command.
     pub(super) signals: Option<Arc<Signals>>,
     /// Tells the process's command that standard input has ended.
     pub(super) stdin_closed: Option<CancellationToken>,

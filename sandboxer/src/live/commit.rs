@@ -139,8 +139,8 @@ impl Core {
         awaited
     }
 
-    /// Takes ids out of the tables. The views come before, or the removal of a view would
-    /// hit that of the id's next owner.
+    /// Takes ids out of the tables. The removal of a view must be submitted before, or it could
+    /// remove the view of the id's next owner.
     fn free(&self, live: &LiveSlot, inner: &mut Inner, freed: Freed) {
         match freed {
             Freed::Nothing => {}

@@ -1,4 +1,4 @@
-//! Effects of a change: everything that others have to be told because a slot changed.
+//! Effects of a change: messages to other parties, changes of views, and ids that become free.
 //!
 //! Pure: [`make`] changes the slot in memory and returns the effects; `commit` carries
 //! them out.

@@ -205,7 +205,8 @@ async fn end_out_of_memory(core: Arc<Core>, live: Arc<LiveSlot>, due: Due) {
     end(&core, &live, &due.id, due.pid, KILLED).await;
 }
 
-/// Writes the simulated lines that a container has due, and sets the timer anew.
+/// Writes the simulated log lines that are due since the timer last fired, and sets the timer
+/// anew.
 fn log_is_due(core: &Arc<Core>, live: &Arc<LiveSlot>, due: Due) {
     let Ok(mut inner) = live.lock() else { return };
     if !inner.is_running(&due.id, due.pid) {

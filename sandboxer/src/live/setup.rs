@@ -240,8 +240,8 @@ fn of_process(process: Option<&oci_spec::runtime::Process>, uid: u32) -> Capabil
     }
 }
 
-/// Returns the command of a container. Without a command the arguments are one, because no
-/// image could have a command.
+/// Returns the command line of a container: its command followed by its arguments. Without a
+/// command the arguments are the command line, because there is no image with an entry point.
 pub(super) fn command_of_cri(config: &ContainerConfig) -> Vec<String> {
     config.command.iter().chain(&config.args).cloned().collect()
 }
