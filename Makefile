@@ -1,54 +1,55 @@
-# Every target installs what it needs, or says what to install.
+# Every target that builds installs the missing build tools, or names them.
 
 CARGO ?= cargo
 PREFIX ?= /usr/local
 BIN = $(DESTDIR)$(PREFIX)/bin
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SHARE = $(DESTDIR)$(PREFIX)/share/resource-slot
-# Where containerd's configuration imports drop-ins from.
+# Directory from which containerd's configuration imports drop-ins.
 CONTAINERD_CONF_D ?= /etc/containerd/conf.d
 DROP_INS = $(DESTDIR)$(CONTAINERD_CONF_D)
-# Where cargo puts its output: $CARGO_TARGET_DIR if it is set.
+# Directory of cargo's output: $CARGO_TARGET_DIR if it is set.
 TARGET = $(or $(CARGO_TARGET_DIR),target)
-# What is fuzzed, and for how long.
+# Target of `make fuzz`, and its duration.
 FUZZ ?= journal
 SECONDS ?= 60
 PROGRAMS = $(TARGET)/release/resource-slot-sandboxer $(TARGET)/release/loadgen
 
 .PHONY: deny workflows run overhead prove full-node scrape torture bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall words pictures book setup clean
 
-## run: 2,000 pods through a sandboxer of its own; ARGS are passed to `loadgen run`
+## run: send 2,000 pods through a sandboxer that loadgen starts; ARGS are passed to `loadgen run`
 run: resource-slot
 	$(TARGET)/release/loadgen run $(ARGS)
 
-## overhead: what containerd and the sandboxer each add to a pod; ARGS are passed on
+## overhead: measure the time that containerd and the sandboxer each add to a pod; ARGS are passed
+## to `loadgen overhead`
 overhead: resource-slot
 	CONTAINERD_BIN=$$(scripts/containerd) $(TARGET)/release/loadgen overhead $(ARGS)
 
-## prove: against sandboxers at fault in known ways, that loadgen's figures are right
+## prove: check loadgen's figures against sandboxers with known faults
 prove: resource-slot
 	scripts/prove $(TARGET)/release
 
-## full-node: whether the sandboxer alone bears 10,000 pods with containers that end and start again
+## full-node: run 10,000 pods with containers that end and start again on the sandboxer alone
 full-node: resource-slot
 	scripts/full-node 10000 $(TARGET)/release
 
-## scrape: what it costs to have the sandboxer's metrics fetched
+## scrape: measure the effect of Prometheus' scrapes on the latency of pods
 scrape: resource-slot
 	scripts/scrape 10 $(TARGET)/release
 
-## torture: 1,080 times kill -9 under load, in every mode; TORTURE_KILLS and
-## TORTURE_SEED say how often and repeat a run
+## torture: send kill -9 under load 1,080 times, in every mode; TORTURE_KILLS sets the number, and
+## TORTURE_SEED repeats a run
 torture: setup
 	$(CARGO) build --workspace --bins
 	$(CARGO) test -p tests --test crash -- --ignored --nocapture
 
-## scale: 100,000 pods, 1,000,000 sandboxes and 10,000 connections at once
+## scale: measure 100,000 pods, 1,000,000 sandboxes and 10,000 connections at once
 scale: resource-slot
 	$(CARGO) test --release -p tests --test scale -- --ignored --nocapture --test-threads 1
 
-## fuzz: goes on from the seeds of a target, FUZZ=journal, for SECONDS=60, with a nightly compiler
-## and cargo-fuzz; `make test` replays the seeds
+## fuzz: fuzz one target from its seeds (FUZZ=journal, SECONDS=60), with a nightly compiler and
+## cargo-fuzz; `make test` replays the seeds
 fuzz: setup
 	@scripts/setup fuzz
 	mkdir -p $(TARGET)/corpus/$(FUZZ)
@@ -56,55 +57,59 @@ fuzz: setup
 		$(TARGET)/corpus/$(FUZZ) fuzz/seeds/$(FUZZ) -- \
 		-max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=4096
 
-## bars: whether the sandboxer is as fast as it is to be, each by a ratio
+## bars: compare the speed of the sandboxer with its bars, each a ratio of two measurements in turns
 bars: resource-slot
 	scripts/bars 11 $(TARGET)/release
 
-## test: formatting, lints (of benches, too), docs, every test
+## test: check formatting, lints and documentation, and run every test
 test: setup lint docs
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --no-fail-fast
 	$(CARGO) test -p models --features shuttle
 
+## lint: check formatting, and run clippy with warnings as errors
 lint:
 	@scripts/setup lint
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy -p models --features shuttle --all-targets -- -D warnings
 
-## deny: the licences, versions and sources of all dependencies, against deny.toml
+## deny: check licences, versions and sources of all dependencies against deny.toml
 deny:
 	scripts/deny
 
-## workflows: those of GitHub Actions, by actionlint
+## workflows: lint the workflows of GitHub Actions with actionlint
 workflows:
 	scripts/workflows
 
+## docs: build the API documentation; a broken link or a missing comment is an error
 docs: setup
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
-## bench: every Criterion group, each beside its floor
+## bench: run every Criterion bench, each with its floor
 bench: setup
 	scripts/bench
 
-## bench-compare: the same, its ratios beside those of results/bench.json
+## bench-compare: run the same benches, and compare the ratios with results/bench.json
 bench-compare: setup
 	scripts/bench --compare
 
-## instructions: whether the pure paths need more instructions than they did
+## instructions: count the instructions of the pure paths, and compare them with
+## results/instructions.json
 instructions: setup
 	scripts/instructions
 
-## soak: ten minutes at half of what it can do, after which it is as small as before
+## soak: load the sandboxer for ten minutes at half of its capacity, and check that it does not grow
 soak: resource-slot
 	scripts/soak 10 $(TARGET)/release
 
-## resource-slot: the two binaries, optimised
+## resource-slot: build both programs, optimised
 resource-slot: setup
 	$(CARGO) build --release -p sandboxer -p loadgen
 
-## install: both binaries to $(PREFIX)/bin; built only if they are missing, so
-## that `make resource-slot && sudo make install` builds nothing as root
+## install: install both programs, the systemd unit, the containerd drop-in and the examples; the
+## programs are built only if they are missing, so that `make resource-slot && sudo make install`
+## builds nothing as root
 install: $(PROGRAMS)
 	install -d $(BIN) $(UNITS) $(DROP_INS) $(SHARE)
 	install -m 0755 $(PROGRAMS) $(BIN)
@@ -116,25 +121,28 @@ install: $(PROGRAMS)
 $(PROGRAMS):
 	$(MAKE) resource-slot
 
+## uninstall: remove the installed files
 uninstall:
 	rm -f $(BIN)/resource-slot-sandboxer $(BIN)/loadgen
 	rm -f $(UNITS)/kuasar-resource-slot.service $(DROP_INS)/resource-slot.toml
 	rm -rf $(SHARE)
 
-## words: relative words and verb-first comments per 1,000 words of each document and crate
+## words: count relative words and verb-first comments per 1,000 words of each document and crate
 words:
 	scripts/words
 
-## pictures: those of the documents, anew; needs tmux and chromium
+## pictures: draw the pictures of the documents again; needs tmux and chromium
 pictures: resource-slot
 	scripts/pictures $(TARGET)/release
 
-## book: docs/ as a site in target/book; needs mdbook (cargo install mdbook --locked)
+## book: build docs/ as a site in target/book; needs mdbook (cargo install mdbook --locked)
 book:
 	mdbook build
 
+## setup: install the missing build tools
 setup:
 	@scripts/setup
 
+## clean: remove all build output
 clean:
 	$(CARGO) clean
