@@ -76,7 +76,7 @@ const BAD_IDS: [&str; 12] = [
 ];
 
 #[tokio::test]
-async fn ids_follow_containerds_rule_at_every_door() {
+async fn ids_follow_containerds_rule_in_every_api() {
     let pod = Guarded::start(&[]).await;
     let controller = pod.daemon.controller().await;
     let good = bundle(pod.daemon.home().root(), "x", &spec("p1", &small()));

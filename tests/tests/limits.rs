@@ -94,7 +94,7 @@ async fn a_message_over_the_limit_is_refused_and_its_connection_stays_open() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_told_so_over_either_protocol() {
+async fn one_connection_too_many_receives_an_error_over_either_protocol() {
     let daemon = Daemon::start(&["--max-connections", "2"]);
     let words = "2 connections already, see --max-connections";
     let first = served(&daemon).await;
@@ -144,7 +144,7 @@ async fn connections_beyond_the_refused_ones_are_closed() {
 }
 
 #[tokio::test]
-async fn calls_that_wait_count_as_under_way_at_every_door() {
+async fn calls_that_wait_count_as_in_flight_in_every_api() {
     let daemon = Daemon::start(&["--max-in-flight", "4"]);
     let client = daemon.ttrpc().await;
     ready_sandbox(&client, "p1").await;
@@ -180,7 +180,7 @@ async fn calls_that_wait_count_as_under_way_at_every_door() {
 }
 
 #[tokio::test]
-async fn there_are_no_more_sandboxes_than_there_may_be() {
+async fn a_sandbox_above_the_limit_is_refused() {
     let daemon = Daemon::start(&["--max-sandboxes", "2"]);
     let client = daemon.ttrpc().await;
     let words = "2 sandboxes already, see --max-sandboxes";
@@ -233,7 +233,7 @@ fn as_user(daemon: &Daemon, uid: u32) -> Option<usize> {
 }
 
 #[tokio::test]
-async fn only_those_who_may_can_connect() {
+async fn only_admitted_users_can_connect() {
     let open = |daemon: &Daemon| {
         let root = daemon.home().root();
         fs::set_permissions(root, fs::Permissions::from_mode(0o755)).unwrap();

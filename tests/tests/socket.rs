@@ -305,7 +305,7 @@ async fn kill_comes_before_wait(args: &[&str]) {
 }
 
 #[tokio::test]
-async fn nobody_else_can_connect_or_read() {
+async fn other_users_can_neither_connect_nor_read() {
     let daemon = Daemon::start(&[]);
     ready_sandbox(&daemon.ttrpc().await, "p1").await;
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;

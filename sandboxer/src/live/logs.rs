@@ -311,7 +311,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_path_a_log_lies_in_its_directory(path in "(\\.{0,2}[a-c]{0,2}/?){0,5}") {
+        fn a_log_lies_in_its_directory_for_any_path(path in "(\\.{0,2}[a-c]{0,2}/?){0,5}") {
             let root = tempfile::tempdir().unwrap();
             let directory = root.path().join("logs");
             let made = open(directory.to_str().unwrap(), &path);
