@@ -1,5 +1,10 @@
 //! The order of the modules: each one imports only modules that stand before it.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the test reads the sources of the crate"
+)]
+
 use std::fs;
 use std::path::Path;
 
