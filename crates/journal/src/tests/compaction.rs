@@ -154,6 +154,22 @@ fn a_compaction_of_a_damaged_segment_removes_nothing() {
 }
 
 #[test]
+fn a_compaction_that_cannot_write_its_snapshot_removes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = Directory::of(dir.path());
+    write_journal(dir.path(), Options::default(), &churn(3));
+    compact(&directory, 9, false).unwrap();
+    write_journal(dir.path(), Options::default(), &churn(3));
+    let before = files(&directory);
+    assert_eq!(before.len(), 2, "a snapshot and a segment");
+    let in_the_way = directory.temporary(18);
+    fs::create_dir(&in_the_way).unwrap();
+    compact(&directory, 18, false).unwrap_err();
+    fs::remove_dir(in_the_way).unwrap();
+    assert_eq!(files(&directory), before);
+}
+
+#[test]
 fn a_reader_beside_a_compacting_writer_sees_every_acknowledged_sandbox() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options {
