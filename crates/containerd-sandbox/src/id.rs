@@ -210,7 +210,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_accepted_id_is_one_harmless_path_component(id in "\\PC{0,90}") {
+        fn an_accepted_id_is_one_harmless_path_component(id in "[a./-]{1,6}|\\PC{0,90}") {
             if check_id("id", &id).is_ok() {
                 let path = std::path::Path::new(&id);
                 prop_assert_eq!(path.components().count(), 1);
