@@ -57,6 +57,22 @@ async fn abandoned<T>(future: impl Future<Output = T>, polls: usize) -> bool {
     true
 }
 
+/// Polls a creation until its object `exists`, when it waits for the disk, and drops it.
+/// Returns whether it was still pending.
+async fn abandoned_at_the_disk<T>(
+    creation: impl Future<Output = T>,
+    exists: impl Fn() -> bool,
+) -> bool {
+    let mut creation = std::pin::pin!(creation);
+    while !exists() {
+        if creation.as_mut().now_or_never().is_some() {
+            return false;
+        }
+        tokio::task::yield_now().await;
+    }
+    true
+}
+
 /// Creates a sandbox and returns its start, polled until it waits for the disk. Tries again
 /// if the disk is done before the start waits.
 async fn starting<'a>(
@@ -94,19 +110,24 @@ fn assert_empty(sandboxer: &ResourceSlotSandboxer, dir: &Path) {
 async fn a_sandbox_whose_creator_goes_away_is_taken_back() {
     let dir = tempfile::tempdir().unwrap();
     let sandboxer = open(dir.path());
-    // The number of polls doubles, from waiting for the view to waiting for the disk.
-    let mut taken_back = 0;
+    let mut waited_for_the_disk = 0;
     for doublings in 0..14 {
         let id = key(&format!("s{doublings}"));
-        let create = sandboxer.create(&id, SandboxOptions::default());
-        if abandoned(create, 1 << doublings).await {
-            assert_eq!(sandboxer.sandbox(&id).err().unwrap().code(), Code::NotFound);
-            taken_back += 1;
+        let create = || sandboxer.create(&id, SandboxOptions::default());
+        let gone = || sandboxer.sandbox(&id).err().map(|e| e.code()) == Some(Code::NotFound);
+        if abandoned(create(), 1 << doublings).await {
+            assert!(gone());
+        } else {
+            sandboxer.delete(&id).await.unwrap();
+        }
+        if abandoned_at_the_disk(create(), || sandboxer.sandbox(&id).is_ok()).await {
+            assert!(gone());
+            waited_for_the_disk += 1;
         } else {
             sandboxer.delete(&id).await.unwrap();
         }
     }
-    assert!(taken_back > 0, "one was to wait for the disk");
+    assert!(waited_for_the_disk > 0);
     assert_empty(&sandboxer, dir.path());
 }
 
@@ -141,15 +162,23 @@ async fn a_container_whose_creator_goes_away_is_taken_back() {
         .unwrap();
     sandboxer.start(&id).await.unwrap();
     let sandbox = sandboxer.sandbox(&id).unwrap();
+    let mut waited_for_the_disk = 0;
     for doublings in 0..14 {
-        let append = sandbox.append_container("c", container());
-        if abandoned(append, 1 << doublings).await {
-            assert!(sandbox.container("c").is_err());
-            assert!(sandboxer.container(&key("c")).is_err());
+        let append = || sandbox.append_container("c", container());
+        let gone = || sandbox.container("c").is_err() && sandboxer.container(&key("c")).is_err();
+        if abandoned(append(), 1 << doublings).await {
+            assert!(gone());
+        } else {
+            sandbox.remove_container("c").await.unwrap();
+        }
+        if abandoned_at_the_disk(append(), || sandbox.container("c").is_ok()).await {
+            assert!(gone());
+            waited_for_the_disk += 1;
         } else {
             sandbox.remove_container("c").await.unwrap();
         }
     }
+    assert!(waited_for_the_disk > 0);
     sandboxer.delete(&id).await.unwrap();
     assert_empty(&sandboxer, dir.path());
 }
