@@ -117,7 +117,7 @@ impl Core {
             }
         }
         let views = self.submit(effects.views);
-        self.free(live, inner, effects.freed);
+        self.free(live, inner, effects.freed, &views);
         let sandbox = effects.exit.map(|exit| inner.pending_exit(exit));
         Committed {
             seq,
@@ -140,8 +140,8 @@ impl Core {
     }
 
     /// Takes ids out of the tables. The removal of a view must be submitted before, or it could
-    /// remove the view of the id's next owner.
-    fn free(&self, live: &LiveSlot, inner: &mut Inner, freed: Freed) {
+    /// remove the view of the id's next owner: the parameter `_submitted` requires that order.
+    fn free(&self, live: &LiveSlot, inner: &mut Inner, freed: Freed, _submitted: &[Ack]) {
         match freed {
             Freed::Nothing => {}
             Freed::Container(key) => self.containers.remove(&key),
