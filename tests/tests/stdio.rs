@@ -168,11 +168,14 @@ async fn an_execs_output_ends_for_a_reader_that_comes_late() {
     pod.client.exec(&exec).await.unwrap();
     pod.start("c1", "e1").await;
     for path in [&out, &err] {
-        // A blocking open waits for the writer, like containerd's.
+        // A blocking open waits for the writer, like containerd's. The runtime does not wait
+        // for a thread of its own, so a missing end fails the test instead of blocking it.
         let path = path.clone();
-        let read = tokio::task::spawn_blocking(move || {
+        let (done, read) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
             let mut all = Vec::new();
-            File::open(path).unwrap().read_to_end(&mut all).unwrap()
+            let count = File::open(path).unwrap().read_to_end(&mut all).unwrap();
+            let _ = done.send(count);
         });
         let read = tokio::time::timeout(PATIENCE, read).await;
         assert_eq!(read.expect("the output ends").unwrap(), 0);
