@@ -173,7 +173,7 @@ async fn a_hundred_thousand_pods() {
     }
     ok &= verdict(
         heard.load(Ordering::Relaxed) == PODS,
-        "each of them heard of its end",
+        "each of them returned at the end",
     );
 
     let mut home = daemon.kill9();

@@ -44,7 +44,7 @@ pub fn run(args: &TrendArgs, out: &mut impl Write) -> anyhow::Result<bool> {
             };
             writeln!(
                 out,
-                "{}: {} of {}: {} a minute (95 % interval {} to {}, {points} looks)",
+                "{}: {} of {}: {} a minute (95 % interval {} to {}, {points} samples)",
                 if holds_zero { "met" } else { "MISSED" },
                 name,
                 process.role,
