@@ -3,6 +3,7 @@
 CARGO ?= cargo
 PREFIX ?= /usr/local
 BIN = $(DESTDIR)$(PREFIX)/bin
+MAN = $(DESTDIR)$(PREFIX)/share/man/man1
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SHARE = $(DESTDIR)$(PREFIX)/share/resource-slot
 # Directory from which containerd's configuration imports drop-ins.
@@ -111,8 +112,10 @@ resource-slot: setup
 ## programs are built only if they are missing, so that `make resource-slot && sudo make install`
 ## builds nothing as root
 install: $(PROGRAMS)
-	install -d $(BIN) $(UNITS) $(DROP_INS) $(SHARE)
+	install -d $(BIN) $(MAN) $(UNITS) $(DROP_INS) $(SHARE)
 	install -m 0755 $(PROGRAMS) $(BIN)
+	$(TARGET)/release/resource-slot-sandboxer man $(MAN)
+	$(TARGET)/release/loadgen man $(MAN)
 	sed 's|/usr/local/|$(PREFIX)/|g' deploy/systemd/kuasar-resource-slot.service >$(UNITS)/kuasar-resource-slot.service
 	chmod 0644 $(UNITS)/kuasar-resource-slot.service
 	install -m 0644 deploy/containerd/resource-slot.toml $(DROP_INS)
@@ -124,6 +127,7 @@ $(PROGRAMS):
 ## uninstall: remove the installed files
 uninstall:
 	rm -f $(BIN)/resource-slot-sandboxer $(BIN)/loadgen
+	rm -f $(MAN)/resource-slot-sandboxer*.1 $(MAN)/loadgen*.1
 	rm -f $(UNITS)/kuasar-resource-slot.service $(DROP_INS)/resource-slot.toml
 	rm -rf $(SHARE)
 

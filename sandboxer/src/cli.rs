@@ -56,6 +56,11 @@ pub(crate) enum Command {
         /// Shell to print the script for.
         shell: clap_complete::Shell,
     },
+    /// Write the manual pages.
+    Man {
+        /// Existing directory for the pages.
+        dir: PathBuf,
+    },
 }
 
 /// Selection of what `inspect` shows.

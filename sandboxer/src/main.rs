@@ -35,6 +35,8 @@ fn main() -> ExitCode {
             clap_complete::generate(*shell, &mut Cli::command(), "resource-slot-sandboxer", out);
             Ok(())
         }),
+        Some(Command::Man { dir }) => clap_mangen::generate_to(Cli::command(), dir)
+            .with_context(|| format!("write manual pages to {}", dir.display())),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

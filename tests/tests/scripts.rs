@@ -65,3 +65,21 @@ fn words_of_rustdoc_are_counted_and_those_of_other_comments_are_not() {
     std::fs::write(dir.path().join("a.rs"), text).expect("the source is written");
     assert_eq!(counted(dir.path()), [6.0, 166.7, 333.3]);
 }
+
+#[test]
+fn each_program_writes_a_manual_page_for_every_command() {
+    for (program, command) in [("resource-slot-sandboxer", "inspect"), ("loadgen", "gate")] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let written = Command::new(tests::binary(program))
+            .arg("man")
+            .arg(dir.path())
+            .status()
+            .expect("the program runs");
+        assert!(written.success(), "{program}");
+        for page in [program.to_owned(), format!("{program}-{command}")] {
+            let page = dir.path().join(format!("{page}.1"));
+            let text = std::fs::read_to_string(&page).expect("a page");
+            assert!(text.contains(".SH NAME"), "{}", page.display());
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser};
 
 use super::cli::{Cli, Command};
@@ -65,6 +66,9 @@ pub fn main(args: &[OsString]) -> Verdict {
             clap_complete::generate(shell, &mut Cli::command(), "loadgen", out);
             Ok(())
         }),
+        Command::Man { dir } => clap_mangen::generate_to(Cli::command(), &dir)
+            .with_context(|| format!("write manual pages to {}", dir.display()))
+            .map(|()| Verdict::Good),
     };
     done.unwrap_or_else(|error| {
         let _ = writeln!(io::stderr(), "error: {error:#}");

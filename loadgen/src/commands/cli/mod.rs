@@ -22,6 +22,8 @@ mod trace;
 mod trend;
 mod values;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
 pub use self::bare::{BareArgs, BareCalls};
@@ -199,6 +201,11 @@ pub enum Command {
     Completions {
         /// Name of the shell.
         shell: clap_complete::Shell,
+    },
+    /// Write the manual pages.
+    Man {
+        /// Existing directory for the pages.
+        dir: PathBuf,
     },
 }
 
