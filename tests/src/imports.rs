@@ -45,6 +45,13 @@ impl Imports {
         files.map(|file| file.path.as_path()).collect()
     }
 
+    /// Returns the files with one of the texts in their code, test modules left out.
+    pub fn containing(&self, texts: &[&str]) -> Vec<&Path> {
+        let contains = |file: &&File| texts.iter().any(|text| file.code.contains(text));
+        let files = self.files.values().filter(contains);
+        files.map(|file| file.path.as_path()).collect()
+    }
+
     /// Returns the modules of one circle, cut to `levels`, the first of them once more
     /// at the end; empty without any circle.
     pub fn circle(&self, levels: usize) -> Vec<String> {

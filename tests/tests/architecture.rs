@@ -19,49 +19,105 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn loadgen() -> Imports {
-    Imports::of(&workspace().join("loadgen/src"))
+/// Returns the library of a package, by the path of the package.
+fn library(package: &str) -> Imports {
+    Imports::of(&workspace().join(package).join("src"))
+}
+
+fn assert_without_circle(package: &str) {
+    for levels in [1, 2] {
+        let circle = library(package).circle(levels);
+        assert!(circle.is_empty(), "{package}: {}", circle.join(" -> "));
+    }
 }
 
 #[test]
 fn no_modules_of_loadgen_import_each_other_in_a_circle() {
-    for levels in [1, 2] {
-        let circle = loadgen().circle(levels);
-        assert!(circle.is_empty(), "{}", circle.join(" -> "));
-    }
+    assert_without_circle("loadgen");
 }
 
 #[test]
 fn no_modules_of_the_sandboxer_import_each_other_in_a_circle() {
-    let imports = Imports::of(&workspace().join("sandboxer/src"));
-    for levels in [1, 2] {
-        let circle = imports.circle(levels);
-        assert!(circle.is_empty(), "{}", circle.join(" -> "));
-    }
+    assert_without_circle("sandboxer");
 }
 
 #[test]
 fn no_modules_of_a_library_import_each_other_in_a_circle() {
-    let crates = fs::read_dir(workspace().join("crates")).unwrap();
-    for library in crates {
-        let sources = library.unwrap().path().join("src");
-        for levels in [1, 2] {
-            let circle = Imports::of(&sources).circle(levels);
-            let shown = circle.join(" -> ");
-            assert!(circle.is_empty(), "{}: {shown}", sources.display());
+    for package in fs::read_dir(workspace().join("crates")).unwrap() {
+        let name = package.unwrap().file_name();
+        assert_without_circle(&format!("crates/{}", name.display()));
+    }
+}
+
+#[test]
+fn modules_of_the_toy_userland_import_only_modules_below_them() {
+    /// The modules, from the lowest to the highest.
+    const MODULES: [&str; 11] = [
+        "limits",
+        "outcome",
+        "pattern",
+        "variables",
+        "syntax",
+        "world",
+        "streams",
+        "directory",
+        "commands",
+        "interpret",
+        "idle",
+    ];
+    let height = |module: &str| {
+        let height = MODULES.iter().position(|known| *known == module);
+        height.unwrap_or_else(|| panic!("{module} has no place in the order"))
+    };
+    let edges = library("crates/toy-userland").edges(1);
+    assert_eq!(edges.len(), MODULES.len());
+    for (module, imports) in edges {
+        for import in imports {
+            let is_below = height(&import) < height(&module);
+            assert!(is_below, "{module} imports {import}");
         }
     }
 }
 
 #[test]
 fn loadgen_names_clap_in_its_command_layer_only() {
-    let loadgen = loadgen();
+    let loadgen = library("loadgen");
     let naming = loadgen.naming("clap");
     assert!(!naming.is_empty(), "the command line is read with clap");
     let commands = workspace().join("loadgen/src/commands");
     for file in naming {
         assert!(file.starts_with(&commands), "{}", file.display());
     }
+}
+
+#[test]
+fn only_the_binary_of_the_sandboxer_names_clap() {
+    assert_eq!(library("sandboxer").naming("clap"), Vec::<&Path>::new());
+}
+
+#[test]
+fn only_the_edges_of_the_live_sandboxer_read_messages_of_cri() {
+    const READERS: [&str; 4] = ["cri", "live/cri.rs", "live/decode.rs", "live/setup.rs"];
+    const READS: [&str; 7] = [
+        "k8s_cri",
+        "container.cri",
+        "pod.cri",
+        "sandbox.cri",
+        ".cri.as_",
+        ".cri.is_",
+        ".cri.clone",
+    ];
+    let sandboxer = library("sandboxer");
+    let src = workspace().join("sandboxer/src");
+    let is_reader = |file: &&Path| {
+        READERS
+            .iter()
+            .any(|reader| file.starts_with(src.join(reader)))
+    };
+    let files = sandboxer.containing(&READS);
+    let (readers, others): (Vec<_>, Vec<_>) = files.into_iter().partition(is_reader);
+    assert!(!readers.is_empty(), "the texts are in no file: update them");
+    assert!(others.is_empty(), "ask the slot for its origin: {others:?}");
 }
 
 /// loadgen checks the sandboxer's replies by code of its own, because shared code would share its

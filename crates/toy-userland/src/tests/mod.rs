@@ -4,7 +4,6 @@
 
 mod bounds;
 mod conformance;
-mod layers;
 mod scripts;
 
 use std::sync::Arc;
