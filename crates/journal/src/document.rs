@@ -41,7 +41,7 @@ impl Document {
     /// Reads the document; returns `None` if it was never written.
     ///
     /// # Errors
-    /// [`JournalError::Io`] if the file cannot be read or is not JSON of the type `T`.
+    /// [`JournalError::File`] if the file cannot be read or is not JSON of the type `T`.
     pub fn read<T: DeserializeOwned>(&self) -> Result<Option<T>, JournalError> {
         let path = self.path();
         let text = match fs::read(&path) {
@@ -57,7 +57,7 @@ impl Document {
     /// Replaces the document, durably and in one step. A failure leaves the earlier content.
     ///
     /// # Errors
-    /// [`JournalError::NoSpace`] and [`JournalError::Io`].
+    /// [`JournalError::File`] and [`JournalError::Encode`].
     pub fn write(&self, content: &impl Serialize) -> Result<(), JournalError> {
         let temporary = self.dir.join(TEMPORARY);
         let path = self.path();

@@ -4,33 +4,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use containerd_sandbox::Error;
-use rustix::io::Errno;
 
 use super::damage::Damage;
+use super::file_error::FileError;
 
 /// Reason why the journal could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The disk, a quota or the largest file size is used up.
-    #[error("no space to {verb} {}: {source}", path.display())]
-    NoSpace {
-        /// The step that failed, such as `write`.
-        verb: &'static str,
-        /// File or directory of the step.
-        path: PathBuf,
-        /// Error of the system.
-        source: io::Error,
-    },
-    /// Another failure of the file system.
-    #[error("cannot {verb} {}: {source}", path.display())]
-    Io {
-        /// The step that failed, such as `write`.
-        verb: &'static str,
-        /// File or directory of the step.
-        path: PathBuf,
-        /// Error of the system.
-        source: io::Error,
-    },
+    /// A failure of the file system.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Another process holds the directory.
     #[error("{} is in use by another sandboxer{}", dir.display(), of_process(*pid))]
     Locked {
@@ -76,29 +59,14 @@ pub enum JournalError {
     Closed,
 }
 
-/// Returns whether `error` says that a disk, a quota or the largest file size is used up.
-///
-/// `EFBIG` is one of these errors because it passes when the limit is raised or files are
-/// truncated.
-pub fn is_out_of_space(error: &io::Error) -> bool {
-    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
-    matches!(errno, Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG))
-}
-
 fn of_process(pid: Option<u32>) -> String {
     pid.map_or_else(String::new, |pid| format!(" (pid {pid})"))
 }
 
 impl JournalError {
-    /// Sorts a failure of the file system into [`JournalError::NoSpace`] and
-    /// [`JournalError::Io`].
+    /// Returns the failure of a step on a file, as [`FileError::new`] does.
     pub(super) fn io(verb: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
-        let (source, path) = (source.into(), path.to_owned());
-        if is_out_of_space(&source) {
-            Self::NoSpace { verb, path, source }
-        } else {
-            Self::Io { verb, path, source }
-        }
+        FileError::new(verb, path, source).into()
     }
 
     /// Returns [`JournalError::io`] as a closure for `map_err`.
@@ -111,24 +79,27 @@ impl JournalError {
 
     /// Returns whether the error is a missing file or directory.
     pub(super) fn is_not_found(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+        matches!(self, Self::File(error) if error.is_not_found())
+    }
+
+    /// Returns whether the disk, a quota or the largest file size is used up.
+    pub(super) fn is_out_of_space(&self) -> bool {
+        matches!(self, Self::File(error) if error.is_out_of_space())
     }
 }
 
 impl From<JournalError> for Error {
     /// Gives a lack of space the code `ResourceExhausted` and other failures `Unavailable`.
     fn from(error: JournalError) -> Self {
-        let message = error.to_string();
         match error {
-            JournalError::NoSpace { .. } => Self::resource_exhausted(message),
-            JournalError::Io { .. }
-            | JournalError::Locked { .. }
+            JournalError::File(error) => error.into(),
+            JournalError::Locked { .. }
             | JournalError::Damaged { .. }
             | JournalError::Format { .. }
             | JournalError::NoJournal(_)
             | JournalError::NotDurable { .. }
             | JournalError::Encode(_)
-            | JournalError::Closed => Self::unavailable(message),
+            | JournalError::Closed => Self::unavailable(error.to_string()),
         }
     }
 }
@@ -139,20 +110,9 @@ mod tests {
     use containerd_sandbox::Code;
 
     #[test]
-    fn only_a_lack_of_space_is_resource_exhausted() {
-        for (errno, code) in [
-            (Errno::NOSPC, Code::ResourceExhausted),
-            (Errno::DQUOT, Code::ResourceExhausted),
-            (Errno::FBIG, Code::ResourceExhausted),
-            (Errno::IO, Code::Unavailable),
-            (Errno::ROFS, Code::Unavailable),
-            (Errno::MFILE, Code::Unavailable),
-        ] {
-            let error = JournalError::io("write", Path::new("/x/y"), errno);
-            assert!(error.to_string().contains("write /x/y"), "{error}");
-            assert_eq!(Error::from(error).code(), code, "{errno:?}");
-        }
-        assert_eq!(Error::from(JournalError::Closed).code(), Code::Unavailable);
+    fn a_closed_journal_is_unavailable() {
+        let closed = Error::from(JournalError::Closed);
+        assert_eq!(closed.code(), Code::Unavailable);
     }
 
     #[test]

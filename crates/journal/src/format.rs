@@ -60,7 +60,7 @@ pub(super) fn ensure(directory: &Directory) -> Result<(), JournalError> {
         .map_err(JournalError::of("write", &path));
     match written {
         // A journal that states no format has the first, so a full disk is no reason to stop.
-        Err(e @ JournalError::NoSpace { .. }) => {
+        Err(e) if e.is_out_of_space() => {
             tracing::warn!("{e}");
             Directory::remove(&temporary)
         }

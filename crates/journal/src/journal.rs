@@ -145,8 +145,8 @@ impl Journal {
     /// call takes microseconds: it makes no sync.
     ///
     /// # Errors
-    /// The reason why the change is not in the journal. [`JournalError::NoSpace`] may pass
-    /// later.
+    /// The reason why the change is not in the journal. A lack of space
+    /// ([`FileError::is_out_of_space`](crate::FileError::is_out_of_space)) may pass later.
     ///
     /// ```
     /// use containerd_sandbox::Key;

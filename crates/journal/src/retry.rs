@@ -12,9 +12,9 @@ const LONGEST: Duration = Duration::from_secs(600);
 
 /// Returns the wait after a failure, given the wait before that failure.
 pub(super) fn after(before: Option<Duration>, failure: &JournalError) -> Duration {
-    match (before, failure) {
-        (None, _) | (_, JournalError::NoSpace { .. }) => SHORTEST,
-        (Some(before), _) => (before * 2).min(LONGEST),
+    match before {
+        Some(before) if !failure.is_out_of_space() => (before * 2).min(LONGEST),
+        _ => SHORTEST,
     }
 }
 

@@ -105,9 +105,7 @@ impl Writer {
         let appended = self.write(body);
         let compact = match &appended {
             Ok(_) => self.policy.pays(self.uncompacted) || self.is_short_of_room(),
-            Err(JournalError::NoSpace { .. }) => {
-                self.policy.pays_when_space_is_short(self.uncompacted)
-            }
+            Err(e) if e.is_out_of_space() => self.policy.pays_when_space_is_short(self.uncompacted),
             Err(_) => false,
         };
         if compact {
@@ -271,7 +269,7 @@ mod tests {
             });
             writer.uncompacted = appended;
             let full = writer.append(b"{}").unwrap_err();
-            assert!(matches!(full, JournalError::NoSpace { .. }), "{full}");
+            assert!(full.is_out_of_space(), "{full}");
             assert_eq!(requests.try_iter().last(), asked);
             assert_eq!(writer.append(b"{}").unwrap(), 5);
         }

@@ -5,7 +5,7 @@ use containerd_sandbox::{Code, Error};
 use crate::testing::{
     Entry, append_all, churn, create, creates, fold, key, open, wait_for_snapshot,
 };
-use crate::{Journal, JournalError, Options};
+use crate::{Journal, Options};
 use slot::Timestamp;
 use testing::SmallDisk;
 
@@ -13,7 +13,7 @@ use testing::SmallDisk;
 fn append_until_full(journal: &Journal, entries: &[Entry]) -> usize {
     for (i, (key, at, change)) in entries.iter().enumerate() {
         if let Err(e) = journal.append(key, *at, change) {
-            assert!(matches!(e, JournalError::NoSpace { .. }), "{e}");
+            assert!(e.is_out_of_space(), "{e}");
             assert_eq!(Error::from(e).code(), Code::ResourceExhausted);
             return i;
         }
