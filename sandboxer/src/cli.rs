@@ -11,6 +11,7 @@ use clap::builder::{BoolishValueParser, TypedValueParser};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use containerd_sandbox::server::MAX_GRPC_MESSAGE;
 use sandboxer::inspect;
+use sandboxer::live::LogRoot;
 use sandboxer::streaming::DEFAULT_LISTEN;
 
 use journal::{Options, Sync};
@@ -190,6 +191,16 @@ pub(crate) struct ServeArgs {
         default_value_t = DEFAULT_LISTEN
     )]
     pub(crate) streaming_listen: SocketAddr,
+    /// Directory below which alone log files of CRI's containers are written, such as
+    /// /var/log/pods; no link below it is followed. Without it a client may name any log
+    /// directory.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_LOG_ROOT",
+        value_name = "DIR",
+        value_parser = log_root
+    )]
+    pub(crate) log_root: Option<LogRoot>,
     /// Address and port at which GET /metrics is answered for Prometheus, such as
     /// 127.0.0.1:9464; port 0 is any free one. Without it nothing is counted. Every client
     /// that reaches it sees the names of namespaces and handlers.
@@ -320,6 +331,11 @@ pub(crate) struct LimitArgs {
         value_parser = between(1, 1 << 30)
     )]
     pub(crate) sandboxes: usize,
+}
+
+/// Parses the directory for logs.
+fn log_root(directory: &str) -> Result<LogRoot, containerd_sandbox::Error> {
+    LogRoot::new(Path::new(directory))
 }
 
 /// Returns a parser of a number within a range.

@@ -80,6 +80,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         }),
         unknown_command: args.unknown_command,
         max_sandboxes: args.limits.sandboxes,
+        log_root: args.log_root.clone().unwrap_or_default(),
         slowdown_percent: args.test_slowdown,
     };
     let sandboxer = Arc::new(ResourceSlotSandboxer::new(

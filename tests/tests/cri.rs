@@ -2,6 +2,7 @@
 //! after a crash.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use containerd_sandbox::Code;
 use containerd_sandbox::client::Cri;
@@ -138,6 +139,36 @@ async fn an_invalid_pod_configuration_is_refused_with_the_field() {
     // The refused requests have not reserved the name.
     run_pod(&cri, &sound()).await;
     assert_eq!(daemon.slots().len(), 1);
+}
+
+#[tokio::test]
+async fn logs_stay_below_the_log_root() {
+    let place = tempfile::tempdir().unwrap();
+    let (root, outside) = (place.path().join("pods"), place.path().join("outside"));
+    fs::create_dir(&outside).unwrap();
+    let daemon = Daemon::start(&["--log-root", root.to_str().unwrap()]);
+    let cri = daemon.cri().await;
+    pull(&cri, IMAGE).await;
+    for directory in [&outside, &root.join("../outside")] {
+        let error = run_with(&cri, &pod_config("out", directory), "")
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
+        assert!(error.to_string().contains("--log-root"), "{error}");
+    }
+    assert!(daemon.slots().is_empty());
+
+    let pod = run_pod(&cri, &pod_config("in", &root.join("in"))).await;
+    started(&cri, &pod, &container_config("app")).await;
+    assert!(root.join("in/in/app/2.log").exists());
+
+    // A link that the pod's directory becomes later is not followed either.
+    symlink(&outside, root.join("linked")).unwrap();
+    let pod = run_pod(&cri, &pod_config("linked", &root.join("linked"))).await;
+    let id = create(&cri, &pod, &container_config("app")).await.unwrap();
+    let error = start(&cri, &id).await.unwrap_err();
+    assert_eq!(error.code(), Code::InvalidArgument);
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 }
 
 #[tokio::test]

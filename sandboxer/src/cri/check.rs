@@ -7,7 +7,7 @@ use k8s_cri::v1::{
 };
 use prost::Message;
 
-use crate::live::logs;
+use crate::live::{LogRoot, logs};
 
 /// Name of the runtime handler; pods may also leave the handler empty.
 pub(super) const HANDLER: &str = "resource-slot";
@@ -59,6 +59,7 @@ pub(super) fn handler(handler: &str) -> Result<()> {
 /// `InvalidArgument`, naming the field.
 pub(super) fn pod(
     config: Option<PodSandboxConfig>,
+    logs: &LogRoot,
 ) -> Result<(PodSandboxConfig, PodSandboxMetadata)> {
     let config = config.ok_or_else(|| missing("config"))?;
     size(&config)?;
@@ -67,7 +68,7 @@ pub(super) fn pod(
         .clone()
         .ok_or_else(|| missing("config.metadata"))?;
     given("config.metadata.name", &metadata.name)?;
-    logs::check_directory(&config.log_directory)?;
+    logs.check(&config.log_directory)?;
     let linux = config.linux.as_ref();
     if let Some(context) = linux.and_then(|linux| linux.security_context.as_ref()) {
         group(context.run_as_group.as_ref(), context.run_as_user.is_some())?;
@@ -322,7 +323,9 @@ mod tests {
             log_directory: "logs".to_owned(),
             ..Default::default()
         };
-        let error = pod(Some(relative)).unwrap_err().to_string();
+        let error = pod(Some(relative), &LogRoot::default())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("log_directory"), "{error}");
         let error = handler("runc").unwrap_err().to_string();
         assert!(error.contains("runc") && error.contains(HANDLER), "{error}");

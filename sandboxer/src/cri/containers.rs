@@ -86,7 +86,7 @@ impl Cri {
         let can_start =
             container.read_cri(|c| c.container.init.state.on(ProcessEvent::Start).is_some())?;
         if can_start {
-            make_log(&container).await?;
+            self.make_log(&container).await?;
         }
         container.start(None).await?;
         Ok(StartContainerResponse {})
@@ -194,7 +194,7 @@ impl Cri {
     ) -> Result<ReopenContainerLogResponse> {
         let container = self.container(&request.container_id)?;
         check_running(&container, "reopen the log of")?;
-        make_log(&container).await?;
+        self.make_log(&container).await?;
         Ok(ReopenContainerLogResponse {})
     }
 
@@ -207,6 +207,21 @@ impl Cri {
         Err(Error::unimplemented(
             "CheckpointContainer: a container that is no process has no memory to keep",
         ))
+    }
+
+    async fn make_log(&self, container: &ResourceSlotContainer) -> Result<()> {
+        let (directory, path) = container.read_cri(|found| {
+            let directory = &found.pod.config.log_directory;
+            (directory.clone(), found.cri.config.log_path.clone())
+        })?;
+        if directory.is_empty() || path.is_empty() {
+            return Ok(());
+        }
+        let root = self.sandboxer.log_root().clone();
+        // Opening may wait for the disk.
+        tokio::task::spawn_blocking(move || logs::open(&root, &directory, &path).map(drop))
+            .await
+            .map_err(|e| Error::internal(format!("make a log: {e}")))?
     }
 }
 
@@ -223,20 +238,6 @@ pub(super) fn check_running(container: &ResourceSlotContainer, verb: &str) -> Re
             other.name()
         ))),
     }
-}
-
-async fn make_log(container: &ResourceSlotContainer) -> Result<()> {
-    let (directory, path) = container.read_cri(|found| {
-        let directory = &found.pod.config.log_directory;
-        (directory.clone(), found.cri.config.log_path.clone())
-    })?;
-    if directory.is_empty() || path.is_empty() {
-        return Ok(());
-    }
-    // Opening may wait for the disk.
-    tokio::task::spawn_blocking(move || logs::open(&directory, &path).map(drop))
-        .await
-        .map_err(|e| Error::internal(format!("make a log: {e}")))?
 }
 
 async fn stop(container: &ResourceSlotContainer, seconds: u64) -> Result<()> {

@@ -25,7 +25,7 @@ impl Cri {
         request: RunPodSandboxRequest,
     ) -> Result<RunPodSandboxResponse> {
         check::handler(&request.runtime_handler)?;
-        let (config, metadata) = check::pod(request.config)?;
+        let (config, metadata) = check::pod(request.config, self.sandboxer.log_root())?;
         let id = id::random()?;
         let key = Self::key(&id)?;
         let reservation = self.names.reserve(names::of_pod(&metadata), &id)?;

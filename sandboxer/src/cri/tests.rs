@@ -12,7 +12,7 @@ use k8s_cri::v1::{
 };
 
 use super::Cri;
-use crate::live::{ResourceSlotSandboxer, Settings};
+use crate::live::{LogRoot, ResourceSlotSandboxer, Settings};
 use crate::streaming::{DEFAULT_LISTEN, StreamingServer};
 use journal::{Journal, Options, Sync};
 use pod_resources::OnInvalid;
@@ -30,6 +30,7 @@ fn sandboxer(dir: &Path) -> Arc<ResourceSlotSandboxer> {
         profile: Arc::default(),
         unknown_command: 127,
         max_sandboxes: usize::MAX,
+        log_root: LogRoot::default(),
         slowdown_percent: 0,
     };
     let views = Views::start(dir, ViewMode::WriteThrough).unwrap();

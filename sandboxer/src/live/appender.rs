@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::PollSender;
 use tracing::warn;
 
+use super::log_root::LogRoot;
 use super::logs;
 
 /// Number of writes that wait for the disk before their writers have to wait.
@@ -47,11 +48,11 @@ impl Appender {
     ///
     /// # Errors
     /// The system's error if it has no thread left.
-    pub(super) fn start() -> std::io::Result<Self> {
+    pub(super) fn start(root: LogRoot) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(WAITING_WRITES);
         std::thread::Builder::new()
             .name("logs".to_owned())
-            .spawn(move || append_all(receiver))?;
+            .spawn(move || append_all(&root, receiver))?;
         Ok(Self(sender))
     }
 
@@ -77,7 +78,7 @@ impl Appender {
     }
 }
 
-fn append_all(mut requests: mpsc::Receiver<Request>) {
+fn append_all(root: &LogRoot, mut requests: mpsc::Receiver<Request>) {
     let mut told: Option<Instant> = None;
     while let Some(request) = requests.blocking_recv() {
         let chunk = match request {
@@ -88,7 +89,7 @@ fn append_all(mut requests: mpsc::Receiver<Request>) {
                 continue;
             }
         };
-        if let Err(e) = append(&chunk)
+        if let Err(e) = append(root, &chunk)
             && told.is_none_or(|at| at.elapsed() > PAUSE)
         {
             warn!("lines of a log are lost: {e}");
@@ -97,9 +98,9 @@ fn append_all(mut requests: mpsc::Receiver<Request>) {
     }
 }
 
-fn append(chunk: &Chunk) -> Result<()> {
+fn append(root: &LogRoot, chunk: &Chunk) -> Result<()> {
     let Log { directory, path } = &chunk.log;
-    if let Some(mut file) = logs::open(directory, path)? {
+    if let Some(mut file) = logs::open(root, directory, path)? {
         file.write_all(&chunk.lines).map_err(|e| {
             let at = logs::shown(directory, path);
             containerd_sandbox::Error::unavailable(format!("log {at:?}: {e}"))

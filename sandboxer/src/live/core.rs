@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::appender::Appender;
 use super::drain::Drain;
 use super::live_slot::{Due, LiveSlot, sandbox_not_found};
+use super::log_root::LogRoot;
 use super::observe::Observer;
 use super::timers::Timers;
 use crate::simulate::pids::Pids;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub unknown_command: u8,
     /// Largest number of sandboxes.
     pub max_sandboxes: usize,
+    /// Directory below which alone log files are written.
+    pub log_root: LogRoot,
     /// For tests: extra CPU time of everything, in percent.
     pub slowdown_percent: u32,
 }
@@ -93,7 +96,7 @@ impl Core {
 
     /// Returns the appender to log files, unless its thread could not be started.
     pub(super) fn appender(&self) -> Option<Appender> {
-        let start = || match Appender::start() {
+        let start = || match Appender::start(self.settings.log_root.clone()) {
             Ok(appender) => Some(appender),
             Err(e) => {
                 tracing::warn!("containers have no logs: {e}");

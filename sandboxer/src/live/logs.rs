@@ -5,26 +5,26 @@
 //! [`open`], so a rotated file is found again by itself.
 //!
 //! Nothing outside the pod's log directory is reachable: below the directory no link is
-//! followed. The directory itself is chosen by kubelet and may lie behind links.
+//! followed, and nothing but a regular file is written. The directory itself is chosen by
+//! kubelet, and may lie anywhere unless a [`LogRoot`] restricts it.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::fs::{DirBuilder, File};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::{Component, Path};
 
 use containerd_sandbox::{Error, Result, quoted};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::log_root::{LogRoot, MAX_PATH_LEN, names, step_into};
 use slot::Timestamp;
 
-/// Mode of directories that are missing, readable for log collectors.
-const DIR_MODE: u32 = 0o755;
 /// Mode of a log file, the same as containerd's.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o640);
-/// Longest path in bytes: Linux's `PATH_MAX`, which counts the final NUL.
-const MAX_PATH_LEN: usize = 4095;
+/// Error of a device, a FIFO, a socket or a link in the place of a log file.
+const NOT_A_FILE: Errno = Errno::NXIO;
 
 /// Longest text of one line of the file in bytes, the same as containerd's: a longer text
 /// becomes several lines, all but the last marked as partial.
@@ -64,21 +64,6 @@ pub(crate) fn lines(per_second: f64, from_ns: u64, to_ns: u64) -> String {
     })
 }
 
-/// Checks a log directory.
-///
-/// # Errors
-/// `InvalidArgument` for a directory that is not absolute.
-pub(crate) fn check_directory(directory: &str) -> Result<()> {
-    let sound = directory.is_empty() || directory.starts_with('/');
-    if !sound || directory.contains('\0') || directory.len() > MAX_PATH_LEN {
-        return Err(Error::invalid_argument(format!(
-            "config.log_directory {}: an absolute path of at most {MAX_PATH_LEN} bytes is needed",
-            quoted(directory)
-        )));
-    }
-    Ok(())
-}
-
 /// Checks a log path.
 ///
 /// # Errors
@@ -111,9 +96,9 @@ pub(crate) fn shown(directory: &str, path: &str) -> String {
 /// missing. Returns `None` for a container without a log.
 ///
 /// # Errors
-/// `InvalidArgument` if a part of the path is a link or of the wrong type;
-/// `ResourceExhausted` and `Unavailable` if the file system fails.
-pub(crate) fn open(directory: &str, path: &str) -> Result<Option<File>> {
+/// `InvalidArgument` if a part of the path is a link or of the wrong type, or lies outside of
+/// the root; `ResourceExhausted` and `Unavailable` if the file system fails.
+pub(crate) fn open(root: &LogRoot, directory: &str, path: &str) -> Result<Option<File>> {
     if directory.is_empty() || path.is_empty() {
         return Ok(None);
     }
@@ -127,57 +112,53 @@ pub(crate) fn open(directory: &str, path: &str) -> Result<Option<File>> {
             }
             Errno::LOOP | Errno::NOTDIR | Errno::ISDIR | Errno::NXIO | Errno::NAMETOOLONG => {
                 Error::invalid_argument(format!(
-                    "{message}; directories and a file, and no links, are needed there"
+                    "{message}; directories and a regular file, and no links, are needed there"
                 ))
             }
+            Errno::XDEV => Error::invalid_argument(format!(
+                "log {}: it lies outside of the directory for logs, see --log-root",
+                quoted(&at)
+            )),
             _ => Error::unavailable(message),
         }
     };
-    open_below(directory, path).map(Some).map_err(failed)
+    open_below(root, directory, path).map(Some).map_err(failed)
 }
 
-fn open_below(directory: &str, path: &str) -> Result<File, Errno> {
-    let not_found = Errno::NOENT;
-    DirBuilder::new()
-        .recursive(true)
-        .mode(DIR_MODE)
-        .create(directory)
-        .map_err(|e| Errno::from_io_error(&e).unwrap_or(not_found))?;
-    let directories = OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let mut dir = rustix::fs::open(directory, directories, Mode::empty())?;
-    let mut parts = Path::new(path)
-        .components()
-        .filter(|part| matches!(part, Component::Normal(_)))
-        .map(Component::as_os_str)
-        .peekable();
+fn open_below(root: &LogRoot, directory: &str, path: &str) -> Result<File, Errno> {
+    let mut dir = root.open(directory)?;
+    let mut parts = names(Path::new(path)).peekable();
     while let Some(part) = parts.next() {
         if parts.peek().is_none() {
-            // Opening must not block if the path is no file, such as a FIFO without a
-            // reader.
-            let flags = OFlags::WRONLY
-                | OFlags::CREATE
-                | OFlags::APPEND
-                | OFlags::NOFOLLOW
-                | OFlags::NONBLOCK
-                | OFlags::CLOEXEC;
-            return rustix::fs::openat(&dir, part, flags, FILE_MODE).map(File::from);
+            return open_file(&dir, part);
         }
         dir = step_into(&dir, part)?;
     }
     Err(Errno::ISDIR)
 }
 
-fn step_into(dir: impl AsFd, name: &std::ffi::OsStr) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match rustix::fs::openat(&dir, name, flags, Mode::empty()) {
-        Err(Errno::NOENT) => {
-            match rustix::fs::mkdirat(&dir, name, Mode::from_raw_mode(DIR_MODE)) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(e) => return Err(e),
-            }
-            rustix::fs::openat(&dir, name, flags, Mode::empty())
-        }
-        opened => opened,
+/// Opens a regular file for appending, and creates it if it is missing.
+fn open_file(dir: impl AsFd, name: &OsStr) -> Result<File, Errno> {
+    let is_regular = |mode| FileType::from_raw_mode(mode) == FileType::RegularFile;
+    // To open a device may have effects, so the type is read before. It is read again after
+    // the file is open, because another process may have replaced the file.
+    match rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(found) if !is_regular(found.st_mode) => return Err(NOT_A_FILE),
+        Ok(_) | Err(Errno::NOENT) => {}
+        Err(e) => return Err(e),
+    }
+    // To open a FIFO without a reader must not block.
+    let flags = OFlags::WRONLY
+        | OFlags::CREATE
+        | OFlags::APPEND
+        | OFlags::NOFOLLOW
+        | OFlags::NONBLOCK
+        | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(&dir, name, flags, FILE_MODE)?;
+    if is_regular(rustix::fs::fstat(&file)?.st_mode) {
+        Ok(File::from(file))
+    } else {
+        Err(NOT_A_FILE)
     }
 }
 
@@ -243,15 +224,21 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("pods/shop_web_u");
         let directory = directory.to_str().unwrap();
-        open(directory, "app/0.log").unwrap().unwrap();
+        open(&LogRoot::default(), directory, "app/0.log")
+            .unwrap()
+            .unwrap();
         let file = Path::new(directory).join("app/0.log");
         assert_eq!(fs::read(&file).unwrap(), b"");
         assert_eq!(mode(Path::new(directory)), 0o755);
         assert_eq!(shown(directory, "app/0.log"), file.display().to_string());
-        let mut log = open(directory, "app/0.log").unwrap().unwrap();
+        let mut log = open(&LogRoot::default(), directory, "app/0.log")
+            .unwrap()
+            .unwrap();
         log.write_all(b"x").unwrap();
         fs::rename(&file, file.with_extension("1")).unwrap();
-        open(directory, "app/0.log").unwrap().unwrap();
+        open(&LogRoot::default(), directory, "app/0.log")
+            .unwrap()
+            .unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"");
     }
 
@@ -260,7 +247,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let private = fs::Permissions::from_mode(0o700);
         fs::set_permissions(root.path(), private).unwrap();
-        open(root.path().to_str().unwrap(), "0.log")
+        open(&LogRoot::default(), root.path().to_str().unwrap(), "0.log")
             .unwrap()
             .unwrap();
         assert_eq!(mode(root.path()), 0o700);
@@ -268,8 +255,12 @@ mod tests {
 
     #[test]
     fn a_container_without_a_log_gets_none() {
-        assert!(open("", "0.log").unwrap().is_none());
-        assert!(open("/nowhere/at/all", "").unwrap().is_none());
+        assert!(open(&LogRoot::default(), "", "0.log").unwrap().is_none());
+        assert!(
+            open(&LogRoot::default(), "/nowhere/at/all", "")
+                .unwrap()
+                .is_none()
+        );
         assert_eq!(shown("/var/log", ""), "");
     }
 
@@ -291,7 +282,7 @@ mod tests {
             ".",
             "app/",
         ] {
-            let error = open(directory, path).unwrap_err();
+            let error = open(&LogRoot::default(), directory, path).unwrap_err();
             assert_eq!(error.code(), Code::InvalidArgument, "{path}: {error}");
         }
         assert_eq!(fs::read(&secret).unwrap(), b"x");
@@ -305,8 +296,21 @@ mod tests {
         let mode = Mode::from_raw_mode(0o600);
         let kind = rustix::fs::FileType::Fifo;
         rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
-        let error = open(root.path().to_str().unwrap(), "0.log").unwrap_err();
+        let directory = root.path().to_str().unwrap();
+        // With a reader, too: its lines would be stolen from the log.
+        for reader in [None, Some(OFlags::RDONLY | OFlags::NONBLOCK)] {
+            let _reader =
+                reader.map(|flags| rustix::fs::open(&path, flags, Mode::empty()).unwrap());
+            let error = open(&LogRoot::default(), directory, "0.log").unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument);
+        }
+    }
+
+    #[test]
+    fn a_device_is_no_log() {
+        let error = open(&LogRoot::default(), "/dev", "null").unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
+        assert!(error.to_string().contains("/dev/null"), "{error}");
     }
 
     proptest! {
@@ -314,7 +318,7 @@ mod tests {
         fn a_log_lies_in_its_directory_for_any_path(path in "(\\.{0,2}[a-c]{0,2}/?){0,5}") {
             let root = tempfile::tempdir().unwrap();
             let directory = root.path().join("logs");
-            let made = open(directory.to_str().unwrap(), &path);
+            let made = open(&LogRoot::default(), directory.to_str().unwrap(), &path);
             let outside = fs::read_dir(root.path()).unwrap().count();
             prop_assert!(outside <= 1);
             if let Ok(Some(_)) = made {

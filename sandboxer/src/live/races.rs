@@ -16,7 +16,7 @@ use futures::{FutureExt, poll};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{ResourceSlotSandboxer, Settings};
+use super::{LogRoot, ResourceSlotSandboxer, Settings};
 use journal::{self, Journal, Options, Slots, Sync};
 use pod_resources::OnInvalid;
 use views::{ViewMode, Views};
@@ -38,6 +38,7 @@ fn open(dir: &Path, sync: Sync) -> ResourceSlotSandboxer {
         profile: Arc::default(),
         unknown_command: 127,
         max_sandboxes: 1,
+        log_root: LogRoot::default(),
         slowdown_percent: 0,
     };
     let views = Views::start(dir, ViewMode::WriteThrough).unwrap();

@@ -13,6 +13,7 @@ use super::container::ResourceSlotContainer;
 use super::core::{Core, Settings};
 use super::drain::Drain;
 use super::live_slot::{LiveSlot, sandbox_not_found};
+use super::log_root::LogRoot;
 use super::sandbox::ResourceSlotSandbox;
 use super::slowdown::Slowdown;
 use super::timers::Timers;
@@ -102,6 +103,11 @@ impl ResourceSlotSandboxer {
     /// Returns the number of sandboxes.
     pub fn len(&self) -> usize {
         self.core.len()
+    }
+
+    /// Returns the directory below which alone log files are written.
+    pub(crate) fn log_root(&self) -> &LogRoot {
+        &self.core.settings.log_root
     }
 
     /// Returns whether there is no sandbox.

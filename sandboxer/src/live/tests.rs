@@ -10,7 +10,7 @@ use containerd_sandbox::{
 };
 use futures::FutureExt;
 
-use super::{ResourceSlotSandboxer, Settings};
+use super::{LogRoot, ResourceSlotSandboxer, Settings};
 use journal::{Journal, Options, Sync};
 use pod_resources::OnInvalid;
 use views::{ViewMode, Views};
@@ -27,6 +27,7 @@ fn open(dir: &Path) -> ResourceSlotSandboxer {
         profile: Arc::default(),
         unknown_command: 127,
         max_sandboxes: usize::MAX,
+        log_root: LogRoot::default(),
         slowdown_percent: 0,
     };
     let views = Views::start(dir, ViewMode::WriteThrough).unwrap();
