@@ -1,6 +1,7 @@
 //! The daemon from start to end: opens journal and views, serves, closes them.
 
 use std::fs::Permissions;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -91,6 +92,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         args.containerd_address.as_deref(),
     )?);
     let streams = StreamingServer::start(args.streaming_listen).await?;
+    warn_of_exposure("--streaming-listen", streams.address());
     let cri = Cri::open(Arc::clone(&sandboxer), dir, streams).context("open the CRI API")?;
     let metrics = Metrics::start(args, &sandboxer, recovered.report)?;
     let limits = Limits {
@@ -164,6 +166,7 @@ impl Metrics {
         });
         let server = MetricsServer::start(address, registry).context("--metrics-listen")?;
         info!("Metrics are served on http://{}/metrics", server.address());
+        warn_of_exposure("--metrics-listen", server.address());
         Ok(Self {
             apis,
             cri,
@@ -190,6 +193,16 @@ fn stopped(sandboxer: &Arc<ResourceSlotSandboxer>) -> Result<impl Future<Output 
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// Warns of a listener that other machines may reach: neither has TLS or a login.
+fn warn_of_exposure(option: &str, address: SocketAddr) {
+    if !address.ip().is_loopback() {
+        warn!(
+            "{option} {address} is no loopback address: every machine that reaches it may \
+             connect, without encryption or login"
+        );
+    }
 }
 
 /// Makes the path absolute, because containerd dials it from another directory.

@@ -158,6 +158,18 @@ fn warnings(daemon: &Daemon) -> Vec<String> {
     bad.map(str::to_owned).collect()
 }
 
+#[test]
+fn a_listener_that_other_machines_reach_is_warned_of() {
+    for option in ["--streaming-listen", "--metrics-listen"] {
+        let daemon = Daemon::start(&[option, "0.0.0.0:0"]);
+        let warnings = warnings(&daemon);
+        assert_eq!(warnings.len(), 1, "{warnings:#?}");
+        assert!(warnings[0].contains(option), "{warnings:#?}");
+        let daemon = Daemon::start(&[option, "127.0.0.1:0"]);
+        assert_eq!(self::warnings(&daemon), Vec::<String>::new());
+    }
+}
+
 #[tokio::test]
 async fn invalid_bytes_end_their_own_connection_with_one_warning() {
     let daemon = Daemon::start(&[]);
