@@ -18,9 +18,10 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tracing::debug;
 
+use super::origin::OriginError;
 use super::protocol::{Protocol, Socket};
 use super::tokens::{Purpose, Tokens};
-use super::{channels, forward};
+use super::{channels, forward, origin};
 
 /// Time within which a client must send its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,9 +60,11 @@ pub(super) async fn accept(listener: TcpListener, tokens: Arc<Tokens>, at_most: 
 }
 
 async fn serve(stream: TcpStream, tokens: Arc<Tokens>) {
+    // A connection that is lost already is served in vain.
+    let is_local = stream.local_addr().is_ok_and(|own| own.ip().is_loopback());
     let then = Then::default();
     let service = service_fn(|request| {
-        let answer = answer(&tokens, &then, request);
+        let answer = answer(&tokens, &then, is_local, request);
         std::future::ready(Ok::<_, Infallible>(answer))
     });
     let served = hyper::server::conn::http1::Builder::new()
@@ -80,7 +83,19 @@ async fn serve(stream: TcpStream, tokens: Arc<Tokens>) {
 }
 
 /// Returns the response to a request: an error, or the switch to WebSocket.
-fn answer(tokens: &Tokens, then: &Then, mut request: Request<Incoming>) -> Response<String> {
+fn answer(
+    tokens: &Tokens,
+    then: &Then,
+    is_local: bool,
+    mut request: Request<Incoming>,
+) -> Response<String> {
+    if let Err(error) = origin::check(request.headers(), is_local) {
+        let status = match error {
+            OriginError::Host => StatusCode::BAD_REQUEST,
+            OriginError::ForeignPage | OriginError::ForeignName => StatusCode::FORBIDDEN,
+        };
+        return refused(status, &format!("{error}\n"));
+    }
     let path = request.uri().path().to_owned();
     let found = path.trim_start_matches('/').split_once('/');
     let Some((purpose, token)) = found.filter(|(path, token)| tokens.is_good(path, token)) else {

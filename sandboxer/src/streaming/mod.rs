@@ -10,8 +10,8 @@
 //! is known. A client that asks for SPDY gets an HTTP error that says so, and the token
 //! stays valid.
 //!
-//! - `http` accepts connections and answers their requests, `tokens` keeps the purposes
-//!   of issued URLs.
+//! - `http` accepts connections and answers their requests, `origin` refuses web pages of
+//!   other sites, `tokens` keeps the purposes of issued URLs.
 //! - `channels` runs exec and attach, `forward` runs port-forward, `status` encodes how a
 //!   session ended.
 //! - `session` and `protocol` hold the types that these share.
@@ -19,6 +19,7 @@
 mod channels;
 mod forward;
 mod http;
+mod origin;
 mod protocol;
 mod session;
 mod status;

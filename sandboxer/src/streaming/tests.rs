@@ -218,6 +218,40 @@ async fn a_client_that_asks_for_spdy_is_told_the_protocols_and_may_try_again() {
 }
 
 #[tokio::test]
+async fn a_page_of_another_site_is_refused_and_the_url_stays_good() {
+    let server = server().await;
+    let url = server.exec(ALL, exit(0)).unwrap();
+    for (origin, host, expected) in [
+        ("http://evil.example", None, 403),
+        ("http://evil.example", Some("evil.example"), 403),
+        ("null", None, 403),
+        ("http://localhost", Some("a b"), 400),
+    ] {
+        let mut request = url
+            .replace("http://", "ws://")
+            .into_client_request()
+            .unwrap();
+        let headers = request.headers_mut();
+        headers.insert(
+            "Sec-WebSocket-Protocol",
+            "v5.channel.k8s.io".parse().unwrap(),
+        );
+        headers.insert("Origin", origin.parse().unwrap());
+        if let Some(host) = host {
+            headers.insert("Host", host.parse().unwrap());
+        }
+        let stream = TcpStream::connect(server.address()).await.unwrap();
+        match client_async(request, stream).await {
+            Err(Error::Http(response)) => {
+                assert_eq!(response.status().as_u16(), expected, "{origin} {host:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(connect(&server, &url, "v5.channel.k8s.io").await.is_ok());
+}
+
+#[tokio::test]
 async fn a_forwarded_port_echoes() {
     let server = server().await;
     let url = server.port_forward().unwrap();

@@ -1,9 +1,14 @@
 //! Tokens: each stands for one connection that a client is about to make.
+//!
+//! Tokens are kept and looked up by their SHA-256. The time of a comparison depends on the
+//! digests alone, and from a digest nobody learns a token, so a client cannot guess a token
+//! piece by piece from the time of replies.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::session::{Handler, StreamingError, Streams};
@@ -35,7 +40,14 @@ impl Purpose {
 
 /// Unused tokens.
 #[derive(Default)]
-pub(super) struct Tokens(Mutex<HashMap<String, (Instant, Purpose)>>);
+pub(super) struct Tokens(Mutex<HashMap<Digest, (Instant, Purpose)>>);
+
+/// SHA-256 of a token.
+type Digest = [u8; 32];
+
+fn digest(token: &str) -> Digest {
+    Sha256::digest(token).into()
+}
 
 impl Tokens {
     pub(super) fn issue(&self, purpose: Purpose) -> Result<String, StreamingError> {
@@ -51,14 +63,14 @@ impl Tokens {
         if waiting.len() >= MAX_WAITING {
             return Err(StreamingError::TooMany(MAX_WAITING));
         }
-        waiting.insert(token.clone(), (now + LIFETIME, purpose));
+        waiting.insert(digest(&token), (now + LIFETIME, purpose));
         Ok(token)
     }
 
     /// Returns whether a token is valid for this path.
     pub(super) fn is_good(&self, path: &str, token: &str) -> bool {
         let waiting = self.0.lock();
-        let found = waiting.get(token);
+        let found = waiting.get(&digest(token));
         found.is_some_and(|(until, purpose)| *until > Instant::now() && purpose.path() == path)
     }
 
@@ -67,7 +79,10 @@ impl Tokens {
         if !self.is_good(path, token) {
             return None;
         }
-        self.0.lock().remove(token).map(|(_, purpose)| purpose)
+        self.0
+            .lock()
+            .remove(&digest(token))
+            .map(|(_, purpose)| purpose)
     }
 }
 
