@@ -26,10 +26,11 @@ use toy_userland as userland;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("annotations", annotations),
     ("connection", connection),
     ("container_config", container_config),
+    ("grpc_connection", grpc_connection),
     ("hdr_log", hdr_log),
     ("journal", journal),
     ("oci_spec", oci_spec),
@@ -85,6 +86,14 @@ fn connection(bytes: &[u8]) {
 fn container_config(bytes: &[u8]) {
     if let Ok(config) = ContainerConfig::decode(bytes) {
         both(|on_invalid| ResourceInfo::from_container_config(&config, on_invalid));
+    }
+}
+
+/// Reads the bytes of a gRPC connection whole and in pieces, and compares the results.
+fn grpc_connection(bytes: &[u8]) {
+    let whole = fuzzed::grpc_connection(bytes, usize::MAX);
+    for cut in [1, 9, 100] {
+        assert_eq!(fuzzed::grpc_connection(bytes, cut), whole);
     }
 }
 

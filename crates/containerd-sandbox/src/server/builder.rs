@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use containerd_shim_protos::sandbox_async::create_sandbox;
 use containerd_shim_protos::shim_async::{Task, create_task};
+use futures::TryStreamExt;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tonic::service::Routes;
 
 use super::accept::accept;
+use super::authority::Lenient;
 use super::calls::Calls;
 use super::controller::{self, ControllerServer};
 use super::limits::{Limits, MAX_GRPC_MESSAGE};
@@ -118,7 +120,7 @@ impl<S: Sandboxer> Server<S> {
                     .max_decoding_message_size(self.limits.message)
                     .max_encoding_message_size(MAX_GRPC_MESSAGE),
             )
-            .serve_with_incoming(stream(grpc_connections));
+            .serve_with_incoming(stream(grpc_connections).map_ok(Lenient::new));
         let mut ttrpc_server = ttrpc::asynchronous::Server::new()
             .add_listener(ttrpc::asynchronous::transport::Listener::new(stream(
                 ttrpc_connections,

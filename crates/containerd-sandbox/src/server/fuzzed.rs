@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use super::accept::Protocol;
+use super::authority::Lenient;
 use super::frame::Guarded;
 use super::limits::MAX_GRPC_MESSAGE;
 use super::refusal::Refused;
@@ -59,5 +60,16 @@ pub fn connection(sent: &[u8], cut: usize) -> Vec<u8> {
         // A read from memory does not fail.
         let _ = futures::executor::block_on(guarded.read_to_end(&mut through));
     }
+    through
+}
+
+/// Returns the bytes that reach the HTTP/2 library when a peer sends `sent` and each read returns
+/// at most `cut` bytes.
+pub fn grpc_connection(sent: &[u8], cut: usize) -> Vec<u8> {
+    let mut through = Vec::new();
+    let lengths = [cut];
+    let mut lenient = Lenient::new(Cut::new(sent, &lengths));
+    // A read from memory does not fail.
+    let _ = futures::executor::block_on(lenient.read_to_end(&mut through));
     through
 }

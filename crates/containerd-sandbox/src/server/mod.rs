@@ -30,6 +30,7 @@
 //!   first byte.
 //! * `connection.rs` is the byte stream of one connection. It asks the kernel for fewer
 //!   wake-ups than tokio's own stream, and stops to read from a peer that takes no replies.
+//! * `authority/` serves gRPC clients that name the socket's path as `:authority`.
 //! * `frame.rs` checks the frames of a ttrpc connection before the ttrpc library sees them.
 //!   `refusal.rs` holds the two ways to refuse a request before it reaches a service.
 //! * `controller.rs`, `sandbox.rs` and `task.rs` are the three services. Each RPC is one inner
@@ -41,6 +42,7 @@
 #![allow(clippy::unused_async)]
 
 mod accept;
+mod authority;
 mod builder;
 mod calls;
 mod connection;
