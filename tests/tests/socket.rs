@@ -267,7 +267,7 @@ async fn unreadable_and_unknown_requests_get_an_error_reply() {
     // (service, method, payload, gRPC code); the ttrpc library answers the first four.
     let cases: [(&str, &str, &[u8], i32); 7] = [
         (sandbox, "Pong", &ping, 12),
-        ("no.such.Service", "PingSandbox", &ping, 3),
+        ("no.such.Service", "PingSandbox", &ping, 12),
         (sandbox, "CreateSandbox", &[0xff; 40], 2),
         (task, "Create", &[0xff; 40], 2),
         (task, "Checkpoint", &[], 3),

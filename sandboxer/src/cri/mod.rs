@@ -45,7 +45,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use containerd_sandbox::server::{Calls, Limits, MAX_GRPC_MESSAGE, Outcomes};
+use containerd_sandbox::server::{Calls, KnownMethods, Limits, MAX_GRPC_MESSAGE, Outcomes};
 use containerd_sandbox::{DEFAULT_NAMESPACE, Result, Sandboxer as _};
 use k8s_cri::v1::image_service_server::ImageServiceServer;
 use k8s_cri::v1::runtime_service_server::RuntimeServiceServer;
@@ -172,10 +172,15 @@ impl Cri {
             known,
             cri: Arc::clone(&cri),
         };
-        Routes::new(runtime).add_service(
-            ImageServiceServer::from_arc(cri)
-                .max_decoding_message_size(max_message)
-                .max_encoding_message_size(MAX_GRPC_MESSAGE),
-        )
+        let images = ImageServiceServer::from_arc(cri)
+            .max_decoding_message_size(max_message)
+            .max_encoding_message_size(MAX_GRPC_MESSAGE);
+        // Two methods are in no table: the stream of events, and the one of `later`.
+        let untabled = ["get_container_events", "update_pod_sandbox_resources"];
+        let methods = service::runtime::METHODS.iter().copied().chain(untabled);
+        Routes::new(KnownMethods::new(runtime, methods)).add_service(KnownMethods::new(
+            images,
+            service::image::METHODS.iter().copied(),
+        ))
     }
 }

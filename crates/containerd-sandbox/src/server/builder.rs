@@ -19,6 +19,7 @@ use super::limits::{Limits, MAX_GRPC_MESSAGE};
 use super::outcomes::Outcomes;
 use super::refusal::{self, Refusing};
 use super::service::Service;
+use super::unknown::{KnownMethods, NamingServices, unknown_service};
 use super::{sandbox, task};
 use crate::api::Sandboxer;
 
@@ -110,21 +111,26 @@ impl<S: Sandboxer> Server<S> {
         let (grpc, grpc_connections) = mpsc::channel(QUEUE);
         let (ttrpc, ttrpc_connections) = mpsc::channel(QUEUE);
 
+        let controller = ControllerServer::new(service(self.calls.controller))
+            .max_decoding_message_size(self.limits.message)
+            .max_encoding_message_size(MAX_GRPC_MESSAGE);
+        let methods = controller::rpc::METHODS.iter().copied();
+        let services = self
+            .services
+            .add_service(KnownMethods::new(controller, methods))
+            .into_axum_router()
+            .fallback(unknown_service);
+
         // hyper's default limit is 200 streams, and every running pod holds one for its Wait.
         let grpc_server = tonic::transport::Server::builder()
             .max_concurrent_streams(None)
             .layer(tower_layer::layer_fn(Refusing))
-            .add_routes(self.services)
-            .add_service(
-                ControllerServer::new(service(self.calls.controller))
-                    .max_decoding_message_size(self.limits.message)
-                    .max_encoding_message_size(MAX_GRPC_MESSAGE),
-            )
+            .add_routes(Routes::from(services))
             .serve_with_incoming(stream(grpc_connections).map_ok(Lenient::new));
         let mut ttrpc_server = ttrpc::asynchronous::Server::new()
-            .add_listener(ttrpc::asynchronous::transport::Listener::new(stream(
-                ttrpc_connections,
-            )))
+            .add_listener(ttrpc::asynchronous::transport::Listener::new(
+                stream(ttrpc_connections).map_ok(NamingServices::new),
+            ))
             .register_service(refusal::service())
             .register_service(create_sandbox(Arc::new(service(self.calls.sandbox))))
             .register_service(task_services(service(self.calls.task)));

@@ -148,7 +148,7 @@ impl Timed<'_> {
 
 /// Converts a name such as `shutdown_sandbox` to `ShutdownSandbox`. `close_io` becomes
 /// `CloseIO`, the only name that does not follow the Protocol Buffers style.
-fn camel_case(name: &str) -> String {
+pub(super) fn camel_case(name: &str) -> String {
     let words = name.split('_');
     words
         .map(|word| match (word, word.split_at_checked(1)) {

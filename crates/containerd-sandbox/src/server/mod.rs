@@ -36,6 +36,7 @@
 //! * `controller.rs`, `sandbox.rs` and `task.rs` are the three services. Each RPC is one inner
 //!   function that takes the namespace and the message, so that it can be tested without a
 //!   socket; `rpcs.rs` generates the RPC methods from a table of the inner functions.
+//! * `unknown/` names unknown services and methods in the errors.
 //! * `limits.rs` and `users.rs` hold the limits. `calls.rs` counts RPCs, with the histogram of
 //!   `latency.rs`; `outcomes.rs` logs failures.
 // The inner functions of all RPCs have one signature, with or without an await in them.
@@ -59,6 +60,7 @@ mod sandbox;
 mod service;
 mod socket;
 mod task;
+mod unknown;
 mod users;
 
 pub use builder::{ApiCalls, Server};
@@ -68,4 +70,5 @@ pub use limits::{Limit, Limits, MAX_GRPC_MESSAGE, Permit};
 pub use outcomes::Outcomes;
 pub use rpcs::Admission;
 pub use socket::bind;
+pub use unknown::KnownMethods;
 pub use users::AllowedUsers;
