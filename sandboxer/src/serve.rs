@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use containerd_sandbox::server::{AllowedUsers, ApiCalls, Limit, Limits, Server};
+use containerd_sandbox::server::{AllowedUsers, ApiCalls, Health, Limit, Limits, Server};
 use exposition::MetricsServer;
 use journal::{DirLock, Journal, Options, Report};
 use rustix::process::{
@@ -118,11 +118,13 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     if let Err(e) = sd_notify::notify(&[NotifyState::Ready]) {
         warn!("cannot tell the service manager that all is ready: {e}");
     }
+    let health = Health::new(Cri::SERVICES);
     let served = Server::new(Arc::clone(&sandboxer))
         .services(cri.routes())
+        .health(health.clone())
         .calls(metrics.apis.clone())
         .limits(limits)
-        .serve(listener, stopped(&sandboxer)?)
+        .serve(listener, stopped(&sandboxer, health)?)
         .await
         .context("serve");
 
@@ -177,7 +179,10 @@ impl Metrics {
 
 /// Returns a future that is done after the first SIGTERM or SIGINT, once requests under way
 /// are answered; at once after the second.
-fn stopped(sandboxer: &Arc<ResourceSlotSandboxer>) -> Result<impl Future<Output = ()>> {
+fn stopped(
+    sandboxer: &Arc<ResourceSlotSandboxer>,
+    health: Health,
+) -> Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let sandboxer = Arc::clone(sandboxer);
@@ -187,6 +192,7 @@ fn stopped(sandboxer: &Arc<ResourceSlotSandboxer>) -> Result<impl Future<Output 
             _ = interrupt.recv() => "SIGINT",
         };
         info!("Stopping on {name}");
+        health.stop();
         tokio::select! {
             () = sandboxer.drain() => {}
             _ = terminate.recv() => {}

@@ -49,6 +49,7 @@ use containerd_sandbox::server::{Calls, KnownMethods, Limits, MAX_GRPC_MESSAGE, 
 use containerd_sandbox::{DEFAULT_NAMESPACE, Result, Sandboxer as _};
 use k8s_cri::v1::image_service_server::ImageServiceServer;
 use k8s_cri::v1::runtime_service_server::RuntimeServiceServer;
+use tonic::server::NamedService;
 use tonic::service::Routes;
 use tracing::info;
 
@@ -99,6 +100,12 @@ impl CriCalls {
 }
 
 impl Cri {
+    /// Names of the services.
+    pub const SERVICES: [&str; 2] = [
+        <RuntimeServiceServer<Self> as NamedService>::NAME,
+        <ImageServiceServer<Self> as NamedService>::NAME,
+    ];
+
     /// Opens the services over a sandboxer whose files are in `dir`, with `streams` for
     /// Exec, Attach and PortForward. Pods whose creation was not answered before a crash
     /// are deleted.

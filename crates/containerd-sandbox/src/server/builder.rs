@@ -9,12 +9,15 @@ use containerd_shim_protos::shim_async::{Task, create_task};
 use futures::TryStreamExt;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
+use tonic::server::NamedService;
 use tonic::service::Routes;
+use tonic_health::pb::health_server::HealthServer;
 
 use super::accept::accept;
 use super::authority::Lenient;
 use super::calls::Calls;
 use super::controller::{self, ControllerServer};
+use super::health::{Health, HealthService};
 use super::limits::{Limits, MAX_GRPC_MESSAGE};
 use super::outcomes::Outcomes;
 use super::refusal::{self, Refusing};
@@ -53,6 +56,7 @@ impl ApiCalls {
 pub struct Server<S> {
     sandboxer: Arc<S>,
     services: Routes,
+    health: Health,
     calls: ApiCalls,
     limits: Limits,
 }
@@ -63,6 +67,7 @@ impl<S: Sandboxer> Server<S> {
         Self {
             sandboxer,
             services: Routes::default(),
+            health: Health::default(),
             calls: ApiCalls::default(),
             limits: Limits::default(),
         }
@@ -72,6 +77,14 @@ impl<S: Sandboxer> Server<S> {
     #[must_use]
     pub fn services(mut self, services: Routes) -> Self {
         self.services = services;
+        self
+    }
+
+    /// Replaces the health that `grpc.health.v1.Health` tells of, which knows no services beside
+    /// the Controller and does not change.
+    #[must_use]
+    pub fn health(mut self, health: Health) -> Self {
+        self.health = health;
         self
     }
 
@@ -114,10 +127,17 @@ impl<S: Sandboxer> Server<S> {
         let controller = ControllerServer::new(service(self.calls.controller))
             .max_decoding_message_size(self.limits.message)
             .max_encoding_message_size(MAX_GRPC_MESSAGE);
+        let health = HealthService {
+            health: self.health,
+            own: <ControllerServer<Service<S>> as NamedService>::NAME,
+            in_flight: self.limits.in_flight.clone(),
+        };
+        let health = HealthServer::new(health).max_decoding_message_size(self.limits.message);
         let methods = controller::rpc::METHODS.iter().copied();
         let services = self
             .services
             .add_service(KnownMethods::new(controller, methods))
+            .add_service(KnownMethods::new(health, ["check", "watch"]))
             .into_axum_router()
             .fallback(unknown_service);
 

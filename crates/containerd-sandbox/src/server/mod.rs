@@ -36,7 +36,8 @@
 //! * `controller.rs`, `sandbox.rs` and `task.rs` are the three services. Each RPC is one inner
 //!   function that takes the namespace and the message, so that it can be tested without a
 //!   socket; `rpcs.rs` generates the RPC methods from a table of the inner functions.
-//! * `unknown/` names unknown services and methods in the errors.
+//! * `unknown/` names unknown services and methods in the errors, and `health.rs` is the service
+//!   that tells whether the server is ready.
 //! * `limits.rs` and `users.rs` hold the limits. `calls.rs` counts RPCs, with the histogram of
 //!   `latency.rs`; `outcomes.rs` logs failures.
 // The inner functions of all RPCs have one signature, with or without an await in them.
@@ -51,6 +52,7 @@ mod controller;
 mod frame;
 #[doc(hidden)]
 pub mod fuzzed;
+mod health;
 mod latency;
 mod limits;
 mod outcomes;
@@ -65,6 +67,7 @@ mod users;
 
 pub use builder::{ApiCalls, Server};
 pub use calls::{Call, Calls, MethodCalls};
+pub use health::Health;
 pub use latency::{BOUNDS_NS, BUCKETS, Latencies, Latency};
 pub use limits::{Limit, Limits, MAX_GRPC_MESSAGE, Permit};
 pub use outcomes::Outcomes;
