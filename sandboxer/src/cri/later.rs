@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use containerd_sandbox::Result;
+use containerd_sandbox::server::MAX_GRPC_MESSAGE;
 use k8s_cri::v1::LinuxContainerResources;
 use k8s_cri::v1::runtime_service_server::RuntimeServiceServer;
 use tonic::body::Body;
+use tonic::codec::{CompressionEncoding, EnabledCompressionEncodings};
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Request, Response, Status};
@@ -82,7 +84,14 @@ impl Service<http::Request<Body>> for Runtime {
         }
         let update = UpdatePod(Arc::clone(&self.cri));
         Box::pin(async move {
-            let mut grpc = Grpc::new(ProstCodec::default());
+            let mut accepted = EnabledCompressionEncodings::default();
+            accepted.enable(CompressionEncoding::Gzip);
+            let mut grpc = Grpc::new(ProstCodec::default())
+                .apply_compression_config(accepted, EnabledCompressionEncodings::default())
+                .apply_max_message_size_config(
+                    Some(update.0.limits.message),
+                    Some(MAX_GRPC_MESSAGE),
+                );
             Ok(grpc.unary(update, request).await)
         })
     }

@@ -49,6 +49,7 @@ use containerd_sandbox::server::{Calls, KnownMethods, Limits, MAX_GRPC_MESSAGE, 
 use containerd_sandbox::{DEFAULT_NAMESPACE, Result, Sandboxer as _};
 use k8s_cri::v1::image_service_server::ImageServiceServer;
 use k8s_cri::v1::runtime_service_server::RuntimeServiceServer;
+use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tracing::info;
@@ -173,6 +174,7 @@ impl Cri {
         let max_message = self.limits.message;
         let cri = Arc::new(self);
         let known = RuntimeServiceServer::from_arc(Arc::clone(&cri))
+            .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(max_message)
             .max_encoding_message_size(MAX_GRPC_MESSAGE);
         let runtime = Runtime {
@@ -180,6 +182,7 @@ impl Cri {
             cri: Arc::clone(&cri),
         };
         let images = ImageServiceServer::from_arc(cri)
+            .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(max_message)
             .max_encoding_message_size(MAX_GRPC_MESSAGE);
         // Two methods are in no table: the stream of events, and the one of `later`.

@@ -9,6 +9,7 @@ use containerd_shim_protos::shim_async::{Task, create_task};
 use futures::TryStreamExt;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
+use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
@@ -125,6 +126,7 @@ impl<S: Sandboxer> Server<S> {
         let (ttrpc, ttrpc_connections) = mpsc::channel(QUEUE);
 
         let controller = ControllerServer::new(service(self.calls.controller))
+            .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(self.limits.message)
             .max_encoding_message_size(MAX_GRPC_MESSAGE);
         let health = HealthService {
@@ -132,7 +134,9 @@ impl<S: Sandboxer> Server<S> {
             own: <ControllerServer<Service<S>> as NamedService>::NAME,
             in_flight: self.limits.in_flight.clone(),
         };
-        let health = HealthServer::new(health).max_decoding_message_size(self.limits.message);
+        let health = HealthServer::new(health)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .max_decoding_message_size(self.limits.message);
         let methods = controller::rpc::METHODS.iter().copied();
         let services = self
             .services
