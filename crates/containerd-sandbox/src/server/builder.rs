@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use containerd_shim_protos::sandbox_async::create_sandbox;
 use containerd_shim_protos::shim_async::{Task, create_task};
 use futures::TryStreamExt;
 use tokio::net::UnixListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
 use tonic::service::Routes;
@@ -26,6 +28,10 @@ use super::service::Service;
 use super::unknown::{KnownMethods, NamingServices, unknown_service};
 use super::{sandbox, task};
 use crate::api::Sandboxer;
+
+/// Longest time for gRPC clients to end their calls at a stop, after they were told to make no
+/// more. A Wait may last for ever, so most stops take so long.
+const GOODBYE: Duration = Duration::from_millis(100);
 
 /// Connections that wait for the gRPC or the ttrpc server to take them.
 const QUEUE: usize = 64;
@@ -103,8 +109,9 @@ impl<S: Sandboxer> Server<S> {
         self
     }
 
-    /// Serves on `listener` until `stop` is done. containerd is told to call the task service at
-    /// the listener's own path.
+    /// Serves on `listener` until `stop` is done. Then no connection is accepted, and each gRPC
+    /// client receives a GOAWAY and has a moment for its calls in progress. containerd is told to
+    /// call the task service at the listener's own path.
     ///
     /// # Errors
     /// If the listener has no path, or the gRPC or ttrpc server cannot be started.
@@ -145,12 +152,16 @@ impl<S: Sandboxer> Server<S> {
             .into_axum_router()
             .fallback(unknown_service);
 
+        let (stopping, stopped) = oneshot::channel::<()>();
         // hyper's default limit is 200 streams, and every running pod holds one for its Wait.
         let grpc_server = tonic::transport::Server::builder()
             .max_concurrent_streams(None)
             .layer(tower_layer::layer_fn(Refusing))
             .add_routes(Routes::from(services))
-            .serve_with_incoming(stream(grpc_connections).map_ok(Lenient::new));
+            .serve_with_incoming_shutdown(stream(grpc_connections).map_ok(Lenient::new), async {
+                // It is done when the sender is dropped.
+                let _ = stopped.await;
+            });
         let mut ttrpc_server = ttrpc::asynchronous::Server::new()
             .add_listener(ttrpc::asynchronous::transport::Listener::new(
                 stream(ttrpc_connections).map_ok(NamingServices::new),
@@ -160,10 +171,15 @@ impl<S: Sandboxer> Server<S> {
             .register_service(task_services(service(self.calls.task)));
         ttrpc_server.start().await.map_err(io::Error::other)?;
 
+        let mut grpc_server = pin!(grpc_server);
         tokio::select! {
             () = accept(listener, self.limits, grpc, ttrpc) => Ok(()),
-            served = grpc_server => served.map_err(io::Error::other),
-            () = stop => Ok(()),
+            served = &mut grpc_server => served.map_err(io::Error::other),
+            () = stop => {
+                drop(stopping);
+                let served = tokio::time::timeout(GOODBYE, grpc_server).await;
+                served.unwrap_or(Ok(())).map_err(io::Error::other)
+            }
         }
     }
 }
