@@ -20,6 +20,7 @@ use super::accept::accept;
 use super::authority::Lenient;
 use super::calls::Calls;
 use super::controller::{self, ControllerServer};
+use super::deadline::Deadlines;
 use super::health::{Health, HealthService};
 use super::limits::{Limits, MAX_GRPC_MESSAGE};
 use super::outcomes::Outcomes;
@@ -157,6 +158,7 @@ impl<S: Sandboxer> Server<S> {
         let grpc_server = tonic::transport::Server::builder()
             .max_concurrent_streams(None)
             .layer(tower_layer::layer_fn(Refusing))
+            .layer(tower_layer::layer_fn(Deadlines))
             .add_routes(Routes::from(services))
             .serve_with_incoming_shutdown(stream(grpc_connections).map_ok(Lenient::new), async {
                 // It is done when the sender is dropped.

@@ -36,6 +36,7 @@
 //! * `controller.rs`, `sandbox.rs` and `task.rs` are the three services. Each RPC is one inner
 //!   function that takes the namespace and the message, so that it can be tested without a
 //!   socket; `rpcs.rs` generates the RPC methods from a table of the inner functions.
+//! * `deadline.rs` ends gRPC calls at their deadlines.
 //! * `unknown/` names unknown services and methods in the errors, and `health.rs` is the service
 //!   that tells whether the server is ready.
 //! * `limits.rs` and `users.rs` hold the limits. `calls.rs` counts RPCs, with the histogram of
@@ -49,6 +50,7 @@ mod builder;
 mod calls;
 mod connection;
 mod controller;
+mod deadline;
 mod frame;
 #[doc(hidden)]
 pub mod fuzzed;
