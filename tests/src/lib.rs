@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub mod cri;
+pub mod foreign;
 pub mod imports;
 pub mod ledger;
 pub mod metrics;
