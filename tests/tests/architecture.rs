@@ -52,11 +52,12 @@ fn no_modules_of_a_library_import_each_other_in_a_circle() {
 #[test]
 fn modules_of_the_toy_userland_import_only_modules_below_them() {
     /// The modules, from the lowest to the highest.
-    const MODULES: [&str; 11] = [
+    const MODULES: [&str; 12] = [
         "limits",
         "outcome",
         "pattern",
         "variables",
+        "budget",
         "syntax",
         "world",
         "streams",

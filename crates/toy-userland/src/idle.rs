@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use crate::commands::duration;
-use crate::limits::Limits;
-use crate::syntax::{CommandKind, List, Part, Pipeline, Word, parse};
+use crate::syntax::{CommandKind, Limits, List, Part, Pipeline, Word, parse};
 use crate::world::Signal;
 
 /// Behaviour of a command that only waits. A signal has its default effect on the command.
@@ -19,6 +18,15 @@ pub struct Idle {
 
 /// A wait of at least this time, a year, counts as one without end.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Bounds of a script that only waits. The caller recognises one among its other work, so it
+/// reads no long script.
+const IDLE_SCRIPT: Limits = Limits {
+    bytes: 4096,
+    words: 256,
+    depth: 0,
+    max_depth: 16,
+};
 
 impl Idle {
     fn at_once(exit_code: u8) -> Self {
@@ -57,8 +65,7 @@ pub fn idle(argv: &[String]) -> Option<Idle> {
     let (command, args) = words.split_first()?;
     match (base_name(command), args) {
         ("sh" | "ash" | "dash" | "bash", ["-c", script]) => {
-            let limits = Limits::default();
-            let script = parse(script, limits.script_bytes, 0, limits.depth).ok()?;
+            let script = parse(script, IDLE_SCRIPT).ok()?;
             of_script(&script)
         }
         (command, args) => of_command(command, args),

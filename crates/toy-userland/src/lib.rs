@@ -37,10 +37,11 @@
 //!
 //! - `interpret` expands and runs scripts; its `builtins` change the state of the shell.
 //! - `commands` are the programs, such as `cat`. They see a small context instead of the shell.
-//! - `directory`, `streams`, `variables`, `pattern` and `outcome` are common to shell and
-//!   programs.
+//! - `budget`, `directory`, `streams`, `variables`, `pattern` and `outcome` are common to shell
+//!   and programs.
 //! - `syntax` parses scripts. `world` holds the files, processes and signals.
 
+mod budget;
 mod commands;
 mod directory;
 mod idle;
@@ -58,6 +59,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use budget::Share;
 pub use idle::{Idle, idle};
 use interpret::{Interpreter, until_killed};
 pub use limits::Limits;
@@ -87,6 +89,7 @@ pub struct Shell {
     world: Arc<World>,
     limits: Limits,
     signals: Arc<Signals>,
+    share: Share,
     is_first: bool,
 }
 
@@ -97,6 +100,7 @@ impl Shell {
             world,
             limits,
             signals: Arc::default(),
+            share: Share::new(),
             is_first: false,
         }
     }
@@ -107,8 +111,18 @@ impl Shell {
             signals: world.init_signals(),
             world,
             limits,
+            share: Share::new(),
             is_first: true,
         }
+    }
+
+    /// Gives the process a part in a share: together with all other processes of the share it
+    /// takes a bounded part of a processor once it is slowed down. By default a process has a
+    /// share of its own.
+    #[must_use]
+    pub fn sharing(mut self, share: &Share) -> Self {
+        self.share = share.clone();
+        self
     }
 
     /// Returns the signals of the process, to which a caller can send more. A signal that the
@@ -123,7 +137,7 @@ impl Shell {
     pub async fn run(&self, argv: &[String], io: Io) -> u8 {
         let listed = (!self.is_first).then(|| {
             self.world.processes().start(Process {
-                command: argv.join(" "),
+                command: shown(argv),
                 signals: Arc::clone(&self.signals),
             })
         });
@@ -133,6 +147,7 @@ impl Shell {
             Descriptors::from(io),
             Arc::clone(&self.signals),
             listed.as_ref().map_or(INIT, |listed| listed.pid),
+            self.share.clone(),
         );
         let words = match argv {
             [] => vec![String::new()],
@@ -143,6 +158,25 @@ impl Shell {
         })
         .await
     }
+}
+
+/// Most bytes of a command line that `ps` shows.
+const SHOWN_BYTES: usize = 4096;
+
+/// Returns a command line as `ps` shows it, cut if it is long.
+fn shown(argv: &[String]) -> String {
+    let mut line = String::new();
+    for (index, word) in argv.iter().enumerate() {
+        if index > 0 {
+            line.push(' ');
+        }
+        let room = SHOWN_BYTES.saturating_sub(line.len());
+        line.push_str(&word[..word.floor_char_boundary(room)]);
+        if line.len() >= SHOWN_BYTES {
+            break;
+        }
+    }
+    line
 }
 
 /// Runs the example of the README as a test.

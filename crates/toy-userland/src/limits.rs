@@ -13,18 +13,22 @@ pub struct Limits {
     /// Most bytes of a command's words after expansion, of the output of a command substitution,
     /// and of the text that a program such as `sort` keeps.
     pub expansion_bytes: usize,
-    /// Most words of one command after expansion.
+    /// Most words of one command after expansion, and of one script before it.
     pub words: usize,
-    /// Most bytes of all names and values of variables together.
+    /// Most bytes of all names and values of variables together, of which each counts 256 more.
     pub variable_bytes: usize,
-    /// Most functions that a shell defines.
+    /// Most functions that a shell defines. Together they have at most `words` words.
     pub functions: usize,
     /// Most commands that run in the background at once.
     pub jobs: usize,
+    /// Most commands in pipelines that run at once.
+    pub stages: usize,
     /// Capacity of a pipe, in bytes. The writer of a full pipe waits.
     pub pipe_bytes: usize,
-    /// Number of steps, which are commands and rounds of loops, that run at full speed. Beyond
-    /// them a script pauses for 10 ms after every 64 steps, so that it costs next to nothing.
+    /// Number of steps at full speed. A step is a command, a round of a loop, or 4 KiB of text
+    /// that a command handles. 50 steps come back in each second. Beyond them a script makes at
+    /// most 64 steps in 10 ms, and all such scripts of one [`Share`](crate::Share) together
+    /// make at most 256 steps in 10 ms.
     pub full_speed_steps: u64,
 }
 
@@ -40,6 +44,7 @@ impl Default for Limits {
             variable_bytes: 2 << 20,
             functions: 256,
             jobs: 32,
+            stages: 256,
             pipe_bytes: 64 << 10,
             full_speed_steps: 10_000,
         }

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 /// The value of `IFS` at the start of a shell, XCU 2.5.3.
 pub(crate) const SEPARATORS: &str = " \t\n";
 
+/// Bytes that count for a variable besides its name and value.
+const ENTRY_BYTES: usize = 256;
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Variable {
     value: Option<String>,
@@ -36,6 +39,11 @@ impl Variables {
             bytes: 0,
             limit,
         }
+    }
+
+    /// Returns the bytes that count for all variables.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
@@ -125,8 +133,11 @@ impl Variables {
     /// Returns the variables of a program that a shell with these variables starts: the
     /// exported ones, and the default `IFS`.
     pub(crate) fn of_program(&self) -> Self {
-        let mut variables = self.clone();
-        variables.by_name.retain(|_, variable| variable.exported);
+        let exported = self.by_name.iter().filter(|(_, one)| one.exported);
+        let mut variables = Self::new(self.limit);
+        variables.by_name = exported
+            .map(|(name, one)| (name.clone(), one.clone()))
+            .collect();
         let sizes = variables.by_name.iter();
         variables.bytes = sizes
             .map(|(name, one)| size(name, one.value.as_deref()))
@@ -137,9 +148,10 @@ impl Variables {
     }
 }
 
-/// Returns the bytes that count for a variable: name, value, and about 64 for the map entry.
+/// Returns the bytes that count for a variable: name, value, and more than its entry in the map
+/// takes.
 fn size(name: &str, value: Option<&str>) -> usize {
-    name.len() + value.map_or(0, str::len) + 64
+    name.len() + value.map_or(0, str::len) + ENTRY_BYTES
 }
 
 #[cfg(test)]
@@ -148,13 +160,14 @@ mod tests {
 
     #[test]
     fn variables_hold_a_bounded_number_of_bytes() {
-        let mut variables = Variables::new(200);
-        assert_eq!(variables.set("a", Some(&"x".repeat(100))), Ok(()));
+        let mut variables = Variables::new(515);
+        assert_eq!(variables.set("a", Some(&"x".repeat(200))), Ok(()));
         assert_eq!(variables.set("b", Some("")), Err(VariableError::TooLong));
         assert_eq!(variables.set("a", Some("y")), Ok(()));
         assert_eq!(variables.set("b", Some("")), Ok(()));
         variables.unset("b").unwrap();
         assert_eq!(variables.set("c", Some("")), Ok(()));
+        assert_eq!(variables.bytes(), 515);
         assert_eq!(variables.get("a"), Some("y"));
     }
 

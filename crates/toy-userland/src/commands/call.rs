@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
+use super::accounts::Accounts;
 use super::arguments::Arguments;
+use crate::budget::Budget;
 use crate::directory::WorkingDirectory;
 use crate::limits::Limits;
 use crate::outcome::Unwind;
@@ -14,6 +16,9 @@ use crate::world::{FileError, Signals, User, World};
 
 /// Most bytes of a line that are read at once.
 const MAX_LINE_BYTES: usize = 64 << 10;
+
+/// Cost of a write besides its bytes, in bytes of text.
+const WRITE_COST: usize = 64;
 
 /// Bytes that count for a line in memory besides its text: the size of a `Vec`.
 const LINE_OVERHEAD: usize = 24;
@@ -26,6 +31,12 @@ pub(crate) trait Host: Send + Sync {
     /// # Errors
     /// The outcome of such an action, such as the end of the shell.
     fn step(&mut self) -> BoxFuture<'_, Result<(), Unwind>>;
+
+    /// Ends the turn of the budget, as [`Self::step`] does after some steps.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    fn rest(&mut self) -> BoxFuture<'_, Result<(), Unwind>>;
 
     /// Runs a command with these variables as a process of its own, and returns its exit
     /// code. Dropping the future ends the process.
@@ -41,6 +52,7 @@ pub(crate) struct Context<'s> {
     pub(crate) variables: Arc<Variables>,
     pub(crate) descriptors: Descriptors,
     pub(crate) limits: Limits,
+    pub(crate) budget: Arc<Budget>,
     /// Signals to the program's process.
     pub(crate) signals: Arc<Signals>,
     /// Process id, which a program shares with the shell that starts it.
@@ -57,6 +69,7 @@ pub(crate) struct Call<'s> {
     pub(super) out: Vec<u8>,
     /// Bytes for standard error that are not written yet.
     pub(super) err: Vec<u8>,
+    accounts: Accounts,
 }
 
 impl<'s> Call<'s> {
@@ -67,6 +80,7 @@ impl<'s> Call<'s> {
             args,
             out: Vec::new(),
             err: Vec::new(),
+            accounts: Accounts::default(),
         }
     }
 
@@ -90,9 +104,33 @@ impl<'s> Call<'s> {
         self.context.directory.read_text(path)
     }
 
+    /// Returns the id of a name in `file`, which is `/etc/passwd` or `/etc/group`. A number is
+    /// its own id.
+    pub(super) fn id_of(&mut self, text: &str, file: &'static str) -> Option<u32> {
+        let directory = &self.context.directory;
+        let read = || directory.read_text(file).unwrap_or_default();
+        self.accounts.id_of(text, file, read)
+    }
+
+    /// Returns the name of an id in `file`, which is `/etc/passwd` or `/etc/group`.
+    pub(super) fn name_of(&mut self, id: u32, file: &'static str) -> Option<String> {
+        let directory = &self.context.directory;
+        let read = || directory.read_text(file).unwrap_or_default();
+        self.accounts.name_of(id, file, read)
+    }
+
     /// Makes a step, as [`Host::step`] describes.
     pub(super) async fn step(&mut self) -> Result<(), Unwind> {
         self.context.host.step().await
+    }
+
+    /// Counts the handling of so many bytes of text, as [`Self::step`] counts a step. A program
+    /// that handles a text, or a list, in one go calls this after it.
+    pub(super) async fn spend(&mut self, bytes: usize) -> Result<(), Unwind> {
+        if self.context.budget.spend(bytes) {
+            self.context.host.rest().await?;
+        }
+        Ok(())
     }
 
     /// Adds text to the output that a plain program writes at its end.
@@ -120,6 +158,7 @@ impl<'s> Call<'s> {
     /// The end of the shell, as by SIGPIPE, if the reader is gone; the failure of the program,
     /// after a message, if the file refuses the bytes.
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Unwind> {
+        self.spend(WRITE_COST + bytes.len()).await?;
         self.context.descriptors.print(self.name, bytes).await
     }
 
@@ -208,8 +247,19 @@ impl<'s> Call<'s> {
     /// Makes a step, and reads the next line with its newline, or a piece of a line that is
     /// longer than 64 KiB. No bytes mean the end.
     pub(super) async fn line(&mut self, input: &Input) -> Result<Vec<u8>, Unwind> {
+        self.line_up_to(input, MAX_LINE_BYTES).await
+    }
+
+    /// Reads a line as [`Self::line`] does, or a piece of it with this many bytes.
+    pub(super) async fn line_up_to(
+        &mut self,
+        input: &Input,
+        at_most: usize,
+    ) -> Result<Vec<u8>, Unwind> {
         self.step().await?;
-        Ok(input.read_line(MAX_LINE_BYTES).await)
+        let line = input.read_line(at_most).await;
+        self.spend(line.len()).await?;
+        Ok(line)
     }
 
     /// Reads all lines of all operands, without their newlines. Returns them with the exit

@@ -31,6 +31,9 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
+/// Longest format.
+pub(super) const MAX_FORMAT_BYTES: usize = 4096;
+
 pub(super) fn date(call: &mut Call<'_>) -> u8 {
     let mut time = call.world().now();
     let mut format = "%a %b %e %H:%M:%S UTC %Y".to_owned();
@@ -53,6 +56,9 @@ pub(super) fn date(call: &mut Call<'_>) -> u8 {
             "-I" => format = "%Y-%m-%d".to_owned(),
             "-R" => format = "%a, %d %b %Y %H:%M:%S +0000".to_owned(),
             argument => match argument.strip_prefix('+') {
+                Some(given) if given.len() > MAX_FORMAT_BYTES => {
+                    return call.fail(&format!("a format of more than {MAX_FORMAT_BYTES} bytes"));
+                }
                 Some(given) => format = given.to_owned(),
                 None => return call.fail(&format!("invalid date '{argument}'")),
             },

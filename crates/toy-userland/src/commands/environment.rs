@@ -8,6 +8,8 @@ use crate::outcome::Outcome;
 pub(super) async fn env(mut call: Call<'_>) -> Outcome {
     let arguments = call.arguments_now("+iu:").await?;
     let mut variables = call.context.variables.of_program();
+    let bytes = call.context.variables.bytes() + variables.bytes();
+    call.spend(bytes).await?;
     if arguments.has('i') {
         let names: Vec<String> = variables
             .exported()

@@ -2,6 +2,7 @@
 
 use super::arguments::Arguments;
 use super::call::{Call, about};
+use crate::outcome::{Outcome, Unwind};
 use crate::world::{FileError, Node, path};
 
 pub(super) fn pwd(call: &mut Call<'_>) -> u8 {
@@ -38,20 +39,24 @@ pub(super) fn dirname(call: &mut Call<'_>) -> u8 {
     0
 }
 
+/// Cost of an operation on a file besides its content, in bytes of text.
+pub(super) const FILE_COST: usize = 512;
+
 /// Runs an action for each operand, with a message for each one that fails. Returns the exit
 /// code.
-fn for_each(
+async fn for_each(
     call: &mut Call<'_>,
     operands: &[String],
-    mut action: impl FnMut(&mut Call<'_>, &str) -> Result<(), String>,
-) -> u8 {
+    mut action: impl FnMut(&mut Call<'_>, &str) -> Result<(), String> + Send,
+) -> Outcome {
     let mut code = 0;
     for operand in operands {
+        call.spend(FILE_COST + operand.len()).await?;
         if let Err(message) = action(call, operand) {
             code = call.fail(&message);
         }
     }
-    code
+    Ok(code)
 }
 
 /// Parses arguments with at least one operand.
@@ -63,10 +68,10 @@ fn operands(call: &mut Call<'_>, known: &str) -> Result<Arguments, u8> {
     Ok(arguments)
 }
 
-pub(super) fn touch(call: &mut Call<'_>) -> u8 {
+pub(super) async fn touch(call: &mut Call<'_>) -> Outcome {
     let arguments = match operands(call, "camt:d:r:") {
         Ok(arguments) => arguments,
-        Err(code) => return code,
+        Err(code) => return Ok(code),
     };
     for_each(call, &arguments.operands, |call, operand| {
         let directory = &call.context.directory;
@@ -78,15 +83,16 @@ pub(super) fn touch(call: &mut Call<'_>) -> u8 {
         tree.touch(&path, directory.user(), now)
             .map_err(|error| about(operand, error))
     })
+    .await
 }
 
-pub(super) fn mkdir(call: &mut Call<'_>) -> u8 {
+pub(super) async fn mkdir(call: &mut Call<'_>) -> Outcome {
     let arguments = match operands(call, "pm:") {
         Ok(arguments) => arguments,
-        Err(code) => return code,
+        Err(code) => return Ok(code),
     };
     let mode = match arguments.value('m').map(octal) {
-        Some(None) => return call.fail("invalid mode"),
+        Some(None) => return Ok(call.fail("invalid mode")),
         Some(mode) => mode,
         None => None,
     };
@@ -118,12 +124,13 @@ pub(super) fn mkdir(call: &mut Call<'_>) -> u8 {
             None => Ok(()),
         }
     })
+    .await
 }
 
-pub(super) fn rmdir(call: &mut Call<'_>) -> u8 {
+pub(super) async fn rmdir(call: &mut Call<'_>) -> Outcome {
     let arguments = match operands(call, "") {
         Ok(arguments) => arguments,
-        Err(code) => return code,
+        Err(code) => return Ok(code),
     };
     for_each(call, &arguments.operands, |call, operand| {
         let path = call.path(operand);
@@ -135,101 +142,122 @@ pub(super) fn rmdir(call: &mut Call<'_>) -> u8 {
         };
         removed.map_err(|error| format!("'{operand}': {error}"))
     })
+    .await
 }
 
-pub(super) fn rm(call: &mut Call<'_>) -> u8 {
+pub(super) async fn rm(call: &mut Call<'_>) -> Outcome {
     let arguments = match call.arguments("rRfi") {
         Ok(arguments) => arguments,
-        Err(code) => return code,
+        Err(code) => return Ok(code),
     };
     let forced = arguments.has('f');
     if arguments.operands.is_empty() && !forced {
-        return call.fail("an operand is needed");
+        return Ok(call.fail("an operand is needed"));
     }
     let recursive = arguments.has('r') || arguments.has('R');
-    for_each(call, &arguments.operands, |call, operand| {
-        let directory = &call.context.directory;
-        let target = directory.absolute(operand);
-        let refused = |error| format!("can't remove '{operand}': {error}");
-        let node = match directory.world.tree().look(&target) {
-            Ok(node) => node,
-            Err(_) if forced => return Ok(()),
-            Err(error) => return Err(refused(error)),
-        };
-        if node.is_directory() && !recursive {
-            return Err(format!("'{operand}' is a directory"));
+    let mut code = 0;
+    for operand in &arguments.operands {
+        if let Err(message) = remove(call, operand, recursive, forced).await? {
+            code = call.fail(&message);
         }
-        let mut all = vec![target.clone()];
-        all.extend(below(call, &target));
-        let mut tree = call.world().tree();
-        // The content of a directory is removed before the directory.
-        for path in all.iter().rev() {
-            tree.remove(path, call.user()).map_err(refused)?;
+    }
+    Ok(code)
+}
+
+async fn remove(
+    call: &mut Call<'_>,
+    operand: &str,
+    recursive: bool,
+    forced: bool,
+) -> Result<Result<(), String>, Unwind> {
+    let target = call.path(operand);
+    let refused = |error| format!("can't remove '{operand}': {error}");
+    let found = call.world().tree().look(&target);
+    let node = match found {
+        Ok(node) => node,
+        Err(_) if forced => return Ok(Ok(())),
+        Err(error) => return Ok(Err(refused(error))),
+    };
+    if node.is_directory() && !recursive {
+        return Ok(Err(format!("'{operand}' is a directory")));
+    }
+    let mut all = vec![target.clone()];
+    all.extend(below(call, &target).await?);
+    // The content of a directory is removed before the directory.
+    for path in all.iter().rev() {
+        call.spend(FILE_COST + path.len()).await?;
+        let removed = call.world().tree().remove(path, call.user());
+        if let Err(error) = removed {
+            return Ok(Err(refused(error)));
         }
-        Ok(())
-    })
+    }
+    Ok(Ok(()))
 }
 
 /// Returns all paths below a directory that the user may list. A directory comes before its
 /// content.
-pub(super) fn below(call: &Call<'_>, directory: &str) -> Vec<String> {
-    let tree = call.world().tree();
+pub(super) async fn below(call: &mut Call<'_>, directory: &str) -> Result<Vec<String>, Unwind> {
     let mut found = Vec::new();
     let mut open = vec![directory.to_owned()];
     while let Some(directory) = open.pop() {
-        let names = tree.list(&directory, call.user()).unwrap_or_default();
+        let names = {
+            let tree = call.world().tree();
+            tree.list(&directory, call.user()).unwrap_or_default()
+        };
+        call.spend(FILE_COST * (1 + names.len()) / 2).await?;
         for name in names.iter().rev() {
             open.push(path::join(&directory, name));
         }
         found.push(directory);
     }
     found.remove(0);
-    found
+    Ok(found)
 }
 
-pub(super) fn chmod(call: &mut Call<'_>) -> u8 {
+pub(super) async fn chmod(call: &mut Call<'_>) -> Outcome {
     // A mode such as `-w` looks like an option.
     let mut args = std::mem::take(&mut call.args);
     let recursive = args.iter().any(|argument| argument == "-R");
     args.retain(|argument| !matches!(argument.as_str(), "-R" | "--"));
     let Some((text, operands)) = args.split_first().filter(|(_, rest)| !rest.is_empty()) else {
-        return call.fail("usage: chmod MODE FILE...");
+        return Ok(call.fail("usage: chmod MODE FILE..."));
     };
     if changed_mode(text, 0, false).is_none() {
-        return call.fail(&format!("invalid mode '{text}'"));
+        return Ok(call.fail(&format!("invalid mode '{text}'")));
     }
     change(call, operands, recursive, &|node: &mut Node| {
         let directory = node.is_directory();
         node.mode = changed_mode(text, node.mode, directory).unwrap_or(node.mode);
     })
+    .await
 }
 
-pub(super) fn chown(call: &mut Call<'_>) -> u8 {
+pub(super) async fn chown(call: &mut Call<'_>) -> Outcome {
     let Some((owner, operands, recursive)) = owner_and_files(call) else {
-        return call.fail("usage: chown OWNER FILE...");
+        return Ok(call.fail("usage: chown OWNER FILE..."));
     };
     let (user, group) = match owner.split_once([':', '.']) {
         Some((user, group)) => (user, group),
         None => (owner.as_str(), ""),
     };
-    let found = |text: &str, file| match text {
+    let mut found = |text: &str, file| match text {
         "" => Some(None),
         text => call.id_of(text, file).map(Some),
     };
     match (found(user, "/etc/passwd"), found(group, "/etc/group")) {
-        (None, _) => call.fail(&format!("unknown user {user}")),
-        (_, None) => call.fail(&format!("unknown group {group}")),
-        (Some(uid), Some(gid)) => give(call, &operands, recursive, uid, gid),
+        (None, _) => Ok(call.fail(&format!("unknown user {user}"))),
+        (_, None) => Ok(call.fail(&format!("unknown group {group}"))),
+        (Some(uid), Some(gid)) => give(call, &operands, recursive, uid, gid).await,
     }
 }
 
-pub(super) fn chgrp(call: &mut Call<'_>) -> u8 {
+pub(super) async fn chgrp(call: &mut Call<'_>) -> Outcome {
     let Some((group, operands, recursive)) = owner_and_files(call) else {
-        return call.fail("usage: chgrp GROUP FILE...");
+        return Ok(call.fail("usage: chgrp GROUP FILE..."));
     };
     match call.id_of(&group, "/etc/group") {
-        Some(gid) => give(call, &operands, recursive, None, Some(gid)),
-        None => call.fail(&format!("unknown group {group}")),
+        Some(gid) => give(call, &operands, recursive, None, Some(gid)).await,
+        None => Ok(call.fail(&format!("unknown group {group}"))),
     }
 }
 
@@ -241,45 +269,51 @@ fn owner_and_files(call: &Call<'_>) -> Option<(String, Vec<String>, bool)> {
 
 /// Changes the owner and group of files. Only root may change the owner; another user may set
 /// a group that it is in.
-fn give(
+async fn give(
     call: &mut Call<'_>,
     operands: &[String],
     recursive: bool,
     uid: Option<u32>,
     gid: Option<u32>,
-) -> u8 {
+) -> Outcome {
     let user = call.user().clone();
     let own_group = gid.is_none_or(|gid| user.is_in(gid));
     if user.uid != 0 && (uid.is_some_and(|uid| uid != user.uid) || !own_group) {
         return for_each(call, operands, |_, operand| {
             Err(about(operand, FileError::NotPermitted))
-        });
+        })
+        .await;
     }
     change(call, operands, recursive, &|node: &mut Node| {
         node.uid = uid.unwrap_or(node.uid);
         node.gid = gid.unwrap_or(node.gid);
     })
+    .await
 }
 
-fn change(
+async fn change(
     call: &mut Call<'_>,
     operands: &[String],
     recursive: bool,
-    change: &dyn Fn(&mut Node),
-) -> u8 {
-    for_each(call, operands, |call, operand| {
+    change: &(dyn Fn(&mut Node) + Sync),
+) -> Outcome {
+    let mut code = 0;
+    for operand in operands {
         let target = call.path(operand);
         let mut all = vec![target.clone()];
         if recursive {
-            all.extend(below(call, &target));
+            all.extend(below(call, &target).await?);
         }
-        let mut tree = call.world().tree();
         for path in &all {
-            let changed = tree.change(path, call.user(), change);
-            changed.map_err(|error| about(operand, error))?;
+            call.spend(FILE_COST + path.len()).await?;
+            let changed = call.world().tree().change(path, call.user(), change);
+            if let Err(error) = changed {
+                code = call.fail(&about(operand, error));
+                break;
+            }
         }
-        Ok(())
-    })
+    }
+    Ok(code)
 }
 
 fn octal(text: &str) -> Option<u16> {

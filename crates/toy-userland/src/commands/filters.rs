@@ -6,6 +6,8 @@ use crate::outcome::{Outcome, Unwind};
 use crate::streams::{Input, Output};
 use crate::world::OpenMode;
 
+/// Most bytes that `tail` writes at once.
+const FOLLOW_BYTES: usize = 16 << 10;
 /// Time between two looks of `tail -f` at its file.
 const FOLLOW_POLL: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -149,7 +151,9 @@ pub(super) async fn tail(mut call: Call<'_>) -> Outcome {
         };
         header(&mut call, &arguments, &inputs, index).await?;
         let rest = last(&mut call, &input, &count).await?;
-        call.write(&rest).await?;
+        for piece in rest.chunks(FOLLOW_BYTES) {
+            call.write(piece).await?;
+        }
     }
     let followed = inputs.last().filter(|operand| *operand != "-");
     if let (Some(operand), true) = (followed, arguments.has('f') || arguments.has('F')) {
@@ -191,6 +195,7 @@ async fn last(call: &mut Call<'_>, input: &Input, count: &Count) -> Result<Vec<u
             kept.drain(..kept.len() - limit);
         }
     }
+    call.spend(kept.len()).await?;
     let start = if count.bytes {
         kept.len().saturating_sub(count.amount)
     } else {
@@ -219,7 +224,9 @@ async fn follow(call: &mut Call<'_>, operand: &str) -> Result<(), Unwind> {
         if now.len() < seen {
             seen = 0;
         }
-        call.write(&now[seen..]).await?;
+        for piece in now[seen..].chunks(FOLLOW_BYTES) {
+            call.write(piece).await?;
+        }
         seen = now.len();
     }
 }

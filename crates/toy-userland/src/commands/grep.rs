@@ -8,8 +8,23 @@ use super::call::{Call, about};
 use crate::outcome::{Outcome, Unwind};
 use crate::world::FileError;
 
-/// Most memory that a compiled pattern may take, in bytes.
-const MAX_REGEX_BYTES: usize = 1 << 20;
+/// Most bytes of all patterns.
+const MAX_PATTERN_BYTES: usize = 8 << 10;
+/// Bounds of expressions: most memory that the compiled expression may take, in bytes, and the
+/// longest line that it searches at once. The time for a line can be the product of both, so only
+/// a small expression searches long lines.
+const BOUNDS: [(usize, usize); 2] = [(16 << 10, 16 << 10), (256 << 10, 2 << 10)];
+/// Cost of compiling a byte of a pattern, in bytes of text that are copied.
+const COMPILE_COST: usize = 64;
+/// Cost of searching a byte, in bytes of text that are copied.
+const SEARCH_COST: usize = 8;
+
+/// A compiled expression.
+struct Expression {
+    regex: Regex,
+    /// Longest piece of a line that is searched at once.
+    max_line: usize,
+}
 
 pub(super) async fn grep(mut call: Call<'_>) -> Outcome {
     let mut arguments = call.arguments_now("ivcnlLqsowxEFGHhre:m:").await?;
@@ -26,6 +41,13 @@ pub(super) async fn grep(mut call: Call<'_>) -> Outcome {
             .map(str::to_owned)
             .collect();
     }
+    let length: usize = patterns.iter().map(String::len).sum();
+    if length > MAX_PATTERN_BYTES {
+        call.complain(&format!("a pattern of more than {MAX_PATTERN_BYTES} bytes"))
+            .await;
+        return Ok(2);
+    }
+    call.spend(COMPILE_COST * length).await?;
     let Some(regex) = compiled(&patterns, &arguments) else {
         call.complain(&format!("bad regex '{}'", patterns.join("|")))
             .await;
@@ -59,7 +81,7 @@ enum Searched {
 async fn search(
     call: &mut Call<'_>,
     arguments: &Arguments,
-    regex: &Regex,
+    expression: &Expression,
     operand: &str,
     several: bool,
 ) -> Result<Searched, Unwind> {
@@ -92,13 +114,15 @@ async fn search(
         .value('m')
         .and_then(|text| text.parse().ok())
         .unwrap_or(usize::MAX);
+    let regex = &expression.regex;
     let mut lines = 0;
     let mut number = 0;
     while lines < most {
-        let mut line = call.line(&input).await?;
+        let mut line = call.line_up_to(&input, expression.max_line).await?;
         if line.is_empty() {
             break;
         }
+        call.spend(SEARCH_COST * line.len()).await?;
         number += 1;
         if line.ends_with(b"\n") {
             line.pop();
@@ -137,7 +161,7 @@ async fn search(
     Ok(Searched::Lines(lines))
 }
 
-fn compiled(patterns: &[String], arguments: &Arguments) -> Option<Regex> {
+fn compiled(patterns: &[String], arguments: &Arguments) -> Option<Expression> {
     let one = |pattern: &String| {
         if arguments.has('F') {
             regex::escape(pattern)
@@ -157,12 +181,15 @@ fn compiled(patterns: &[String], arguments: &Arguments) -> Option<Regex> {
         () if arguments.has('w') => format!(r"\b(?:{any})\b"),
         () => any,
     };
-    RegexBuilder::new(&expression)
-        .unicode(false)
-        .case_insensitive(arguments.has('i'))
-        .size_limit(MAX_REGEX_BYTES)
-        .build()
-        .ok()
+    BOUNDS.into_iter().find_map(|(max_bytes, max_line)| {
+        let regex = RegexBuilder::new(&expression)
+            .unicode(false)
+            .case_insensitive(arguments.has('i'))
+            .size_limit(max_bytes)
+            .build()
+            .ok()?;
+        Some(Expression { regex, max_line })
+    })
 }
 
 /// Translates a basic regular expression to an extended one. In a basic one, `( ) { } | + ?`

@@ -24,7 +24,7 @@ pub(super) fn id(call: &mut Call<'_>) -> u8 {
     let mut seen = std::collections::BTreeSet::new();
     groups.retain(|group| seen.insert(*group));
     let names = arguments.has('n');
-    let shown = |call: &Call<'_>, id: u32, file: &str| {
+    let shown = |call: &mut Call<'_>, id: u32, file: &'static str| {
         let name = names.then(|| call.name_of(id, file)).flatten();
         name.unwrap_or_else(|| id.to_string())
     };
@@ -36,15 +36,15 @@ pub(super) fn id(call: &mut Call<'_>) -> u8 {
         let groups = groups.iter().map(|group| shown(call, *group, "/etc/group"));
         groups.collect::<Vec<_>>().join(" ")
     } else {
-        let with_name = |id: u32, file: &str| match call.name_of(id, file) {
+        let mut with_name = |id: u32, file: &'static str| match call.name_of(id, file) {
             Some(name) => format!("{id}({name})"),
             None => id.to_string(),
         };
+        let uid = with_name(user.uid, "/etc/passwd");
+        let gid = with_name(user.gid, "/etc/group");
         let groups = groups.iter().map(|group| with_name(*group, "/etc/group"));
         format!(
-            "uid={} gid={} groups={}",
-            with_name(user.uid, "/etc/passwd"),
-            with_name(user.gid, "/etc/group"),
+            "uid={uid} gid={gid} groups={}",
             groups.collect::<Vec<_>>().join(",")
         )
     };

@@ -1,15 +1,23 @@
 //! `ls`, `stat` and `find`, which list files.
 
+use std::ops::ControlFlow;
+
 use super::call::Call;
-use super::date::formatted;
-use super::files::below;
-use crate::pattern::matches;
+use super::date::{MAX_FORMAT_BYTES, formatted};
+use super::files::{FILE_COST, below};
+use crate::outcome::{Outcome, Unwind};
+use crate::pattern::{Goal, Pattern};
 use crate::world::{Node, NodeKind, path};
 
-pub(super) fn ls(call: &mut Call<'_>) -> u8 {
+/// Comparisons of a pattern with a name that count as a step.
+const COMPARISONS_PER_STEP: usize = 2048;
+/// Cost of a byte of a format, in bytes of text that are copied.
+const FORMAT_COST: usize = 16;
+
+pub(super) async fn ls(call: &mut Call<'_>) -> Outcome {
     let arguments = match call.arguments("1aAlhdRnFprtS") {
         Ok(arguments) => arguments,
-        Err(code) => return code,
+        Err(code) => return Ok(code),
     };
     let operands = match arguments.operands.as_slice() {
         [] => vec![".".to_owned()],
@@ -18,6 +26,7 @@ pub(super) fn ls(call: &mut Call<'_>) -> u8 {
     let mut code = 0;
     let (mut files, mut directories) = (Vec::new(), Vec::new());
     for operand in operands {
+        call.spend(FILE_COST + operand.len()).await?;
         let found = call.world().tree().look(&call.path(&operand));
         match found {
             Ok(node) if node.is_directory() && !arguments.has('d') => directories.push(operand),
@@ -28,31 +37,24 @@ pub(super) fn ls(call: &mut Call<'_>) -> u8 {
     let long = arguments.has('l') || arguments.has('n');
     let several = !files.is_empty() || directories.len() > 1 || arguments.has('R');
     let mut blank = !files.is_empty();
-    entries(call, files, long);
+    entries(call, files, long).await?;
     if arguments.has('R') {
-        let all = directories.iter().flat_map(|directory| {
-            let root = call.path(directory);
-            let within = below(call, &root)
-                .into_iter()
-                .map(move |path| (root.clone(), path));
-            let shown = within.map(|(root, path)| {
-                format!(
-                    "{}{}",
-                    directory.trim_end_matches('/'),
-                    &path[root.trim_end_matches('/').len()..]
-                )
-            });
-            std::iter::once(directory.clone())
-                .chain(shown)
-                .collect::<Vec<_>>()
-        });
-        directories = all.collect();
-        let tree = call.world().tree();
-        let is_directory = |shown: &String| {
-            tree.find(&call.path(shown))
-                .is_some_and(|node| node.is_directory())
-        };
-        directories.retain(is_directory);
+        let mut all = Vec::new();
+        for directory in directories {
+            let root = call.path(&directory);
+            let start = root.trim_end_matches('/').len();
+            let within = below(call, &root).await?;
+            let shown = directory.trim_end_matches('/').to_owned();
+            all.push(directory);
+            for path in within {
+                call.spend(FILE_COST + path.len()).await?;
+                let found = call.world().tree().find(&path);
+                if found.is_some_and(|node| node.is_directory()) {
+                    all.push(format!("{shown}{}", &path[start..]));
+                }
+            }
+        }
+        directories = all;
     }
     for directory in directories {
         let target = call.path(&directory);
@@ -87,13 +89,18 @@ pub(super) fn ls(call: &mut Call<'_>) -> u8 {
         if long {
             call.print("total 0\n");
         }
-        entries(call, listed, long);
+        entries(call, listed, long).await?;
     }
-    code
+    Ok(code)
 }
 
-fn entries(call: &mut Call<'_>, entries: Vec<(String, Node)>, long: bool) {
+async fn entries(
+    call: &mut Call<'_>,
+    entries: Vec<(String, Node)>,
+    long: bool,
+) -> Result<(), Unwind> {
     for (name, node) in entries {
+        call.spend(FILE_COST + name.len()).await?;
         if long {
             let owner = owner(call, &node);
             let (mode, size) = (mode(&node), node.size());
@@ -102,10 +109,11 @@ fn entries(call: &mut Call<'_>, entries: Vec<(String, Node)>, long: bool) {
         }
         call.print_line(&name);
     }
+    Ok(())
 }
 
-fn owner(call: &Call<'_>, node: &Node) -> String {
-    let named = |id: u32, file| call.name_of(id, file).unwrap_or_else(|| id.to_string());
+fn owner(call: &mut Call<'_>, node: &Node) -> String {
+    let mut named = |id: u32, file| call.name_of(id, file).unwrap_or_else(|| id.to_string());
     let user = named(node.uid, "/etc/passwd");
     let group = named(node.gid, "/etc/group");
     format!("{user:<8} {group:<8}")
@@ -135,13 +143,23 @@ fn mode(node: &Node) -> String {
     text
 }
 
-pub(super) fn stat(call: &mut Call<'_>) -> u8 {
+pub(super) async fn stat(call: &mut Call<'_>) -> Outcome {
     let arguments = match call.arguments("c:L") {
         Ok(arguments) => arguments,
-        Err(code) => return code,
+        Err(code) => return Ok(code),
     };
     let mut code = 0;
+    let format = arguments.value('c').unwrap_or(
+        "  File: %n\n  Size: %s\t%F\nAccess: (0%a/%A)  Uid: (%u/%U)   Gid: (%g/%G)\nModify: %y",
+    );
+    if format.len() > MAX_FORMAT_BYTES {
+        return Ok(call.fail(&format!("a format of more than {MAX_FORMAT_BYTES} bytes")));
+    }
     for operand in &arguments.operands {
+        call.spend(FILE_COST + FORMAT_COST * format.len()).await?;
+        if call.out.len() > call.context.limits.expansion_bytes {
+            return Ok(call.fail("out of memory"));
+        }
         let found = call.world().tree().look(&call.path(operand));
         let node = match found {
             Ok(node) => node,
@@ -150,17 +168,14 @@ pub(super) fn stat(call: &mut Call<'_>) -> u8 {
                 continue;
             }
         };
-        let format = arguments.value('c').unwrap_or(
-            "  File: %n\n  Size: %s\t%F\nAccess: (0%a/%A)  Uid: (%u/%U)   Gid: (%g/%G)\nModify: %y",
-        );
         let text = stat_text(call, format, operand, &node);
         call.print_line(&text);
     }
-    code
+    Ok(code)
 }
 
-fn stat_text(call: &Call<'_>, format: &str, name: &str, node: &Node) -> String {
-    let named = |id: u32, file| {
+fn stat_text(call: &mut Call<'_>, format: &str, name: &str, node: &Node) -> String {
+    let mut named = |id: u32, file| {
         call.name_of(id, file)
             .unwrap_or_else(|| "UNKNOWN".to_owned())
     };
@@ -198,7 +213,7 @@ fn stat_text(call: &Call<'_>, format: &str, name: &str, node: &Node) -> String {
 }
 
 /// Runs `find` with the tests `-name`, `-type` and `-maxdepth`.
-pub(super) fn find(call: &mut Call<'_>) -> u8 {
+pub(super) async fn find(call: &mut Call<'_>) -> Outcome {
     let args = std::mem::take(&mut call.args);
     let split = args
         .iter()
@@ -215,15 +230,20 @@ pub(super) fn find(call: &mut Call<'_>) -> u8 {
             ("-type", Some(letter)) => kind = Some(letter.clone()),
             ("-maxdepth", Some(number)) => match number.parse() {
                 Ok(number) => depth = number,
-                Err(_) => return call.fail(&format!("invalid number '{number}'")),
+                Err(_) => return Ok(call.fail(&format!("invalid number '{number}'"))),
             },
-            _ => return call.fail(&format!("unrecognized: {test}")),
+            _ => return Ok(call.fail(&format!("unrecognized: {test}"))),
         }
     }
     let roots = if roots.is_empty() {
         vec![".".to_owned()]
     } else {
         roots.to_vec()
+    };
+    let name = match name.as_deref().map(Pattern::new) {
+        Some(Ok(name)) => Some(name),
+        Some(Err(error)) => return Ok(call.fail(&error.to_string())),
+        None => None,
     };
     let mut code = 0;
     for shown in roots {
@@ -233,8 +253,9 @@ pub(super) fn find(call: &mut Call<'_>) -> u8 {
             continue;
         }
         let mut all = vec![root.clone()];
-        all.extend(below(call, &root));
+        all.extend(below(call, &root).await?);
         for path in all {
+            call.spend(FILE_COST + path.len()).await?;
             let rest = &path[root.trim_end_matches('/').len()..];
             let level = rest.matches('/').count();
             let node = call.world().tree().find(&path);
@@ -245,16 +266,29 @@ pub(super) fn find(call: &mut Call<'_>) -> u8 {
                 Some(_) => false,
                 None => true,
             };
-            let named = name
-                .as_ref()
-                .is_none_or(|name| matches(name, path::base_name(&path)));
+            let named = match &name {
+                Some(name) => matches(call, name, path::base_name(&path)).await?,
+                None => true,
+            };
             if level <= depth && named && node.is_some_and(|node| typed(&node)) {
                 let rest = if path == root { "" } else { rest };
                 call.print_line(&format!("{}{rest}", trimmed(&shown, rest)));
             }
         }
     }
-    code
+    Ok(code)
+}
+
+/// Returns whether a pattern matches a name.
+async fn matches(call: &mut Call<'_>, pattern: &Pattern, name: &str) -> Result<bool, Unwind> {
+    let mut matching = pattern.matching(Goal::Whole, name);
+    loop {
+        let found = matching.work(COMPARISONS_PER_STEP);
+        if let ControlFlow::Break(found) = found {
+            return Ok(found.is_some());
+        }
+        call.step().await?;
+    }
 }
 
 /// Returns a root operand without its trailing slash if `rest`, which starts with one, follows.

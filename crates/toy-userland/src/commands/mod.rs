@@ -10,12 +10,15 @@
 //!
 //! 1. Choose the kind. A *plain* program, `fn(&mut Call) -> u8`, neither reads standard input
 //!    nor waits: it collects its output with `print_line` and its messages with `fail`, and
-//!    returns the exit code. A *waiting* program, `async fn(Call) -> Outcome`, writes at once
-//!    with `write` and `complain`.
+//!    returns the exit code. A *long* program, `async fn(&mut Call) -> Outcome`, does the same,
+//!    and calls `spend` or `step` on the way, because its work grows with the file tree or with
+//!    its operands. A *waiting* program, `async fn(Call) -> Outcome`, writes at once with `write`
+//!    and `complain`.
 //! 2. Put the function into the file of its theme, or into a new one, and parse the arguments
 //!    with `arguments` (plain) or `arguments_now` (waiting).
 //! 3. Call `step` in each round of a loop that reads, writes or waits; `chunk` and `line` do so
-//!    themselves. Bound all that the program keeps in memory by the [`Limits`](crate::Limits)
+//!    themselves, and `write` counts its bytes. Call `spend` after work on a text in one go, so
+//!    that no more than about a millisecond lies between two of these calls. Bound all that the program keeps in memory by the [`Limits`](crate::Limits)
 //!    or a constant: scripts are untrusted.
 //! 4. Add a line to `PROGRAMS`, in the order of the names: `/bin`, `which` and `ls` then show
 //!    the program. Add the name to the list in the crate's README, which a test compares.
@@ -51,11 +54,16 @@ pub(crate) use arguments::Arguments;
 pub(crate) use call::{Call, Context, Host};
 pub(crate) use timing::duration;
 
-/// The two kinds of programs.
+/// Cost of an argument of a plain program, in bytes of text.
+const WORD_COST: usize = 256;
+
+/// The kinds of programs.
 #[derive(Clone, Copy)]
 enum Run {
     /// Neither reads standard input nor waits. Its output is written at its end.
     Plain(fn(&mut Call<'_>) -> u8),
+    /// Like a plain program, but its work can be long, so it makes steps.
+    Long(for<'a, 's> fn(&'a mut Call<'s>) -> BoxFuture<'a, Outcome>),
     /// May read, write and wait.
     Waiting(for<'a> fn(Call<'a>) -> BoxFuture<'a, Outcome>),
 }
@@ -70,7 +78,14 @@ pub(crate) struct Program {
 pub(crate) async fn run(program: &Program, mut call: Call<'_>) -> Outcome {
     match program.run {
         Run::Plain(plain) => {
+            let words = call.args.len().saturating_mul(WORD_COST);
             let code = plain(&mut call);
+            call.spend(words.saturating_add(call.out.len())).await?;
+            call.flush().await?;
+            Ok(code)
+        }
+        Run::Long(long) => {
+            let code = long(&mut call).await?;
             call.flush().await?;
             Ok(code)
         }
@@ -96,6 +111,9 @@ macro_rules! programs {
     (@ plain $name:literal $run:path) => {
         Program { name: $name, run: Run::Plain($run) }
     };
+    (@ long $name:literal $run:path) => {
+        Program { name: $name, run: Run::Long(|call| Box::pin($run(call))) }
+    };
     (@ waiting $name:literal $run:path) => {
         Program { name: $name, run: Run::Waiting(|call| Box::pin($run(call))) }
     };
@@ -107,10 +125,10 @@ static PROGRAMS: &[Program] = programs! {
     plain "arch" system::arch;
     plain "basename" files::basename;
     waiting "cat" filters::cat;
-    plain "chgrp" files::chgrp;
-    plain "chmod" files::chmod;
-    plain "chown" files::chown;
-    plain "cp" copy::cp;
+    long "chgrp" files::chgrp;
+    long "chmod" files::chmod;
+    long "chown" files::chown;
+    long "cp" copy::cp;
     waiting "curl" network::curl;
     waiting "cut" text::cut;
     plain "date" date::date;
@@ -120,40 +138,40 @@ static PROGRAMS: &[Program] = programs! {
     plain "echo" text::echo;
     waiting "env" environment::env;
     plain "false" timing::fail;
-    plain "find" listing::find;
+    long "find" listing::find;
     waiting "grep" grep::grep;
     plain "groups" identity::groups;
     waiting "head" filters::head;
     plain "hostname" identity::hostname;
     plain "id" identity::id;
     plain "kill" processes::kill;
-    plain "ls" listing::ls;
-    plain "mkdir" files::mkdir;
+    long "ls" listing::ls;
+    long "mkdir" files::mkdir;
     plain "mount" system::mount;
-    plain "mv" copy::mv;
+    long "mv" copy::mv;
     waiting "nc" network::nc;
     plain "nproc" system::nproc;
     waiting "nslookup" network::nslookup;
     plain "pgrep" processes::pgrep;
     waiting "ping" network::ping;
     plain "printenv" environment::printenv;
-    plain "printf" printf::printf;
+    long "printf" printf::printf;
     plain "ps" processes::ps;
     plain "pwd" files::pwd;
-    plain "rm" files::rm;
-    plain "rmdir" files::rmdir;
+    long "rm" files::rm;
+    long "rmdir" files::rmdir;
     waiting "seq" filters::seq;
     waiting "sleep" timing::sleep;
     waiting "sort" text::sort;
-    plain "stat" listing::stat;
+    long "stat" listing::stat;
     plain "sync" timing::succeed;
-    plain "sysctl" system::sysctl;
+    long "sysctl" system::sysctl;
     waiting "tail" filters::tail;
     waiting "tee" filters::tee;
     plain "test" conditions::test;
     waiting "timeout" timing::timeout;
     waiting "top" processes::top;
-    plain "touch" files::touch;
+    long "touch" files::touch;
     waiting "tr" text::tr;
     plain "true" timing::succeed;
     plain "tty" system::tty;

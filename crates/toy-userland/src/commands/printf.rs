@@ -1,14 +1,15 @@
 //! `printf`, and the escape sequences that it shares with `echo -e`.
 
 use super::call::Call;
+use crate::outcome::Outcome;
 
 /// Widest field and largest precision. Larger numbers are reduced to this.
 const MAX_WIDTH: usize = 4096;
 
-pub(super) fn printf(call: &mut Call<'_>) -> u8 {
+pub(super) async fn printf(call: &mut Call<'_>) -> Outcome {
     let args = std::mem::take(&mut call.args);
     let Some((format, operands)) = args.split_first() else {
-        return call.fail("usage: printf FORMAT [ARGUMENT...]");
+        return Ok(call.fail("usage: printf FORMAT [ARGUMENT...]"));
     };
     let mut printer = Printer {
         operands: operands.iter(),
@@ -16,12 +17,14 @@ pub(super) fn printf(call: &mut Call<'_>) -> u8 {
     };
     loop {
         let left = printer.operands.len();
+        let before = call.out.len();
         let go_on = printer.once(call, format);
-        if !go_on || printer.operands.len() == 0 || printer.operands.len() == left {
-            return printer.code;
-        }
+        call.spend(format.len() + call.out.len() - before).await?;
         if call.out.len() > call.context.limits.expansion_bytes {
-            return call.fail("out of memory");
+            return Ok(call.fail("out of memory"));
+        }
+        if !go_on || printer.operands.len() == 0 || printer.operands.len() == left {
+            return Ok(printer.code);
         }
     }
 }
@@ -61,6 +64,9 @@ impl Printer<'_> {
                     rest = &after[length..];
                 }
                 '%' => match self.conversion(call, after) {
+                    Some(_) if call.out.len() > call.context.limits.expansion_bytes => {
+                        return false;
+                    }
                     Some(rest_after) => rest = rest_after,
                     None => return false,
                 },

@@ -2,6 +2,8 @@
 
 use super::call::Call;
 use super::date::UPTIME_CLOCK;
+use super::files::{FILE_COST, below};
+use crate::outcome::Outcome;
 use crate::world::{KERNEL_RELEASE, exchange_dot_and_slash, mount_of};
 
 /// Name of the processor architecture that `uname -m` prints.
@@ -121,14 +123,14 @@ pub(super) fn df(call: &mut Call<'_>) -> u8 {
     0
 }
 
-pub(super) fn sysctl(call: &mut Call<'_>) -> u8 {
+pub(super) async fn sysctl(call: &mut Call<'_>) -> Outcome {
     let arguments = match call.arguments("nweaq") {
         Ok(arguments) => arguments,
-        Err(code) => return code,
+        Err(code) => return Ok(code),
     };
     let mut names = arguments.operands.clone();
     if arguments.has('a') {
-        let all = super::files::below(call, "/proc/sys");
+        let all = below(call, "/proc/sys").await?;
         let below = all
             .iter()
             .filter_map(|path| path.strip_prefix("/proc/sys/"));
@@ -136,6 +138,7 @@ pub(super) fn sysctl(call: &mut Call<'_>) -> u8 {
     }
     let mut code = 0;
     for name in names {
+        call.spend(FILE_COST + name.len()).await?;
         let (name, value) = match name.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (name.as_str(), None),
@@ -163,5 +166,5 @@ pub(super) fn sysctl(call: &mut Call<'_>) -> u8 {
             _ => {}
         }
     }
-    code
+    Ok(code)
 }

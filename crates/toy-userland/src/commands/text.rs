@@ -1,5 +1,7 @@
 //! Programs on text, most of them line by line.
 
+use std::collections::VecDeque;
+
 use super::arguments::Arguments;
 use super::call::Call;
 use crate::outcome::{Outcome, Unwind};
@@ -64,6 +66,7 @@ pub(super) async fn wc(mut call: Call<'_>) -> Outcome {
                 break;
             }
             counts.bytes += chunk.len();
+            call.spend(2 * chunk.len()).await?;
             for byte in chunk {
                 counts.lines += usize::from(byte == b'\n');
                 let blank = byte.is_ascii_whitespace();
@@ -126,21 +129,19 @@ async fn report(
 
 pub(super) async fn sort(mut call: Call<'_>) -> Outcome {
     let arguments = call.arguments_now("nru").await?;
-    let (mut lines, code) = call.lines(&arguments.inputs()).await?;
-    let number = |line: &[u8]| {
-        let text = String::from_utf8_lossy(line);
-        let text = text.trim_start();
-        let end = text
-            .char_indices()
-            .find(|(at, c)| !(c.is_ascii_digit() || (*at == 0 && *c == '-')));
-        let end = end.map_or(text.len(), |(at, _)| at);
-        text[..end].parse::<i64>().unwrap_or(0)
-    };
-    if arguments.has('n') {
-        lines.sort_by(|a, b| number(a).cmp(&number(b)).then_with(|| a.cmp(b)));
-    } else {
-        lines.sort();
+    let (lines, code) = call.lines(&arguments.inputs()).await?;
+    let mut keyed = Vec::with_capacity(lines.len());
+    for line in lines {
+        call.spend(LINE_COST).await?;
+        let number = if arguments.has('n') {
+            leading_number(&line)
+        } else {
+            0
+        };
+        keyed.push((number, line));
     }
+    let keyed = sorted(&mut call, keyed).await?;
+    let mut lines: Vec<Vec<u8>> = keyed.into_iter().map(|(_, line)| line).collect();
     if arguments.has('r') {
         lines.reverse();
     }
@@ -149,6 +150,70 @@ pub(super) async fn sort(mut call: Call<'_>) -> Outcome {
     }
     write_lines(&mut call, lines).await?;
     Ok(code)
+}
+
+/// Cost of cutting a byte of a line, in bytes of text that are copied.
+const CUT_COST: usize = 8;
+/// Cost of handling a line besides its text, in bytes of text.
+const LINE_COST: usize = 64;
+/// Lines that are sorted in one go.
+const SORTED_LINES: usize = 128;
+
+/// Returns the number that a line starts with; 0 without one.
+fn leading_number(line: &[u8]) -> i64 {
+    let line = line.trim_ascii_start();
+    let is_part = |(at, byte): &(usize, &u8)| byte.is_ascii_digit() || (*at == 0 && **byte == b'-');
+    let end = line.iter().enumerate().take_while(is_part).count();
+    let text = std::str::from_utf8(&line[..end]);
+    text.ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// A line and the number that it is sorted by.
+type Keyed = (i64, Vec<u8>);
+
+/// Sorts lines by merging sorted runs, with a step now and then.
+async fn sorted(call: &mut Call<'_>, lines: Vec<Keyed>) -> Result<Vec<Keyed>, Unwind> {
+    let mut runs = VecDeque::new();
+    let mut lines = lines.into_iter();
+    loop {
+        let mut run: Vec<Keyed> = lines.by_ref().take(SORTED_LINES).collect();
+        if run.is_empty() {
+            break;
+        }
+        call.spend(run.iter().map(|(_, line)| LINE_COST * 8 + line.len()).sum())
+            .await?;
+        run.sort();
+        runs.push_back(run);
+    }
+    while let Some(left) = runs.pop_front() {
+        match runs.pop_front() {
+            Some(right) => runs.push_back(merged(call, left, right).await?),
+            None => return Ok(left),
+        }
+    }
+    Ok(Vec::new())
+}
+
+async fn merged(
+    call: &mut Call<'_>,
+    left: Vec<Keyed>,
+    right: Vec<Keyed>,
+) -> Result<Vec<Keyed>, Unwind> {
+    let mut all = Vec::with_capacity(left.len() + right.len());
+    let mut left = left.into_iter().peekable();
+    let mut right = right.into_iter().peekable();
+    loop {
+        let next = match (left.peek(), right.peek()) {
+            (Some(one), Some(other)) if one <= other => left.next(),
+            (_, Some(_)) => right.next(),
+            (_, None) => left.next(),
+        };
+        let Some(line) = next else {
+            return Ok(all);
+        };
+        call.spend(LINE_COST + line.1.len()).await?;
+        all.push(line);
+    }
 }
 
 async fn write_lines(call: &mut Call<'_>, lines: Vec<Vec<u8>>) -> Result<(), Unwind> {
@@ -162,19 +227,50 @@ async fn write_lines(call: &mut Call<'_>, lines: Vec<Vec<u8>>) -> Result<(), Unw
 
 pub(super) async fn uniq(mut call: Call<'_>) -> Outcome {
     let arguments = call.arguments_now("c").await?;
-    let (lines, code) = call.lines(&arguments.inputs()).await?;
-    let groups = lines.chunk_by(|a, b| a == b);
-    let kept = groups.filter_map(|group| {
-        let line = group.first()?;
-        Some(if arguments.has('c') {
-            [format!("{:>7} ", group.len()).as_bytes(), line].concat()
-        } else {
-            line.clone()
-        })
-    });
-    let kept = kept.collect();
-    write_lines(&mut call, kept).await?;
+    let mut code = 0;
+    let mut group: Option<(usize, Vec<u8>)> = None;
+    for operand in arguments.inputs() {
+        let Some(input) = call.input(&operand).await else {
+            code = 1;
+            continue;
+        };
+        loop {
+            let mut line = call.line(&input).await?;
+            if line.is_empty() {
+                break;
+            }
+            if line.ends_with(b"\n") {
+                line.pop();
+            }
+            match &mut group {
+                Some((count, same)) if *same == line => *count += 1,
+                _ => {
+                    if let Some(group) = group.replace((1, line)) {
+                        write_group(&mut call, group, &arguments).await?;
+                    }
+                }
+            }
+        }
+    }
+    if let Some(group) = group {
+        write_group(&mut call, group, &arguments).await?;
+    }
     Ok(code)
+}
+
+/// Writes a line that stands for so many equal ones.
+async fn write_group(
+    call: &mut Call<'_>,
+    (count, line): (usize, Vec<u8>),
+    arguments: &Arguments,
+) -> Result<(), Unwind> {
+    let mut shown = Vec::new();
+    if arguments.has('c') {
+        shown.extend_from_slice(format!("{count:>7} ").as_bytes());
+    }
+    shown.extend_from_slice(&line);
+    shown.push(b'\n');
+    call.write(&shown).await
 }
 
 pub(super) async fn cut(mut call: Call<'_>) -> Outcome {
@@ -200,36 +296,39 @@ pub(super) async fn cut(mut call: Call<'_>) -> Outcome {
             let line = String::from_utf8_lossy(&line).into_owned();
             let line = line.trim_end_matches('\n');
             let kept = if arguments.has('c') {
-                let chars = line.chars().enumerate();
-                chars
-                    .filter(|(at, _)| is_in(&ranges, at + 1))
-                    .map(|(_, c)| c)
-                    .collect()
+                chosen(line.chars(), &ranges).into_iter().collect()
             } else if !line.contains(&delimiter) {
                 if arguments.has('s') {
                     continue;
                 }
                 line.to_owned()
             } else {
-                let fields = line.split(delimiter.as_str()).enumerate();
-                let kept = fields
-                    .filter(|(at, _)| is_in(&ranges, at + 1))
-                    .map(|(_, field)| field);
-                kept.collect::<Vec<_>>().join(&delimiter)
+                chosen(line.split(delimiter.as_str()), &ranges).join(&delimiter)
             };
+            call.spend(CUT_COST * line.len()).await?;
             call.write(format!("{kept}\n").as_bytes()).await?;
         }
     }
     Ok(code)
 }
 
-fn is_in(ranges: &[(usize, usize)], number: usize) -> bool {
-    ranges
-        .iter()
-        .any(|(first, last)| (*first..=*last).contains(&number))
+/// Returns the items whose numbers, from 1, are in the ranges.
+fn chosen<T>(items: impl Iterator<Item = T>, ranges: &[(usize, usize)]) -> Vec<T> {
+    let mut ranges = ranges.iter().copied().peekable();
+    let mut kept = Vec::new();
+    for (at, item) in items.enumerate() {
+        let number = at + 1;
+        while ranges.next_if(|(_, last)| *last < number).is_some() {}
+        match ranges.peek() {
+            None => break,
+            Some((first, _)) if *first <= number => kept.push(item),
+            Some(_) => {}
+        }
+    }
+    kept
 }
 
-/// Parses a list such as `1,3-5,7-` into ranges of first and last numbers.
+/// Parses a list such as `1,3-5,7-` into ranges of first and last numbers, in order and disjoint.
 fn ranges(list: &str) -> Option<Vec<(usize, usize)>> {
     let range = |text: &str| match text.split_once('-') {
         None => {
@@ -250,11 +349,32 @@ fn ranges(list: &str) -> Option<Vec<(usize, usize)>> {
             Some((first, last))
         }
     };
-    list.split(',').map(range).collect()
+    let mut ranges: Vec<(usize, usize)> = list.split(',').map(range).collect::<Option<_>>()?;
+    ranges.sort_unstable();
+    let mut disjoint: Vec<(usize, usize)> = Vec::new();
+    for (first, last) in ranges {
+        match disjoint.last_mut() {
+            Some((_, end)) if first <= *end => *end = last.max(*end),
+            _ => disjoint.push((first, last)),
+        }
+    }
+    Some(disjoint)
 }
+
+/// Longest set of `tr` as it is written.
+const MAX_SET_BYTES: usize = 1024;
 
 pub(super) async fn tr(mut call: Call<'_>) -> Outcome {
     let arguments = call.arguments_now("+dsc").await?;
+    if arguments
+        .operands
+        .iter()
+        .any(|set| set.len() > MAX_SET_BYTES)
+    {
+        call.complain(&format!("a set of more than {MAX_SET_BYTES} bytes"))
+            .await;
+        return Ok(1);
+    }
     let mut sets = arguments
         .operands
         .iter()
@@ -268,12 +388,16 @@ pub(super) async fn tr(mut call: Call<'_>) -> Outcome {
             return Ok(1);
         }
     };
-    let complement = arguments.has('c');
-    let place = |byte: u8| match from.iter().position(|member| *member == byte) {
-        Some(at) if !complement => Some(at),
-        None if complement => Some(usize::MAX),
-        _ => None,
-    };
+    let mut places = [None; 256];
+    for (at, member) in from.iter().enumerate().rev() {
+        places[usize::from(*member)] = Some(at);
+    }
+    if arguments.has('c') {
+        places = places.map(|place| match place {
+            Some(_) => None,
+            None => Some(usize::MAX),
+        });
+    }
     let input = call.context.descriptors.stdin.clone();
     let mut before = None;
     loop {
@@ -283,7 +407,7 @@ pub(super) async fn tr(mut call: Call<'_>) -> Outcome {
         }
         let mut translated = Vec::with_capacity(chunk.len());
         for byte in chunk {
-            let at = place(byte);
+            let at = places[usize::from(byte)];
             if at.is_some() && arguments.has('d') {
                 continue;
             }

@@ -81,6 +81,7 @@ pub(super) async fn timeout(mut call: Call<'_>) -> Outcome {
         None => TIMED_OUT,
     };
     let variables = call.context.variables.of_program();
+    call.spend(call.context.variables.bytes()).await?;
     let running = call.context.host.run(words.to_vec(), variables);
     Ok(match tokio::time::timeout(time, running).await {
         Ok(code) => code,

@@ -1,5 +1,7 @@
 //! Arithmetic expansion `$((…))`: C's integer expressions over 64 bits, POSIX XCU 2.6.4.
 
+use std::borrow::Cow;
+
 /// Reason for which an expression has no value. The messages are a shell's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ArithmeticError {
@@ -9,29 +11,39 @@ pub(crate) enum ArithmeticError {
     DivideByZero,
     #[error("expression recursion loop detected")]
     Depth,
+    #[error("an arithmetic expression of more than {MAX_EXPRESSION_BYTES} bytes")]
+    Length,
 }
 
 /// Variables that an expression can read and assign.
 pub(crate) trait Names {
-    fn value(&self, name: &str) -> Option<String>;
+    fn value(&self, name: &str) -> Option<Cow<'_, str>>;
     /// Sets a variable, and returns whether that succeeded: it fails on a read-only variable
     /// and when the variables' memory is used up.
     fn assign(&mut self, name: &str, value: i64) -> bool;
 }
 
-/// Binary operators from the weakest to the strongest. The operators of one row bind equally
-/// strongly and associate to the left.
-const BINARY: [&[&str]; 10] = [
-    &["||"],
-    &["&&"],
-    &["|"],
-    &["^"],
-    &["&"],
-    &["==", "!="],
-    &["<=", ">=", "<", ">"],
-    &["<<", ">>"],
-    &["+", "-"],
-    &["*", "/", "%"],
+/// Binary operators and how strongly each binds. Operators of one strength associate to the
+/// left. An operator comes before each of its own prefixes.
+const BINARY: [(&str, u8); 18] = [
+    ("||", 0),
+    ("&&", 1),
+    ("<<", 7),
+    (">>", 7),
+    ("<=", 6),
+    (">=", 6),
+    ("==", 5),
+    ("!=", 5),
+    ("|", 2),
+    ("^", 3),
+    ("&", 4),
+    ("<", 6),
+    (">", 6),
+    ("+", 8),
+    ("-", 8),
+    ("*", 9),
+    ("/", 9),
+    ("%", 9),
 ];
 
 const ASSIGNMENTS: [&str; 11] = [
@@ -40,9 +52,16 @@ const ASSIGNMENTS: [&str; 11] = [
 
 /// Deepest nesting of parentheses, signs and conditions.
 const MAX_DEPTH: u32 = 32;
+/// Longest expression, in bytes.
+const MAX_EXPRESSION_BYTES: usize = 16 << 10;
+/// Longest value of a variable that is read as a number, in bytes.
+const MAX_NUMBER_BYTES: usize = 256;
 
 /// Evaluates an expression. An empty expression is zero. Overflow wraps around.
 pub(crate) fn evaluate(text: &str, names: &mut impl Names) -> Result<i64, ArithmeticError> {
+    if text.len() > MAX_EXPRESSION_BYTES {
+        return Err(ArithmeticError::Length);
+    }
     let mut reader = Reader {
         rest: text,
         names,
@@ -147,12 +166,10 @@ impl<'t, N: Names> Reader<'t, N> {
         Ok(if condition == 0 { no } else { yes })
     }
 
-    fn binary(&mut self, row: usize) -> Result<i64, ArithmeticError> {
-        let Some(operators) = BINARY.get(row) else {
-            return self.unary();
-        };
-        let mut left = self.binary(row + 1)?;
-        while let Some(operator) = self.binary_operator(operators) {
+    /// Reads operands that binary operators of at least this strength connect.
+    fn binary(&mut self, weakest: u8) -> Result<i64, ArithmeticError> {
+        let mut left = self.unary()?;
+        while let Some((operator, strength)) = self.binary_operator(weakest) {
             let skipping = self.skipping;
             let decided = match operator {
                 "&&" => left == 0,
@@ -160,26 +177,25 @@ impl<'t, N: Names> Reader<'t, N> {
                 _ => false,
             };
             self.skipping = skipping || decided;
-            let right = self.binary(row + 1)?;
+            let right = self.binary(strength + 1)?;
             self.skipping = skipping;
             left = self.apply(operator, left, right)?;
         }
         Ok(left)
     }
 
-    /// Reads one of these operators, unless a longer operator starts with the same characters.
-    fn binary_operator(&mut self, operators: &[&'static str]) -> Option<&'static str> {
+    /// Reads an operator of at least this strength, unless it is the start of an assignment.
+    fn binary_operator(&mut self, weakest: u8) -> Option<(&'static str, u8)> {
         self.blanks();
-        let longer = |operator: &str| {
-            let all = BINARY.iter().flat_map(|row| row.iter()).chain(&ASSIGNMENTS);
-            all.filter(|other| other.len() > operator.len() && other.starts_with(operator))
-                .any(|other| self.rest.starts_with(other))
-        };
-        let found = operators
-            .iter()
-            .find(|operator| self.rest.starts_with(**operator) && !longer(operator))?;
-        self.rest = &self.rest[found.len()..];
-        Some(found)
+        let starts = |(operator, _): &(&str, u8)| self.rest.starts_with(operator);
+        let (operator, strength) = BINARY.into_iter().find(starts)?;
+        let after = &self.rest[operator.len()..];
+        let is_comparison = matches!(operator, "<=" | ">=" | "==" | "!=");
+        if strength < weakest || (!is_comparison && after.starts_with('=')) {
+            return None;
+        }
+        self.rest = after;
+        Some((operator, strength))
     }
 
     fn apply(&self, operator: &str, left: i64, right: i64) -> Result<i64, ArithmeticError> {
@@ -249,6 +265,7 @@ impl<'t, N: Names> Reader<'t, N> {
 
     fn variable(&self, name: &str) -> Result<i64, ArithmeticError> {
         match self.names.value(name) {
+            Some(text) if text.len() > MAX_NUMBER_BYTES => Err(ArithmeticError::Syntax),
             Some(text) if !text.trim().is_empty() => {
                 let text = text.trim();
                 let (sign, digits) = match text.strip_prefix('-') {
@@ -291,8 +308,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     impl Names for BTreeMap<String, i64> {
-        fn value(&self, name: &str) -> Option<String> {
-            self.get(name).map(i64::to_string)
+        fn value(&self, name: &str) -> Option<Cow<'_, str>> {
+            self.get(name).map(|value| value.to_string().into())
         }
 
         fn assign(&mut self, name: &str, value: i64) -> bool {
@@ -325,6 +342,13 @@ mod tests {
             ("9223372036854775807 + 1", i64::MIN),
             ("1 <= 2", 1),
             ("3 & 2 == 2", 1),
+            ("1 | 2 ^ 3 & 4", 3),
+            ("2 * 3 % 4 + 1 << 1 > 5", 1),
+            ("1 == 1 == 1", 1),
+            ("8 >> 1 >= 4 && 1 || 0", 1),
+            ("k = 3", 3),
+            ("k <<= 2", 12),
+            ("k >= 12", 1),
         ] {
             assert_eq!(evaluate(text, &mut names), Ok(expected), "{text}");
         }
@@ -342,7 +366,12 @@ mod tests {
             ("1 / 0", ArithmeticError::DivideByZero),
             (&"(".repeat(10_000), ArithmeticError::Depth),
             (&"-".repeat(10_000), ArithmeticError::Depth),
-            (&"1?".repeat(10_000), ArithmeticError::Depth),
+            (&"~(".repeat(7000), ArithmeticError::Depth),
+            (&"1?".repeat(7000), ArithmeticError::Depth),
+            (&"1+".repeat(10_000), ArithmeticError::Length),
+            ("1 = 2", ArithmeticError::Syntax),
+            ("1 + 2 += 3", ArithmeticError::Syntax),
+            ("1 =< 2", ArithmeticError::Syntax),
         ] {
             assert_eq!(evaluate(text, &mut names), Err(expected), "{text}");
         }

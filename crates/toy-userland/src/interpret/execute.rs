@@ -1,10 +1,12 @@
 //! Execution of lists, pipelines and compound commands, POSIX XCU 2.9.
 
+use std::sync::Arc;
+
 use futures::future::{BoxFuture, join_all};
 
-use super::interpreter::Interpreter;
+use super::interpreter::{Function, Interpreter};
 use crate::outcome::{Outcome, Unwind};
-use crate::pattern::matches;
+use crate::pattern::Goal;
 use crate::streams::{Input, Output};
 use crate::syntax::{AndOr, Command, CommandKind, Connector, List, Pipeline, Redirect, Word};
 
@@ -72,6 +74,13 @@ impl Interpreter {
 
     /// Runs the commands of a pipeline concurrently, each in a subshell of its own.
     async fn stages(&mut self, commands: &[Command]) -> Outcome {
+        let wanted = u32::try_from(commands.len()).unwrap_or(u32::MAX);
+        let Ok(_permits) = Arc::clone(&self.stages).try_acquire_many_owned(wanted) else {
+            let limit = self.limits.stages;
+            let message = format!("can't fork: more than {limit} commands in pipelines");
+            self.complain(&message).await;
+            return Ok(2);
+        };
         self.enter().await?;
         let mut stages = Vec::new();
         let mut input = self.descriptors.stdin.clone();
@@ -105,6 +114,7 @@ impl Interpreter {
             if let CommandKind::Simple { assignments, words } = &command.kind {
                 return self.simple(assignments, words, &command.redirects).await;
             }
+            self.step().await?;
             self.enter().await?;
             let outcome = self.compound(&command.kind, &command.redirects).await;
             self.leave();
@@ -170,16 +180,33 @@ impl Interpreter {
                 outcome
             }
             CommandKind::Case { subject, arms } => self.case(subject, arms).await,
-            CommandKind::Function { name, body } => {
-                let functions = std::sync::Arc::make_mut(&mut self.functions);
-                let room = functions.len() < self.limits.functions;
-                if !room && !functions.contains_key(name) {
-                    return Err(self.fatal("out of memory").await);
-                }
-                functions.insert(name.clone(), std::sync::Arc::clone(body));
-                Ok(0)
+            CommandKind::Function { name, body, words } => {
+                let function = Function {
+                    body: Arc::clone(body),
+                    words: *words,
+                };
+                self.define(name, function).await
             }
         }
+    }
+
+    /// Defines a function, in place of another one of its name.
+    async fn define(&mut self, name: &str, function: Function) -> Outcome {
+        let others = self.functions.iter().filter(|(other, _)| *other != name);
+        let (mut number, mut words) = (1, function.words);
+        for (_, other) in others {
+            number += 1;
+            words += other.words;
+        }
+        let limits = self.limits;
+        if number > limits.functions || words > limits.words {
+            let (functions, words) = (limits.functions, limits.words);
+            let message =
+                format!("out of memory: more than {functions} functions or {words} words in them");
+            return Err(self.fatal(&message).await);
+        }
+        Arc::make_mut(&mut self.functions).insert(name.to_owned(), function);
+        Ok(0)
     }
 
     /// Runs a condition, and returns whether its exit code is 0. `set -e` ignores its failures.
@@ -229,8 +256,11 @@ impl Interpreter {
         let subject = self.text(subject).await?;
         for (patterns, body) in arms {
             for pattern in patterns {
+                self.step().await?;
                 let pattern = self.pattern(pattern).await?;
-                if matches(&pattern, &subject) {
+                let pattern = self.parsed_pattern(&pattern).await?;
+                let found = self.matched(&pattern, Goal::Whole, &subject).await?;
+                if found.is_some() {
                     return self.list(body).await;
                 }
             }

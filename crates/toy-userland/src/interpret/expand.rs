@@ -1,17 +1,38 @@
 //! Word expansion, POSIX XCU 2.6: turns the words of a script into the words of a command.
 
+use std::borrow::Cow;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
 use super::arithmetic::{Names, evaluate};
-use super::fields::{Field, Fields, TooLong};
+use super::fields::{Field, Fields, Separators, TooLong};
 use super::interpreter::Interpreter;
 use crate::outcome::Unwind;
-use crate::pattern::{without_prefix, without_suffix};
+use crate::pattern::{Goal, Pattern};
 use crate::streams::Output;
 use crate::syntax::{List, Part, Substitution, Word};
 use crate::variables::{SEPARATORS, Variables};
+
+/// Most bytes of a result of an expansion that are handled in one go.
+const PIECE_BYTES: usize = 16 << 10;
+/// Comparisons of a pattern with a text that count as a step.
+const COMPARISONS_PER_STEP: usize = 2048;
+
+/// Cost of handling a word besides its text, in bytes of text.
+const WORD_COST: usize = 64;
+/// Cost of evaluating a byte of an arithmetic expression, in bytes of text that are copied.
+const EVALUATION_COST: usize = 32;
+
+/// Kind of text that becomes a part of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Quoted,
+    /// Text that is split into fields.
+    Split,
+}
 
 /// Treatment of the results of expansions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +58,13 @@ impl Interpreter {
                 return Err(self.too_long().await);
             };
             for field in fields {
-                for word in self.glob(field) {
+                self.spend(field.text.len() + WORD_COST).await?;
+                for word in self.glob(field).await? {
                     bytes += word.len();
                     all.push(word);
+                }
+                if all.len() > self.limits.words {
+                    return Err(self.too_long().await);
                 }
             }
             if bytes > self.limits.expansion_bytes || all.len() > self.limits.words {
@@ -70,7 +95,47 @@ impl Interpreter {
     }
 
     async fn too_long(&self) -> Unwind {
-        self.fatal("Argument list too long").await
+        let crate::Limits {
+            words,
+            expansion_bytes,
+            ..
+        } = self.limits;
+        let bounds = format!("more than {words} words or {expansion_bytes} bytes");
+        self.fatal(&format!("Argument list too long: {bounds}"))
+            .await
+    }
+
+    /// Matches a text with a pattern, in which quoted characters are escaped. Returns the length
+    /// of the text that matches, in bytes.
+    ///
+    /// # Errors
+    /// The end of the shell, after a message, if the pattern is too long.
+    pub(super) async fn matched(
+        &mut self,
+        pattern: &Pattern,
+        goal: Goal,
+        text: &str,
+    ) -> Result<Option<usize>, Unwind> {
+        let mut matching = pattern.matching(goal, text);
+        loop {
+            let found = matching.work(COMPARISONS_PER_STEP);
+            if let ControlFlow::Break(found) = found {
+                return Ok(found);
+            }
+            self.step().await?;
+        }
+    }
+
+    /// Parses a pattern, in which quoted characters are escaped.
+    ///
+    /// # Errors
+    /// The end of the shell, after a message, if the pattern is too long.
+    pub(super) async fn parsed_pattern(&mut self, pattern: &str) -> Result<Pattern, Unwind> {
+        self.spend(pattern.len()).await?;
+        match Pattern::new(pattern) {
+            Ok(pattern) => Ok(pattern),
+            Err(error) => Err(self.fatal(&error.to_string()).await),
+        }
     }
 
     fn expand<'a>(
@@ -88,34 +153,34 @@ impl Interpreter {
     }
 
     async fn part(&mut self, part: &Part, mode: Mode, fields: &mut Fields) -> Result<(), Unwind> {
-        let added = match part {
-            Part::Plain(text) if mode == Mode::SplitAll => fields.split(text, &self.separators()),
-            Part::Plain(text) => fields.plain(text),
-            Part::Quoted(text) => fields.quoted(text),
+        match part {
+            Part::Plain(text) if mode == Mode::SplitAll => {
+                self.add_as(Kind::Split, text, fields).await
+            }
+            Part::Plain(text) => self.add_as(Kind::Plain, text, fields).await,
+            Part::Quoted(text) => self.add_as(Kind::Quoted, text, fields).await,
             Part::Home => {
                 let home = self.variables.get("HOME").unwrap_or("/").to_owned();
-                fields.quoted(&home)
+                self.add_as(Kind::Quoted, &home, fields).await
             }
             Part::Command { list, quoted } => {
                 let output = self.output_of(list).await?;
-                self.add(&output, *quoted, mode, fields)
+                self.add(&output, *quoted, mode, fields).await
             }
             Part::Arithmetic { expression, quoted } => {
                 let text = self.text(expression).await?;
                 let value = self.compute(&text).await?;
-                self.add(&value.to_string(), *quoted, mode, fields)
+                self.add(&value.to_string(), *quoted, mode, fields).await
             }
             Part::Parameter {
                 name,
                 substitution,
                 quoted,
             } => {
-                return self
-                    .parameter(name, substitution, *quoted, mode, fields)
-                    .await;
+                self.parameter(name, substitution, *quoted, mode, fields)
+                    .await
             }
-        };
-        self.check(added).await
+        }
     }
 
     async fn check(&self, added: Result<(), TooLong>) -> Result<(), Unwind> {
@@ -126,22 +191,46 @@ impl Interpreter {
     }
 
     /// Adds the result of an expansion to the fields.
-    fn add(
-        &self,
+    async fn add(
+        &mut self,
         text: &str,
         quoted: bool,
         mode: Mode,
         fields: &mut Fields,
-    ) -> Result<(), TooLong> {
-        match mode {
-            _ if quoted => fields.quoted(text),
-            Mode::Whole => fields.plain(text),
-            Mode::Words | Mode::SplitAll => fields.split(text, &self.separators()),
+    ) -> Result<(), Unwind> {
+        let kind = match mode {
+            _ if quoted => Kind::Quoted,
+            Mode::Whole => Kind::Plain,
+            Mode::Words | Mode::SplitAll => Kind::Split,
+        };
+        self.add_as(kind, text, fields).await
+    }
+
+    /// Adds a text to the fields piece by piece.
+    async fn add_as(&mut self, kind: Kind, text: &str, fields: &mut Fields) -> Result<(), Unwind> {
+        let separators = match kind {
+            Kind::Split => self.separators(),
+            Kind::Plain | Kind::Quoted => Separators::default(),
+        };
+        let mut rest = text;
+        loop {
+            let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE_BYTES));
+            let added = match kind {
+                Kind::Plain => fields.plain(piece),
+                Kind::Quoted => fields.quoted(piece),
+                Kind::Split => fields.split(piece, &separators),
+            };
+            self.check(added).await?;
+            self.spend(piece.len()).await?;
+            rest = after;
+            if rest.is_empty() {
+                return Ok(());
+            }
         }
     }
 
-    fn separators(&self) -> String {
-        self.variables.get("IFS").unwrap_or(SEPARATORS).to_owned()
+    fn separators(&self) -> Separators {
+        Separators::new(self.variables.get("IFS").unwrap_or(SEPARATORS))
     }
 
     async fn parameter(
@@ -154,10 +243,10 @@ impl Interpreter {
     ) -> Result<(), Unwind> {
         let all = matches!(name, "@" | "*");
         if all && *substitution == Substitution::Value {
-            let added = self.add_parameters(name, quoted, mode, fields);
-            return self.check(added).await;
+            return self.add_parameters(name, quoted, mode, fields).await;
         }
         let value = self.value(name);
+        self.spend(value.as_ref().map_or(0, String::len)).await?;
         let value = match substitution {
             Substitution::Value => match value {
                 None if self.options.unset_is_error => return Err(self.unset(name, "").await),
@@ -193,15 +282,23 @@ impl Interpreter {
             },
             Substitution::RemovePrefix { pattern, longest } => {
                 let pattern = self.pattern(pattern).await?;
-                without_prefix(&pattern, *longest, &value.unwrap_or_default()).to_owned()
+                let pattern = self.parsed_pattern(&pattern).await?;
+                let mut value = value.unwrap_or_default();
+                let goal = Goal::Prefix { longest: *longest };
+                let found = self.matched(&pattern, goal, &value).await?;
+                value.split_off(found.unwrap_or(0))
             }
             Substitution::RemoveSuffix { pattern, longest } => {
                 let pattern = self.pattern(pattern).await?;
-                without_suffix(&pattern, *longest, &value.unwrap_or_default()).to_owned()
+                let pattern = self.parsed_pattern(&pattern).await?;
+                let mut value = value.unwrap_or_default();
+                let goal = Goal::Suffix { longest: *longest };
+                let found = self.matched(&pattern, goal, &value).await?;
+                value.truncate(value.len() - found.unwrap_or(0));
+                value
             }
         };
-        let added = self.add(&value, quoted, mode, fields);
-        self.check(added).await
+        self.add(&value, quoted, mode, fields).await
     }
 
     async fn instead(
@@ -216,8 +313,7 @@ impl Interpreter {
             mode => mode,
         };
         if quoted {
-            let added = fields.quoted("");
-            self.check(added).await?;
+            self.add_as(Kind::Quoted, "", fields).await?;
         }
         self.expand(word, mode, fields).await
     }
@@ -231,35 +327,33 @@ impl Interpreter {
     }
 
     /// Adds the positional parameters, for `$@` and `$*`.
-    fn add_parameters(
-        &self,
+    async fn add_parameters(
+        &mut self,
         name: &str,
         quoted: bool,
         mode: Mode,
         fields: &mut Fields,
-    ) -> Result<(), TooLong> {
-        let separators = self.separators();
+    ) -> Result<(), Unwind> {
+        let parameters = Arc::clone(&self.parameters);
         if mode == Mode::Whole || (quoted && name == "*") {
             let between = match name {
-                "*" => separators
-                    .chars()
-                    .next()
-                    .map(String::from)
-                    .unwrap_or_default(),
-                _ => " ".to_owned(),
+                "*" => {
+                    let separators = self.variables.get("IFS").unwrap_or(SEPARATORS);
+                    separators.chars().next().map(String::from)
+                }
+                _ => Some(" ".to_owned()),
             };
-            let joined = self.parameters.join(&between);
-            return self.add(&joined, quoted, mode, fields);
+            let joined = parameters.join(&between.unwrap_or_default());
+            return self.add(&joined, quoted, mode, fields).await;
         }
-        for (index, parameter) in self.parameters.iter().enumerate() {
+        for (index, parameter) in parameters.iter().enumerate() {
             if index > 0 {
-                fields.end()?;
+                let added = fields.end();
+                self.check(added).await?;
             }
-            if quoted {
-                fields.quoted(parameter)?;
-            } else {
-                fields.split(parameter, &separators)?;
-            }
+            let kind = if quoted { Kind::Quoted } else { Kind::Split };
+            self.add_as(kind, parameter, fields).await?;
+            self.spend(WORD_COST).await?;
         }
         Ok(())
     }
@@ -297,6 +391,9 @@ impl Interpreter {
 
     /// Evaluates an arithmetic expression. A syntax error ends the shell.
     pub(super) async fn compute(&mut self, expression: &str) -> Result<i64, Unwind> {
+        self.spend_on_variables().await?;
+        self.spend(expression.len().saturating_mul(EVALUATION_COST))
+            .await?;
         let names = &mut ShellNames(&mut self.variables);
         match evaluate(expression, names) {
             Ok(value) => Ok(value),
@@ -315,8 +412,13 @@ impl Interpreter {
         let outcome = shell.list(list).await;
         self.substituted = Some(shell.finish(outcome).await);
         self.leave();
-        let output = String::from_utf8_lossy(&captured.lock()).replace('\0', "");
-        Ok(output.trim_end_matches('\n').to_owned())
+        let output = std::mem::take(&mut *captured.lock());
+        self.spend(output.len()).await?;
+        let mut output = String::from_utf8(output)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        output.retain(|c| c != '\0');
+        output.truncate(output.trim_end_matches('\n').len());
+        Ok(output)
     }
 }
 
@@ -329,8 +431,8 @@ fn usable(value: Option<String>, or_empty: bool) -> Option<String> {
 struct ShellNames<'v>(&'v mut Arc<Variables>);
 
 impl Names for ShellNames<'_> {
-    fn value(&self, name: &str) -> Option<String> {
-        self.0.get(name).map(str::to_owned)
+    fn value(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.0.get(name).map(Cow::Borrowed)
     }
 
     fn assign(&mut self, name: &str, value: i64) -> bool {

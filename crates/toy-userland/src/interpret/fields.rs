@@ -1,6 +1,36 @@
 //! Fields: the words of a command while they are expanded and split.
 
+use std::collections::BTreeSet;
+
 use crate::pattern::escape_into;
+
+/// The characters of `IFS`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Separators {
+    /// Those of ASCII, one bit each.
+    ascii: u128,
+    others: BTreeSet<char>,
+}
+
+impl Separators {
+    pub(super) fn new(text: &str) -> Self {
+        let mut separators = Self::default();
+        for c in text.chars() {
+            match u8::try_from(c) {
+                Ok(byte) if byte.is_ascii() => separators.ascii |= 1 << byte,
+                _ => drop(separators.others.insert(c)),
+            }
+        }
+        separators
+    }
+
+    pub(super) fn contains(&self, c: char) -> bool {
+        match u8::try_from(c) {
+            Ok(byte) if byte.is_ascii() => self.ascii >> byte & 1 == 1,
+            _ => self.others.contains(&c),
+        }
+    }
+}
 
 /// One expanded word, as text and as a pattern in which quoted characters are escaped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,14 +88,20 @@ impl Fields {
         self.separated = false;
         let field = self.open.get_or_insert_default();
         field.text.push_str(text);
-        // The parser has removed the script's own backslashes, so this one is literal.
-        field.pattern.push_str(&text.replace('\\', "\\\\"));
+        for (index, part) in text.split('\\').enumerate() {
+            if index > 0 {
+                // The parser has removed the script's own backslashes, so this one is literal.
+                field.pattern.push_str("\\\\");
+            }
+            field.pattern.push_str(part);
+        }
         Ok(())
     }
 
     /// Adds the result of an expansion, split at `separators`: a run of whitespace among them
-    /// is one separator, and each other character is one, POSIX XCU 2.6.5.
-    pub(super) fn split(&mut self, text: &str, separators: &str) -> Result<(), TooLong> {
+    /// is one separator, and each other character is one, POSIX XCU 2.6.5. A text can be added
+    /// in pieces.
+    pub(super) fn split(&mut self, text: &str, separators: &Separators) -> Result<(), TooLong> {
         let is_blank = |c: char| matches!(c, ' ' | '\t' | '\n') && separators.contains(c);
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
@@ -118,8 +154,19 @@ mod tests {
     use super::*;
 
     fn split(text: &str, separators: &str) -> Vec<String> {
+        // Each cut of the text gives the same fields.
+        let whole = split_at(text, text.len(), separators);
+        for (at, _) in text.char_indices() {
+            assert_eq!(split_at(text, at, separators), whole, "{text:?} {at}");
+        }
+        whole
+    }
+
+    fn split_at(text: &str, at: usize, separators: &str) -> Vec<String> {
+        let separators = Separators::new(separators);
         let mut fields = Fields::new(1000, 100);
-        fields.split(text, separators).unwrap();
+        fields.split(&text[..at], &separators).unwrap();
+        fields.split(&text[at..], &separators).unwrap();
         let fields = fields.finish().unwrap();
         fields.into_iter().map(|field| field.text).collect()
     }
@@ -133,6 +180,8 @@ mod tests {
             (":a", ":", vec!["", "a"]),
             ("", " ", vec![]),
             ("a b", "", vec!["a b"]),
+            (" a é: b", " é:", vec!["a", "", "b"]),
+            ("aéb", "é", vec!["a", "b"]),
         ] {
             assert_eq!(split(text, separators), expected, "{text:?}");
         }
@@ -143,7 +192,7 @@ mod tests {
         let mut fields = Fields::new(1000, 100);
         fields.plain("a*").unwrap();
         fields.quoted("*b c").unwrap();
-        fields.split(" d", " ").unwrap();
+        fields.split(" d", &Separators::new(" ")).unwrap();
         fields.quoted("").unwrap();
         let fields = fields.finish().unwrap();
         let texts: Vec<_> = fields.iter().map(|field| field.text.as_str()).collect();
@@ -155,7 +204,7 @@ mod tests {
     fn an_expansion_is_bounded() {
         let mut fields = Fields::new(3, 2);
         assert_eq!(fields.quoted("abcd"), Err(TooLong));
-        assert_eq!(fields.split("a b c", " "), Ok(()));
+        assert_eq!(fields.split("a b c", &Separators::new(" ")), Ok(()));
         assert_eq!(fields.finish(), Err(TooLong));
     }
 }

@@ -5,13 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 use super::jobs::Jobs;
+use crate::budget::{Budget, Share};
 use crate::directory::WorkingDirectory;
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Unwind, exit_code};
@@ -20,12 +19,8 @@ use crate::syntax::{self, Command, List};
 use crate::variables::{SEPARATORS, Variable, Variables};
 use crate::world::{Signal, Signals, User, World, path};
 
-/// Number of steps after which the script yields to other tasks.
-const STEPS_PER_TURN: u64 = 32;
-/// Number of steps between two pauses of a script that has used up its steps at full speed.
-const STEPS_PER_PAUSE: u64 = 64;
-/// Length of such a pause. A step takes microseconds.
-const PAUSE: Duration = Duration::from_millis(10);
+/// Cost of parsing a byte, in bytes of text that are copied.
+pub(super) const PARSE_COST: usize = 32;
 
 /// Options of `set`, POSIX XCU 2.15.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -43,6 +38,14 @@ pub(crate) struct Options {
     pub(crate) pipe_fail: bool,
 }
 
+/// A function that a script has defined.
+#[derive(Debug, Clone)]
+pub(crate) struct Function {
+    pub(super) body: Arc<Command>,
+    /// Number of words and operators of the body.
+    pub(super) words: usize,
+}
+
 /// A running shell: its variables, functions, working directory, descriptors and options.
 pub(crate) struct Interpreter {
     pub(crate) limits: Limits,
@@ -50,7 +53,7 @@ pub(crate) struct Interpreter {
     pub(crate) pid: u32,
     pub(crate) parameters: Arc<Vec<String>>,
     pub(crate) variables: Arc<Variables>,
-    pub(crate) functions: Arc<BTreeMap<String, Arc<Command>>>,
+    pub(crate) functions: Arc<BTreeMap<String, Function>>,
     pub(crate) directory: WorkingDirectory,
     pub(crate) descriptors: Descriptors,
     pub(crate) options: Options,
@@ -76,9 +79,11 @@ pub(crate) struct Interpreter {
     /// a failure.
     pub(super) condition: bool,
     pub(super) depth: u32,
-    steps: Arc<AtomicU64>,
+    pub(super) budget: Arc<Budget>,
     /// Holds one permit for each background command that may still be started.
     pub(super) forks: Arc<Semaphore>,
+    /// Holds one permit for each command of a pipeline that may still run.
+    pub(super) stages: Arc<Semaphore>,
 }
 
 impl Interpreter {
@@ -89,6 +94,7 @@ impl Interpreter {
         descriptors: Descriptors,
         signals: Arc<Signals>,
         pid: u32,
+        share: Share,
     ) -> Self {
         let setup = world.setup();
         let mut variables = Variables::new(limits.variable_bytes);
@@ -143,8 +149,9 @@ impl Interpreter {
             loops: 0,
             condition: false,
             depth: 0,
-            steps: Arc::default(),
+            budget: Arc::new(Budget::new(share, limits.full_speed_steps)),
             forks: Arc::new(Semaphore::new(limits.jobs)),
+            stages: Arc::new(Semaphore::new(limits.stages)),
         }
     }
 
@@ -173,8 +180,9 @@ impl Interpreter {
             loops: 0,
             condition: self.condition,
             depth: self.depth,
-            steps: Arc::clone(&self.steps),
+            budget: Arc::clone(&self.budget),
             forks: Arc::clone(&self.forks),
+            stages: Arc::clone(&self.stages),
         }
     }
 
@@ -199,13 +207,36 @@ impl Interpreter {
     /// # Errors
     /// The outcome of such an action, such as the end of the shell.
     pub(crate) async fn step(&mut self) -> Result<(), Unwind> {
-        let step = self.steps.fetch_add(1, Ordering::Relaxed);
-        if step > self.limits.full_speed_steps && step.is_multiple_of(STEPS_PER_PAUSE) {
-            tokio::time::sleep(PAUSE).await;
-        } else if step.is_multiple_of(STEPS_PER_TURN) {
-            tokio::task::yield_now().await;
+        if self.budget.step() {
+            self.budget.rest().await;
         }
         self.run_traps().await
+    }
+
+    /// Counts the handling of so many bytes of text, as [`Self::step`] counts a step. Code that
+    /// handles a text, or a list of words, in one go calls this after it.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub(crate) async fn spend(&mut self, bytes: usize) -> Result<(), Unwind> {
+        if self.budget.spend(bytes) {
+            self.budget.rest().await;
+            return self.run_traps().await;
+        }
+        Ok(())
+    }
+
+    /// Counts the copy of the variables that the next change of one makes, if they are shared
+    /// with another shell.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub(crate) async fn spend_on_variables(&mut self) -> Result<(), Unwind> {
+        if Arc::strong_count(&self.variables) > 1 {
+            let bytes = self.variables.bytes();
+            self.spend(bytes).await?;
+        }
+        Ok(())
     }
 
     /// Goes one level deeper. Each call that succeeds is paired with one of [`Self::leave`].
@@ -231,10 +262,19 @@ impl Interpreter {
     /// # Errors
     /// The end of the shell, after a message.
     pub(crate) async fn parse(&mut self, script: &str) -> Result<List, Unwind> {
-        let limits = self.limits;
-        match syntax::parse(script, limits.script_bytes, self.depth, limits.depth) {
+        self.spend(script.len().saturating_mul(PARSE_COST)).await?;
+        match syntax::parse(script, self.syntax_limits()) {
             Ok(list) => Ok(list),
             Err(error) => Err(self.fatal(&error.to_string()).await),
+        }
+    }
+
+    fn syntax_limits(&self) -> syntax::Limits {
+        syntax::Limits {
+            bytes: self.limits.script_bytes,
+            words: self.limits.words,
+            depth: self.depth,
+            max_depth: self.limits.depth,
         }
     }
 
@@ -250,8 +290,7 @@ impl Interpreter {
     /// Returns whether a text can be run: as a whole script, or as one that no further line
     /// would complete.
     pub(crate) fn is_complete(&self, text: &str) -> bool {
-        let limits = self.limits;
-        match syntax::parse(text, limits.script_bytes, self.depth, limits.depth) {
+        match syntax::parse(text, self.syntax_limits()) {
             Ok(_) => !text.ends_with("\\\n"),
             Err(error) => !error.wants_more(),
         }
@@ -300,6 +339,7 @@ impl Interpreter {
     /// The end of the shell, after a message, if the variable is read-only or the variables'
     /// memory is used up.
     pub(crate) async fn assign(&mut self, name: &str, value: &str) -> Result<(), Unwind> {
+        self.spend_on_variables().await?;
         match Arc::make_mut(&mut self.variables).set(name, Some(value)) {
             Ok(()) => Ok(()),
             Err(error) => Err(self.fatal(&format!("{name}: {error}")).await),

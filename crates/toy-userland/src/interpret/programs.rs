@@ -55,6 +55,7 @@ impl Interpreter {
             variables: Arc::clone(&self.variables),
             descriptors: self.descriptors.clone(),
             limits: self.limits,
+            budget: Arc::clone(&self.budget),
             signals: Arc::clone(&self.signals),
             pid: self.pid,
             host: self,
@@ -69,6 +70,13 @@ impl Interpreter {
 impl Host for Interpreter {
     fn step(&mut self) -> BoxFuture<'_, Result<(), Unwind>> {
         Box::pin(Interpreter::step(self))
+    }
+
+    fn rest(&mut self) -> BoxFuture<'_, Result<(), Unwind>> {
+        Box::pin(async move {
+            self.budget.rest().await;
+            self.run_traps().await
+        })
     }
 
     fn run(&mut self, words: Vec<String>, variables: Variables) -> BoxFuture<'_, u8> {

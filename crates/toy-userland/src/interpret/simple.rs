@@ -9,7 +9,7 @@ use super::interpreter::Interpreter;
 use crate::commands::{self, Program};
 use crate::outcome::{Outcome, Unwind};
 use crate::syntax::{Command, Redirect, Word};
-use crate::world::{NodeKind, PROGRAM_DIRECTORIES, path};
+use crate::world::{FileError, NodeKind, PROGRAM_DIRECTORIES, path};
 
 /// Result of the search for a command.
 enum Found {
@@ -80,7 +80,7 @@ impl Interpreter {
             return Ok(self.substituted.unwrap_or(0));
         }
         let outcome = match self.functions.get(&words[0]).cloned() {
-            Some(body) => self.call(&body, &words[1..]).await,
+            Some(function) => self.call(&function.body, &words[1..]).await,
             None => self.run_words(words.to_vec()).await,
         };
         for (name, before) in saved.into_iter().rev() {
@@ -153,7 +153,7 @@ impl Interpreter {
         name: String,
         parameters: Vec<String>,
     ) -> Outcome {
-        let script = match self.directory.read_text(file) {
+        let script = match self.read_script(file).await? {
             Ok(script) => script,
             Err(error) => {
                 self.complain(&format!("can't open '{file}': {error}"))
@@ -165,6 +165,19 @@ impl Interpreter {
         shell.name = name;
         shell.parameters = Arc::new(parameters);
         Ok(shell.run_script(&script).await)
+    }
+
+    /// Reads a script from a file.
+    ///
+    /// # Errors
+    /// As [`Interpreter::step`], and the reason for which the file cannot be read.
+    pub(crate) async fn read_script(
+        &mut self,
+        path: &str,
+    ) -> Result<Result<String, FileError>, Unwind> {
+        let script = self.directory.read_text(path);
+        self.spend(script.as_ref().map_or(0, String::len)).await?;
+        Ok(script)
     }
 
     fn find(&self, name: &str) -> Found {

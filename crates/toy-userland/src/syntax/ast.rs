@@ -70,6 +70,8 @@ pub(crate) enum CommandKind {
     Function {
         name: String,
         body: Arc<Command>,
+        /// Number of words and operators of the body.
+        words: usize,
     },
 }
 

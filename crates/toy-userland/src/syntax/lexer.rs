@@ -1,7 +1,7 @@
 //! The lexer: operators, words, newlines, and the here-documents after a line.
 
-use super::SyntaxError;
 use super::ast::{HereDocument, Part, Word};
+use super::{Limits, SyntaxError};
 
 /// Operators. An operator comes before each of its own prefixes.
 const OPERATORS: [&str; 18] = [
@@ -58,26 +58,47 @@ pub(super) struct Lexer<'t> {
     at: usize,
     peeked: Option<Token>,
     documents: Vec<PendingDocument>,
-    pub(super) depth: u32,
-    pub(super) max_depth: u32,
+    depth: u32,
+    /// Number of words and operators so far.
+    pub(super) words: usize,
+    limits: Limits,
 }
 
 impl<'t> Lexer<'t> {
-    pub(super) fn new(text: &'t str, depth: u32, max_depth: u32) -> Self {
+    pub(super) fn new(text: &'t str, limits: Limits) -> Self {
         Self {
             text,
             at: 0,
             peeked: None,
             documents: Vec::new(),
-            depth,
-            max_depth,
+            depth: limits.depth,
+            words: 0,
+            limits,
         }
+    }
+
+    /// Parses a text that is a part of this one, one construct deeper.
+    pub(super) fn within<T>(
+        &mut self,
+        text: &str,
+        parse: impl FnOnce(&mut Lexer<'_>) -> Result<T, SyntaxError>,
+    ) -> Result<T, SyntaxError> {
+        let limits = Limits {
+            depth: self.depth,
+            ..self.limits
+        };
+        let mut inner = Lexer::new(text, limits);
+        inner.words = self.words;
+        inner.enter()?;
+        let parsed = parse(&mut inner)?;
+        self.words = inner.words;
+        Ok(parsed)
     }
 
     /// Goes one construct deeper, up to the maximum. [`Self::leave`] goes back.
     pub(super) fn enter(&mut self) -> Result<(), SyntaxError> {
-        if self.depth >= self.max_depth {
-            return Err(SyntaxError::Depth(self.max_depth));
+        if self.depth >= self.limits.max_depth {
+            return Err(SyntaxError::Depth(self.limits.max_depth));
         }
         self.depth += 1;
         Ok(())
@@ -135,8 +156,18 @@ impl<'t> Lexer<'t> {
         }
     }
 
+    /// Counts a word, an operator, or a part of a word that holds commands or an expansion.
+    pub(super) fn count(&mut self) -> Result<(), SyntaxError> {
+        self.words += 1;
+        if self.words > self.limits.words {
+            return Err(SyntaxError::Words(self.limits.words));
+        }
+        Ok(())
+    }
+
     fn lex(&mut self) -> Result<Token, SyntaxError> {
         self.skip_blanks();
+        self.count()?;
         if self.rest().is_empty() {
             self.read_documents()?;
             return Ok(Token::End);
@@ -209,9 +240,12 @@ impl<'t> Lexer<'t> {
             let word = if document.literal {
                 Word(vec![Part::Quoted(text)])
             } else {
-                let mut inner = Lexer::new(&text, self.depth, self.max_depth);
-                inner.enter()?;
-                inner.document()?
+                #[expect(
+                    clippy::redundant_closure_for_method_calls,
+                    reason = "the method is one of a lexer with another lifetime"
+                )]
+                let body = self.within(&text, |inner| inner.document())?;
+                body
             };
             // A document is pending only once, so its body is not set yet.
             let _ = document.body.0.set(word);

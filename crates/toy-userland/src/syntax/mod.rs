@@ -19,6 +19,19 @@ pub(super) use ast::{
 };
 pub(super) use parser::parse;
 
+/// Bounds of a script.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Most bytes.
+    pub(super) bytes: usize,
+    /// Most words and operators.
+    pub(super) words: usize,
+    /// Number of constructs around the script.
+    pub(super) depth: u32,
+    /// Deepest nesting, which includes these constructs.
+    pub(super) max_depth: u32,
+}
+
 /// Syntax error in a script, with the message of a shell.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum SyntaxError {
@@ -38,6 +51,8 @@ pub(super) enum SyntaxError {
     Depth(u32),
     #[error("syntax error: a script of more than {0} bytes")]
     Length(usize),
+    #[error("syntax error: a script of more than {0} words")]
+    Words(usize),
 }
 
 impl SyntaxError {
@@ -50,7 +65,8 @@ impl SyntaxError {
             | Self::LoopVariable
             | Self::FunctionName
             | Self::Depth(_)
-            | Self::Length(_) => false,
+            | Self::Length(_)
+            | Self::Words(_) => false,
         }
     }
 }

@@ -7,23 +7,17 @@ use super::ast::{
     Word,
 };
 use super::lexer::{Lexer, Token};
-use super::{SyntaxError, is_name};
+use super::{Limits, SyntaxError, is_name};
 
 /// Reserved words that end a list if they stand in the place of a command.
 const CLOSING: [&str; 8] = ["then", "else", "elif", "fi", "do", "done", "esac", "}"];
 
-/// Parses a script of at most `max_bytes`. Its nesting starts at `depth`, which counts the
-/// constructs around the script, and ends at `max_depth`.
-pub(crate) fn parse(
-    text: &str,
-    max_bytes: usize,
-    depth: u32,
-    max_depth: u32,
-) -> Result<List, SyntaxError> {
-    if text.len() > max_bytes {
-        return Err(SyntaxError::Length(max_bytes));
+/// Parses a script within bounds.
+pub(crate) fn parse(text: &str, limits: Limits) -> Result<List, SyntaxError> {
+    if text.len() > limits.bytes {
+        return Err(SyntaxError::Length(limits.bytes));
     }
-    whole(&mut Lexer::new(text, depth, max_depth))
+    whole(&mut Lexer::new(text, limits))
 }
 
 /// Parses a list that ends with the text.
@@ -310,9 +304,11 @@ fn function(lexer: &mut Lexer<'_>, name: &Word) -> Result<Command, SyntaxError> 
         _ => return Err(SyntaxError::FunctionName),
     };
     skip_newlines(lexer)?;
+    let before = lexer.words;
     let body = Arc::new(command(lexer)?);
+    let words = lexer.words - before;
     Ok(Command {
-        kind: CommandKind::Function { name, body },
+        kind: CommandKind::Function { name, body, words },
         redirects: Vec::new(),
     })
 }

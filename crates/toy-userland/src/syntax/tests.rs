@@ -5,7 +5,13 @@ use proptest::prelude::*;
 use super::*;
 
 fn parsed(text: &str) -> Result<List, SyntaxError> {
-    parse(text, 1 << 16, 0, 32)
+    let limits = Limits {
+        bytes: 1 << 16,
+        words: 1 << 12,
+        depth: 0,
+        max_depth: 32,
+    };
+    parse(text, limits)
 }
 
 fn message(text: &str) -> String {

@@ -167,6 +167,7 @@ impl Lexer<'_> {
 
     fn dollar(&mut self, parts: &mut Parts, context: Context) -> Result<(), SyntaxError> {
         self.bump();
+        self.count()?;
         let quoted = context.is_quoted();
         // `$((` always starts arithmetic: a subshell in a substitution needs a space before it.
         if self.eat("((") {
@@ -326,9 +327,7 @@ impl Lexer<'_> {
                 Some(c) => text.push(c),
             }
         }
-        let mut inner = Lexer::new(&text, self.depth, self.max_depth);
-        inner.enter()?;
-        parser::whole(&mut inner).map(Arc::new)
+        self.within(&text, parser::whole).map(Arc::new)
     }
 }
 

@@ -79,6 +79,100 @@ async fn a_loop_that_never_waits_is_slowed_down() {
     assert!(rounds < 100_000, "{rounds}");
 }
 
+/// Makes 2,000 files in `/tmp`, and a variable `x` of 128 KiB.
+const MUCH: &str = "cd /tmp; for i in $(seq 2000); do echo > file-$i; done
+    x=aaaaaaaaaaaaaaaa; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13; do x=$x$x; done; ";
+
+/// Scripts whose commands are few and whose work is long, and the least number of turns that
+/// they take besides that of the preparation.
+const LONG_WORK: [(&str, u64); 14] = [
+    ("echo ?????????*z /*/*1*2*", 5),
+    (": ${x%%*b*} ${x##*b*}", 9),
+    (": ${x%%b*} ${x#*b}", 9),
+    ("case $x in *a*b) echo y;; *b*a*) echo z;; esac", 7),
+    (": $x $x $x $x", 8),
+    ("IFS=a; : $x", 1),
+    ("echo $x | grep -c '\\(a*\\)*b'", 5),
+    ("echo $x | tr a-z A-Z | wc", 6),
+    ("echo $x | cut -c 1-", 50),
+    ("head -c 1000000 /dev/zero | cat | wc -c", 35),
+    ("find / -name '*1*2*' > /dev/null", 9),
+    ("ls -lR / > /dev/null", 15),
+    ("chmod -R a+r /tmp; rm -r /tmp/*", 20),
+    ("mkdir /srv/a; cp -r /tmp /srv/a; mv /srv/a /srv/b", 9),
+];
+
+/// Returns how often a script lets other tasks run, and its errors.
+async fn turns(script: &str) -> (u64, String) {
+    let mut turns = 0;
+    let mut running = std::pin::pin!(sh(script));
+    let found = std::future::poll_fn(|context| {
+        turns += 1;
+        running.as_mut().poll(context)
+    });
+    let found = found.await;
+    (turns, found.stderr)
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_work_is_done_in_turns() {
+    let (before, _) = turns(MUCH).await;
+    for (script, least) in LONG_WORK {
+        let (all, stderr) = turns(&format!("{MUCH}{script}")).await;
+        let turns = all.saturating_sub(before);
+        assert!(turns >= least, "{script}: {turns} {stderr}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_input_beyond_a_bound_is_refused_with_the_bound() {
+    for (script, message) in [
+        (
+            ": $(($(seq -s + 9000)))",
+            "an arithmetic expression of more than 16384 bytes",
+        ),
+        (
+            "cd /; : /*$(head -c 70000 /dev/zero | tr '\\0' a)",
+            "a pattern of more than 65536 bytes",
+        ),
+        (
+            "grep $(head -c 9000 /dev/zero | tr '\\0' a) /etc/hosts",
+            "a pattern of more than 8192 bytes",
+        ),
+        (
+            "tr $(head -c 2000 /dev/zero | tr '\\0' a) b",
+            "a set of more than 1024 bytes",
+        ),
+        (
+            "date +$(head -c 5000 /dev/zero | tr '\\0' a)",
+            "a format of more than 4096 bytes",
+        ),
+        (
+            ": $(seq 20000)",
+            "Argument list too long: more than 16384 words or 1048576 bytes",
+        ),
+        (
+            "eval \"$(seq -s ' ' 20000)\"",
+            "a script of more than 16384 words",
+        ),
+        (
+            "eval \"$(head -c 140000 /dev/zero | tr '\\0' a)\"",
+            "a script of more than 131072 bytes",
+        ),
+        (
+            "eval \"$(seq -s '|:|' 200)\"",
+            "can't fork: more than 256 commands in pipelines",
+        ),
+        (
+            "b=$(seq -s ' ' 6000); for i in 1 2 3; do eval \"f$i() { : $b; }\"; done",
+            "out of memory: more than 256 functions or 16384 words in them",
+        ),
+    ] {
+        let found = bounded(script).await.expect(script);
+        assert!(found.stderr.contains(message), "{script} {}", found.stderr);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_writer_without_a_reader_ends() {
     let (stdout, reader) = tokio::io::duplex(64);

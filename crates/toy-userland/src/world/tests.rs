@@ -177,3 +177,28 @@ async fn time_goes_on_with_the_runtime() {
     let since = world.now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     assert_eq!(since.as_secs(), 60);
 }
+
+#[test]
+fn the_names_in_a_directory_are_listed_whatever_lies_below_them() {
+    let world = World::new(Setup::default());
+    let mut tree = world.tree();
+    let (user, now) = (&world.setup().user, world.now());
+    for directory in ["/t", "/t/a", "/t/a/b", "/t/a.d", "/t/a0"] {
+        tree.make_directory(directory, user, now).unwrap();
+    }
+    for file in [
+        "/t/a/x", "/t/a/b/y", "/t/a.d/z", "/t/a0/z", "/t/b", "/t/a-", "/u",
+    ] {
+        tree.open(file, OpenMode::Append, user, now).unwrap();
+    }
+    let names = |path| tree.list(path, user).unwrap();
+    assert_eq!(names("/t"), ["a", "a-", "a.d", "a0", "b"]);
+    assert_eq!(names("/t/a"), ["b", "x"]);
+    assert_eq!(names("/t/a/b"), ["y"]);
+    let root = names("/");
+    assert!(root.contains(&"t".to_owned()) && root.contains(&"u".to_owned()));
+    assert!(
+        root.iter()
+            .all(|name| !name.is_empty() && !name.contains('/'))
+    );
+}

@@ -258,13 +258,21 @@ impl Tree {
             return Err(FileError::Denied);
         }
         let prefix = join(path, "");
-        let below = self.nodes.range(prefix.clone()..);
-        let mut names: Vec<String> = below
-            .take_while(|(path, _)| path.starts_with(&prefix))
-            .filter_map(|(path, _)| path.get(prefix.len()..))
-            .filter(|name| !name.is_empty() && !name.contains('/'))
-            .map(str::to_owned)
-            .collect();
+        let mut names = Vec::new();
+        let mut below = self.nodes.range(prefix.clone()..);
+        while let Some((path, _)) = below.next() {
+            let Some(name) = path.strip_prefix(&prefix) else {
+                break;
+            };
+            match name.split_once('/') {
+                // The paths below a directory are passed over: `0` follows `/`.
+                Some((directory, _)) => {
+                    below = self.nodes.range(format!("{prefix}{directory}0")..);
+                }
+                None if name.is_empty() => {}
+                None => names.push(name.to_owned()),
+            }
+        }
         if path == "/bin" {
             names.extend(self.programs.iter().map(ToString::to_string));
             names.sort();
@@ -431,11 +439,12 @@ impl Tree {
         Ok(())
     }
 
-    /// Moves a file, or a directory with its content, to another path.
-    pub(crate) fn rename(&mut self, from: &str, to: &str, user: &User) -> Result<(), FileError> {
+    /// Moves a file, or a directory with its content, to another path. Returns the number of
+    /// files and directories that were moved.
+    pub(crate) fn rename(&mut self, from: &str, to: &str, user: &User) -> Result<usize, FileError> {
         let node = self.look(from)?;
         if from == to {
-            return Ok(());
+            return Ok(0);
         }
         if is_within(to, from) {
             return Err(FileError::Invalid);
@@ -472,12 +481,13 @@ impl Tree {
         if longest - from.len() + to.len() > MAX_PATH_BYTES {
             return Err(FileError::NameTooLong);
         }
+        let number = moved.len();
         for path in moved {
             if let Some(node) = self.take(&path) {
                 self.insert(format!("{to}{}", &path[from.len()..]), node);
             }
         }
-        Ok(())
+        Ok(number)
     }
 
     /// Changes the owner, group or permission bits of a file, for its owner or root.

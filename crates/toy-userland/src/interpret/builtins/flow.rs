@@ -55,7 +55,7 @@ pub(super) async fn source(call: Invocation<'_>) -> Outcome {
     let Some(path) = call.args.first().cloned() else {
         return Err(call.shell.fatal(".: file argument required").await);
     };
-    let script = match call.shell.directory.read_text(&path) {
+    let script = match call.shell.read_script(&path).await? {
         Ok(script) => script,
         Err(error) => {
             let message = format!("{}: can't open '{path}: {error}'", call.name);

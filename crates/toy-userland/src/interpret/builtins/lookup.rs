@@ -10,6 +10,7 @@ pub(super) async fn command(call: Invocation<'_>) -> Outcome {
     }
     let mut code = 0;
     for name in &arguments.operands {
+        call.shell.step().await?;
         match call.shell.place_of(name) {
             Some(place) => call.write(format!("{place}\n").as_bytes()).await?,
             None => code = 127,
@@ -21,6 +22,7 @@ pub(super) async fn command(call: Invocation<'_>) -> Outcome {
 pub(super) async fn kind_of(mut call: Invocation<'_>) -> Outcome {
     let mut code = 0;
     for name in std::mem::take(&mut call.args) {
+        call.shell.step().await?;
         let line = match call.shell.place_of(&name) {
             Some(place) if place.starts_with('/') => format!("{name} is {place}\n"),
             Some(_) if call.shell.functions.contains_key(&name) => {

@@ -1,10 +1,13 @@
 //! `read`: reads a line into variables.
 
+use super::super::fields::Separators;
 use super::invocation::Invocation;
 use crate::outcome::{Outcome, Unwind};
 use crate::syntax::is_name;
 use crate::variables::SEPARATORS;
 
+/// Cost of splitting a byte, in bytes of text that are copied.
+const READ_COST: usize = 8;
 /// Longest line that `read` reads, in bytes.
 const MAX_READ_BYTES: usize = 64 << 10;
 
@@ -46,12 +49,8 @@ async fn assign_words(
     } else {
         text.replace('\\', "")
     };
-    let separators = call
-        .shell
-        .variables
-        .get("IFS")
-        .unwrap_or(SEPARATORS)
-        .to_owned();
+    let separators = Separators::new(call.shell.variables.get("IFS").unwrap_or(SEPARATORS));
+    call.shell.spend(READ_COST * line.len()).await?;
     let is_separator = |c: char| separators.contains(c);
     let is_blank = |c: char| c.is_ascii_whitespace() && is_separator(c);
     let mut rest = text.trim_start_matches(is_blank);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::interpreter::Interpreter;
+use super::super::interpreter::{Interpreter, PARSE_COST};
 use super::invocation::Invocation;
 use crate::outcome::{Outcome, exit_code};
 
@@ -11,6 +11,7 @@ const MAX_LINE_BYTES: usize = 64 << 10;
 
 pub(super) async fn sh(mut call: Invocation<'_>) -> Outcome {
     let mut args = std::mem::take(&mut call.args).into_iter().peekable();
+    call.shell.spend(call.shell.variables.bytes()).await?;
     let mut shell = call.shell.program();
     let mut command = false;
     while let Some(option) = args.next_if(|argument| argument.starts_with(['-', '+'])) {
@@ -78,8 +79,11 @@ async fn from_input(call: &mut Invocation<'_>, mut shell: Interpreter) -> Outcom
             break;
         }
         // An incomplete command waits for the next line.
-        if !ended && !shell.is_complete(&pending) {
-            continue;
+        if !ended {
+            call.shell.spend(pending.len() * PARSE_COST).await?;
+            if !shell.is_complete(&pending) {
+                continue;
+            }
         }
         let script = std::mem::take(&mut pending);
         if let Some(code) = shell.run_line(&script).await {

@@ -8,12 +8,19 @@ use crate::outcome::Outcome;
 use crate::syntax::is_name;
 use crate::variables::{VariableError, Variables};
 
+/// Parameters that `shift` moves for the cost of an operand.
+const SHIFT_SHARE: usize = 16;
+/// Cost of an operand besides its text, in bytes of text.
+const OPERAND_COST: usize = 256;
+
 /// Assigns and marks the variable of each operand. An operand is `name` or `name=value`.
 async fn mark(
     mut call: Invocation<'_>,
     mark: fn(&mut Variables, &str) -> Result<(), VariableError>,
 ) -> Outcome {
     for operand in std::mem::take(&mut call.args) {
+        call.shell.spend(OPERAND_COST + operand.len()).await?;
+        call.shell.spend_on_variables().await?;
         let (name, value) = match operand.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (operand.as_str(), None),
@@ -34,6 +41,7 @@ async fn mark(
 
 pub(super) async fn export(call: Invocation<'_>) -> Outcome {
     if call.args.is_empty() || call.args == ["-p"] {
+        call.shell.spend(call.shell.variables.bytes()).await?;
         let exported = call.shell.variables.exported();
         let lines: Vec<String> = exported
             .map(|(name, value)| format!("export {name}={}\n", quoted(value)))
@@ -61,6 +69,8 @@ pub(super) async fn local(call: Invocation<'_>) -> Outcome {
 pub(super) async fn unset(call: Invocation<'_>) -> Outcome {
     let arguments = call.arguments("vf").await?;
     for name in &arguments.operands {
+        call.shell.spend(OPERAND_COST + name.len()).await?;
+        call.shell.spend_on_variables().await?;
         if arguments.has('f') {
             Arc::make_mut(&mut call.shell.functions).remove(name);
             continue;
@@ -75,6 +85,7 @@ pub(super) async fn unset(call: Invocation<'_>) -> Outcome {
 pub(super) async fn set(mut call: Invocation<'_>) -> Outcome {
     let args = std::mem::take(&mut call.args);
     if args.is_empty() {
+        call.shell.spend(call.shell.variables.bytes()).await?;
         let all = call.shell.variables.all();
         let lines: Vec<String> = all
             .map(|(name, value)| format!("{name}={}\n", quoted(value)))
@@ -113,6 +124,8 @@ pub(super) async fn set(mut call: Invocation<'_>) -> Outcome {
 
 pub(super) async fn shift(call: Invocation<'_>) -> Outcome {
     let by = usize::try_from(call.number(1).await?).unwrap_or(usize::MAX);
+    let copied = call.shell.parameters.len().saturating_mul(OPERAND_COST);
+    call.shell.spend(copied / SHIFT_SHARE).await?;
     let parameters = Arc::make_mut(&mut call.shell.parameters);
     if by > parameters.len() {
         return Ok(1);
