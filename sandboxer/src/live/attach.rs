@@ -40,7 +40,7 @@ impl ResourceSlotContainer {
         let world = world(&self.core, &self.live, &self.id.container).await?;
         let shell = Shell::new(world, Limits::default());
         tokio::select! {
-            code = shell.run(argv, io) => Ok(u32::from(code)),
+            code = self.core.run(shell, argv, io) => code,
             _ = self.wait(None) => Ok(KILLED),
         }
     }

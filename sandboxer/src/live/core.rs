@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use containerd_sandbox::server::Limit;
-use containerd_sandbox::{Key, Result};
+use containerd_sandbox::{Error, Key, Result};
 use tokio::time::sleep;
 
 use super::appender::Appender;
@@ -12,6 +12,7 @@ use super::drain::Drain;
 use super::live_slot::{Due, LiveSlot, sandbox_not_found};
 use super::log_root::LogRoot;
 use super::observe::Observer;
+use super::scripts::Scripts;
 use super::timers::Timers;
 use crate::simulate::pids::Pids;
 use crate::simulate::profile::Profile;
@@ -19,6 +20,7 @@ use crate::upstream::Publisher;
 use journal::Journal;
 use pod_resources::OnInvalid;
 use slot::{Origin, Slot, Table};
+use toy_userland::{Io, Shell};
 use views::Views;
 
 /// Settings of the sandboxer that a user can choose.
@@ -56,6 +58,8 @@ pub(super) struct Core {
     pub(super) timers: Timers<Due>,
     /// Started when the first container writes to a log; `None` if that failed.
     pub(super) appender: OnceLock<Option<Appender>>,
+    /// Started when the first container runs a command; `None` if that failed.
+    pub(super) scripts: OnceLock<Option<Scripts>>,
     /// Publisher of events to containerd; `None` without `--containerd-address`.
     pub(super) publisher: Option<Publisher>,
     /// Observer of the CRI API's pods, once that API is open.
@@ -104,6 +108,27 @@ impl Core {
             }
         };
         self.appender.get_or_init(start).clone()
+    }
+
+    /// Runs a command in the toy userland, and returns its exit code. Dropping the future kills
+    /// the command.
+    ///
+    /// # Errors
+    /// `ResourceExhausted` if the system had no thread for commands.
+    pub(super) async fn run(&self, shell: Shell, argv: &[String], io: Io) -> Result<u32> {
+        let start = || match Scripts::start() {
+            Ok(scripts) => Some(scripts),
+            Err(e) => {
+                tracing::warn!("commands of containers cannot run: {e}");
+                None
+            }
+        };
+        match self.scripts.get_or_init(start) {
+            Some(scripts) => Ok(scripts.run(shell, argv.to_vec(), io).await),
+            None => Err(Error::resource_exhausted(
+                "the system has no thread for commands of containers",
+            )),
+        }
     }
 
     /// Returns the number of live sandboxes.

@@ -16,7 +16,8 @@
 //!
 //! Processes: `process` starts the tasks behind a fake process, `end` ends it, `timers`
 //! times it, and `attached` holds the state that ends with it. `stdio` opens its FIFOs.
-//! `userland` runs commands in the toy userland, set up by `setup`; `console`, `appender`
+//! `userland` runs commands in the toy userland, set up by `setup`, on the thread of `scripts`;
+//! `console`, `appender`
 //! and `logs` write the output of the CRI API's containers. `fault_injection` delays and
 //! fails calls, `orphans` drops containers that containerd lost, and `slowdown` is a test
 //! aid.
@@ -50,6 +51,7 @@ mod races;
 mod recovery;
 mod sandbox;
 mod sandboxer;
+mod scripts;
 mod setup;
 mod slowdown;
 mod stdio;

@@ -18,6 +18,9 @@ use crate::refuse;
 use slot::{Container, NewProcess, Origin, ProcessId, Stdio};
 use toy_userland::{Io, Limits, Reader, Setup, Shell, World, Writer};
 
+/// Exit code of a command that could not be run, as a shell gives it.
+const NOT_RUN: u32 = 126;
+
 /// Returns the world that a container's commands see, which is made for the first of them.
 pub(super) async fn world(
     core: &Arc<Core>,
@@ -127,7 +130,13 @@ pub(super) async fn run_process(
         }
         _ => return None,
     }
-    let code = shell.run(&spec.command, io).await;
+    let code = match core.run(shell, &spec.command, io).await {
+        Ok(code) => code,
+        Err(e) => {
+            debug!("{id} in sandbox {}: {e}", live.key);
+            NOT_RUN
+        }
+    };
     let console = live.lock().ok().and_then(|inner| {
         let shell = inner.attachments.shell(spec.pid);
         shell.and_then(|shell| shell.console.clone())
@@ -136,7 +145,7 @@ pub(super) async fn run_process(
         // A client that sees the end may read the log at once.
         console.flush().await;
     }
-    Some(u32::from(code))
+    Some(code)
 }
 
 /// Opens the streams of a process. Returns `None` if the process ends before.
