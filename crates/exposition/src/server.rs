@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use connection_limit::Waiting;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
@@ -14,13 +15,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::format::Format;
 
-/// Greatest number of open connections; others wait to be accepted.
-const MAX_CONNECTIONS: usize = 16;
+/// Greatest number of open connections. A further one takes the place of the oldest, because a
+/// scrape is answered as soon as its request is read.
+const MAX_CONNECTIONS: usize = 64;
 /// Timeout for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Greatest duration of a connection, which serves one request: the default scrape interval of
@@ -103,21 +105,20 @@ async fn accept(listener: TcpListener, registry: Arc<Registry>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         return;
     };
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let open = Waiting::new(MAX_CONNECTIONS, MAX_CONNECTIONS);
     let mut connections = JoinSet::new();
     loop {
-        // The semaphore is never closed.
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let registry = Arc::clone(&registry);
+                let mut place = open.enter(peer.ip());
                 connections.spawn(async move {
                     let served = serve(stream, &registry);
                     // A client that goes away or takes too long has no effect on others.
-                    let _ = tokio::time::timeout(CONNECTION_TIMEOUT, served).await;
-                    drop(permit);
+                    tokio::select! {
+                        _ = tokio::time::timeout(CONNECTION_TIMEOUT, served) => {}
+                        () = place.lost() => {}
+                    }
                 });
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
@@ -184,6 +185,9 @@ mod tests {
 
     fn asked(server: &MetricsServer, request: &str) -> String {
         let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
         write!(stream, "{request}\r\nHost: here\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -226,7 +230,8 @@ mod tests {
     #[test]
     fn silent_clients_do_not_block_a_scrape_and_a_drop_closes_their_connections() {
         let server = server();
-        let silent: Vec<_> = (1..MAX_CONNECTIONS)
+        // Far more connections than there is room for.
+        let silent: Vec<_> = (0..4 * MAX_CONNECTIONS)
             .map(|_| TcpStream::connect(server.address()).unwrap())
             .collect();
         assert!(asked(&server, "GET /metrics HTTP/1.1").starts_with("HTTP/1.1 200"));
