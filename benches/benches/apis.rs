@@ -16,7 +16,7 @@ use journal::{Journal, Options};
 use k8s_cri::v1;
 use loadgen::server::null::Faults;
 use sandboxer::live::ResourceSlotSandboxer;
-use sandboxer::streaming::{DEFAULT_LISTEN, StreamingServer};
+use sandboxer::streaming::{DEFAULT_IDLE_TIMEOUT, DEFAULT_LISTEN, StreamingServer};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use views::{ViewMode, Views};
@@ -35,7 +35,7 @@ fn sandboxer(dir: &Path) -> PathBuf {
             let slots = recovered.slots;
             let sandboxer = ResourceSlotSandboxer::new(journal, views, slots, settings, None);
             let sandboxer = Arc::new(sandboxer.expect("it starts"));
-            let streams = StreamingServer::start(DEFAULT_LISTEN)
+            let streams = StreamingServer::start(DEFAULT_LISTEN, DEFAULT_IDLE_TIMEOUT)
                 .await
                 .expect("a port");
             let cri = sandboxer::cri::Cri::open(Arc::clone(&sandboxer), &dir, streams);

@@ -201,6 +201,16 @@ pub(crate) struct ServeArgs {
         value_parser = log_root
     )]
     pub(crate) log_root: Option<LogRoot>,
+    /// Time after which a session of Exec, Attach or PortForward without traffic in either
+    /// direction is closed, as kubelet's streamingConnectionIdleTimeout.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_STREAMING_IDLE_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "4h",
+        value_parser = humantime::parse_duration
+    )]
+    pub(crate) streaming_idle_timeout: Duration,
     /// Address and port at which GET /metrics is answered for Prometheus, such as
     /// 127.0.0.1:9464; port 0 is any free one. Without it nothing is counted. Every client
     /// that reaches it sees the names of namespaces and handlers.

@@ -91,7 +91,8 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         settings,
         args.containerd_address.as_deref(),
     )?);
-    let streams = StreamingServer::start(args.streaming_listen).await?;
+    let streams =
+        StreamingServer::start(args.streaming_listen, args.streaming_idle_timeout).await?;
     warn_of_exposure("--streaming-listen", streams.address());
     let cri = Cri::open(Arc::clone(&sandboxer), dir, streams).context("open the CRI API")?;
     let metrics = Metrics::start(args, &sandboxer, recovered.report)?;

@@ -13,7 +13,7 @@ use k8s_cri::v1::{
 
 use super::Cri;
 use crate::live::{LogRoot, ResourceSlotSandboxer, Settings};
-use crate::streaming::{DEFAULT_LISTEN, StreamingServer};
+use crate::streaming::{DEFAULT_IDLE_TIMEOUT, DEFAULT_LISTEN, StreamingServer};
 use journal::{Journal, Options, Sync};
 use pod_resources::OnInvalid;
 use views::{ViewMode, Views};
@@ -39,7 +39,9 @@ fn sandboxer(dir: &Path) -> Arc<ResourceSlotSandboxer> {
 }
 
 async fn open(dir: &Path) -> Cri {
-    let streams = StreamingServer::start(DEFAULT_LISTEN).await.unwrap();
+    let streams = StreamingServer::start(DEFAULT_LISTEN, DEFAULT_IDLE_TIMEOUT)
+        .await
+        .unwrap();
     Cri::open(sandboxer(dir), dir, streams).unwrap()
 }
 

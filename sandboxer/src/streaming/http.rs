@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use connection_limit::{Place, Waiting};
 use futures::future::BoxFuture;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
@@ -21,10 +22,19 @@ use tracing::debug;
 use super::origin::OriginError;
 use super::protocol::{Protocol, Socket};
 use super::tokens::{Purpose, Tokens};
+use super::traffic::Watched;
 use super::{channels, forward, origin};
 
 /// Time within which a client must send its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time of a connection until its switch to WebSocket.
+const HTTP_TIMEOUT: Duration = Duration::from_secs(20);
+/// Largest number of connections whose request is waited for, in total and from one address. A
+/// further connection takes the place of the one that has waited longest.
+const MAX_WAITING: usize = 512;
+const MAX_WAITING_PER_ADDRESS: usize = 256;
+/// Largest number of sessions.
+const MAX_SESSIONS: usize = 1024;
 /// Pause after a connection could not be accepted, as when no descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Longest message of a client, in bytes.
@@ -34,21 +44,20 @@ const MAX_MESSAGE_BYTES: usize = 1 << 20;
 type Then = Arc<Mutex<Option<BoxFuture<'static, ()>>>>;
 
 /// Accepts connections until the future is dropped, which ends them all.
-pub(super) async fn accept(listener: TcpListener, tokens: Arc<Tokens>, at_most: usize) {
-    let room = Arc::new(Semaphore::new(at_most));
+pub(super) async fn accept(listener: TcpListener, tokens: Arc<Tokens>, idle_timeout: Duration) {
+    let server = Arc::new(Server {
+        tokens,
+        idle_timeout,
+        sessions: Semaphore::new(MAX_SESSIONS),
+    });
+    let waiting = Waiting::new(MAX_WAITING, MAX_WAITING_PER_ADDRESS);
     let mut connections = JoinSet::new();
     loop {
-        // The semaphore is never closed.
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let tokens = Arc::clone(&tokens);
-                connections.spawn(async move {
-                    serve(stream, tokens).await;
-                    drop(permit);
-                });
+            Ok((stream, peer)) => {
+                let server = Arc::clone(&server);
+                let place = waiting.enter(peer.ip());
+                connections.spawn(async move { server.serve(stream, place).await });
             }
             Err(e) => {
                 debug!("cannot accept a stream's connection: {e}");
@@ -59,26 +68,57 @@ pub(super) async fn accept(listener: TcpListener, tokens: Arc<Tokens>, at_most: 
     }
 }
 
-async fn serve(stream: TcpStream, tokens: Arc<Tokens>) {
-    // A connection that is lost already is served in vain.
-    let is_local = stream.local_addr().is_ok_and(|own| own.ip().is_loopback());
-    let then = Then::default();
-    let service = service_fn(|request| {
-        let answer = answer(&tokens, &then, is_local, request);
-        std::future::ready(Ok::<_, Infallible>(answer))
-    });
-    let served = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
-    if let Err(e) = served {
-        debug!("a stream's connection failed: {e}");
-    }
-    let next = then.lock().take();
-    if let Some(next) = next {
-        next.await;
+/// State that all connections share.
+struct Server {
+    tokens: Arc<Tokens>,
+    idle_timeout: Duration,
+    /// Holds one permit for each session that may still begin.
+    sessions: Semaphore,
+}
+
+impl Server {
+    async fn serve(&self, stream: TcpStream, mut place: Place) {
+        // A connection that is lost already is served in vain.
+        let is_local = stream.local_addr().is_ok_and(|own| own.ip().is_loopback());
+        let then = Then::default();
+        let permit = Mutex::new(None);
+        let service = service_fn(|request| {
+            let answer = match (
+                origin::check(request.headers(), is_local),
+                self.sessions.try_acquire(),
+            ) {
+                (Err(error), _) => refused(status(&error), &format!("{error}\n")),
+                (_, Ok(session)) => {
+                    *permit.lock() = Some(session);
+                    answer(&self.tokens, &then, self.idle_timeout, request)
+                }
+                (_, Err(_)) => refused(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    &format!("{MAX_SESSIONS} sessions already\n"),
+                ),
+            };
+            std::future::ready(Ok::<_, Infallible>(answer))
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        tokio::select! {
+            served = tokio::time::timeout(HTTP_TIMEOUT, connection) => match served {
+                Ok(Ok(())) => {}
+                Ok(Err(e)) => debug!("a stream's connection failed: {e}"),
+                Err(_) => debug!("a stream's connection took longer than {HTTP_TIMEOUT:?}"),
+            },
+            () = place.lost() => {
+                return debug!("a newer connection took the place of one without a request");
+            }
+        }
+        drop(place);
+        let next = then.lock().take();
+        if let Some(next) = next {
+            next.await;
+        }
     }
 }
 
@@ -86,16 +126,9 @@ async fn serve(stream: TcpStream, tokens: Arc<Tokens>) {
 fn answer(
     tokens: &Tokens,
     then: &Then,
-    is_local: bool,
+    idle_timeout: Duration,
     mut request: Request<Incoming>,
 ) -> Response<String> {
-    if let Err(error) = origin::check(request.headers(), is_local) {
-        let status = match error {
-            OriginError::Host => StatusCode::BAD_REQUEST,
-            OriginError::ForeignPage | OriginError::ForeignName => StatusCode::FORBIDDEN,
-        };
-        return refused(status, &format!("{error}\n"));
-    }
     let path = request.uri().path().to_owned();
     let found = path.trim_start_matches('/').split_once('/');
     let Some((purpose, token)) = found.filter(|(path, token)| tokens.is_good(path, token)) else {
@@ -143,16 +176,31 @@ fn answer(
         let config = WebSocketConfig::default()
             .max_message_size(Some(MAX_MESSAGE_BYTES))
             .max_frame_size(Some(MAX_MESSAGE_BYTES));
-        let io = TokioIo::new(upgraded);
+        let (io, traffic) = Watched::new(TokioIo::new(upgraded));
         let socket = Socket::from_raw_socket(io, Role::Server, Some(config)).await;
-        match purpose {
-            Purpose::Exec(streams, handler) | Purpose::Attach(streams, handler) => {
-                channels::run(socket, protocol, streams, handler).await;
+        let session = async {
+            match purpose {
+                Purpose::Exec(streams, handler) | Purpose::Attach(streams, handler) => {
+                    channels::run(socket, protocol, streams, handler).await;
+                }
+                Purpose::PortForward => forward::run(socket, &ports).await,
             }
-            Purpose::PortForward => forward::run(socket, &ports).await,
+        };
+        tokio::select! {
+            () = session => {}
+            () = traffic.idle_for(idle_timeout) => {
+                debug!("a session had no traffic for {idle_timeout:?}");
+            }
         }
     }));
     response
+}
+
+fn status(error: &OriginError) -> StatusCode {
+    match error {
+        OriginError::Host => StatusCode::BAD_REQUEST,
+        OriginError::ForeignPage | OriginError::ForeignName => StatusCode::FORBIDDEN,
+    }
 }
 
 fn refused(status: StatusCode, message: &str) -> Response<String> {

@@ -14,7 +14,7 @@
 //!   other sites, `tokens` keeps the purposes of issued URLs.
 //! - `channels` runs exec and attach, `forward` runs port-forward, `status` encodes how a
 //!   session ended.
-//! - `session` and `protocol` hold the types that these share.
+//! - `traffic` finds connections that are idle; `session` and `protocol` hold the types that these share.
 
 mod channels;
 mod forward;
@@ -24,12 +24,14 @@ mod protocol;
 mod session;
 mod status;
 mod tokens;
+mod traffic;
 
 #[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -42,8 +44,8 @@ use tokens::{Purpose, Tokens};
 pub const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
-/// Largest number of connections; further connections wait to be accepted.
-const MAX_CONNECTIONS: usize = 1024;
+/// Default time after which a session without traffic is closed: that of kubelet and containerd.
+pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// A server that runs, with all its sessions, until it is dropped.
 pub struct StreamingServer {
@@ -53,16 +55,20 @@ pub struct StreamingServer {
 }
 
 impl StreamingServer {
-    /// Listens on an address.
+    /// Listens on an address. A session is closed once it has had no traffic for
+    /// `idle_timeout`.
     ///
     /// # Errors
     /// [`StreamingError::Listen`], with the address.
-    pub async fn start(address: SocketAddr) -> Result<Self, StreamingError> {
+    pub async fn start(
+        address: SocketAddr,
+        idle_timeout: Duration,
+    ) -> Result<Self, StreamingError> {
         let refused = |source| StreamingError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let tokens = Arc::<Tokens>::default();
-        let accepting = tokio::spawn(http::accept(listener, Arc::clone(&tokens), MAX_CONNECTIONS));
+        let accepting = tokio::spawn(http::accept(listener, Arc::clone(&tokens), idle_timeout));
         debug!("Streams are served on {address}");
         Ok(Self {
             address,

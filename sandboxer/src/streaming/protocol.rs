@@ -7,8 +7,10 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::WebSocketStream;
 
+use super::traffic::Watched;
+
 /// A connection after its switch to WebSocket.
-pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
+pub(super) type Socket = WebSocketStream<Watched<TokioIo<Upgraded>>>;
 
 /// Versions of the protocol, the preferred one first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

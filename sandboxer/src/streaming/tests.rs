@@ -19,8 +19,12 @@ const ALL: Streams = Streams {
     tty: false,
 };
 
+async fn start(address: SocketAddr) -> Result<StreamingServer, StreamingError> {
+    StreamingServer::start(address, DEFAULT_IDLE_TIMEOUT).await
+}
+
 async fn server() -> StreamingServer {
-    StreamingServer::start(DEFAULT_LISTEN).await.unwrap()
+    start(DEFAULT_LISTEN).await.unwrap()
 }
 
 async fn connect(server: &StreamingServer, url: &str, protocol: &str) -> Result<Client, Error> {
@@ -276,7 +280,40 @@ async fn a_forwarded_port_echoes() {
 #[tokio::test]
 async fn an_address_that_is_taken_is_named() {
     let server = server().await;
-    let refused = StreamingServer::start(server.address()).await;
+    let refused = start(server.address()).await;
     let message = refused.err().unwrap().to_string();
     assert!(message.contains(&server.address().to_string()), "{message}");
+}
+
+#[tokio::test]
+async fn a_session_without_traffic_is_closed() {
+    let short = std::time::Duration::from_millis(200);
+    let server = StreamingServer::start(DEFAULT_LISTEN, short).await.unwrap();
+    let forever: Handler = Box::new(|session| {
+        Box::pin(async move {
+            let _held = session;
+            std::future::pending().await
+        })
+    });
+    let url = server.exec(ALL, forever).unwrap();
+    let mut client = connect(&server, &url, "v5.channel.k8s.io").await.unwrap();
+    assert_eq!(received(&mut client).await, [""; 4].map(str::to_owned));
+}
+
+#[tokio::test]
+async fn peers_that_send_no_request_keep_nobody_out() {
+    let server = server().await;
+    let mut silent = Vec::new();
+    for _ in 0..600 {
+        let mut peer = TcpStream::connect(server.address()).await.unwrap();
+        peer.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        silent.push(peer);
+    }
+    let url = server.exec(ALL, exit(0)).unwrap();
+    let mut client = connect(&server, &url, "v5.channel.k8s.io").await.unwrap();
+    let [_, _, _, error] = received(&mut client).await;
+    assert_eq!(error, r#"{"metadata":{},"status":"Success"}"#);
+    // The first of them have lost their places.
+    let read = tokio::time::timeout(DEADLINE, silent[0].read(&mut [0])).await;
+    assert!(matches!(read, Ok(Ok(0) | Err(_))), "{read:?}");
 }
