@@ -459,3 +459,39 @@ async fn annotations_and_a_file_determine_the_behaviour_of_containers() {
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert!(refused.to_string().contains("\"much\""), "{refused}");
 }
+
+/// Returns the numbers of the simulated lines in a log, in its order.
+fn numbers(path: &Path) -> Vec<u64> {
+    let lines = log(path).into_iter();
+    let number = |line: String| {
+        let number = line.strip_prefix("stdout F simulated line ")?;
+        number.parse().ok()
+    };
+    lines.filter_map(number).collect()
+}
+
+#[tokio::test]
+async fn simulated_lines_go_on_after_a_crash_where_the_log_ends() {
+    let daemon = Daemon::start(&[]);
+    let (cri, pod) = pod(&daemon).await;
+    let mut config = container_config("app");
+    let rate = ("resource-slot.kuasar.io/log-lines-per-second", "500");
+    config.annotations = labels(&[rate]);
+    started(&cri, &pod, &config).await;
+    let path = daemon.home().root().join("web/app/2.log");
+    eventually("some lines", || (numbers(&path).len() > 300).then_some(()));
+    let home = daemon.kill9();
+    let before = numbers(&path);
+    assert_eq!(before, (1..=before.len() as u64).collect::<Vec<_>>());
+    // The last line loses its newline and a part of its text.
+    let text = fs::read(&path).unwrap();
+    fs::write(&path, &text[..text.len() - 8]).unwrap();
+    let _daemon = home.start();
+    let more = before.len() + 300;
+    eventually("more lines", || (numbers(&path).len() > more).then_some(()));
+    // The line that was cut off does not count, so its number comes once more.
+    let after = numbers(&path);
+    assert_eq!(after, (1..=after.len() as u64).collect::<Vec<_>>());
+    let cut = |line: &String| line.starts_with("stdout F simulated l") && !line.contains("line ");
+    assert_eq!(log(&path).iter().filter(|line| cut(line)).count(), 1);
+}

@@ -1,10 +1,8 @@
 //! The thread that appends to log files, because the disk may take its time.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use containerd_sandbox::Result;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::PollSender;
 use tracing::warn;
@@ -41,7 +39,10 @@ pub(super) enum Request {
 
 /// Appends to logs, one write after the other.
 #[derive(Debug, Clone)]
-pub(super) struct Appender(mpsc::Sender<Request>);
+pub(super) struct Appender {
+    requests: mpsc::Sender<Request>,
+    root: Arc<LogRoot>,
+}
 
 impl Appender {
     /// Starts the thread, which ends with the last handle.
@@ -49,28 +50,32 @@ impl Appender {
     /// # Errors
     /// The system's error if it has no thread left.
     pub(super) fn start(root: LogRoot) -> std::io::Result<Self> {
-        let (sender, receiver) = mpsc::channel(WAITING_WRITES);
+        let (requests, receiver) = mpsc::channel(WAITING_WRITES);
+        let root = Arc::new(root);
+        let appender = Self {
+            requests,
+            root: Arc::clone(&root),
+        };
         std::thread::Builder::new()
             .name("logs".to_owned())
             .spawn(move || append_all(&root, receiver))?;
-        Ok(Self(sender))
+        Ok(appender)
+    }
+
+    /// Returns the directory below which alone logs are written.
+    pub(super) fn root(&self) -> &LogRoot {
+        &self.root
     }
 
     pub(super) fn sender(&self) -> PollSender<Request> {
-        PollSender::new(self.0.clone())
-    }
-
-    /// Appends, unless too many writes wait.
-    pub(super) fn try_append(&self, chunk: Chunk) {
-        // A log that is too slow loses lines rather than delay the container.
-        let _ = self.0.try_send(Request::Append(chunk));
+        PollSender::new(self.requests.clone())
     }
 
     /// Waits until everything appended so far is in the files, or [`FLUSH_LIMIT`] is over.
     pub(super) async fn flush(&self) {
         let (sender, told) = oneshot::channel();
         let flushed = async {
-            if self.0.send(Request::Tell(sender)).await.is_ok() {
+            if self.requests.send(Request::Tell(sender)).await.is_ok() {
                 let _ = told.await;
             }
         };
@@ -89,22 +94,12 @@ fn append_all(root: &LogRoot, mut requests: mpsc::Receiver<Request>) {
                 continue;
             }
         };
-        if let Err(e) = append(root, &chunk)
+        let Log { directory, path } = &chunk.log;
+        if let Err(e) = logs::append(root, directory, path, &chunk.lines)
             && told.is_none_or(|at| at.elapsed() > PAUSE)
         {
             warn!("lines of a log are lost: {e}");
             told = Some(Instant::now());
         }
     }
-}
-
-fn append(root: &LogRoot, chunk: &Chunk) -> Result<()> {
-    let Log { directory, path } = &chunk.log;
-    if let Some(mut file) = logs::open(root, directory, path)? {
-        file.write_all(&chunk.lines).map_err(|e| {
-            let at = logs::shown(directory, path);
-            containerd_sandbox::Error::unavailable(format!("log {at:?}: {e}"))
-        })?;
-    }
-    Ok(())
 }

@@ -5,13 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use containerd_sandbox::Result;
 use parking_lot::Mutex;
 use tokio::io::{AsyncWrite, DuplexStream, duplex};
 use tokio::sync::broadcast;
 use tokio_util::sync::PollSender;
 
 use super::appender::{Appender, Chunk, Log, Request};
-use super::logs;
+use super::{logs, simulated_log};
 use slot::Timestamp;
 
 /// Largest write in bytes.
@@ -87,12 +88,26 @@ impl Console {
         }
     }
 
-    /// Writes whole lines, or drops them if the log is behind.
-    pub(super) fn try_write(&self, output: Output, text: &[u8]) {
-        if let Some((log, appender)) = &self.log {
-            appender.try_append(chunk(log, output, text));
-        }
+    /// Writes whole lines at once, on a thread that may wait for the disk.
+    ///
+    /// # Errors
+    /// As [`logs::append`].
+    pub(super) fn write_now(&self, output: Output, text: &[u8]) -> Result<()> {
         self.show(output, text);
+        match &self.log {
+            Some((log, appender)) => {
+                let lines = chunk(log, output, text).lines;
+                logs::append(appender.root(), &log.directory, &log.path, &lines)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the number of the last simulated line in the log, if there is one.
+    pub(super) fn last_simulated_line(&self) -> Option<u64> {
+        let (log, appender) = self.log.as_ref()?;
+        let (directory, path) = (&log.directory, &log.path);
+        logs::last(appender.root(), directory, path, simulated_log::number_of)
     }
 
     /// Waits until everything written so far is in the log.

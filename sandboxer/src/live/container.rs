@@ -12,7 +12,7 @@ use super::convert;
 use super::core::Core;
 use super::decode::{self, CriResources};
 use super::live_slot::{Inner, LiveSlot};
-use super::process;
+use super::process::{self, Begun};
 use super::stdio;
 use super::userland::ExecAnswer;
 use crate::refuse;
@@ -112,7 +112,7 @@ impl Container for ResourceSlotContainer {
             let mut inner = self.live.lock()?;
             let change = Change::StartProcess(id.clone());
             let committed = self.core.commit(&self.live, &mut inner, change)?;
-            let pid = process::resume(&self.core, &self.live, &mut inner, &id)?;
+            let pid = process::resume(&self.core, &self.live, &mut inner, &id, Begun::Now)?;
             (committed, pid)
         };
         self.core.settled(committed).await?;

@@ -13,6 +13,7 @@ use super::live_slot::{Due, LiveSlot, sandbox_not_found};
 use super::log_root::LogRoot;
 use super::observe::Observer;
 use super::scripts::Scripts;
+use super::simulated_log::LineWriter;
 use super::timers::Timers;
 use crate::simulate::pids::Pids;
 use crate::simulate::profile::Profile;
@@ -58,6 +59,8 @@ pub(super) struct Core {
     pub(super) timers: Timers<Due>,
     /// Started when the first container writes to a log; `None` if that failed.
     pub(super) appender: OnceLock<Option<Appender>>,
+    /// Started when the first container writes simulated lines; `None` if that failed.
+    pub(super) line_writer: OnceLock<Option<LineWriter>>,
     /// Started when the first container runs a command; `None` if that failed.
     pub(super) scripts: OnceLock<Option<Scripts>>,
     /// Publisher of events to containerd; `None` without `--containerd-address`.
@@ -108,6 +111,18 @@ impl Core {
             }
         };
         self.appender.get_or_init(start).clone()
+    }
+
+    /// Returns the writer of simulated lines, unless its thread could not be started.
+    pub(super) fn line_writer(&self) -> Option<&LineWriter> {
+        let start = || match LineWriter::start() {
+            Ok(writer) => Some(writer),
+            Err(e) => {
+                tracing::warn!("containers have no simulated lines: {e}");
+                None
+            }
+        };
+        self.line_writer.get_or_init(start).as_ref()
     }
 
     /// Runs a command in the toy userland, and returns its exit code. Dropping the future kills

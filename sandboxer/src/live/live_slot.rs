@@ -9,6 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::attached::Attachments;
 use super::convert;
+use super::simulated_log::Lines;
 use super::timers::{Keyed, Timer};
 use crate::simulate::behaviour::PodBehaviour;
 use slot::{Ended, Exit, ProcessId, ProcessState, Slot};
@@ -58,8 +59,8 @@ pub(super) struct Due {
     pub(super) id: ProcessId,
     pub(super) pid: u32,
     pub(super) purpose: Purpose,
-    /// Time that the process had run when the timer last fired, in nanoseconds.
-    pub(super) done_ns: u64,
+    /// Simulated lines of the process's log; `None` for a timer of another purpose.
+    pub(super) lines: Option<Arc<Lines>>,
 }
 
 impl Keyed for Due {

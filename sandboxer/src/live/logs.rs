@@ -9,8 +9,8 @@
 //! kubelet, and may lie anywhere unless a [`LogRoot`] restricts it.
 
 use std::ffi::OsStr;
-use std::fmt::Write as _;
 use std::fs::File;
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::{Component, Path};
 
@@ -49,19 +49,6 @@ pub(crate) fn add(log: &mut Vec<u8>, at: Timestamp, stream: &str, text: &[u8], e
             log.push(b'\n');
         }
     }
-}
-
-/// Returns the simulated lines that a container writes between two points of its running
-/// time, in nanoseconds, at `per_second` lines a second.
-pub(crate) fn lines(per_second: f64, from_ns: u64, to_ns: u64) -> String {
-    // Rates and running times are far below 2^52, and never negative.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let by = |ns: u64| (per_second * (ns as f64 / 1e9)) as u64;
-    (by(from_ns)..by(to_ns)).fold(String::new(), |mut lines, line| {
-        // Writing to a string cannot fail.
-        let _ = writeln!(lines, "simulated line {}", line + 1);
-        lines
-    })
 }
 
 /// Checks a log path.
@@ -103,34 +90,101 @@ pub(crate) fn open(root: &LogRoot, directory: &str, path: &str) -> Result<Option
         return Ok(None);
     }
     check_path(path)?;
-    let at = shown(directory, path);
-    let failed = |e: Errno| {
-        let message = format!("log {}: {e}", quoted(&at));
-        match e {
-            Errno::NOSPC | Errno::DQUOT | Errno::MFILE | Errno::NFILE => {
-                Error::resource_exhausted(message)
-            }
-            Errno::LOOP | Errno::NOTDIR | Errno::ISDIR | Errno::NXIO | Errno::NAMETOOLONG => {
-                Error::invalid_argument(format!(
-                    "{message}; directories and a regular file, and no links, are needed there"
-                ))
-            }
-            Errno::XDEV => Error::invalid_argument(format!(
-                "log {}: it lies outside of the directory for logs, see --log-root",
-                quoted(&at)
-            )),
-            _ => Error::unavailable(message),
-        }
-    };
-    open_below(root, directory, path).map(Some).map_err(failed)
+    let opened = open_below(root, directory, path, OFlags::WRONLY);
+    opened.map(Some).map_err(|e| failed(directory, path, e))
 }
 
-fn open_below(root: &LogRoot, directory: &str, path: &str) -> Result<File, Errno> {
+/// Appends lines to a container's log, after the end of a line that a crash or a full disk has
+/// cut off. Does nothing for a container without a log.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn append(root: &LogRoot, directory: &str, path: &str, lines: &[u8]) -> Result<()> {
+    if directory.is_empty() || path.is_empty() {
+        return Ok(());
+    }
+    check_path(path)?;
+    append_below(root, directory, path, lines).map_err(|e| failed(directory, path, e))
+}
+
+fn append_below(root: &LogRoot, directory: &str, path: &str, lines: &[u8]) -> Result<(), Errno> {
+    let mut file = open_below(root, directory, path, OFlags::RDWR)?;
+    let length = length(&file)?;
+    let mut last = [b'\n'];
+    if let Some(at) = length.checked_sub(1) {
+        rustix::io::pread(&file, &mut last, at)?;
+    }
+    let written = if last == [b'\n'] {
+        file.write_all(lines)
+    } else {
+        file.write_all(&[b"\n", lines].concat())
+    };
+    written.map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))
+}
+
+/// Returns the length of a file in bytes.
+fn length(file: &File) -> Result<u64, Errno> {
+    u64::try_from(rustix::fs::fstat(file)?.st_size).map_err(|_| Errno::IO)
+}
+
+/// Most bytes at the end of a log that are searched for the last line of a kind.
+const SEARCHED_BYTES: u64 = 64 << 10;
+
+/// Returns what `wanted` finds in the last line of a container's log in whose text it finds
+/// something; `None` if there is no such line near the end, or the log cannot be read.
+pub(crate) fn last<T>(
+    root: &LogRoot,
+    directory: &str,
+    path: &str,
+    wanted: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    check_path(path).ok()?;
+    let file = open_below(root, directory, path, OFlags::RDWR).ok()?;
+    let start = length(&file).ok()?.saturating_sub(SEARCHED_BYTES);
+    let mut bytes = Vec::new();
+    let mut part = vec![0; 16 << 10];
+    loop {
+        let at = start + u64::try_from(bytes.len()).ok()?;
+        match rustix::io::pread(&file, &mut part, at).ok()? {
+            0 => break,
+            read => bytes.extend_from_slice(&part[..read]),
+        }
+    }
+    // A line that is cut off does not count.
+    let whole = bytes.rsplitn(2, |byte| *byte == b'\n').nth(1)?;
+    let mut lines = whole.rsplit(|byte| *byte == b'\n');
+    lines.find_map(|line| {
+        let line = std::str::from_utf8(line).ok()?;
+        let (_, text) = line.split_once(" F ")?;
+        wanted(text)
+    })
+}
+
+fn failed(directory: &str, path: &str, error: Errno) -> Error {
+    let message = format!("log {}: {error}", quoted(&shown(directory, path)));
+    match error {
+        Errno::NOSPC | Errno::DQUOT | Errno::MFILE | Errno::NFILE => {
+            Error::resource_exhausted(message)
+        }
+        Errno::LOOP | Errno::NOTDIR | Errno::ISDIR | Errno::NXIO | Errno::NAMETOOLONG => {
+            Error::invalid_argument(format!(
+                "{message}; directories and a regular file, and no links, are needed there"
+            ))
+        }
+        Errno::XDEV => Error::invalid_argument(format!(
+            "log {}: it lies outside of the directory for logs, see --log-root",
+            quoted(&shown(directory, path))
+        )),
+        _ => Error::unavailable(message),
+    }
+}
+
+fn open_below(root: &LogRoot, directory: &str, path: &str, access: OFlags) -> Result<File, Errno> {
     let mut dir = root.open(directory)?;
     let mut parts = names(Path::new(path)).peekable();
     while let Some(part) = parts.next() {
         if parts.peek().is_none() {
-            return open_file(&dir, part);
+            return open_file(&dir, part, access);
         }
         dir = step_into(&dir, part)?;
     }
@@ -138,7 +192,7 @@ fn open_below(root: &LogRoot, directory: &str, path: &str) -> Result<File, Errno
 }
 
 /// Opens a regular file for appending, and creates it if it is missing.
-fn open_file(dir: impl AsFd, name: &OsStr) -> Result<File, Errno> {
+fn open_file(dir: impl AsFd, name: &OsStr, access: OFlags) -> Result<File, Errno> {
     let is_regular = |mode| FileType::from_raw_mode(mode) == FileType::RegularFile;
     // To open a device may have effects, so the type is read before. It is read again after
     // the file is open, because another process may have replaced the file.
@@ -148,7 +202,7 @@ fn open_file(dir: impl AsFd, name: &OsStr) -> Result<File, Errno> {
         Err(e) => return Err(e),
     }
     // To open a FIFO without a reader must not block.
-    let flags = OFlags::WRONLY
+    let flags = access
         | OFlags::CREATE
         | OFlags::APPEND
         | OFlags::NOFOLLOW
@@ -199,20 +253,73 @@ mod tests {
     }
 
     #[test]
-    fn log_lines_come_at_their_rate_even_if_the_timer_is_late() {
-        let second = 1_000_000_000;
-        assert_eq!(
-            lines(2.0, 0, second),
-            "simulated line 1\nsimulated line 2\n"
-        );
-        assert_eq!(lines(0.5, 0, second), "");
-        let pieces = [0, 7, 480_000_001, second - 1, 3 * second];
-        let all: String = pieces
-            .windows(2)
-            .map(|at| lines(3.7, at[0], at[1]))
-            .collect();
-        assert_eq!(all, lines(3.7, 0, 3 * second));
-        assert_eq!(all.lines().count(), 11);
+    fn a_line_that_was_cut_off_is_ended_before_the_next() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().to_str().unwrap();
+        let file = root.path().join("app/0.log");
+        append(
+            &LogRoot::default(),
+            directory,
+            "app/0.log",
+            b"t stdout F a\n",
+        )
+        .unwrap();
+        append(
+            &LogRoot::default(),
+            directory,
+            "app/0.log",
+            b"t stdout F b\nt stdo",
+        )
+        .unwrap();
+        append(
+            &LogRoot::default(),
+            directory,
+            "app/0.log",
+            b"t stdout F c\n",
+        )
+        .unwrap();
+        append(&LogRoot::default(), directory, "app/0.log", b"").unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(text, "t stdout F a\nt stdout F b\nt stdo\nt stdout F c\n");
+        append(&LogRoot::default(), "", "0.log", b"x").unwrap();
+    }
+
+    #[test]
+    fn the_last_line_of_a_kind_is_found_near_the_end() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().to_str().unwrap();
+        let number = || {
+            last(&LogRoot::default(), directory, "0.log", |text| {
+                text.parse::<u64>().ok()
+            })
+        };
+        assert_eq!(number(), None);
+        append(
+            &LogRoot::default(),
+            directory,
+            "0.log",
+            b"t stdout F 7\nt stdout P 8\nt stderr F x\nt stdout F 9",
+        )
+        .unwrap();
+        assert_eq!(number(), Some(7));
+        append(&LogRoot::default(), directory, "0.log", b"t stdout F 10\n").unwrap();
+        assert_eq!(number(), Some(10));
+        append(
+            &LogRoot::default(),
+            directory,
+            "0.log",
+            &b"t stdout F x\n".repeat(5000),
+        )
+        .unwrap();
+        assert_eq!(number(), Some(10));
+        append(
+            &LogRoot::default(),
+            directory,
+            "0.log",
+            &b"t stdout F x\n".repeat(5000),
+        )
+        .unwrap();
+        assert_eq!(number(), None);
     }
 
     fn mode(path: &Path) -> u32 {
@@ -311,6 +418,8 @@ mod tests {
         let error = open(&LogRoot::default(), "/dev", "null").unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
         assert!(error.to_string().contains("/dev/null"), "{error}");
+        let error = append(&LogRoot::default(), "/dev", "null", b"x").unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
     }
 
     proptest! {

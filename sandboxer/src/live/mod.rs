@@ -18,7 +18,7 @@
 //! times it, and `attached` holds the state that ends with it. `stdio` opens its FIFOs.
 //! `userland` runs commands in the toy userland, set up by `setup`, on the thread of `scripts`;
 //! `console`, `appender`
-//! and `logs` write the output of the CRI API's containers. `fault_injection` delays and
+//! and `logs` write the output of the CRI API's containers, and `simulated_log` simulated lines. `fault_injection` delays and
 //! fails calls, `orphans` drops containers that containerd lost, and `slowdown` is a test
 //! aid.
 //!
@@ -53,6 +53,7 @@ mod sandbox;
 mod sandboxer;
 mod scripts;
 mod setup;
+mod simulated_log;
 mod slowdown;
 mod stdio;
 #[cfg(test)]

@@ -1,19 +1,22 @@
 //! Fake processes: the streams, timers and tasks behind a running process.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use containerd_sandbox::{Deleted, Result};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::commit::Committed;
-use super::console::Output;
+use super::console::{Console, Output};
 use super::convert;
 use super::core::Core;
 use super::end::{self, end, try_end};
 use super::live_slot::{Due, Inner, LiveSlot, Purpose};
-use super::{logs, stdio, userland};
+use super::simulated_log::Lines;
+use super::{stdio, userland};
 use crate::refuse;
 use crate::upstream::Event;
 use slot::Timestamp;
@@ -42,10 +45,18 @@ pub(super) fn resume_all(core: &Arc<Core>, live: &Arc<LiveSlot>) {
         .map(|(id, _)| id)
         .collect();
     for id in running {
-        if let Err(e) = resume(core, live, &mut inner, &id) {
+        if let Err(e) = resume(core, live, &mut inner, &id, Begun::Before) {
             warn!("{id} in sandbox {}: {e}", live.key);
         }
     }
+}
+
+/// Start of a process, seen from this daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begun {
+    Now,
+    /// Under an earlier daemon.
+    Before,
 }
 
 /// Opens the streams of a process that has just been started or recovered, and sets up the
@@ -55,6 +66,7 @@ pub(super) fn resume(
     live: &Arc<LiveSlot>,
     inner: &mut Inner,
     id: &ProcessId,
+    begun: Begun,
 ) -> Result<u32> {
     let process = inner.slot.process(id).map_err(refuse::change)?;
     let spec = process.spec.clone();
@@ -70,17 +82,22 @@ pub(super) fn resume(
             inner.attachments.hold(pid, streams);
         }
     }
-    let due = |purpose| Due {
+    let due = |purpose, lines| Due {
         live: Arc::downgrade(live),
         id: id.clone(),
         pid,
         purpose,
-        done_ns,
+        lines,
     };
-    if log_rate(inner, id).is_some()
-        && let Some(timer) = core.timers.set(LOG_INTERVAL, due(Purpose::Log))
-    {
-        inner.attachments.tie_timer(pid, timer);
+    if let Some(rate) = log_rate(inner, id) {
+        let ran = match begun {
+            Begun::Now => Duration::ZERO,
+            Begun::Before => Duration::from_nanos(done_ns),
+        };
+        let due = due(Purpose::Log, Some(Lines::after(rate, ran)));
+        if let Some(timer) = core.timers.set(LOG_INTERVAL, due) {
+            inner.attachments.tie_timer(pid, timer);
+        }
     }
     let (core, live) = (Arc::clone(core), Arc::clone(live));
     if !spec.command.is_empty() {
@@ -105,7 +122,7 @@ pub(super) fn resume(
         }
     }
     if let Some(left) = left
-        && let Some(timer) = core.timers.set(left, due(Purpose::End))
+        && let Some(timer) = core.timers.set(left, due(Purpose::End, None))
     {
         inner.attachments.tie_timer(pid, timer);
     }
@@ -205,36 +222,68 @@ async fn end_out_of_memory(core: Arc<Core>, live: Arc<LiveSlot>, due: Due) {
     end(&core, &live, &due.id, due.pid, KILLED).await;
 }
 
-/// Writes the simulated log lines that are due since the timer last fired, and sets the timer
+/// Hands the simulated lines that are due to the thread that writes them, and sets the timer
 /// anew.
 fn log_is_due(core: &Arc<Core>, live: &Arc<LiveSlot>, due: Due) {
+    let Some(lines) = due.lines.clone() else {
+        return;
+    };
     let Ok(mut inner) = live.lock() else { return };
     if !inner.is_running(&due.id, due.pid) {
         return;
     }
-    let Some(rate) = log_rate(&inner, &due.id) else {
-        return;
-    };
     let Ok(process) = inner.slot.process(&due.id) else {
         return;
     };
-    let ran_ns = process.ran_ns(Timestamp::now());
-    let lines = logs::lines(rate, due.done_ns, ran_ns);
-    if !lines.is_empty() {
-        match userland::console(core, &mut inner, &due.id, due.pid) {
-            Some(console) => console.try_write(Output::Stdout, lines.as_bytes()),
-            None => {
-                if let Some(stdout) = inner.attachments.streams(due.pid).first() {
-                    stdio::try_write(stdout, lines.as_bytes());
+    let is_running = process.state == ProcessState::Running;
+    let range = lines.due(Instant::now(), is_running);
+    if !range.is_empty()
+        && let Some(writer) = core.line_writer()
+    {
+        let end = range.end;
+        let target = match userland::console(core, &mut inner, &due.id, due.pid) {
+            Some(console) => Target::Console(console),
+            None => Target::Stdout(Arc::downgrade(live), due.pid),
+        };
+        let of_lines = Arc::clone(&lines);
+        if writer.try_write(move || target.write(&of_lines, range)) {
+            lines.handed_over(end);
+        }
+    }
+    drop(inner);
+    core.timers.again(LOG_INTERVAL, due);
+}
+
+/// Destination of simulated lines.
+enum Target {
+    Console(Arc<Console>),
+    /// The first stream of a process, if the process still runs.
+    Stdout(Weak<LiveSlot>, u32),
+}
+
+impl Target {
+    /// Writes lines, and returns the number of bytes.
+    fn write(&self, lines: &Lines, range: Range<u64>) -> usize {
+        match self {
+            Self::Console(console) => {
+                let text = lines.text(range, || console.last_simulated_line());
+                if let Err(e) = console.write_now(Output::Stdout, text.as_bytes()) {
+                    debug!("simulated lines of a log are lost: {e}");
                 }
+                text.len()
+            }
+            Self::Stdout(live, pid) => {
+                let text = lines.text(range, || None);
+                if let Some(live) = live.upgrade()
+                    && let Ok(inner) = live.lock()
+                    && let Some(stdout) = inner.attachments.streams(*pid).first()
+                {
+                    stdio::try_write(stdout, text.as_bytes());
+                }
+                text.len()
             }
         }
     }
-    let due = Due {
-        done_ns: ran_ns,
-        ..due
-    };
-    core.timers.again(LOG_INTERVAL, due);
 }
 
 /// Deletes a process. A process that was never started is ended first, so that its waiters

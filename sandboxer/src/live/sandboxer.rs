@@ -78,6 +78,7 @@ impl ResourceSlotSandboxer {
             drain: Drain::new(Slowdown::new(settings.slowdown_percent)),
             timers,
             appender: OnceLock::new(),
+            line_writer: OnceLock::new(),
             scripts: OnceLock::new(),
             publisher: containerd.map(Publisher::start).transpose()?,
             observer: OnceLock::new(),
