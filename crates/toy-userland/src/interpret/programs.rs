@@ -82,7 +82,13 @@ impl Host for Interpreter {
     fn run(&mut self, words: Vec<String>, variables: Variables) -> BoxFuture<'_, u8> {
         let mut shell = self.program();
         shell.variables = Arc::new(variables);
-        Box::pin(async move { exit_code(shell.run_words(words).await, 0) })
+        Box::pin(async move {
+            let outcome = match shell.enter().await {
+                Ok(()) => shell.run_words(words).await,
+                Err(unwind) => Err(unwind),
+            };
+            exit_code(outcome, 0)
+        })
     }
 }
 

@@ -23,6 +23,11 @@ async fn recursion_ends_with_a_message() {
         "f() { eval f; }; f",
         "echo 'sh /tmp/x' > /tmp/x; sh /tmp/x",
         "x='eval \"$x\"'; eval \"$x\"",
+        "$(yes env | head -n 10000 | tr '\\n' ' ') true",
+        "$(yes command | head -n 10000 | tr '\\n' ' ') true",
+        "$(yes exec | head -n 10000 | tr '\\n' ' ') true",
+        "$(yes timeout 9 | head -n 7000 | tr '\\n' ' ') true",
+        "$(yes eval | head -n 10000 | tr '\\n' ' ') true",
     ] {
         let found = bounded(script).await.expect(script);
         assert!(
@@ -127,6 +132,10 @@ async fn long_work_is_done_in_turns() {
 #[tokio::test(start_paused = true)]
 async fn an_input_beyond_a_bound_is_refused_with_the_bound() {
     for (script, message) in [
+        (
+            "cat /$(yes a/ | head -n 9000 | tr -d '\\n')",
+            "File name too long",
+        ),
         (
             ": $(($(seq -s + 9000)))",
             "an arithmetic expression of more than 16384 bytes",

@@ -213,6 +213,9 @@ impl Tree {
         if let Some(node) = self.nodes.get(path) {
             return Ok(node.clone());
         }
+        if path.len() > MAX_PATH_BYTES {
+            return Err(FileError::NameTooLong);
+        }
         let directory = parent(path);
         let name = &path[directory.len()..];
         if PROGRAM_DIRECTORIES.contains(&directory) && self.is_program(name.trim_start_matches('/'))

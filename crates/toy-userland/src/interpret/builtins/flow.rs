@@ -81,6 +81,7 @@ pub(super) async fn exec(mut call: Invocation<'_>) -> Outcome {
     for signal in call.shell.traps.keys() {
         call.shell.signals.trap(*signal, false);
     }
+    call.shell.enter().await?;
     match call.shell.run_words(words).await {
         Ok(code) | Err(Unwind::Failed(code)) => Err(Unwind::Exit(code)),
         Err(unwind) => Err(unwind),

@@ -6,7 +6,10 @@ use crate::outcome::Outcome;
 pub(super) async fn command(call: Invocation<'_>) -> Outcome {
     let arguments = call.arguments("+vVp").await?;
     if !arguments.has('v') && !arguments.has('V') {
-        return call.shell.run_words(arguments.operands).await;
+        call.shell.enter().await?;
+        let outcome = call.shell.run_words(arguments.operands).await;
+        call.shell.leave();
+        return outcome;
     }
     let mut code = 0;
     for name in &arguments.operands {
