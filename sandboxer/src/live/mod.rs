@@ -16,9 +16,9 @@
 //!
 //! Processes: `process` starts the tasks behind a fake process, `end` ends it, `timers`
 //! times it, and `attached` holds the state that ends with it. `stdio` opens its FIFOs.
-//! `userland` runs commands in the toy userland, set up by `setup`, on the thread of `scripts`;
-//! `console`, `appender`
-//! and `logs` write the output of the CRI API's containers, and `simulated_log` simulated lines. `fault_injection` delays and
+//! `userland` runs commands in the toy userland, set up by `setup`, on the thread of
+//! `scripts`; `console`, `appender` and `logs` write the output of the CRI API's containers,
+//! and `simulated_log` simulated lines. `fault_injection` delays and
 //! fails calls, `orphans` drops containers that containerd lost, and `slowdown` is a test
 //! aid.
 //!

@@ -20,6 +20,10 @@ use toy_userland::{Io, Share, Shell};
 /// threads on one processor, this one gets about a tenth.
 const NICE: i32 = 10;
 
+/// Size of the thread's stack, the same as of a main thread on Linux: the deepest nesting of a
+/// script takes a part of it.
+const STACK_BYTES: usize = 8 << 20;
+
 /// The running commands of all containers. Dropping this ends them.
 #[derive(Debug)]
 pub(super) struct Scripts {
@@ -40,6 +44,7 @@ impl Scripts {
         let (running, stopped) = oneshot::channel();
         std::thread::Builder::new()
             .name("scripts".to_owned())
+            .stack_size(STACK_BYTES)
             .spawn(move || {
                 be_nice();
                 // Nobody sends: the channel is closed at the end.
