@@ -246,12 +246,12 @@ async fn peers_that_send_nothing_hold_up_no_stream() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn peers_that_send_nothing_hold_up_no_scrape() {
     let daemon = Daemon::start(&["--metrics-listen", "127.0.0.1:0"]);
-    let log = daemon.home().log();
-    let url = log
-        .split("http://")
-        .nth(1)
-        .expect("the address of the metrics");
-    let address = url.split("/metrics").next().unwrap().parse().unwrap();
+    let address = tests::eventually("the address of the metrics", || {
+        let log = daemon.home().log();
+        let (_, url) = log.split_once("http://")?;
+        let (address, _) = url.split_once("/metrics")?;
+        address.parse().ok()
+    });
     let peers = idle_peers(address, 300).await;
     let (response, took) = asked(address, "/metrics").await;
     println!("a scrape beside {} idle peers: {took:?}", peers.len());

@@ -23,6 +23,8 @@ use crate::format::Format;
 /// Greatest number of open connections. A further one takes the place of the oldest, because a
 /// scrape is answered as soon as its request is read.
 const MAX_CONNECTIONS: usize = 64;
+/// Greatest number of connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
 /// Timeout for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Greatest duration of a connection, which serves one request: the default scrape interval of
@@ -65,6 +67,8 @@ impl MetricsServer {
 
     fn listen(address: SocketAddr, registry: Arc<Registry>) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
+        // The standard library's queue is too short for a burst of connections.
+        rustix::net::listen(&listener, BACKLOG)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -123,6 +127,8 @@ async fn accept(listener: TcpListener, registry: Arc<Registry>) {
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
+        // The request of a client is read before the next connections can take its place.
+        tokio::task::yield_now().await;
         while connections.try_join_next().is_some() {}
     }
 }

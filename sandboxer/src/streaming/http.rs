@@ -64,6 +64,8 @@ pub(super) async fn accept(listener: TcpListener, tokens: Arc<Tokens>, idle_time
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
+        // The request of a client is read before the next connections can take its place.
+        tokio::task::yield_now().await;
         while connections.try_join_next().is_some() {}
     }
 }
