@@ -14,7 +14,7 @@ use benches::inputs::{
 use containerd_sandbox::Spec;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use k8s_cri::v1::PodSandboxConfig;
-use oci_spec::runtime::LinuxPids;
+use oci_config::LinuxResources;
 use pod_resources::{Quantity, SandboxData};
 use prost::Message;
 use serde::de::IgnoredAny;
@@ -52,6 +52,11 @@ fn look_up<const N: usize>(map: &HashMap<String, String>, keys: [&str; N]) -> [O
     })
 }
 
+fn resources(spec: &Spec) -> &LinuxResources {
+    let linux = spec.linux.value().expect("the spec has a section linux");
+    linux.resources.value().expect("the spec has resources")
+}
+
 fn skip_json(bytes: &[u8]) -> IgnoredAny {
     serde_json::from_slice(bytes).expect("the bench's JSON is sound")
 }
@@ -62,24 +67,21 @@ fn decode(bytes: &[u8]) -> PodSandboxConfig {
 
 fn oci(c: &mut Criterion) {
     let bytes = spec_v1();
-    let spec: Spec = serde_json::from_slice(&bytes).expect("the bench's spec is sound");
+    let spec: Spec = oci_config::from_slice(&bytes).expect("the bench's spec is sound");
     beside(
         c.benchmark_group("extraction/oci_v1"),
         |b| b.iter(|| of_container(black_box(&spec))),
         |b| {
             b.iter(|| {
                 let spec = black_box(&spec);
-                let resources = spec.resources().expect("the spec has resources");
-                let cpu = resources
-                    .cpu()
-                    .as_ref()
-                    .map(|cpu| (cpu.quota(), cpu.period(), cpu.shares()));
-                let memory = resources
-                    .memory()
-                    .as_ref()
-                    .map(|m| (m.limit(), m.reservation()));
-                let pids = resources.pids().as_ref().map(LinuxPids::limit);
-                (cpu, memory, pids, look_up(&spec.annotations, ANNOTATIONS))
+                let resources = resources(spec);
+                let cpu = resources.cpu.value();
+                let cpu = cpu.map(|cpu| (&cpu.quota, &cpu.period, &cpu.shares));
+                let memory = resources.memory.value();
+                let memory = memory.map(|memory| (&memory.limit, &memory.reservation));
+                let pids = resources.pids.value().map(|pids| &pids.limit);
+                black_box((cpu, memory, pids));
+                look_up(&spec.annotations, ANNOTATIONS)
             });
         },
     );
@@ -94,7 +96,7 @@ fn oci(c: &mut Criterion) {
             group,
             |b| {
                 b.iter(|| {
-                    let spec: Spec = serde_json::from_slice(black_box(&bytes)).expect("sound");
+                    let spec: Spec = oci_config::from_slice(black_box(&bytes)).expect("sound");
                     of_container(&spec)
                 });
             },
@@ -102,14 +104,14 @@ fn oci(c: &mut Criterion) {
         );
     }
 
-    let spec: Spec = serde_json::from_slice(&spec_v2()).expect("the bench's spec is sound");
+    let spec: Spec = oci_config::from_slice(&spec_v2()).expect("the bench's spec is sound");
     beside(
         c.benchmark_group("extraction/oci_v2"),
         |b| b.iter(|| of_container(black_box(&spec))),
         |b| {
             b.iter(|| {
                 let spec = black_box(&spec);
-                let files = spec.resources().and_then(|r| r.unified().as_ref());
+                let files = resources(spec).unified.value();
                 let files = look_up(files.expect("the spec has files"), CGROUP_FILES);
                 (files, look_up(&spec.annotations, ANNOTATIONS))
             });

@@ -119,6 +119,7 @@ fn append(c: &mut Criterion) {
         container: "f".repeat(64),
         info: INFO,
         linux: None,
+        cpu_quota: None,
     };
     let before = [create(), Change::Start, container()];
     let line = line(&before, &update);

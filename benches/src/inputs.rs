@@ -105,7 +105,7 @@ pub fn spec_v2() -> Vec<u8> {
 /// If a value is invalid.
 pub fn of_container(spec: &Spec) -> ResourceInfo {
     let data = ContainerData {
-        resources: spec.resources(),
+        linux: &spec.linux,
         annotations: &spec.annotations,
     };
     ResourceInfo::from_container_data(&data, OnInvalid::Reject)

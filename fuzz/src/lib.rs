@@ -9,13 +9,13 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use containerd_sandbox::Spec;
 use containerd_sandbox::server::fuzzed;
+use containerd_sandbox::{LinuxResources, Spec};
 use journal::{Journal, JournalError, Options, Sync};
 use k8s_cri::v1::{ContainerConfig, PodSandboxConfig};
 use loadgen::record::hdr_log::LogReader;
 use loadgen::workload::scenario::Scenario;
-use oci_spec::runtime::LinuxResources;
+use oci_config::{Details, Field};
 use pod_resources::{
     ContainerData, Extraction, InvalidResource, OnInvalid, Quantity, ResourceInfo, SandboxData,
 };
@@ -65,7 +65,7 @@ fn annotations(bytes: &[u8]) {
         .collect();
     both(|on_invalid| {
         let data = ContainerData {
-            resources: None,
+            linux: &Field::Absent,
             annotations: &annotations,
         };
         ResourceInfo::from_container_data(&data, on_invalid)
@@ -153,21 +153,20 @@ fn journal(bytes: &[u8]) {
 
 /// Decodes the `config.json` of a bundle.
 fn oci_spec(bytes: &[u8]) {
-    let Ok(spec) = serde_json::from_slice::<Spec>(bytes) else {
+    let Ok(spec) = oci_config::from_slice::<Spec>(bytes) else {
         return;
     };
     both(|on_invalid| {
         let data = ContainerData {
-            resources: spec.resources(),
+            linux: &spec.linux,
             annotations: &spec.annotations,
         };
         ResourceInfo::from_container_data(&data, on_invalid)
     });
-    if let Some(process) = &spec.process {
-        let _ = userland::idle(&process.args);
-    }
-    if let Ok(resources) = serde_json::from_slice::<LinuxResources>(bytes) {
-        both(|on_invalid| ResourceInfo::default().updated_by(&resources, on_invalid));
+    let _ = userland::idle(&spec.process.args);
+    oci_config::from_slice::<Details>(bytes).expect("what is a spec has details");
+    if let Ok(resources) = oci_config::from_slice::<LinuxResources>(bytes) {
+        both(|on_invalid| ResourceInfo::default().updated_by(None, &resources, on_invalid));
     }
 }
 

@@ -16,7 +16,7 @@ use sandboxer::streaming::DEFAULT_LISTEN;
 
 use journal::{Options, Sync};
 use tracing::Level;
-use values::{OnInvalid, ViewMode};
+use values::{OnInvalid, ViewMode, WeightFormula};
 
 /// Environment variable of `--behaviour`, and its earlier name, which still works.
 const BEHAVIOUR_ENV: &str = "RESOURCE_SLOT_BEHAVIOUR";
@@ -172,8 +172,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "RESOURCE_SLOT_RECOVER", action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(crate) recover: bool,
-    /// Treatment of a resource value that cannot be read: refuse the request (reject), or
-    /// log it and go on without the value (warn).
+    /// Treatment of a resource value, or another used field of an OCI spec, that cannot be
+    /// read: refuse the request (reject), or log it and go on without the value (warn).
     #[arg(
         long,
         env = "RESOURCE_SLOT_ON_INVALID",
@@ -181,6 +181,16 @@ pub(crate) struct ServeArgs {
         default_value = "reject"
     )]
     pub(crate) on_invalid: OnInvalid,
+    /// Formula by which a cpu.weight in `unified` was made of CPU shares: that of runc before
+    /// 1.3.2 and crun before 1.23 (linear), or that of these versions and later ones
+    /// (quadratic).
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_CPU_WEIGHT_FORMULA",
+        value_name = "FORMULA",
+        default_value = "linear"
+    )]
+    pub(crate) cpu_weight_formula: WeightFormula,
     /// Address and port at which Exec, Attach and PortForward of CRI are answered over
     /// WebSocket; port 0 is any free one. A client that reaches it also needs a URL that
     /// was given out.

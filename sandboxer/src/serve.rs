@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use containerd_sandbox::server::{AllowedUsers, ApiCalls, Health, Limit, Limits, Server};
 use exposition::MetricsServer;
 use journal::{DirLock, Journal, Options, Report};
+use pod_resources::Rules;
 use rustix::process::{
     Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
 };
@@ -74,7 +75,10 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     };
     let settings = Settings {
         profile: Arc::new(profile),
-        on_invalid: args.on_invalid.into(),
+        rules: Rules {
+            on_invalid: args.on_invalid.into(),
+            weight_formula: args.cpu_weight_formula.into(),
+        },
         exit_delay: args.exit_delay.unwrap_or(match args.threads {
             1 => Duration::ZERO,
             _ => EXIT_DELAY,

@@ -21,7 +21,7 @@ type Make = fn() -> Path;
 
 fn oci(bytes: Vec<u8>) -> Path {
     Box::new(move || {
-        let spec: Spec = serde_json::from_slice(black_box(&bytes)).expect("sound");
+        let spec: Spec = oci_config::from_slice(black_box(&bytes)).expect("sound");
         black_box(of_container(&spec));
     })
 }

@@ -16,10 +16,9 @@ use std::time::SystemTime;
 use containerd_sandbox::server::{self, Server};
 use containerd_sandbox::{
     Any, Container, ContainerOptions, Deleted, Error, ExecOptions, Exit, ExitSignal, Key,
-    ProcessState, ProcessStatus, Result, Sandbox, SandboxOptions, SandboxStatus, SandboxUpdate,
-    Sandboxer, Stdio,
+    LinuxResources, ProcessState, ProcessStatus, Result, Sandbox, SandboxOptions, SandboxStatus,
+    SandboxUpdate, Sandboxer, Stdio,
 };
-use oci_spec::runtime::LinuxResources;
 use tokio::net::UnixListener;
 
 /// Process id of everything: one more than 2^22, the greatest `pid_max` of Linux, so that no real

@@ -9,10 +9,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use oci_spec::runtime::LinuxResources;
+use oci_config::{LinuxResources, Process, Spec};
 
 use crate::any::Any;
-use crate::bundle::{Process, Spec};
 use crate::error::Result;
 use crate::exit::{Exit, ExitSignal};
 use crate::id::Key;

@@ -3,14 +3,12 @@
 //! The path comes from a peer: a read never blocks on a FIFO in the place of the file, and never
 //! reads more than a limit.
 
-use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 
-use oci_spec::runtime::LinuxResources;
+use oci_config::Spec;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
-use serde::Deserialize;
 
 use crate::error::{Code, Error, Result};
 
@@ -23,43 +21,6 @@ const LARGE_CONFIG_BYTES: u64 = 256 << 10;
 
 /// Annotation that names the sandbox in the spec of a container that CRI created.
 pub const SANDBOX_ID_ANNOTATION: &str = "io.kubernetes.cri.sandbox-id";
-
-/// The parts of an OCI runtime spec that are of use to a runtime without processes.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Spec {
-    /// Annotations of the container.
-    pub annotations: HashMap<String, String>,
-    /// First process of the container.
-    pub process: Option<Process>,
-    /// Settings that only Linux has.
-    pub linux: Option<Linux>,
-}
-
-/// A process of a container: the first one, or one that an exec adds.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Process {
-    /// Command and arguments.
-    pub args: Vec<String>,
-    /// Whether the process has a terminal.
-    pub terminal: bool,
-}
-
-/// The Linux part of a spec.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Linux {
-    /// Limits that a kernel would enforce.
-    pub resources: Option<LinuxResources>,
-}
-
-impl Spec {
-    /// Returns the section `linux.resources`.
-    pub fn resources(&self) -> Option<&LinuxResources> {
-        self.linux.as_ref()?.resources.as_ref()
-    }
-}
 
 /// Contents of a bundle.
 #[derive(Debug, Clone)]
@@ -133,7 +94,7 @@ fn load(bundle: &Path, config: &Path, file: std::fs::File, size: u64) -> Result<
     file.take(MAX_CONFIG_BYTES)
         .read_to_end(&mut text)
         .map_err(|e| Error::unavailable(format!("{}: {e}", config.display())))?;
-    let spec: Spec = serde_json::from_slice(&text).map_err(|e| {
+    let spec: Spec = oci_config::from_slice(&text).map_err(|e| {
         Error::invalid_argument(format!("{}: not an OCI spec: {e}", config.display()))
     })?;
     let sandbox_id = match spec.annotations.get(SANDBOX_ID_ANNOTATION) {
@@ -196,7 +157,9 @@ mod tests {
         fs::write(dir.path().join("sandbox"), "pod2\n").unwrap();
         let bundle = read_dir(&dir).await.unwrap();
         assert_eq!(bundle.sandbox_id, "pod2");
-        assert!(bundle.spec.resources().unwrap().pids().is_some());
+        let linux = bundle.spec.linux.value().unwrap();
+        let resources = linux.resources.value().unwrap();
+        assert!(resources.pids.value().is_some());
     }
 
     #[tokio::test]

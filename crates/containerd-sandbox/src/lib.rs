@@ -33,11 +33,12 @@ pub use api::{
     Container, ContainerOptions, Deleted, ExecOptions, ProcessState, ProcessStatus, Sandbox,
     SandboxOptions, SandboxRecord, SandboxStatus, SandboxUpdate, Sandboxer, Stdio,
 };
-pub use bundle::{Linux, MAX_CONFIG_BYTES, Process, SANDBOX_ID_ANNOTATION, Spec};
+pub use bundle::{MAX_CONFIG_BYTES, SANDBOX_ID_ANNOTATION};
 pub use error::{CODES, Code, Error, Result};
 pub use exit::{Exit, ExitSignal};
 pub use id::{DEFAULT_NAMESPACE, Key, MAX_ID_LEN, check_id, quoted};
 pub use namespace::{GRPC_NAMESPACE, TTRPC_NAMESPACE};
+pub use oci_config::{InvalidField, LinuxResources, Process, Spec};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -12,7 +12,7 @@ use super::fold::Slots;
 use super::journal::Journal;
 use super::options::Options;
 use super::report::Recovered;
-use pod_resources::ResourceInfo;
+use pod_resources::{CpuQuota, ResourceInfo};
 use slot::Timestamp;
 use slot::{
     Change, CriContainer, CriPod, NewContainer, NewProcess, NewSandbox, Pod, ProcessId, Slot, Stdio,
@@ -134,6 +134,10 @@ fn candidates(namespace: &str) -> Vec<(Key, Change)> {
                     container: named(),
                     info: info(6),
                     linux: Some(LinuxContainerResources::default().into()),
+                    cpu_quota: (container == "x").then_some(CpuQuota {
+                        quota: 7,
+                        period: 9,
+                    }),
                 },
                 Change::CreateExec {
                     container: named(),

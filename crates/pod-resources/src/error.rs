@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::weight::WeightFormula;
+
 /// Source in which a value was stated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -106,18 +108,40 @@ pub enum OnInvalid {
     Warn,
 }
 
+/// Choices of how values are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Treatment of a value that cannot be read.
+    pub on_invalid: OnInvalid,
+    /// Formula by which a `cpu.weight` was made of CPU shares.
+    pub weight_formula: WeightFormula,
+}
+
+impl From<OnInvalid> for Rules {
+    fn from(on_invalid: OnInvalid) -> Self {
+        Self {
+            on_invalid,
+            ..Self::default()
+        }
+    }
+}
+
 /// Passes on readings, and turns invalid ones into errors or warnings.
 pub(super) struct Reader {
-    on_invalid: OnInvalid,
+    rules: Rules,
     warnings: Vec<InvalidResource>,
 }
 
 impl Reader {
-    pub(super) fn new(on_invalid: OnInvalid) -> Self {
+    pub(super) fn new(rules: Rules) -> Self {
         Self {
-            on_invalid,
+            rules,
             warnings: Vec::new(),
         }
+    }
+
+    pub(super) fn weight_formula(&self) -> WeightFormula {
+        self.rules.weight_formula
     }
 
     /// Returns the value of a reading; `None` if it is invalid and only a warning.
@@ -125,7 +149,7 @@ impl Reader {
         &mut self,
         reading: Result<T, InvalidResource>,
     ) -> Result<Option<T>, InvalidResource> {
-        match (reading, self.on_invalid) {
+        match (reading, self.rules.on_invalid) {
             (Ok(value), _) => Ok(Some(value)),
             (Err(invalid), OnInvalid::Reject) => Err(invalid),
             (Err(invalid), OnInvalid::Warn) => {
@@ -183,7 +207,7 @@ mod tests {
 
     #[test]
     fn the_same_value_causes_one_warning() {
-        let mut reader = Reader::new(OnInvalid::Warn);
+        let mut reader = Reader::new(OnInvalid::Warn.into());
         for value in ["x", "x", "y"] {
             assert_eq!(reader.accept::<()>(Err(invalid(value))), Ok(None));
         }

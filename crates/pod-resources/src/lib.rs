@@ -27,15 +27,17 @@
 //!
 //! - `info`: the fields and their merge.
 //! - `quantity`: Kubernetes quantities.
-//! - `linux`: source 1, with `unified` for the files of cgroup v2 and `setting` for the four
-//!   kinds of statement about a field.
+//! - `linux`: source 1, with `unified` for the files of cgroup v2, `weight` for the conversion of
+//!   their `cpu.weight`, `cpu_quota` for updates of a quota or period alone, and `setting` for
+//!   the four kinds of statement about a field.
 //! - `annotations`: source 2.
 //! - `metadata`: source 3.
 //! - `cores`: CPU time as a number of cores that adds up exactly.
-//! - `error`: invalid values, and whether they are errors or warnings.
+//! - `error`: invalid values, and the choices of how values are read.
 
 mod annotations;
 mod cores;
+mod cpu_quota;
 mod error;
 mod info;
 mod linux;
@@ -45,15 +47,18 @@ mod setting;
 #[cfg(test)]
 mod tests;
 mod unified;
+mod weight;
 
 use std::collections::HashMap;
 
 use k8s_cri::v1::{ContainerConfig, LinuxContainerResources, PodSandboxConfig};
-use oci_spec::runtime::LinuxResources;
+use oci_config::{Field, LinuxResources};
 
-pub use error::{InvalidResource, OnInvalid, Origin};
+pub use cpu_quota::CpuQuota;
+pub use error::{InvalidResource, OnInvalid, Origin, Rules};
 pub use info::ResourceInfo;
 pub use quantity::{Quantity, QuantityError};
+pub use weight::WeightFormula;
 
 use error::Reader;
 use linux::Linux;
@@ -74,8 +79,8 @@ pub struct SandboxData<'a> {
 /// All sources that may state the resources of a container.
 #[derive(Debug, Clone, Copy)]
 pub struct ContainerData<'a> {
-    /// `linux.resources` of the OCI spec.
-    pub resources: Option<&'a LinuxResources>,
+    /// Section `linux` of the OCI spec.
+    pub linux: &'a Field<oci_config::Linux>,
     /// Annotations of the OCI spec.
     pub annotations: &'a HashMap<String, String>,
 }
@@ -88,6 +93,9 @@ pub struct Extraction {
     /// Values that could not be read; empty under [`OnInvalid::Reject`], which makes them
     /// errors.
     pub warnings: Vec<InvalidResource>,
+    /// CPU quota and period of a container, for later updates; `None` if they follow from the
+    /// CPU limit and the default period, and for sandboxes.
+    pub cpu_quota: Option<CpuQuota>,
 }
 
 impl ResourceInfo {
@@ -101,9 +109,9 @@ impl ResourceInfo {
     /// warnings.
     pub fn from_sandbox_data(
         data: &SandboxData<'_>,
-        on_invalid: OnInvalid,
+        rules: impl Into<Rules>,
     ) -> Result<Extraction, InvalidResource> {
-        let mut reader = Reader::new(on_invalid);
+        let mut reader = Reader::new(rules.into());
         let mut info = Self::default();
         if let Some(config) = data.config {
             if let Some(pod) = &config.linux {
@@ -141,6 +149,7 @@ impl ResourceInfo {
         Ok(Extraction {
             info,
             warnings: reader.into_warnings(),
+            cpu_quota: None,
         })
     }
 
@@ -153,13 +162,14 @@ impl ResourceInfo {
     /// ```
     /// use std::collections::HashMap;
     ///
+    /// use oci_config::Field;
     /// use pod_resources::{ContainerData, OnInvalid, ResourceInfo};
     ///
     /// let annotations = HashMap::from([
     ///     ("resources.limits.cpu".to_owned(), "500m".to_owned()),
     ///     ("resources.requests.memory".to_owned(), "2Gi".to_owned()),
     /// ]);
-    /// let data = ContainerData { resources: None, annotations: &annotations };
+    /// let data = ContainerData { linux: &Field::Absent, annotations: &annotations };
     /// let read = ResourceInfo::from_container_data(&data, OnInvalid::Reject)?;
     /// assert_eq!(read.info.cpu_limit, Some(0.5));
     /// assert_eq!(read.info.memory_request, Some(2 << 30));
@@ -168,11 +178,10 @@ impl ResourceInfo {
     /// ```
     pub fn from_container_data(
         data: &ContainerData<'_>,
-        on_invalid: OnInvalid,
+        rules: impl Into<Rules>,
     ) -> Result<Extraction, InvalidResource> {
-        let resources = data.resources;
-        let resources = resources.map(|oci| (Linux::from(oci), Origin::OciResources));
-        of_container(resources, data.annotations, on_invalid)
+        let resources = (Linux::from(data.linux), Origin::OciResources);
+        of_container(Some(resources), data.annotations, rules.into())
     }
 
     /// Reads the resources that a container of the CRI API states.
@@ -182,65 +191,85 @@ impl ResourceInfo {
     /// warnings.
     pub fn from_container_config(
         config: &ContainerConfig,
-        on_invalid: OnInvalid,
+        rules: impl Into<Rules>,
     ) -> Result<Extraction, InvalidResource> {
         let linux = config.linux.as_ref();
         let resources = linux.and_then(|linux| linux.resources.as_ref());
         let resources = resources.map(|cri| (Linux::from(cri), Origin::ContainerResources));
-        of_container(resources, &config.annotations, on_invalid)
+        let read = of_container(resources, &config.annotations, rules.into())?;
+        Ok(Extraction {
+            // CRI's own resources state it.
+            cpu_quota: None,
+            ..read
+        })
     }
 
     /// Applies an update: a value in `resources` replaces the present one, "no limit" removes
     /// it, and unstated fields stay. With [`OnInvalid::Warn`], a value that cannot be read is
     /// a warning and removes the present value.
     ///
-    /// A CPU quota without a period has the kernel's default period, 100 ms, and a period
-    /// without a quota changes nothing: only the quotient of both is tracked. runc keeps the
-    /// earlier period or quota instead.
+    /// `cpu_quota` is that of the last [`Extraction`]. An update with a CPU quota alone keeps the
+    /// period, and an update with a period alone keeps the quota, as a kernel does.
     ///
     /// # Errors
     /// The first value that cannot be read, under [`OnInvalid::Reject`].
     pub fn updated_by(
         self,
+        cpu_quota: Option<CpuQuota>,
         resources: &LinuxResources,
-        on_invalid: OnInvalid,
+        rules: impl Into<Rules>,
     ) -> Result<Extraction, InvalidResource> {
-        updated(self, &resources.into(), Origin::OciResources, on_invalid)
+        let present = CpuQuota::present(cpu_quota, self.cpu_limit);
+        let update = Linux {
+            present,
+            ..resources.into()
+        };
+        updated(self, &update, Origin::OciResources, rules.into())
     }
 
-    /// Applies an update of the CRI API as [`ResourceInfo::updated_by`] does.
+    /// Applies an update of the CRI API as [`ResourceInfo::updated_by`] does. `present` are the
+    /// Linux resources before the update.
     ///
     /// # Errors
     /// The first value that cannot be read, under [`OnInvalid::Reject`].
     pub fn updated_by_cri(
         self,
+        present: Option<&LinuxContainerResources>,
         resources: &LinuxContainerResources,
-        on_invalid: OnInvalid,
+        rules: impl Into<Rules>,
     ) -> Result<Extraction, InvalidResource> {
-        updated(
-            self,
-            &resources.into(),
-            Origin::ContainerResources,
-            on_invalid,
-        )
+        let update = Linux {
+            present: present.map(CpuQuota::of_cri).unwrap_or_default(),
+            ..resources.into()
+        };
+        let updated = updated(self, &update, Origin::ContainerResources, rules.into())?;
+        Ok(Extraction {
+            // CRI's own resources state it.
+            cpu_quota: None,
+            ..updated
+        })
     }
 }
 
 fn of_container(
     resources: Option<(Linux<'_>, Origin)>,
     annotations: &HashMap<String, String>,
-    on_invalid: OnInvalid,
+    rules: Rules,
 ) -> Result<Extraction, InvalidResource> {
-    let mut reader = Reader::new(on_invalid);
+    let mut reader = Reader::new(rules);
     let mut info = ResourceInfo::default();
+    let mut cpu_quota = CpuQuota::default();
     if let Some((resources, origin)) = resources {
-        info = resources.read(origin, &mut reader)?.over(info);
+        let stated = resources.read(origin, &mut reader)?;
+        cpu_quota = stated.cpu_quota;
+        info = stated.over(info);
     }
     let origin = Origin::ContainerAnnotation;
     info = info.or(annotations::read(annotations, origin, &mut reader)?);
     Ok(Extraction {
         info,
         warnings: reader.into_warnings(),
+        cpu_quota: cpu_quota.unless_implied(info.cpu_limit),
     })
 }
 
@@ -248,13 +277,15 @@ fn updated(
     info: ResourceInfo,
     resources: &Linux<'_>,
     origin: Origin,
-    on_invalid: OnInvalid,
+    rules: Rules,
 ) -> Result<Extraction, InvalidResource> {
-    let mut reader = Reader::new(on_invalid);
+    let mut reader = Reader::new(rules);
     let update = resources.read(origin, &mut reader)?;
+    let info = update.over(info);
     Ok(Extraction {
-        info: update.over(info),
+        info,
         warnings: reader.into_warnings(),
+        cpu_quota: update.cpu_quota.unless_implied(info.cpu_limit),
     })
 }
 

@@ -43,13 +43,12 @@ pub(super) struct Resources {
 impl<'a> From<&'a Resources> for Linux<'a> {
     fn from(resources: &'a Resources) -> Self {
         Self {
-            quota: resources.cpu_quota,
-            period: resources.cpu_period,
-            shares: resources.cpu_shares,
-            memory_limit: resources.memory_limit_in_bytes,
-            memory_reservation: 0,
-            pids: 0,
+            quota: resources.cpu_quota.into(),
+            period: resources.cpu_period.into(),
+            shares: resources.cpu_shares.into(),
+            memory_limit: resources.memory_limit_in_bytes.into(),
             unified: resources.unified.as_ref(),
+            ..Self::default()
         }
     }
 }

@@ -11,9 +11,9 @@ const SHARES_PER_CORE: u64 = 1024;
 
 /// Lower bound of `cpu.shares` (`kernel/sched/sched.h`), which kubelet writes for "no
 /// request".
-const MIN_SHARES: u64 = 2;
+pub(super) const MIN_SHARES: u64 = 2;
 /// Upper bound of `cpu.shares` (`kernel/sched/sched.h`).
-const MAX_SHARES: u64 = 1 << 18;
+pub(super) const MAX_SHARES: u64 = 1 << 18;
 
 /// Smallest number that `memory.limit_in_bytes` shows for "no limit": the kernel rounds 2^63 -
 /// 1 down to its page size, which is at most 64 KiB.
@@ -80,12 +80,10 @@ pub(super) fn memory(bytes: i128) -> Setting<u64> {
     }
 }
 
-/// Reads a limit of `number` processes.
-pub(super) fn pids(number: i64) -> Setting<u64> {
-    match u64::try_from(number) {
-        Ok(limit @ 1..) => Setting::Value(limit),
-        _ => Setting::NoLimit,
-    }
+/// Reads a limit of `number` processes. A negative number means no limit. 0 is a limit, as in
+/// the kernel (OCI runtime spec 1.3, `config-linux.md`, part `pids`).
+pub(super) fn pids(number: i128) -> Setting<u64> {
+    u64::try_from(number).map_or(Setting::NoLimit, Setting::Value)
 }
 
 #[cfg(test)]

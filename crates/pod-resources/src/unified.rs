@@ -2,53 +2,48 @@
 //!
 //! The formats are those of the kernel's `Documentation/admin-guide/cgroup-v2.rst` and of the
 //! kernel's parsers. Each function reads the content of one file, or returns a description of
-//! valid content. `max` means no limit; so do zero and negative numbers, which callers that
-//! know cgroup v1 write for it.
+//! valid content. `max` means no limit; so do negative numbers and, except in `pids.max`, zero,
+//! which callers that know cgroup v1 write for it.
 
-use super::cores;
+use super::cpu_quota::CpuQuota;
 use super::setting::{self, Setting};
+use super::weight::{MAX_WEIGHT, WeightFormula};
 
 /// Reading of a file; `Err` describes valid content.
 type Reading<T> = Result<Setting<T>, &'static str>;
 
 const MAX: &str = "max";
 
-/// Reads `cpu.max`: quota and period in microseconds, `max 100000` or `50000 100000`, or
-/// without the period.
-pub(super) fn cpu_max(content: &str) -> Reading<f64> {
+/// Reads `cpu.max`: quota and period in microseconds, `max 100000` or `50000 100000`. Without a
+/// period, as in `50000`, the kernel keeps the present one, `period`; 0 stands for the default.
+///
+/// The quota of the result is never 0: no limit is -1.
+pub(super) fn cpu_max(content: &str, period: u64) -> Result<CpuQuota, &'static str> {
     const EXPECTED: &str =
         "\"max\" or microseconds, and a period of microseconds above 0, as in 50000 100000";
     let mut words = content.split_ascii_whitespace();
-    let (Some(quota), period, None) = (words.next(), words.next(), words.next()) else {
+    let (Some(quota), stated, None) = (words.next(), words.next(), words.next()) else {
         return Err(EXPECTED);
     };
-    let period = match period {
-        None => setting::DEFAULT_PERIOD,
+    let period = match stated {
+        None => period,
         Some(text) => text.parse().ok().filter(|us| *us > 0).ok_or(EXPECTED)?,
     };
-    if quota == MAX {
-        return Ok(Setting::NoLimit);
-    }
-    let quota: i64 = quota.parse().map_err(|_| EXPECTED)?;
-    if quota <= 0 {
-        return Ok(Setting::NoLimit);
-    }
-    cores::ratio(quota.unsigned_abs(), period)
-        .map(Setting::Value)
-        .ok_or(setting::EXPECTED_QUOTA)
+    let quota = match quota {
+        MAX => -1,
+        number => number.parse().map_err(|_| EXPECTED)?,
+    };
+    let quota = if quota <= 0 { -1 } else { quota };
+    Ok(CpuQuota { quota, period })
 }
 
 /// Reads `cpu.weight`, from 1 to 10000, as the CPU shares that it was converted from.
 ///
-/// The function inverts the linear conversion, `1 + (shares - 2) * 9999 / 262142`, which all
-/// runtimes used at first (KEP-2254). About 26 shares make one weight, so the result is up to
-/// 0.026 cores low. runc from 1.3.2 on and crun from 1.23 on convert shares by a quadratic
-/// formula. A weight in `unified` was converted before by its author and does not show the
-/// formula.
-pub(super) fn cpu_weight(content: &str) -> Reading<f64> {
+/// A weight in `unified` was converted before by its author and does not show the formula.
+pub(super) fn cpu_weight(content: &str, formula: WeightFormula) -> Reading<f64> {
     const EXPECTED: &str = "a weight from 1 to 10000";
     match content.trim_ascii().parse::<u64>() {
-        Ok(weight @ 1..=10_000) => Ok(setting::request(2 + (weight - 1) * 262_142 / 9_999)),
+        Ok(weight @ 1..=MAX_WEIGHT) => Ok(setting::request(formula.shares(weight))),
         _ => Err(EXPECTED),
     }
 }
@@ -86,7 +81,10 @@ pub(super) fn pids(content: &str) -> Reading<u64> {
     const EXPECTED: &str = "\"max\" or a number of processes";
     match content.trim_ascii() {
         MAX => Ok(Setting::NoLimit),
-        number => number.parse().map(setting::pids).map_err(|_| EXPECTED),
+        number => number
+            .parse::<i64>()
+            .map(|number| setting::pids(number.into()))
+            .map_err(|_| EXPECTED),
     }
 }
 
@@ -98,19 +96,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cpu_max_is_quota_over_period() {
-        for (content, setting) in [
-            ("max 100000", NoLimit),
-            ("max", NoLimit),
-            ("50000 100000", Value(0.5)),
-            ("50000", Value(0.5)),
-            ("150000 50000", Value(3.0)),
-            (" 50000\t100000\n", Value(0.5)),
-            ("0 100000", NoLimit),
-            ("-1 100000", NoLimit),
-            ("1 3", Value(0.333_333_333)),
+    fn cpu_max_is_a_quota_and_a_period() {
+        for (content, quota, period) in [
+            ("max 100000", -1, 100_000),
+            ("max", -1, 7),
+            ("50000 100000", 50_000, 100_000),
+            ("50000", 50_000, 7),
+            ("150000 50000", 150_000, 50_000),
+            (" 50000\t100000\n", 50_000, 100_000),
+            ("0 100000", -1, 100_000),
+            ("-1 100000", -1, 100_000),
+            ("9223372036854775807 1", i64::MAX, 1),
         ] {
-            assert_eq!(cpu_max(content), Ok(setting), "{content:?}");
+            let expected = CpuQuota { quota, period };
+            assert_eq!(cpu_max(content, 7), Ok(expected), "{content:?}");
         }
     }
 
@@ -130,28 +129,36 @@ mod tests {
             "50ms",
             "99999999999999999999",
             "50000,100000",
-            "9223372036854775807 1",
         ] {
-            assert!(cpu_max(content).is_err(), "{content:?}");
+            assert!(cpu_max(content, 0).is_err(), "{content:?}");
         }
     }
 
     #[test]
     fn the_lowest_weight_is_no_request() {
-        assert_eq!(cpu_weight("1"), Ok(NoLimit));
+        for formula in [WeightFormula::Linear, WeightFormula::Quadratic] {
+            assert_eq!(cpu_weight("1", formula), Ok(NoLimit));
+        }
     }
 
     #[test]
     fn a_weight_is_read_as_the_shares_it_came_from() {
-        // 2597 and 262144 shares.
-        assert_eq!(cpu_weight("100"), Ok(Value(2.536_132_813)));
-        assert_eq!(cpu_weight("10000\n"), Ok(Value(256.0)));
+        use WeightFormula::{Linear, Quadratic};
+
+        // 2598 and 262144 shares.
+        assert_eq!(cpu_weight("100", Linear), Ok(Value(2.537_109_375)));
+        assert_eq!(cpu_weight("10000\n", Linear), Ok(Value(256.0)));
+        assert_eq!(cpu_weight("100", Quadratic), Ok(Value(1.0)));
+        assert_eq!(cpu_weight("10000", Quadratic), Ok(Value(256.0)));
     }
 
     #[test]
     fn a_weight_out_of_range_is_refused() {
         for content in ["0", "10001", "-1", "max", "default", "", "1e3"] {
-            assert!(cpu_weight(content).is_err(), "{content:?}");
+            assert!(
+                cpu_weight(content, WeightFormula::Linear).is_err(),
+                "{content:?}"
+            );
         }
     }
 
@@ -198,7 +205,7 @@ mod tests {
     fn pids_max_is_a_number() {
         assert_eq!(pids("max"), Ok(NoLimit));
         assert_eq!(pids("1024\n"), Ok(Value(1024)));
-        assert_eq!(pids("0"), Ok(NoLimit));
+        assert_eq!(pids("0"), Ok(Value(0)));
         assert_eq!(pids("-1"), Ok(NoLimit));
         assert!(pids("1k").is_err());
         assert!(pids("").is_err());
@@ -206,19 +213,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_weight_made_by_the_linear_formula_comes_back_close(shares in 3..=262_144_u64) {
-            let weight = 1 + (shares - 2) * 9_999 / 262_142;
-            let read = match cpu_weight(&weight.to_string()) {
-                Ok(Value(cores)) => cores * 1024.0,
-                _ => 2.0,
-            };
-            let lost = shares as f64 - read;
-            prop_assert!((0.0..=27.3).contains(&lost), "{} shares became {}", shares, read);
-        }
-
-        #[test]
         fn any_content_is_read_or_refused(content in "[ 0-9a-zA-Z+-]{0,24}|\\PC*") {
-            let _ = (cpu_max(&content), cpu_weight(&content), bytes(&content), pids(&content));
+            let weight = cpu_weight(&content, WeightFormula::Quadratic);
+            let _ = (cpu_max(&content, 0), weight, bytes(&content), pids(&content));
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::behaviour::Behaviour;
 use super::cri::{CriContainer, CriPod};
 use super::encoded::Encoded;
-use pod_resources::ResourceInfo;
+use pod_resources::{CpuQuota, ResourceInfo};
 
 /// Change of one sandbox; the field `do` of a journal record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,10 @@ pub enum Change {
         /// New Linux resources of a container of the CRI API.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         linux: Option<Encoded<LinuxContainerResources>>,
+        /// New CPU quota and period of a container of another API, if they do not follow from
+        /// the CPU limit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cpu_quota: Option<CpuQuota>,
     },
     /// A process is added to a running container.
     CreateExec {
@@ -146,6 +150,10 @@ pub struct NewContainer {
     pub bundle: String,
     /// Resources that the container states.
     pub info: ResourceInfo,
+    /// CPU quota and period; `None` if they follow from the CPU limit, and for a container of
+    /// the CRI API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_quota: Option<CpuQuota>,
     /// Values of the container's first process.
     pub process: NewProcess,
     /// Simulated behaviour; `None` if neither an annotation nor a profile states one.

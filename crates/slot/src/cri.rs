@@ -1,5 +1,7 @@
 //! Values of pods and containers that the CRI API must return later.
 
+use std::collections::HashMap;
+
 use k8s_cri::v1::{
     ContainerConfig, LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig,
 };
@@ -7,6 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::encoded::Encoded;
 use crate::time::Timestamp;
+use pod_resources::CpuQuota;
+
+/// Files of cgroup v2 that state the same as a number of CRI.
+const CPU_MAX: &str = "cpu.max";
+const CPU_WEIGHT: &str = "cpu.weight";
+const MEMORY_MAX: &str = "memory.max";
 
 /// Values of a pod that the CRI API must return later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,11 +106,15 @@ impl CriPod {
 
 /// Returns the resources after an update. A number that is zero and a text or list that is
 /// empty keep the present value; files in `unified` are added to the present ones.
+///
+/// A number and a file of cgroup v2 may state the same: of the two, only the one that was stated
+/// last is kept.
 fn merged(
     before: Option<&LinuxContainerResources>,
     update: &LinuxContainerResources,
 ) -> LinuxContainerResources {
     let mut all = before.cloned().unwrap_or_default();
+    supersede_files(&mut all, update);
     let LinuxContainerResources {
         cpu_period,
         cpu_quota,
@@ -141,10 +153,47 @@ fn merged(
     if !hugepage_limits.is_empty() {
         all.hugepage_limits.clone_from(hugepage_limits);
     }
-    let files = unified.iter();
-    all.unified
-        .extend(files.map(|(file, value)| (file.clone(), value.clone())));
+    supersede_numbers(&mut all, unified);
     all
+}
+
+/// Removes the files of `all` that state what the update states in numbers. Of `cpu.max`, the
+/// half that the update does not state stays, as a number.
+fn supersede_files(all: &mut LinuxContainerResources, update: &LinuxContainerResources) {
+    if update.cpu_quota != 0 || update.cpu_period != 0 {
+        let CpuQuota { quota, period } = CpuQuota::of_cri(all);
+        if all.unified.remove(CPU_MAX).is_some() {
+            all.cpu_quota = quota;
+            all.cpu_period = i64::try_from(period).unwrap_or(0);
+        }
+    }
+    if update.cpu_shares != 0 {
+        all.unified.remove(CPU_WEIGHT);
+    }
+    if update.memory_limit_in_bytes != 0 {
+        all.unified.remove(MEMORY_MAX);
+    }
+}
+
+/// Adds files to `all`, and removes the numbers that state the same.
+fn supersede_numbers(all: &mut LinuxContainerResources, files: &HashMap<String, String>) {
+    for (file, content) in files {
+        let mut content = content.clone();
+        match file.as_str() {
+            CPU_MAX => {
+                let period = CpuQuota::of_cri(all).period;
+                if period != 0 && content.split_ascii_whitespace().count() == 1 {
+                    // The kernel keeps the period that it is not told.
+                    content = format!("{} {period}", content.trim_ascii());
+                }
+                (all.cpu_quota, all.cpu_period) = (0, 0);
+            }
+            CPU_WEIGHT => all.cpu_shares = 0,
+            MEMORY_MAX => all.memory_limit_in_bytes = 0,
+            _ => {}
+        }
+        all.unified.insert(file.clone(), content);
+    }
 }
 
 #[cfg(test)]
@@ -194,6 +243,57 @@ mod tests {
             container.updated_by(&LinuxContainerResources::default()),
             updated
         );
+    }
+
+    #[test]
+    fn a_number_and_a_file_that_state_the_same_supersede_each_other() {
+        let resources = |quota, period, files: &[(&str, &str)]| LinuxContainerResources {
+            cpu_quota: quota,
+            cpu_period: period,
+            unified: files
+                .iter()
+                .map(|(file, content)| ((*file).to_owned(), (*content).to_owned()))
+                .collect(),
+            ..Default::default()
+        };
+        for (before, update, after) in [
+            // The period of the file stays.
+            (
+                resources(0, 0, &[("cpu.max", "50000 200000"), ("io.max", "x")]),
+                resources(100_000, 0, &[]),
+                resources(100_000, 200_000, &[("io.max", "x")]),
+            ),
+            (
+                resources(0, 0, &[("cpu.max", "50000")]),
+                resources(0, 25_000, &[]),
+                resources(50_000, 25_000, &[]),
+            ),
+            (
+                resources(0, 0, &[("cpu.max", "max 50000")]),
+                resources(0, 25_000, &[]),
+                resources(-1, 25_000, &[]),
+            ),
+            (
+                resources(50_000, 200_000, &[]),
+                resources(0, 0, &[("cpu.max", "70000")]),
+                resources(0, 0, &[("cpu.max", "70000 200000")]),
+            ),
+            (
+                resources(50_000, 200_000, &[]),
+                resources(0, 0, &[("cpu.max", "max 100000")]),
+                resources(0, 0, &[("cpu.max", "max 100000")]),
+            ),
+        ] {
+            assert_eq!(merged(Some(&before), &update), after, "{update:?}");
+        }
+        let files = resources(0, 0, &[("cpu.weight", "9"), ("memory.max", "5")]);
+        let numbers = LinuxContainerResources {
+            cpu_shares: 512,
+            memory_limit_in_bytes: 1 << 20,
+            ..Default::default()
+        };
+        assert_eq!(merged(Some(&files), &numbers), numbers);
+        assert_eq!(merged(Some(&numbers), &files), files);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::change::{NewContainer, NewProcess, NewSandbox, ProcessId};
 use super::cri::CriContainer;
 use super::machine::{ProcessState, SandboxState};
 use crate::time::Timestamp;
-use pod_resources::ResourceInfo;
+use pod_resources::{CpuQuota, ResourceInfo};
 
 /// Exit code of a process that SIGKILL ended: 128 + 9, as shells count.
 pub const KILLED: u32 = 128 + 9;
@@ -61,6 +61,10 @@ pub struct Container {
     pub bundle: String,
     /// Resources that the container states.
     pub info: ResourceInfo,
+    /// CPU quota and period; `None` if they follow from the CPU limit, and for a container of
+    /// the CRI API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_quota: Option<CpuQuota>,
     /// First process.
     pub init: Process,
     /// Simulated behaviour; `None` if neither an annotation nor a profile states one.
@@ -163,6 +167,7 @@ impl Container {
             id: new.id,
             bundle: new.bundle,
             info: new.info,
+            cpu_quota: new.cpu_quota,
             init: Process::new(new.process),
             behaviour: new.behaviour,
             cri: new.cri,

@@ -56,6 +56,7 @@ fn change() -> impl Strategy<Value = Change> {
                 container,
                 info,
                 linux: None,
+                cpu_quota: None,
             }),
         4 => (container(), prop::sample::select(&EXECS[..])).prop_map(|(container, exec)| {
             Change::CreateExec {

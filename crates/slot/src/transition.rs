@@ -325,8 +325,14 @@ impl Container {
     /// Records a change of the container that changes no state.
     fn record(&mut self, change: Change) {
         match change {
-            Change::UpdateContainer { info, linux, .. } => {
+            Change::UpdateContainer {
+                info,
+                linux,
+                cpu_quota,
+                ..
+            } => {
                 self.info = info;
+                self.cpu_quota = cpu_quota;
                 if let (Some(cri), Some(linux)) = (&mut self.cri, linux) {
                     cri.updated = Some(linux);
                 }

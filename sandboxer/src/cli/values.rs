@@ -41,3 +41,21 @@ impl From<OnInvalid> for pod_resources::OnInvalid {
         }
     }
 }
+
+/// Value of `--cpu-weight-formula`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WeightFormula {
+    /// 1 + (shares - 2) * 9999 / 262142: 1024 shares are the weight 39.
+    Linear,
+    /// 10^((l^2 + 125 l) / 612 - 7 / 34) with l = log2(shares): 1024 shares are the weight 100.
+    Quadratic,
+}
+
+impl From<WeightFormula> for pod_resources::WeightFormula {
+    fn from(formula: WeightFormula) -> Self {
+        match formula {
+            WeightFormula::Linear => Self::Linear,
+            WeightFormula::Quadratic => Self::Quadratic,
+        }
+    }
+}

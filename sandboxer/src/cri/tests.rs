@@ -15,7 +15,7 @@ use super::Cri;
 use crate::live::{LogRoot, ResourceSlotSandboxer, Settings};
 use crate::streaming::{DEFAULT_IDLE_TIMEOUT, DEFAULT_LISTEN, StreamingServer};
 use journal::{Journal, Options, Sync};
-use pod_resources::OnInvalid;
+use pod_resources::Rules;
 use views::{ViewMode, Views};
 
 fn sandboxer(dir: &Path) -> Arc<ResourceSlotSandboxer> {
@@ -25,7 +25,7 @@ fn sandboxer(dir: &Path) -> Arc<ResourceSlotSandboxer> {
     };
     let (journal, recovered) = Journal::open(dir, options).unwrap();
     let settings = Settings {
-        on_invalid: OnInvalid::Reject,
+        rules: Rules::default(),
         exit_delay: std::time::Duration::ZERO,
         profile: Arc::default(),
         unknown_command: 127,

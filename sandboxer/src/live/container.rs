@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use containerd_sandbox::{
-    Any, Container, Deleted, Error, ExecOptions, Exit, ProcessStatus, Result,
+    Any, Container, Deleted, Error, ExecOptions, Exit, LinuxResources, ProcessStatus, Result,
 };
-use oci_spec::runtime::LinuxResources;
 use tracing::debug;
 
 use super::convert;
@@ -60,11 +59,13 @@ impl ResourceSlotContainer {
             let mut inner = self.live.lock()?;
             let (updated, linux) =
                 stated(inner.slot.container(container).map_err(refuse::change)?)?;
+            let cpu_quota = updated.cpu_quota;
             let info = decode::warned(container, updated);
             let change = Change::UpdateContainer {
                 container: container.clone(),
                 info,
                 linux,
+                cpu_quota,
             };
             let committed = self.core.commit(&self.live, &mut inner, change)?;
             debug!("Updated container {container}: {info:?}");
@@ -125,6 +126,7 @@ impl Container for ResourceSlotContainer {
     async fn exec(&self, exec: &str, options: ExecOptions) -> Result<()> {
         let stdio = convert::slot_stdio(options.stdio);
         stdio::check(&stdio)?;
+        decode::invalid_fields(exec, &options.process.invalid, self.core.settings.rules)?;
         let args = options.process.args;
         let is_stated = {
             let inner = self.live.lock()?;
@@ -251,15 +253,10 @@ impl Container for ResourceSlotContainer {
     }
 
     async fn update(&self, resources: &LinuxResources) -> Result<()> {
-        let on_invalid = self.core.settings.on_invalid;
+        let rules = self.core.settings.rules;
         self.update_by(|known| {
-            Ok((
-                known
-                    .info
-                    .updated_by(resources, on_invalid)
-                    .map_err(refuse::resource)?,
-                None,
-            ))
+            let updated = known.info.updated_by(known.cpu_quota, resources, rules);
+            Ok((updated.map_err(refuse::resource)?, None))
         })
         .await
     }

@@ -19,7 +19,7 @@ use crate::simulate::pids::Pids;
 use crate::simulate::profile::Profile;
 use crate::upstream::Publisher;
 use journal::Journal;
-use pod_resources::OnInvalid;
+use pod_resources::Rules;
 use slot::{Origin, Slot, Table};
 use toy_userland::{Io, Shell};
 use views::Views;
@@ -29,8 +29,8 @@ use views::Views;
 pub struct Settings {
     /// Behaviour of pods and containers, and calls that fail.
     pub profile: Arc<Profile>,
-    /// Treatment of a resource value that cannot be read.
-    pub on_invalid: OnInvalid,
+    /// Choices of how resource values are read.
+    pub rules: Rules,
     /// Time from the call that ends a process to the process's exit. containerd needs the
     /// reply to Kill before the one to Wait. Zero is enough on a runtime with one thread,
     /// where the task that replies to Kill runs first.

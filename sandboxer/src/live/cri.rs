@@ -30,7 +30,7 @@ impl ResourceSlotSandboxer {
         info!("Creating ResourceSlot sandbox: {id}");
         let _pass = self.core.drain.enter()?;
         let core = &self.core;
-        let (new, annotations) = decode::pod(id.id(), pod, core.settings.on_invalid)?;
+        let (new, annotations) = decode::pod(id.id(), pod, core.settings.rules)?;
         let behaviour = fault_injection::draw(core, id, &new, annotations)?;
         fault_injection::check_pod(core, id, &new, behaviour.as_deref(), Call::CreatePod)?;
         self.insert(id, new, behaviour).await
@@ -108,7 +108,7 @@ impl ResourceSlotSandbox {
         overhead: Option<LinuxContainerResources>,
     ) -> Result<()> {
         let _pass = self.core.drain.enter()?;
-        let on_invalid = self.core.settings.on_invalid;
+        let rules = self.core.settings.rules;
         let committed = {
             let mut inner = self.live.lock()?;
             let Some(pod) = inner.slot.sandbox.cri.as_deref() else {
@@ -120,7 +120,7 @@ impl ResourceSlotSandbox {
                 ..PodSandboxConfig::clone(&pod.config)
             };
             let change = Change::UpdatePod {
-                info: decode::pod_config(self.live.key.id(), &config, on_invalid)?,
+                info: decode::pod_config(self.live.key.id(), &config, rules)?,
                 linux: linux.into(),
             };
             self.core.commit(&self.live, &mut inner, change)?
@@ -137,8 +137,8 @@ impl ResourceSlotSandbox {
     /// annotation that cannot be read; the journal's error.
     pub(crate) async fn append_cri(&self, id: &str, container: CriContainer) -> Result<u32> {
         let _pass = self.core.drain.enter()?;
-        let on_invalid = self.core.settings.on_invalid;
-        let found = ResourceInfo::from_container_config(&container.config, on_invalid)
+        let rules = self.core.settings.rules;
+        let found = ResourceInfo::from_container_config(&container.config, rules)
             .map_err(refuse::resource)?;
         let args = setup::command_of_cri(&container.config);
         let name = container.config.metadata.clone().unwrap_or_default();
@@ -151,6 +151,7 @@ impl ResourceSlotSandbox {
             id: id.to_owned(),
             bundle: String::new(),
             info: decode::warned(id, found),
+            cpu_quota: None,
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: slot::Stdio::default(),
@@ -195,13 +196,15 @@ impl ResourceSlotContainer {
     /// `FailedPrecondition` if the container has ended; `InvalidArgument` for a resource
     /// that cannot be read; the journal's error.
     pub(crate) async fn update_cri(&self, resources: &LinuxContainerResources) -> Result<()> {
-        let on_invalid = self.core.settings.on_invalid;
+        let rules = self.core.settings.rules;
         self.update_by(|known| {
+            let cri = known.cri.as_ref();
+            let present = cri.and_then(|cri| cri.linux_resources());
             let updated = known
                 .info
-                .updated_by_cri(resources, on_invalid)
+                .updated_by_cri(present, resources, rules)
                 .map_err(refuse::resource)?;
-            let linux = known.cri.as_ref().map(|cri| cri.updated_by(resources));
+            let linux = cri.map(|cri| cri.updated_by(resources));
             Ok((updated, linux.map(Into::into)))
         })
         .await

@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use containerd_sandbox::{ContainerOptions, Error, Result, SandboxOptions, SandboxRecord, quoted};
+use containerd_sandbox::{
+    ContainerOptions, Error, InvalidField, Result, SandboxOptions, SandboxRecord, quoted,
+};
 use k8s_cri::v1::{LinuxContainerResources, PodSandboxConfig};
 use prost::Message;
 use tracing::{debug, warn};
 
 use crate::refuse;
 use crate::simulate::annotations::{self, Annotations};
-use pod_resources::{ContainerData, Extraction, OnInvalid, ResourceInfo, SandboxData};
+use pod_resources::{
+    ContainerData, CpuQuota, Extraction, OnInvalid, ResourceInfo, Rules, SandboxData,
+};
 use slot::{CriPod, Encoded, NewSandbox, Pod, PodHints};
 
 /// Type of the options with which containerd's CRI plugin creates a sandbox.
@@ -33,7 +37,7 @@ pub(super) fn warned(id: &str, extraction: Extraction) -> ResourceInfo {
 pub(super) fn sandbox(
     id: &str,
     options: SandboxOptions,
-    on_invalid: OnInvalid,
+    rules: Rules,
 ) -> Result<(NewSandbox, Annotations)> {
     let config = match &options.options {
         Some(any) if any.is(POD_SANDBOX_CONFIG) => {
@@ -58,7 +62,7 @@ pub(super) fn sandbox(
     };
     let info = warned(
         id,
-        ResourceInfo::from_sandbox_data(&data, on_invalid).map_err(refuse::resource)?,
+        ResourceInfo::from_sandbox_data(&data, rules).map_err(refuse::resource)?,
     );
     let (hints, annotations) = hints(config.as_ref(), &options.annotations)?;
     let new = NewSandbox {
@@ -78,7 +82,7 @@ pub(super) fn sandbox(
 pub(super) fn pod_config(
     id: &str,
     config: &PodSandboxConfig,
-    on_invalid: OnInvalid,
+    rules: Rules,
 ) -> Result<ResourceInfo> {
     let none = HashMap::new();
     let data = SandboxData {
@@ -89,17 +93,13 @@ pub(super) fn pod_config(
     };
     Ok(warned(
         id,
-        ResourceInfo::from_sandbox_data(&data, on_invalid).map_err(refuse::resource)?,
+        ResourceInfo::from_sandbox_data(&data, rules).map_err(refuse::resource)?,
     ))
 }
 
 /// Decodes a pod of the CRI API, and its annotations. The process id is filled in later.
-pub(super) fn pod(
-    id: &str,
-    pod: CriPod,
-    on_invalid: OnInvalid,
-) -> Result<(NewSandbox, Annotations)> {
-    let info = pod_config(id, &pod.config, on_invalid)?;
+pub(super) fn pod(id: &str, pod: CriPod, rules: Rules) -> Result<(NewSandbox, Annotations)> {
+    let info = pod_config(id, &pod.config, rules)?;
     let new = NewSandbox {
         pid: 0,
         info,
@@ -176,11 +176,7 @@ fn check_lengths(new: &NewSandbox) -> Result<()> {
 }
 
 /// Extracts the resources in a sandbox's changed record.
-pub(super) fn record(
-    id: &str,
-    record: &SandboxRecord,
-    on_invalid: OnInvalid,
-) -> Result<ResourceInfo> {
+pub(super) fn record(id: &str, record: &SandboxRecord, rules: Rules) -> Result<ResourceInfo> {
     let none = HashMap::new();
     let data = SandboxData {
         config: None,
@@ -190,7 +186,7 @@ pub(super) fn record(
     };
     Ok(warned(
         id,
-        ResourceInfo::from_sandbox_data(&data, on_invalid).map_err(refuse::resource)?,
+        ResourceInfo::from_sandbox_data(&data, rules).map_err(refuse::resource)?,
     ))
 }
 
@@ -199,18 +195,32 @@ fn metadata(record: &SandboxRecord) -> Option<&[u8]> {
     Some(&any.value)
 }
 
-/// Extracts the resources of a container.
+/// Extracts the resources of a container, with the quota that does not follow from them.
+///
+/// # Errors
+/// `InvalidArgument` for a field of the spec that is used and cannot be read.
 pub(super) fn container(
     id: &str,
     options: &ContainerOptions,
-    on_invalid: OnInvalid,
-) -> Result<ResourceInfo> {
+    rules: Rules,
+) -> Result<(ResourceInfo, Option<CpuQuota>)> {
+    invalid_fields(id, &options.spec.invalid, rules)?;
     let data = ContainerData {
-        resources: options.spec.resources(),
+        linux: &options.spec.linux,
         annotations: &options.spec.annotations,
     };
-    Ok(warned(
-        id,
-        ResourceInfo::from_container_data(&data, on_invalid).map_err(refuse::resource)?,
-    ))
+    let read = ResourceInfo::from_container_data(&data, rules).map_err(refuse::resource)?;
+    let cpu_quota = read.cpu_quota;
+    Ok((warned(id, read), cpu_quota))
+}
+
+/// Refuses or logs the fields of a spec that cannot be read.
+pub(super) fn invalid_fields(id: &str, invalid: &[InvalidField], rules: Rules) -> Result<()> {
+    for field in invalid {
+        match rules.on_invalid {
+            OnInvalid::Reject => return Err(Error::invalid_argument(format!("OCI spec {field}"))),
+            OnInvalid::Warn => warn!("{id}: ignored: OCI spec {field}"),
+        }
+    }
+    Ok(())
 }

@@ -242,6 +242,7 @@ mod tests {
             container: "c".to_owned(),
             info: pids(5),
             linux: None,
+            cpu_quota: None,
         };
         let effects = effects(&mut slot(), change, ALL);
         let [Some(sum), Some(own)] = effects.views else {

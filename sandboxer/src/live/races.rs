@@ -18,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{LogRoot, ResourceSlotSandboxer, Settings};
 use journal::{self, Journal, Options, Slots, Sync};
-use pod_resources::OnInvalid;
+use pod_resources::Rules;
 use views::{ViewMode, Views};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ fn open(dir: &Path, sync: Sync) -> ResourceSlotSandboxer {
     };
     let (journal, recovered) = Journal::open(dir, options).unwrap();
     let settings = Settings {
-        on_invalid: OnInvalid::Reject,
+        rules: Rules::default(),
         exit_delay: Duration::ZERO,
         profile: Arc::default(),
         unknown_command: 127,

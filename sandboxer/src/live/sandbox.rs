@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use containerd_sandbox::{
-    Any, Container as _, ContainerOptions, Deleted, Error, ExitSignal, Key, Result, Sandbox,
-    SandboxStatus,
+    Any, Container as _, ContainerOptions, Deleted, Error, ExitSignal, Key, LinuxResources, Result,
+    Sandbox, SandboxStatus,
 };
-use oci_spec::runtime::LinuxResources;
 use serde::Serialize;
 use tracing::{debug, warn};
 
@@ -198,17 +197,15 @@ impl Sandbox for ResourceSlotSandbox {
 
     async fn append_container(&self, id: &str, options: ContainerOptions) -> Result<u32> {
         let _pass = self.core.drain.enter()?;
-        let info = decode::container(id, &options, self.core.settings.on_invalid)?;
-        let args = options
-            .spec
-            .process
-            .map_or(Vec::new(), |process| process.args);
+        let (info, cpu_quota) = decode::container(id, &options, self.core.settings.rules)?;
+        let args = options.spec.process.args;
         let annotations = Annotations::of(&options.spec.annotations)?;
         let behaviour = self.draw_container(annotations, args, &[id])?;
         let new = NewContainer {
             id: id.to_owned(),
             bundle: options.bundle,
             info,
+            cpu_quota,
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: convert::slot_stdio(options.stdio),

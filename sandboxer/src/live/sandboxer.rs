@@ -276,7 +276,7 @@ impl Sandboxer for ResourceSlotSandboxer {
         info!("Creating ResourceSlot sandbox: {id}");
         let _pass = self.core.drain.enter()?;
         let core = &self.core;
-        let (new, annotations) = decode::sandbox(id.id(), options, core.settings.on_invalid)?;
+        let (new, annotations) = decode::sandbox(id.id(), options, core.settings.rules)?;
         let behaviour = fault_injection::draw(core, id, &new, annotations)?;
         fault_injection::check_pod(core, id, &new, behaviour.as_deref(), Call::CreatePod)?;
         self.insert(id, new, behaviour).await.map(drop)
@@ -344,7 +344,7 @@ impl Sandboxer for ResourceSlotSandboxer {
         if !concerns_resources {
             return live.lock().map(drop);
         }
-        let stated = decode::record(id.id(), &update.record, self.core.settings.on_invalid)?;
+        let stated = decode::record(id.id(), &update.record, self.core.settings.rules)?;
         let committed = {
             let mut inner = live.lock()?;
             let info = stated.or(inner.slot.sandbox.info);

@@ -9,7 +9,8 @@ use k8s_cri::v1::security_profile::ProfileType;
 use k8s_cri::v1::{
     ContainerConfig, DnsConfig, LinuxContainerSecurityContext, NamespaceMode, PodSandboxConfig,
 };
-use oci_spec::runtime::{LinuxSeccompAction, Spec};
+use oci_config::{Details, Field, InvalidField};
+use tracing::warn;
 
 use super::appender::Log;
 use slot::{Container, PodHints, Refusal, Slot, user_id};
@@ -113,7 +114,8 @@ fn capabilities(bounding: CapabilitySet, ambient: CapabilitySet, uid: u32) -> Ca
     }
 }
 
-/// Returns the setup that a bundle's `config.json` describes, in a pod with these hints.
+/// Returns the setup that a bundle's `config.json` describes, in a pod with these hints. Fields
+/// that cannot be read are logged and count as absent.
 ///
 /// # Errors
 /// `Unavailable` if the file cannot be read.
@@ -125,58 +127,89 @@ pub(super) fn of_bundle(bundle: &str, hints: Option<&PodHints>) -> Result<Setup>
         return Err(failed(&format!("{size} bytes, too many")));
     }
     let text = std::fs::read(&path).map_err(|e| failed(&e))?;
-    let spec = serde_json::from_slice(&text).map_err(|e| failed(&e))?;
-    Ok(of_spec(&spec, hints))
+    let details = oci_config::from_slice(&text).map_err(|e| failed(&e))?;
+    let mut invalid = Vec::new();
+    let setup = of_details(details, hints, &mut invalid);
+    for field in invalid {
+        warn!("{}: ignored: {field}", path.display());
+    }
+    Ok(setup)
 }
 
-fn of_spec(spec: &Spec, hints: Option<&PodHints>) -> Setup {
-    let process = spec.process().as_ref();
-    let user = process.map(oci_spec::runtime::Process::user);
-    let uid = user.map_or(0, oci_spec::runtime::User::uid);
-    let environment: Vec<(String, String)> = process
-        .and_then(|process| process.env().as_ref())
-        .into_iter()
+/// Descriptions of valid values.
+const TEXT: &str = "a text";
+const TEXTS: &str = "a list of texts";
+const OBJECT: &str = "an object";
+const FLAG: &str = "true or false";
+const ID: &str = "a number from 0 to 4294967295";
+
+fn of_details(
+    details: Details,
+    hints: Option<&PodHints>,
+    invalid: &mut Vec<InvalidField>,
+) -> Setup {
+    let process = details.process.take("process", OBJECT, invalid);
+    let process = process.unwrap_or_default();
+    let user = process.user.take("process.user", OBJECT, invalid);
+    let user = user.unwrap_or_default();
+    let uid = user.uid.take("process.user.uid", ID, invalid).unwrap_or(0);
+    let gid = user.gid.take("process.user.gid", ID, invalid).unwrap_or(0);
+    let groups = "process.user.additionalGids";
+    let groups = user
+        .additional_gids
+        .take(groups, "a list of numbers", invalid);
+
+    let environment = process.env.take("process.env", TEXTS, invalid);
+    let environment: Vec<(String, String)> = environment
+        .iter()
+        .flatten()
         .flatten()
         .filter_map(|variable| variable.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     let named = environment.iter().find(|(name, _)| name == "HOSTNAME");
-    let hostname = spec.hostname().clone().filter(|name| !name.is_empty());
+    let hostname = details.hostname.take("hostname", TEXT, invalid);
     let hostname = hostname
+        .filter(|name| !name.is_empty())
         .or_else(|| hints.map(|hints| hints.hostname.clone()))
         .filter(|name| !name.is_empty())
         .or_else(|| named.map(|(_, value)| value.clone()));
-    let linux = spec.linux().as_ref();
-    let seccomp = linux.and_then(|linux| linux.seccomp().as_ref());
+
+    let linux = details.linux.take("linux", OBJECT, invalid);
+    let linux = linux.unwrap_or_default();
+    let seccomp = linux.seccomp.take("linux.seccomp", OBJECT, invalid);
     let is_filtered = seccomp.is_some_and(|seccomp| {
-        seccomp.default_action() != LinuxSeccompAction::ScmpActAllow || seccomp.syscalls().is_some()
+        let allows = |action: &String| action == "SCMP_ACT_ALLOW";
+        !seccomp.default_action.value().is_some_and(allows) || seccomp.syscalls.is_some()
     });
     let mut sysctls: Vec<(String, String)> = hints
         .iter()
         .flat_map(|hints| &hints.sysctls)
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    if let Some(own) = linux.and_then(|linux| linux.sysctl().as_ref()) {
-        sysctls.extend(
-            own.iter()
-                .map(|(name, value)| (name.clone(), value.clone())),
-        );
-    }
-    let is_read_only = spec
-        .root()
-        .as_ref()
-        .and_then(oci_spec::runtime::Root::readonly)
-        .unwrap_or(false);
-    let declared = spec.mounts().iter().flatten().map(|declared| Mount {
-        source: declared
-            .source()
-            .as_ref()
-            .map(|source| source.display().to_string())
-            .unwrap_or_default(),
-        target: declared.destination().display().to_string(),
-        kind: declared.typ().clone().unwrap_or_default(),
-        options: declared.options().clone().unwrap_or_default(),
+    let own = "an object of texts";
+    let own = linux.sysctl.take("linux.sysctl", own, invalid);
+    sysctls.extend(own.into_iter().flatten());
+
+    let root_fs = details.root.take("root", OBJECT, invalid);
+    let root_fs = root_fs.unwrap_or_default();
+    let is_read_only = root_fs.readonly.take("root.readonly", FLAG, invalid);
+    let declared = details.mounts.take("mounts", "a list of mounts", invalid);
+    let declared = declared.into_iter().flatten().map(|declared| Mount {
+        source: declared.source.unwrap_or_default(),
+        target: declared.destination.unwrap_or_default(),
+        kind: declared.r#type.unwrap_or_default(),
+        options: declared.options.unwrap_or_default(),
     });
+    let cwd = process.cwd.take("process.cwd", TEXT, invalid);
+    let no_new_privileges = "process.noNewPrivileges";
+    let no_new_privileges = process
+        .no_new_privileges
+        .take(no_new_privileges, FLAG, invalid);
+    let capabilities = process
+        .capabilities
+        .take("process.capabilities", OBJECT, invalid);
+    let command = process.args.take("process.args", TEXTS, invalid);
     Setup {
         hostname: hostname.unwrap_or_else(|| "localhost".to_owned()),
         environment: if environment.is_empty() {
@@ -184,58 +217,60 @@ fn of_spec(spec: &Spec, hints: Option<&PodHints>) -> Setup {
         } else {
             environment
         },
-        working_directory: process
-            .map(|process| process.cwd().display().to_string())
+        working_directory: cwd
             .filter(|cwd| !cwd.is_empty())
             .unwrap_or_else(|| "/".to_owned()),
         user: User {
             uid,
-            gid: user.map_or(0, oci_spec::runtime::User::gid),
-            groups: user
-                .and_then(|user| user.additional_gids().clone())
-                .unwrap_or_default(),
+            gid,
+            groups: groups.unwrap_or_default(),
             name: name_of(uid),
         },
-        capabilities: of_process(process, uid),
-        no_new_privileges: process
-            .and_then(oci_spec::runtime::Process::no_new_privileges)
-            .unwrap_or(false),
+        capabilities: capabilities.map_or_else(Capabilities::default, |stated| {
+            of_stated(stated, uid, invalid)
+        }),
+        no_new_privileges: no_new_privileges.unwrap_or(false),
         seccomp: if is_filtered {
             Seccomp::Filter
         } else {
             Seccomp::Disabled
         },
         sysctls,
-        mounts: std::iter::once(root(is_read_only))
+        mounts: std::iter::once(root(is_read_only.unwrap_or(false)))
             .chain(declared)
             .collect(),
-        command: process
-            .and_then(|process| process.args().clone())
-            .unwrap_or_default(),
+        command: command
+            .into_iter()
+            .flatten()
+            .map(Option::unwrap_or_default)
+            .collect(),
         now: SystemTime::now(),
         ..Setup::default()
     }
 }
 
-fn of_process(process: Option<&oci_spec::runtime::Process>, uid: u32) -> Capabilities {
-    let stated = process.and_then(|process| process.capabilities().as_ref());
-    let Some(stated) = stated else {
-        return Capabilities::default();
+fn of_stated(
+    stated: oci_config::Capabilities,
+    uid: u32,
+    invalid: &mut Vec<InvalidField>,
+) -> Capabilities {
+    let mut set = |names: Field<Vec<String>>, path| {
+        CapabilitySet::from_names(names.take(path, TEXTS, invalid).unwrap_or_default())
     };
-    let set = |names: &Option<std::collections::HashSet<oci_spec::runtime::Capability>>| {
-        let names = names.iter().flatten();
-        CapabilitySet::from_names(names.map(ToString::to_string))
-    };
-    let ambient = set(stated.ambient());
+    let effective = set(stated.effective, "process.capabilities.effective");
+    let permitted = set(stated.permitted, "process.capabilities.permitted");
+    let ambient = set(stated.ambient, "process.capabilities.ambient");
+    let bounding = set(stated.bounding, "process.capabilities.bounding");
+    let inheritable = set(stated.inheritable, "process.capabilities.inheritable");
     let (effective, permitted) = match uid {
-        0 => (set(stated.effective()), set(stated.permitted())),
+        0 => (effective, permitted),
         _ => (ambient, ambient),
     };
     Capabilities {
         effective,
         permitted,
-        bounding: set(stated.bounding()),
-        inheritable: set(stated.inheritable()),
+        bounding,
+        inheritable,
         ambient,
     }
 }

@@ -12,7 +12,7 @@ use futures::FutureExt;
 
 use super::{LogRoot, ResourceSlotSandboxer, Settings};
 use journal::{Journal, Options, Sync};
-use pod_resources::OnInvalid;
+use pod_resources::Rules;
 use views::{ViewMode, Views};
 
 fn open(dir: &Path) -> ResourceSlotSandboxer {
@@ -22,7 +22,7 @@ fn open(dir: &Path) -> ResourceSlotSandboxer {
     };
     let (journal, recovered) = Journal::open(dir, options).unwrap();
     let settings = Settings {
-        on_invalid: OnInvalid::Reject,
+        rules: Rules::default(),
         exit_delay: std::time::Duration::ZERO,
         profile: Arc::default(),
         unknown_command: 127,

@@ -3,7 +3,7 @@
 
 use containerd_shim_protos::api::{self, Empty};
 use containerd_shim_protos::shim_async::Task as TaskRpc;
-use oci_spec::runtime::LinuxResources;
+use oci_config::LinuxResources;
 use protobuf::MessageField;
 use serde::de::DeserializeOwned;
 
@@ -41,7 +41,7 @@ fn json<T: DeserializeOwned>(
     any: Option<protobuf::well_known_types::any::Any>,
 ) -> Result<T> {
     let any = Any::from(any.ok_or_else(|| Error::invalid_argument(format!("{field}: missing")))?);
-    serde_json::from_slice(&any.value).map_err(|e| {
+    oci_config::from_slice(&any.value).map_err(|e| {
         let found = crate::quoted(&any.type_url);
         Error::invalid_argument(format!("{field} ({found}): not the JSON expected: {e}"))
     })

@@ -148,9 +148,66 @@ fn invalid_rows() -> Vec<(Value, Value, &'static str)> {
     ]
 }
 
+/// Returns rows with values of another JSON type or range.
+fn mistyped_rows() -> Vec<(Value, Value, &'static str)> {
+    let none = || json!({});
+    vec![
+        (
+            json!({"memory": {"limit": "512m"}}),
+            none(),
+            r#"OCI resources memory limit: cannot read "\"512m\"": expected a whole number of bytes, or -1 for no limit"#,
+        ),
+        (
+            json!({"cpu": {"shares": -1}}),
+            none(),
+            r#"OCI resources cpu shares: cannot read "-1": expected shares from 2 to 262144"#,
+        ),
+        (
+            json!({"cpu": {"shares": 0.5}}),
+            none(),
+            r#"OCI resources cpu shares: cannot read "0.5": expected shares from 2 to 262144"#,
+        ),
+        (
+            json!({"cpu": {"period": -1, "quota": 5}}),
+            none(),
+            r#"OCI resources cpu period: cannot read "-1": expected a period of microseconds above 0"#,
+        ),
+        (
+            json!({"cpu": {"quota": [1]}}),
+            none(),
+            r#"OCI resources cpu quota: cannot read "[1]": expected a whole number of microseconds, or -1 for no limit"#,
+        ),
+        (
+            json!({"pids": {"limit": true}}),
+            none(),
+            r#"OCI resources pids limit: cannot read "true": expected a whole number of processes, or -1 for no limit"#,
+        ),
+        (
+            json!({"memory": 7}),
+            none(),
+            r#"OCI resources memory: cannot read "7": expected an object"#,
+        ),
+        (
+            json!({"unified": ["cpu.max"]}),
+            none(),
+            r#"OCI resources unified: cannot read "[…]": expected an object of texts"#,
+        ),
+        (
+            json!({"unified": {"pids.max": {"a": 1}}}),
+            none(),
+            r#"OCI resources pids.max: cannot read "{\"a\":1}": expected "max" or a number of processes"#,
+        ),
+        (
+            none(),
+            json!({"resources.limits.cpu": true}),
+            r#"container annotation resources.limits.cpu: cannot read "true": expected a quantity such as 500m, 1.5, 2Gi or 1e3"#,
+        ),
+    ]
+}
+
 #[test]
 fn an_unreadable_value_is_an_error_or_a_warning_and_a_null() {
-    for (linux, annotations, message) in invalid_rows() {
+    for (linux, annotations, message) in invalid_rows().into_iter().chain(mistyped_rows()) {
         let spec = spec(&linux, &annotations);
         let invalid = extract_container(&spec, OnInvalid::Reject).unwrap_err();
         assert_eq!(invalid.to_string(), message);
@@ -197,4 +254,19 @@ fn invalid_overhead_is_noticed_without_resources_beside_it() {
         invalid.to_string(),
         r#"pod overhead cpu shares: cannot read "-1": expected shares from 2 to 262144"#
     );
+}
+
+#[test]
+fn a_section_that_is_no_object_is_named() {
+    for (json, key) in [
+        ("5", "linux"),
+        (r#"{"resources":"none"}"#, "linux.resources"),
+    ] {
+        let text = format!("{{\"linux\":{json}}}");
+        let spec: Spec = oci_config::from_slice(text.as_bytes()).unwrap();
+        let invalid = extract_container(&spec, OnInvalid::Reject).unwrap_err();
+        assert_eq!((invalid.key, invalid.expected), (key, "an object"));
+        let found = extract_container(&spec, OnInvalid::Warn).unwrap();
+        assert_eq!(found.warnings, [invalid]);
+    }
 }

@@ -1,5 +1,6 @@
 //! Tests of the whole extraction, with shared builders.
 
+mod corpus;
 mod invalid;
 mod properties;
 mod rows;
@@ -8,7 +9,7 @@ mod updates;
 use std::collections::HashMap;
 
 use k8s_cri::v1::{LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig};
-use oci_spec::runtime::Spec;
+use oci_config::{Field, LinuxResources, Spec};
 use serde_json::{Value, json};
 
 use super::{ContainerData, Extraction, InvalidResource, OnInvalid, ResourceInfo, SandboxData};
@@ -57,16 +58,18 @@ fn spec(resources: &Value, annotations: &Value) -> Spec {
     };
     merge(&mut spec["linux"]["resources"], resources);
     merge(&mut spec["annotations"], annotations);
-    serde_json::from_value(spec).unwrap()
+    decoded(&spec)
+}
+
+/// Decodes a JSON value from its text.
+fn decoded<T: serde::de::DeserializeOwned>(json: &Value) -> T {
+    oci_config::from_slice(json.to_string().as_bytes()).unwrap()
 }
 
 fn extract_container(spec: &Spec, on_invalid: OnInvalid) -> Result<Extraction, InvalidResource> {
     let data = ContainerData {
-        resources: spec
-            .linux()
-            .as_ref()
-            .and_then(|linux| linux.resources().as_ref()),
-        annotations: spec.annotations().as_ref().unwrap(),
+        linux: &spec.linux,
+        annotations: &spec.annotations,
     };
     ResourceInfo::from_container_data(&data, on_invalid)
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use k8s_cri::v1::PodSandboxConfig;
-use oci_spec::runtime::LinuxResources;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -99,8 +98,8 @@ proptest! {
         unified in unified_maps(),
         annotations in annotation_maps(),
     ) {
-        let resources: LinuxResources = serde_json::from_value(json!({"unified": unified})).unwrap();
-        let data = ContainerData { resources: Some(&resources), annotations: &annotations };
+        let linux = Field::Value(decoded(&json!({"resources": {"unified": unified}})));
+        let data = ContainerData { linux: &linux, annotations: &annotations };
         let warned = ResourceInfo::from_container_data(&data, OnInvalid::Warn).unwrap();
         match ResourceInfo::from_container_data(&data, OnInvalid::Reject) {
             Ok(found) => prop_assert_eq!(found, warned),
@@ -112,7 +111,7 @@ proptest! {
     fn annotations_state_the_resources_that_they_were_made_of(any in infos()) {
         let stated = stateable(any);
         let annotations = as_annotations(&stated);
-        let data = ContainerData { resources: None, annotations: &annotations };
+        let data = ContainerData { linux: &Field::Absent, annotations: &annotations };
         let found = ResourceInfo::from_container_data(&data, OnInvalid::Reject).unwrap();
         prop_assert_eq!(found.info, stated);
     }
@@ -143,16 +142,17 @@ proptest! {
         quota in any::<i64>(), period in any::<u64>(), shares in any::<u64>(),
         limit in any::<i64>(), reservation in any::<i64>(), pids in any::<i64>(),
     ) {
-        let resources: LinuxResources = serde_json::from_value(json!({
+        let resources: LinuxResources = decoded(&json!({
             "cpu": {"quota": quota, "period": period, "shares": shares},
             "memory": {"limit": limit, "reservation": reservation},
             "pids": {"limit": pids}
-        })).unwrap();
-        if let Ok(Extraction { info, .. }) = ResourceInfo::default().updated_by(&resources, OnInvalid::Reject) {
+        }));
+        let updated = ResourceInfo::default().updated_by(None, &resources, OnInvalid::Reject);
+        if let Ok(Extraction { info, .. }) = updated {
             for cores in [info.cpu_limit, info.cpu_request].into_iter().flatten() {
                 prop_assert!(cores > 0.0 && cores <= 1e6);
             }
-            prop_assert_eq!(info.pid_limit, u64::try_from(pids).ok().filter(|n| *n > 0));
+            prop_assert_eq!(info.pid_limit, u64::try_from(pids).ok());
         }
     }
 }

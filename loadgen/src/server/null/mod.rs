@@ -13,10 +13,9 @@ use std::time::SystemTime;
 use containerd_sandbox::server::Server;
 use containerd_sandbox::{
     Any, Container, ContainerOptions, Deleted, Error, ExecOptions, Exit, ExitSignal, Key,
-    ProcessState, ProcessStatus, Result, Sandbox, SandboxOptions, SandboxStatus, SandboxUpdate,
-    Sandboxer, Stdio, server,
+    LinuxResources, ProcessState, ProcessStatus, Result, Sandbox, SandboxOptions, SandboxStatus,
+    SandboxUpdate, Sandboxer, Stdio, server,
 };
-use oci_spec::runtime::LinuxResources;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::signal::unix::{SignalKind, signal};
 
