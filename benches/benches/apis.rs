@@ -38,7 +38,7 @@ fn sandboxer(dir: &Path) -> PathBuf {
             let streams = StreamingServer::start(DEFAULT_LISTEN, DEFAULT_IDLE_TIMEOUT)
                 .await
                 .expect("a port");
-            let cri = sandboxer::cri::Cri::open(Arc::clone(&sandboxer), &dir, streams);
+            let cri = sandboxer::cri::Cri::open(Arc::clone(&sandboxer), &dir, streams, false);
             let listener = containerd_sandbox::server::bind(&listen)
                 .await
                 .expect("a socket");

@@ -167,8 +167,8 @@ pub(crate) struct ServeArgs {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub(crate) compact_bytes: u64,
-    /// Start in spite of a corrupt journal: drop the unreadable records, report them, and
-    /// keep the damaged files aside.
+    /// Start in spite of a corrupt journal or list of images: drop the unreadable records,
+    /// report them, and keep the damaged files aside.
     #[arg(long, env = "RESOURCE_SLOT_RECOVER", action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(crate) recover: bool,

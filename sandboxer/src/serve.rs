@@ -98,7 +98,8 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     let streams =
         StreamingServer::start(args.streaming_listen, args.streaming_idle_timeout).await?;
     warn_of_exposure("--streaming-listen", streams.address());
-    let cri = Cri::open(Arc::clone(&sandboxer), dir, streams).context("open the CRI API")?;
+    let cri = Cri::open(Arc::clone(&sandboxer), dir, streams, args.recover)
+        .context("open the CRI API")?;
     let metrics = Metrics::start(args, &sandboxer, recovered.report)?;
     let limits = Limits {
         message: args.limits.message_size,

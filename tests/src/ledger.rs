@@ -463,7 +463,7 @@ pub fn compare_views(home: &Home, inspect: &Value) {
 
 /// Returns whether a name is no sandbox's: the directory in which views are written, and the
 /// file of the images.
-const NO_VIEWS: [&str; 3] = [".spare", "images.json", ".images.json.tmp"];
+const NO_VIEWS: [&str; 3] = [".spare", "images.json", ".images.json.spare"];
 
 fn shown(dir: &Path) -> Shown {
     let view = |path: String| {

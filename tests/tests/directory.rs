@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use containerd_sandbox::Code;
+use k8s_cri::v1;
+use tests::cri::{IMAGE, pull};
 use tests::ledger::{compare_views, names};
 use tests::{Daemon, Home, eventually, ready_sandbox, request};
 
@@ -204,4 +206,88 @@ async fn the_socket_and_lock_of_a_killed_daemon_do_not_block_a_start() {
     assert!(home.socket().exists(), "kill -9 leaves the socket");
     let daemon = home.start();
     ready_sandbox(&daemon.ttrpc().await, "p1").await;
+}
+
+/// Returns the only file of this name below the directories of damaged files.
+fn kept(home: &Home, name: &str) -> Vec<u8> {
+    let journal = fs::read_dir(home.dir().join("journal")).expect("a journal");
+    let paths = journal.map(|entry| entry.expect("an entry").path());
+    let found: Vec<_> = paths
+        .filter(|path| path.is_dir())
+        .map(|path| path.join(name))
+        .filter(|path| path.exists())
+        .collect();
+    let [only] = &found[..] else {
+        panic!("{name} is kept once: {found:?}");
+    };
+    fs::read(only).expect("it is readable")
+}
+
+#[tokio::test]
+async fn a_damaged_file_beside_the_journal_stops_the_start_until_it_is_set_aside() {
+    for (file, content) in [
+        ("images.json", ""),
+        ("images.json", "{\"images\":[{"),
+        ("images.json", "[]"),
+        ("journal/format", ""),
+        ("journal/format", "one"),
+    ] {
+        let daemon = Daemon::start(&[]);
+        pull(&daemon.cri().await, IMAGE).await;
+        ready_sandbox(&daemon.ttrpc().await, "p1").await;
+        let home = daemon.kill9();
+        let path = home.dir().join(file);
+        fs::write(&path, content).expect("damaged");
+        let log = refused(&home);
+        assert!(log.contains(path.to_str().unwrap()), "{log}");
+        assert!(log.contains("--recover would"), "{log}");
+        assert_eq!(fs::read_to_string(&path).expect("kept"), content);
+
+        let daemon = home.with(&["--recover"]).start();
+        assert_eq!(daemon.slots(), ["p1"]);
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert_eq!(kept(daemon.home(), name), content.as_bytes());
+        pull(&daemon.cri().await, IMAGE).await;
+        let daemon = daemon.kill9().with(&[]).start();
+        assert_eq!(daemon.slots(), ["p1"]);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_last_segment_stops_the_start_until_it_is_given_up() {
+    let daemon = Daemon::start(&[]);
+    ready_sandbox(&daemon.ttrpc().await, "p1").await;
+    let home = daemon.kill9();
+    let segment = home.dir().join("journal/00000000000000000001.jsonl");
+    fs::remove_file(&segment).expect("removed");
+    let log = refused(&home);
+    assert!(log.contains("the last segment is missing"), "{log}");
+    let daemon = home.with(&["--recover"]).start();
+    assert!(daemon.slots().is_empty());
+    ready_sandbox(&daemon.ttrpc().await, "p2").await;
+    let daemon = daemon.kill9().with(&[]).start();
+    assert_eq!(daemon.slots(), ["p2"]);
+}
+
+#[tokio::test]
+async fn unfinished_files_of_a_killed_daemon_are_removed_at_the_start() {
+    let daemon = Daemon::start(&[]);
+    pull(&daemon.cri().await, IMAGE).await;
+    let home = daemon.kill9();
+    let left = [
+        ".images.json.tmp",
+        "journal/format.tmp",
+        "journal/00000000000000000009.snapshot.jsonl.tmp",
+    ]
+    .map(|name| home.dir().join(name));
+    for path in &left {
+        fs::write(path, "{").expect("written");
+    }
+    let daemon = home.start();
+    for path in &left {
+        assert!(!path.exists(), "{}", path.display());
+    }
+    let images = daemon.cri().await;
+    let images = images.list_images(v1::ListImagesRequest::default()).await;
+    assert_eq!(images.expect("a list").images.len(), 1);
 }

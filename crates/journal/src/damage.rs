@@ -20,6 +20,8 @@ pub struct Dropped {
     pub reason: String,
     /// Records (in a snapshot: sandboxes) that are lost.
     pub records: u64,
+    /// Whether further records may be lost, because the end of the journal is missing.
+    pub open_ended: bool,
     /// Sandboxes of the lost records, as far as they can be read.
     pub sandboxes: BTreeSet<Key>,
 }
@@ -63,9 +65,12 @@ impl Damage {
             .places()
             .fold(0_u64, |sum, place| sum.saturating_add(place.records));
         let sandboxes: BTreeSet<&Key> = self.places().flat_map(|p| &p.sandboxes).collect();
-        let mut text = match records {
-            1 => "1 record".to_owned(),
-            n => format!("{n} records"),
+        let open_ended = self.places().any(|place| place.open_ended);
+        let mut text = match (records, open_ended) {
+            (0, true) => "an unknown number of records".to_owned(),
+            (n, true) => format!("{n} or more records"),
+            (1, false) => "1 record".to_owned(),
+            (n, false) => format!("{n} records"),
         };
         if sandboxes.is_empty() {
             text.push_str(" of sandboxes that cannot be told");
@@ -107,6 +112,7 @@ mod tests {
             line,
             reason: "why".to_owned(),
             records,
+            open_ended: false,
             sandboxes: ids
                 .iter()
                 .map(|id| Key::new("k8s.io", id).unwrap())

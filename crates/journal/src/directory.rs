@@ -1,8 +1,8 @@
 //! The journal's directory: names of files, listing, and making names durable.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::JournalError;
@@ -19,6 +19,8 @@ pub(super) const FILE_MODE: u32 = 0o600;
 const SEGMENT: &str = ".jsonl";
 const SNAPSHOT: &str = ".snapshot.jsonl";
 const TEMPORARY: &str = ".snapshot.jsonl.tmp";
+/// Ending of the empty file whose name is the number of the last segment.
+const LAST: &str = ".last";
 const FORMAT: &str = "format";
 const TEMPORARY_FORMAT: &str = "format.tmp";
 /// Name of a directory of damaged files, followed by the time.
@@ -39,7 +41,10 @@ pub(super) struct Listing {
     pub(super) segments: Vec<u64>,
     /// Last sequence number in each snapshot, ascending.
     pub(super) snapshots: Vec<u64>,
-    /// Snapshots that were not finished.
+    /// First record of each segment that is marked as the last one, ascending: one, or none in a
+    /// journal of an earlier version.
+    pub(super) marks: Vec<u64>,
+    /// Snapshots and other files that were not finished.
     pub(super) temporary: Vec<OsString>,
     /// Entries that are not files of the journal.
     pub(super) foreign: Vec<OsString>,
@@ -48,6 +53,7 @@ pub(super) struct Listing {
 enum Name {
     Segment(u64),
     Snapshot(u64),
+    Mark(u64),
     Temporary,
     Foreign,
 }
@@ -115,6 +121,47 @@ impl Directory {
         self.path.join(format!("{last:0DIGITS$}{TEMPORARY}"))
     }
 
+    /// Returns the path of the file that marks the segment with the first record `first` as the
+    /// last one.
+    pub(super) fn mark_of(&self, first: u64) -> PathBuf {
+        self.path.join(format!("{first:0DIGITS$}{LAST}"))
+    }
+
+    /// Moves the mark of the last segment from `before`, if there is one, to `first`. The mark is
+    /// an empty file, so moving it needs no space.
+    pub(super) fn mark(&self, before: Option<u64>, first: u64) -> Result<(), JournalError> {
+        let path = self.mark_of(first);
+        let renamed = match before {
+            Some(before) if before == first => return Ok(()),
+            Some(before) => fs::rename(self.mark_of(before), &path).is_ok(),
+            None => false,
+        };
+        if renamed {
+            return Ok(());
+        }
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(FILE_MODE)
+            .open(&path)
+            .map(drop)
+            .map_err(JournalError::of("mark the last segment by", &path))
+    }
+
+    /// Moves a damaged file to a new directory, durably, and returns that directory.
+    pub(super) fn set_aside(&self, path: &Path) -> Result<PathBuf, JournalError> {
+        let kept = self.path.join(format!("{DAMAGED}{}", Timestamp::now()));
+        create_private(&kept)?;
+        if let Some(name) = path.file_name() {
+            fs::rename(path, kept.join(name)).map_err(JournalError::of("set aside", path))?;
+        }
+        sync_dir(&kept)?;
+        path.parent().map_or(Ok(()), sync_dir)?;
+        self.sync()?;
+        Ok(kept)
+    }
+
     /// Returns the path of the file that states the format.
     pub(super) fn format(&self) -> PathBuf {
         self.path.join(FORMAT)
@@ -171,26 +218,29 @@ impl Directory {
             let name = entry.file_name();
             let kind = entry.file_type().map_err(failed())?;
             let bytes = name.as_encoded_bytes();
-            let states_format = [FORMAT, TEMPORARY_FORMAT]
-                .map(str::as_bytes)
-                .contains(&bytes);
-            if states_format || kind.is_dir() && bytes.starts_with(DAMAGED.as_bytes()) {
+            let is_damaged = kind.is_dir() && bytes.starts_with(DAMAGED.as_bytes());
+            if is_damaged || bytes == FORMAT.as_bytes() {
                 continue;
             }
             match parse(&name).filter(|_| kind.is_file()) {
                 Some(Name::Segment(first)) => listing.segments.push(first),
                 Some(Name::Snapshot(last)) => listing.snapshots.push(last),
+                Some(Name::Mark(first)) => listing.marks.push(first),
                 Some(Name::Temporary) => listing.temporary.push(name),
                 Some(Name::Foreign) | None => listing.foreign.push(name),
             }
         }
         listing.segments.sort_unstable();
         listing.snapshots.sort_unstable();
+        listing.marks.sort_unstable();
         Ok(listing)
     }
 }
 
 fn parse(name: &OsString) -> Option<Name> {
+    if name == TEMPORARY_FORMAT {
+        return Some(Name::Temporary);
+    }
     let (digits, suffix) = name.to_str()?.split_at_checked(DIGITS)?;
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -199,6 +249,7 @@ fn parse(name: &OsString) -> Option<Name> {
     Some(match suffix {
         SEGMENT => Name::Segment(seq),
         SNAPSHOT => Name::Snapshot(seq),
+        LAST => Name::Mark(seq),
         TEMPORARY => Name::Temporary,
         _ => Name::Foreign,
     })
@@ -219,6 +270,8 @@ mod tests {
             journal.segment(3),
             journal.snapshot(11),
             journal.temporary(13),
+            journal.temporary_format(),
+            journal.mark_of(12),
             journal.path().join("notes.txt"),
             journal.path().join("00000000000000000000.jsonl"),
             journal.path().join("99999999999999999999.jsonl"),
@@ -231,9 +284,12 @@ mod tests {
         let listing = journal.list().unwrap();
         assert_eq!(listing.segments, [3, 12]);
         assert_eq!(listing.snapshots, [11]);
+        assert_eq!(listing.marks, [12]);
+        let mut temporary = listing.temporary;
+        temporary.sort();
         assert_eq!(
-            listing.temporary,
-            ["00000000000000000013.snapshot.jsonl.tmp"]
+            temporary,
+            ["00000000000000000013.snapshot.jsonl.tmp", "format.tmp"]
         );
         assert_eq!(listing.foreign.len(), 6);
     }

@@ -32,6 +32,19 @@ pub enum JournalError {
         /// The places that cannot be used.
         damage: Box<Damage>,
     },
+    /// A file beside the segments and snapshots cannot be read.
+    #[error(
+        "{}: {reason}; --recover would keep the damaged file aside and {remedy}",
+        path.display()
+    )]
+    DamagedFile {
+        /// The file.
+        path: PathBuf,
+        /// Reason in words.
+        reason: String,
+        /// Treatment of the directory without the file, in words.
+        remedy: &'static str,
+    },
     /// The journal was written by a version with another format.
     #[error("{} has format {format}, this version reads format {known}", path.display())]
     Format {
@@ -95,6 +108,7 @@ impl From<JournalError> for Error {
             JournalError::File(error) => error.into(),
             JournalError::Locked { .. }
             | JournalError::Damaged { .. }
+            | JournalError::DamagedFile { .. }
             | JournalError::Format { .. }
             | JournalError::NoJournal(_)
             | JournalError::NotDurable { .. }

@@ -4,7 +4,7 @@
 //! that an older version does not mistake the files for damaged ones.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
 use super::directory::{Directory, FILE_MODE};
@@ -16,15 +16,16 @@ pub(super) const FORMAT: u32 = 1;
 /// Returns whether the journal states its format. A journal that states none has the first.
 ///
 /// # Errors
-/// [`JournalError::Format`] if the format is another one.
+/// [`JournalError::Format`] if the format is another one, [`JournalError::DamagedFile`] if the
+/// file does not state a number.
 pub(super) fn check(directory: &Directory) -> Result<bool, JournalError> {
     let path = directory.format();
-    let failed = || JournalError::of("read", &path);
-    let text = match fs::read_to_string(&path) {
+    let text = match fs::read(&path) {
         Ok(text) => text,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(e) => return Err(failed()(e)),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(e) => return Err(JournalError::io("read", &path, e)),
     };
+    let text = String::from_utf8_lossy(&text);
     match text.trim().parse() {
         Ok(FORMAT) => Ok(true),
         Ok(format) => Err(JournalError::Format {
@@ -32,17 +33,28 @@ pub(super) fn check(directory: &Directory) -> Result<bool, JournalError> {
             format,
             known: FORMAT,
         }),
-        Err(_) => {
-            let reason = format!("{text:.20?} is no number of a format");
-            Err(failed()(io::Error::new(io::ErrorKind::InvalidData, reason)))
-        }
+        Err(_) => Err(JournalError::DamagedFile {
+            path,
+            reason: match text.trim() {
+                "" => "it is empty".to_owned(),
+                text => format!("{text:.20?} is no number of a format"),
+            },
+            remedy: "take the journal for one of format 1",
+        }),
     }
 }
 
-/// Checks the format, and states it if it is not.
-pub(super) fn ensure(directory: &Directory) -> Result<(), JournalError> {
-    if check(directory)? {
-        return Ok(());
+/// Checks the format, and states it if it is not. With `recover`, a file that does not state a
+/// number is set aside.
+pub(super) fn ensure(directory: &Directory, recover: bool) -> Result<(), JournalError> {
+    match check(directory) {
+        Ok(true) => return Ok(()),
+        Ok(false) => {}
+        Err(e @ JournalError::DamagedFile { .. }) if recover => {
+            let kept = directory.set_aside(&directory.format())?;
+            tracing::warn!("{e}: it is kept in {}", kept.display());
+        }
+        Err(e) => return Err(e),
     }
     let path = directory.format();
     let temporary = directory.temporary_format();
@@ -113,13 +125,42 @@ mod tests {
     }
 
     #[test]
-    fn a_format_that_is_no_number_is_named_in_the_error() {
-        let dir = tempfile::tempdir().unwrap();
-        write_journal(dir.path(), Options::default(), &creates(3));
-        let path = Directory::of(dir.path()).format();
-        fs::write(&path, "gibberish").unwrap();
-        let message = read(dir.path()).map(drop).unwrap_err().to_string();
-        assert!(message.contains(path.to_str().unwrap()), "{message}");
-        assert!(message.contains("\"gibberish\""), "{message}");
+    fn a_format_that_is_no_number_stops_the_start_until_it_is_set_aside() {
+        for (content, reason) in [
+            (&b"gibberish"[..], "\"gibberish\" is no number of a format"),
+            (b"", "it is empty"),
+            (b"\n", "it is empty"),
+            (b"\xff\xfe", "is no number of a format"),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            write_journal(dir.path(), Options::default(), &creates(3));
+            let directory = Directory::of(dir.path());
+            let path = directory.format();
+            fs::write(&path, content).unwrap();
+            for refused in [
+                Journal::open(dir.path(), Options::default()).map(drop),
+                read(dir.path()).map(drop),
+            ] {
+                let message = refused.unwrap_err().to_string();
+                assert!(message.contains(path.to_str().unwrap()), "{message}");
+                assert!(message.contains(reason), "{message}");
+                assert!(message.contains("--recover would"), "{message}");
+            }
+            assert_eq!(fs::read(&path).unwrap(), content, "nothing was changed");
+
+            let options = Options {
+                recover: true,
+                ..Options::default()
+            };
+            let (journal, recovered) = Journal::open(dir.path(), options).unwrap();
+            assert_eq!(recovered.slots, fold(&creates(3)));
+            drop(journal);
+            assert_eq!(fs::read_to_string(&path).unwrap(), "1\n");
+            let kept = fs::read_dir(directory.path()).unwrap().map(Result::unwrap);
+            let kept: Vec<_> = kept.filter(|entry| entry.path().is_dir()).collect();
+            assert_eq!(kept.len(), 1);
+            assert_eq!(fs::read(kept[0].path().join("format")).unwrap(), content);
+            assert_eq!(open(dir.path()).1.report.warnings(), Vec::<String>::new());
+        }
     }
 }

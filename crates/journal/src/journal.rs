@@ -20,6 +20,7 @@ use super::load::{self, Loaded};
 use super::options::Options;
 use super::parallel_decode::Decoding;
 use super::record;
+use super::removal_room;
 use super::report::Recovered;
 use super::segment::Segment;
 use super::shared::{Progress, Shared};
@@ -27,8 +28,7 @@ use super::snapshot;
 use super::stats::JournalStats;
 use super::sync::Sync;
 use super::writer::{Start, Writer};
-use slot::Change;
-use slot::Timestamp;
+use slot::{Change, Slot, Timestamp};
 use threads::thread::{self, JoinHandle};
 use threads::{mpsc, thread_local};
 
@@ -69,7 +69,7 @@ impl Journal {
         let started = Instant::now();
         let directory = Directory::of(dir);
         directory.create()?;
-        format::ensure(&directory)?;
+        format::ensure(&directory, options.recover)?;
         let listing = directory.list()?;
         for name in &listing.temporary {
             Directory::remove(&directory.path().join(name))?;
@@ -85,7 +85,8 @@ impl Journal {
         if !loaded.report.dropped.is_empty() {
             set_aside(&directory, &listing, &mut loaded)?;
         }
-        let segment = last_segment(&directory, &loaded)?;
+        let (first, segment) = last_segment(&directory, &loaded)?;
+        let marked = mark_last(&directory, first);
         directory.sync()?;
 
         let (compactor, asked) = mpsc::channel();
@@ -95,6 +96,12 @@ impl Journal {
             directory: directory.clone(),
             segment,
             next_seq,
+            owed: loaded
+                .folded
+                .iter()
+                .map(|(key, slot)| removal_room::of(key, slot))
+                .sum(),
+            marked,
             uncompacted: sizes.appended,
             policy: CompactionPolicy::new(&options, sizes.snapshot),
             compactor,
@@ -166,11 +173,30 @@ impl Journal {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn append(&self, key: &Key, at: Timestamp, change: &Change) -> Result<u64, JournalError> {
+        self.append_to(None, key, at, change)
+    }
+
+    /// Appends as [`Journal::append`] does, given the sandbox before the change.
+    ///
+    /// The journal keeps room for the records of removals. It learns from the sandbox how many
+    /// objects a removal takes along, and so how much room is needed after it.
+    ///
+    /// # Errors
+    /// As [`Journal::append`]. A record of a removal is refused for a lack of space only if the
+    /// file system does not allocate room in advance.
+    pub fn append_to(
+        &self,
+        before: Option<&Slot>,
+        key: &Key,
+        at: Timestamp,
+        change: &Change,
+    ) -> Result<u64, JournalError> {
+        let effect = removal_room::effect(key, change, before);
         BODY.with(|body| {
             let body = &mut *body.borrow_mut();
             body.clear();
             record::encode_body(body, key, at, change).map_err(JournalError::Encode)?;
-            let seq = self.shared.writer.lock().append(body)?;
+            let seq = self.shared.writer.lock().append(body, effect)?;
             if matches!(self.shared.options.sync, Sync::Interval(_)) {
                 self.shared.work.notify_one();
             }
@@ -266,14 +292,42 @@ impl Drop for Journal {
 }
 
 /// Returns the segment that the next record goes to: the last one if the record continues the
-/// segment's whole lines, else a new one.
-fn last_segment(directory: &Directory, loaded: &Loaded<Slots>) -> Result<Segment, JournalError> {
+/// segment's whole lines, else a new one. Also returns the number in the segment's name.
+fn last_segment(
+    directory: &Directory,
+    loaded: &Loaded<Slots>,
+) -> Result<(u64, Segment), JournalError> {
     let next_seq = loaded.report.last_seq + 1;
-    match &loaded.last {
-        Some((first, end)) if end.next == next_seq => {
-            Segment::open(directory.segment(*first), end.valid_len)
+    let (first, len) = match &loaded.last {
+        Some((first, end)) if end.next == next_seq => (*first, end.valid_len),
+        Some(_) | None => (next_seq, 0),
+    };
+    Ok((first, Segment::open(directory.segment(first), len)?))
+}
+
+/// Marks a segment as the last one, and returns the marked one.
+fn mark_last(directory: &Directory, first: u64) -> Option<u64> {
+    let marks = match directory.list() {
+        Ok(listing) => listing.marks,
+        Err(e) => {
+            tracing::warn!("{e}");
+            return None;
         }
-        Some(_) | None => Segment::open(directory.segment(next_seq), 0),
+    };
+    let (last, older) = match marks.split_last() {
+        Some((last, older)) => (Some(*last), older),
+        None => (None, &[][..]),
+    };
+    for mark in older {
+        let _ = Directory::remove(&directory.mark_of(*mark));
+    }
+    match directory.mark(last, first) {
+        Ok(()) => Some(first),
+        Err(e) => {
+            // Without a mark, a later start would not notice that the last segment is missing.
+            tracing::warn!("{e}");
+            last
+        }
     }
 }
 
@@ -287,8 +341,15 @@ fn set_aside(
     let kept = directory.keep(listing)?;
     tracing::warn!("the damaged journal is kept in {}", kept.display());
     let last_seq = loaded.report.last_seq;
-    snapshot::write(directory, last_seq, snapshot::sorted(&loaded.folded))?;
     let snapshot = directory.snapshot(last_seq);
+    // Without a record there is no state.
+    if last_seq > 0 {
+        snapshot::write(directory, last_seq, snapshot::sorted(&loaded.folded))?;
+    }
+    // The mark goes before the segment that it names.
+    for mark in &listing.marks {
+        Directory::remove(&directory.mark_of(*mark))?;
+    }
     for path in directory.files(listing).filter(|path| *path != snapshot) {
         Directory::remove(&path)?;
     }

@@ -9,6 +9,7 @@
 //! {dir}/journal/format                       number of the format of the other files
 //! {dir}/journal/{first record}.jsonl         a segment: one record per line
 //! {dir}/journal/{last record}.snapshot.jsonl the state after that record
+//! {dir}/journal/{first record}.last          names the last segment; empty
 //! {dir}/journal/damaged-{time}/              copies of files that a recovery gave up
 //! ```
 //!
@@ -25,7 +26,7 @@
 //! # Modules
 //!
 //! Writing: `journal` (the public handle), `writer` (all that appends share, under one lock),
-//! `segment` (a file of whole lines), `shared` (the threads that sync and compact), `sync`
+//! `segment` (a file of whole lines), `removal_room` (space that removals need), `shared` (the threads that sync and compact), `sync`
 //! (when appends are made durable), `stats`, `options`.
 //!
 //! Compaction: `compaction` (replaces segments by a snapshot), `compaction_policy` (when that
@@ -63,6 +64,7 @@ mod offline;
 mod options;
 mod parallel_decode;
 mod record;
+mod removal_room;
 mod replay;
 mod report;
 mod retry;

@@ -220,6 +220,7 @@ impl Reader {
 fn damaged(path: &Path, file: &File, offset: u64, key: &Key, reason: String) -> JournalError {
     let before = lines_before(file, offset);
     let dropped = Dropped {
+        open_ended: false,
         file: path.to_owned(),
         line: before.map_or(1, |lines| lines + 1),
         reason,

@@ -41,13 +41,23 @@ pub(super) fn load<F: Fold>(
         .filter(|first| *first <= upto)
         .collect();
     let mut last = None;
+    // The segment that is marked as the last one, if it is missing. A segment that the snapshot
+    // replaces may be gone.
+    let missing = listing.marks.last().copied().filter(|mark| {
+        let is_there = listing.segments.last().is_some_and(|last| last >= mark);
+        !is_there && *mark > start.base && *mark <= upto
+    });
     for (i, first) in segments.iter().copied().enumerate() {
-        let limit = segments.get(i + 1).copied().or(through.map(|t| t + 1));
+        let next = segments.get(i + 1).copied().or(missing);
+        let limit = next.or(through.map(|t| t + 1));
         let path = directory.segment(first);
         last = Some((first, replay.segment(&path, first, limit)?));
     }
     if let Some(seq) = start.damaged.filter(|seq| *seq >= replay.next) {
         replay.lost_before(&directory.snapshot(seq), 1, seq + 1);
+    }
+    if let Some(first) = missing {
+        replay.lost_end(&directory.segment(first), first);
     }
     let torn = last.as_ref().and_then(|(first, end)| {
         end.torn.as_ref().map(|torn| TornTail {

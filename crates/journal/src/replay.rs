@@ -217,6 +217,7 @@ impl<F: Fold> Replay<F> {
             line: suspect.line,
             reason: suspect.reason.clone(),
             records: seq.saturating_sub(self.next),
+            open_ended: false,
             sandboxes: suspect.sandboxes.clone(),
         });
         self.next = self.next.max(seq);
@@ -228,6 +229,7 @@ impl<F: Fold> Replay<F> {
             line,
             reason,
             records: 1,
+            open_ended: false,
             sandboxes: BTreeSet::from([key]),
         });
     }
@@ -244,9 +246,23 @@ impl<F: Fold> Replay<F> {
             line,
             reason,
             records: seq - self.next,
+            open_ended: false,
             sandboxes: BTreeSet::new(),
         });
         self.next = seq;
+    }
+
+    /// Notes that the last segment, which begins with record `first`, is missing.
+    pub(super) fn lost_end(&mut self, path: &Path, first: u64) {
+        self.dropped.push(Dropped {
+            file: path.to_owned(),
+            line: 1,
+            reason: format!("the last segment is missing, with the records from {first} on"),
+            records: first.saturating_sub(self.next),
+            open_ended: true,
+            sandboxes: BTreeSet::new(),
+        });
+        self.next = self.next.max(first);
     }
 }
 

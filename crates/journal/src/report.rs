@@ -74,7 +74,12 @@ impl Report {
             } else {
                 format!(" of {}", sandboxes.join(", "))
             };
-            all.push(format!("{dropped}: {} records{of} lost", dropped.records));
+            let records = match (dropped.records, dropped.open_ended) {
+                (0, true) => "an unknown number of".to_owned(),
+                (n, true) => format!("{n} or more"),
+                (n, false) => n.to_string(),
+            };
+            all.push(format!("{dropped}: {records} records{of} lost"));
         }
         for path in &self.damaged_snapshots {
             all.push(format!("{} is damaged and was not needed", path.display()));

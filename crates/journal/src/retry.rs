@@ -19,12 +19,21 @@ pub(super) fn after(before: Option<Duration>, failure: &JournalError) -> Duratio
 }
 
 /// Waits, and returns the last request that arrived meanwhile, or `first`; `None` if no
-/// request can come any more. A request changes the record of the next attempt, not its time.
-pub(super) fn sleep(wait: Duration, requests: &Receiver<u64>, first: u64) -> Option<u64> {
+/// request can come any more.
+///
+/// A request changes the record of the next attempt. It ends the wait only if `is_full`, that is
+/// if space is missing: on a full disk, snapshots are requested when objects were removed.
+pub(super) fn sleep(
+    wait: Duration,
+    requests: &Receiver<u64>,
+    first: u64,
+    is_full: bool,
+) -> Option<u64> {
     let deadline = Instant::now() + wait;
     let mut last = first;
     loop {
         match requests.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(later) if is_full => return Some(later),
             Ok(later) => last = later,
             Err(RecvTimeoutError::Timeout) => return Some(last),
             Err(RecvTimeoutError::Disconnected) => return None,
@@ -56,11 +65,14 @@ mod tests {
     #[test]
     fn the_last_request_counts_and_a_closed_channel_ends_the_wait() {
         let (sender, requests) = mpsc::channel();
-        assert_eq!(sleep(Duration::ZERO, &requests, 3), Some(3));
+        assert_eq!(sleep(Duration::ZERO, &requests, 3, false), Some(3));
         sender.send(7).unwrap();
         sender.send(9).unwrap();
-        assert_eq!(sleep(Duration::from_millis(1), &requests, 3), Some(9));
+        let millisecond = Duration::from_millis(1);
+        assert_eq!(sleep(millisecond, &requests, 3, false), Some(9));
+        sender.send(11).unwrap();
+        assert_eq!(sleep(LONGEST, &requests, 3, true), Some(11));
         drop(sender);
-        assert_eq!(sleep(LONGEST, &requests, 3), None);
+        assert_eq!(sleep(LONGEST, &requests, 3, false), None);
     }
 }

@@ -123,10 +123,11 @@ impl Shared {
     pub(super) fn compact_loop(&self, asked: &Receiver<u64>) {
         let mut through = 0;
         let mut wait = None;
+        let mut is_full = false;
         loop {
             let request = match wait {
                 None => asked.recv().ok(),
-                Some(wait) => retry::sleep(wait, asked, through),
+                Some(wait) => retry::sleep(wait, asked, through, is_full),
             };
             let Some(first) = request.filter(|_| !self.writer.lock().closed) else {
                 return;
@@ -139,6 +140,7 @@ impl Shared {
                     self.compacted(through, bytes);
                 }
                 Err(e) => {
+                    is_full = e.is_out_of_space();
                     let longer = Some(retry::after(wait, &e));
                     if longer != wait {
                         tell(through, &e);

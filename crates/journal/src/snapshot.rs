@@ -220,6 +220,7 @@ pub(super) fn read<F: Fold>(
                 line,
                 reason,
                 records: u64::from(line > 1 && !has_ended),
+                open_ended: false,
                 sandboxes: sandbox.into_iter().collect(),
             });
         }
@@ -231,6 +232,7 @@ pub(super) fn read<F: Fold>(
             line: line + 1,
             reason: "the last line is missing".to_owned(),
             records: 0,
+            open_ended: false,
             sandboxes: BTreeSet::new(),
         });
     }

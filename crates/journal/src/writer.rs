@@ -1,4 +1,8 @@
 //! The journal's write end: state that all appends share, under one lock.
+//!
+//! The writer keeps room for the records of removals in its segment (module `removal_room`), and
+//! the room moves on with each new segment. A record that belongs to no removal is written only if
+//! the room is whole after it.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -7,12 +11,21 @@ use super::compaction_policy::CompactionPolicy;
 use super::directory::Directory;
 use super::error::JournalError;
 use super::record;
+use super::removal_room::Effect;
 use super::segment::Segment;
 use super::stats::JournalStats;
 use threads::mpsc;
 
 /// Appended bytes between two looks at the free space of the file system.
 const LOOK: u64 = 16 << 10;
+
+/// Bytes that are left free beside the room for removals, for the snapshot that gives the space of
+/// the removed objects back.
+const SLACK: u64 = 64 << 10;
+
+/// Bytes by which a segment is allocated beyond its need, so that an allocation serves many
+/// records.
+const AHEAD: u64 = 256 << 10;
 
 /// State behind the journal's lock.
 #[derive(Debug)]
@@ -22,6 +35,9 @@ pub(super) struct Writer {
     /// Whether lines may follow the content of the segment.
     usable: bool,
     next_seq: u64,
+    room: Room,
+    /// First record of the segment that the directory marks as the last one.
+    marked: Option<u64>,
     /// Buffer that every append reuses.
     line: Vec<u8>,
     /// Bytes of closed and open segments for which no compaction was requested yet.
@@ -44,6 +60,18 @@ pub(super) struct Writer {
     pub(super) stats: JournalStats,
 }
 
+/// Room that the removal of live objects needs.
+#[derive(Debug)]
+struct Room {
+    /// Room that the removal of all live objects needs, in bytes.
+    owed: u64,
+    /// Whether the file system allocates room in advance.
+    is_kept: bool,
+    /// Set while there is not enough room: the value of `owed` at the last request for a
+    /// snapshot.
+    short: Option<u64>,
+}
+
 /// Files to make durable together.
 #[derive(Debug)]
 pub(super) struct Batch {
@@ -60,6 +88,10 @@ pub(super) struct Start {
     pub(super) directory: Directory,
     pub(super) segment: Segment,
     pub(super) next_seq: u64,
+    /// Room that the removal of all live objects needs, in bytes.
+    pub(super) owed: u64,
+    /// First record of the segment that the directory marks as the last one.
+    pub(super) marked: Option<u64>,
     pub(super) uncompacted: u64,
     pub(super) policy: CompactionPolicy,
     pub(super) compactor: mpsc::Sender<u64>,
@@ -74,6 +106,12 @@ impl Writer {
             segment: start.segment,
             usable: true,
             next_seq: start.next_seq,
+            room: Room {
+                owed: start.owed,
+                is_kept: true,
+                short: None,
+            },
+            marked: start.marked,
             line: Vec::new(),
             uncompacted: start.uncompacted,
             look_at: 0,
@@ -86,6 +124,11 @@ impl Writer {
             closed: false,
             stats: JournalStats::default(),
         };
+        if let Err(e) = writer.make_room(writer.room.owed + SLACK) {
+            // What room there is serves removals, and further ones as soon as there is more.
+            let _ = writer.segment.reserve(writer.room.owed);
+            tracing::warn!("only removals are possible for now: {e}");
+        }
         if writer.policy.pays_at_start(writer.uncompacted) {
             writer.compact();
         }
@@ -97,14 +140,16 @@ impl Writer {
         self.next_seq - 1
     }
 
-    /// Appends a record, given its body, and returns its sequence number.
+    /// Appends a record, given its body and its effect, and returns its sequence number.
     ///
     /// # Errors
     /// The reason why the record is not in the journal and never will be.
-    pub(super) fn append(&mut self, body: &[u8]) -> Result<u64, JournalError> {
-        let appended = self.write(body);
+    pub(super) fn append(&mut self, body: &[u8], effect: Effect) -> Result<u64, JournalError> {
+        let appended = self.write(body, effect);
         let compact = match &appended {
-            Ok(_) => self.policy.pays(self.uncompacted) || self.is_short_of_room(),
+            Ok(_) => {
+                self.policy.pays(self.uncompacted) || self.is_short_of_room() || self.is_relieved()
+            }
             Err(e) if e.is_out_of_space() => self.policy.pays_when_space_is_short(self.uncompacted),
             Err(_) => false,
         };
@@ -114,7 +159,7 @@ impl Writer {
         appended
     }
 
-    fn write(&mut self, body: &[u8]) -> Result<u64, JournalError> {
+    fn write(&mut self, body: &[u8], effect: Effect) -> Result<u64, JournalError> {
         if self.closed {
             return Err(JournalError::Closed);
         }
@@ -124,16 +169,66 @@ impl Writer {
         let seq = self.next_seq;
         self.line.clear();
         record::encode(&mut self.line, seq, body);
+        let added = match effect {
+            Effect::Adds(room) => Some(room),
+            Effect::None => Some(0),
+            Effect::Removes(_) => None,
+        };
+        if let Some(added) = added {
+            self.make_room(self.line.len() as u64 + self.room.owed + added + SLACK)?;
+        }
         if let Err(failed) = self.segment.append(&self.line) {
             if !failed.undone {
                 self.abandon_segment();
             }
             return Err(failed.error);
         }
+        self.room.owed = match effect {
+            Effect::Adds(room) => self.room.owed + room,
+            Effect::Removes(room) => self.room.owed.saturating_sub(room),
+            Effect::None => self.room.owed,
+        };
         self.next_seq += 1;
         self.uncompacted += self.line.len() as u64;
         self.stats.appended(self.line.len());
         Ok(seq)
+    }
+
+    /// Makes the room behind the last line at least `bytes` large.
+    ///
+    /// # Errors
+    /// A lack of space; the room stays as it was.
+    fn make_room(&mut self, bytes: u64) -> Result<(), JournalError> {
+        if !self.room.is_kept || bytes <= self.segment.reserved() {
+            return Ok(());
+        }
+        let made = match self.segment.reserve(bytes + AHEAD) {
+            Err(_) => self.segment.reserve(bytes),
+            made => made,
+        };
+        match made {
+            Ok(true) => self.room.short = None,
+            Ok(false) => {
+                self.room.is_kept = false;
+                tracing::warn!(
+                    "the file system of {} allocates no room in advance: on a full disk, \
+                     removals fail like other changes",
+                    self.directory.path().display()
+                );
+            }
+            Err(e) => {
+                self.room.short.get_or_insert(self.room.owed);
+                return Err(e);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether so many objects were removed on a full disk that a snapshot may fit now.
+    fn is_relieved(&self) -> bool {
+        self.room
+            .short
+            .is_some_and(|then| then > 0 && self.room.owed <= then / 2)
     }
 
     /// Returns whether the free space has shrunk to the size of the next snapshot, which takes
@@ -163,6 +258,7 @@ impl Writer {
     fn ask_for_snapshot(&mut self) {
         self.uncompacted = 0;
         self.look_at = 0;
+        self.room.short = self.room.short.map(|_| self.room.owed);
         if let Some(compactor) = &self.compactor {
             // The receiver ends only when the journal is being closed.
             let _ = compactor.send(self.last_seq());
@@ -183,13 +279,51 @@ impl Writer {
             return Ok(());
         }
         // A segment without a record has the same name and is emptied by the opening.
-        let next = Segment::open(self.directory.segment(self.next_seq), 0)?;
+        let path = self.directory.segment(self.next_seq);
+        let mut next = Segment::open(path.clone(), 0)?;
+        if let Err(e) = self.move_room(&mut next) {
+            // A record of its number must not follow in the present segment while it exists.
+            if self.usable && Directory::remove(&path).is_ok() {
+                return Err(e);
+            }
+        }
         let old = std::mem::replace(&mut self.segment, next);
+        self.mark();
         self.unsynced.push((self.last_seq(), old.file()));
         self.names_unsynced = true;
         self.usable = true;
         self.stats.segments += 1;
         Ok(())
+    }
+
+    /// Gives the next segment the room that removals need. On a full disk it is the room of the
+    /// present segment.
+    fn move_room(&mut self, next: &mut Segment) -> Result<(), JournalError> {
+        if !self.room.is_kept {
+            return Ok(());
+        }
+        if next.reserve(self.room.owed + SLACK).is_ok() {
+            self.segment.release();
+            return Ok(());
+        }
+        let kept = self.segment.reserved();
+        self.segment.release();
+        self.room.short.get_or_insert(self.room.owed);
+        next.reserve(self.room.owed).map(drop).inspect_err(|_| {
+            // Something else has taken the room.
+            next.release();
+            let _ = self.segment.reserve(kept);
+        })
+    }
+
+    /// Marks the present segment as the last one.
+    ///
+    /// A crash before leaves a marker of an earlier segment, which says less and nothing wrong.
+    fn mark(&mut self) {
+        match self.directory.mark(self.marked, self.next_seq) {
+            Ok(()) => self.marked = Some(self.next_seq),
+            Err(e) => tracing::warn!("{e}"),
+        }
     }
 
     /// Returns the files that are not durable yet, and counts them as taken.
@@ -262,16 +396,18 @@ mod tests {
                 segment: Segment::open(directory.segment(1), 0).unwrap(),
                 directory,
                 next_seq: 5,
+                owed: 0,
+                marked: None,
                 uncompacted: 0,
                 policy: CompactionPolicy::new(&Options::default(), 0),
                 compactor,
                 unsynced: Vec::new(),
             });
             writer.uncompacted = appended;
-            let full = writer.append(b"{}").unwrap_err();
+            let full = writer.append(b"{}", Effect::None).unwrap_err();
             assert!(full.is_out_of_space(), "{full}");
             assert_eq!(requests.try_iter().last(), asked);
-            assert_eq!(writer.append(b"{}").unwrap(), 5);
+            assert_eq!(writer.append(b"{}", Effect::None).unwrap(), 5);
         }
     }
 }

@@ -93,13 +93,14 @@ pub(super) struct Images {
 }
 
 impl Images {
-    /// Reads the images that were pulled in earlier runs.
+    /// Reads the images that were pulled in earlier runs. With `recover`, a damaged file is set
+    /// aside.
     ///
     /// # Errors
     /// `Unavailable` if the file cannot be read or parsed.
-    pub(super) fn open(dir: &Path, pulls: Pulls) -> Result<Self> {
+    pub(super) fn open(dir: &Path, pulls: Pulls, recover: bool) -> Result<Self> {
         let document = Document::images(dir);
-        let content: Content = document.read()?.unwrap_or_default();
+        let content: Content = document.open(recover)?.unwrap_or_default();
         let images = content.images.into_iter();
         let by_id = images.map(|image| (image.id.clone(), image)).collect();
         Ok(Self {
@@ -220,14 +221,14 @@ mod tests {
     use containerd_sandbox::Code;
 
     fn open(dir: &tempfile::TempDir) -> Images {
-        Images::open(dir.path(), Pulls::default()).unwrap()
+        Images::open(dir.path(), Pulls::default(), false).unwrap()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pull_takes_as_long_as_its_size_and_rate_say_and_the_next_no_time() {
         let dir = tempfile::tempdir().unwrap();
         let pulls = toml::from_str("size-bytes = 3000\nbytes-per-second = 1000").unwrap();
-        let images = Images::open(dir.path(), pulls).unwrap();
+        let images = Images::open(dir.path(), pulls, false).unwrap();
         for (name, seconds) in [("busybox", 3), ("busybox", 0), ("nginx", 3)] {
             let begun = tokio::time::Instant::now();
             let pulled = images.pull(name).await.unwrap();
@@ -293,12 +294,16 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_file_stops_the_start() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("images.json"), "{}").unwrap();
-        let error = Images::open(dir.path(), Pulls::default())
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("images.json"), "{error}");
+    fn an_invalid_file_stops_the_start_unless_it_is_set_aside() {
+        for content in ["{}", "", "[1,"] {
+            let dir = tempfile::tempdir().unwrap();
+            let open = |recover| Images::open(dir.path(), Pulls::default(), recover);
+            std::fs::write(dir.path().join("images.json"), content).unwrap();
+            let error = open(false).unwrap_err().to_string();
+            assert!(error.contains("images.json"), "{error}");
+            assert!(error.contains("--recover"), "{error}");
+            assert!(open(true).unwrap().all().is_empty());
+            assert!(open(false).unwrap().all().is_empty());
+        }
     }
 }

@@ -117,8 +117,9 @@ impl Cri {
         sandboxer: Arc<ResourceSlotSandboxer>,
         dir: &Path,
         streams: StreamingServer,
+        recover: bool,
     ) -> Result<Self> {
-        let images = Images::open(dir, sandboxer.pulls())?;
+        let images = Images::open(dir, sandboxer.pulls(), recover)?;
         let names = Arc::new(Names::default());
         let events = Arc::new(Events::default());
         sandboxer.watch_pods({

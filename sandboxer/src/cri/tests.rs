@@ -42,7 +42,7 @@ async fn open(dir: &Path) -> Cri {
     let streams = StreamingServer::start(DEFAULT_LISTEN, DEFAULT_IDLE_TIMEOUT)
         .await
         .unwrap();
-    Cri::open(sandboxer(dir), dir, streams).unwrap()
+    Cri::open(sandboxer(dir), dir, streams, false).unwrap()
 }
 
 fn pod(name: &str) -> RunPodSandboxRequest {

@@ -49,7 +49,8 @@ impl Core {
         change: Change,
     ) -> Result<Committed> {
         let transition = inner.slot.prepare(change).map_err(refuse::change)?;
-        let (seq, at) = self.record(&live.key, transition.change())?;
+        let before = Some(transition.slot());
+        let (seq, at) = self.record(before, &live.key, transition.change())?;
         let audience = self.audience(transition.slot());
         let effects = effects::make(&live.key, transition, at, audience);
         Ok(self.carry_out(live, inner, seq, effects))
@@ -67,7 +68,7 @@ impl Core {
         permit: Permit,
         behaviour: Option<Box<PodBehaviour>>,
     ) -> Result<(Arc<LiveSlot>, Committed)> {
-        let (seq, at) = self.record(key, &Change::Create(new.clone()))?;
+        let (seq, at) = self.record(None, key, &Change::Create(new.clone()))?;
         let slot = Slot::new(new, at);
         let effects = effects::of_creation(self.audience(&slot));
         let live = Arc::new(LiveSlot::new(key.clone(), slot, permit, behaviour));
@@ -79,10 +80,16 @@ impl Core {
         Ok((live, committed))
     }
 
-    /// Appends a change to the journal, and returns the number and the time of its record.
-    fn record(&self, key: &Key, change: &Change) -> Result<(u64, Timestamp)> {
+    /// Appends a change of a slot to the journal, and returns the number and the time of its
+    /// record.
+    fn record(
+        &self,
+        before: Option<&Slot>,
+        key: &Key,
+        change: &Change,
+    ) -> Result<(u64, Timestamp)> {
         let at = Timestamp::now();
-        let seq = self.journal.append(key, at, change)?;
+        let seq = self.journal.append_to(before, key, at, change)?;
         Ok((seq, at))
     }
 

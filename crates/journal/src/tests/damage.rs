@@ -217,6 +217,71 @@ fn a_missing_segment_is_noticed() {
     );
 }
 
+#[test]
+fn a_missing_last_segment_is_noticed() {
+    let entries = creates(6);
+    for snapshotted in [0, 4] {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = if snapshotted == 0 {
+            write_journal(dir.path(), Options::default(), &entries);
+            Directory::of(dir.path())
+        } else {
+            with_snapshot(dir.path(), false, &entries, snapshotted)
+        };
+        let last = snapshotted as u64 + 1;
+        let listing = directory.list().unwrap();
+        assert_eq!((listing.segments, listing.marks), (vec![last], vec![last]));
+        fs::remove_file(directory.segment(last)).unwrap();
+        let message = refused(dir.path());
+        let reason = format!("the last segment is missing, with the records from {last} on");
+        assert!(message.contains(&reason), "{message}");
+        let loss = "drop an unknown number of records";
+        assert!(message.contains(loss), "{message}");
+        assert!(read(dir.path()).unwrap().report.dropped[0].open_ended);
+
+        let recovered = recover(dir.path());
+        assert_eq!(recovered.slots, fold(&entries[..snapshotted]));
+        assert_eq!(recovered.report.last_seq, last - 1);
+    }
+}
+
+#[test]
+fn records_before_a_missing_last_segment_are_needed_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let entries = creates(4);
+    write_journal(dir.path(), Options::default(), &entries);
+    let directory = Directory::of(dir.path());
+    directory.mark(Some(1), 8).unwrap();
+    let message = refused(dir.path());
+    assert!(message.contains("records 5 to 7 are missing"), "{message}");
+    assert!(message.contains("drop 3 or more records"), "{message}");
+    let (journal, recovered) = Journal::open(dir.path(), RECOVER).unwrap();
+    assert_eq!(recovered.slots, fold(&entries));
+    let (_, at, change) = &entries[0];
+    assert_eq!(journal.append(&key("new"), *at, change).unwrap(), 8);
+}
+
+#[test]
+fn a_journal_without_a_mark_or_with_an_earlier_one_is_whole() {
+    for mark in [None, Some(1)] {
+        let dir = tempfile::tempdir().unwrap();
+        let entries = creates(4);
+        let directory = with_snapshot(dir.path(), false, &entries, 2);
+        let listing = directory.list().unwrap();
+        let last = *listing.segments.last().unwrap();
+        assert_eq!(listing.marks, [last]);
+        fs::remove_file(directory.mark_of(last)).unwrap();
+        if let Some(mark) = mark {
+            directory.mark(None, mark).unwrap();
+        }
+        let (journal, recovered) = open(dir.path());
+        assert_eq!(recovered.slots, fold(&entries));
+        assert_eq!(recovered.report.warnings(), Vec::<String>::new());
+        assert_eq!(directory.list().unwrap().marks, [last]);
+        drop(journal);
+    }
+}
+
 /// Writes a journal with its first entries in a snapshot and the others in a segment.
 fn with_snapshot(dir: &Path, history: bool, entries: &[Entry], snapshotted: usize) -> Directory {
     write_journal(dir, Options::default(), &entries[..snapshotted]);

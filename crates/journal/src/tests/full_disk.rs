@@ -2,11 +2,13 @@
 
 use containerd_sandbox::{Code, Error};
 
+use crate::fold::Slots;
 use crate::testing::{
     Entry, append_all, churn, create, creates, fold, key, open, wait_for_snapshot,
 };
 use crate::{Journal, Options};
-use slot::Timestamp;
+use containerd_sandbox::Key;
+use slot::{Change, NewContainer, ProcessId, Slot, Timestamp};
 use testing::SmallDisk;
 
 /// Appends until the disk is full, and counts the acknowledged entries.
@@ -81,4 +83,167 @@ fn a_journal_makes_room_for_itself() {
     let (_journal, recovered) = open(disk.path());
     assert_eq!(recovered.report.last_seq, 40 * 80 * 3);
     assert!(recovered.slots.is_empty());
+}
+
+/// A journal with the state of its slots, like that of a daemon.
+struct Live {
+    journal: Journal,
+    slots: Slots,
+}
+
+impl Live {
+    fn open(disk: &SmallDisk) -> Self {
+        let (journal, recovered) = open(disk.path());
+        Self {
+            journal,
+            slots: recovered.slots,
+        }
+    }
+
+    /// Makes a change as a daemon does; returns `false` if the disk is full.
+    fn change(&mut self, key: &Key, change: Change) -> bool {
+        let at = Timestamp::from_nanos(1);
+        let before = self.slots.get(key).map(|slot| &**slot);
+        if let Err(e) = self.journal.append_to(before, key, at, &change) {
+            assert!(e.is_out_of_space(), "{e}");
+            return false;
+        }
+        match (self.slots.get_mut(key), change) {
+            (None, Change::Create(new)) => {
+                let slot = Box::new(Slot::new(new, at));
+                self.slots.insert(key.clone(), slot);
+            }
+            (Some(_), Change::Delete) => drop(self.slots.remove(key)),
+            (Some(slot), change) => drop(slot.apply(change, at).unwrap()),
+            (None, change) => panic!("{key} is needed for {change:?}"),
+        }
+        true
+    }
+
+    /// Waits until the compaction that may be under way has freed its space.
+    fn wait_for_room(&self) {
+        let directory = &self.journal.shared.directory;
+        let size = |path: std::path::PathBuf| std::fs::metadata(path).map_or(0, |file| file.len());
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        loop {
+            let listing = directory.list().unwrap();
+            let bytes: u64 = directory.files(&listing).map(size).sum();
+            if bytes < 128 << 10 {
+                return;
+            }
+            assert!(
+                std::time::Instant::now() < patience,
+                "{bytes} bytes are left"
+            );
+            std::thread::yield_now();
+        }
+    }
+
+    /// Adds pods with a running container and a process in it, until the disk is full.
+    fn fill(&mut self) {
+        for n in 0.. {
+            let key = key(&format!("pod-{n}"));
+            let exec = Change::CreateExec {
+                container: "web".to_owned(),
+                exec: "probe".to_owned(),
+                process: slot::NewProcess::default(),
+            };
+            let web = Change::CreateContainer(NewContainer {
+                id: "web".to_owned(),
+                ..NewContainer::default()
+            });
+            let steps = [
+                create(n),
+                Change::Start,
+                web,
+                Change::StartProcess(ProcessId::init("web")),
+                exec,
+                Change::StartProcess(ProcessId::exec("web", "probe")),
+            ];
+            if !steps.into_iter().all(|step| self.change(&key, step)) {
+                assert!(n > 50, "{n} pods have room");
+                return;
+            }
+        }
+    }
+
+    /// Ends and removes everything in the way that takes the most records.
+    fn remove_all(&mut self) {
+        let mut keys: Vec<Key> = self.slots.keys().cloned().collect();
+        keys.sort();
+        for key in keys {
+            let slot = self.slots[&key].clone();
+            for container in &slot.containers {
+                let execs = container.execs.iter();
+                let execs = execs.map(|(exec, _)| ProcessId::exec(&container.id, exec));
+                for id in execs.chain([ProcessId::init(&container.id)]) {
+                    let exit = Change::Exit(id.clone(), 137);
+                    if slot.check(&exit).is_ok() {
+                        assert!(self.change(&key, exit), "{id} of {key} ends");
+                    }
+                    assert!(self.change(&key, Change::DeleteProcess(id)), "{key}");
+                }
+            }
+            if slot.check(&Change::Stop(0)).is_ok() {
+                assert!(self.change(&key, Change::Stop(0)), "{key} stops");
+            }
+            assert!(self.change(&key, Change::Delete), "{key} is removed");
+        }
+    }
+
+    /// Waits until a sandbox can be created, and creates it.
+    fn create_again(&mut self) {
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while !self.change(&key("after"), create(1)) {
+            assert!(std::time::Instant::now() < patience, "creations fail");
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Fills the disk by `fill`, removes everything, and starts again at each point.
+fn everything_can_be_removed(disk: &SmallDisk, exhaust: impl Fn(), relieve: impl Fn()) {
+    for restarts in [false, true] {
+        let mut live = Live::open(disk);
+        live.wait_for_room();
+        live.fill();
+        exhaust();
+        if restarts {
+            live.journal.close().unwrap();
+            let slots = live.slots;
+            live = Live::open(disk);
+            assert_eq!(live.slots, slots);
+        }
+        live.remove_all();
+        assert!(live.slots.is_empty());
+        relieve();
+        live.create_again();
+        assert!(live.change(&key("after"), Change::Delete));
+        live.journal.close().unwrap();
+        let (journal, recovered) = open(disk.path());
+        assert!(recovered.slots.is_empty());
+        assert_eq!(recovered.report.warnings(), Vec::<String>::new());
+        drop(journal);
+    }
+}
+
+#[test]
+fn everything_can_be_removed_from_a_disk_that_the_journal_filled() {
+    if let Some(disk) = SmallDisk::mount() {
+        everything_can_be_removed(&disk, || {}, || {});
+    }
+}
+
+#[test]
+fn everything_can_be_removed_from_a_disk_that_a_foreign_file_filled() {
+    if let Some(disk) = SmallDisk::mount() {
+        everything_can_be_removed(&disk, || disk.fill(), || disk.free());
+    }
+}
+
+#[test]
+fn everything_can_be_removed_without_a_free_inode() {
+    if let Some(disk) = SmallDisk::mount_with("size=1m,nr_inodes=100") {
+        everything_can_be_removed(&disk, || disk.use_up_inodes(), || disk.free_inodes());
+    }
 }
