@@ -18,6 +18,7 @@
 //!
 //! `examples/minimal.rs` is the smallest sandboxer, and `examples/pod.rs` a client.
 
+mod address;
 mod any;
 mod api;
 mod bundle;
@@ -28,6 +29,7 @@ mod id;
 mod namespace;
 pub mod server;
 
+pub use address::{MAX_SOCKET_PATH, SocketPath, SocketPathError};
 pub use any::Any;
 pub use api::{
     Container, ContainerOptions, Deleted, ExecOptions, ProcessState, ProcessStatus, Sandbox,

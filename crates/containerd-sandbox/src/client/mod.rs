@@ -16,21 +16,32 @@ pub use controller::Controller;
 pub use cri::Cri;
 pub use ttrpc::Ttrpc;
 
+use crate::address::SocketPath;
 use crate::error::{Code, Error, Result};
 
 /// Opens a gRPC connection to a Unix socket.
 ///
 /// # Errors
-/// `Unavailable`, with the path of the socket.
+/// `Unavailable`, with the path of the socket; `InvalidArgument` if no socket can have this path.
 pub async fn channel(socket: &Path) -> Result<Channel> {
     let failed = |e: tonic::transport::Error| {
         Error::unavailable(format!("connect {}: {e}", socket.display()))
     };
+    checked(socket)?;
     Endpoint::from_shared(format!("unix://{}", socket.display()))
         .map_err(failed)?
         .connect()
         .await
         .map_err(failed)
+}
+
+/// Refuses a path that no socket can have: the libraries of the protocols would name neither the
+/// path nor the limit.
+fn checked(socket: &Path) -> Result<()> {
+    match SocketPath::new(socket) {
+        Ok(_) => Ok(()),
+        Err(e) => Err(Error::invalid_argument(e.to_string())),
+    }
 }
 
 /// Converts the status of a failed gRPC call. tonic reports `Cancelled` for a timeout and for a
@@ -62,6 +73,17 @@ mod tests {
     use hyper_util::rt::TokioIo;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_path_that_no_socket_can_have_is_named_with_the_limit() {
+        let socket = Path::new("/tmp").join("s".repeat(200));
+        let over_grpc = channel(&socket).await.unwrap_err();
+        let over_ttrpc = Ttrpc::connect(&socket, "k8s.io").await.err();
+        for error in [over_grpc, over_ttrpc.expect("it is refused")] {
+            assert_eq!(error.code(), Code::InvalidArgument);
+            assert!(error.to_string().contains("205 bytes"), "{error}");
+        }
+    }
 
     #[tokio::test]
     async fn a_request_without_a_connection_fails_as_unavailable_and_not_as_cancelled() {

@@ -43,8 +43,10 @@ impl Ttrpc {
     /// Connects to a Unix socket, for calls in one containerd namespace.
     ///
     /// # Errors
-    /// `Unavailable`, with the path of the socket.
+    /// `Unavailable`, with the path of the socket; `InvalidArgument` if no socket can have this
+    /// path.
     pub async fn connect(socket: &Path, namespace: &str) -> Result<Self> {
+        super::checked(socket)?;
         let stream = tokio::net::UnixStream::connect(socket)
             .await
             .map_err(|e| Error::unavailable(format!("connect {}: {e}", socket.display())))?;

@@ -25,7 +25,7 @@
 //!
 //! The path of a request, file by file:
 //!
-//! * `socket.rs` binds the socket file.
+//! * `socket.rs` binds the socket file, and removes it.
 //! * `accept.rs` accepts connections, applies the limits, and tells gRPC from ttrpc by the
 //!   first byte.
 //! * `connection.rs` is the byte stream of one connection. It asks the kernel for fewer
@@ -74,6 +74,7 @@ pub use latency::{BOUNDS_NS, BUCKETS, Latencies, Latency};
 pub use limits::{Limit, Limits, MAX_GRPC_MESSAGE, Permit};
 pub use outcomes::Outcomes;
 pub use rpcs::Admission;
-pub use socket::bind;
+
+pub use socket::{SocketFile, bind, check_free};
 pub use unknown::KnownMethods;
 pub use users::AllowedUsers;

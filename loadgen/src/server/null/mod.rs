@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use containerd_sandbox::server::Server;
+use containerd_sandbox::server::{Server, SocketFile};
 use containerd_sandbox::{
     Any, Container, ContainerOptions, Deleted, Error, ExecOptions, Exit, ExitSignal, Key,
     LinuxResources, ProcessState, ProcessStatus, Result, Sandbox, SandboxOptions, SandboxStatus,
@@ -75,6 +75,7 @@ pub fn run(listen: &Path, die_with_parent: bool, faults: &Faults) -> io::Result<
     runtime.block_on(async {
         let listen = std::path::absolute(listen)?;
         let listener = server::bind(&listen).await?;
+        let file = SocketFile::of(&listen)?;
         let (mut terminate, mut interrupt) = (
             signal(SignalKind::terminate())?,
             signal(SignalKind::interrupt())?,
@@ -95,7 +96,7 @@ pub fn run(listen: &Path, die_with_parent: bool, faults: &Faults) -> io::Result<
             served = serve => served,
             () = null.0.faulty.stall() => Ok(()),
         };
-        std::fs::remove_file(&listen)?;
+        file.remove()?;
         served
     })
 }
