@@ -1,22 +1,26 @@
 //! The command line: flags, environment, and a configuration file below both.
 
+mod config;
 mod values;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{BoolishValueParser, TypedValueParser};
+use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use containerd_sandbox::SocketPath;
 use containerd_sandbox::server::MAX_GRPC_MESSAGE;
 use sandboxer::inspect;
 use sandboxer::live::LogRoot;
 use sandboxer::streaming::DEFAULT_LISTEN;
 
-use journal::{Options, Sync};
+use journal::Sync;
 use tracing::Level;
-use values::{OnInvalid, ViewMode, WeightFormula};
+use values::{
+    OnInvalid, ViewMode, WeightFormula, between, bytes_between, log_root, socket, some_bytes,
+};
 
 /// Environment variable of `--behaviour`, and its earlier name, which still works.
 const BEHAVIOUR_ENV: &str = "RESOURCE_SLOT_BEHAVIOUR";
@@ -99,14 +103,16 @@ impl From<&InspectArgs> for inspect::Options {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Unix socket to listen on; created with mode 0600.
+    /// Unix socket to listen on, PATH or unix:///PATH; created with mode 0600. A socket that the
+    /// service manager passes takes its place.
     #[arg(
         long,
         env = "RESOURCE_SLOT_LISTEN",
-        value_name = "PATH",
-        default_value = "/run/resource-slot-sandboxer.sock"
+        value_name = "SOCKET",
+        default_value = "/run/resource-slot-sandboxer.sock",
+        value_parser = socket()
     )]
-    pub(crate) listen: PathBuf,
+    pub(crate) listen: SocketPath,
     /// Directory of the journal and the resource_info.json files; created with mode 0700.
     #[arg(
         long,
@@ -156,15 +162,15 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "RESOURCE_SLOT_HISTORY", action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(crate) history: bool,
-    /// Take a snapshot in place of the journal's old segments after this many bytes were
-    /// appended since the last one, or twice its size if that is more; earlier at a start
+    /// Take a snapshot in place of the journal's old segments after this many bytes, such as
+    /// 16MiB, were appended since the last one, or twice its size if that is more; earlier at a start
     /// and where the file system has little room left.
     #[arg(
         long,
         env = "RESOURCE_SLOT_COMPACT_BYTES",
         value_name = "BYTES",
-        default_value_t = Options::default().compact_min_bytes,
-        value_parser = clap::value_parser!(u64).range(1..)
+        default_value = "16MiB",
+        value_parser = some_bytes
     )]
     pub(crate) compact_bytes: u64,
     /// Start in spite of a corrupt journal or list of images: drop the unreadable records,
@@ -262,8 +268,13 @@ pub(crate) struct ServeArgs {
     /// Socket of the containerd whose sandboxer this is, such as
     /// /run/containerd/containerd.sock. containerd gets task events, and sandboxes that it
     /// has given up are deleted. It may be away.
-    #[arg(long, env = "RESOURCE_SLOT_CONTAINERD_ADDRESS", value_name = "PATH")]
-    pub(crate) containerd_address: Option<PathBuf>,
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_CONTAINERD_ADDRESS",
+        value_name = "SOCKET",
+        value_parser = socket()
+    )]
+    pub(crate) containerd_address: Option<SocketPath>,
     /// Number of a user who may connect beside root and the user of this daemon; may be
     /// repeated. With it the socket has mode 0666, and each connection's user is checked.
     #[arg(
@@ -309,15 +320,15 @@ pub(crate) struct ServeArgs {
 /// Limits of clients; a request beyond one is answered `ResourceExhausted`.
 #[derive(Debug, Args)]
 pub(crate) struct LimitArgs {
-    /// Longest message in bytes; over ttrpc at most 4 MiB, which is that protocol's own
-    /// limit.
+    /// Longest message in bytes, such as 1MiB; over ttrpc at most 4 MiB, which is that
+    /// protocol's own limit.
     #[arg(
         id = "max_message_size",
         long = "max-message-size",
         env = "RESOURCE_SLOT_MAX_MESSAGE_SIZE",
         value_name = "BYTES",
-        default_value_t = MAX_GRPC_MESSAGE,
-        value_parser = between(1 << 10, MAX_GRPC_MESSAGE)
+        default_value = "16MiB",
+        value_parser = bytes_between(1 << 10, MAX_GRPC_MESSAGE)
     )]
     pub(crate) message_size: usize,
     /// Largest number of connections at once; a few hundred more are answered with the
@@ -353,20 +364,6 @@ pub(crate) struct LimitArgs {
     pub(crate) sandboxes: usize,
 }
 
-/// Parses the directory for logs.
-fn log_root(directory: &str) -> Result<LogRoot, containerd_sandbox::Error> {
-    LogRoot::new(Path::new(directory))
-}
-
-/// Returns a parser of a number within a range.
-fn between(least: usize, most: usize) -> impl TypedValueParser<Value = usize> {
-    let wide = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    clap::value_parser!(u64)
-        .range(wide(least)..=wide(most))
-        // A number in the range came from a usize.
-        .map(|n| usize::try_from(n).unwrap_or(usize::MAX))
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     /// One line of text per event.
@@ -378,30 +375,20 @@ pub(crate) enum LogFormat {
 /// Parses the command line, with the configuration file's values as defaults.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let args: Vec<OsString> = args.into_iter().collect();
-    let mut command = command(|name| std::env::var_os(name).is_some());
-    let cli = Cli::from_arg_matches(&command.clone().try_get_matches_from(&args)?)?;
+    let command = command(|name| std::env::var_os(name).is_some());
+    let matches = command.clone().try_get_matches_from(&args);
+    let matches = matches.map_err(|e| config::naming_variable(e, &command, &args))?;
+    let cli = Cli::from_arg_matches(&matches)?;
     let Some(file) = &cli.serve.config else {
         return Ok(cli);
     };
-    for (name, value) in read_config(file).map_err(|e| invalid_config(file, &e))? {
-        let name = match name.as_str() {
-            OLD_BEHAVIOUR => "behaviour".to_owned(),
-            _ => name,
-        };
-        let id = name.replace('-', "_");
-        let known = command
-            .get_arguments()
-            .any(|arg| arg.get_id().as_str() == id && arg.get_long() == Some(&name));
-        if !known || name == "config" {
-            let reason = format!("unknown option {name:?}; --help lists them");
-            return Err(invalid_config(file, &reason));
-        }
-        command = command.mut_arg(id, |arg| arg.default_value(value));
-    }
-    let matches = command
-        .try_get_matches_from(&args)
-        .map_err(|e| invalid_config(file, &e.to_string()))?;
-    Cli::from_arg_matches(&matches)
+    let configured = config::with_defaults(command.clone(), file, &[(OLD_BEHAVIOUR, "behaviour")]);
+    let configured = configured.map_err(|reason| {
+        let message = format!("configuration file {}: {reason}", file.display());
+        let kind = clap::error::ErrorKind::InvalidValue;
+        command.clone().error(kind, message)
+    })?;
+    Cli::from_arg_matches(&configured.try_get_matches_from(&args)?)
 }
 
 /// Returns the definition of the command line. If only the earlier environment variable of
@@ -415,123 +402,5 @@ fn command(is_set: impl Fn(&str) -> bool) -> clap::Command {
     }
 }
 
-fn invalid_config(file: &Path, reason: &str) -> clap::Error {
-    Cli::command().error(
-        clap::error::ErrorKind::InvalidValue,
-        format!("configuration file {}: {reason}", file.display()),
-    )
-}
-
-fn read_config(file: &Path) -> Result<Vec<(String, String)>, String> {
-    let text = std::fs::read_to_string(file).map_err(|e| e.to_string())?;
-    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| e.to_string())?;
-    table
-        .into_iter()
-        .map(|(name, value)| match value {
-            toml::Value::String(text) => Ok((name, text)),
-            toml::Value::Integer(number) => Ok((name, number.to_string())),
-            toml::Value::Boolean(flag) => Ok((name, flag.to_string())),
-            other => Err(format!(
-                "{name}: a string, an integer or a boolean is needed, not {}",
-                other.type_str()
-            )),
-        })
-        .collect()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(args: &[&str]) -> Result<Cli, clap::Error> {
-        let program = std::iter::once("resource-slot-sandboxer");
-        parse(program.chain(args.iter().copied()).map(OsString::from))
-    }
-
-    fn config(text: &str) -> (tempfile::TempDir, String) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("c.toml");
-        std::fs::write(&path, text).unwrap();
-        let path = path.to_str().unwrap().to_owned();
-        (dir, path)
-    }
-
-    #[test]
-    fn the_definition_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn the_command_line_of_the_documentation_works() {
-        let cli = parsed(&[
-            "--listen",
-            "/run/resource-slot-sandboxer.sock",
-            "--dir",
-            "/var/lib/kuasar-resource-slot",
-            "--log-level",
-            "info",
-        ])
-        .unwrap();
-        assert_eq!(cli.serve.log_level, Level::INFO);
-        assert_eq!(cli.serve.views, ViewMode::WriteThrough);
-    }
-
-    #[test]
-    fn a_file_sets_options_without_a_flag() {
-        let (_dir, path) =
-            config("views = \"off\"\nhistory = true\nthreads = 3\nlog-level = 'debug'");
-        let cli = parsed(&["--config", &path, "--threads", "4"]).unwrap();
-        assert_eq!(cli.serve.views, ViewMode::Off);
-        assert!(cli.serve.history);
-        assert_eq!(cli.serve.threads, 4);
-        assert_eq!(cli.serve.log_level, Level::DEBUG);
-    }
-
-    #[test]
-    fn metrics_are_off_unless_a_flag_or_a_file_states_an_address() {
-        assert_eq!(parsed(&[]).unwrap().serve.metrics_listen, None);
-        let (_dir, path) = config("metrics-listen = '127.0.0.1:9464'\nmetrics-per-pod = 10");
-        let serve = parsed(&["--config", &path]).unwrap().serve;
-        let address = serve.metrics_listen.expect("an address");
-        assert_eq!((address.port(), serve.metrics_per_pod), (9464, 10));
-        let error = parsed(&["--metrics-listen", "9464"]).unwrap_err();
-        assert!(error.to_string().contains("metrics-listen"), "{error}");
-    }
-
-    #[test]
-    fn the_behaviour_file_can_be_named_by_its_earlier_spelling() {
-        let named = |args: &[&str]| parsed(args).unwrap().serve.behaviour;
-        let file = Some(PathBuf::from("b.toml"));
-        assert_eq!(named(&["--behaviour", "b.toml"]), file);
-        assert_eq!(named(&["--lives", "b.toml"]), file);
-        for key in ["behaviour", "lives"] {
-            let (_dir, path) = config(&format!("{key} = 'b.toml'"));
-            assert_eq!(named(&["--config", &path]), file, "{key}");
-        }
-        let variable = |set: &[&str]| {
-            let command = command(|name| set.contains(&name));
-            let mut arguments = command.get_arguments();
-            let argument = arguments.find(|arg| arg.get_id() == "behaviour").unwrap();
-            argument.get_env().unwrap().to_str().unwrap().to_owned()
-        };
-        assert_eq!(variable(&[]), BEHAVIOUR_ENV);
-        assert_eq!(variable(&[OLD_BEHAVIOUR_ENV]), OLD_BEHAVIOUR_ENV);
-        assert_eq!(variable(&[OLD_BEHAVIOUR_ENV, BEHAVIOUR_ENV]), BEHAVIOUR_ENV);
-    }
-
-    #[test]
-    fn an_invalid_file_is_named_with_the_reason() {
-        for (text, word) in [
-            ("speed = 3", "speed"),
-            ("config = 'x'", "config"),
-            ("views = 'sideways'", "sideways"),
-            ("views = [1]", "array"),
-            ("views", "TOML"),
-        ] {
-            let (_dir, path) = config(text);
-            let error = parsed(&["--config", &path]).unwrap_err().to_string();
-            assert!(error.contains(&path), "{error}");
-            assert!(error.contains(word) || word == "TOML", "{error}");
-        }
-    }
-}
+mod tests;

@@ -9,8 +9,8 @@
 //!
 //! The crate [`pod_resources`] extracts the requested resources, `simulate` determines the
 //! behaviour of processes that do not exist, [`streaming`] serves the URLs of exec, attach
-//! and port-forward, `upstream` sends events to containerd, and [`metrics`] serves
-//! Prometheus.
+//! and port-forward, `upstream` sends events to containerd, [`metrics`] serves
+//! Prometheus, and [`units`] parses numbers that users write.
 
 pub mod cri;
 pub mod inspect;
@@ -20,4 +20,5 @@ mod refuse;
 mod simulate;
 pub mod streaming;
 mod undo;
+pub mod units;
 mod upstream;

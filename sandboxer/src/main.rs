@@ -3,6 +3,9 @@
 mod cli;
 mod logging;
 mod serve;
+mod service_manager;
+mod signals;
+mod socket;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -1,9 +1,7 @@
 //! The daemon from start to end: opens journal and views, serves, closes them.
 
-use std::fs::Permissions;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,21 +17,23 @@ use sandboxer::cri::{Cri, CriCalls};
 use sandboxer::live::{Profile, ResourceSlotSandboxer, Settings};
 use sandboxer::metrics::{self, Sources};
 use sandboxer::streaming::StreamingServer;
-use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 use views::Views;
 
 use crate::cli::ServeArgs;
 use crate::logging;
+use crate::service_manager::{self, State};
+use crate::signals::Signals;
+use crate::socket::Socket;
 
 /// Default time from a signal to the end of the process on several threads, where no other
 /// rule orders the reply to Kill before the one to Wait.
 const EXIT_DELAY: Duration = Duration::from_millis(1);
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM, SIGINT or SIGHUP.
 pub(crate) fn run(args: &ServeArgs) -> Result<()> {
-    logging::start(args.log_level, args.log_format);
+    // It changes the environment, so no other thread may run yet.
+    let inherited = service_manager::inherited_socket()?;
     let mut runtime = match args.threads {
         1 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
@@ -43,14 +43,22 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
         .enable_all()
         .build()
         .context("start the runtime")?
-        .block_on(serve(args))
+        .block_on(serve(args, inherited))
 }
 
-async fn serve(args: &ServeArgs) -> Result<()> {
+async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> {
+    // First of all: a signal that comes while the journal is read must not end the process.
+    let mut signals = Signals::listen()?;
+    logging::start(args.log_level, args.log_format);
     if args.die_with_parent {
         set_parent_process_death_signal(Some(Signal::TERM)).context("watch the parent process")?;
     }
     raise_descriptor_limit();
+    let profile = match &args.behaviour {
+        Some(file) => Profile::read(file)?,
+        None => Profile::default(),
+    };
+    let socket = Socket::choose(&args.listen, inherited).await?;
     let dir = &args.dir;
     let _lock = DirLock::acquire(dir)?;
     let options = Options {
@@ -65,14 +73,6 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     let repaired = views.repair(&recovered.slots)?;
     info!("Views of {}: {repaired}", dir.display());
 
-    let listen = absolute(&args.listen)?;
-    let listener = containerd_sandbox::server::bind(&listen)
-        .await
-        .with_context(|| format!("listen on {}", listen.display()))?;
-    let profile = match &args.behaviour {
-        Some(file) => Profile::read(file)?,
-        None => Profile::default(),
-    };
     let settings = Settings {
         profile: Arc::new(profile),
         rules: Rules {
@@ -93,7 +93,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         views,
         recovered.slots,
         settings,
-        args.containerd_address.as_deref(),
+        args.containerd_address.as_ref().map(AsRef::as_ref),
     )?);
     let streams =
         StreamingServer::start(args.streaming_listen, args.streaming_idle_timeout).await?;
@@ -109,34 +109,36 @@ async fn serve(args: &ServeArgs) -> Result<()> {
             .with_hint("see --max-in-flight"),
         users: AllowedUsers::new(args.allow_uid.clone()).with_hint("see --allow-uid"),
     };
-    if !limits.users.is_default() {
-        // The server checks the user of each connection when it is accepted.
-        std::fs::set_permissions(&listen, Permissions::from_mode(0o666))
-            .with_context(|| format!("open {} to --allow-uid", listen.display()))?;
-    }
     let cri = cri.counted(&metrics.cri).limited(&limits);
-    info!(
-        "Serving {} sandboxes on {}",
-        sandboxer.len(),
-        listen.display()
-    );
-    // The socket accepts connections by now.
-    if let Err(e) = sd_notify::notify(&[NotifyState::Ready]) {
-        warn!("cannot tell the service manager that all is ready: {e}");
-    }
     let health = Health::new(Cri::SERVICES);
-    let served = Server::new(Arc::clone(&sandboxer))
+    let server = Server::new(Arc::clone(&sandboxer))
         .services(cri.routes())
         .health(health.clone())
         .calls(metrics.apis.clone())
-        .limits(limits)
-        .serve(listener, stopped(&sandboxer, health)?)
-        .await
-        .context("serve");
+        .limits(limits.clone());
 
-    if let Err(e) = std::fs::remove_file(&listen) {
-        warn!("cannot remove {}: {e}", listen.display());
-    }
+    // The socket is the last that can refuse a start, so that a failed start leaves no socket
+    // file, and no client meets a server that then gives up.
+    let served = match signals.come().await {
+        Some(name) => {
+            info!("Stopping on {name}, before the socket was bound");
+            service_manager::tell(State::Stopping);
+            Ok(())
+        }
+        None => match socket.bind(&limits.users).await {
+            Ok(bound) => {
+                info!("Serving {} sandboxes on {}", sandboxer.len(), bound.path());
+                service_manager::tell(State::Ready);
+                let (listener, file) = bound.into_parts();
+                let served = server
+                    .serve(listener, stopped(signals, &sandboxer, health))
+                    .await;
+                file.remove();
+                served.context("serve")
+            }
+            Err(refused) => Err(refused),
+        },
+    };
     let closed = sandboxer.close().context("close the journal");
     match (&served, &closed) {
         (Ok(()), Ok(())) => info!("Stopped with {} sandboxes kept", sandboxer.len()),
@@ -183,30 +185,6 @@ impl Metrics {
     }
 }
 
-/// Returns a future that is done after the first SIGTERM or SIGINT, once requests under way
-/// are answered; at once after the second.
-fn stopped(
-    sandboxer: &Arc<ResourceSlotSandboxer>,
-    health: Health,
-) -> Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
-    let sandboxer = Arc::clone(sandboxer);
-    Ok(async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        info!("Stopping on {name}");
-        health.stop();
-        tokio::select! {
-            () = sandboxer.drain() => {}
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
 /// Warns of a listener that other machines may reach: neither has TLS or a login.
 fn warn_of_exposure(option: &str, address: SocketAddr) {
     if !address.ip().is_loopback() {
@@ -217,9 +195,17 @@ fn warn_of_exposure(option: &str, address: SocketAddr) {
     }
 }
 
-/// Makes the path absolute, because containerd dials it from another directory.
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("socket path {}", path.display()))
+/// Waits for the first signal and until requests under way are answered, or for the second
+/// signal.
+async fn stopped(mut signals: Signals, sandboxer: &ResourceSlotSandboxer, health: Health) {
+    let name = signals.next().await;
+    info!("Stopping on {name}");
+    service_manager::tell(State::Stopping);
+    health.stop();
+    tokio::select! {
+        () = sandboxer.drain() => {}
+        _ = signals.next() => {}
+    }
 }
 
 /// Raises the limit of open files to its maximum: every connection and every held FIFO

@@ -14,6 +14,7 @@ use super::behaviour::{self, ContainerBehaviour, PodBehaviour};
 use super::failure::{Call, Failure};
 use super::random::Random;
 use super::{curve, failure};
+use crate::units::bytes_of_document;
 use slot::Behaviour;
 
 /// Highest rate of log lines of a container.
@@ -45,8 +46,10 @@ struct File {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Pulls {
     /// Size of every image in bytes; `None`: each image has a size derived from its name.
+    #[serde(deserialize_with = "bytes_of_document")]
     pub(crate) size_bytes: Option<u64>,
     /// Rate in bytes per second; `None`: a pull takes no time.
+    #[serde(deserialize_with = "bytes_of_document")]
     bytes_per_second: Option<NonZeroU64>,
 }
 
