@@ -10,7 +10,7 @@
 //! result       documents and their directories; thresholds, validity
 //! drive        engine, lifecycle, drivers, calls, checks   process  usage of processes
 //! connection   sandbox and task calls                      record   tapes, histograms, their log
-//! workload     scenarios, plans, schedules, traces         stats, human, stop
+//! workload     scenarios, plans, schedules, traces         stats, human, stop, scratch
 //! ```
 //!
 //! A [plan](workload::plan) is a pure function of seed and index. A
@@ -28,6 +28,7 @@ pub mod measure;
 pub mod process;
 pub mod record;
 pub mod result;
+pub mod scratch;
 pub mod server;
 pub mod show;
 pub mod stats;

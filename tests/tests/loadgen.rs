@@ -149,6 +149,11 @@ fn entries(dir: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+fn entries_if_any(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
 fn plan_hash(args: &[&str]) -> String {
     let output = run("loadgen", &[&["plan"], args].concat());
     assert!(output.status.success());
@@ -405,7 +410,7 @@ fn the_environment_does_not_reach_the_sandboxer() {
 }
 
 #[test]
-fn a_sandboxer_does_not_outlive_a_loadgen_that_is_killed() {
+fn a_killed_loadgen_leaves_no_process_and_its_files_go_with_the_next_run() {
     let place = Place::new();
     // No container ends by itself during this test.
     let mut loadgen = place
@@ -438,14 +443,65 @@ fn a_sandboxer_does_not_outlive_a_loadgen_that_is_killed() {
     assert_eq!(loadgen.try_wait().expect("a child"), None, "it still runs");
     loadgen.kill().expect("a child can be killed");
     loadgen.wait().expect("a child can be waited for");
-    // After SIGKILL no file is removed, and the bundles may be in memory.
-    let bundles = bundle.parent().expect("a bundle lies in a directory");
-    let name = bundles.file_name().expect("the directory has a name");
-    if name.to_string_lossy().starts_with("loadgen-bundles-") {
-        fs::remove_dir_all(bundles).expect("the bundles can be removed");
-    }
-
     eventually("the sandboxer to end, too", || {
         place.sandboxers().is_empty().then_some(())
     });
+    // After SIGKILL no file is removed, and the bundles may be in memory.
+    let bundles = bundle.parent().expect("a bundle lies in a directory");
+    assert!(bundles.exists() && !entries(place.temporary.path()).is_empty());
+    place.good(&mut place.command(&["--pods", PODS]));
+    assert!(!bundles.exists(), "{}", bundles.display());
+    place.assert_empty();
+}
+
+#[test]
+fn a_killed_loadgen_leaves_no_containerd_and_its_files_go_with_the_next_run() {
+    let Some(containerd) = containerd() else {
+        return;
+    };
+    let place = Place::new();
+    let args = ["--target", "cri", "--pods", "3000", "--concurrency", "4"];
+    let mut loadgen = place
+        .command(&args)
+        .env("CONTAINERD_BIN", &containerd)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("loadgen starts");
+    eventually("a view of a pod", || {
+        let sandboxer = place.sandboxers().pop()?;
+        let pods = entries_if_any(&sandboxer.dir);
+        pods.iter()
+            .any(|path| path.join("resource_info.json").exists())
+            .then_some(())
+    });
+    loadgen.kill().expect("a child can be killed");
+    loadgen.wait().expect("a child can be waited for");
+    eventually("both programs to end, too", || {
+        place.processes().is_empty().then_some(())
+    });
+    assert!(!entries(place.temporary.path()).is_empty());
+    place.good(&mut place.command(&["--pods", PODS]));
+    place.assert_empty();
+}
+
+#[test]
+fn a_directory_that_is_too_deep_for_sockets_is_told_with_the_limit() {
+    let place = Place::new();
+    let deep = place.temporary.path().join("d".repeat(100));
+    fs::create_dir(&deep).expect("a directory");
+    let mut command = place.command(&["--pods", PODS]);
+    let output = command.env("TMPDIR", &deep).output().expect("loadgen runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for words in ["sandboxer.sock", "Linux allows 107", "set TMPDIR (or"] {
+        assert!(said.contains(words), "{said}");
+    }
+    assert!(entries(&deep).is_empty());
+
+    let endpoint = deep.join("s.sock").display().to_string();
+    let output = run("loadgen", &["run", "--endpoint", &endpoint]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("Linux allows 107"), "{said}");
 }

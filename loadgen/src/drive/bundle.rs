@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use tempfile::TempDir;
 
+use crate::scratch::Scratch;
 use crate::stop::Stop;
 use crate::workload::plan::{Container, Plan, PlanHasher, Summary};
 
@@ -55,7 +55,7 @@ const BYTES_PER_BUNDLE: u64 = 3 * 4096;
 /// the directory.
 #[derive(Debug)]
 pub struct Bundles {
-    dir: TempDir,
+    dir: Scratch,
     summary: Summary,
 }
 
@@ -162,14 +162,11 @@ pub fn roomy() -> PathBuf {
 
 /// Creates the directory of the bundles: in memory if there is enough room, so that no
 /// disk influences the measurements.
-fn directory(bundles: u64) -> Result<TempDir, BundleError> {
-    let builder = || {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("loadgen-bundles-");
-        builder
-    };
-    if has_room(Path::new(TMPFS), bundles)
-        && let Ok(dir) = builder().tempdir_in(TMPFS)
+fn directory(bundles: u64) -> Result<Scratch, BundleError> {
+    const KIND: &str = "bundles";
+    let memory = Path::new(TMPFS);
+    if has_room(memory, bundles)
+        && let Ok(dir) = Scratch::new_in(memory, KIND)
     {
         return Ok(dir);
     }
@@ -181,8 +178,8 @@ fn directory(bundles: u64) -> Result<TempDir, BundleError> {
             dir: elsewhere,
         });
     }
-    builder().tempdir().map_err(|source| BundleError::Write {
-        path: std::env::temp_dir(),
+    Scratch::new_in(&elsewhere, KIND).map_err(|source| BundleError::Write {
+        path: elsewhere,
         source,
     })
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use containerd_sandbox::{MAX_SOCKET_PATH, SocketPath};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::stop::Stop;
@@ -54,6 +55,20 @@ pub enum ChildError {
         /// Error of the file system.
         #[source]
         source: io::Error,
+    },
+    /// The socket of the program would have too long a path.
+    #[error(
+        "the socket {} would have {length} bytes in its path, and Linux allows {MAX_SOCKET_PATH}: set \
+         TMPDIR (or --files of loadgen gate) to a directory whose path has at most {room}",
+        socket.display()
+    )]
+    Socket {
+        /// Path of the socket.
+        socket: PathBuf,
+        /// Length of the path, in bytes.
+        length: usize,
+        /// Longest path of a directory for temporary files, in bytes.
+        room: usize,
     },
     /// The program ended before it replied.
     #[error("the {name} {} ended ({status}) before it answered{log}", program.display())]
@@ -249,6 +264,23 @@ impl Child {
             _ => "; its log is empty".to_owned(),
         }
     }
+}
+
+/// Checks that a socket below `parent`, a directory for temporary files, can have its path.
+///
+/// # Errors
+/// [`ChildError::Socket`], with the longest path that `parent` may have.
+pub(crate) fn check_socket(socket: &Path, parent: &Path) -> Result<(), ChildError> {
+    if SocketPath::new(socket).is_ok() {
+        return Ok(());
+    }
+    let length = socket.as_os_str().len();
+    let below = length.saturating_sub(parent.as_os_str().len());
+    Err(ChildError::Socket {
+        socket: socket.to_owned(),
+        length,
+        room: MAX_SOCKET_PATH.saturating_sub(below),
+    })
 }
 
 /// Returns the path of a program in a form that names a file: a plain name would be

@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use rustix::mount::{UnmountFlags, unmount};
-
 use crate::drive::driver::DriverKind;
+use crate::scratch;
 use crate::server::child::ChildError;
 use crate::server::child::{self, Child};
 use crate::server::endpoint;
@@ -79,6 +78,11 @@ impl Home {
         self.dir.join("containerd.sock")
     }
 
+    /// Returns the path of the socket of containerd's own shims, the longest of all sockets.
+    pub(crate) fn ttrpc_socket(&self) -> PathBuf {
+        self.dir.join("containerd.sock.ttrpc")
+    }
+
     /// Returns the directory for state that does not outlive a reboot, such as bundles.
     pub fn state(&self) -> PathBuf {
         self.dir.join("state")
@@ -123,7 +127,7 @@ impl Home {
             root = dir("root"),
             state = quoted(&self.state()),
             socket = quoted(&self.socket()),
-            ttrpc = dir("containerd.sock.ttrpc"),
+            ttrpc = quoted(&self.ttrpc_socket()),
             drop_ins = dir("conf.d/*.toml"),
             image = image::NAME,
             conf = quoted(&self.cni_conf()),
@@ -137,17 +141,7 @@ impl Drop for Home {
     /// Unmounts the remaining mounts of a killed containerd, so that the directory can be
     /// removed.
     fn drop(&mut self) {
-        let Ok(mounts) = fs::read_to_string("/proc/self/mountinfo") else {
-            return;
-        };
-        // The mount point is the fifth field (proc(5)). The latest mounts come last.
-        let points = mounts
-            .lines()
-            .filter_map(|line| line.split_ascii_whitespace().nth(4))
-            .filter(|point| Path::new(point).starts_with(&self.dir));
-        for point in points.collect::<Vec<_>>().into_iter().rev() {
-            let _ = unmount(point, UnmountFlags::DETACH);
-        }
+        scratch::unmount_below(&self.dir);
     }
 }
 
@@ -171,6 +165,21 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf, ChildError> {
     })
 }
 
+/// Returns a command for a program that gets SIGTERM when this thread ends: containerd has
+/// no option for it, so util-linux' setpriv asks the kernel (`PR_SET_PDEATHSIG`) and then becomes
+/// the program. Without setpriv, or for a file that is missing, it is the plain command.
+fn dying_with_parent(program: &Path) -> Command {
+    let path = env::var_os("PATH").unwrap_or_default();
+    match child::search("setpriv", env::split_paths(&path)) {
+        Some(setpriv) if program.is_file() => {
+            let mut command = Command::new(setpriv);
+            command.args(["--pdeathsig", "TERM", "--"]).arg(program);
+            command
+        }
+        _ => Command::new(program),
+    }
+}
+
 impl Containerd {
     /// Starts `program` with the files of `home` and waits until its CRI replies.
     ///
@@ -178,7 +187,30 @@ impl Containerd {
     /// A program that cannot be started, ends, or does not reply in time, with the end of
     /// its log if there is one; a requested stop.
     pub fn start(program: PathBuf, home: Home, stop: &Stop) -> Result<Self, ChildError> {
-        let mut command = Command::new(&program);
+        let command = Command::new(&program);
+        Self::spawn(program, command, home, stop)
+    }
+
+    /// Does the same; the process gets SIGTERM when the calling thread ends, also if this
+    /// program is killed.
+    ///
+    /// # Errors
+    /// As [`Containerd::start`].
+    pub fn start_with_parent(
+        program: PathBuf,
+        home: Home,
+        stop: &Stop,
+    ) -> Result<Self, ChildError> {
+        let command = dying_with_parent(&program);
+        Self::spawn(program, command, home, stop)
+    }
+
+    fn spawn(
+        program: PathBuf,
+        mut command: Command,
+        home: Home,
+        stop: &Stop,
+    ) -> Result<Self, ChildError> {
         command.arg("--config").arg(home.config());
         let child = Child::spawn(NAME, program, &mut command, home.log())?;
         let mut containerd = Self { child, home };

@@ -6,9 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tempfile::TempDir;
-
 use crate::drive::driver::DriverKind;
+use crate::scratch::Scratch;
 use crate::server::child::ChildError;
 use crate::server::child::{self, Child, START_LIMIT};
 use crate::server::endpoint;
@@ -36,7 +35,7 @@ const SEE_LOG: &str = "; see sandboxer.log";
 pub struct Embedded {
     // Fields are dropped in this order: first the process, then its files.
     child: Child,
-    dir: TempDir,
+    dir: Scratch,
 }
 
 /// End of the programs that were started for a run.
@@ -47,7 +46,7 @@ pub struct Stopped {
     /// Logs of the programs. They exist until this is dropped.
     pub logs: Vec<PathBuf>,
     /// Directories that contain the logs.
-    pub(crate) dirs: Vec<TempDir>,
+    pub(crate) dirs: Vec<Scratch>,
 }
 
 /// Returns the path of the program: `given`, else the one beside this program, else the
@@ -133,7 +132,7 @@ impl Embedded {
     fn spawn(
         program: PathBuf,
         command: &mut Command,
-        dir: TempDir,
+        dir: Scratch,
         namespace: &str,
         stop: &Stop,
     ) -> Result<Self, ChildError> {
@@ -178,22 +177,22 @@ impl Embedded {
     }
 }
 
-fn directory(parent: &Path) -> Result<TempDir, ChildError> {
-    tempfile::Builder::new()
-        .prefix("loadgen-sandboxer-")
-        .tempdir_in(parent)
-        .map_err(|source| ChildError::Directory { name: NAME, source })
+fn directory(parent: &Path) -> Result<Scratch, ChildError> {
+    let dir = Scratch::new_in(parent, "sandboxer")
+        .map_err(|source| ChildError::Directory { name: NAME, source })?;
+    child::check_socket(&socket(&dir), parent)?;
+    Ok(dir)
 }
 
-fn socket(dir: &TempDir) -> PathBuf {
+fn socket(dir: &Scratch) -> PathBuf {
     dir.path().join("sandboxer.sock")
 }
 
-fn data(dir: &TempDir) -> PathBuf {
+fn data(dir: &Scratch) -> PathBuf {
     dir.path().join("data")
 }
 
-fn log_file(dir: &TempDir) -> PathBuf {
+fn log_file(dir: &Scratch) -> PathBuf {
     dir.path().join("sandboxer.log")
 }
 

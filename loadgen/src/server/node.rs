@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use containerd_sandbox::client;
-use tempfile::TempDir;
 
-use crate::server::child::ChildError;
+use crate::scratch::Scratch;
+use crate::server::child::{self, ChildError};
 use crate::server::containerd::{Containerd, Home};
 use crate::server::embedded::{Embedded, Stopped};
 use crate::server::endpoint;
@@ -38,7 +38,7 @@ pub struct Node {
     containerd: Containerd,
     sandboxer: Embedded,
     descriptors: (usize, usize),
-    dir: TempDir,
+    dir: Scratch,
 }
 
 /// Programs of a node.
@@ -58,12 +58,10 @@ impl Node {
     pub fn start(programs: Programs, args: &[OsString], stop: &Stop) -> Result<Self, ChildError> {
         let sandboxer = Embedded::start(programs.sandboxer, args, NAMESPACE, stop)?;
         let directory = |source| ChildError::Directory { name: NAME, source };
-        let dir = tempfile::Builder::new()
-            .prefix("loadgen-containerd-")
-            .tempdir()
-            .map_err(directory)?;
+        let dir = Scratch::new("containerd").map_err(directory)?;
         let home = Home::new(dir.path(), &sandboxer.socket()).map_err(directory)?;
-        let containerd = Containerd::start(programs.containerd, home, stop)?;
+        child::check_socket(&home.ttrpc_socket(), &std::env::temp_dir())?;
+        let containerd = Containerd::start_with_parent(programs.containerd, home, stop)?;
         let socket = containerd.home().socket();
         endpoint::wait_on(stop, async {
             image::ensure(client::channel(&socket).await?).await

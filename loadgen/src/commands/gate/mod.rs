@@ -48,6 +48,7 @@ use crate::record::recorder::Recorder;
 use crate::result::directory::{self, SaveError};
 use crate::result::environment::{self, Environment};
 use crate::result::header::Header;
+use crate::scratch::Scratch;
 use crate::show::progress::{Preparing, Style};
 use crate::workload::scenario::Closed;
 
@@ -99,7 +100,7 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateEr
         Arc::new(bundles.map_err(RunError::from)?)
     };
     let load = load(args);
-    let logs = tempfile::tempdir().map_err(GateError::Directory)?;
+    let logs = Scratch::new("gate-logs").map_err(GateError::Directory)?;
     let files = files(args);
     let experiment = Experiment {
         programs: &programs,

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 
+use crate::scratch::Scratch;
 use crate::server::child;
 use crate::server::embedded::PROGRAM;
 use crate::show::progress::Style;
@@ -79,7 +79,7 @@ pub struct Programs {
     /// The program to compare.
     pub head: Program,
     /// Directory of the built programs.
-    _built: TempDir,
+    _built: Scratch,
 }
 
 /// Meaning of a name.
@@ -98,10 +98,7 @@ impl Programs {
     pub fn of(base: &str, head: &str, stop: &Stop, style: Style) -> Result<Self, ProgramError> {
         // Both names are checked before the first build.
         let named = [named(base)?, named(head)?];
-        let built = tempfile::Builder::new()
-            .prefix("loadgen-gate-")
-            .tempdir()
-            .map_err(ProgramError::Directory)?;
+        let built = Scratch::new("gate").map_err(ProgramError::Directory)?;
         let mut programs = Vec::new();
         for (asked, named) in [base, head].into_iter().zip(named) {
             if stop.requested() {
