@@ -10,7 +10,7 @@
 //! result       documents and their directories; thresholds, validity
 //! drive        engine, lifecycle, drivers, calls, checks   process  usage of processes
 //! connection   sandbox and task calls                      record   tapes, histograms, their log
-//! workload     scenarios, plans, schedules, traces         stats, human, stop, scratch
+//! workload     scenarios, plans, schedules, traces         stats, human, stop, bounded, scratch
 //! ```
 //!
 //! A [plan](workload::plan) is a pure function of seed and index. A
@@ -20,6 +20,7 @@
 //! collector merges the tapes each second for the [result], the log of histograms, the
 //! metrics and the live view. All other work happens before or after the load.
 
+pub mod bounded;
 pub mod commands;
 pub mod connection;
 pub mod drive;

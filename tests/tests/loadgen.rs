@@ -505,3 +505,29 @@ fn a_directory_that_is_too_deep_for_sockets_is_told_with_the_limit() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("Linux allows 107"), "{said}");
 }
+
+#[test]
+fn files_without_end_are_refused_by_every_command() {
+    let place = Place::new();
+    let zero = "/dev/zero";
+    let commands: [&[&str]; 6] = [
+        &["report", zero],
+        &["report", "--format", "text", zero],
+        &["compare", zero, zero],
+        &["trend", zero],
+        &["replay", zero],
+        &["run", zero],
+    ];
+    for args in commands {
+        let mut command = Command::new(binary("loadgen"));
+        let output = command
+            .args(args)
+            .current_dir(place.results.path())
+            .output()
+            .expect("loadgen runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.contains("it is a device"), "{args:?}: {said}");
+        assert_eq!(said.matches("error: ").count(), 1, "{args:?}: {said}");
+    }
+}

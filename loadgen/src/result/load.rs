@@ -1,6 +1,5 @@
 //! Reads a saved result.
 
-use std::fs;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 use super::directory::RESULT_FILE;
 use super::header::{Document, Header};
 use super::run::RunResult;
+use crate::bounded::{self, MAX_DOCUMENT};
 
 /// Reason for which a result cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +94,7 @@ pub fn load_as<T>(
     } else {
         path.to_owned()
     };
-    let text = fs::read_to_string(&file).map_err(LoadProblem::from);
+    let text = bounded::read_to_string(&file, MAX_DOCUMENT).map_err(LoadProblem::from);
     text.and_then(|text| parse(&text))
         .map_err(|source| LoadError { path: file, source })
 }
@@ -206,6 +206,8 @@ fn from_version_1(mut document: Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::result::fixture::example;
 
@@ -239,6 +241,13 @@ mod tests {
         assert_eq!(load(&file).unwrap(), example());
         let error = load(&dir.path().join("none")).unwrap_err();
         assert!(error.to_string().ends_with("none"), "{error}");
+    }
+
+    #[test]
+    fn a_device_is_refused_at_once() {
+        let error = load(Path::new("/dev/zero")).unwrap_err();
+        let message = format!("{:#}", anyhow::Error::from(error));
+        assert!(message.contains("/dev/zero: it is a device"), "{message}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::decode::histogram;
 use super::error::{LogError, LogProblem};
 use super::series::Series;
 use super::{END, FORMAT, WRITER};
+use crate::bounded;
 
 /// Maximum length of a line, in bytes: several times that of the largest histogram.
 const MAX_LINE: u64 = 4 << 20;
@@ -65,7 +66,7 @@ impl<R> std::fmt::Debug for LogReader<R> {
 /// # Errors
 /// A file that cannot be read or is no log of loadgen.
 pub fn open(path: &Path) -> Result<LogReader<BufReader<File>>, LogError> {
-    let file = File::open(path).map_err(|error| LogError {
+    let file = bounded::open(path).map_err(|error| LogError {
         path: path.to_owned(),
         source: error.into(),
     })?;

@@ -1,9 +1,12 @@
 //! Shipped scenarios.
 
-use std::fs;
 use std::path::Path;
 
 use super::{Scenario, ScenarioError};
+use crate::bounded;
+
+/// Longest scenario, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Names and documents.
 const PRESETS: [(&str, &str); 9] = [
@@ -32,10 +35,11 @@ impl Scenario {
     pub fn find(name: &str) -> Result<Self, ScenarioError> {
         let path = Path::new(name);
         if name.contains('/') || path.extension().is_some_and(|end| end == "toml") {
-            let text = fs::read_to_string(path).map_err(|source| ScenarioError::Read {
-                path: path.to_owned(),
-                source,
-            })?;
+            let text =
+                bounded::read_to_string(path, MAX_BYTES).map_err(|source| ScenarioError::Read {
+                    path: path.to_owned(),
+                    source,
+                })?;
             return Self::parse(&text, name);
         }
         let preset = PRESETS.iter().find(|(known, _)| *known == name);

@@ -8,7 +8,7 @@
 mod journal;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::journal::{Told, of_journal};
 
+use crate::bounded::{self, MAX_LINE};
 use crate::workload::plan::{self, Plan, Pod};
 
 /// Schema name in the head of the file.
@@ -166,12 +167,9 @@ impl Trace {
             line,
             what,
         };
-        let mut lines = BufReader::new(File::open(path).map_err(failed)?).lines();
-        let first = lines
-            .next()
-            .transpose()
-            .map_err(failed)?
-            .unwrap_or_default();
+        let mut input = BufReader::new(bounded::open(path).map_err(failed)?);
+        let mut next = || bounded::line(&mut input, MAX_LINE);
+        let first = next().map_err(failed)?.unwrap_or_default();
         let head: Head = serde_json::from_str(&first)
             .map_err(|e| wrong(1, format!("not the head of a trace: {e}")))?;
         if head.schema != SCHEMA || head.schema_version != SCHEMA_VERSION {
@@ -182,8 +180,10 @@ impl Trace {
             return Err(wrong(1, what));
         }
         let mut pods: Vec<Arrived> = Vec::new();
-        for (number, line) in (2..).zip(lines) {
-            let line = line.map_err(failed)?;
+        for number in 2.. {
+            let Some(line) = next().map_err(failed)? else {
+                break;
+            };
             let arrived: Arrived = serde_json::from_str(&line)
                 .map_err(|e| wrong(number, format!("not a pod of a trace: {e}")))?;
             check(&arrived.pod).map_err(|what| wrong(number, what))?;
