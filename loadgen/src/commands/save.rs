@@ -25,20 +25,21 @@ pub struct Saved<'a> {
 
 impl Saved<'_> {
     /// Saves the run as `results/run-TIME-SEED` (or `…-2` and so on) and returns this
-    /// directory.
+    /// directory. Writes as many of the files as it can, first those that no other file
+    /// contains: the measurements, and then the logs.
     ///
     /// # Errors
-    /// [`SaveError`], naming the file.
+    /// The first [`SaveError`], naming the file.
     pub fn under(self, results: &Path) -> Result<PathBuf, SaveError> {
         let (at, seed) = (&self.result.header.started_at, self.result.scenario.seed);
         let dir = directory::create(results, "run", at, seed)?;
-        // The files that cannot be derived from others come first.
-        directory::document(&dir, self.result)?;
-        directory::copy(self.logs, &dir)?;
-        directory::file(&dir, HISTOGRAM_FILE, |out| {
+        let document = directory::document(&dir, self.result);
+        let histograms = directory::file(&dir, HISTOGRAM_FILE, |out| {
             hdr_log::copy(&self.histograms?, out)
-        })?;
-        derived(&dir, self.result)?;
+        });
+        let logs = directory::copy(self.logs, &dir);
+        let derived = derived(&dir, self.result);
+        document.and(histograms).and(logs).and(derived)?;
         Ok(dir)
     }
 }
@@ -47,14 +48,15 @@ impl Saved<'_> {
 /// directory.
 ///
 /// # Errors
-/// [`SaveError`], naming the file.
+/// The first [`SaveError`], naming the file.
 pub fn derived(dir: &Path, result: &RunResult) -> Result<(), SaveError> {
-    directory::file(dir, OPERATIONS_FILE, |out| csv::operations(result, out))?;
-    directory::file(dir, TIMELINE_FILE, |out| csv::timeline(result, out))?;
-    directory::file(dir, REPORT_FILE, |out| {
+    let operations = directory::file(dir, OPERATIONS_FILE, |out| csv::operations(result, out));
+    let timeline = directory::file(dir, TIMELINE_FILE, |out| csv::timeline(result, out));
+    let page = directory::file(dir, REPORT_FILE, |out| {
         let page = report::of(result, dir).map_err(io::Error::other)?;
         out.write_all(page.as_bytes())
-    })
+    });
+    operations.and(timeline).and(page)
 }
 
 #[cfg(test)]
@@ -90,6 +92,31 @@ mod tests {
         );
         for name in [HISTOGRAM_FILE, OPERATIONS_FILE, TIMELINE_FILE, REPORT_FILE] {
             assert!(second.join(name).exists(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_copied_keeps_no_other_file_from_being_saved() {
+        let results = tempfile::tempdir().unwrap();
+        let full = results.path().join("full.log");
+        fs::write(&full, "hello").unwrap();
+        let logs = [results.path().join("gone.log"), full];
+        let saved = Saved {
+            result: &example(),
+            histograms: Spool::new(SystemTime::now()).finish(),
+            logs: &logs,
+        };
+        let error = saved.under(results.path()).unwrap_err();
+        assert_eq!(error.path.file_name().unwrap(), "gone.log");
+        let dir = error.path.parent().unwrap();
+        for name in [
+            RESULT_FILE,
+            HISTOGRAM_FILE,
+            "full.log",
+            TIMELINE_FILE,
+            REPORT_FILE,
+        ] {
+            assert!(dir.join(name).exists(), "{name}");
         }
     }
 

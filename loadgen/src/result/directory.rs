@@ -94,16 +94,18 @@ pub fn create(
     Err(SaveError { path, source })
 }
 
-/// Copies files into the directory of a result under their own names.
+/// Copies files into the directory of a result under their own names, all that it can.
 ///
 /// # Errors
-/// [`SaveError`] with the file.
+/// The first [`SaveError`] with the file.
 pub fn copy(files: &[PathBuf], dir: &Path) -> Result<(), SaveError> {
+    let mut done = Ok(());
     for file in files {
         let path = dir.join(file.file_name().unwrap_or_default());
-        fs::copy(file, &path).map_err(|source| SaveError { path, source })?;
+        let copied = fs::copy(file, &path).map(drop);
+        done = done.and(copied.map_err(|source| SaveError { path, source }));
     }
-    Ok(())
+    done
 }
 
 /// Writes one file of a result.
