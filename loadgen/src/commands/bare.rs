@@ -3,6 +3,7 @@
 //! with calls that do nothing is the reference for a sandboxer.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -42,7 +43,7 @@ pub fn run(args: &BareArgs) -> std::result::Result<f64, RunError> {
     let pods = LocalSet::new().block_on(&runtime, async {
         let mut connections = Vec::new();
         for _ in 0..args.connections {
-            let socket = &args.endpoint.0;
+            let socket: &Path = args.endpoint.as_ref();
             connections.push(TtrpcConnection::connect(socket, NAMESPACE, args.timeout).await?);
         }
         let next = Rc::new(Cell::new(0));

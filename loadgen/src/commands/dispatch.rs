@@ -9,8 +9,8 @@ use clap::{CommandFactory, Parser};
 use super::cli::{Cli, Command};
 use super::exit::Verdict;
 use super::{
-    bare, compare, density, error, gate, merge, overhead, plan, print, record, report, run, search,
-    trend,
+    bare, compare, density, error, gate, merge, overhead, plan, print, record, report, run,
+    search, trend,
 };
 use crate::result::schema;
 use crate::server::null;
@@ -47,9 +47,11 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Compare(compare) => compare::run(&compare).map_err(anyhow::Error::from),
         Command::Gate(gate) => gate::run(&gate, words(args)).map_err(anyhow::Error::from),
         Command::Plan(command) => to_stdout(|out| plan::plan(&command, out)),
-        Command::Null(null) => null::run(&null.listen, null.die_with_parent, &null.faults())
-            .map(|()| Verdict::Good)
-            .map_err(anyhow::Error::from),
+        Command::Null(null) => {
+            null::run(null.listen.as_ref(), null.die_with_parent, &null.faults())
+                .map(|()| Verdict::Good)
+                .map_err(anyhow::Error::from)
+        }
         Command::Bare(bare) => to_stdout(|out| {
             writeln!(out, "{:.1}", bare::run(&bare)?)?;
             Ok(())

@@ -1,7 +1,6 @@
 //! The socket of a server, and the process behind it.
 
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::Path;
 use std::time::Duration;
 
 use containerd_sandbox::client::Cri;
@@ -12,28 +11,6 @@ use tokio::net::UnixStream;
 use crate::connection::{Connection, ControllerConnection, TtrpcConnection};
 use crate::drive::driver::DriverKind;
 use crate::stop::Stop;
-
-/// Path of a Unix socket, written `unix:///path`, `unix:/path` or as a plain path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint(pub PathBuf);
-
-impl FromStr for Endpoint {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let path = ["unix://", "unix:"]
-            .into_iter()
-            .find_map(|scheme| text.strip_prefix(scheme))
-            .unwrap_or(text);
-        if path.is_empty() {
-            Err("an empty path".to_owned())
-        } else if path.contains("://") {
-            Err("only Unix sockets are supported: unix:///PATH or PATH".to_owned())
-        } else {
-            Ok(Self(path.into()))
-        }
-    }
-}
 
 /// Process behind an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,21 +82,6 @@ async fn peer(socket: &Path) -> Result<Peer> {
 mod tests {
     use super::*;
     use containerd_sandbox::Code;
-
-    #[test]
-    fn a_socket_is_named_by_url_or_path() {
-        for text in ["unix:///run/a.sock", "unix:/run/a.sock", "/run/a.sock"] {
-            assert_eq!(text.parse(), Ok(Endpoint("/run/a.sock".into())));
-        }
-        assert_eq!("a.sock".parse(), Ok(Endpoint("a.sock".into())));
-    }
-
-    #[test]
-    fn anything_but_a_unix_socket_is_refused() {
-        for text in ["", "unix:", "unix://", "tcp://localhost:1", "http://x"] {
-            assert!(text.parse::<Endpoint>().is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_socket_that_is_not_there_is_unavailable() {

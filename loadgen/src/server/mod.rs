@@ -59,7 +59,7 @@ impl Source {
     /// A program that is neither named nor found.
     pub fn of(target: &Target) -> Result<Self, ServerError> {
         if let Some(endpoint) = &target.endpoint {
-            return Ok(Self::Socket(endpoint.0.clone()));
+            return Ok(Self::Socket(endpoint.clone().into()));
         }
         let sandboxer = embedded::find(target.sandboxer.as_deref())?;
         Ok(match target.driver {

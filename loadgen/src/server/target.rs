@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::endpoint::Endpoint;
+use containerd_sandbox::SocketPath;
+
 use crate::drive::driver::DriverKind;
 
 /// Describes the server to load and how pods are run on it.
@@ -14,7 +15,7 @@ pub struct Target {
     /// Namespace of containerd for the pods; over CRI it is always `k8s.io`.
     pub namespace: String,
     /// Socket of a running server; `None` starts a server.
-    pub endpoint: Option<Endpoint>,
+    pub endpoint: Option<SocketPath>,
     /// Runtime handler of the pods, over CRI.
     pub runtime_handler: String,
     /// Image of the containers, over CRI.

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use containerd_sandbox::SocketPath;
 
-use super::values::timeout;
-use crate::server::endpoint::Endpoint;
+use super::values::{socket, timeout};
 
 /// Options of `loadgen bare`.
 #[derive(Debug, Clone, Args)]
 pub struct BareArgs {
-    /// Socket of the sandboxer.
-    #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET")]
-    pub endpoint: Endpoint,
+    /// Socket of the sandboxer, PATH or unix:///PATH.
+    #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET", value_parser = socket())]
+    pub endpoint: SocketPath,
     /// Number of pods.
     #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 2000)]
     pub pods: u64,

@@ -1,27 +1,31 @@
 //! Options of `loadgen null`.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use containerd_sandbox::SocketPath;
 
+use super::values::{bytes, socket};
 use crate::server::null::Faults;
+use crate::workload::scenario::text;
 
 /// Options of `loadgen null`.
 #[derive(Debug, Clone, Args)]
 pub struct NullArgs {
-    /// Unix socket to listen on.
-    #[arg(long, env = "LOADGEN_LISTEN", value_name = "SOCKET")]
-    pub listen: PathBuf,
+    /// Unix socket to listen on, PATH or unix:///PATH.
+    #[arg(long, env = "LOADGEN_LISTEN", value_name = "SOCKET", value_parser = socket())]
+    pub listen: SocketPath,
     /// End together with the parent process, even if the parent is killed.
     #[arg(long, env = "LOADGEN_DIE_WITH_PARENT", value_parser = BoolishValueParser::new())]
     pub die_with_parent: bool,
-    /// Highest number of sandboxes created per second; further creates wait.
-    #[arg(long, env = "LOADGEN_CAPACITY", value_name = "RATE")]
+    /// Highest rate at which sandboxes are created, such as 50 (per second), 50/s or 3000/m;
+    /// further creates wait.
+    #[arg(long, env = "LOADGEN_CAPACITY", value_name = "RATE", value_parser = text::rate)]
     pub capacity: Option<f64>,
-    /// Bytes to leak per sandbox.
-    #[arg(long, env = "LOADGEN_LEAK", value_name = "BYTES", default_value_t = 0)]
+    /// Bytes to leak per sandbox, such as 64KiB.
+    #[arg(long, env = "LOADGEN_LEAK", value_name = "BYTES", default_value = "0",
+          value_parser = bytes)]
     pub leak: usize,
     /// Length of each stall.
     #[arg(long, env = "LOADGEN_STALL", value_name = "DURATION", default_value = "0s",

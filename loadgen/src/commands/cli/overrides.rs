@@ -26,9 +26,9 @@ pub struct OverrideArgs {
     #[arg(long, env = "LOADGEN_CONCURRENCY", value_name = "N",
           value_parser = value_parser!(u32).range(1..=i64::from(MAX_CONCURRENCY)))]
     pub concurrency: Option<u32>,
-    /// Make it an open loop with this rate in pods per second, independent of the
-    /// progress of pods.
-    #[arg(long, env = "LOADGEN_RATE", value_name = "PODS/S", value_parser = text::rate)]
+    /// Make it an open loop with this rate, independent of the progress of pods: pods per
+    /// second, or with a unit such as 10/s, 5/m or 100/h.
+    #[arg(long, env = "LOADGEN_RATE", value_name = "RATE", value_parser = text::rate)]
     pub rate: Option<f64>,
     /// Spacing of the arrivals of an open loop.
     #[arg(long, env = "LOADGEN_ARRIVALS", value_name = "HOW")]
@@ -205,7 +205,12 @@ mod tests {
             ("churn", &["--arrivals=poisson"], "--rate makes it one"),
             ("churn", &["--rate=5", "--pods=5"], "--pods"),
             ("burst", &["--duration=5s"], "several measured phases"),
-            ("churn", &["--rate=0"], "not from 0.00001 to 1000000"),
+            (
+                "churn",
+                &["--rate=0"],
+                "not from 0.00001 to 1000000 per second",
+            ),
+            ("churn", &["--rate=5/d"], "not a rate such as"),
             (
                 "churn",
                 &["--rate=1e6", "--duration=1d"],

@@ -4,7 +4,10 @@ use clap::Args;
 
 use super::{OutputArgs, OverrideArgs, ScenarioArgs, ScenarioChoiceError, TargetArgs};
 use crate::result::slo::Slo;
-use crate::workload::scenario::Scenario;
+use crate::workload::scenario::{Scenario, text};
+
+/// Lowest rate to try, in pods per second.
+const LEAST_RATE: f64 = 0.01;
 
 /// Options of `loadgen search`.
 #[derive(Debug, Clone, Args)]
@@ -22,12 +25,12 @@ pub struct SearchArgs {
         default_value = "pod.p99<50ms"
     )]
     pub slo: Vec<Slo>,
-    /// First rate to try, in pods per second.
-    #[arg(long, env = "LOADGEN_FROM", value_name = "PODS/S", default_value_t = 50.0,
+    /// First rate to try, in pods per second, or with a unit such as 10/s or 5/m.
+    #[arg(long, env = "LOADGEN_FROM", value_name = "RATE", default_value = "50",
           value_parser = rate)]
     pub from: f64,
-    /// Highest rate to try, in pods per second.
-    #[arg(long, env = "LOADGEN_UP_TO", value_name = "PODS/S", default_value_t = 20_000.0,
+    /// Highest rate to try, as --from.
+    #[arg(long, env = "LOADGEN_UP_TO", value_name = "RATE", default_value = "20000",
           value_parser = rate)]
     pub up_to: f64,
     /// Factor from one rate to the next while all thresholds are met.
@@ -65,7 +68,10 @@ impl SearchArgs {
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    within(text, 0.01, 1e6)
+    match text::rate(text)? {
+        rate if rate >= LEAST_RATE => Ok(rate),
+        _ => Err(format!("below {LEAST_RATE} per second")),
+    }
 }
 
 fn factor(text: &str) -> Result<f64, String> {

@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
+use containerd_sandbox::SocketPath;
 
+use super::values::socket;
 use crate::drive::driver::DriverKind;
 use crate::server::Target;
-use crate::server::endpoint::Endpoint;
 use crate::server::image;
 use crate::workload::runtime::HANDLER;
 
@@ -36,9 +37,9 @@ pub struct TargetArgs {
     /// Load the sandboxer, or with --target cri the CRI runtime, at this socket,
     /// unix:///PATH or PATH, instead of starting one. A sandboxer must be able to
     /// read the bundles that this program writes.
-    #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET",
+    #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET", value_parser = socket(),
           conflicts_with_all = ["sandboxer", "sandboxer_args", "containerd"])]
-    pub endpoint: Option<Endpoint>,
+    pub endpoint: Option<SocketPath>,
     /// Over CRI: runtime handler of the pods. Containers carry keys of cgroup v2, for
     /// limits of processes and reserved memory, only with the default handler: others
     /// may refuse them.

@@ -1,10 +1,12 @@
-//! Values of options: the words of options with a fixed set, with one line of help each, and
-//! the time limit of a call.
+//! Values of options: the words of options with a fixed set, with one line of help each,
+//! sockets, sizes, and the time limit of a call.
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::ValueEnum;
-use clap::builder::PossibleValue;
+use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
+use containerd_sandbox::SocketPath;
 
 use crate::drive::driver::DriverKind;
 use crate::workload::scenario::{Arrivals, SignalChoice};
@@ -61,5 +63,36 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
         Ok(Duration::ZERO) => Err("a call must have some time".to_owned()),
         Ok(limit) => Ok(limit),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Returns a parser of the address of a Unix socket.
+pub(super) fn socket() -> impl TypedValueParser<Value = SocketPath> {
+    OsStringValueParser::new().try_map(|text| SocketPath::parse(&text))
+}
+
+/// Parses a number of bytes: a plain number, or one with a unit such as KiB, MiB and GiB, or
+/// kB, MB and GB for powers of ten.
+pub(super) fn bytes(text: &str) -> Result<usize, String> {
+    let number = match text.trim().parse() {
+        Ok(ByteSize(number)) => usize::try_from(number).ok(),
+        Err(_) => None,
+    };
+    number
+        .filter(|number| *number < usize::MAX)
+        .ok_or_else(|| "a number of bytes is needed, such as 65536, 64KiB or 16MiB".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_units_or_none() {
+        let sizes = ["0", "65536", "64KiB", "16 MiB", "2kB"].map(|text| bytes(text).unwrap());
+        assert_eq!(sizes, [0, 65_536, 65_536, 16 << 20, 2_000]);
+        for text in ["", "many", "-1", "99999999EiB"] {
+            assert!(bytes(text).unwrap_err().contains("64KiB"), "{text}");
+        }
     }
 }

@@ -6,15 +6,14 @@ use super::limits::{MAX_DURATION, MAX_RATE, MIN_RATE};
 use super::value::{self, Key};
 use super::{Distribution, Lifecycle};
 
-/// Parses a rate in pods per second.
+/// Parses a rate: a number per second, or one with a unit such as `10/s`, `5/m` or `100/h`.
 ///
 /// # Errors
 /// A message that describes the error in `text`.
 pub fn rate(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if (MIN_RATE..=MAX_RATE).contains(&rate) => Ok(rate),
-        Ok(_) => Err(format!("not from {MIN_RATE} to {MAX_RATE}")),
-        Err(error) => Err(error.to_string()),
+    match value::per_second(text)? {
+        rate if (MIN_RATE..=MAX_RATE).contains(&rate) => Ok(rate),
+        _ => Err(format!("not from {MIN_RATE} to {MAX_RATE} per second")),
     }
 }
 

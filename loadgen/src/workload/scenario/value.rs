@@ -305,11 +305,31 @@ fn restart_always(value: &Value) -> Result<Lifecycle, String> {
     })
 }
 
+/// Parses a number per second: a plain one, or one per second, minute or hour.
+pub(super) fn per_second(text: &str) -> Result<f64, String> {
+    let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
+    let seconds = match unit.trim() {
+        "s" | "sec" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => f64::NAN,
+    };
+    match number.trim().parse::<f64>() {
+        Ok(number) if (number / seconds).is_finite() => Ok(number / seconds),
+        _ => Err("not a rate such as 10, 10/s, 5/m or 100/h".to_owned()),
+    }
+}
+
 /// Parses a rate in pods per second.
 pub(super) fn rate(value: &Value) -> Result<Rate, String> {
-    const RATES: &str = "a number of pods per second, { ramp = [FROM, TO] } or { steps = [..] }";
+    const RATES: &str = "a number of pods per second, one with a unit such as \"5/m\", { ramp = [FROM, TO] } or { steps = [..] }";
     let one = |value: &Value, least: f64| {
-        let rate = real(value, "rate")?;
+        let rate = match value {
+            Value::String(text) => {
+                per_second(text).map_err(|wrong| format!("rate is {text:?}, {wrong}"))?
+            }
+            value => real(value, "rate")?,
+        };
         if (least..=MAX_RATE).contains(&rate) {
             Ok(rate)
         } else {
@@ -318,7 +338,9 @@ pub(super) fn rate(value: &Value) -> Result<Rate, String> {
     };
     let least = MIN_RATE;
     match value {
-        Value::Integer(_) | Value::Float(_) => Ok(Rate::Constant(one(value, least)?)),
+        Value::Integer(_) | Value::Float(_) | Value::String(_) => {
+            Ok(Rate::Constant(one(value, least)?))
+        }
         Value::Table(_) => {
             let (kind, inner) = only(value, "rate", RATES)?;
             let rates = list(inner, &format!("rate.{kind}"))?;
