@@ -2,13 +2,14 @@
 //! the committed results.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tests::binary;
-
-/// Ends the processes that an example has started, even if it fails half-way.
-const CLEAN_UP: &str = r"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT";
 
 /// The document that also names files and commands of the past.
 const CHANGE_LOG: &str = "CHANGELOG.md";
@@ -252,14 +253,48 @@ fn every_make_command_is_a_target() {
     assert!(named > 10, "only {named} targets are named");
 }
 
-/// The examples of all documents run from the top directory, with the programs just built
-/// on the PATH, and print the JSON that their document shows. `make` commands are left
-/// out, because they build the programs.
-#[test]
-fn every_shell_example_runs() {
+/// Runs an example with a shell, and ends the processes that it has left.
+fn ran(shell: &[&str], example: &str) -> Output {
     let programs = binary("loadgen");
     let programs = programs.parent().expect("in a directory").display();
     let path = std::env::var("PATH").unwrap_or_default();
+    let (mut stdout, mut stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+    let mut child = Command::new(shell[0])
+        .args(&shell[1..])
+        .arg(example)
+        .current_dir(root())
+        .env("PATH", format!("{programs}:{path}"))
+        .stdin(Stdio::null())
+        .stdout(stdout.try_clone().unwrap())
+        .stderr(stderr.try_clone().unwrap())
+        .process_group(0)
+        .spawn()
+        .expect("the shell runs");
+    let group = Pid::from_child(&child);
+    let status = child.wait().expect("a child can be waited for");
+    // It fails if no process is left.
+    let _ = kill_process_group(group, Signal::KILL);
+    let text = |file: &mut File| {
+        let mut bytes = Vec::new();
+        file.rewind()
+            .and_then(|()| file.read_to_end(&mut bytes))
+            .unwrap();
+        bytes
+    };
+    Output {
+        status,
+        stdout: text(&mut stdout),
+        stderr: text(&mut stderr),
+    }
+}
+
+/// The examples of all documents run from the top directory, with the programs just built
+/// on the PATH, and print the JSON that their document shows. They run with bash and, if it
+/// exists, dash, which is Debian's `sh`, print no log of the programs, and build nothing.
+/// `make` commands are left out, because they build the programs.
+#[test]
+fn every_shell_example_runs() {
+    let has_dash = Command::new("dash").args(["-c", ":"]).status().is_ok();
     let mut printed: HashMap<String, String> = HashMap::new();
     let mut seen = HashSet::new();
     for (document, example) in shell_examples() {
@@ -267,19 +302,19 @@ fn every_shell_example_runs() {
         if example.starts_with("make ") || !seen.insert(example.clone()) {
             continue;
         }
-        let output = Command::new("bash")
-            .args(["-euo", "pipefail", "-c", &format!("{CLEAN_UP}\n{example}")])
-            .current_dir(root())
-            .env("PATH", format!("{programs}:{path}"))
-            .stdin(Stdio::null())
-            .output()
-            .expect("bash runs");
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success(),
-            "{document}:\n{example}\n{text}\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(!example.contains("cargo "), "{document} builds:\n{example}");
+        let dash: &[&str] = &["dash", "-euc"];
+        let bash: &[&str] = &["bash", "-euo", "pipefail", "-c"];
+        let shells = has_dash.then_some(dash).into_iter().chain([bash]);
+        let mut text = String::new();
+        for shell in shells {
+            let output = ran(shell, &example);
+            text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let errors = String::from_utf8_lossy(&output.stderr);
+            let all = format!("{document}, {}:\n{example}\n{text}\n{errors}", shell[0]);
+            assert!(output.status.success(), "{all}");
+            assert!(!errors.contains("resource_slot_sandboxer] "), "{all}");
+        }
         printed.entry(document).or_default().push_str(&text);
     }
     assert!(printed.len() > 3, "few examples: {:?}", printed.keys());

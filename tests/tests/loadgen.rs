@@ -510,13 +510,14 @@ fn a_directory_that_is_too_deep_for_sockets_is_told_with_the_limit() {
 fn files_without_end_are_refused_by_every_command() {
     let place = Place::new();
     let zero = "/dev/zero";
-    let commands: [&[&str]; 6] = [
+    let commands: [&[&str]; 7] = [
         &["report", zero],
         &["report", "--format", "text", zero],
         &["compare", zero, zero],
         &["trend", zero],
         &["replay", zero],
         &["run", zero],
+        &["pod", "--endpoint", "/nowhere.sock", zero],
     ];
     for args in commands {
         let mut command = Command::new(binary("loadgen"));

@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser};
 use super::cli::{Cli, Command};
 use super::exit::Verdict;
 use super::{
-    bare, compare, density, error, gate, merge, overhead, plan, print, record, report, run,
+    bare, compare, density, error, gate, merge, overhead, plan, pod, print, record, report, run,
     search, trend,
 };
 use crate::result::schema;
@@ -46,6 +46,7 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Schema => to_stdout(|out| Ok(schema::write(out)?)),
         Command::Compare(compare) => compare::run(&compare).map_err(anyhow::Error::from),
         Command::Gate(gate) => gate::run(&gate, words(args)).map_err(anyhow::Error::from),
+        Command::Pod(args) => to_stdout(|out| pod::run(&args, out)),
         Command::Plan(command) => to_stdout(|out| plan::plan(&command, out)),
         Command::Null(null) => {
             null::run(null.listen.as_ref(), null.die_with_parent, &null.faults())

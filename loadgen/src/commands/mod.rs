@@ -13,6 +13,7 @@ pub mod gate;
 pub mod merge;
 pub mod overhead;
 pub mod plan;
+pub mod pod;
 pub mod print;
 pub mod record;
 pub mod report;

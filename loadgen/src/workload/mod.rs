@@ -1,7 +1,8 @@
 //! Descriptions of loads: scenarios, the pods of a scenario, their arrivals, and
-//! traces of recorded pods.
+//! traces of recorded pods, and pods from files.
 
 mod draw;
+pub mod manifest;
 pub mod plan;
 pub mod resources;
 pub mod runtime;

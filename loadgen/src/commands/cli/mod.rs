@@ -11,6 +11,7 @@ mod output;
 mod overhead;
 mod overrides;
 mod plan;
+mod pod;
 mod range;
 mod report;
 mod requests;
@@ -37,6 +38,7 @@ pub use self::output::OutputArgs;
 pub use self::overhead::OverheadArgs;
 pub use self::overrides::OverrideArgs;
 pub use self::plan::PlanCommand;
+pub use self::pod::PodArgs;
 pub use self::range::ContainerRange;
 pub use self::report::{ReportArgs, ReportFormat};
 pub use self::requests::RequestArgs;
@@ -184,6 +186,16 @@ pub enum Command {
     /// --max-rounds. The result is saved as results/gate-TIME-SEED/.
     #[command(after_help = GATE_EXIT_CODES)]
     Gate(Box<GateArgs>),
+    /// Run one pod from the JSON files that crictl takes, and leave it running.
+    ///
+    /// It is run over CRI on the server at --endpoint, and so are its containers. Their
+    /// ids are printed, that of the pod first. Images that the server lacks are pulled.
+    #[command(after_long_help = concat!(
+        "Examples:\n",
+        "  loadgen pod --endpoint /run/resource-slot-sandboxer.sock pod.json container.json\n",
+        "  loadgen pod --endpoint /run/resource-slot-sandboxer.sock --id test-sandbox pod.json"
+    ))]
+    Pod(Box<PodArgs>),
     /// Show the hash of a plan, or one of its pods.
     Plan(Box<PlanCommand>),
     /// Serve as a sandboxer that keeps only the state needed for its answers.

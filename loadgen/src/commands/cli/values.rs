@@ -71,6 +71,13 @@ pub(super) fn socket() -> impl TypedValueParser<Value = SocketPath> {
     OsStringValueParser::new().try_map(|text| SocketPath::parse(&text))
 }
 
+/// Parses an id of containerd.
+pub(super) fn id(text: &str) -> Result<String, String> {
+    containerd_sandbox::check_id("id", text)
+        .map(|()| text.to_owned())
+        .map_err(|error| error.to_string())
+}
+
 /// Parses a number of bytes: a plain number, or one with a unit such as KiB, MiB and GiB, or
 /// kB, MB and GB for powers of ten.
 pub(super) fn bytes(text: &str) -> Result<usize, String> {
