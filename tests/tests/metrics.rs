@@ -391,6 +391,49 @@ async fn the_dashboard_queries_only_exposed_metrics() {
     assert!(seen > 15, "{seen} metrics in the dashboard");
 }
 
+/// A poll for an object that is gone is no error: the panels of errors leave out exactly the
+/// replies that the panel beside them shows.
+#[tokio::test]
+async fn the_dashboard_shows_expected_replies_apart_from_errors() {
+    let (_daemon, scrape) = busy().await;
+    let dashboard = read("deploy/grafana/resource-slot.json");
+    let json: serde_json::Value = serde_json::from_str(&dashboard).expect("JSON");
+    let panels = json["panels"].as_array().expect("panels");
+    let expression = |title: &str| {
+        let panel = panels.iter().find(|panel| panel["title"] == title);
+        let panel = panel.unwrap_or_else(|| panic!("no panel {title}"));
+        panel["targets"][0]["expr"]
+            .as_str()
+            .expect("an expression")
+            .to_owned()
+    };
+    let selected = |expression: &str| {
+        let (_, after) = expression.split_once(r#"code="NotFound", method=~""#)?;
+        Some(after.split_once('"')?.0.to_owned())
+    };
+    let expected = selected(&expression("Expected NotFound replies")).expect("methods");
+    for title in ["Errors", "Errors by method and code"] {
+        let (_, left_out) = expression(title)
+            .split_once(" unless ")
+            .map(|(all, rest)| (all.to_owned(), rest.to_owned()))
+            .expect("an exception");
+        assert_eq!(selected(&left_out).as_ref(), Some(&expected), "{title}");
+    }
+    let apis = [
+        "ttrpc_sandbox",
+        "ttrpc_task",
+        "grpc_controller",
+        "cri_runtime",
+    ];
+    for method in expected.split('|') {
+        let is_counted = |api: &&str| {
+            let labels = [("api", *api), ("method", method), ("code", "OK")];
+            scrape.value("resource_slot_rpcs_total", &labels).is_some()
+        };
+        assert!(apis.iter().any(is_counted), "{method} is no method");
+    }
+}
+
 /// Runs Prometheus' own linter if it is on the PATH or named by `PROMTOOL`.
 #[tokio::test]
 async fn promtool_finds_no_fault() {
