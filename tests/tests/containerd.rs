@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -12,24 +12,13 @@ use containerd_sandbox::client;
 use containerd_sandbox::{Code, Error};
 use k8s_cri::v1::{
     ContainerEventType, ContainerState, LinuxContainerResources, ListContainerStatsRequest,
-    ListContainersRequest, ListPodSandboxRequest, NamespaceOption, PodSandboxFilter,
-    PodSandboxState, PodSandboxStateValue, UpdateContainerResourcesRequest,
+    ListContainersRequest, ListPodSandboxRequest, ListPodSandboxStatsRequest, NamespaceOption,
+    PodSandboxFilter, PodSandboxState, PodSandboxStateValue, PodSandboxStatsRequest,
+    UpdateContainerResourcesRequest,
 };
 use tests::eventually;
 use tests::node::{Node, Pod, container_config, pod_config};
 use tokio::task::JoinSet;
-
-/// A CNI plugin that does nothing and reports success.
-const CNI_PLUGIN: &str = r#"#!/bin/sh
-case "$CNI_COMMAND" in
-ADD | CHECK)
-    printf '{"cniVersion":"1.0.0","interfaces":[{"name":"eth0","sandbox":"%s"}],' "$CNI_NETNS"
-    printf '"ips":[{"address":"10.88.0.2/16","interface":0}]}'
-    ;;
-VERSION) printf '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}' ;;
-esac
-"#;
-const CNI_CONFIG: &str = r#"{"cniVersion":"1.0.0","name":"none","plugins":[{"type":"noop"}]}"#;
 
 fn deadline() -> Duration {
     tests::PATIENCE
@@ -151,15 +140,29 @@ async fn a_pod_with_a_network_of_its_own_runs() {
     let Some(node) = Node::start(&[]).await else {
         return;
     };
-    let home = node.containerd().home();
-    let plugin = home.cni_bin().join("noop");
-    fs::write(&plugin, CNI_PLUGIN).unwrap();
-    fs::set_permissions(&plugin, fs::Permissions::from_mode(0o755)).unwrap();
-    fs::write(home.cni_conf().join("10-none.conflist"), CNI_CONFIG).unwrap();
     let cri = node.cri().await;
     let mut config = pod_config("net-0");
     let security = config.linux.as_mut().unwrap().security_context.as_mut();
     security.unwrap().namespace_options = Some(NamespaceOption::default());
+    let refused = Pod::run_as(&cri, config.clone())
+        .await
+        .err()
+        .expect("no network");
+    assert!(
+        refused.to_string().contains("cni plugin not initialized"),
+        "{refused}"
+    );
+    assert!(node.sandboxer().slots().is_empty());
+
+    // The shipped files are the cure that the guide describes.
+    let home = node.containerd().home();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/cni");
+    for (name, to) in [
+        ("resource-slot", home.cni_bin()),
+        ("10-resource-slot.conflist", home.cni_conf()),
+    ] {
+        fs::copy(shipped.join(name), to.join(name)).unwrap();
+    }
     // An update of the runtime configuration makes containerd load the CNI configuration.
     let pod = loop {
         match Pod::run_as(&cri, config.clone()).await {
@@ -401,4 +404,38 @@ async fn containerd_receives_the_events_of_tasks_with_their_reasons() {
 
 fn is_giving_up(error: &Error) -> bool {
     matches!(error.code(), Code::DeadlineExceeded | Code::Cancelled)
+}
+
+/// containerd asks the sandboxer for the usage of containers, and reads that of a pod from its
+/// cgroup, which nobody makes: the whole list of pods fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_have_statistics_and_pods_without_a_cgroup_have_none() {
+    let Some(node) = Node::start(&[]).await else {
+        return;
+    };
+    let cri = node.cri().await;
+    for (parent, reason) in [
+        ("", "cgroupPath is empty"),
+        (
+            "/resource-slot-tests/absent",
+            "failed to load sandbox cgroup",
+        ),
+    ] {
+        let mut config = pod_config("stats-0");
+        config.linux.as_mut().unwrap().cgroup_parent = parent.to_owned();
+        let pod = Pod::run_as(&cri, config).await.unwrap();
+        let container = pod.start_container("c").await.unwrap();
+        let stats = container.stats().await.unwrap().stats.unwrap();
+        assert!(stats.cpu.is_some() && stats.memory.is_some());
+        let one = cri.pod_sandbox_stats(PodSandboxStatsRequest {
+            pod_sandbox_id: pod.id.clone(),
+        });
+        let all = cri.list_pod_sandbox_stats(ListPodSandboxStatsRequest::default());
+        for refused in [one.await.map(drop), all.await.map(drop)] {
+            let refused = refused.unwrap_err().to_string();
+            assert!(refused.contains(reason), "{parent:?}: {refused}");
+        }
+        pod.stop().await.unwrap();
+        pod.remove().await.unwrap();
+    }
 }
