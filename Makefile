@@ -9,12 +9,15 @@ SHARE = $(DESTDIR)$(PREFIX)/share/resource-slot
 # Directory from which containerd's configuration imports drop-ins.
 CONTAINERD_CONF_D ?= /etc/containerd/conf.d
 DROP_INS = $(DESTDIR)$(CONTAINERD_CONF_D)
-# Directory of cargo's output: $CARGO_TARGET_DIR if it is set.
+# Directory of cargo's output: $CARGO_TARGET_DIR if it is set. Its directory PROFILE contains the
+# programs to install.
 TARGET = $(or $(CARGO_TARGET_DIR),target)
+PROFILE = release
 # Target of `make fuzz`, and its duration.
 FUZZ ?= journal
 SECONDS ?= 60
-PROGRAMS = $(TARGET)/release/resource-slot-sandboxer $(TARGET)/release/loadgen
+PROGRAMS = $(TARGET)/$(PROFILE)/resource-slot-sandboxer $(TARGET)/$(PROFILE)/loadgen
+SAMPLES = deploy/cni/* deploy/kubernetes/*.yaml deploy/kubernetes/*.json deploy/resource-slot-sandboxer.toml README.md
 
 .PHONY: deny workflows run overhead prove full-node scrape torture bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall words pictures book setup clean
 
@@ -108,18 +111,22 @@ soak: resource-slot
 resource-slot: setup
 	$(CARGO) build --release -p sandboxer -p loadgen
 
-## install: install both programs, the systemd unit, the containerd drop-in and the examples; the
+## install: install both programs, the systemd units, the containerd drop-in and the examples; the
 ## programs are built only if they are missing, so that `make resource-slot && sudo make install`
 ## builds nothing as root
 install: $(PROGRAMS)
 	install -d $(BIN) $(MAN) $(UNITS) $(DROP_INS) $(SHARE)
 	install -m 0755 $(PROGRAMS) $(BIN)
-	$(TARGET)/release/resource-slot-sandboxer man $(MAN)
-	$(TARGET)/release/loadgen man $(MAN)
-	sed 's|/usr/local/|$(PREFIX)/|g' deploy/systemd/kuasar-resource-slot.service >$(UNITS)/kuasar-resource-slot.service
-	chmod 0644 $(UNITS)/kuasar-resource-slot.service
+	$(TARGET)/$(PROFILE)/resource-slot-sandboxer man $(MAN)
+	$(TARGET)/$(PROFILE)/loadgen man $(MAN)
+	for unit in service socket; do \
+		sed 's|/usr/local/|$(PREFIX)/|g' deploy/systemd/kuasar-resource-slot.$$unit \
+			>$(UNITS)/kuasar-resource-slot.$$unit && \
+		chmod 0644 $(UNITS)/kuasar-resource-slot.$$unit || exit 1; \
+	done
 	install -m 0644 deploy/containerd/resource-slot.toml $(DROP_INS)
-	install -m 0644 deploy/kubernetes/*.yaml README.md $(SHARE)
+	install -m 0644 $(SAMPLES) $(SHARE)
+	chmod 0755 $(SHARE)/resource-slot
 
 $(PROGRAMS):
 	$(MAKE) resource-slot
@@ -128,7 +135,7 @@ $(PROGRAMS):
 uninstall:
 	rm -f $(BIN)/resource-slot-sandboxer $(BIN)/loadgen
 	rm -f $(MAN)/resource-slot-sandboxer*.1 $(MAN)/loadgen*.1
-	rm -f $(UNITS)/kuasar-resource-slot.service $(DROP_INS)/resource-slot.toml
+	rm -f $(UNITS)/kuasar-resource-slot.service $(UNITS)/kuasar-resource-slot.socket $(DROP_INS)/resource-slot.toml
 	rm -rf $(SHARE)
 
 ## words: count relative words and verb-first comments per 1,000 words of each document and crate
