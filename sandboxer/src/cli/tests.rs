@@ -157,7 +157,7 @@ fn a_socket_is_named_by_url_or_path() {
 }
 
 /// An option with a value that it refuses. Every value that is no path has one.
-const REFUSED: [(&str, &str); 19] = [
+const REFUSED: [(&str, &str); 22] = [
     ("listen", "tcp://localhost:1"),
     ("log-level", "loud"),
     ("log-format", "yaml"),
@@ -167,7 +167,10 @@ const REFUSED: [(&str, &str); 19] = [
     ("compact-bytes", "many"),
     ("recover", "perhaps"),
     ("on-invalid", "ask"),
+    ("cpu-weight-formula", "cubic"),
     ("streaming-listen", "nowhere"),
+    ("log-root", "logs"),
+    ("streaming-idle-timeout", "soon"),
     ("metrics-listen", "nowhere"),
     ("metrics-per-pod", "some"),
     ("unknown-command", "256"),
