@@ -1,6 +1,6 @@
 //! Header of every result document.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,7 @@ impl Header {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             debug_build: None,
             command_line,
-            started_at: humantime::format_rfc3339_seconds(started).to_string(),
+            started_at: humantime::format_rfc3339_seconds(printable(started)).to_string(),
         }
     }
 
@@ -63,5 +63,32 @@ impl Header {
     /// Returns whether the program that wrote the document is known to be a debug build.
     pub fn is_debug_build(&self) -> bool {
         self.debug_build == Some(true)
+    }
+}
+
+/// Returns the time, or the nearest one that RFC 3339 can express: a clock that was never set
+/// may run before 1970.
+fn printable(time: SystemTime) -> SystemTime {
+    // The last second of the year 9999.
+    let last = UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    time.clamp(UNIX_EPOCH, last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::RunResult;
+
+    #[test]
+    fn a_run_under_a_clock_before_1970_or_after_9999_has_a_header() {
+        let century = Duration::from_secs(100 * 365 * 24 * 3600);
+        for (started, shown) in [
+            (UNIX_EPOCH - century, "1970-01-01T00:00:00Z"),
+            (UNIX_EPOCH + century / 2, "2019-12-20T00:00:00Z"),
+            (UNIX_EPOCH + 100 * century, "9999-12-31T23:59:59Z"),
+        ] {
+            let header = Header::of::<RunResult>(Vec::new(), started);
+            assert_eq!(header.started_at, shown);
+        }
     }
 }
