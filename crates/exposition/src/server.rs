@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use connection_limit::Waiting;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue, VARY};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -148,8 +148,16 @@ async fn serve(stream: TcpStream, registry: &Registry) -> hyper::Result<()> {
 }
 
 fn answer(registry: &Registry, method: &Method, path: &str, head: &HeaderMap) -> Response<String> {
-    if method != Method::GET || path != "/metrics" {
+    if path != "/metrics" {
         return plain(StatusCode::NOT_FOUND, "only GET /metrics is answered\n");
+    }
+    // Of an answer to HEAD, hyper sends the head alone.
+    if method != Method::GET && method != Method::HEAD {
+        let message = "only GET and HEAD are answered\n";
+        let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, message);
+        let allowed = HeaderValue::from_static("GET, HEAD");
+        refused.headers_mut().insert(ALLOW, allowed);
+        return refused;
     }
     let accept = head.get_all(ACCEPT).iter();
     let accept: Vec<&str> = accept.filter_map(|value| value.to_str().ok()).collect();
@@ -159,6 +167,9 @@ fn answer(registry: &Registry, method: &Method, path: &str, head: &HeaderMap) ->
             let mut response = Response::new(text);
             let kind = HeaderValue::from_static(format.content_type());
             response.headers_mut().insert(CONTENT_TYPE, kind);
+            response
+                .headers_mut()
+                .insert(VARY, HeaderValue::from_static("Accept"));
             response
         }
         Err(_) => plain(
@@ -220,17 +231,35 @@ mod tests {
     }
 
     #[test]
-    fn other_requests_are_not_found() {
+    fn other_paths_are_not_found() {
         let server = server();
         for request in [
             "GET / HTTP/1.1",
-            "POST /metrics HTTP/1.1",
             "GET /metrics/ HTTP/1.1",
+            "POST /x HTTP/1.1",
         ] {
             let answer = asked(&server, request);
             assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
         }
         assert!(asked(&server, "GET /metrics?x=1 HTTP/1.1").starts_with("HTTP/1.1 200"));
+    }
+
+    #[test]
+    fn head_is_answered_without_the_metrics_and_other_methods_are_refused() {
+        let server = server();
+        let full = asked(&server, "GET /metrics HTTP/1.1");
+        let (head, body) = full.split_once("\r\n\r\n").unwrap();
+        let length = format!("content-length: {}\r\n", body.len());
+        let answer = asked(&server, "HEAD /metrics HTTP/1.1");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.contains(&length), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+        assert!(head.contains("vary: Accept"), "{head}");
+        for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+            let answer = asked(&server, &format!("{method} /metrics HTTP/1.1"));
+            assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+            assert!(answer.contains("allow: GET, HEAD\r\n"), "{answer}");
+        }
     }
 
     #[test]
