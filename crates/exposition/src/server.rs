@@ -36,7 +36,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Error of the start of a server.
 #[derive(Debug, thiserror::Error)]
-#[error("serve metrics on {address}: {source}")]
+#[error("serve metrics on {address}")]
 pub struct ListenError {
     /// Address that was requested.
     pub address: SocketAddr,
@@ -282,6 +282,8 @@ mod tests {
         let server = server();
         let error = MetricsServer::start(server.address(), Registry::default()).unwrap_err();
         let address = server.address().to_string();
-        assert!(error.to_string().contains(&address), "{error}");
+        assert!(error.to_string().ends_with(&address), "{error}");
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("in use"), "{cause}");
     }
 }

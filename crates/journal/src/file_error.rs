@@ -14,17 +14,17 @@ pub struct FileError {
     verb: &'static str,
     /// File or directory of the step.
     path: PathBuf,
-    /// Error of the system.
-    source: io::Error,
+    /// Error of the system. It is no `source`, because the message contains it.
+    cause: io::Error,
 }
 
 impl FileError {
     /// Returns the failure of the step `verb`, such as `write`, on `path`.
-    pub fn new(verb: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
+    pub fn new(verb: &'static str, path: &Path, cause: impl Into<io::Error>) -> Self {
         Self {
             verb,
             path: path.to_owned(),
-            source: source.into(),
+            cause: cause.into(),
         }
     }
 
@@ -32,13 +32,13 @@ impl FileError {
     ///
     /// `EFBIG` counts because it passes when the limit is raised or files are truncated.
     pub fn is_out_of_space(&self) -> bool {
-        let errno = self.source.raw_os_error().map(Errno::from_raw_os_error);
+        let errno = self.cause.raw_os_error().map(Errno::from_raw_os_error);
         matches!(errno, Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG))
     }
 
     /// Returns whether the file or directory does not exist.
     pub fn is_not_found(&self) -> bool {
-        self.source.kind() == io::ErrorKind::NotFound
+        self.cause.kind() == io::ErrorKind::NotFound
     }
 }
 
@@ -49,8 +49,8 @@ impl fmt::Display for FileError {
         } else {
             "cannot"
         };
-        let (verb, path, source) = (self.verb, self.path.display(), &self.source);
-        write!(f, "{failed} {verb} {path}: {source}")
+        let (verb, path, cause) = (self.verb, self.path.display(), &self.cause);
+        write!(f, "{failed} {verb} {path}: {cause}")
     }
 }
 
@@ -70,6 +70,13 @@ impl From<FileError> for Error {
 mod tests {
     use super::*;
     use containerd_sandbox::Code;
+
+    #[test]
+    fn a_chain_of_causes_tells_the_systems_error_once() {
+        let error = FileError::new("open", Path::new("/x"), Errno::ACCESS);
+        assert_eq!(error.to_string().matches("os error 13").count(), 1);
+        assert!(std::error::Error::source(&error).is_none());
+    }
 
     #[test]
     fn only_a_lack_of_space_is_resource_exhausted() {

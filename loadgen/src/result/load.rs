@@ -32,7 +32,7 @@ pub enum LoadProblem {
     Io(#[from] io::Error),
     /// The file is cut off, or is no JSON document.
     #[error("it is no whole JSON document: {0}")]
-    Json(#[source] serde_json::Error),
+    Json(serde_json::Error),
     /// The file is another kind of document.
     #[error("its field schema is {found}, and must be {right}")]
     Foreign {

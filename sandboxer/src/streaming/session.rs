@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 #[derive(Debug, thiserror::Error)]
 pub enum StreamingError {
     /// The address cannot be listened on.
-    #[error("listen for streams on {address}: {source}")]
+    #[error("listen for streams on {address}")]
     Listen {
         /// The requested address.
         address: SocketAddr,
