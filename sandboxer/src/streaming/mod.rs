@@ -29,7 +29,7 @@ mod traffic;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,8 +41,7 @@ pub use session::{Handler, Session, StreamingError, Streams, TerminalSize};
 use tokens::{Purpose, Tokens};
 
 /// Default address: on this machine only, on any free port.
-pub const DEFAULT_LISTEN: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Default time after which a session without traffic is closed: that of kubelet and containerd.
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(4 * 60 * 60);
@@ -88,7 +87,7 @@ impl StreamingServer {
     /// [`StreamingError::TooMany`] or [`StreamingError::NoRandomness`].
     pub fn exec(&self, streams: Streams, handler: Handler) -> Result<String, StreamingError> {
         let token = self.tokens.issue(Purpose::Exec(streams, handler))?;
-        Ok(format!("http://{}/exec/{token}", self.address))
+        Ok(format!("http://{}/exec/{token}", self.reachable()))
     }
 
     /// Returns a URL for one attach.
@@ -97,7 +96,7 @@ impl StreamingServer {
     /// [`StreamingError::TooMany`] or [`StreamingError::NoRandomness`].
     pub fn attach(&self, streams: Streams, handler: Handler) -> Result<String, StreamingError> {
         let token = self.tokens.issue(Purpose::Attach(streams, handler))?;
-        Ok(format!("http://{}/attach/{token}", self.address))
+        Ok(format!("http://{}/attach/{token}", self.reachable()))
     }
 
     /// Returns a URL for one port-forward. The client's query names the ports.
@@ -106,7 +105,21 @@ impl StreamingServer {
     /// [`StreamingError::TooMany`] or [`StreamingError::NoRandomness`].
     pub fn port_forward(&self) -> Result<String, StreamingError> {
         let token = self.tokens.issue(Purpose::PortForward)?;
-        Ok(format!("http://{}/portforward/{token}", self.address))
+        Ok(format!("http://{}/portforward/{token}", self.reachable()))
+    }
+}
+
+impl StreamingServer {
+    /// Returns an address at which a client on this machine reaches the server. The address of
+    /// all interfaces is none to connect to: clients do not exempt it from a proxy, as they do
+    /// with the loopback.
+    fn reachable(&self) -> SocketAddr {
+        let ip = match self.address.ip() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        SocketAddr::new(ip, self.address.port())
     }
 }
 

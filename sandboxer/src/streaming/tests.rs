@@ -317,3 +317,27 @@ async fn peers_that_send_no_request_keep_nobody_out() {
     let read = tokio::time::timeout(DEADLINE, silent[0].read(&mut [0])).await;
     assert!(matches!(read, Ok(Ok(0) | Err(_))), "{read:?}");
 }
+
+#[tokio::test]
+async fn a_url_names_an_address_that_can_be_connected_to() {
+    for (listen, host) in [
+        ("127.0.0.1:0", "127.0.0.1"),
+        ("0.0.0.0:0", "127.0.0.1"),
+        ("[::1]:0", "[::1]"),
+        ("[::]:0", "[::1]"),
+    ] {
+        let server =
+            match StreamingServer::start(listen.parse().unwrap(), DEFAULT_IDLE_TIMEOUT).await {
+                Ok(server) => server,
+                Err(e) => {
+                    eprintln!("SKIPPED: streams on {listen} are NOT tested: {e}");
+                    continue;
+                }
+            };
+        let url = server.exec(ALL, shout()).unwrap();
+        let begin = format!("http://{host}:{}/exec/", server.address().port());
+        assert!(url.starts_with(&begin), "{url}");
+        let client = TcpStream::connect(server.reachable()).await;
+        assert!(client.is_ok(), "{client:?}");
+    }
+}
