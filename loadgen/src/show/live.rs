@@ -2,21 +2,19 @@
 //!
 //! The view reads data that the run records in any case, on a thread of its own, so the
 //! threads that make calls neither wait for it nor know it. It draws a few lines at the
-//! cursor and removes them at the end.
+//! cursor and removes them at the end; see [`terminal`].
 
-use std::io::{self, Stderr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use ratatui::backend::{Backend, ClearType, CrosstermBackend};
-use ratatui::layout::{Constraint, Layout};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style, Stylize};
-use ratatui::text::Line;
-use ratatui::widgets::{Row, Sparkline, Table};
-use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
+use ratatui::text::{Line, Text};
+use ratatui::widgets::{Row, Sparkline, Table, Widget};
 
 use crate::human;
 use crate::process::Sample;
@@ -25,6 +23,7 @@ use crate::record::operation::Operation;
 use crate::record::tape::Counters;
 use crate::result::Interval;
 use crate::result::timeline::Timeline;
+use crate::show::terminal;
 
 /// Time between two drawings.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -67,21 +66,12 @@ pub struct Sources {
 pub struct Live(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Live {
-    /// Draws on standard error until dropped. Draws nothing if standard error is no
-    /// terminal.
+    /// Draws on standard error until dropped. Draws nothing if no thread can be started.
     pub fn start(sources: Sources) -> Self {
-        let options = TerminalOptions {
-            viewport: Viewport::Inline(HEIGHT),
-        };
-        let backend = CrosstermBackend::new(io::stderr());
-        let Ok(terminal) = Terminal::with_options(backend, options) else {
-            return Self(None);
-        };
         let (done, told) = mpsc::channel();
-        let draw = move || draw_until(&told, terminal, &sources);
         let thread = std::thread::Builder::new()
             .name("live".to_owned())
-            .spawn(draw);
+            .spawn(move || draw_until(&told, &sources));
         Self(thread.ok().map(|thread| (done, thread)))
     }
 }
@@ -97,33 +87,18 @@ impl Drop for Live {
     }
 }
 
-fn draw_until(
-    told: &mpsc::Receiver<()>,
-    mut terminal: Terminal<CrosstermBackend<Stderr>>,
-    sources: &Sources,
-) {
+fn draw_until(told: &mpsc::Receiver<()>, sources: &Sources) {
     let begun = Instant::now();
     loop {
-        let screen = Screen::of(sources, begun.elapsed());
-        // A drawing fails if the terminal has been closed, and then has no reader.
-        let _ = terminal.draw(|frame| screen.draw(frame));
+        let (columns, lines) = terminal::size();
+        // The cursor stays on the line below the view.
+        let area = Rect::new(0, 0, columns, HEIGHT.min(lines.saturating_sub(1)));
+        terminal::draw(&Screen::of(sources, begun.elapsed()).drawn(area));
         if told.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
             break;
         }
     }
-    let _ = wipe(&mut terminal);
-}
-
-/// Removes the view from the screen. The cursor returns to the beginning of the view at
-/// the first column, so that the text that follows starts a line. `Terminal::clear` would
-/// restore the cursor of the last drawing.
-fn wipe<B: Backend>(terminal: &mut Terminal<B>) -> Result<(), B::Error> {
-    let begin = terminal.get_frame().area().as_position();
-    terminal.set_cursor_position(begin)?;
-    terminal
-        .backend_mut()
-        .clear_region(ClearType::AfterCursor)?;
-    terminal.show_cursor()
+    terminal::wipe();
 }
 
 /// Data of one drawing.
@@ -163,7 +138,8 @@ impl Screen {
         }
     }
 
-    fn draw(&self, frame: &mut Frame<'_>) {
+    fn drawn(&self, area: Rect) -> Buffer {
+        let mut screen = Buffer::empty(area);
         let coloured = |colour: Color| {
             if self.colour {
                 Style::new().fg(colour)
@@ -177,26 +153,27 @@ impl Screen {
             Constraint::Length(7),
             Constraint::Min(0),
         ])
-        .areas(frame.area());
+        .areas(area);
         let errors = format!("  {} errors", human::count(self.errors));
         let errors = match self.errors {
             0 => errors.into(),
             _ => errors.bold().style(coloured(Color::Red)),
         };
         let line = Line::from(vec![self.head.as_str().into(), errors]);
-        frame.render_widget(line, head);
+        line.render(head, &mut screen);
         let width = usize::from(curve.width);
         let rates = &self.rates[self.rates.len().saturating_sub(width)..];
-        let curve_widget = Sparkline::default()
+        Sparkline::default()
             .data(rates.iter().copied())
-            .style(coloured(Color::Cyan));
-        frame.render_widget(curve_widget, curve);
+            .style(coloured(Color::Cyan))
+            .render(curve, &mut screen);
         let rows = self.operations.iter().map(|row| Row::new(row.clone()));
         let widths = [20, 10, 10, 10].map(Constraint::Length);
         let head = Row::new(["last second", "count", "p50", "p99"]).bold();
-        frame.render_widget(Table::new(rows, widths).header(head), table);
+        Widget::render(Table::new(rows, widths).header(head), table, &mut screen);
         let lines: Vec<Line<'_>> = self.processes.iter().map(|p| p.as_str().into()).collect();
-        frame.render_widget(ratatui::text::Text::from(lines), processes);
+        Text::from(lines).render(processes, &mut screen);
+        screen
     }
 }
 
@@ -233,10 +210,8 @@ fn process(role: &str, before: &Sample, now: &Sample) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ratatui::backend::TestBackend;
-    use ratatui::layout::Position;
-
     use super::*;
+    use ratatui::buffer::Cell;
 
     fn sample(at_s: f64, cpu_s: f64) -> Sample {
         Sample {
@@ -252,10 +227,9 @@ mod tests {
         }
     }
 
-    fn drawn(screen: &Screen, width: u16) -> String {
-        let mut terminal = Terminal::new(TestBackend::new(width, HEIGHT)).unwrap();
-        terminal.draw(|frame| screen.draw(frame)).unwrap();
-        terminal.backend().to_string()
+    fn drawn(screen: &Screen, width: u16, height: u16) -> String {
+        let screen = screen.drawn(Rect::new(0, 0, width, height));
+        screen.content.iter().map(Cell::symbol).collect()
     }
 
     fn screen() -> Screen {
@@ -276,7 +250,7 @@ mod tests {
 
     #[test]
     fn everything_is_on_the_screen() {
-        let text = drawn(&screen(), 80);
+        let text = drawn(&screen(), 80, HEIGHT);
         for part in [
             "3s  120/2,000 pods  2 errors",
             "last second",
@@ -289,28 +263,11 @@ mod tests {
     }
 
     #[test]
-    fn text_after_the_view_begins_at_its_first_column() {
-        let mut backend = TestBackend::new(40, 20);
-        let begin = Position::new(0, 4);
-        backend.set_cursor_position(begin).unwrap();
-        let options = TerminalOptions {
-            viewport: Viewport::Inline(HEIGHT),
-        };
-        let mut terminal = Terminal::with_options(backend, options).unwrap();
-        terminal.draw(|frame| screen().draw(frame)).unwrap();
-        let cursor = terminal.backend_mut().get_cursor_position().unwrap();
-        assert_ne!(cursor.x, 0, "a drawing ends within a line");
-        wipe(&mut terminal).unwrap();
-        terminal.backend_mut().assert_cursor_position(begin);
-        terminal
-            .backend()
-            .assert_buffer_lines(vec![" ".repeat(40); 20]);
-    }
-
-    #[test]
-    fn a_narrow_terminal_is_no_trouble() {
-        for width in [1, 5, 20] {
-            drawn(&screen(), width);
+    fn a_narrow_or_low_terminal_is_no_trouble() {
+        for width in [0, 1, 5, 20] {
+            for height in [0, 1, 3, HEIGHT] {
+                drawn(&screen(), width, height);
+            }
         }
     }
 }

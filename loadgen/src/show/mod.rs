@@ -5,3 +5,4 @@ pub mod live;
 pub mod progress;
 pub mod report;
 pub mod table;
+pub mod terminal;

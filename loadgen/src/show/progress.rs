@@ -3,7 +3,7 @@
 //! The reporter reads counters on a thread of its own; the threads that make calls never
 //! wait for it.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -14,6 +14,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::human;
 use crate::record::tape::Counters;
+use crate::show::terminal;
 use crate::stop::{SignalError, Stop};
 
 /// Time between two drawings of the bar, and between two lines.
@@ -36,14 +37,14 @@ pub enum Style {
 
 impl Style {
     /// Returns the form that fits standard error, or [`Style::Silent`] unless progress is
-    /// `wanted`. Respects `NO_COLOR` (<https://no-color.org>).
+    /// `wanted`: a bar where it can be drawn, else lines. Respects `NO_COLOR` (<https://no-color.org>).
     pub fn of_stderr(wanted: bool) -> Self {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self::choose(wanted, io::stderr().is_terminal(), no_colour)
+        Self::choose(wanted, terminal::can_be_drawn_on(), no_colour)
     }
 
-    fn choose(wanted: bool, terminal: bool, no_colour: bool) -> Self {
-        match (wanted, terminal) {
+    fn choose(wanted: bool, drawable: bool, no_colour: bool) -> Self {
+        match (wanted, drawable) {
             (false, _) => Self::Silent,
             (true, true) => Self::Bar { colour: !no_colour },
             (true, false) => Self::Lines,
@@ -53,8 +54,7 @@ impl Style {
     /// Prints a line that is not progress.
     pub fn say(self, line: &str) {
         if self != Self::Silent {
-            // The write fails if standard error has been closed, and then has no reader.
-            let _ = writeln!(io::stderr(), "{line}");
+            terminal::say(line);
         }
     }
 
@@ -141,6 +141,8 @@ impl Reporter {
             while told.recv_timeout(period) == Err(RecvTimeoutError::Timeout) {
                 let line = rates.line(Seen::of(&counters), pods, Instant::now());
                 if style == Style::Lines {
+                    // The write fails if standard error has been closed, and then has no
+                    // reader.
                     let _ = writeln!(io::stderr(), "{line}");
                 }
                 bar.set_position(rates.last.pods);
