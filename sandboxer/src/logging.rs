@@ -1,8 +1,10 @@
 //! Log lines of a fixed shape:
 //! `[2024-01-01T10:00:00Z INFO  resource_slot_sandboxer] Creating ResourceSlot sandbox: test-sandbox`.
 
+mod output;
+
 use std::fmt::{self, Write};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -13,6 +15,7 @@ use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::cli::LogFormat;
+use output::Output;
 
 /// Target that all events of this project's crates are shown with.
 const TARGET: &str = "resource_slot_sandboxer";
@@ -44,7 +47,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let metadata = event.metadata();
-        let time = humantime::format_rfc3339_seconds(SystemTime::now());
+        let time = humantime::format_rfc3339_seconds(printable(SystemTime::now()));
         let name = target(metadata.target());
         write!(writer, "[{time} {:<5} {name}] ", metadata.level())?;
         let mut fields = Fields {
@@ -95,6 +98,14 @@ impl Write for Clean<'_> {
     }
 }
 
+/// Returns the time, or the nearest one that RFC 3339 can express: a clock that was never set
+/// may run before 1970.
+fn printable(time: SystemTime) -> SystemTime {
+    // The last second of the year 9999.
+    let last = UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    time.clamp(UNIX_EPOCH, last)
+}
+
 fn target(target: &str) -> &str {
     let name = target.split("::").next().unwrap_or(target);
     if OWN.contains(&name) { TARGET } else { target }
@@ -117,13 +128,37 @@ pub(crate) fn start(level: Level, format: LogFormat) {
         filter = filter.with_target("ttrpc", LevelFilter::OFF);
     }
     let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(false);
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false);
     match format {
-        LogFormat::Text => registry.with(layer.event_format(Line)).init(),
-        LogFormat::Json => registry.with(layer.json().flatten_event(true)).init(),
+        LogFormat::Text => {
+            let layer = layer.with_writer(Output::stderr(text_notice));
+            registry.with(layer.event_format(Line)).init();
+        }
+        LogFormat::Json => {
+            let layer = layer.with_writer(Output::stderr(json_notice));
+            registry.with(layer.json().flatten_event(true)).init();
+        }
     }
+}
+
+/// Message that stands in the place of lost lines.
+fn lost_lines(lost: u64) -> String {
+    format!("{lost} lines of the log were lost here: standard error took no output")
+}
+
+fn text_notice(time: SystemTime, lost: u64) -> String {
+    let time = humantime::format_rfc3339_seconds(printable(time));
+    format!("[{time} WARN  {TARGET}] {}\n", lost_lines(lost))
+}
+
+fn json_notice(time: SystemTime, lost: u64) -> String {
+    let line = serde_json::json!({
+        "timestamp": humantime::format_rfc3339_micros(printable(time)).to_string(),
+        "level": "WARN",
+        "message": lost_lines(lost),
+        "target": TARGET,
+    });
+    format!("{line}\n")
 }
 
 #[cfg(test)]
@@ -137,6 +172,28 @@ mod tests {
         assert_eq!(target("journal::writer"), TARGET);
         assert_eq!(target("views::worker"), TARGET);
         assert_eq!(target("h2::proto"), "h2::proto");
+    }
+
+    #[test]
+    fn a_clock_before_1970_or_after_9999_has_a_printable_time() {
+        let shown = |time| humantime::format_rfc3339_seconds(printable(time)).to_string();
+        let century = Duration::from_secs(100 * 365 * 24 * 3600);
+        assert_eq!(shown(UNIX_EPOCH - century), "1970-01-01T00:00:00Z");
+        assert_eq!(shown(UNIX_EPOCH + 100 * century), "9999-12-31T23:59:59Z");
+        assert_eq!(shown(UNIX_EPOCH + century / 2), "2019-12-20T00:00:00Z");
+    }
+
+    #[test]
+    fn the_notice_of_lost_lines_has_the_form_of_the_log() {
+        assert_eq!(
+            text_notice(UNIX_EPOCH, 12),
+            "[1970-01-01T00:00:00Z WARN  resource_slot_sandboxer] 12 lines of the log were lost \
+             here: standard error took no output\n"
+        );
+        let json = json_notice(UNIX_EPOCH, 1);
+        let fields: serde_json::Value = serde_json::from_str(json.trim_end()).unwrap();
+        assert_eq!(fields["level"], "WARN");
+        assert_eq!(fields["timestamp"], "1970-01-01T00:00:00.000000Z");
     }
 
     #[test]
