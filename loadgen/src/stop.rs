@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -46,6 +47,10 @@ impl Stop {
             .build()?;
         let mut signals = {
             let _context = runtime.enter();
+            // A write beyond the limit of file sizes (RLIMIT_FSIZE) then fails with EFBIG, and
+            // the measurements until then are saved or printed. The runtime never removes a
+            // handler.
+            drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
             [
                 signal(SignalKind::interrupt())?,
                 signal(SignalKind::terminate())?,

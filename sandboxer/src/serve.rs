@@ -23,7 +23,7 @@ use views::Views;
 use crate::cli::ServeArgs;
 use crate::logging;
 use crate::service_manager::{self, State};
-use crate::signals::Signals;
+use crate::signals::{self, Signals};
 use crate::socket::Socket;
 
 /// Default time from a signal to the end of the process on several threads, where no other
@@ -49,6 +49,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
 async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> {
     // First of all: a signal that comes while the journal is read must not end the process.
     let mut signals = Signals::listen()?;
+    signals::survive()?;
     logging::start(args.log_level, args.log_format);
     if args.die_with_parent {
         set_parent_process_death_signal(Some(Signal::TERM)).context("watch the parent process")?;

@@ -1,9 +1,11 @@
-//! Signals that stop the daemon.
+//! Signals that stop the daemon, and signals that it survives though they end a process by
+//! default.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::info;
 
 /// Number of SIGHUP (signal(7)).
 const SIGHUP: u32 = 1;
@@ -55,6 +57,32 @@ impl Signals {
     pub(crate) async fn come(&mut self) -> Option<&'static str> {
         tokio::time::timeout(HAND_OVER, self.next()).await.ok()
     }
+}
+
+/// Survives SIGXFSZ, SIGUSR1 and SIGUSR2 from now on, for the life of the process. Must be called in the
+/// runtime.
+///
+/// # Errors
+/// If a handler cannot be installed.
+pub(crate) fn survive() -> Result<()> {
+    // A write beyond the limit of file sizes (RLIMIT_FSIZE) then fails with EFBIG, which the
+    // journal and the views treat as a full disk. The runtime never removes a handler.
+    let too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    drop(signal(too_large).context("listen for SIGXFSZ")?);
+    // containerd and dockerd print their goroutines on SIGUSR1 and go on, and tools that watch
+    // a node send the signal to every runtime that answers slowly.
+    for (kind, name) in [
+        (SignalKind::user_defined1(), "SIGUSR1"),
+        (SignalKind::user_defined2(), "SIGUSR2"),
+    ] {
+        let mut signals = signal(kind).with_context(|| format!("listen for {name}"))?;
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                info!("Ignored {name}: it has no meaning here");
+            }
+        });
+    }
+    Ok(())
 }
 
 /// Returns whether a process with this `/proc/PID/status` ignores a signal: bit n - 1 of the
