@@ -1,6 +1,7 @@
 //! The command line: flags, environment, and a configuration file below both.
 
 mod config;
+mod environment;
 mod values;
 
 use std::ffi::OsString;
@@ -375,7 +376,8 @@ pub(crate) enum LogFormat {
 /// Parses the command line, with the configuration file's values as defaults.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let args: Vec<OsString> = args.into_iter().collect();
-    let command = command(|name| std::env::var_os(name).is_some());
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let command = environment::ignore_empty(command(is_set), |name| std::env::var_os(name));
     let matches = command.clone().try_get_matches_from(&args);
     let matches = matches.map_err(|e| config::naming_variable(e, &command, &args))?;
     let cli = Cli::from_arg_matches(&matches)?;

@@ -23,11 +23,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(error) => {
-            // A closed output needs no message.
-            let _ = error.print();
-            return ExitCode::from(u8::from(error.use_stderr()));
-        }
+        Err(error) => return shown(&error),
     };
     let done = match &cli.command {
         None => serve::run(&cli.serve),
@@ -44,9 +40,21 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // A failed write means that standard error has no reader.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints wrong usage, or the help or version that was asked for.
+fn shown(answer: &clap::Error) -> ExitCode {
+    match answer.print() {
+        Err(failed) if failed.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: print the help: {failed}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::from(u8::from(answer.use_stderr())),
     }
 }
 

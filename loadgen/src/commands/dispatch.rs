@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use super::cli::{Cli, Command};
 use super::exit::Verdict;
@@ -17,17 +17,9 @@ use crate::server::null;
 
 /// Parses a command line, program name first, and runs its command.
 pub fn main(args: &[OsString]) -> Verdict {
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match Cli::read(args) {
         Ok(cli) => cli,
-        Err(error) => {
-            // A failed write means that the reader is gone.
-            let _ = error.print();
-            return if error.use_stderr() {
-                Verdict::Environment
-            } else {
-                Verdict::Good
-            };
-        }
+        Err(error) => return shown(&error),
     };
     let done = match cli.command {
         Command::Run(run) => run::run(&run, words(args)).map_err(anyhow::Error::from),
@@ -81,6 +73,18 @@ pub fn main(args: &[OsString]) -> Verdict {
             Verdict::Environment
         }
     })
+}
+
+/// Prints wrong usage, or the help or version that was asked for.
+fn shown(answer: &clap::Error) -> Verdict {
+    match answer.print() {
+        Err(failed) if failed.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: print the help: {failed}");
+            Verdict::Environment
+        }
+        _ if answer.use_stderr() => Verdict::Environment,
+        _ => Verdict::Good,
+    }
 }
 
 fn is_interruption(error: &anyhow::Error) -> bool {

@@ -3,6 +3,7 @@
 mod bare;
 mod compare;
 mod density;
+mod environment;
 mod gate;
 mod merge;
 mod metrics;
@@ -23,9 +24,10 @@ mod trace;
 mod trend;
 mod values;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use self::bare::{BareArgs, BareCalls};
 pub use self::compare::CompareArgs;
@@ -74,6 +76,18 @@ pub struct Cli {
     /// Command to run.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Parses a command line, program name first. Variables with an empty value count as not
+    /// set.
+    ///
+    /// # Errors
+    /// Wrong usage, and requests for help or the version.
+    pub fn read(args: &[OsString]) -> Result<Self, clap::Error> {
+        let command = environment::ignore_empty(Self::command(), |name| std::env::var_os(name));
+        Self::from_arg_matches(&command.try_get_matches_from(args)?)
+    }
 }
 
 /// Commands of the program.
@@ -224,7 +238,6 @@ pub enum Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn run(args: &[&str]) -> Result<RunArgs, clap::Error> {
         let cli = Cli::try_parse_from(["loadgen", "run"].iter().chain(args))?;
