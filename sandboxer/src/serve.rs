@@ -10,8 +10,9 @@ use containerd_sandbox::server::{AllowedUsers, ApiCalls, Health, Limit, Limits, 
 use exposition::MetricsServer;
 use journal::{DirLock, Journal, Options, Report};
 use pod_resources::Rules;
+use rustix::fs::Mode;
 use rustix::process::{
-    Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
+    Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit, umask,
 };
 use sandboxer::cri::{Cri, CriCalls};
 use sandboxer::live::{Profile, ResourceSlotSandboxer, Settings};
@@ -32,6 +33,7 @@ const EXIT_DELAY: Duration = Duration::from_millis(1);
 
 /// Serves until SIGTERM, SIGINT or SIGHUP.
 pub(crate) fn run(args: &ServeArgs) -> Result<()> {
+    keep_own_files_usable();
     // It changes the environment, so no other thread may run yet.
     let inherited = service_manager::inherited_socket()?;
     let mut runtime = match args.threads {
@@ -44,6 +46,13 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
         .build()
         .context("start the runtime")?
         .block_on(serve(args, inherited))
+}
+
+/// Takes the bits of the owner out of the umask: a directory that its owner cannot enter would
+/// stop this start, and every later one as well. The bits of others stay as they are.
+fn keep_own_files_usable() {
+    let found = umask(Mode::RWXU | Mode::RWXG | Mode::RWXO);
+    umask(found & (Mode::RWXG | Mode::RWXO));
 }
 
 async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> {

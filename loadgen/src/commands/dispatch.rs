@@ -5,6 +5,8 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use clap::CommandFactory;
+use rustix::fs::Mode;
+use rustix::process::umask;
 
 use super::cli::{Cli, Command};
 use super::exit::Verdict;
@@ -21,6 +23,7 @@ pub fn main(args: &[OsString]) -> Verdict {
         Ok(cli) => cli,
         Err(error) => return shown(&error),
     };
+    keep_own_files_usable();
     let done = match cli.command {
         Command::Run(run) => run::run(&run, words(args)).map_err(anyhow::Error::from),
         Command::Overhead(overhead) => {
@@ -73,6 +76,13 @@ pub fn main(args: &[OsString]) -> Verdict {
             Verdict::Environment
         }
     })
+}
+
+/// Takes the bits of the owner out of the umask, so that the program can use its own
+/// directories. The bits of others stay as they are.
+fn keep_own_files_usable() {
+    let found = umask(Mode::RWXU | Mode::RWXG | Mode::RWXO);
+    umask(found & (Mode::RWXG | Mode::RWXO));
 }
 
 /// Prints wrong usage, or the help or version that was asked for.
