@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::drive::engine::EngineError;
 use crate::drive::engine::{Load, Measured};
@@ -12,7 +12,7 @@ use crate::measure::metrics::Monitor;
 use crate::measure::session::{Prepared, Session};
 use crate::process::ProcessUsage;
 use crate::process::Sample;
-use crate::process::sampler::{Latest, Process, Sampler};
+use crate::process::sampler::{Latest, Process, Sampled, Sampler};
 use crate::record::hdr_log::Spool;
 use crate::record::operation::Operation;
 use crate::record::recorder::Recorder;
@@ -35,6 +35,8 @@ pub struct Observed {
     timeline: Timeline,
     log: Spool,
     processes: Vec<ProcessResult>,
+    /// About the longest time for which this program did not run.
+    pause: Duration,
 }
 
 /// Parts of a result that the measurement does not contain.
@@ -70,7 +72,7 @@ pub fn observe(
     let before = usage(&processes);
     let started = SystemTime::now();
     let (timeline, log) = (Timeline::default(), Spool::new(started));
-    let (measured, samples) = {
+    let (measured, Sampled { samples, pause }) = {
         let counters = load.counters();
         let latest = Latest::default();
         let sampler = Sampler::start(processes.clone(), &latest);
@@ -88,6 +90,7 @@ pub fn observe(
         timeline,
         log,
         processes: used(&before, &after, samples),
+        pause,
     })
 }
 
@@ -129,7 +132,8 @@ impl Observed {
         let (measured, load) = (&self.measured, context.load);
         let offered = result::offered(&load.shape, measured);
         let planned = (!measured.timed_out).then(|| load.pods());
-        let reasons = validity::reasons(measured, &offered, planned, context.complaints);
+        let reasons =
+            validity::reasons(measured, &offered, planned, self.pause, context.complaints);
         RunResult {
             header: Header::of::<RunResult>(context.command_line, self.started),
             wall_s: measured.wall.as_secs_f64(),

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::usage::{self, Look, Sample};
 use crate::record::tape::INTERVAL;
@@ -13,6 +13,19 @@ pub type Process = (&'static str, u32);
 
 /// Samples of each process.
 type Samples = Vec<Vec<Sample>>;
+
+/// Samples of the thread, and its longest delay.
+type Watched = (Samples, Duration);
+
+/// Observations of a whole run.
+#[derive(Debug)]
+pub struct Sampled {
+    /// All samples of each process, in order.
+    pub samples: Vec<(&'static str, Vec<Sample>)>,
+    /// Longest time by which this program was late for a sample: about the longest time for
+    /// which it did not run.
+    pub pause: Duration,
+}
 
 /// Last two samples of each process; clones share them.
 #[derive(Debug, Clone, Default)]
@@ -63,7 +76,7 @@ pub struct Sampler {
     begun: Instant,
     processes: Vec<Process>,
     samples: Samples,
-    thread: Option<(Sender<()>, JoinHandle<Samples>)>,
+    thread: Option<(Sender<()>, JoinHandle<Watched>)>,
 }
 
 impl Sampler {
@@ -85,10 +98,13 @@ impl Sampler {
         let watch = move || {
             let mut seen: Samples = vec![Vec::new(); looked_at.len()];
             let mut due = begun + INTERVAL;
+            let mut pause = Duration::ZERO;
             loop {
                 let wait = due.saturating_duration_since(Instant::now());
-                if told.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
-                    return seen;
+                let told = told.recv_timeout(wait);
+                pause = pause.max(Instant::now().saturating_duration_since(due));
+                if told != Err(RecvTimeoutError::Timeout) {
+                    return (seen, pause);
                 }
                 for (process, seen) in looked_at.iter().zip(&mut seen) {
                     if let Some(sample) = look(*process, begun, Look::Brief) {
@@ -111,21 +127,20 @@ impl Sampler {
         }
     }
 
-    /// Takes the last sample of each process. Returns all samples of each process, in
-    /// order.
-    pub fn finish(mut self) -> Vec<(&'static str, Vec<Sample>)> {
+    /// Takes the last sample of each process, and ends the observation.
+    pub fn finish(mut self) -> Sampled {
         let last: Vec<_> = self
             .processes
             .iter()
             .map(|process| look(*process, self.begun, Look::Thorough))
             .collect();
+        let mut pause = Duration::ZERO;
         if let Some((done, thread)) = self.thread.take() {
             drop(done);
-            for (samples, seen) in self
-                .samples
-                .iter_mut()
-                .zip(thread.join().unwrap_or_default())
-            {
+            // A thread that has panicked leaves the first and the last samples.
+            let (seen, longest) = thread.join().unwrap_or_default();
+            pause = longest;
+            for (samples, seen) in self.samples.iter_mut().zip(seen) {
                 samples.extend(seen);
             }
         }
@@ -133,7 +148,10 @@ impl Sampler {
             samples.extend(last);
         }
         let roles = self.processes.iter().map(|(role, _)| *role);
-        roles.zip(self.samples).collect()
+        Sampled {
+            samples: roles.zip(self.samples).collect(),
+            pause,
+        }
     }
 }
 
@@ -151,7 +169,7 @@ mod tests {
             vec![("loadgen", std::process::id()), ("gone", u32::MAX)],
             &Latest::default(),
         );
-        let seen = sampler.finish();
+        let seen = sampler.finish().samples;
         let (role, samples) = &seen[0];
         assert_eq!(*role, "loadgen");
         let [first, last] = &samples[..] else {

@@ -1,5 +1,7 @@
 //! Checks the validity of the figures of a run.
 
+use std::time::Duration;
+
 use crate::drive::engine::Measured;
 use crate::human;
 use crate::record::operation::Operation;
@@ -12,12 +14,18 @@ const LEAST_STARTED: f64 = 0.99;
 /// larger lag, the figures visibly measure the generator.
 const MOST_LAG: f64 = 0.1;
 
+/// Maximum of the time for which this program may stand still. Over a longer time the calls
+/// under way, and in a closed loop the rate, measure the standstill.
+const MOST_PAUSE: Duration = Duration::from_secs(1);
+
 /// Returns the reasons against the validity of the figures; empty if there are none.
-/// `planned` is the number of pods to run, `None` if the time limit ended the run.
+/// `planned` is the number of pods to run, `None` if the time limit ended the run. `pause` is
+/// the longest time for which this program did not run.
 pub fn reasons(
     measured: &Measured,
     load: &LoadResult,
     planned: Option<u64>,
+    pause: Duration,
     complaints: &[String],
 ) -> Vec<String> {
     let mut reasons = Vec::new();
@@ -45,6 +53,12 @@ pub fn reasons(
     }
     if recorder.histogram(Operation::Pod).is_empty() && errors == 0 {
         reasons.push("no pod was measured".to_owned());
+    }
+    if pause >= MOST_PAUSE {
+        reasons.push(format!(
+            "the generator stood still for {:.1} s: it was stopped, or had no CPU",
+            pause.as_secs_f64()
+        ));
     }
     reasons.extend(kept_up(measured, load));
     reasons.extend(complaints.iter().cloned());
@@ -97,11 +111,11 @@ fn kept_up(measured: &Measured, load: &LoadResult) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::record::recorder::Recorder;
     use crate::result::{Lag, LoadMode};
+
+    const NO_PAUSE: Duration = Duration::from_millis(900);
 
     fn measured(pods: u64) -> Measured {
         let mut recorder = Recorder::default();
@@ -138,14 +152,30 @@ mod tests {
     #[test]
     fn a_load_as_planned_is_valid() {
         assert_eq!(
-            reasons(&measured(10), &open(100.0, 99.1, 999), Some(10), &[]),
+            reasons(
+                &measured(10),
+                &open(100.0, 99.1, 999),
+                Some(10),
+                NO_PAUSE,
+                &[]
+            ),
             Vec::<String>::new()
         );
     }
 
     #[test]
+    fn a_generator_that_stood_still_is_named() {
+        let pause = Duration::from_millis(2960);
+        let load = open(100.0, 100.0, 1);
+        assert_eq!(
+            reasons(&measured(10), &load, Some(10), pause, &[]),
+            ["the generator stood still for 3.0 s: it was stopped, or had no CPU"]
+        );
+    }
+
+    #[test]
     fn a_missed_rate_and_a_late_pacer_are_named() {
-        let found = reasons(&measured(10), &open(100.0, 98.9, 1100), None, &[]);
+        let found = reasons(&measured(10), &open(100.0, 98.9, 1100), None, NO_PAUSE, &[]);
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(
             found[0].contains("98.9/s, 1.1 % short of the 100/s"),
@@ -166,7 +196,7 @@ mod tests {
             max_in_flight: 1,
         };
         let complaints = ["a FIFO was left".to_owned()];
-        let found = reasons(&lost, &load, Some(10), &complaints);
+        let found = reasons(&lost, &load, Some(10), NO_PAUSE, &complaints);
         assert_eq!(
             found,
             [
@@ -176,7 +206,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            reasons(&measured(0), &load, None, &[]),
+            reasons(&measured(0), &load, None, NO_PAUSE, &[]),
             ["no pod was measured"]
         );
     }
