@@ -22,16 +22,16 @@ macro_rules! call {
     }};
 }
 
-fn busybox() -> Option<v1::ImageSpec> {
-    Some(tests::cri::image(IMAGE))
+fn busybox() -> v1::ImageSpec {
+    tests::cri::image(IMAGE)
 }
 
 /// `crictl info`, `pull`, `inspecti`, `images` and `imagefsinfo`.
 fn images(client: &mut Foreign) {
     let info = call!(client, runtime "Status", StatusRequest { verbose: true } -> StatusResponse);
     assert_eq!(info.status.unwrap().conditions.len(), 2);
-    call!(client, image "PullImage", PullImageRequest { image: busybox() } -> PullImageResponse);
-    let found = call!(client, image "ImageStatus", ImageStatusRequest { image: busybox() }
+    call!(client, image "PullImage", PullImageRequest { image: Some(busybox()) } -> PullImageResponse);
+    let found = call!(client, image "ImageStatus", ImageStatusRequest { image: Some(busybox()) }
         -> ImageStatusResponse);
     assert!(found.image.is_some());
     let listed = call!(client, image "ListImages", ListImagesRequest {} -> ListImagesResponse);
@@ -150,7 +150,7 @@ fn end(client: &mut Foreign, pod: &str, id: &str) {
         -> StopPodSandboxResponse);
     call!(client, runtime "RemovePodSandbox", RemovePodSandboxRequest { pod_sandbox_id: pod() }
         -> RemovePodSandboxResponse);
-    call!(client, image "RemoveImage", RemoveImageRequest { image: busybox() }
+    call!(client, image "RemoveImage", RemoveImageRequest { image: Some(busybox()) }
         -> RemoveImageResponse);
     let pods = call!(client, runtime "ListPodSandbox", ListPodSandboxRequest {}
         -> ListPodSandboxResponse);

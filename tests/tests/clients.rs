@@ -188,20 +188,18 @@ fn a_wait_is_answered_at_the_end_and_delays_nothing() {
     }
 }
 
-/// Waits until no call of this method is in flight, and returns how many were cancelled.
-fn cancelled(daemon: &Daemon, api: &str, method: &str) -> f64 {
+/// Waits until no call of this method is in flight, and checks that one was cancelled.
+fn one_was_cancelled(daemon: &Daemon, api: &str, method: &str) {
     let metrics = address(&daemon.home().log()).expect("metrics");
     let labels = [("api", api), ("method", method)];
-    eventually("the calls to be dropped", || {
+    let scrape = eventually("the calls to be dropped", || {
         let scrape = scrape(metrics);
         let in_flight = scrape.value("resource_slot_rpcs_in_flight", &labels);
-        (in_flight == Some(0.0)).then(|| {
-            let labels = [labels[0], labels[1], ("code", "Cancelled")];
-            scrape
-                .value("resource_slot_rpcs_total", &labels)
-                .unwrap_or(0.0)
-        })
-    })
+        (in_flight == Some(0.0)).then_some(scrape)
+    });
+    let labels = [labels[0], labels[1], ("code", "Cancelled")];
+    let cancelled = scrape.value("resource_slot_rpcs_total", &labels);
+    assert_eq!(cancelled, Some(1.0), "{api} {method}");
 }
 
 #[test]
@@ -220,13 +218,13 @@ fn a_call_past_its_deadline_is_abandoned_and_a_creation_taken_back() {
         let waiting = wait(&mut client, "p1", &soon);
         client.next(waiting).refused("DEADLINE_EXCEEDED", &[]);
         assert!(begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
-        assert_eq!(cancelled(&daemon, "grpc_controller", "Wait"), 1.0);
+        one_was_cancelled(&daemon, "grpc_controller", "Wait");
 
         let mut config = pod_config("slow", daemon.home().root());
         config.annotations = labels(&[(START_DELAY, "1h")]);
         let late = client.call_with(&runtime("RunPodSandbox"), &run(config), &soon);
         late.refused("DEADLINE_EXCEEDED", &[]);
-        assert_eq!(cancelled(&daemon, "cri_runtime", "RunPodSandbox"), 1.0);
+        one_was_cancelled(&daemon, "cri_runtime", "RunPodSandbox");
         assert!(pods(&mut client).is_empty());
         assert_eq!(daemon.slots(), ["p1"]);
     }
@@ -252,8 +250,8 @@ fn a_cancelled_call_is_abandoned() {
             client.cancel(call);
             client.next(call).refused("CANCELLED", &[]);
         }
-        assert_eq!(cancelled(&daemon, "grpc_controller", "Wait"), 1.0);
-        assert_eq!(cancelled(&daemon, "cri_runtime", "RunPodSandbox"), 1.0);
+        one_was_cancelled(&daemon, "grpc_controller", "Wait");
+        one_was_cancelled(&daemon, "cri_runtime", "RunPodSandbox");
         assert!(pods(&mut client).is_empty());
         assert_eq!(state(&mut client, "p1"), "SANDBOX_READY");
     }
