@@ -9,17 +9,18 @@ pub mod inputs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pod_resources::OnInvalid;
-use sandboxer::live::Settings;
+use pod_resources::Rules;
+use sandboxer::live::{LogRoot, Settings};
 
 /// Returns the default settings of a sandboxer on one thread.
 pub fn settings() -> Settings {
     Settings {
         profile: Arc::default(),
-        on_invalid: OnInvalid::Reject,
+        rules: Rules::default(),
         exit_delay: Duration::ZERO,
         unknown_command: 127,
         max_sandboxes: usize::MAX,
+        log_root: LogRoot::default(),
         slowdown_percent: 0,
     }
 }

@@ -218,7 +218,7 @@ async fn an_unreadable_bundle_is_refused_at_once() {
         (with_config("deep", deep.as_bytes()), "not an OCI spec"),
         (
             with_config("type", spec("p1", &quota).to_string().as_bytes()),
-            "not an OCI spec",
+            "cpu quota: cannot read",
         ),
         (
             with_config("anonymous", anonymous.as_bytes()),

@@ -284,10 +284,10 @@ async fn unfinished_files_of_a_killed_daemon_are_removed_at_the_start() {
         fs::write(path, "{").expect("written");
     }
     let daemon = home.start();
-    for path in &left {
-        assert!(!path.exists(), "{}", path.display());
-    }
     let images = daemon.cri().await;
     let images = images.list_images(v1::ListImagesRequest::default()).await;
     assert_eq!(images.expect("a list").images.len(), 1);
+    for path in &left {
+        assert!(!path.exists(), "{}", path.display());
+    }
 }

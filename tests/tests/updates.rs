@@ -25,7 +25,9 @@ fn daemon() -> (Daemon, SocketAddr) {
 /// Returns the resources of a pod in a scrape.
 fn scraped(scrape: &Scrape, of_pod: &[(&str, &str)]) -> Value {
     let value = |name: &str| scrape.value(&format!("resource_slot_pod_{name}"), of_pod);
-    let whole = |name: &str| value(name).map(|value| value as u64);
+    // A whole number is printed without a fraction.
+    let whole = |name: &str| value(name).map(|value| value.to_string().parse::<u64>());
+    let whole = |name: &str| whole(name).transpose().expect("a whole number");
     json!({
         "cpu_limit": value("cpu_limit_cores"),
         "cpu_request": value("cpu_request_cores"),
@@ -93,37 +95,9 @@ async fn task_metrics(client: &Ttrpc, id: &str) -> Metrics {
     Metrics::parse_from_bytes(&stats.stats.value).expect("metrics")
 }
 
-#[tokio::test]
-async fn all_places_agree_after_each_update_of_a_task() {
-    let (daemon, metrics) = daemon();
-    let client = daemon.ttrpc().await;
-    ready_sandbox(&client, "p1").await;
-    let resources = json!({
-        "cpu": { "shares": 256, "quota": 50_000, "period": 200_000 },
-        "memory": { "limit": 64 << 20, "reservation": 32 << 20 },
-        "pids": { "limit": 32 },
-    });
-    let bundle = bundle(daemon.home().root(), "c1", &spec("p1", &resources));
-    client
-        .create(&request::create("c1", &bundle))
-        .await
-        .expect("create");
-    client
-        .start(&request::start("c1", ""))
-        .await
-        .expect("start");
-    let of_pod = [
-        ("containerd_namespace", "k8s.io"),
-        ("sandbox", "p1"),
-        ("namespace", ""),
-        ("pod", ""),
-    ];
-    let mut info = json!({
-        "cpu_limit": 0.25, "cpu_request": 0.25, "memory_limit": 64 << 20,
-        "memory_request": 32 << 20, "pid_limit": 32, "storage_limit": null,
-        "network_bandwidth": null,
-    });
-    for (update, changes) in [
+/// Returns updates of a task, one field each, with the changes of its resources.
+fn task_updates() -> Vec<(Value, Value)> {
+    vec![
         (json!({}), json!({})),
         (
             json!({"cpu": {"period": 100_000}}),
@@ -189,7 +163,40 @@ async fn all_places_agree_after_each_update_of_a_task() {
             json!({"memory": {"limit": 18_446_744_073_709_551_615_u64}}),
             json!({"memory_limit": null}),
         ),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn all_places_agree_after_each_update_of_a_task() {
+    let (daemon, metrics) = daemon();
+    let client = daemon.ttrpc().await;
+    ready_sandbox(&client, "p1").await;
+    let resources = json!({
+        "cpu": { "shares": 256, "quota": 50_000, "period": 200_000 },
+        "memory": { "limit": 64 << 20, "reservation": 32 << 20 },
+        "pids": { "limit": 32 },
+    });
+    let bundle = bundle(daemon.home().root(), "c1", &spec("p1", &resources));
+    client
+        .create(&request::create("c1", &bundle))
+        .await
+        .expect("create");
+    client
+        .start(&request::start("c1", ""))
+        .await
+        .expect("start");
+    let of_pod = [
+        ("containerd_namespace", "k8s.io"),
+        ("sandbox", "p1"),
+        ("namespace", ""),
+        ("pod", ""),
+    ];
+    let mut info = json!({
+        "cpu_limit": 0.25, "cpu_request": 0.25, "memory_limit": 64 << 20,
+        "memory_request": 32 << 20, "pid_limit": 32, "storage_limit": null,
+        "network_bandwidth": null,
+    });
+    for (update, changes) in task_updates() {
         let name = update.to_string();
         client
             .update(&request::update("c1", &update))

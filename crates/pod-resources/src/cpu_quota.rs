@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use k8s_cri::v1::LinuxContainerResources;
-
-use super::{cores, setting, unified};
+use super::{cores, setting};
 
 /// CPU quota and period of a container.
 ///
@@ -44,16 +42,5 @@ impl CpuQuota {
         let limit = u64::try_from(self.quota).ok().filter(|quota| *quota > 0);
         let limit = limit.and_then(|quota| cores::ratio(quota, setting::DEFAULT_PERIOD));
         (!is_default || limit != cpu_limit).then_some(self)
-    }
-
-    /// Returns the quota that CRI's resources state, in `cpu.max` or else in numbers.
-    pub fn of_cri(resources: &LinuxContainerResources) -> Self {
-        let numbers = Self {
-            quota: resources.cpu_quota,
-            period: u64::try_from(resources.cpu_period).unwrap_or(0),
-        };
-        let file = resources.unified.get("cpu.max");
-        file.and_then(|content| unified::cpu_max(content, 0).ok())
-            .unwrap_or(numbers)
     }
 }

@@ -201,6 +201,19 @@ impl<'a> Linux<'a> {
     }
 }
 
+impl CpuQuota {
+    /// Returns the quota that CRI's resources state, in `cpu.max` or else in numbers.
+    pub fn of_cri(resources: &LinuxContainerResources) -> Self {
+        let numbers = Self {
+            quota: resources.cpu_quota,
+            period: u64::try_from(resources.cpu_period).unwrap_or(0),
+        };
+        let file = resources.unified.get("cpu.max");
+        file.and_then(|content| unified::cpu_max(content, 0).ok())
+            .unwrap_or(numbers)
+    }
+}
+
 /// Reads a quota in its period; `None` for one above the range of a CPU limit.
 fn quota_setting(stated: CpuQuota) -> Option<Setting<f64>> {
     let period = match stated.period {

@@ -204,12 +204,15 @@ pub(super) fn container(
     options: &ContainerOptions,
     rules: Rules,
 ) -> Result<(ResourceInfo, Option<CpuQuota>)> {
-    invalid_fields(id, &options.spec.invalid, rules)?;
+    let of_bundle = |invalid: &dyn std::fmt::Display| {
+        Error::invalid_argument(format!("{}/config.json: {invalid}", options.bundle))
+    };
+    invalid_fields(id, &options.spec.invalid, rules).map_err(|e| of_bundle(&e))?;
     let data = ContainerData {
         linux: &options.spec.linux,
         annotations: &options.spec.annotations,
     };
-    let read = ResourceInfo::from_container_data(&data, rules).map_err(refuse::resource)?;
+    let read = ResourceInfo::from_container_data(&data, rules).map_err(|e| of_bundle(&e))?;
     let cpu_quota = read.cpu_quota;
     Ok((warned(id, read), cpu_quota))
 }
