@@ -154,15 +154,14 @@ impl Cri {
         request: ListContainersRequest,
     ) -> Result<ListContainersResponse> {
         let filter = self.container_filter(request.filter)?;
-        let found = self.sandboxer.pods(|key, slot, pod| {
-            if !filter.admits_pod(key, slot, pod) {
-                return None;
+        let list = self.sandboxer.list_pods(|key, slot, pod, items| {
+            if filter.admits_pod(key, slot, pod) {
+                let containers = status::containers(key, slot, pod);
+                let wanted = containers.filter(|found| filter.admits(*found));
+                items.extend(wanted.map(status::container_item));
             }
-            let containers = status::containers(key, slot, pod);
-            let wanted = containers.filter(|found| filter.admits(*found));
-            Some(wanted.map(status::container_item).collect::<Vec<_>>())
         });
-        let mut containers: Vec<_> = found.into_iter().flatten().collect();
+        let mut containers = list.await?;
         containers.sort_unstable_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         Ok(ListContainersResponse { containers })
     }

@@ -78,9 +78,9 @@ impl Cri {
         _: ListPodSandboxMetricsRequest,
     ) -> Result<ListPodSandboxMetricsResponse> {
         let now = Timestamp::now();
-        let pod_metrics = self.sandboxer.pods(|key, slot, pod| {
+        let list = self.sandboxer.list_pods(|key, slot, pod, items| {
             if slot.state != SandboxState::Ready {
-                return None;
+                return;
             }
             let unnamed = PodSandboxMetadata::default();
             let metadata = pod.config.metadata.as_ref().unwrap_or(&unnamed);
@@ -98,13 +98,15 @@ impl Cri {
                     metrics: metrics(&usage::usage(found.container, now), &labels),
                 }
             });
-            Some(PodSandboxMetrics {
+            items.push(PodSandboxMetrics {
                 pod_sandbox_id: key.id().to_owned(),
                 metrics: metrics(&usage::sum(slot, now), &labels("", key.id(), "")),
                 container_metrics: containers.collect(),
-            })
+            });
         });
-        Ok(ListPodSandboxMetricsResponse { pod_metrics })
+        Ok(ListPodSandboxMetricsResponse {
+            pod_metrics: list.await?,
+        })
     }
 }
 

@@ -113,10 +113,12 @@ impl Cri {
         request: ListPodSandboxRequest,
     ) -> Result<ListPodSandboxResponse> {
         let filter = self.pod_filter(request.filter)?;
-        let mut items = self.sandboxer.pods(|key, slot, pod| {
-            let is_wanted = filter.admits(key, slot, pod);
-            is_wanted.then(|| status::pod_item(key, slot, pod))
+        let list = self.sandboxer.list_pods(|key, slot, pod, items| {
+            if filter.admits(key, slot, pod) {
+                items.push(status::pod_item(key, slot, pod));
+            }
         });
+        let mut items = list.await?;
         items.sort_unstable_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         Ok(ListPodSandboxResponse { items })
     }

@@ -50,17 +50,14 @@ impl Cri {
     ) -> Result<ListContainerStatsResponse> {
         let filter = self.container_stats_filter(request.filter)?;
         let now = Timestamp::now();
-        let found = self.sandboxer.pods(|key, slot, pod| {
-            if !filter.admits_pod(key, slot, pod) {
-                return None;
+        let list = self.sandboxer.list_pods(|key, slot, pod, items| {
+            if filter.admits_pod(key, slot, pod) {
+                let running = status::containers(key, slot, pod).filter(is_running);
+                let wanted = running.filter(|found| filter.admits(*found));
+                items.extend(wanted.map(|found| self.stats_of(found, now)));
             }
-            let running = status::containers(key, slot, pod).filter(is_running);
-            let wanted = running.filter(|found| filter.admits(*found));
-            Some(wanted.map(|f| self.stats_of(f, now)).collect::<Vec<_>>())
         });
-        Ok(ListContainerStatsResponse {
-            stats: found.into_iter().flatten().collect(),
-        })
+        Ok(ListContainerStatsResponse { stats: list.await? })
     }
 
     /// Returns the usage of a pod, the sum over its containers.
@@ -84,11 +81,12 @@ impl Cri {
     ) -> Result<ListPodSandboxStatsResponse> {
         let filter = self.pod_stats_filter(request.filter)?;
         let now = Timestamp::now();
-        let stats = self.sandboxer.pods(|key, slot, pod| {
-            let is_wanted = filter.admits(key, slot, pod);
-            is_wanted.then(|| self.pod_stats_of(key, slot, pod, now))
+        let list = self.sandboxer.list_pods(|key, slot, pod, items| {
+            if filter.admits(key, slot, pod) {
+                items.push(self.pod_stats_of(key, slot, pod, now));
+            }
         });
-        Ok(ListPodSandboxStatsResponse { stats })
+        Ok(ListPodSandboxStatsResponse { stats: list.await? })
     }
 
     fn stats_of(&self, found: Found<'_>, now: Timestamp) -> ContainerStats {

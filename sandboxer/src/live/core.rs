@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use containerd_sandbox::server::Limit;
 use containerd_sandbox::{Error, Key, Result};
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use super::appender::Appender;
@@ -67,6 +68,8 @@ pub(super) struct Core {
     pub(super) publisher: Option<Publisher>,
     /// Observer of the CRI API's pods, once that API is open.
     pub(super) observer: OnceLock<Observer>,
+    /// Turns of the lists of all pods: one for each thread that serves requests.
+    pub(super) lists: Semaphore,
     pub(super) settings: Settings,
 }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use containerd_sandbox::server::Limit;
 use containerd_sandbox::{Code, Error, Key, Result, SandboxOptions, SandboxUpdate, Sandboxer};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tracing::{debug, info, warn};
 
 use super::commit::Committed;
@@ -82,6 +84,7 @@ impl ResourceSlotSandboxer {
             scripts: OnceLock::new(),
             publisher: containerd.map(Publisher::start).transpose()?,
             observer: OnceLock::new(),
+            lists: Semaphore::new(Handle::current().metrics().num_workers()),
             settings,
         });
         let timed = Arc::downgrade(&core);
