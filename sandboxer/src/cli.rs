@@ -343,7 +343,8 @@ pub(crate) struct LimitArgs {
         value_parser = between(1, 1 << 20)
     )]
     pub(crate) connections: usize,
-    /// Largest number of calls at once, including those that wait for an end.
+    /// Largest number of calls at once, without those of --max-waits. One connection may have
+    /// half of them, and one user of --allow-uid a quarter.
     #[arg(
         id = "max_in_flight",
         long = "max-in-flight",
@@ -353,6 +354,18 @@ pub(crate) struct LimitArgs {
         value_parser = between(1, 1 << 30)
     )]
     pub(crate) in_flight: usize,
+    /// Largest number of calls at once that wait for an end, such as Wait, and of streams of
+    /// events. containerd holds one for each pod and one for each container. One connection may
+    /// have half of them, and one user of --allow-uid a quarter.
+    #[arg(
+        id = "max_waits",
+        long = "max-waits",
+        env = "RESOURCE_SLOT_MAX_WAITS",
+        value_name = "N",
+        default_value_t = 1 << 23,
+        value_parser = between(1, 1 << 30)
+    )]
+    pub(crate) waits: usize,
     /// Largest number of sandboxes; sandboxes that exist at a start stay.
     #[arg(
         id = "max_sandboxes",

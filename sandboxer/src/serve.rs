@@ -117,6 +117,8 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
             .with_hint("see --max-connections"),
         in_flight: Limit::new(args.limits.in_flight, "calls under way")
             .with_hint("see --max-in-flight"),
+        waits: Limit::new(args.limits.waits, "calls that wait for an end")
+            .with_hint("see --max-waits"),
         users: AllowedUsers::new(args.allow_uid.clone()).with_hint("see --allow-uid"),
     };
     let cri = cri.counted(&metrics.cri).limited(&limits);

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 pub mod cri;
 pub mod foreign;
+pub mod http2;
 pub mod imports;
 pub mod ledger;
 pub mod metrics;

@@ -12,6 +12,7 @@ use containerd_sandbox::client::{Controller, Ttrpc};
 use containerd_sandbox::{Code, Error};
 use k8s_cri::v1::PodSandboxFilter;
 use protobuf::Message as _;
+use tests::http2::{self, Http2};
 use tests::ledger::compare_views;
 use tests::raw::{Raw, frame, header};
 use tests::{
@@ -140,19 +141,65 @@ async fn connections_beyond_the_refused_ones_are_closed() {
         .unwrap();
     let log = daemon.home().log();
     let told = log.matches("refused a connection").count();
-    assert!((1..5).contains(&told), "{log}");
+    assert!((1..10).contains(&told), "{log}");
 }
 
 #[tokio::test]
-async fn calls_that_wait_count_as_in_flight_in_every_api() {
-    let daemon = Daemon::start(&["--max-in-flight", "4"]);
+async fn calls_that_wait_count_until_their_caller_goes() {
+    let daemon = Daemon::start(&["--max-waits", "4"]);
     let client = daemon.ttrpc().await;
     ready_sandbox(&client, "p1").await;
     running_container(&daemon, &client, "p1", "c1").await;
     let mut waits = JoinSet::new();
-    for _ in 0..4 {
+    let others = [daemon.ttrpc().await, daemon.ttrpc().await];
+    for client in [&others[0], &others[0], &others[1], &others[1]] {
         let client = client.clone();
         waits.spawn(async move { client.wait(&request::wait("c1", "")).await });
+    }
+    let words = "4 calls that wait for an end already, see --max-waits";
+    let one_more = async || {
+        let wait = request::wait("c1", "");
+        tokio::time::timeout(Duration::from_millis(100), client.wait(&wait)).await
+    };
+    let deadline = Instant::now() + PATIENCE;
+    let refused = loop {
+        match one_more().await {
+            Ok(refused) => break refused,
+            Err(_) => assert!(Instant::now() < deadline, "the calls are not counted"),
+        }
+    };
+    exhausted(refused, words);
+    let wait = grpc::ControllerWaitRequest {
+        sandbox_id: "p1".to_owned(),
+        ..Default::default()
+    };
+    exhausted(daemon.controller().await.wait(wait).await, words);
+    client.state(&request::state("c1", "")).await.unwrap();
+    // One caller gives up, as containerd does when it is restarted.
+    waits.abort_all();
+    while waits.join_next().await.is_some() {}
+    drop(others);
+    let deadline = Instant::now() + PATIENCE;
+    while let Ok(refused) = one_more().await {
+        assert!(Instant::now() < deadline, "they still count: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn calls_count_from_their_first_bytes_in_every_api() {
+    let daemon = Daemon::start(&["--max-in-flight", "4"]);
+    let client = daemon.ttrpc().await;
+    ready_sandbox(&client, "p1").await;
+    let path = "/runtime.v1.RuntimeService/Version";
+    let mut incomplete = [
+        Http2::connect(&daemon, 65_535),
+        Http2::connect(&daemon, 65_535),
+    ];
+    for http2 in &mut incomplete {
+        for _ in 0..2 {
+            let id = http2.stream_id();
+            http2.say(&http2::headers(id, path, 0));
+        }
     }
     let words = "4 calls under way already, see --max-in-flight";
     let ping = request::ping_sandbox("p1");
@@ -161,18 +208,12 @@ async fn calls_that_wait_count_as_in_flight_in_every_api() {
         assert!(Instant::now() < deadline, "the calls are not counted");
     }
     exhausted(client.ping_sandbox(&ping).await, words);
-    let state = client.state(&request::state("c1", "")).await;
-    exhausted(state, words);
     let runtime = daemon.cri().await;
     exhausted(
         cri::pods(&runtime, PodSandboxFilter::default()).await,
         words,
     );
-    // One caller gives up, as containerd does when it is restarted.
-    waits.abort_all();
-    while waits.join_next().await.is_some() {}
-    drop(client);
-    let client = daemon.ttrpc().await;
+    drop(incomplete);
     let deadline = Instant::now() + PATIENCE;
     while let Err(e) = client.ping_sandbox(&ping).await {
         assert!(Instant::now() < deadline, "they still count: {e}");

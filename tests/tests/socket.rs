@@ -264,12 +264,12 @@ async fn unreadable_and_unknown_requests_get_an_error_reply() {
     let sandbox = "containerd.runtime.sandbox.v1.Sandbox";
     let task = "containerd.task.v3.Task";
     let ping = request::ping_sandbox("p1").write_to_bytes().unwrap();
-    // (service, method, payload, gRPC code); the ttrpc library answers the first four.
+    // (service, method, payload, gRPC code); the first four reach no service.
     let cases: [(&str, &str, &[u8], i32); 7] = [
         (sandbox, "Pong", &ping, 12),
         ("no.such.Service", "PingSandbox", &ping, 12),
-        (sandbox, "CreateSandbox", &[0xff; 40], 2),
-        (task, "Create", &[0xff; 40], 2),
+        (sandbox, "CreateSandbox", &[0xff; 40], 3),
+        (task, "Create", &[0xff; 40], 3),
         (task, "Checkpoint", &[], 3),
         (task, "State", &[], 3),
         (sandbox, "PingSandbox", &ping, 0),

@@ -94,6 +94,7 @@ fn load(bundle: &Path, config: &Path, file: std::fs::File, size: u64) -> Result<
     file.take(MAX_CONFIG_BYTES)
         .read_to_end(&mut text)
         .map_err(|e| Error::unavailable(format!("{}: {e}", config.display())))?;
+    crate::scan::check_json(&text)?;
     let spec: Spec = oci_config::from_slice(&text).map_err(|e| {
         Error::invalid_argument(format!("{}: not an OCI spec: {e}", config.display()))
     })?;

@@ -27,6 +27,7 @@ mod error;
 mod exit;
 mod id;
 mod namespace;
+mod scan;
 pub mod server;
 
 pub use address::{MAX_SOCKET_PATH, SocketPath, SocketPathError};
@@ -41,6 +42,7 @@ pub use exit::{Exit, ExitSignal};
 pub use id::{DEFAULT_NAMESPACE, Key, MAX_ID_LEN, check_id, quoted};
 pub use namespace::{GRPC_NAMESPACE, TTRPC_NAMESPACE};
 pub use oci_config::{InvalidField, LinuxResources, Process, Spec};
+pub use scan::check_json;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

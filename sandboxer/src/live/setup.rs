@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::time::SystemTime;
 
-use containerd_sandbox::{Error, MAX_CONFIG_BYTES, Result};
+use containerd_sandbox::{Error, MAX_CONFIG_BYTES, Result, check_json};
 use k8s_cri::v1::security_profile::ProfileType;
 use k8s_cri::v1::{
     ContainerConfig, DnsConfig, LinuxContainerSecurityContext, NamespaceMode, PodSandboxConfig,
@@ -127,6 +127,7 @@ pub(super) fn of_bundle(bundle: &str, hints: Option<&PodHints>) -> Result<Setup>
         return Err(failed(&format!("{size} bytes, too many")));
     }
     let text = std::fs::read(&path).map_err(|e| failed(&e))?;
+    check_json(&text)?;
     let details = oci_config::from_slice(&text).map_err(|e| failed(&e))?;
     let mut invalid = Vec::new();
     let setup = of_details(details, hints, &mut invalid);

@@ -10,23 +10,25 @@ use containerd_shim_protos::sandbox_async::create_sandbox;
 use containerd_shim_protos::shim_async::{Task, create_task};
 use futures::TryStreamExt;
 use tokio::net::UnixListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
 
-use super::accept::accept;
+use super::accept::{Router, accept};
 use super::authority::Lenient;
+use super::bounds::Bounds;
 use super::calls::Calls;
 use super::controller::{self, ControllerServer};
 use super::deadline::Deadlines;
+use super::grpc_layer::Bounded;
 use super::health::{Health, HealthService};
 use super::limits::{Limits, MAX_GRPC_MESSAGE};
 use super::outcomes::Outcomes;
-use super::refusal::{self, Refusing};
 use super::service::Service;
-use super::unknown::{KnownMethods, NamingServices, unknown_service};
+use super::ttrpc_server::TtrpcServer;
+use super::unknown::{KnownMethods, unknown_service};
 use super::{sandbox, task};
 use crate::api::Sandboxer;
 
@@ -34,7 +36,7 @@ use crate::api::Sandboxer;
 /// more. A Wait may last for ever, so most stops take so long.
 const GOODBYE: Duration = Duration::from_millis(100);
 
-/// Connections that wait for the gRPC or the ttrpc server to take them.
+/// Connections that wait for the gRPC server to take them.
 const QUEUE: usize = 64;
 
 /// Counters of the RPCs of the sandbox API; off by default. All clones share the counts.
@@ -115,7 +117,7 @@ impl<S: Sandboxer> Server<S> {
     /// call the task service at the listener's own path.
     ///
     /// # Errors
-    /// If the listener has no path, or the gRPC or ttrpc server cannot be started.
+    /// If the listener has no path, or the gRPC server fails.
     pub async fn serve(
         self,
         listener: UnixListener,
@@ -128,10 +130,9 @@ impl<S: Sandboxer> Server<S> {
             task_address: Arc::clone(&address),
             outcomes: Arc::clone(&outcomes),
             calls,
-            in_flight: self.limits.in_flight.clone(),
         };
+        let bounds = Bounds::new(&self.limits);
         let (grpc, grpc_connections) = mpsc::channel(QUEUE);
-        let (ttrpc, ttrpc_connections) = mpsc::channel(QUEUE);
 
         let controller = ControllerServer::new(service(self.calls.controller))
             .accept_compressed(CompressionEncoding::Gzip)
@@ -140,7 +141,6 @@ impl<S: Sandboxer> Server<S> {
         let health = HealthService {
             health: self.health,
             own: <ControllerServer<Service<S>> as NamedService>::NAME,
-            in_flight: self.limits.in_flight.clone(),
         };
         let health = HealthServer::new(health)
             .accept_compressed(CompressionEncoding::Gzip)
@@ -154,28 +154,35 @@ impl<S: Sandboxer> Server<S> {
             .fallback(unknown_service);
 
         let (stopping, stopped) = oneshot::channel::<()>();
-        // hyper's default limit is 200 streams, and every running pod holds one for its Wait.
+        // hyper's default limit is 200 streams, and every running pod holds one for its Wait. The
+        // layer counts the calls.
         let grpc_server = tonic::transport::Server::builder()
             .max_concurrent_streams(None)
-            .layer(tower_layer::layer_fn(Refusing))
+            .layer(tower_layer::layer_fn(Bounded))
             .layer(tower_layer::layer_fn(Deadlines))
             .add_routes(Routes::from(services))
             .serve_with_incoming_shutdown(stream(grpc_connections).map_ok(Lenient::new), async {
                 // It is done when the sender is dropped.
                 let _ = stopped.await;
             });
-        let mut ttrpc_server = ttrpc::asynchronous::Server::new()
-            .add_listener(ttrpc::asynchronous::transport::Listener::new(
-                stream(ttrpc_connections).map_ok(NamingServices::new),
-            ))
-            .register_service(refusal::service())
-            .register_service(create_sandbox(Arc::new(service(self.calls.sandbox))))
-            .register_service(task_services(service(self.calls.task)));
-        ttrpc_server.start().await.map_err(io::Error::other)?;
+        let mut ttrpc_services = create_sandbox(Arc::new(service(self.calls.sandbox)));
+        ttrpc_services.extend(task_services(service(self.calls.task)));
+        let (_stop_ttrpc, ttrpc_stopped) = watch::channel(());
+        let router = Router {
+            grpc,
+            ttrpc: Arc::new(TtrpcServer::new(
+                ttrpc_services,
+                self.limits.message,
+                ttrpc_stopped,
+            )),
+            strangers: Arc::default(),
+            silent: Arc::default(),
+        };
 
         let mut grpc_server = pin!(grpc_server);
         tokio::select! {
-            () = accept(listener, self.limits, grpc, ttrpc) => Ok(()),
+            () = accept(listener, self.limits, Arc::clone(&bounds), router) => Ok(()),
+            () = bounds.watch() => Ok(()),
             served = &mut grpc_server => served.map_err(io::Error::other),
             () = stop => {
                 drop(stopping);

@@ -6,7 +6,8 @@
 //! none.
 //!
 //! The replies that a peer leaves unread are bounded: while the kernel takes no more of them,
-//! at most [`UNANSWERED`] bytes of further requests are read.
+//! at most [`UNANSWERED`] bytes of further requests are read. A connection whose peer leaves a
+//! reply for too long fails.
 //!
 //! Reads are buffered: the ttrpc library reads the header of a frame and then its payload, and
 //! both mostly arrive together.
@@ -15,14 +16,15 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tonic::transport::server::Connected;
 
+use super::bounds::{Held, Peer};
 use super::limits::Permit;
-use super::refusal::Refused;
 
 /// Size of the read buffer, in bytes. Its memory is held while bytes wait in it.
 const AHEAD: usize = 4 << 10;
@@ -30,6 +32,10 @@ const AHEAD: usize = 4 << 10;
 /// Bytes that are read at most while the peer reads no replies: about the capacity of a Unix
 /// socket, so that a peer may write a batch of requests before it reads.
 const UNANSWERED: usize = 256 << 10;
+
+/// Bytes that are read at most before other tasks have a turn: the requests in them take a few
+/// milliseconds.
+const TURN: usize = 32 << 10;
 
 /// A connection on a Unix socket.
 #[derive(Debug)]
@@ -43,20 +49,31 @@ pub(super) struct Connection {
     taken: usize,
     /// Bytes that were read since the kernel takes no more.
     unanswered: usize,
+    /// Bytes that were read since other tasks had a turn.
+    in_turn: usize,
     /// The reader to wake when the kernel takes bytes again.
     reader: Option<Waker>,
-    /// The reason why all requests are refused, if they are.
-    refused: Refused,
+    /// Counts what the connection holds.
+    peer: Arc<Peer>,
     /// Counts this connection until it is dropped.
-    _permit: Permit,
+    counted: Counted,
+}
+
+/// The count of a connection.
+#[derive(Debug)]
+pub(super) enum Counted {
+    /// Among those that are served.
+    Served { _held: Held },
+    /// Among those whose requests are refused.
+    Refused { _permit: Permit },
 }
 
 impl Connection {
     /// Takes over an accepted stream.
     pub(super) fn new(
         stream: tokio::net::UnixStream,
-        refused: Refused,
-        permit: Permit,
+        peer: Arc<Peer>,
+        counted: Counted,
     ) -> io::Result<Self> {
         Ok(Self {
             socket: register(stream.into_std()?, Interest::READABLE)?,
@@ -64,19 +81,37 @@ impl Connection {
             ahead: Vec::new(),
             taken: 0,
             unanswered: 0,
+            in_turn: 0,
             reader: None,
-            refused,
-            _permit: permit,
+            peer,
+            counted,
         })
     }
 
-    /// Returns the reason why all requests are refused, if they are.
-    pub(super) fn refused(&self) -> Refused {
-        self.refused.clone()
+    /// Returns the counts of what the connection holds.
+    pub(super) fn peer(&self) -> &Arc<Peer> {
+        &self.peer
     }
 
-    /// Waits for the first bytes and returns those that arrived together, without consuming
-    /// them; none if the peer closed the connection before it sent any.
+    /// Returns whether the connection counts among those that are served.
+    pub(super) fn is_served(&self) -> bool {
+        matches!(self.counted, Counted::Served { .. })
+    }
+
+    /// Fails if the peer left a reply for too long; otherwise wakes the task when it has.
+    fn check_speed(&self, cx: &Context<'_>) -> io::Result<()> {
+        self.peer.watch(cx.waker());
+        if self.peer.is_slow() {
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the peer did not take a reply in time",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Waits for further bytes and returns all that have arrived, without consuming them; no more
+    /// than before if the peer closed the connection.
     pub(super) async fn opening(&mut self) -> io::Result<&[u8]> {
         let mut chunk = [0; AHEAD];
         let count = std::future::poll_fn(|cx| self.receive(cx, &mut chunk)).await?;
@@ -84,10 +119,39 @@ impl Connection {
         Ok(&self.ahead)
     }
 
-    fn count_unanswered(&mut self, count: usize) {
+    /// Waits until at least this many bytes have arrived, and returns all that have, without
+    /// consuming them; fewer if the peer closed the connection before.
+    pub(super) async fn opening_of(&mut self, least: usize) -> io::Result<&[u8]> {
+        while self.ahead.len() < least {
+            let before = self.ahead.len();
+            if self.opening().await?.len() == before {
+                break;
+            }
+        }
+        Ok(&self.ahead)
+    }
+
+    /// Receives bytes and counts them. After [`TURN`] bytes, other tasks have a turn first.
+    fn receive_in_turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.in_turn >= TURN {
+            self.in_turn = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let Poll::Ready(received) = self.receive(cx, buffer) else {
+            self.in_turn = 0;
+            return Poll::Pending;
+        };
+        let count = received?;
+        self.in_turn += count;
         if self.blocked.is_some() {
             self.unanswered += count;
         }
+        Poll::Ready(Ok(count))
     }
 
     fn receive(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -124,6 +188,7 @@ impl Connection {
                     sent => return Poll::Ready(sent),
                 }
             };
+            self.check_speed(cx)?;
             let mut guard = ready!(blocked.poll_write_ready(cx))?;
             if let Ok(sent) = guard.try_io(|socket| send(socket.get_ref())) {
                 self.blocked = None;
@@ -156,20 +221,19 @@ impl AsyncRead for Connection {
         if wanted == 0 {
             return Poll::Ready(Ok(()));
         }
+        self.check_speed(cx)?;
         if self.blocked.is_some() && self.unanswered >= UNANSWERED {
             self.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
         if self.ahead.is_empty() {
             if wanted >= AHEAD {
-                let count = ready!(self.receive(cx, buf.initialize_unfilled()))?;
+                let count = ready!(self.receive_in_turn(cx, buf.initialize_unfilled()))?;
                 buf.advance(count);
-                self.count_unanswered(count);
                 return Poll::Ready(Ok(()));
             }
             let mut chunk = [0; AHEAD];
-            let count = ready!(self.receive(cx, &mut chunk))?;
-            self.count_unanswered(count);
+            let count = ready!(self.receive_in_turn(cx, &mut chunk))?;
             let (now, later) = chunk[..count].split_at(count.min(wanted));
             buf.put_slice(now);
             self.ahead.extend_from_slice(later);
@@ -218,18 +282,18 @@ impl AsyncWrite for Connection {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = Refused;
+    type ConnectInfo = Arc<Peer>;
 
-    fn connect_info(&self) -> Refused {
-        self.refused()
+    fn connect_info(&self) -> Arc<Peer> {
+        Arc::clone(&self.peer)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::limits::Limit;
+    use super::super::bounds::{Bounds, Kind};
+    use super::super::limits::Limits;
     use super::*;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
     use std::time::Duration;
@@ -239,11 +303,10 @@ mod tests {
         let (own, peer) = UnixStream::pair().unwrap();
         own.set_nonblocking(true).unwrap();
         let own = tokio::net::UnixStream::from_std(own).unwrap();
-        let permit = Limit::new(1, "connections").acquire().unwrap();
-        (
-            Connection::new(own, Refused::default(), permit).unwrap(),
-            peer,
-        )
+        let counts = Bounds::new(&Limits::default()).peer(None, None);
+        let held = counts.hold(Kind::Connections).unwrap();
+        let counted = Counted::Served { _held: held };
+        (Connection::new(own, counts, counted).unwrap(), peer)
     }
 
     fn bytes(count: usize) -> Vec<u8> {
@@ -260,6 +323,18 @@ mod tests {
         let mut all = String::new();
         connection.read_to_string(&mut all).await.unwrap();
         assert_eq!(all, "hello, world");
+    }
+
+    #[tokio::test]
+    async fn the_opening_may_come_in_pieces() {
+        let (mut connection, mut peer) = pair();
+        peer.write_all(b"hel").unwrap();
+        let mut opening = Box::pin(connection.opening_of(5));
+        assert!(futures::poll!(&mut opening).is_pending());
+        peer.write_all(b"lo, world").unwrap();
+        assert_eq!(opening.await.unwrap(), b"hello, world");
+        drop(peer);
+        assert_eq!(connection.opening_of(100).await.unwrap(), b"hello, world");
     }
 
     #[tokio::test]
@@ -326,6 +401,27 @@ mod tests {
         assert!(connection.blocked.is_none());
         connection.shutdown().await.unwrap();
         assert_eq!(reader.join().unwrap(), sent);
+    }
+
+    #[tokio::test]
+    async fn other_tasks_have_a_turn_while_a_peer_sends_without_end() {
+        let (mut connection, mut peer) = pair();
+        peer.set_nonblocking(true).unwrap();
+        while peer.write(&bytes(AHEAD)).is_ok() {}
+        connection.socket.readable().await.unwrap().retain_ready();
+        let mut read = 0;
+        while read <= TURN {
+            let mut part = [0; AHEAD];
+            let reading = connection.read(&mut part);
+            tokio::pin!(reading);
+            match futures::poll!(reading) {
+                Poll::Ready(count) => read += count.unwrap(),
+                Poll::Pending => break,
+            }
+        }
+        assert_eq!(read, TURN);
+        // The task is awake, and goes on.
+        connection.read_exact(&mut [0; AHEAD]).await.unwrap();
     }
 
     #[tokio::test]

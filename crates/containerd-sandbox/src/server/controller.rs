@@ -10,6 +10,7 @@ use containerd_client::types;
 use super::service::{Service, TASK_API_VERSION, architecture, key, state_name};
 use crate::api::{Sandbox, SandboxOptions, SandboxRecord, SandboxUpdate, Sandboxer};
 use crate::error::Result;
+use crate::scan::check_json;
 
 #[allow(missing_docs, clippy::pedantic)]
 mod generated {
@@ -29,7 +30,7 @@ impl<S: Sandboxer> Service<S> {
             options: request.options.map(Into::into),
             netns_path: request.netns_path,
             annotations: request.annotations,
-            record: request.sandbox.map(record).unwrap_or_default(),
+            record: request.sandbox.map(record).transpose()?.unwrap_or_default(),
         };
         self.sandboxer.create(&key, options).await?;
         Ok(api::ControllerCreateResponse {
@@ -147,7 +148,7 @@ impl<S: Sandboxer> Service<S> {
     ) -> Result<api::ControllerUpdateResponse> {
         let key = key(namespace, "sandbox_id", &request.sandbox_id)?;
         let update = SandboxUpdate {
-            record: request.sandbox.map(record).unwrap_or_default(),
+            record: request.sandbox.map(record).transpose()?.unwrap_or_default(),
             fields: request.fields,
         };
         self.sandboxer.update(&key, update).await?;
@@ -156,8 +157,15 @@ impl<S: Sandboxer> Service<S> {
 }
 
 /// Returns the parts of containerd's record of a sandbox that a sandboxer may use.
-fn record(sandbox: types::Sandbox) -> SandboxRecord {
-    SandboxRecord {
+///
+/// # Errors
+/// `ResourceExhausted` for an extension of more values than a JSON text may have.
+fn record(sandbox: types::Sandbox) -> Result<SandboxRecord> {
+    // containerd encodes its own extensions as JSON.
+    for extension in sandbox.extensions.values() {
+        check_json(&extension.value)?;
+    }
+    Ok(SandboxRecord {
         runtime: sandbox.runtime.map(|r| r.name).unwrap_or_default(),
         labels: sandbox.labels,
         extensions: sandbox
@@ -165,7 +173,7 @@ fn record(sandbox: types::Sandbox) -> SandboxRecord {
             .into_iter()
             .map(|(name, any)| (name, any.into()))
             .collect(),
-    }
+    })
 }
 
 crate::rpcs! {

@@ -1,243 +1,171 @@
-//! Checks the frames of a ttrpc connection.
+//! The frames of ttrpc.
 //!
 //! A frame is a header of 10 bytes (payload length, stream id, type, flags) and the payload
-//! (containerd/ttrpc `PROTOCOL.md`). The ttrpc library would answer or skip each invalid frame
-//! and log each one. [`Guarded`] closes the connection at the first invalid frame, with one line
-//! in the log. It also replaces each request that is to be refused, such as one that is too
-//! long, by a request to the service of [`refusal`].
+//! (containerd/ttrpc `PROTOCOL.md`).
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tracing::warn;
+use protobuf::Message;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::timeout;
+use ttrpc::proto::{
+    MESSAGE_HEADER_LENGTH, MESSAGE_LENGTH_MAX, MESSAGE_TYPE_DATA, MESSAGE_TYPE_REQUEST,
+    MESSAGE_TYPE_RESPONSE, Response,
+};
 
-use super::refusal::{self, Refused};
-
-const HEADER_LEN: usize = ttrpc::proto::MESSAGE_HEADER_LENGTH;
+use super::bounds::{REQUEST_TIME, SMALL};
+use crate::error::{Error, Result};
 
 /// The longest payload that is skipped if it is over the limit, in bytes. A header with a
 /// greater length is invalid.
 const MAX_SKIPPED: usize = 16 << 20;
 
+/// A type of frame that a client may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A request.
+    Request,
+    /// A part of a stream.
+    Data,
+}
+
 /// The fields of a frame's header that are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Header {
-    length: usize,
-    stream: u32,
+pub(super) struct Header {
+    pub(super) length: usize,
+    pub(super) stream: u32,
+    pub(super) kind: Kind,
 }
 
 /// Parses a header. The error says why a client cannot have sent it.
-fn check(header: [u8; HEADER_LEN]) -> Result<Header, String> {
+fn check(header: [u8; MESSAGE_HEADER_LENGTH]) -> Result<Header, String> {
     let [l0, l1, l2, l3, s0, s1, s2, s3, kind, _flags] = header;
     let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
     if length > MAX_SKIPPED {
         return Err(format!(
-            "a frame of {length} bytes is far over the limit of {}",
-            ttrpc::proto::MESSAGE_LENGTH_MAX
+            "a frame of {length} bytes is far over the limit of {MESSAGE_LENGTH_MAX}"
         ));
     }
     if s3.is_multiple_of(2) {
         return Err("a client's stream id must be odd".to_owned());
     }
-    match kind {
-        ttrpc::proto::MESSAGE_TYPE_REQUEST | ttrpc::proto::MESSAGE_TYPE_DATA => Ok(Header {
-            length,
-            stream: u32::from_be_bytes([s0, s1, s2, s3]),
-        }),
-        other => Err(format!("a client cannot send a frame of type {other}")),
-    }
+    let kind = match kind {
+        MESSAGE_TYPE_REQUEST => Kind::Request,
+        MESSAGE_TYPE_DATA => Kind::Data,
+        other => return Err(format!("a client cannot send a frame of type {other}")),
+    };
+    Ok(Header {
+        length,
+        stream: u32::from_be_bytes([s0, s1, s2, s3]),
+        kind,
+    })
 }
 
-/// Position of a connection in its stream of frames.
-#[derive(Debug)]
-enum State {
-    /// In a header of which this many bytes were received.
-    Header([u8; HEADER_LEN], usize),
-    /// After a header of which this many bytes were passed on, before a payload of this length.
-    Give([u8; HEADER_LEN], usize, usize),
-    /// In a payload of which this many bytes are missing.
-    Payload(usize),
-    /// In the payload of a refused frame, of which this many bytes are missing, before the frame
-    /// that replaces it.
-    Skip(usize, Vec<u8>),
-    /// In a replacing frame of which this many bytes were passed on.
-    Instead(Vec<u8>, usize),
-    /// After the last byte that is passed on.
-    End,
-}
-
-const BEFORE_HEADER: State = State::Header([0; HEADER_LEN], 0);
-
-/// A connection with checks of its incoming frames.
-pub(super) struct Guarded<S> {
-    stream: S,
-    state: State,
-    /// The longest payload that is accepted, in bytes.
-    max_message: usize,
-    /// The reason why all frames are refused, if they are.
-    refused: Refused,
-}
-
-impl<S> Guarded<S> {
-    pub(super) fn new(stream: S, max_message: usize, refused: Refused) -> Self {
-        Self {
-            stream,
-            state: BEFORE_HEADER,
-            max_message: max_message.min(ttrpc::proto::MESSAGE_LENGTH_MAX),
-            refused,
+/// Runs a read of the rest of a frame, for a limited time.
+async fn rest<T>(read: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    match timeout(REQUEST_TIME, read).await {
+        Ok(Err(e)) if e.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(io::Error::new(e.kind(), "it ended inside a frame"))
         }
-    }
-
-    /// Returns the reason to refuse a frame, if there is one.
-    fn refusal(&self, header: Header) -> Option<String> {
-        if header.length > self.max_message {
-            return Some(format!(
-                "a message of {} bytes is over the limit of {}",
-                header.length, self.max_message
-            ));
-        }
-        self.refused.0.as_deref().map(str::to_owned)
-    }
-
-    /// Returns the state after this header.
-    fn after(&self, bytes: [u8; HEADER_LEN]) -> State {
-        match check(bytes) {
-            Err(reason) => {
-                warn!("closed a ttrpc connection: {reason}");
-                State::End
-            }
-            Ok(header) => match self.refusal(header) {
-                Some(reason) => State::Skip(header.length, refusal::frame(header.stream, &reason)),
-                None => State::Give(bytes, 0, header.length),
-            },
-        }
+        Ok(read) => read,
+        Err(_) => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("a frame was not complete after {REQUEST_TIME:?}"),
+        )),
     }
 }
 
-impl<S: AsyncRead + Unpin> Guarded<S> {
-    /// Reads at most `most` bytes and returns their number; 0 at the end.
-    fn poll_some(
-        &mut self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-        most: usize,
-    ) -> Poll<io::Result<usize>> {
-        let most = most.min(buf.remaining());
-        let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut part))?;
-        let read = part.filled().len();
-        buf.advance(read);
-        if read == 0 {
-            if !matches!(self.state, State::Header(_, 0)) {
-                warn!("closed a ttrpc connection: it ended inside a frame");
-            }
-            self.state = State::End;
-        }
-        Poll::Ready(Ok(read))
+/// Reads the next header; `None` at the end of the connection.
+///
+/// # Errors
+/// `InvalidData` if a client cannot have sent it; `TimedOut` and `UnexpectedEof` if it stays
+/// incomplete; the error of the connection.
+pub(super) async fn header(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Header>> {
+    let mut header = [0; MESSAGE_HEADER_LENGTH];
+    let read = stream.read(&mut header).await?;
+    if read == 0 {
+        return Ok(None);
+    }
+    if read < header.len() {
+        rest(stream.read_exact(&mut header[read..])).await?;
+    }
+    match check(header) {
+        Ok(header) => Ok(Some(header)),
+        Err(reason) => Err(io::Error::new(io::ErrorKind::InvalidData, reason)),
     }
 }
 
-/// Copies `bytes[from..]` into `buf` as far as there is room. Returns the index of the first
-/// byte that is left, if any.
-fn give(bytes: &[u8], from: usize, buf: &mut ReadBuf<'_>) -> Option<usize> {
-    let to = from + buf.remaining().min(bytes.len() - from);
-    buf.put_slice(&bytes[from..to]);
-    (to < bytes.len()).then_some(to)
+/// Reads a payload of this length. The memory grows with the bytes that have come.
+///
+/// # Errors
+/// As [`header`].
+pub(super) async fn payload(
+    stream: &mut (impl AsyncRead + Unpin),
+    length: usize,
+) -> io::Result<Vec<u8>> {
+    if length <= SMALL {
+        let mut payload = vec![0; length];
+        rest(stream.read_exact(&mut payload)).await?;
+        return Ok(payload);
+    }
+    let mut payload = Vec::with_capacity(SMALL);
+    // A usize of at most 16 MiB fits.
+    rest(async {
+        stream.take(length as u64).read_to_end(&mut payload).await?;
+        if payload.len() < length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(payload)
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if buf.remaining() == 0 {
-            return Poll::Ready(Ok(()));
+/// Reads a payload of this length and drops it.
+///
+/// # Errors
+/// As [`header`].
+pub(super) async fn skip(stream: &mut (impl AsyncRead + Unpin), length: usize) -> io::Result<()> {
+    // A usize of at most 16 MiB fits.
+    let length = length as u64;
+    rest(async {
+        let skipped = tokio::io::copy(&mut stream.take(length), &mut tokio::io::sink()).await?;
+        if skipped < length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        loop {
-            match &mut self.state {
-                State::End => return Poll::Ready(Ok(())),
-                State::Header(header, filled) => {
-                    let (mut header, filled) = (*header, *filled);
-                    let mut part = ReadBuf::new(&mut header[filled..]);
-                    let read = ready!(self.poll_some(cx, &mut part, HEADER_LEN))?;
-                    match filled + read {
-                        _ if read == 0 => {}
-                        HEADER_LEN => self.state = self.after(header),
-                        filled => self.state = State::Header(header, filled),
-                    }
-                }
-                State::Give(header, from, length) => {
-                    self.state = match (give(header, *from, buf), *length) {
-                        (Some(from), length) => State::Give(*header, from, length),
-                        (None, 0) => BEFORE_HEADER,
-                        (None, length) => State::Payload(length),
-                    };
-                    return Poll::Ready(Ok(()));
-                }
-                State::Payload(left) => {
-                    let left = *left;
-                    match ready!(self.poll_some(cx, buf, left))? {
-                        0 => {}
-                        read if read == left => self.state = BEFORE_HEADER,
-                        read => self.state = State::Payload(left - read),
-                    }
-                    return Poll::Ready(Ok(()));
-                }
-                State::Skip(0, instead) => {
-                    self.state = State::Instead(std::mem::take(instead), 0);
-                }
-                State::Skip(left, _) => {
-                    let most = *left;
-                    let mut scratch = [0; 4096];
-                    let mut part = ReadBuf::new(&mut scratch);
-                    let read = ready!(self.poll_some(cx, &mut part, most))?;
-                    if let State::Skip(left, _) = &mut self.state {
-                        *left -= read;
-                    }
-                }
-                State::Instead(frame, from) => {
-                    match give(frame, *from, buf) {
-                        Some(rest) => *from = rest,
-                        None => self.state = BEFORE_HEADER,
-                    }
-                    return Poll::Ready(Ok(()));
-                }
-            }
-        }
-    }
+        Ok(())
+    })
+    .await
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+/// Encodes the frame of a response. A response that is too long for a frame is replaced by the
+/// error that says so.
+pub(super) fn response(stream: u32, response: &Response) -> Vec<u8> {
+    let length = usize::try_from(response.compute_size()).unwrap_or(usize::MAX);
+    if length > MESSAGE_LENGTH_MAX {
+        let error = Error::resource_exhausted(format!(
+            "a reply of {length} bytes is over the limit of {MESSAGE_LENGTH_MAX}"
+        ));
+        return self::response(stream, &failure(error));
     }
+    let mut frame = Vec::with_capacity(MESSAGE_HEADER_LENGTH + length);
+    // At most 4 MiB fit.
+    frame.extend(u32::try_from(length).unwrap_or(0).to_be_bytes());
+    frame.extend(stream.to_be_bytes());
+    frame.extend([MESSAGE_TYPE_RESPONSE, 0]);
+    // To encode a message into memory cannot fail.
+    let _ = response.write_to_vec(&mut frame);
+    frame
+}
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
+/// Returns the response that carries an error.
+pub(super) fn failure(error: Error) -> Response {
+    let mut response = Response::new();
+    response.set_status(match ttrpc::Error::from(error) {
+        ttrpc::Error::RpcStatus(status) => status,
+        other => ttrpc::get_status(ttrpc::Code::UNKNOWN, other),
+    });
+    response
 }
 
 #[cfg(test)]
@@ -245,9 +173,6 @@ mod tests {
     use super::super::fuzzed::Cut;
     use super::*;
     use proptest::prelude::*;
-    use tokio::io::AsyncReadExt;
-
-    const MAX_MESSAGE: usize = 6_000;
 
     fn frame(stream: u32, kind: u8, payload: &[u8]) -> Vec<u8> {
         let mut bytes = u32::try_from(payload.len()).unwrap().to_be_bytes().to_vec();
@@ -257,50 +182,82 @@ mod tests {
         bytes
     }
 
-    fn through_cut(bytes: &[u8], lengths: &[usize], refused: Refused) -> Vec<u8> {
-        let mut guarded = Guarded::new(Cut::new(bytes, lengths), MAX_MESSAGE, refused);
-        let mut out = Vec::new();
-        futures::executor::block_on(guarded.read_to_end(&mut out)).unwrap();
-        out
-    }
-
-    fn through(bytes: &[u8]) -> Vec<u8> {
-        through_cut(bytes, &[], Refused::default())
+    /// Reads all frames and returns their streams and payloads, and the kind of the error.
+    fn frames(bytes: &[u8], lengths: &[usize]) -> (Vec<(u32, Vec<u8>)>, Option<io::ErrorKind>) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let mut read = Vec::new();
+        let end = runtime.block_on(async {
+            let mut stream = Cut::new(bytes, lengths);
+            while let Some(header) = header(&mut stream).await? {
+                let payload = payload(&mut stream, header.length).await?;
+                read.push((header.stream, payload));
+            }
+            Ok::<(), io::Error>(())
+        });
+        (read, end.err().map(|e| e.kind()))
     }
 
     #[test]
-    fn valid_frames_pass_unchanged() {
-        let mut bytes = frame(1, 1, b"hello");
-        bytes.extend(frame(3, 3, b""));
-        bytes.extend(frame(5, 1, &[7; MAX_MESSAGE]));
-        assert_eq!(through(&bytes), bytes);
+    fn frames_are_read_one_after_the_other() {
+        let bytes = [
+            frame(1, 1, b"hello"),
+            frame(3, 3, b""),
+            frame(5, 1, &vec![7; SMALL + 1]),
+        ];
+        let read = vec![
+            (1, b"hello".to_vec()),
+            (3, Vec::new()),
+            (5, vec![7; SMALL + 1]),
+        ];
+        assert_eq!(frames(&bytes.concat(), &[]), (read, None));
     }
 
     #[test]
-    fn a_huge_length_an_even_stream_or_an_unknown_type_ends_the_connection() {
+    fn a_huge_length_an_even_stream_or_an_unknown_type_is_invalid() {
         let mut over_long = frame(1, 1, b"");
         over_long[0] = 0xff;
         for broken in [over_long, frame(2, 1, b""), frame(1, 9, b"")] {
-            assert_eq!(through(&broken), b"");
+            let invalid = Some(io::ErrorKind::InvalidData);
+            assert_eq!(frames(&broken, &[]), (Vec::new(), invalid));
         }
     }
 
     #[test]
-    fn a_request_over_the_limit_is_replaced_by_a_refused_one() {
-        let before = frame(1, 1, b"before");
-        let after = frame(5, 1, b"after");
-        let bytes = [&before[..], &frame(3, 1, &[7; MAX_MESSAGE + 1]), &after].concat();
-        let reason = "a message of 6001 bytes is over the limit of 6000";
-        let expected = [&before[..], &refusal::frame(3, reason), &after].concat();
-        assert_eq!(through(&bytes), expected);
+    fn a_frame_that_ends_early_is_an_error_wherever_it_ends() {
+        let whole = frame(1, 1, &vec![7; SMALL + 1]);
+        for length in [1, 9, 10, 11, SMALL, whole.len() - 1] {
+            let (read, error) = frames(&whole[..length], &[]);
+            assert_eq!((read.len(), error), (0, Some(io::ErrorKind::UnexpectedEof)));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frame_that_stays_incomplete_is_given_up_and_a_silent_peer_is_not() {
+        let (mut peer, mut own) = tokio::io::duplex(64);
+        let day = std::time::Duration::from_secs(86_400);
+        timeout(day, header(&mut own)).await.unwrap_err();
+        tokio::io::AsyncWriteExt::write_all(&mut peer, &[0])
+            .await
+            .unwrap();
+        let error = header(&mut own).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let error = payload(&mut own, 3 << 20).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let error = skip(&mut own, 3 << 20).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 
     #[test]
-    fn all_frames_of_a_refused_connection_are_replaced() {
-        let bytes = [frame(1, 1, b"one"), frame(3, 1, b"")].concat();
-        let expected = [refusal::frame(1, "full"), refusal::frame(3, "full")].concat();
-        let refused = Refused(Some("full".into()));
-        assert_eq!(through_cut(&bytes, &[], refused), expected);
+    fn a_response_that_is_too_long_is_replaced_by_an_error() {
+        let mut long = Response::new();
+        long.payload = vec![7; MESSAGE_LENGTH_MAX];
+        let bytes = response(1, &long);
+        let sent = Response::parse_from_bytes(&bytes[MESSAGE_HEADER_LENGTH..]).unwrap();
+        assert_eq!(sent.status().code(), ttrpc::Code::RESOURCE_EXHAUSTED);
+        assert!(bytes.len() < 200);
     }
 
     proptest! {
@@ -311,7 +268,7 @@ mod tests {
         ) {
             let payloads = lengths.iter().map(|length| vec![7; *length]);
             let bytes: Vec<u8> = payloads.flat_map(|p| frame(1, 1, &p)).collect();
-            prop_assert_eq!(through_cut(&bytes, &cuts, Refused::default()), through(&bytes));
+            prop_assert_eq!(frames(&bytes, &cuts), frames(&bytes, &[]));
         }
 
         #[test]
@@ -319,7 +276,7 @@ mod tests {
             bytes in proptest::collection::vec(any::<u8>(), 0..200),
             cuts in proptest::collection::vec(1usize..30, 1..20),
         ) {
-            through_cut(&bytes, &cuts, Refused::default());
+            frames(&bytes, &cuts);
         }
     }
 }

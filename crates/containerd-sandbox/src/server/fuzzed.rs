@@ -10,9 +10,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use super::accept::Protocol;
 use super::authority::Lenient;
-use super::frame::Guarded;
-use super::limits::MAX_GRPC_MESSAGE;
-use super::refusal::Refused;
+use super::frame;
+use crate::scan;
 
 /// A reader that returns bytes in pieces of given lengths, which repeat.
 #[derive(Debug)]
@@ -46,21 +45,35 @@ impl AsyncRead for Cut<'_> {
     }
 }
 
-/// Returns the bytes that reach the ttrpc library when a peer sends `sent` and each read
-/// returns at most `cut` bytes; none if the first bytes are no ttrpc.
-pub fn connection(sent: &[u8], cut: usize) -> Vec<u8> {
-    let mut through = Vec::new();
-    if Protocol::of(sent) == Protocol::Ttrpc {
-        let lengths = [cut];
-        let mut guarded = Guarded::new(
-            Cut::new(sent, &lengths),
-            MAX_GRPC_MESSAGE,
-            Refused::default(),
-        );
-        // A read from memory does not fail.
-        let _ = futures::executor::block_on(guarded.read_to_end(&mut through));
+/// Returns the payloads that reach the ttrpc server when a peer sends `sent` and each read
+/// returns at most `cut` bytes; none if the first bytes are no ttrpc. Long payloads are scanned.
+///
+/// # Errors
+/// The kind of the error that ends the connection, after the payloads before it.
+pub fn connection(sent: &[u8], cut: usize) -> (Vec<Vec<u8>>, Option<io::ErrorKind>) {
+    let mut payloads = Vec::new();
+    if Protocol::of(sent) != Protocol::Ttrpc {
+        return (payloads, None);
     }
-    through
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+    else {
+        return (payloads, None);
+    };
+    let lengths = [cut];
+    let ended = runtime.block_on(async {
+        let mut stream = Cut::new(sent, &lengths);
+        while let Some(header) = frame::header(&mut stream).await? {
+            let payload = frame::payload(&mut stream, header.length).await?;
+            let mut scan = scan::Scan::default();
+            // A message with too many fields is as good as another here.
+            let _ = scan.feed(&payload);
+            payloads.push(payload);
+        }
+        Ok::<(), io::Error>(())
+    });
+    (payloads, ended.err().map(|e| e.kind()))
 }
 
 /// Returns the bytes that reach the HTTP/2 library when a peer sends `sent` and each read returns

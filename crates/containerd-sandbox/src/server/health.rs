@@ -9,7 +9,6 @@ use tonic::{Request, Response, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_server};
 
-use super::limits::Limit;
 use crate::id::quoted;
 
 /// The health of a server and of all its services: `SERVING` until the server is stopping. All
@@ -54,9 +53,6 @@ pub(super) struct HealthService {
     pub(super) health: Health,
     /// Name of the server's own service.
     pub(super) own: &'static str,
-    /// Calls in progress of all services, which count each Watch. A Check is answered even if
-    /// there are too many.
-    pub(super) in_flight: Limit,
 }
 
 impl HealthService {
@@ -93,7 +89,6 @@ impl health_server::Health for HealthService {
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let permit = self.in_flight.acquire()?;
         // The stream of an unknown service stays open, because the service may come later.
         let statuses = if self.knows(&request.get_ref().service) {
             let changes = self.health.status.subscribe();
@@ -108,10 +103,7 @@ impl health_server::Health for HealthService {
             let unknown = stream::iter([ServingStatus::ServiceUnknown]);
             unknown.chain(stream::pending()).boxed()
         };
-        let replies = statuses.map(move |status| {
-            _ = &permit;
-            Ok(response(status))
-        });
+        let replies = statuses.map(|status| Ok(response(status)));
         Ok(Response::new(Box::pin(replies)))
     }
 }
@@ -126,7 +118,6 @@ mod tests {
         HealthService {
             health: Health::new(["cri"]),
             own: "controller",
-            in_flight: Limit::new(1, "calls under way"),
         }
     }
 

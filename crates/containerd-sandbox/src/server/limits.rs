@@ -18,20 +18,23 @@ pub struct Limits {
     pub message: usize,
     /// Open connections.
     pub connections: Limit,
-    /// Calls in progress on all connections, calls of Wait included.
+    /// Calls in progress on all connections, without the calls that wait for an end.
     pub in_flight: Limit,
+    /// Calls that wait for an end, such as Wait, and streams of events.
+    pub waits: Limit,
     /// The users that may connect.
     pub users: AllowedUsers,
 }
 
 impl Default for Limits {
-    /// Returns limits of 16 MiB per message, 16,384 connections and 262,144 calls, for root and
-    /// the user of this process.
+    /// Returns limits of 16 MiB per message, 16,384 connections, 262,144 calls and 8,388,608
+    /// calls that wait, for root and the user of this process.
     fn default() -> Self {
         Self {
             message: MAX_GRPC_MESSAGE,
             connections: Limit::new(1 << 14, "connections"),
             in_flight: Limit::new(1 << 18, "calls under way"),
+            waits: Limit::new(1 << 23, "calls that wait for an end"),
             users: AllowedUsers::default(),
         }
     }
@@ -90,21 +93,52 @@ impl Limit {
     /// # Errors
     /// `ResourceExhausted` if the maximum is reached, with the maximum, the noun and the hint.
     pub fn acquire(&self) -> Result<Permit> {
-        let permit = self.force_acquire();
-        if self.count.load(Ordering::Relaxed) <= self.max {
-            return Ok(permit);
+        self.add(1)?;
+        Ok(Permit(Arc::clone(&self.count)))
+    }
+
+    /// Counts `amount` more objects without a permit; [`Limit::subtract`] ends them.
+    ///
+    /// # Errors
+    /// As [`Limit::acquire`].
+    pub(super) fn add(&self, amount: usize) -> Result<()> {
+        let before = self.count.fetch_add(amount, Ordering::Relaxed);
+        if before.saturating_add(amount) <= self.max {
+            return Ok(());
         }
-        let (max, counted) = (self.max, self.counted);
+        self.subtract(amount);
+        Err(self.reached("there are", self.max))
+    }
+
+    /// Counts `amount` more objects, above the maximum if need be.
+    pub(super) fn force_add(&self, amount: usize) {
+        self.count.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// Counts `amount` objects less.
+    pub(super) fn subtract(&self, amount: usize) {
+        self.count.fetch_sub(amount, Ordering::Relaxed);
+    }
+
+    /// Returns the greatest number of objects.
+    pub(super) fn max(&self) -> usize {
+        self.max
+    }
+
+    /// Returns the error for a limit of `max` objects that is reached. `holds` names the holder
+    /// of the objects and the verb.
+    pub(super) fn reached(&self, holds: &str, max: usize) -> Error {
         let hint = self.hint.map(|hint| format!(", {hint}"));
-        Err(Error::resource_exhausted(format!(
-            "there are {max} {counted} already{}",
+        Error::resource_exhausted(format!(
+            "{holds} {max} {} already{}",
+            self.counted,
             hint.unwrap_or_default()
-        )))
+        ))
     }
 
     /// Counts one more object, above the maximum if need be: for objects that exist already.
     pub fn force_acquire(&self) -> Permit {
-        self.count.fetch_add(1, Ordering::Relaxed);
+        self.force_add(1);
         Permit(Arc::clone(&self.count))
     }
 }

@@ -31,21 +31,24 @@
 //! * `connection.rs` is the byte stream of one connection. It asks the kernel for fewer
 //!   wake-ups than tokio's own stream, and stops to read from a peer that takes no replies.
 //! * `authority/` serves gRPC clients that name the socket's path as `:authority`.
-//! * `frame.rs` checks the frames of a ttrpc connection before the ttrpc library sees them.
-//!   `refusal.rs` holds the two ways to refuse a request before it reaches a service.
+//! * `grpc_layer.rs` is the layer in front of the gRPC services, and `ttrpc_server.rs` the ttrpc
+//!   server with the frames of `frame.rs`. Both count calls and bytes by `bounds.rs`, and refuse a
+//!   request whose decoded form would be too large.
 //! * `controller.rs`, `sandbox.rs` and `task.rs` are the three services. Each RPC is one inner
 //!   function that takes the namespace and the message, so that it can be tested without a
 //!   socket; `rpcs.rs` generates the RPC methods from a table of the inner functions.
 //! * `deadline.rs` ends gRPC calls at their deadlines.
-//! * `unknown/` names unknown services and methods in the errors, and `health.rs` is the service
-//!   that tells whether the server is ready.
-//! * `limits.rs` and `users.rs` hold the limits. `calls.rs` counts RPCs, with the histogram of
-//!   `latency.rs`; `outcomes.rs` logs failures.
+//! * `unknown.rs` names unknown gRPC services and methods in the errors, and `health.rs` is the
+//!   service that tells whether the server is ready.
+//! * `limits.rs` and `users.rs` hold the limits, and `bounds.rs` the part of them that one
+//!   connection or user may take. `calls.rs` counts RPCs, with the histogram of `latency.rs`;
+//!   `outcomes.rs` logs failures, and `warnings.rs` a few of the warnings that a peer provokes.
 // The inner functions of all RPCs have one signature, with or without an await in them.
 #![allow(clippy::unused_async)]
 
 mod accept;
 mod authority;
+mod bounds;
 mod builder;
 mod calls;
 mod connection;
@@ -54,18 +57,20 @@ mod deadline;
 mod frame;
 #[doc(hidden)]
 pub mod fuzzed;
+mod grpc_layer;
 mod health;
 mod latency;
 mod limits;
 mod outcomes;
-mod refusal;
 mod rpcs;
 mod sandbox;
 mod service;
 mod socket;
 mod task;
+mod ttrpc_server;
 mod unknown;
 mod users;
+mod warnings;
 
 pub use builder::{ApiCalls, Server};
 pub use calls::{Call, Calls, MethodCalls};

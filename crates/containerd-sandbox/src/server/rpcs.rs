@@ -1,26 +1,22 @@
 //! The table of a service's RPCs.
 
 use super::calls::{Call, Calls};
-use super::limits::{Limit, Permit};
 use super::outcomes::Outcomes;
 use crate::error::{Error, Result};
 
-/// The limit, the counters and the log that each RPC of one service passes through.
+/// The counters and the log that each RPC of one service passes through.
 #[derive(Debug)]
 pub struct Admission<'a> {
     /// Counters of the service.
     pub calls: &'a Calls,
-    /// Calls in progress of all services.
-    pub in_flight: &'a Limit,
     /// Log of the failures.
     pub outcomes: &'a Outcomes,
 }
 
 impl<'a> Admission<'a> {
-    /// Counts the beginning of the RPC at this place of the table, and asks for a permit. An RPC
-    /// without a permit must be answered with the error, `ResourceExhausted`.
-    pub fn begin(&self, method: usize) -> (Call<'a>, Result<Permit>) {
-        (self.calls.begin(method), self.in_flight.acquire())
+    /// Counts the beginning of the RPC at this place of the table.
+    pub fn begin(&self, method: usize) -> Call<'a> {
+        self.calls.begin(method)
     }
 
     /// Counts and logs the end of the RPC named `rpc`, and returns its reply unchanged.
@@ -40,9 +36,8 @@ impl<'a> Admission<'a> {
 ///
 /// A row `rpc(Request) -> Response;` of a table that begins with `grpc` generates the trait's
 /// method `rpc`, which calls the inherent `async fn rpc(&self, message) -> Result<Response>` (the
-/// error is [`Error`](crate::Error)). Each call holds a permit of the limit of calls in progress,
-/// is counted, and is logged if it fails, all by the [`Admission`](crate::server::Admission) that
-/// the inherent method named by `admission` returns. The module named by `table` holds `METHODS`,
+/// error is [`Error`](crate::Error)). Each call is counted, and is logged if it fails, by the
+/// [`Admission`](crate::server::Admission) that the inherent method named by `admission` returns. The module named by `table` holds `METHODS`,
 /// the names of the RPCs in their order.
 ///
 /// The services of this crate begin with `namespaced_grpc` or `namespaced_ttrpc`. Their rows
@@ -103,11 +98,8 @@ macro_rules! rpcs {
                 request: ::tonic::Request<$messages::$request>,
             ) -> ::std::result::Result<::tonic::Response<$messages::$response>, ::tonic::Status> {
                 let admission = self.$admission();
-                let (call, permit) = admission.begin($table::Rpc::$rpc as usize);
-                let reply = match permit {
-                    Ok(_permit) => self.$function(request.into_inner()).await,
-                    Err(error) => Err(error),
-                };
+                let call = admission.begin($table::Rpc::$rpc as usize);
+                let reply = self.$function(request.into_inner()).await;
                 let reply = admission.end(call, concat!($name, ".", stringify!($rpc)), reply);
                 Ok(::tonic::Response::new(reply?))
             })*
@@ -126,11 +118,11 @@ macro_rules! rpcs {
                 request: ::tonic::Request<$messages::$request>,
             ) -> ::std::result::Result<::tonic::Response<$messages::$response>, ::tonic::Status> {
                 let admission = self.$admission();
-                let (call, permit) = admission.begin($table::Rpc::$rpc as usize);
+                let call = admission.begin($table::Rpc::$rpc as usize);
                 let (metadata, _, message) = request.into_parts();
-                let reply = match (permit, $crate::namespace::of_grpc(&metadata)) {
-                    (Ok(_permit), Ok(namespace)) => self.$function(namespace, message).await,
-                    (Err(error), _) | (_, Err(error)) => Err(error),
+                let reply = match $crate::namespace::of_grpc(&metadata) {
+                    Ok(namespace) => self.$function(namespace, message).await,
+                    Err(error) => Err(error),
                 };
                 let reply = admission.end(call, concat!($name, ".", stringify!($rpc)), reply);
                 Ok(::tonic::Response::new(reply?))
@@ -151,12 +143,9 @@ macro_rules! rpcs {
                 message: $messages::$request,
             ) -> ::ttrpc::Result<$messages::$response> {
                 let admission = self.$admission();
-                let (call, permit) = admission.begin($table::Rpc::$rpc as usize);
+                let call = admission.begin($table::Rpc::$rpc as usize);
                 let namespace = $crate::namespace::of_ttrpc(context);
-                let reply = match permit {
-                    Ok(_permit) => self.$function(namespace, message).await,
-                    Err(error) => Err(error),
-                };
+                let reply = self.$function(namespace, message).await;
                 let reply = admission.end(call, concat!($name, ".", stringify!($rpc)), reply);
                 Ok(reply?)
             })*

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::calls::Calls;
-use super::limits::Limit;
 use super::outcomes::Outcomes;
 use super::rpcs::Admission;
 use crate::error::Result;
@@ -17,15 +16,12 @@ pub(super) struct Service<S> {
     pub(super) outcomes: Arc<Outcomes>,
     /// Counters of this service.
     pub(super) calls: Calls,
-    /// Calls in progress of all services.
-    pub(super) in_flight: Limit,
 }
 
 impl<S> Service<S> {
     pub(super) fn admission(&self) -> Admission<'_> {
         Admission {
             calls: &self.calls,
-            in_flight: &self.in_flight,
             outcomes: &self.outcomes,
         }
     }

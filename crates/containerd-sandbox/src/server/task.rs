@@ -41,6 +41,7 @@ fn json<T: DeserializeOwned>(
     any: Option<protobuf::well_known_types::any::Any>,
 ) -> Result<T> {
     let any = Any::from(any.ok_or_else(|| Error::invalid_argument(format!("{field}: missing")))?);
+    crate::scan::check_json(&any.value)?;
     oci_config::from_slice(&any.value).map_err(|e| {
         let found = crate::quoted(&any.type_url);
         Error::invalid_argument(format!("{field} ({found}): not the JSON expected: {e}"))

@@ -31,14 +31,23 @@ impl AllowedUsers {
         self.others.is_empty()
     }
 
-    /// Checks the user of the peer of a Unix socket (`SO_PEERCRED`, unix(7)).
+    /// Returns the users that may connect beside root and the user of this process.
+    pub(super) fn others(&self) -> &[u32] {
+        &self.others
+    }
+
+    /// Checks the user of the peer of a Unix socket (`SO_PEERCRED`, unix(7)). Returns the user's
+    /// id if it is one of [`AllowedUsers::others`].
     ///
     /// # Errors
     /// `PermissionDenied`, with the user's id; the kernel's error if it cannot tell the user.
-    pub(super) fn check_peer(&self, socket: impl AsFd) -> io::Result<()> {
+    pub(super) fn check_peer(&self, socket: impl AsFd) -> io::Result<Option<u32>> {
         let uid = socket_peercred(socket)?.uid;
-        if uid.is_root() || uid == geteuid() || self.others.contains(&uid.as_raw()) {
-            return Ok(());
+        if uid.is_root() || uid == geteuid() {
+            return Ok(None);
+        }
+        if self.others.contains(&uid.as_raw()) {
+            return Ok(Some(uid.as_raw()));
         }
         let hint = self.hint.map(|hint| format!(", {hint}"));
         Err(io::Error::new(
@@ -59,6 +68,6 @@ mod tests {
     #[test]
     fn the_user_of_this_process_may_connect() {
         let (socket, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
-        AllowedUsers::default().check_peer(&socket).unwrap();
+        assert_eq!(AllowedUsers::default().check_peer(&socket).unwrap(), None);
     }
 }

@@ -1,4 +1,6 @@
-//! Unknown services and methods over gRPC.
+//! Names the unknown services and methods of gRPC requests in the errors, as gRPC for Go does.
+//!
+//! The code is `Unimplemented`. The gRPC library would send no message.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,11 +12,11 @@ use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
 
-use super::super::calls::camel_case;
+use super::calls::camel_case;
 use crate::id::quoted;
 
 /// Answers a request to a service that no route leads to.
-pub(in super::super) async fn unknown_service(uri: http::Uri) -> http::Response<Body> {
+pub(super) async fn unknown_service(uri: http::Uri) -> http::Response<Body> {
     let path = uri.path().trim_start_matches('/');
     let service = path.rsplit_once('/').map_or(path, |(service, _)| service);
     Status::unimplemented(format!("unknown service {}", quoted(service))).into_http()
