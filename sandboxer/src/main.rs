@@ -2,6 +2,7 @@
 
 mod cli;
 mod logging;
+mod memory;
 mod serve;
 mod service_manager;
 mod signals;

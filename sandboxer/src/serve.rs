@@ -22,10 +22,10 @@ use tracing::{error, info, warn};
 use views::Views;
 
 use crate::cli::ServeArgs;
-use crate::logging;
 use crate::service_manager::{self, State};
 use crate::signals::{self, Signals};
 use crate::socket::Socket;
+use crate::{logging, memory};
 
 /// Default time from a signal to the end of the process on several threads, where no other
 /// rule orders the reply to Kill before the one to Wait.
@@ -122,6 +122,7 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
         users: AllowedUsers::new(args.allow_uid.clone()).with_hint("see --allow-uid"),
     };
     let cri = cri.counted(&metrics.cri).limited(&limits);
+    tokio::spawn(memory::give_back());
     let health = Health::new(Cri::SERVICES);
     let server = Server::new(Arc::clone(&sandboxer))
         .services(cri.routes())
