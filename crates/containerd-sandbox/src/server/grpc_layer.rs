@@ -4,10 +4,12 @@
 //! time limit while it is incomplete, and its message is scanned before the service decodes it.
 //! The reply is encoded at once and its bytes count until the peer has taken them.
 
+use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use flate2::write::GzDecoder;
 use futures::task::noop_waker_ref;
 use hyper::body::{Body as HttpBody, Bytes, Frame};
 use tokio::time::{Sleep, sleep};
@@ -16,6 +18,7 @@ use tonic::body::Body;
 use tonic::codegen::{Service, http};
 
 use super::bounds::{Held, Kind, Peer, REQUEST_TIME, Reply, SMALL};
+use super::limits::MAX_GRPC_MESSAGE;
 use crate::error::{Code, Error, Result};
 use crate::scan::{Scan, UNSCANNED};
 
@@ -283,7 +286,67 @@ struct Messages {
     filled: usize,
     /// Bytes of the message that are missing.
     missing: usize,
-    scan: Option<Box<Scan>>,
+    scan: Option<Box<MessageScan>>,
+}
+
+/// The scan of one message.
+#[derive(Debug)]
+enum MessageScan {
+    Plain(Scan),
+    Gzip(GzDecoder<Decompressed>),
+}
+
+/// The end of the decompression, which scans what comes.
+#[derive(Debug, Default)]
+struct Decompressed {
+    scan: Scan,
+    bytes: usize,
+    /// The error of the scan.
+    error: Option<Error>,
+}
+
+impl io::Write for Decompressed {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.bytes = self.bytes.saturating_add(data.len());
+        if self.bytes > MAX_GRPC_MESSAGE {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.scan.feed(data).map_err(|error| {
+            self.error = Some(error);
+            io::Error::from(io::ErrorKind::InvalidData)
+        })?;
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MessageScan {
+    /// Begins the scan of a message of this length, if it needs one. A compressed message of any
+    /// length does.
+    fn new(is_compressed: bool, length: usize) -> Option<Box<Self>> {
+        if is_compressed {
+            Some(Box::new(Self::Gzip(
+                GzDecoder::new(Decompressed::default()),
+            )))
+        } else {
+            (length > UNSCANNED).then(|| Box::new(Self::Plain(Scan::default())))
+        }
+    }
+
+    /// Walks the next bytes. Returns whether later ones are walked, too: what is no gzip or too
+    /// long is left to the library, which refuses it.
+    fn feed(&mut self, bytes: &[u8]) -> Result<bool> {
+        match self {
+            Self::Plain(scan) => scan.feed(bytes).map(|()| true),
+            Self::Gzip(decoder) => match decoder.write_all(bytes) {
+                Ok(()) => Ok(true),
+                Err(_) => decoder.get_mut().error.take().map_or(Ok(false), Err),
+            },
+        }
+    }
 }
 
 impl Messages {
@@ -295,14 +358,16 @@ impl Messages {
                 self.filled += count;
                 data = &data[count..];
                 if self.filled == PREFIX {
-                    let [_, l0, l1, l2, l3] = self.prefix;
+                    let [flag, l0, l1, l2, l3] = self.prefix;
                     self.missing = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
-                    self.scan = (self.missing > UNSCANNED).then(Box::default);
+                    self.scan = MessageScan::new(flag != 0, self.missing);
                 }
             } else {
                 let (now, later) = data.split_at(data.len().min(self.missing));
-                if let Some(scan) = &mut self.scan {
-                    scan.feed(now)?;
+                if let Some(scan) = &mut self.scan
+                    && !scan.feed(now)?
+                {
+                    self.scan = None;
                 }
                 self.missing -= now.len();
                 data = later;
@@ -526,6 +591,36 @@ mod tests {
             messages.feed(&short).unwrap();
             let fed = sent.chunks(size).try_for_each(|piece| messages.feed(piece));
             assert_eq!(fed.unwrap_err().code(), Code::ResourceExhausted);
+        }
+    }
+
+    fn compressed(message: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(message).unwrap();
+        let message = encoder.finish().unwrap();
+        let mut sent = vec![1];
+        sent.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
+        sent.extend(message);
+        sent
+    }
+
+    #[test]
+    fn a_compressed_message_is_scanned_as_it_is_decompressed() {
+        let many = compressed(&[0x12, 0].repeat(200_000));
+        assert!(many.len() < 1_000);
+        let few = compressed(&[0x12, 0].repeat(1_000));
+        // The library refuses these two by itself.
+        let long = compressed(&vec![0; MAX_GRPC_MESSAGE + 1]);
+        let invalid = [&[1, 0, 0, 0, 4][..], b"text"].concat();
+        for size in [1, 100, 1 << 20] {
+            let fed = |sent: &[u8]| {
+                let mut messages = Messages::default();
+                sent.chunks(size).try_for_each(|piece| messages.feed(piece))
+            };
+            assert_eq!(fed(&many).unwrap_err().code(), Code::ResourceExhausted);
+            for passed in [&few, &long, &invalid] {
+                fed(passed).unwrap();
+            }
         }
     }
 
