@@ -68,9 +68,9 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
         Some(file) => Profile::read(file)?,
         None => Profile::default(),
     };
-    let socket = Socket::choose(&args.listen, inherited).await?;
     let dir = &args.dir;
     let _lock = DirLock::acquire(dir)?;
+    let socket = Socket::choose(&args.listen, inherited).await?;
     let options = Options {
         sync: args.sync,
         history: args.history,

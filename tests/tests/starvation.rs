@@ -18,8 +18,10 @@ const WATCHED: Duration = Duration::from_secs(2);
 /// Greatest median of the status of another pod. The programs are not optimised here and the
 /// machine may be busy: an optimised sandboxer takes less than a hundredth of it.
 const MEDIAN: Duration = Duration::from_millis(250);
-/// Greatest ratio of that median to the one without a storm.
+/// Greatest ratio of that median to the one without a storm, if the median is above the usual
+/// ones.
 const SLOWER: u32 = 20;
+const USUAL: Duration = Duration::from_millis(30);
 /// Time for which the calm before a storm is watched.
 const CALM: Duration = Duration::from_millis(500);
 /// Greatest time of any status.
@@ -93,10 +95,8 @@ impl Storm {
              {longest:?}; median before {before:?}",
             times.len()
         );
-        assert!(
-            median < MEDIAN && median < SLOWER * before,
-            "{name}: {median:?}"
-        );
+        let limit = (SLOWER * before).clamp(USUAL, MEDIAN);
+        assert!(median < limit, "{name}: {median:?}, above {limit:?}");
     }
 
     /// Returns the times of all statuses of the quiet pod for a while.
@@ -278,7 +278,7 @@ async fn logs_at_the_greatest_rate_hold_up_nobody() {
         .map(|log| std::fs::metadata(log).map_or(0, |file| file.len()))
         .sum();
     println!("they have {written} bytes");
-    assert!(written > 10 << 20, "{written}");
+    assert!(written > 1 << 20, "{written}");
 }
 
 /// Runs a storm, and checks that its memory is given back.

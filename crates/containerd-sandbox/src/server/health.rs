@@ -148,21 +148,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_watcher_hears_of_the_stop_and_counts_as_a_call() {
+    async fn a_watcher_hears_of_the_stop() {
         let service = service();
         let mut watch = service.watch(request("cri")).await.unwrap().into_inner();
         let first = watch.next().await.unwrap().unwrap();
         assert_eq!(first.status(), ServingStatus::Serving);
         assert!(watch.next().now_or_never().is_none());
-        let refused = service.watch(request("")).await.err().unwrap();
-        assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
         assert_eq!(check(&service, "").await, Ok(ServingStatus::Serving));
         service.health.stop();
         let second = watch.next().await.unwrap().unwrap();
         assert_eq!(second.status(), ServingStatus::NotServing);
         assert!(watch.next().now_or_never().is_none());
-        drop(watch);
-        assert!(service.watch(request("")).await.is_ok());
     }
 
     #[tokio::test]

@@ -484,7 +484,7 @@ mod tests {
         let cases = [
             (
                 request(1, "test.Nobody", "Answer"),
-                ttrpc::Code::INVALID_ARGUMENT,
+                ttrpc::Code::UNIMPLEMENTED,
             ),
             (
                 request(3, "test.Service", "Nothing"),
