@@ -293,7 +293,7 @@ struct Messages {
 #[derive(Debug)]
 enum MessageScan {
     Plain(Scan),
-    Gzip(GzDecoder<Decompressed>),
+    Gzip(Box<GzDecoder<Decompressed>>),
 }
 
 /// The end of the decompression, which scans what comes.
@@ -328,9 +328,9 @@ impl MessageScan {
     /// length does.
     fn new(is_compressed: bool, length: usize) -> Option<Box<Self>> {
         if is_compressed {
-            Some(Box::new(Self::Gzip(
-                GzDecoder::new(Decompressed::default()),
-            )))
+            Some(Box::new(Self::Gzip(Box::new(GzDecoder::new(
+                Decompressed::default(),
+            )))))
         } else {
             (length > UNSCANNED).then(|| Box::new(Self::Plain(Scan::default())))
         }
