@@ -183,13 +183,14 @@ const REFUSED: [(&str, &str); 22] = [
 ];
 
 /// Options whose values are refused when they are used, as paths, and options like one above.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 8] = [
     "dir",
     "behaviour",
     "config",
     "test-slowdown",
     "max-connections",
     "max-in-flight",
+    "max-waits",
     "max-sandboxes",
 ];
 
