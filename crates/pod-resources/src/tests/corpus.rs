@@ -205,6 +205,12 @@ fn any_json() -> impl Strategy<Value = String> {
     })
 }
 
+/// Returns whether a JSON text has a number beyond the range of a float or half of a surrogate
+/// pair: it has no value where a section is read.
+fn has_no_value(json: &str) -> bool {
+    json.contains("1e999") || json.contains(r"\ud800")
+}
+
 proptest! {
     #[test]
     fn any_value_in_an_unused_field_changes_nothing(
@@ -246,7 +252,8 @@ proptest! {
         prop_assert_eq!(&spec.invalid, &[], "{}, {}", name, path);
         let found = extract_container(&spec, OnInvalid::Reject).unwrap();
         prop_assert_eq!(found.info, info(expected), "{}, {}", name, path);
-        prop_assert!(oci_config::from_slice::<Details>(text.as_bytes()).is_ok(), "{}", path);
+        let details = oci_config::from_slice::<Details>(text.as_bytes());
+        prop_assert!(details.is_ok() || has_no_value(&value), "{}", path);
     }
 
     #[test]
@@ -262,9 +269,8 @@ proptest! {
         let (parent, name) = path.rsplit_once('/').unwrap();
         json.pointer_mut(parent).unwrap()[name] = json!(MARK);
         let text = json.to_string().replacen(&format!("\"{MARK}\""), &value, 1);
-        // A number beyond the range of a float is no section.
         let is_readable = oci_config::from_slice::<Spec>(text.as_bytes());
-        prop_assert!(is_readable.is_ok() || value.contains("1e999"), "{}", text);
+        prop_assert!(is_readable.is_ok() || has_no_value(&value), "{}", text);
         if let Ok(spec) = is_readable {
             prop_assert!(extract_container(&spec, OnInvalid::Warn).is_ok());
         }
