@@ -1,7 +1,6 @@
 //! The command line: flags, environment, and a configuration file below both.
 
 mod config;
-mod environment;
 mod values;
 
 use std::ffi::OsString;
@@ -390,7 +389,7 @@ pub(crate) enum LogFormat {
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let args: Vec<OsString> = args.into_iter().collect();
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let command = environment::ignore_empty(command(is_set), |name| std::env::var_os(name));
+    let command = options::ignore_empty(command(is_set), |name| std::env::var_os(name));
     let matches = command.clone().try_get_matches_from(&args);
     let matches = matches.map_err(|e| config::naming_variable(e, &command, &args))?;
     let cli = Cli::from_arg_matches(&matches)?;

@@ -5,8 +5,8 @@ use std::path::Path;
 use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use containerd_sandbox::SocketPath;
+use options::bytes;
 use sandboxer::live::LogRoot;
-use sandboxer::units::bytes;
 
 /// Value of `--views`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

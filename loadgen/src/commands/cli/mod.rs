@@ -3,7 +3,6 @@
 mod bare;
 mod compare;
 mod density;
-mod environment;
 mod gate;
 mod merge;
 mod metrics;
@@ -85,7 +84,7 @@ impl Cli {
     /// # Errors
     /// Wrong usage, and requests for help or the version.
     pub fn read(args: &[OsString]) -> Result<Self, clap::Error> {
-        let command = environment::ignore_empty(Self::command(), |name| std::env::var_os(name));
+        let command = options::ignore_empty(Self::command(), |name| std::env::var_os(name));
         Self::from_arg_matches(&command.try_get_matches_from(args)?)
     }
 }

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use containerd_sandbox::SocketPath;
@@ -78,16 +77,9 @@ pub(super) fn id(text: &str) -> Result<String, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Parses a number of bytes: a plain number, or one with a unit such as KiB, MiB and GiB, or
-/// kB, MB and GB for powers of ten.
+/// Parses a number of bytes, as [`options::bytes`].
 pub(super) fn bytes(text: &str) -> Result<usize, String> {
-    let number = match text.trim().parse() {
-        Ok(ByteSize(number)) => usize::try_from(number).ok(),
-        Err(_) => None,
-    };
-    number
-        .filter(|number| *number < usize::MAX)
-        .ok_or_else(|| "a number of bytes is needed, such as 65536, 64KiB or 16MiB".to_owned())
+    usize::try_from(options::bytes(text)?).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
