@@ -12,8 +12,8 @@ use benches::inputs::{
     spec_v2,
 };
 use containerd_sandbox::Spec;
+use cri_api::v1::PodSandboxConfig;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use k8s_cri::v1::PodSandboxConfig;
 use oci_config::LinuxResources;
 use pod_resources::{Quantity, SandboxData};
 use prost::Message;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use containerd_sandbox::Spec;
-use k8s_cri::v1::{
+use cri_api::v1::{
     LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig, PodSandboxMetadata,
 };
 use pod_resources::{ContainerData, OnInvalid, ResourceInfo, SandboxData};

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use containerd_sandbox::server::fuzzed;
 use containerd_sandbox::{LinuxResources, Spec};
+use cri_api::v1::{ContainerConfig, PodSandboxConfig};
 use journal::{Journal, JournalError, Options, Sync};
-use k8s_cri::v1::{ContainerConfig, PodSandboxConfig};
 use loadgen::record::hdr_log::LogReader;
 use loadgen::workload::scenario::Scenario;
 use oci_config::{Details, Field};

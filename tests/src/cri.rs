@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use containerd_sandbox::client::Cri;
 use containerd_sandbox::{Code, Error};
-use k8s_cri::v1::{self, ContainerState};
+use cri_api::v1::{self, ContainerState};
 
 use crate::PATIENCE;
 
@@ -85,7 +85,7 @@ pub fn container_config(name: &str) -> v1::ContainerConfig {
         working_dir: "/srv".to_owned(),
         envs: vec![v1::KeyValue {
             key: "A".to_owned(),
-            value: "1".to_owned(),
+            value: b"1".to_vec(),
         }],
         mounts: vec![v1::Mount {
             container_path: "/data".to_owned(),
@@ -287,42 +287,6 @@ pub async fn containers(cri: &Cri, filter: v1::ContainerFilter) -> Result<Vec<St
     };
     let containers = cri.list_containers(request).await?.containers;
     Ok(containers.into_iter().map(|one| one.id).collect())
-}
-
-/// `runtime.v1.UpdatePodSandboxResourcesRequest`, which the crate k8s-cri does not have.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct UpdatePod {
-    /// Id of the pod.
-    #[prost(string, tag = "1")]
-    pub pod_sandbox_id: String,
-    /// Overhead of the pod beside its containers.
-    #[prost(message, optional, tag = "2")]
-    pub overhead: Option<v1::LinuxContainerResources>,
-    /// Sum of the containers' resources.
-    #[prost(message, optional, tag = "3")]
-    pub resources: Option<v1::LinuxContainerResources>,
-}
-
-/// Changes the resources of a pod.
-///
-/// # Errors
-/// The error of the server.
-///
-/// # Panics
-/// If the connection fails.
-pub async fn update_pod(socket: &Path, request: UpdatePod) -> Result<(), tonic::Status> {
-    let channel = tonic::transport::Endpoint::from_shared(format!("unix://{}", socket.display()))
-        .expect("an address")
-        .connect()
-        .await
-        .expect("a connection");
-    let mut client = tonic::client::Grpc::new(channel);
-    client.ready().await.expect("a connection");
-    let path = "/runtime.v1.RuntimeService/UpdatePodSandboxResources";
-    let codec = tonic_prost::ProstCodec::<UpdatePod, ()>::default();
-    let request = tonic::Request::new(request);
-    let path = tonic::codegen::http::uri::PathAndQuery::from_static(path);
-    client.unary(request, path, codec).await.map(drop)
 }
 
 /// Runs a command that must print nothing and returns its exit code.

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use containerd_sandbox::Result;
 use containerd_sandbox::client::{self, Cri};
-use k8s_cri::v1::{
+use cri_api::v1::{
     ContainerConfig, ContainerMetadata, ContainerStatsRequest, ContainerStatsResponse,
     ContainerStatus, ContainerStatusRequest, CreateContainerRequest, ExecSyncRequest,
     ExecSyncResponse, ImageSpec, LinuxContainerConfig, LinuxContainerResources,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use containerd_sandbox::client::Cri;
 use containerd_sandbox::{Code, Error, Result};
-use k8s_cri::v1::{self, ContainerState, PodSandboxState};
+use cri_api::v1::{self, ContainerState, PodSandboxState};
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt};
 

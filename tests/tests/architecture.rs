@@ -98,9 +98,15 @@ fn only_the_binary_of_the_sandboxer_names_clap() {
 
 #[test]
 fn only_the_edges_of_the_live_sandboxer_read_messages_of_cri() {
-    const READERS: [&str; 4] = ["cri", "live/cri.rs", "live/decode.rs", "live/setup.rs"];
+    const READERS: [&str; 5] = [
+        "cri",
+        "live/cri.rs",
+        "live/decode.rs",
+        "live/lists.rs",
+        "live/setup.rs",
+    ];
     const READS: [&str; 7] = [
-        "k8s_cri",
+        "cri_api",
         "container.cri",
         "pod.cri",
         "sandbox.cri",

@@ -7,7 +7,7 @@ use std::fs;
 use containerd_client::services::v1::sandbox as grpc;
 use containerd_sandbox::client::Ttrpc;
 use containerd_sandbox::{Code, Error};
-use k8s_cri::v1::PodSandboxConfig;
+use cri_api::v1::PodSandboxConfig;
 use prost::Message as _;
 use serde_json::{Value, json};
 use tests::ledger::compare_views;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use k8s_cri::v1;
+use cri_api::v1;
 use serde_json::json;
 use tests::cri::{IMAGE, container_config, pod_config, resources};
 use tests::foreign::{Foreign, IMPLEMENTATIONS, image, runtime};

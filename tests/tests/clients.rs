@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use containerd_client::services::v1::sandbox as grpc;
-use k8s_cri::v1;
+use cri_api::v1;
 use serde_json::{Value, json};
 use tests::cri::{labels, pod_config};
 use tests::foreign::{
@@ -283,7 +283,7 @@ fn compressed_requests_are_read() {
         let status = client.call_with(&runtime("PodSandboxStatus"), &status, &gzip);
         let status: v1::PodSandboxStatusResponse = status.reply();
         assert_eq!(status.status.unwrap().annotations, config.annotations);
-        let update = tests::cri::UpdatePod {
+        let update = v1::UpdatePodSandboxResourcesRequest {
             pod_sandbox_id: id,
             ..Default::default()
         };

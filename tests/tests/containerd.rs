@@ -10,11 +10,11 @@ use containerd_client::services::v1::SubscribeRequest;
 use containerd_client::services::v1::events_client::EventsClient;
 use containerd_sandbox::client;
 use containerd_sandbox::{Code, Error};
-use k8s_cri::v1::{
-    ContainerEventType, ContainerState, LinuxContainerResources, ListContainerStatsRequest,
-    ListContainersRequest, ListPodSandboxRequest, ListPodSandboxStatsRequest, NamespaceOption,
-    PodSandboxFilter, PodSandboxState, PodSandboxStateValue, PodSandboxStatsRequest,
-    UpdateContainerResourcesRequest,
+use cri_api::v1::{
+    ContainerEventType, ContainerState, GetEventsRequest, LinuxContainerResources,
+    ListContainerStatsRequest, ListContainersRequest, ListPodSandboxRequest,
+    ListPodSandboxStatsRequest, NamespaceOption, PodSandboxFilter, PodSandboxState,
+    PodSandboxStateValue, PodSandboxStatsRequest, UpdateContainerResourcesRequest,
 };
 use tests::eventually;
 use tests::node::{Node, Pod, container_config, pod_config};
@@ -33,7 +33,7 @@ async fn a_pod_is_created_run_and_removed() {
     // The server opens the stream with the first event.
     let events = tokio::spawn({
         let cri = cri.clone();
-        async move { cri.container_events().await }
+        async move { cri.get_container_events(GetEventsRequest::default()).await }
     });
     let pod = Pod::run(&cri, "web-0").await.unwrap();
     let container = pod.create_container(container_config("c")).await.unwrap();

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use containerd_sandbox::Code;
-use k8s_cri::v1::{ContainerState, ContainerStatus, PodSandboxState};
+use cri_api::v1::{ContainerState, ContainerStatus, PodSandboxState};
 use tests::eventually;
 use tests::node::{Container, Node, Pod};
 use tokio::task::JoinSet;

@@ -6,12 +6,12 @@ use std::os::unix::fs::symlink;
 
 use containerd_sandbox::Code;
 use containerd_sandbox::client::Cri;
-use k8s_cri::v1::{self, ContainerState, NamespaceMode, PodSandboxState};
+use cri_api::v1::{self, ContainerState, NamespaceMode, PodSandboxState};
 use serde_json::{Value, json};
 use tests::cri::{
-    IMAGE, UpdatePod, code, container_config, container_reply, create, exec, labels, pod_config,
-    pod_reply, pod_status, pull, remove, remove_pod, resources, run_pod, run_with, start, started,
-    status, stop, stop_pod, until, update_pod,
+    IMAGE, code, container_config, container_reply, create, exec, labels, pod_config, pod_reply,
+    pod_status, pull, remove, remove_pod, resources, run_pod, run_with, start, started, status,
+    stop, stop_pod, until,
 };
 use tests::{Daemon, eventually, read_json};
 
@@ -401,7 +401,7 @@ async fn a_pods_resources_can_be_changed() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     let id = run_pod(&cri, &pod_config("web", daemon.home().root())).await;
-    let update = |id: &str, cpu_quota| UpdatePod {
+    let update = |id: &str, cpu_quota| v1::UpdatePodSandboxResourcesRequest {
         pod_sandbox_id: id.to_owned(),
         overhead: None,
         resources: Some(v1::LinuxContainerResources {
@@ -409,8 +409,9 @@ async fn a_pods_resources_can_be_changed() {
             ..resources()
         }),
     };
-    let socket = daemon.home().socket();
-    update_pod(&socket, update(&id, 150_000)).await.unwrap();
+    cri.update_pod_sandbox_resources(update(&id, 150_000))
+        .await
+        .unwrap();
     let info = read_json(&daemon.view(&id));
     assert_eq!(
         (&info["cpu_limit"], &info["pid_limit"]),
@@ -418,8 +419,9 @@ async fn a_pods_resources_can_be_changed() {
     );
     let daemon = daemon.kill9().start();
     assert_eq!(read_json(&daemon.view(&id)), info);
-    let unknown = update_pod(&daemon.home().socket(), update("0123", 1)).await;
-    assert_eq!(unknown.unwrap_err().code(), tonic::Code::NotFound);
+    let cri = daemon.cri().await;
+    let unknown = cri.update_pod_sandbox_resources(update("0123", 1)).await;
+    assert_eq!(code(unknown), Code::NotFound);
 }
 
 #[tokio::test]
@@ -427,7 +429,7 @@ async fn an_update_of_a_pod_keeps_what_it_does_not_state() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     let id = run_pod(&cri, &pod_config("web", daemon.home().root())).await;
-    let update = |resources, overhead| UpdatePod {
+    let update = |resources, overhead| v1::UpdatePodSandboxResourcesRequest {
         pod_sandbox_id: id.clone(),
         overhead,
         resources,
@@ -456,7 +458,8 @@ async fn an_update_of_a_pod_keeps_what_it_does_not_state() {
         (update(None, None), 1.6, 4 << 20),
     ] {
         let stated = format!("{request:?}");
-        update_pod(&daemon.home().socket(), request).await.unwrap();
+        let cri = daemon.cri().await;
+        cri.update_pod_sandbox_resources(request).await.unwrap();
         let info = read_json(&daemon.view(&id));
         assert_eq!(
             (&info["cpu_limit"], &info["memory_limit"]),

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use containerd_sandbox::Code;
-use k8s_cri::v1::ContainerEventType::{
+use cri_api::v1::ContainerEventType::{
     ContainerCreatedEvent as Created, ContainerDeletedEvent as Deleted,
     ContainerStartedEvent as Started, ContainerStoppedEvent as Stopped,
 };
-use k8s_cri::v1::{self, ContainerState, PodSandboxState};
+use cri_api::v1::{self, ContainerState, PodSandboxState};
 use serde_json::Value;
 use tests::cri::{
     IMAGE, IMAGE_TAG, code, container_config, container_reply, containers, create, image, labels,
@@ -334,7 +334,10 @@ async fn a_pods_status_and_events_list_a_names_newest_attempt_first() {
     let cri = daemon.cri().await;
     pull(&cri, IMAGE).await;
     let pod = run_pod(&cri, &pod_config("web", daemon.home().root())).await;
-    let mut events = cri.container_events().await.unwrap();
+    let mut events = cri
+        .get_container_events(v1::GetEventsRequest::default())
+        .await
+        .unwrap();
     let mut attempts = Vec::new();
     for attempt in 0..3 {
         let mut config = container_config("app");
@@ -363,7 +366,10 @@ async fn events_report_the_steps_of_pods_and_containers() {
     let daemon = Daemon::start(&[]);
     let cri = daemon.cri().await;
     pull(&cri, IMAGE).await;
-    let mut events = cri.container_events().await.unwrap();
+    let mut events = cri
+        .get_container_events(v1::GetEventsRequest::default())
+        .await
+        .unwrap();
     let pod = run_pod(&cri, &pod_config("web", daemon.home().root())).await;
     let app = started(&cri, &pod, &container_config("app")).await;
     stop(&cri, &app, 1).await.unwrap();

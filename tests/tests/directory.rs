@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use containerd_sandbox::Code;
-use k8s_cri::v1;
+use cri_api::v1;
 use tests::cri::{IMAGE, pull};
 use tests::ledger::{compare_views, names};
 use tests::{Daemon, Home, eventually, ready_sandbox, request};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use k8s_cri::v1::{ContainerFilter, ContainerState, PodSandboxFilter};
+use cri_api::v1::{ContainerFilter, ContainerState, PodSandboxFilter};
 use serde_json::{Value, json};
 use tests::cri::{containers, pods, status};
 use tests::{Daemon, binary, read_json};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use containerd_sandbox::Code;
 use containerd_sandbox::client::Cri;
-use k8s_cri::v1;
+use cri_api::v1;
 use testing::SmallDisk;
 use tests::cri::{
     IMAGE, container_config, create, image, pod_config, pods, pull, remove, remove_pod, run_with,

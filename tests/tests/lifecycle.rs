@@ -6,7 +6,7 @@ use containerd_sandbox::{Code, Error};
 use containerd_shim_protos::api::{self, Status};
 use containerd_shim_protos::cgroups_v2::metrics::Metrics;
 use containerd_shim_protos::sandbox_api;
-use k8s_cri::v1::{
+use cri_api::v1::{
     LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig, PodSandboxMetadata,
 };
 use prost::Message as _;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use containerd_client::services::v1::sandbox as grpc;
 use containerd_sandbox::client::{Controller, Ttrpc};
 use containerd_sandbox::{Code, Error};
-use k8s_cri::v1::PodSandboxFilter;
+use cri_api::v1::PodSandboxFilter;
 use protobuf::Message as _;
 use tests::http2::{self, Http2};
 use tests::ledger::compare_views;

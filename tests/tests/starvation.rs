@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use containerd_sandbox::Error;
 use containerd_sandbox::client::Cri;
-use k8s_cri::v1;
+use cri_api::v1;
 use tests::cri::{IMAGE, container_config, labels, pod_config, pod_status, pull, run_pod, started};
 use tests::{Daemon, PATIENCE, raise_descriptor_limit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -11,7 +11,7 @@ use containerd_sandbox::client::Ttrpc;
 use containerd_sandbox::{Code, Error};
 use containerd_shim_protos::api;
 use containerd_shim_protos::types::mount::Mount;
-use k8s_cri::v1::{self, ListPodSandboxRequest};
+use cri_api::v1::{self, ListPodSandboxRequest};
 use prost::Message as _;
 use protobuf::Message as _;
 use tests::http2::{self, END_HEADERS, END_STREAM, Http2};

@@ -77,7 +77,7 @@ mod inside {
     use std::path::Path;
 
     use containerd_sandbox::client::Cri;
-    use k8s_cri::v1::{ContainerFilter, ExecRequest, VersionRequest};
+    use cri_api::v1::{ContainerFilter, ExecRequest, VersionRequest};
     use tests::cri::containers;
     use tests::{PATIENCE, eventually};
 

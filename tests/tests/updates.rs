@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use containerd_sandbox::client::{Cri, Ttrpc};
 use containerd_shim_protos::api;
 use containerd_shim_protos::cgroups_v2::metrics::Metrics;
-use k8s_cri::v1::{self, LinuxContainerResources};
+use cri_api::v1::{self, LinuxContainerResources};
 use protobuf::Message;
 use serde_json::{Value, json};
 use tests::cri::{

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use containerd_sandbox::Code;
 use containerd_sandbox::client::Cri;
+use cri_api::v1::{self, ContainerState};
 use futures::{SinkExt, StreamExt};
-use k8s_cri::v1::{self, ContainerState};
 use rustix::fs::{FileType, Mode, OFlags};
 use tests::cri::{
     IMAGE, code, container_config, create, labels, pod_config, pull, run_pod, start, started,

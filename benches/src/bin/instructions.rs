@@ -10,7 +10,7 @@ use benches::inputs::{
     annotations, config, metadata, of_container, of_sandbox, spec_large, spec_v1, spec_v2,
 };
 use containerd_sandbox::{Key, Spec, check_id};
-use k8s_cri::v1::PodSandboxConfig;
+use cri_api::v1::PodSandboxConfig;
 use pod_resources::{Quantity, SandboxData};
 use prost::Message;
 use slot::Timestamp;

@@ -16,7 +16,7 @@ use containerd_client::services::v1::sandbox::{
 };
 use containerd_sandbox::DEFAULT_NAMESPACE;
 use containerd_sandbox::client::Controller;
-use k8s_cri::v1::{PodSandboxConfig, PodSandboxMetadata};
+use cri_api::v1::{PodSandboxConfig, PodSandboxMetadata};
 use prost::Message;
 
 const ANNOTATIONS: [(&str, &str); 5] = [

@@ -283,7 +283,7 @@ pub(crate) fn check(message: &[u8]) -> Result<()> {
 mod tests {
     use super::*;
     use crate::error::Code;
-    use k8s_cri::v1::{
+    use cri_api::v1::{
         ContainerConfig, CreateContainerRequest, KeyValue, Mount, PodSandboxConfig,
         RunPodSandboxRequest,
     };
@@ -400,7 +400,7 @@ mod tests {
     fn a_large_request_of_ordinary_parts_passes() {
         let envs = (0..20_000).map(|n| KeyValue {
             key: format!("VARIABLE_{n}"),
-            value: format!("value number {n}"),
+            value: format!("value number {n}").into_bytes(),
         });
         let request = CreateContainerRequest {
             config: Some(ContainerConfig {

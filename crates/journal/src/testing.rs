@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use containerd_sandbox::Key;
-use k8s_cri::v1::{
+use cri_api::v1::{
     ContainerConfig, LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig,
 };
 use proptest::prelude::*;

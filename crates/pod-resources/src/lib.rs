@@ -51,7 +51,7 @@ mod weight;
 
 use std::collections::HashMap;
 
-use k8s_cri::v1::{ContainerConfig, LinuxContainerResources, PodSandboxConfig};
+use cri_api::v1::{ContainerConfig, LinuxContainerResources, PodSandboxConfig};
 use oci_config::{Field, LinuxResources};
 
 pub use cpu_quota::CpuQuota;

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use k8s_cri::v1::LinuxContainerResources;
+use cri_api::v1::LinuxContainerResources;
 use oci_config::{Field, LinuxResources};
 
 use super::cpu_quota::CpuQuota;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use k8s_cri::v1::{LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxMetadata};
+use cri_api::v1::{LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxMetadata};
 use serde::{Deserialize, Serialize};
 
 use super::behaviour::Behaviour;

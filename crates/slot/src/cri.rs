@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use k8s_cri::v1::{
+use cri_api::v1::{
     ContainerConfig, LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig,
 };
 use serde::{Deserialize, Serialize};
@@ -200,7 +200,7 @@ fn supersede_numbers(all: &mut LinuxContainerResources, files: &HashMap<String, 
 mod tests {
     use super::*;
     use crate::NewSandbox;
-    use k8s_cri::v1::LinuxContainerConfig;
+    use cri_api::v1::LinuxContainerConfig;
 
     #[test]
     fn an_update_replaces_the_values_that_it_states_and_keeps_the_others() {

@@ -50,7 +50,7 @@ impl<'de, M: Message + Default> Deserialize<'de> for Encoded<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use k8s_cri::v1::PodSandboxConfig;
+    use cri_api::v1::PodSandboxConfig;
 
     fn config() -> Encoded<PodSandboxConfig> {
         PodSandboxConfig {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_cri::v1::LinuxPodSandboxConfig;
+use cri_api::v1::LinuxPodSandboxConfig;
 use proptest::prelude::*;
 
 use super::*;

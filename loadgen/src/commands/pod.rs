@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use containerd_sandbox::client::{self, Cri, Ttrpc};
 use containerd_shim_protos::sandbox_api::{CreateSandboxRequest, StartSandboxRequest};
-use k8s_cri::v1::{
+use cri_api::v1::{
     ContainerConfig, CreateContainerRequest, PodSandboxConfig, RunPodSandboxRequest,
     StartContainerRequest,
 };

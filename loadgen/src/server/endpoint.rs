@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use containerd_sandbox::client::Cri;
 use containerd_sandbox::{Code, Error, Result};
-use k8s_cri::v1::VersionRequest;
+use cri_api::v1::VersionRequest;
 use tokio::net::UnixStream;
 
 use crate::connection::{Connection, ControllerConnection, TtrpcConnection};

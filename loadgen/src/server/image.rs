@@ -19,8 +19,8 @@ use containerd_client::services::v1::{
 };
 use containerd_client::types::Descriptor;
 use containerd_sandbox::{Code, Error, GRPC_NAMESPACE, Result};
-use k8s_cri::v1::image_service_client::ImageServiceClient;
-use k8s_cri::v1::{ImageSpec, ImageStatusRequest, PullImageRequest};
+use cri_api::v1::image_service_client::ImageServiceClient;
+use cri_api::v1::{ImageSpec, ImageStatusRequest, PullImageRequest};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tonic::Request;

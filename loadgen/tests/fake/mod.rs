@@ -12,7 +12,7 @@ use containerd_shim_protos::api;
 use containerd_shim_protos::sandbox_api;
 use containerd_shim_protos::sandbox_async::{Sandbox, create_sandbox};
 use containerd_shim_protos::shim_async::{Task, create_task};
-use k8s_cri::v1::PodSandboxConfig;
+use cri_api::v1::PodSandboxConfig;
 use loadgen::workload::resources::ResourceInfo;
 use prost::Message;
 use protobuf::EnumOrUnknown;

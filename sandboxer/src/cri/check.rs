@@ -1,7 +1,7 @@
 //! Checks of the configurations in requests.
 
 use containerd_sandbox::{Error, Result, quoted};
-use k8s_cri::v1::{
+use cri_api::v1::{
     ContainerConfig, ContainerMetadata, ImageSpec, Int64Value, Mount, MountPropagation,
     NamespaceMode, PodSandboxConfig, PodSandboxMetadata, UserNamespace,
 };
@@ -191,7 +191,7 @@ pub(super) fn image(image: Option<&ImageSpec>) -> Result<&str> {
 mod tests {
     use super::*;
     use containerd_sandbox::Code;
-    use k8s_cri::v1::{IdMapping, LinuxContainerConfig, LinuxContainerSecurityContext};
+    use cri_api::v1::{IdMapping, LinuxContainerConfig, LinuxContainerSecurityContext};
 
     fn sound() -> ContainerConfig {
         ContainerConfig {

@@ -3,23 +3,25 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use containerd_sandbox::{Code, Container, Error, Result, quoted};
-use k8s_cri::v1::{
-    CheckpointContainerRequest, CheckpointContainerResponse, ContainerConfig,
+use containerd_sandbox::{Code, Container as _, Error, Key, Result, quoted};
+use cri_api::v1::{
+    CheckpointContainerRequest, CheckpointContainerResponse, Container, ContainerConfig,
     ContainerStatusRequest, ContainerStatusResponse, CreateContainerRequest,
     CreateContainerResponse, ListContainersRequest, ListContainersResponse, RemoveContainerRequest,
     RemoveContainerResponse, ReopenContainerLogRequest, ReopenContainerLogResponse,
     StartContainerRequest, StartContainerResponse, StopContainerRequest, StopContainerResponse,
-    UpdateContainerResourcesRequest, UpdateContainerResourcesResponse,
+    StreamContainersRequest, StreamContainersResponse, UpdateContainerResourcesRequest,
+    UpdateContainerResourcesResponse,
 };
+use futures::{Stream, StreamExt as _};
 use serde::Serialize;
 
-use super::{Cri, check, id, names, status};
+use super::filter::ContainersFilter;
+use super::{Cri, Part, check, id, names, status};
 use crate::live::logs;
 use crate::live::{Found, ResourceSlotContainer};
 use pod_resources::ResourceInfo;
-use slot::Timestamp;
-use slot::{CriContainer, ProcessEvent, ProcessState};
+use slot::{CriContainer, CriPod, ProcessEvent, ProcessState, Slot, Timestamp};
 
 /// Linux numbers of the signals that end a container.
 const SIGKILL: u32 = 9;
@@ -153,17 +155,24 @@ impl Cri {
         &self,
         request: ListContainersRequest,
     ) -> Result<ListContainersResponse> {
-        let filter = self.container_filter(request.filter)?;
-        let list = self.sandboxer.list_pods(|key, slot, pod, items| {
-            if filter.admits_pod(key, slot, pod) {
-                let containers = status::containers(key, slot, pod);
-                let wanted = containers.filter(|found| filter.admits(*found));
-                items.extend(wanted.map(status::container_item));
-            }
-        });
-        let mut containers = list.await?;
+        let read = containers(self.container_filter(request.filter)?);
+        let mut containers = self.sandboxer.list_pods(read).await?;
         containers.sort_unstable_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         Ok(ListContainersResponse { containers })
+    }
+
+    /// Streams the containers that pass a filter: those of the oldest pod first, of each pod the
+    /// oldest first.
+    ///
+    /// # Errors
+    /// As [`Cri::list_containers`].
+    pub(super) async fn stream_containers(
+        &self,
+        request: StreamContainersRequest,
+    ) -> Result<impl Stream<Item = Part<StreamContainersResponse>> + use<>> {
+        let read = containers(self.container_filter(request.filter)?);
+        let parts = self.sandboxer.stream_pods(read);
+        Ok(parts.map(|containers| Ok(StreamContainersResponse { containers })))
     }
 
     /// Changes the resources of a container. Zero and absent values leave the resource as
@@ -221,6 +230,17 @@ impl Cri {
         tokio::task::spawn_blocking(move || logs::open(&root, &directory, &path).map(drop))
             .await
             .map_err(|e| Error::internal(format!("make a log: {e}")))?
+    }
+}
+
+/// Returns what a list of containers reads of each pod.
+fn containers(filter: ContainersFilter) -> impl Fn(&Key, &Slot, &CriPod, &mut Vec<Container>) {
+    move |key, slot, pod, items| {
+        if filter.admits_pod(key, slot, pod) {
+            let containers = status::containers(key, slot, pod);
+            let wanted = containers.filter(|found| filter.admits(*found));
+            items.extend(wanted.map(status::container_item));
+        }
     }
 }
 

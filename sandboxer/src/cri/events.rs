@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use containerd_sandbox::Key;
+use containerd_sandbox::{Key, Result};
+use cri_api::v1::{ContainerEventResponse, ContainerEventType, GetEventsRequest};
 use futures::{Stream, stream};
-use k8s_cri::v1::{ContainerEventResponse, ContainerEventType};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tonic::Status;
 
-use super::{Cri, status};
+use super::{Cri, Part, status};
 use crate::live::{Seen, Step};
 use slot::Slot;
 use slot::Timestamp;
@@ -40,11 +40,12 @@ impl Events {
 impl Cri {
     /// Streams every event from now on. A reader that is too slow gets an error and the end
     /// of the stream, and has to list everything anew.
-    pub(super) fn container_events(
+    pub(super) async fn get_container_events(
         &self,
-    ) -> impl Stream<Item = Result<ContainerEventResponse, Status>> + Send + use<> {
+        _: GetEventsRequest,
+    ) -> Result<impl Stream<Item = Part<ContainerEventResponse>> + use<>> {
         let reading = (self.events.0.subscribe(), Arc::clone(&self.sandboxer));
-        stream::unfold(Some(reading), |reading| async {
+        let events = stream::unfold(Some(reading), |reading| async {
             let (mut events, sandboxer) = reading?;
             match events.recv().await {
                 Ok(event) => {
@@ -59,7 +60,8 @@ impl Cri {
                 }
                 Err(RecvError::Closed) => None,
             }
-        })
+        });
+        Ok(events)
     }
 }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use containerd_sandbox::{Code, Error, Result};
-use k8s_cri::v1::{
+use cri_api::v1::{
     AttachRequest, AttachResponse, ExecRequest, ExecResponse, ExecSyncRequest, ExecSyncResponse,
     PortForwardRequest, PortForwardResponse,
 };

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use containerd_sandbox::{Key, Result};
-use k8s_cri::v1::{ContainerFilter, ContainerStatsFilter, PodSandboxFilter, PodSandboxStatsFilter};
+use cri_api::v1::{ContainerFilter, ContainerStatsFilter, PodSandboxFilter, PodSandboxStatsFilter};
 
 use super::{Cri, status};
 use crate::live::Found;

@@ -3,18 +3,23 @@
 use std::collections::HashMap;
 
 use containerd_sandbox::{Error, Result};
-use k8s_cri::v1;
-use k8s_cri::v1::{
-    FilesystemUsage, ImageFsInfoRequest, ImageFsInfoResponse, ImageSpec, ImageStatusRequest,
-    ImageStatusResponse, ListImagesRequest, ListImagesResponse, PullImageRequest,
-    PullImageResponse, RemoveImageRequest, RemoveImageResponse,
+use cri_api::v1;
+use cri_api::v1::{
+    FilesystemUsage, ImageFilter, ImageFsInfoRequest, ImageFsInfoResponse, ImageSpec,
+    ImageStatusRequest, ImageStatusResponse, ListImagesRequest, ListImagesResponse,
+    PullImageRequest, PullImageResponse, RemoveImageRequest, RemoveImageResponse,
+    StreamImagesRequest, StreamImagesResponse,
 };
+use futures::{Stream, StreamExt as _, stream};
 use serde_json::json;
 
 use super::images::Image;
 use super::stats::number;
-use super::{Cri, check, status};
+use super::{Cri, Part, check, status};
 use slot::Timestamp;
+
+/// Number of images in a part of a stream; an image has a few hundred bytes.
+const IMAGES_PER_PART: usize = 1000;
 
 impl Cri {
     /// Adds an image and returns its id.
@@ -54,14 +59,30 @@ impl Cri {
         &self,
         request: ListImagesRequest,
     ) -> Result<ListImagesResponse> {
-        let wanted = request.filter.and_then(|filter| filter.image);
+        let images = self.filtered_images(request.filter)?;
+        Ok(ListImagesResponse { images })
+    }
+
+    /// Streams the images that [`Cri::list_images`] lists, in parts.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for an invalid name.
+    pub(super) async fn stream_images(
+        &self,
+        request: StreamImagesRequest,
+    ) -> Result<impl Stream<Item = Part<StreamImagesResponse>> + use<>> {
+        let images = stream::iter(self.filtered_images(request.filter)?);
+        let parts = images.chunks(IMAGES_PER_PART);
+        Ok(parts.map(|images| Ok(StreamImagesResponse { images })))
+    }
+
+    fn filtered_images(&self, filter: Option<ImageFilter>) -> Result<Vec<v1::Image>> {
+        let wanted = filter.and_then(|filter| filter.image);
         let images = match wanted.filter(|spec| !spec.image.is_empty()) {
             Some(spec) => self.images.find(&spec.image)?.into_iter().collect(),
             None => self.images.all().values().cloned().collect::<Vec<_>>(),
         };
-        Ok(ListImagesResponse {
-            images: images.into_iter().map(message).collect(),
-        })
+        Ok(images.into_iter().map(message).collect())
     }
 
     /// Removes an image with all its names, even if containers use it. An image that does

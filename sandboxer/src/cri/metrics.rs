@@ -1,16 +1,17 @@
 //! Metrics of pods and containers, named as cAdvisor's.
 
-use containerd_sandbox::Result;
-use k8s_cri::v1::{
+use containerd_sandbox::{Key, Result};
+use cri_api::v1::{
     ContainerMetrics, ListMetricDescriptorsRequest, ListMetricDescriptorsResponse,
     ListPodSandboxMetricsRequest, ListPodSandboxMetricsResponse, Metric, MetricDescriptor,
-    MetricType, PodSandboxMetadata, PodSandboxMetrics,
+    MetricType, PodSandboxMetadata, PodSandboxMetrics, StreamPodSandboxMetricsRequest,
+    StreamPodSandboxMetricsResponse,
 };
+use futures::{Stream, StreamExt as _};
 
-use super::{Cri, stats, status};
+use super::{Cri, Part, stats, status};
 use crate::simulate::usage::{self, Usage};
-use slot::SandboxState;
-use slot::Timestamp;
+use slot::{CriPod, SandboxState, Slot, Timestamp};
 
 /// Labels of every metric, sorted. A pod's own metrics have an empty `container`.
 const LABELS: [&str; 5] = ["container", "id", "image", "namespace", "pod"];
@@ -77,36 +78,54 @@ impl Cri {
         &self,
         _: ListPodSandboxMetricsRequest,
     ) -> Result<ListPodSandboxMetricsResponse> {
-        let now = Timestamp::now();
-        let list = self.sandboxer.list_pods(|key, slot, pod, items| {
-            if slot.state != SandboxState::Ready {
-                return;
-            }
-            let unnamed = PodSandboxMetadata::default();
-            let metadata = pod.config.metadata.as_ref().unwrap_or(&unnamed);
-            let labels = |container: &str, id: &str, image: &str| {
-                [container, id, image, &metadata.namespace, &metadata.name].map(str::to_owned)
-            };
-            let running = status::containers(key, slot, pod).filter(stats::is_running);
-            let containers = running.map(|found| {
-                let own = found.cri.config.metadata.as_ref();
-                let name = own.map_or("", |metadata| &metadata.name);
-                let id = &found.container.id;
-                let labels = labels(name, id, &found.cri.image_ref);
-                ContainerMetrics {
-                    container_id: id.clone(),
-                    metrics: metrics(&usage::usage(found.container, now), &labels),
-                }
-            });
-            items.push(PodSandboxMetrics {
-                pod_sandbox_id: key.id().to_owned(),
-                metrics: metrics(&usage::sum(slot, now), &labels("", key.id(), "")),
-                container_metrics: containers.collect(),
-            });
-        });
         Ok(ListPodSandboxMetricsResponse {
-            pod_metrics: list.await?,
+            pod_metrics: self.sandboxer.list_pods(reader()).await?,
         })
+    }
+
+    /// Streams the metrics of the pods that are ready and of the containers that run, of the
+    /// oldest pod first.
+    pub(super) async fn stream_pod_sandbox_metrics(
+        &self,
+        _: StreamPodSandboxMetricsRequest,
+    ) -> Result<impl Stream<Item = Part<StreamPodSandboxMetricsResponse>> + use<>> {
+        let parts = self.sandboxer.stream_pods(reader());
+        Ok(parts.map(|pod_sandbox_metrics| {
+            Ok(StreamPodSandboxMetricsResponse {
+                pod_sandbox_metrics,
+            })
+        }))
+    }
+}
+
+/// Returns what a list of metrics reads of each pod.
+fn reader() -> impl Fn(&Key, &Slot, &CriPod, &mut Vec<PodSandboxMetrics>) {
+    let now = Timestamp::now();
+    move |key, slot, pod, items| {
+        if slot.state != SandboxState::Ready {
+            return;
+        }
+        let unnamed = PodSandboxMetadata::default();
+        let metadata = pod.config.metadata.as_ref().unwrap_or(&unnamed);
+        let labels = |container: &str, id: &str, image: &str| {
+            [container, id, image, &metadata.namespace, &metadata.name].map(str::to_owned)
+        };
+        let running = status::containers(key, slot, pod).filter(stats::is_running);
+        let containers = running.map(|found| {
+            let own = found.cri.config.metadata.as_ref();
+            let name = own.map_or("", |metadata| &metadata.name);
+            let id = &found.container.id;
+            let labels = labels(name, id, &found.cri.image_ref);
+            ContainerMetrics {
+                container_id: id.clone(),
+                metrics: metrics(&usage::usage(found.container, now), &labels),
+            }
+        });
+        items.push(PodSandboxMetrics {
+            pod_sandbox_id: key.id().to_owned(),
+            metrics: metrics(&usage::sum(slot, now), &labels("", key.id(), "")),
+            container_metrics: containers.collect(),
+        });
     }
 }
 

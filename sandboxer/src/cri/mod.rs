@@ -11,8 +11,7 @@
 //! returns plain messages:
 //!
 //! - `pods`, `containers`, `exec`, `stats`, `metrics`, `image_service`, `runtime` and
-//!   `events` have the methods, by subject; `later` has the methods that the crate
-//!   `k8s-cri` lacks.
+//!   `events` have the methods, by subject.
 //! - `check` validates configurations, `find` and `filter` look objects up by id and by
 //!   filter, `status` builds the messages that describe them.
 //! - `names` reserves metadata for one owner each, `id` and `address` make ids and
@@ -30,7 +29,6 @@ mod find;
 mod id;
 mod image_service;
 mod images;
-mod later;
 mod metrics;
 mod names;
 mod pods;
@@ -47,8 +45,8 @@ use std::sync::Arc;
 
 use containerd_sandbox::server::{Calls, KnownMethods, Limits, MAX_GRPC_MESSAGE, Outcomes};
 use containerd_sandbox::{DEFAULT_NAMESPACE, Result, Sandboxer as _};
-use k8s_cri::v1::image_service_server::ImageServiceServer;
-use k8s_cri::v1::runtime_service_server::RuntimeServiceServer;
+use cri_api::v1::image_service_server::ImageServiceServer;
+use cri_api::v1::runtime_service_server::RuntimeServiceServer;
 use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
 use tonic::service::Routes;
@@ -59,12 +57,14 @@ use crate::streaming::StreamingServer;
 use address::Addresses;
 use events::Events;
 use images::Images;
-use later::Runtime;
 use names::Names;
 use slot::SandboxState;
 
 /// Namespace of containerd in which CRI's pods are.
 pub const NAMESPACE: &str = DEFAULT_NAMESPACE;
+
+/// One message of a reply that is a stream.
+type Part<T> = std::result::Result<T, tonic::Status>;
 
 /// CRI's runtime and image services over one sandboxer.
 pub struct Cri {
@@ -80,7 +80,7 @@ pub struct Cri {
     limits: Limits,
 }
 
-/// Counters of CRI's RPCs, without the stream of events; off by default. Clones share the
+/// Counters of CRI's RPCs, off by default; of a stream, until it is open. Clones share the
 /// counters.
 #[derive(Debug, Clone, Default)]
 pub struct CriCalls {
@@ -174,22 +174,19 @@ impl Cri {
     pub fn routes(self) -> Routes {
         let max_message = self.limits.message;
         let cri = Arc::new(self);
-        let known = RuntimeServiceServer::from_arc(Arc::clone(&cri))
+        let runtime = RuntimeServiceServer::from_arc(Arc::clone(&cri))
             .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(max_message)
             .max_encoding_message_size(MAX_GRPC_MESSAGE);
-        let runtime = Runtime {
-            known,
-            cri: Arc::clone(&cri),
-        };
         let images = ImageServiceServer::from_arc(cri)
             .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(max_message)
             .max_encoding_message_size(MAX_GRPC_MESSAGE);
-        // Two methods are in no table: the stream of events, and the one of `later`.
-        let untabled = ["get_container_events", "update_pod_sandbox_resources"];
-        let methods = service::runtime::METHODS.iter().copied().chain(untabled);
-        Routes::new(KnownMethods::new(runtime, methods)).add_service(KnownMethods::new(
+        Routes::new(KnownMethods::new(
+            runtime,
+            service::runtime::METHODS.iter().copied(),
+        ))
+        .add_service(KnownMethods::new(
             images,
             service::image::METHODS.iter().copied(),
         ))

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use containerd_sandbox::{Error, Key, Result, quoted};
-use k8s_cri::v1::{ContainerMetadata, PodSandboxMetadata};
+use cri_api::v1::{ContainerMetadata, PodSandboxMetadata};
 use parking_lot::Mutex;
 
 use crate::live::{Seen, Step};

@@ -2,17 +2,21 @@
 
 use std::collections::HashMap;
 
-use containerd_sandbox::{Code, Result, Sandbox, Sandboxer};
-use k8s_cri::v1::{
-    ListPodSandboxRequest, ListPodSandboxResponse, PodSandboxStatusRequest,
-    PodSandboxStatusResponse, RemovePodSandboxRequest, RemovePodSandboxResponse,
-    RunPodSandboxRequest, RunPodSandboxResponse, StopPodSandboxRequest, StopPodSandboxResponse,
+use containerd_sandbox::{Code, Error, Key, Result, Sandbox, Sandboxer};
+use cri_api::v1::{
+    CheckpointPodRequest, CheckpointPodResponse, ListPodSandboxRequest, ListPodSandboxResponse,
+    PodSandbox, PodSandboxStatusRequest, PodSandboxStatusResponse, RemovePodSandboxRequest,
+    RemovePodSandboxResponse, RestorePodRequest, RestorePodResponse, RunPodSandboxRequest,
+    RunPodSandboxResponse, StopPodSandboxRequest, StopPodSandboxResponse,
+    StreamPodSandboxesRequest, StreamPodSandboxesResponse, UpdatePodSandboxResourcesRequest,
+    UpdatePodSandboxResourcesResponse,
 };
+use futures::{Stream, StreamExt as _};
 
-use super::{Cri, check, id, names, status};
+use super::filter::PodFilter;
+use super::{Cri, Part, check, id, names, status};
 use crate::undo::Undo;
-use slot::CriPod;
-use slot::Timestamp;
+use slot::{CriPod, Slot, Timestamp};
 
 impl Cri {
     /// Creates a pod and starts it. If the future fails or is dropped before it is done,
@@ -107,19 +111,76 @@ impl Cri {
         })
     }
 
+    /// Changes the resources of a pod. Values that are not stated stay as they are: both
+    /// messages of the request are optional, and in each zero stands for a value that is not
+    /// stated (`api.proto` of CRI).
+    ///
+    /// # Errors
+    /// `NotFound`; `InvalidArgument` for a value that cannot be read.
+    pub(super) async fn update_pod_sandbox_resources(
+        &self,
+        request: UpdatePodSandboxResourcesRequest,
+    ) -> Result<UpdatePodSandboxResourcesResponse> {
+        let (_, sandbox) = self.pod(&request.pod_sandbox_id)?;
+        let UpdatePodSandboxResourcesRequest {
+            overhead,
+            resources,
+            ..
+        } = request;
+        sandbox.update_pod(resources, overhead).await?;
+        Ok(UpdatePodSandboxResourcesResponse {})
+    }
+
+    /// # Errors
+    /// `Unimplemented` always: a pod has no memory that could be saved.
+    pub(super) async fn checkpoint_pod(
+        &self,
+        _: CheckpointPodRequest,
+    ) -> Result<CheckpointPodResponse> {
+        Err(Error::unimplemented(
+            "CheckpointPod: a pod without processes has no memory to keep",
+        ))
+    }
+
+    /// # Errors
+    /// `Unimplemented` always, as no checkpoint is ever made.
+    pub(super) async fn restore_pod(&self, _: RestorePodRequest) -> Result<RestorePodResponse> {
+        Err(Error::unimplemented(
+            "RestorePod: a pod without processes has no memory to restore",
+        ))
+    }
+
     /// Lists the pods that pass a filter, oldest first.
     pub(super) async fn list_pod_sandbox(
         &self,
         request: ListPodSandboxRequest,
     ) -> Result<ListPodSandboxResponse> {
-        let filter = self.pod_filter(request.filter)?;
-        let list = self.sandboxer.list_pods(|key, slot, pod, items| {
-            if filter.admits(key, slot, pod) {
-                items.push(status::pod_item(key, slot, pod));
-            }
-        });
-        let mut items = list.await?;
+        let read = pods(self.pod_filter(request.filter)?);
+        let mut items = self.sandboxer.list_pods(read).await?;
         items.sort_unstable_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         Ok(ListPodSandboxResponse { items })
+    }
+
+    /// Streams the pods that pass a filter, oldest first.
+    ///
+    /// # Errors
+    /// As [`Cri::list_pod_sandbox`].
+    pub(super) async fn stream_pod_sandboxes(
+        &self,
+        request: StreamPodSandboxesRequest,
+    ) -> Result<impl Stream<Item = Part<StreamPodSandboxesResponse>> + use<>> {
+        let parts = self
+            .sandboxer
+            .stream_pods(pods(self.pod_filter(request.filter)?));
+        Ok(parts.map(|pod_sandboxes| Ok(StreamPodSandboxesResponse { pod_sandboxes })))
+    }
+}
+
+/// Returns what a list of pods reads of each pod.
+fn pods(filter: PodFilter) -> impl Fn(&Key, &Slot, &CriPod, &mut Vec<PodSandbox>) {
+    move |key, slot, pod, items| {
+        if filter.admits(key, slot, pod) {
+            items.push(status::pod_item(key, slot, pod));
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use containerd_sandbox::{Error, Result};
-use k8s_cri::v1::{
+use cri_api::v1::{
     CgroupDriver, LinuxRuntimeConfiguration, RuntimeCondition, RuntimeConfigRequest,
     RuntimeConfigResponse, RuntimeFeatures, RuntimeHandler, RuntimeHandlerFeatures, RuntimeStatus,
     StatusRequest, StatusResponse, UpdateRuntimeConfigRequest, UpdateRuntimeConfigResponse,
@@ -62,6 +62,8 @@ impl Cri {
             runtime_handlers: vec![handler(""), handler(check::HANDLER)],
             features: Some(RuntimeFeatures {
                 supplemental_groups_policy: true,
+                user_namespaces_host_network: true,
+                mount_options: true,
             }),
         })
     }

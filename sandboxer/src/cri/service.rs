@@ -1,14 +1,10 @@
 //! The tables of RPCs.
 
-use std::pin::Pin;
-
 use containerd_sandbox::rpcs;
 use containerd_sandbox::server::{Admission, Calls};
-use futures::Stream;
-use k8s_cri::v1;
-use k8s_cri::v1::image_service_server::ImageService;
-use k8s_cri::v1::runtime_service_server::RuntimeService;
-use tonic::{Request, Response, Status};
+use cri_api::v1;
+use cri_api::v1::image_service_server::ImageService;
+use cri_api::v1::runtime_service_server::RuntimeService;
 
 use super::Cri;
 
@@ -29,24 +25,12 @@ impl Cri {
     }
 }
 
-/// Stream of container events.
-type EventStream = Pin<Box<dyn Stream<Item = Result<v1::ContainerEventResponse, Status>> + Send>>;
-
 rpcs! {
     grpc impl [] RuntimeService for Cri {
         name = "RuntimeService";
         messages = v1;
         admission = runtime_admission;
         table = runtime;
-
-        type GetContainerEventsStream = EventStream;
-
-        async fn get_container_events(
-            &self,
-            _: Request<v1::GetEventsRequest>,
-        ) -> Result<Response<EventStream>, Status> {
-            Ok(Response::new(Box::pin(self.container_events())))
-        }
     }
     version(VersionRequest) -> VersionResponse;
     status(StatusRequest) -> StatusResponse;
@@ -66,6 +50,8 @@ rpcs! {
     update_container_resources(UpdateContainerResourcesRequest) -> UpdateContainerResourcesResponse;
     reopen_container_log(ReopenContainerLogRequest) -> ReopenContainerLogResponse;
     checkpoint_container(CheckpointContainerRequest) -> CheckpointContainerResponse;
+    checkpoint_pod(CheckpointPodRequest) -> CheckpointPodResponse;
+    restore_pod(RestorePodRequest) -> RestorePodResponse;
     exec_sync(ExecSyncRequest) -> ExecSyncResponse;
     exec(ExecRequest) -> ExecResponse;
     attach(AttachRequest) -> AttachResponse;
@@ -76,6 +62,20 @@ rpcs! {
     list_pod_sandbox_stats(ListPodSandboxStatsRequest) -> ListPodSandboxStatsResponse;
     list_metric_descriptors(ListMetricDescriptorsRequest) -> ListMetricDescriptorsResponse;
     list_pod_sandbox_metrics(ListPodSandboxMetricsRequest) -> ListPodSandboxMetricsResponse;
+    update_pod_sandbox_resources(UpdatePodSandboxResourcesRequest)
+        -> UpdatePodSandboxResourcesResponse;
+    [stream] stream_pod_sandboxes(StreamPodSandboxesRequest) -> StreamPodSandboxesResponse
+        as StreamPodSandboxesStream;
+    [stream] stream_containers(StreamContainersRequest) -> StreamContainersResponse
+        as StreamContainersStream;
+    [stream] stream_container_stats(StreamContainerStatsRequest) -> StreamContainerStatsResponse
+        as StreamContainerStatsStream;
+    [stream] stream_pod_sandbox_stats(StreamPodSandboxStatsRequest)
+        -> StreamPodSandboxStatsResponse as StreamPodSandboxStatsStream;
+    [stream] stream_pod_sandbox_metrics(StreamPodSandboxMetricsRequest)
+        -> StreamPodSandboxMetricsResponse as StreamPodSandboxMetricsStream;
+    [stream] get_container_events(GetEventsRequest) -> ContainerEventResponse
+        as GetContainerEventsStream;
 }
 
 rpcs! {
@@ -90,4 +90,5 @@ rpcs! {
     pull_image(PullImageRequest) -> PullImageResponse;
     remove_image(RemoveImageRequest) -> RemoveImageResponse;
     image_fs_info(ImageFsInfoRequest) -> ImageFsInfoResponse;
+    [stream] stream_images(StreamImagesRequest) -> StreamImagesResponse as StreamImagesStream;
 }

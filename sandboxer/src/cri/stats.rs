@@ -1,15 +1,19 @@
 //! Simulated usage of pods and containers.
 
 use containerd_sandbox::{Key, Result};
-use k8s_cri::v1::{
-    ContainerAttributes, ContainerStats, ContainerStatsRequest, ContainerStatsResponse, CpuUsage,
-    FilesystemIdentifier, FilesystemUsage, LinuxPodSandboxStats, ListContainerStatsRequest,
-    ListContainerStatsResponse, ListPodSandboxStatsRequest, ListPodSandboxStatsResponse,
-    MemoryUsage, NetworkInterfaceUsage, NetworkUsage, PodSandboxAttributes, PodSandboxStats,
-    PodSandboxStatsRequest, PodSandboxStatsResponse, ProcessUsage, SwapUsage, UInt64Value,
+use cri_api::v1::{
+    ContainerAttributes, ContainerStats, ContainerStatsFilter, ContainerStatsRequest,
+    ContainerStatsResponse, CpuUsage, FilesystemIdentifier, FilesystemUsage, LinuxPodSandboxStats,
+    ListContainerStatsRequest, ListContainerStatsResponse, ListPodSandboxStatsRequest,
+    ListPodSandboxStatsResponse, MemoryUsage, NetworkInterfaceUsage, NetworkUsage,
+    PodSandboxAttributes, PodSandboxStats, PodSandboxStatsFilter, PodSandboxStatsRequest,
+    PodSandboxStatsResponse, ProcessUsage, StreamContainerStatsRequest,
+    StreamContainerStatsResponse, StreamPodSandboxStatsRequest, StreamPodSandboxStatsResponse,
+    SwapUsage, UInt64Value,
 };
+use futures::{Stream, StreamExt as _};
 
-use super::{Cri, status};
+use super::{Cri, Part, status};
 use crate::live::Found;
 use crate::simulate::usage::{self, Usage};
 use slot::Timestamp;
@@ -38,8 +42,8 @@ impl Cri {
         request: ContainerStatsRequest,
     ) -> Result<ContainerStatsResponse> {
         let container = self.container(&request.container_id)?;
-        let now = Timestamp::now();
-        let stats = container.read_cri(|found| self.stats_of(found, now))?;
+        let (files, now) = (self.filesystem(), Timestamp::now());
+        let stats = container.read_cri(|found| stats_of(found, &files, now))?;
         Ok(ContainerStatsResponse { stats: Some(stats) })
     }
 
@@ -48,16 +52,42 @@ impl Cri {
         &self,
         request: ListContainerStatsRequest,
     ) -> Result<ListContainerStatsResponse> {
-        let filter = self.container_stats_filter(request.filter)?;
+        let read = self.containers_reader(request.filter)?;
+        let stats = self.sandboxer.list_pods(read).await?;
+        Ok(ListContainerStatsResponse { stats })
+    }
+
+    /// Streams the usage of the running containers that pass a filter.
+    ///
+    /// # Errors
+    /// As [`Cri::list_container_stats`].
+    pub(super) async fn stream_container_stats(
+        &self,
+        request: StreamContainerStatsRequest,
+    ) -> Result<impl Stream<Item = Part<StreamContainerStatsResponse>> + use<>> {
+        let parts = self
+            .sandboxer
+            .stream_pods(self.containers_reader(request.filter)?);
+        Ok(parts.map(|container_stats| Ok(StreamContainerStatsResponse { container_stats })))
+    }
+
+    /// Returns what a list of containers' usage reads of each pod.
+    fn containers_reader(
+        &self,
+        filter: Option<ContainerStatsFilter>,
+    ) -> Result<impl Fn(&Key, &Slot, &CriPod, &mut Vec<ContainerStats>) + use<>> {
+        let filter = self.container_stats_filter(filter)?;
         let now = Timestamp::now();
-        let list = self.sandboxer.list_pods(|key, slot, pod, items| {
-            if filter.admits_pod(key, slot, pod) {
-                let running = status::containers(key, slot, pod).filter(is_running);
-                let wanted = running.filter(|found| filter.admits(*found));
-                items.extend(wanted.map(|found| self.stats_of(found, now)));
-            }
-        });
-        Ok(ListContainerStatsResponse { stats: list.await? })
+        let files = self.filesystem();
+        Ok(
+            move |key: &Key, slot: &Slot, pod: &CriPod, items: &mut Vec<_>| {
+                if filter.admits_pod(key, slot, pod) {
+                    let running = status::containers(key, slot, pod).filter(is_running);
+                    let wanted = running.filter(|found| filter.admits(*found));
+                    items.extend(wanted.map(|found| stats_of(found, &files, now)));
+                }
+            },
+        )
     }
 
     /// Returns the usage of a pod, the sum over its containers.
@@ -69,8 +99,8 @@ impl Cri {
         request: PodSandboxStatsRequest,
     ) -> Result<PodSandboxStatsResponse> {
         let (_, sandbox) = self.pod(&request.pod_sandbox_id)?;
-        let now = Timestamp::now();
-        let stats = sandbox.read_pod(|key, slot, pod| self.pod_stats_of(key, slot, pod, now))?;
+        let (files, now) = (self.filesystem(), Timestamp::now());
+        let stats = sandbox.read_pod(|key, slot, pod| pod_stats_of(key, slot, pod, &files, now))?;
         Ok(PodSandboxStatsResponse { stats: Some(stats) })
     }
 
@@ -79,83 +109,40 @@ impl Cri {
         &self,
         request: ListPodSandboxStatsRequest,
     ) -> Result<ListPodSandboxStatsResponse> {
-        let filter = self.pod_stats_filter(request.filter)?;
-        let now = Timestamp::now();
-        let list = self.sandboxer.list_pods(|key, slot, pod, items| {
-            if filter.admits(key, slot, pod) {
-                items.push(self.pod_stats_of(key, slot, pod, now));
-            }
-        });
-        Ok(ListPodSandboxStatsResponse { stats: list.await? })
+        let read = self.pods_reader(request.filter)?;
+        let stats = self.sandboxer.list_pods(read).await?;
+        Ok(ListPodSandboxStatsResponse { stats })
     }
 
-    fn stats_of(&self, found: Found<'_>, now: Timestamp) -> ContainerStats {
-        let config = &found.cri.config;
-        let usage = usage::usage(found.container, now);
-        ContainerStats {
-            attributes: Some(ContainerAttributes {
-                id: found.container.id.clone(),
-                metadata: config.metadata.clone(),
-                labels: config.labels.clone(),
-                annotations: config.annotations.clone(),
-            }),
-            cpu: Some(cpu(&usage, now)),
-            memory: Some(memory(&usage, now)),
-            writable_layer: Some(FilesystemUsage {
-                timestamp: status::nanos(now),
-                fs_id: Some(self.filesystem()),
-                used_bytes: Some(number(0)),
-                inodes_used: Some(number(0)),
-            }),
-            swap: Some(SwapUsage {
-                timestamp: status::nanos(now),
-                swap_available_bytes: Some(number(0)),
-                swap_usage_bytes: Some(number(0)),
-            }),
-        }
-    }
-
-    fn pod_stats_of(
+    /// Streams the usage of the pods that pass a filter, of the oldest pod first.
+    ///
+    /// # Errors
+    /// As [`Cri::list_pod_sandbox_stats`].
+    pub(super) async fn stream_pod_sandbox_stats(
         &self,
-        key: &Key,
-        slot: &Slot,
-        pod: &CriPod,
-        now: Timestamp,
-    ) -> PodSandboxStats {
-        let config = &pod.config;
-        let usage = usage::sum(slot, now);
-        let timestamp = status::nanos(now);
-        let network = NetworkUsage {
-            timestamp,
-            default_interface: Some(NetworkInterfaceUsage {
-                name: INTERFACE.to_owned(),
-                rx_bytes: Some(number(0)),
-                rx_errors: Some(number(0)),
-                tx_bytes: Some(number(0)),
-                tx_errors: Some(number(0)),
-            }),
-            interfaces: Vec::new(),
-        };
-        let running = status::containers(key, slot, pod).filter(is_running);
-        PodSandboxStats {
-            attributes: Some(PodSandboxAttributes {
-                id: key.id().to_owned(),
-                metadata: config.metadata.clone(),
-                labels: config.labels.clone(),
-                annotations: config.annotations.clone(),
-            }),
-            linux: Some(LinuxPodSandboxStats {
-                cpu: Some(cpu(&usage, now)),
-                memory: Some(memory(&usage, now)),
-                network: (!status::is_on_host_network(config)).then_some(network),
-                process: Some(ProcessUsage {
-                    timestamp,
-                    process_count: Some(number(usage.pids)),
-                }),
-                containers: running.map(|found| self.stats_of(found, now)).collect(),
-            }),
-            windows: None,
-        }
+        request: StreamPodSandboxStatsRequest,
+    ) -> Result<impl Stream<Item = Part<StreamPodSandboxStatsResponse>> + use<>> {
+        let parts = self
+            .sandboxer
+            .stream_pods(self.pods_reader(request.filter)?);
+        Ok(parts.map(|pod_sandbox_stats| Ok(StreamPodSandboxStatsResponse { pod_sandbox_stats })))
+    }
+
+    /// Returns what a list of pods' usage reads of each pod.
+    fn pods_reader(
+        &self,
+        filter: Option<PodSandboxStatsFilter>,
+    ) -> Result<impl Fn(&Key, &Slot, &CriPod, &mut Vec<PodSandboxStats>) + use<>> {
+        let filter = self.pod_stats_filter(filter)?;
+        let now = Timestamp::now();
+        let files = self.filesystem();
+        Ok(
+            move |key: &Key, slot: &Slot, pod: &CriPod, items: &mut Vec<_>| {
+                if filter.admits(key, slot, pod) {
+                    items.push(pod_stats_of(key, slot, pod, &files, now));
+                }
+            },
+        )
     }
 
     /// Returns the file system of the images and of containers' files.
@@ -166,11 +153,84 @@ impl Cri {
     }
 }
 
+fn stats_of(found: Found<'_>, files: &FilesystemIdentifier, now: Timestamp) -> ContainerStats {
+    let config = &found.cri.config;
+    let usage = usage::usage(found.container, now);
+    ContainerStats {
+        attributes: Some(ContainerAttributes {
+            id: found.container.id.clone(),
+            metadata: config.metadata.clone(),
+            labels: config.labels.clone(),
+            annotations: config.annotations.clone(),
+        }),
+        cpu: Some(cpu(&usage, now)),
+        memory: Some(memory(&usage, now)),
+        writable_layer: Some(FilesystemUsage {
+            timestamp: status::nanos(now),
+            fs_id: Some(files.clone()),
+            used_bytes: Some(number(0)),
+            inodes_used: Some(number(0)),
+        }),
+        swap: Some(SwapUsage {
+            timestamp: status::nanos(now),
+            swap_available_bytes: Some(number(0)),
+            swap_usage_bytes: Some(number(0)),
+        }),
+        // Nothing waits for a resource, so there is no pressure to tell.
+        io: None,
+    }
+}
+
+fn pod_stats_of(
+    key: &Key,
+    slot: &Slot,
+    pod: &CriPod,
+    files: &FilesystemIdentifier,
+    now: Timestamp,
+) -> PodSandboxStats {
+    let config = &pod.config;
+    let usage = usage::sum(slot, now);
+    let timestamp = status::nanos(now);
+    let network = NetworkUsage {
+        timestamp,
+        default_interface: Some(NetworkInterfaceUsage {
+            name: INTERFACE.to_owned(),
+            rx_bytes: Some(number(0)),
+            rx_errors: Some(number(0)),
+            tx_bytes: Some(number(0)),
+            tx_errors: Some(number(0)),
+        }),
+        interfaces: Vec::new(),
+    };
+    let running = status::containers(key, slot, pod).filter(is_running);
+    PodSandboxStats {
+        attributes: Some(PodSandboxAttributes {
+            id: key.id().to_owned(),
+            metadata: config.metadata.clone(),
+            labels: config.labels.clone(),
+            annotations: config.annotations.clone(),
+        }),
+        linux: Some(LinuxPodSandboxStats {
+            cpu: Some(cpu(&usage, now)),
+            memory: Some(memory(&usage, now)),
+            network: (!status::is_on_host_network(config)).then_some(network),
+            process: Some(ProcessUsage {
+                timestamp,
+                process_count: Some(number(usage.pids)),
+            }),
+            containers: running.map(|found| stats_of(found, files, now)).collect(),
+            io: None,
+        }),
+        windows: None,
+    }
+}
+
 fn cpu(usage: &Usage, now: Timestamp) -> CpuUsage {
     CpuUsage {
         timestamp: status::nanos(now),
         usage_core_nano_seconds: Some(number(usage.cpu_usec.saturating_mul(1000))),
         usage_nano_cores: Some(number(usage.nano_cores)),
+        psi: None,
     }
 }
 
@@ -185,5 +245,6 @@ fn memory(usage: &Usage, now: Timestamp) -> MemoryUsage {
         rss_bytes: Some(number(usage.memory)),
         page_faults: Some(number(0)),
         major_page_faults: Some(number(0)),
+        psi: None,
     }
 }

@@ -1,10 +1,11 @@
 //! Statuses of pods and containers: CRI's messages made of slots.
 
 use containerd_sandbox::Key;
-use k8s_cri::v1::{
+use cri_api::v1::{
     Container, ContainerResources, ContainerState, ContainerStatus, ContainerUser,
     LinuxContainerUser, LinuxPodSandboxStatus, Namespace, NamespaceMode, NamespaceOption,
     PodSandbox, PodSandboxConfig, PodSandboxNetworkStatus, PodSandboxState, PodSandboxStatus,
+    Signal,
 };
 
 use crate::live::Found;
@@ -162,6 +163,15 @@ pub(super) fn container_status(found: Found<'_>) -> ContainerStatus {
         }),
         image_id: cri.image_id.clone(),
         user: Some(user(found)),
+        stop_signal: stop_signal(config.stop_signal()).into(),
+    }
+}
+
+/// Returns the signal that ends a container which states `stated`.
+fn stop_signal(stated: Signal) -> Signal {
+    match stated {
+        Signal::RuntimeDefault => Signal::Sigterm,
+        stated => stated,
     }
 }
 
@@ -170,7 +180,7 @@ pub(super) fn container_status(found: Found<'_>) -> ContainerStatus {
 fn user(found: Found<'_>) -> ContainerUser {
     let linux = found.cri.config.linux.as_ref();
     let context = linux.and_then(|linux| linux.security_context.as_ref());
-    let number = |value: &Option<k8s_cri::v1::Int64Value>| value.as_ref().map_or(0, |n| n.value);
+    let number = |value: &Option<cri_api::v1::Int64Value>| value.as_ref().map_or(0, |n| n.value);
     let user = context.map(|context| {
         let gid = number(&context.run_as_group);
         let mut supplemental_groups = vec![gid];

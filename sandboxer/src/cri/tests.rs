@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use containerd_sandbox::{Code, Result, Sandboxer as _};
-use futures::{FutureExt, StreamExt};
-use k8s_cri::v1::{
+use cri_api::v1::{
     ContainerConfig, ContainerEventResponse, ContainerMetadata, CreateContainerRequest,
-    ExecSyncRequest, ImageSpec, ListPodSandboxRequest, PodSandboxConfig, PodSandboxMetadata,
-    PullImageRequest, RemovePodSandboxRequest, RunPodSandboxRequest, StartContainerRequest,
+    ExecSyncRequest, GetEventsRequest, ImageSpec, ListPodSandboxRequest, PodSandboxConfig,
+    PodSandboxMetadata, PullImageRequest, RemovePodSandboxRequest, RunPodSandboxRequest,
+    StartContainerRequest,
 };
+use futures::{FutureExt, StreamExt};
 
 use super::Cri;
 use crate::live::{LogRoot, ResourceSlotSandboxer, Settings};
@@ -219,7 +220,11 @@ async fn a_command_whose_caller_goes_away_leaves_no_process() {
 async fn a_reader_of_events_that_is_too_slow_is_cut_off() {
     let dir = tempfile::tempdir().unwrap();
     let cri = open(dir.path()).await;
-    let mut events = std::pin::pin!(cri.container_events());
+    let mut events = std::pin::pin!(
+        cri.get_container_events(GetEventsRequest::default())
+            .await
+            .unwrap()
+    );
     for _ in 0..300 {
         // Four events each: created, started, stopped, deleted.
         let id = run(&cri, "web").await.unwrap();
@@ -229,7 +234,11 @@ async fn a_reader_of_events_that_is_too_slow_is_cut_off() {
     assert_eq!(cut_off.code(), tonic::Code::ResourceExhausted);
     assert!(events.next().await.is_none());
 
-    let mut events = std::pin::pin!(cri.container_events());
+    let mut events = std::pin::pin!(
+        cri.get_container_events(GetEventsRequest::default())
+            .await
+            .unwrap()
+    );
     let id = run(&cri, "web").await.unwrap();
     let first: ContainerEventResponse = events.next().await.unwrap().unwrap();
     assert_eq!(first.container_id, id);

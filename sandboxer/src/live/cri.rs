@@ -1,9 +1,8 @@
 //! Operations of the live sandboxer that only the CRI API needs, beyond the traits of the
 //! sandbox API.
 
-use containerd_sandbox::server::MAX_GRPC_MESSAGE;
 use containerd_sandbox::{Error, Key, Result};
-use k8s_cri::v1::{LinuxContainerResources, PodSandboxConfig};
+use cri_api::v1::{LinuxContainerResources, PodSandboxConfig};
 use tracing::{info, warn};
 
 use super::container::ResourceSlotContainer;
@@ -19,9 +18,6 @@ use crate::simulate::failure::Call;
 use crate::simulate::profile::Pulls;
 use pod_resources::ResourceInfo;
 use slot::{self, Change, CriContainer, CriPod, NewContainer, NewProcess, Slot};
-
-/// Number of sandboxes that a list reads before other tasks have a turn.
-const TURN: usize = 128;
 
 impl ResourceSlotSandboxer {
     /// Creates a pod's sandbox. If the future fails or is dropped before it is done,
@@ -53,46 +49,6 @@ impl ResourceSlotSandboxer {
             read(&live.key, &inner.slot, pod)
         });
         found.collect()
-    }
-
-    /// Collects the items that `read` appends for the slots of the CRI API's pods, in no order.
-    /// Each slot is locked meanwhile. A long list is made in parts, with turns of other tasks
-    /// between them, and few are made at a time: one of ten thousand containers takes longer than
-    /// a hundred other calls.
-    ///
-    /// # Errors
-    /// `ResourceExhausted` if the items are longer than a message may be.
-    pub(crate) async fn list_pods<T: prost::Message>(
-        &self,
-        mut read: impl FnMut(&Key, &Slot, &CriPod, &mut Vec<T>),
-    ) -> Result<Vec<T>> {
-        let all = self.core.sandboxes.all();
-        let _turn = if all.len() > TURN {
-            self.core.lists.acquire().await.ok()
-        } else {
-            None
-        };
-        let (mut items, mut bytes) = (Vec::new(), 0);
-        for part in all.chunks(TURN) {
-            if !items.is_empty() {
-                tokio::task::yield_now().await;
-            }
-            let before = items.len();
-            for live in part {
-                if let Ok(inner) = live.lock()
-                    && let Some(pod) = inner.slot.sandbox.cri.as_deref()
-                {
-                    read(&live.key, &inner.slot, pod, &mut items);
-                }
-            }
-            bytes += items[before..].iter().map(T::encoded_len).sum::<usize>();
-            if bytes > MAX_GRPC_MESSAGE {
-                return Err(Error::resource_exhausted(format!(
-                    "the list is longer than a message of {MAX_GRPC_MESSAGE} bytes: filter it"
-                )));
-            }
-        }
-        Ok(items)
     }
 
     /// Returns the sizes of images and the rate of pulls.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use containerd_sandbox::{
     ContainerOptions, Error, InvalidField, Result, SandboxOptions, SandboxRecord, quoted,
 };
-use k8s_cri::v1::{LinuxContainerResources, PodSandboxConfig};
+use cri_api::v1::{LinuxContainerResources, PodSandboxConfig};
 use prost::Message;
 use tracing::{debug, warn};
 

@@ -40,6 +40,7 @@ mod effects;
 mod end;
 mod exit_notice;
 mod fault_injection;
+mod lists;
 mod live_slot;
 mod log_root;
 pub(crate) mod logs;

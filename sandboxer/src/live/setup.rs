@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::time::SystemTime;
 
 use containerd_sandbox::{Error, MAX_CONFIG_BYTES, Result, check_json};
-use k8s_cri::v1::security_profile::ProfileType;
-use k8s_cri::v1::{
+use cri_api::v1::security_profile::ProfileType;
+use cri_api::v1::{
     ContainerConfig, DnsConfig, LinuxContainerSecurityContext, NamespaceMode, PodSandboxConfig,
 };
 use oci_config::{Details, Field, InvalidField};
@@ -293,7 +293,7 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, config: &ContainerCo
     let user = user.or(pod_context.and_then(|pod| pod.run_as_user.as_ref()));
     let group = context.run_as_group.as_ref();
     let group = group.or(pod_context.and_then(|pod| pod.run_as_group.as_ref()));
-    let id = |stated: Option<&k8s_cri::v1::Int64Value>| {
+    let id = |stated: Option<&cri_api::v1::Int64Value>| {
         stated.map_or(0, |id| u32::try_from(id.value).unwrap_or(u32::MAX))
     };
     let uid = match context.run_as_username.as_str() {
@@ -305,8 +305,10 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, config: &ContainerCo
         ("PATH".to_owned(), PATH.to_owned()),
         ("HOSTNAME".to_owned(), hostname.clone()),
     ];
-    let stated = config.envs.iter();
-    environment.extend(stated.map(|variable| (variable.key.clone(), variable.value.clone())));
+    environment.extend(config.envs.iter().map(|variable| {
+        let value = String::from_utf8_lossy(&variable.value).into_owned();
+        (variable.key.clone(), value)
+    }));
     let mounts = config.mounts.iter().map(|declared| {
         let access = if declared.readonly { "ro" } else { "rw" };
         let (source, target) = (&declared.host_path, &declared.container_path);

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use k8s_cri::v1;
-use k8s_cri::v1::image_service_client::ImageServiceClient;
-use k8s_cri::v1::runtime_service_client::RuntimeServiceClient;
+use cri_api::v1;
+use cri_api::v1::image_service_client::ImageServiceClient;
+use cri_api::v1::runtime_service_client::RuntimeServiceClient;
 use tonic::Request;
 use tonic::transport::Channel;
 
@@ -120,6 +120,10 @@ calls! { runtime:
     runtime_config(RuntimeConfigRequest) -> RuntimeConfigResponse;
     list_metric_descriptors(ListMetricDescriptorsRequest) -> ListMetricDescriptorsResponse;
     list_pod_sandbox_metrics(ListPodSandboxMetricsRequest) -> ListPodSandboxMetricsResponse;
+    update_pod_sandbox_resources(UpdatePodSandboxResourcesRequest)
+        -> UpdatePodSandboxResourcesResponse;
+    checkpoint_pod(CheckpointPodRequest) -> CheckpointPodResponse;
+    restore_pod(RestorePodRequest) -> RestorePodResponse;
 }
 
 calls! { image:
@@ -130,19 +134,37 @@ calls! { image:
     image_fs_info(ImageFsInfoRequest) -> ImageFsInfoResponse;
 }
 
-impl Cri {
-    /// Calls the RPC `get_container_events`. Returns a stream of events that does not end by
-    /// itself.
-    ///
-    /// # Errors
-    /// As for every call.
-    pub async fn container_events(&self) -> Result<tonic::Streaming<v1::ContainerEventResponse>> {
-        let request = Request::new(v1::GetEventsRequest::default());
-        Ok(self
-            .runtime
-            .clone()
-            .get_container_events(request)
-            .await?
-            .into_inner())
-    }
+macro_rules! streams {
+    ($($service:ident.$method:ident($request:ident) -> $response:ident;)*) => {
+        /// Calls whose reply is a stream. The timeout of [`Cri::with_timeout`] does not concern
+        /// them.
+        impl Cri {
+            $(
+                #[doc = concat!("Calls the RPC `", stringify!($method), "` and returns its stream.")]
+                ///
+                /// # Errors
+                /// The error of the server; `Unavailable` if the connection is lost.
+                pub async fn $method(
+                    &self,
+                    request: v1::$request,
+                ) -> Result<tonic::Streaming<v1::$response>> {
+                    let mut client = self.$service.clone();
+                    let reply = Box::pin(client.$method(Request::new(request))).await;
+                    Ok(reply.map_err(failed)?.into_inner())
+                }
+            )*
+        }
+    };
+}
+
+streams! {
+    runtime.get_container_events(GetEventsRequest) -> ContainerEventResponse;
+    runtime.stream_pod_sandboxes(StreamPodSandboxesRequest) -> StreamPodSandboxesResponse;
+    runtime.stream_containers(StreamContainersRequest) -> StreamContainersResponse;
+    runtime.stream_container_stats(StreamContainerStatsRequest) -> StreamContainerStatsResponse;
+    runtime.stream_pod_sandbox_stats(StreamPodSandboxStatsRequest)
+        -> StreamPodSandboxStatsResponse;
+    runtime.stream_pod_sandbox_metrics(StreamPodSandboxMetricsRequest)
+        -> StreamPodSandboxMetricsResponse;
+    image.stream_images(StreamImagesRequest) -> StreamImagesResponse;
 }

@@ -40,6 +40,10 @@ impl<'a> Admission<'a> {
 /// [`Admission`](crate::server::Admission) that the inherent method named by `admission` returns. The module named by `table` holds `METHODS`,
 /// the names of the RPCs in their order.
 ///
+/// A row `[stream] rpc(Request) -> Item as RpcStream;` generates a method that streams its reply,
+/// and the trait's type `RpcStream`. The inherent `async fn rpc(&self, message)` returns the
+/// stream, of `Result<Item, tonic::Status>`; the call is counted until then.
+///
 /// The services of this crate begin with `namespaced_grpc` or `namespaced_ttrpc`. Their rows
 /// `rpc => function(Request) -> Response;` name the function, which takes the namespace before
 /// the message.
@@ -48,10 +52,12 @@ macro_rules! rpcs {
     (
         grpc impl [$($generics:tt)*] $service:ident for $implementor:ty { $($head:tt)* }
         $($rpc:ident($request:ident) -> $response:ident;)*
+        $([stream] $stream:ident($asked:ident) -> $item:ident as $type:ident;)*
     ) => {
         $crate::rpcs! {
             plain_grpc impl [$($generics)*] $service for $implementor { $($head)* }
             $($rpc => $rpc($request) -> $response;)*
+            $([stream] $stream($asked) -> $item as $type;)*
         }
     };
 
@@ -64,16 +70,21 @@ macro_rules! rpcs {
             $($more:item)*
         }
         $($rpc:ident => $function:ident($request:ident) -> $response:ident;)*
+        $([stream] $stream:ident($asked:ident) -> $item:ident as $type:ident;)*
     ) => {
         /// The RPCs in the order of the table.
         pub(crate) mod $table {
             /// Names of the RPCs.
-            pub(crate) const METHODS: &[&str] = &[$(stringify!($rpc)),*];
+            pub(crate) const METHODS: &[&str] = &[
+                $(stringify!($rpc),)*
+                $(stringify!($stream),)*
+            ];
 
             /// Places of the RPCs in [`METHODS`].
             #[allow(non_camel_case_types)]
             pub(super) enum Rpc {
                 $($rpc,)*
+                $($stream,)*
             }
         }
 
@@ -81,6 +92,7 @@ macro_rules! rpcs {
             [$($generics)*] $service, $implementor, $name, $messages, $admission, $table,
             { $($more)* }
             $($rpc $function $request $response)*
+            [$($stream $asked $item $type)*]
         }
     };
 
@@ -88,6 +100,7 @@ macro_rules! rpcs {
         @plain_grpc [$($generics:tt)*] $service:ident, $implementor:ty, $name:literal,
         $messages:ident, $admission:ident, $table:ident, { $($more:item)* }
         $($rpc:ident $function:ident $request:ident $response:ident)*
+        [$($stream:ident $asked:ident $item:ident $type:ident)*]
     ) => {
         #[::tonic::async_trait]
         impl<$($generics)*> $service for $implementor {
@@ -103,6 +116,26 @@ macro_rules! rpcs {
                 let reply = admission.end(call, concat!($name, ".", stringify!($rpc)), reply);
                 Ok(::tonic::Response::new(reply?))
             })*
+
+            $(
+                type $type = ::std::pin::Pin<::std::boxed::Box<
+                    dyn ::futures::Stream<
+                            Item = ::std::result::Result<$messages::$item, ::tonic::Status>,
+                        > + ::std::marker::Send,
+                >>;
+
+                async fn $stream(
+                    &self,
+                    request: ::tonic::Request<$messages::$asked>,
+                ) -> ::std::result::Result<::tonic::Response<Self::$type>, ::tonic::Status> {
+                    let admission = self.$admission();
+                    let call = admission.begin($table::Rpc::$stream as usize);
+                    let reply = self.$stream(request.into_inner()).await;
+                    let reply =
+                        admission.end(call, concat!($name, ".", stringify!($stream)), reply);
+                    Ok(::tonic::Response::new(::std::boxed::Box::pin(reply?)))
+                }
+            )*
         }
     };
 
@@ -110,6 +143,7 @@ macro_rules! rpcs {
         @namespaced_grpc [$($generics:tt)*] $service:ident, $implementor:ty, $name:literal,
         $messages:ident, $admission:ident, $table:ident, {}
         $($rpc:ident $function:ident $request:ident $response:ident)*
+        []
     ) => {
         #[::tonic::async_trait]
         impl<$($generics)*> $service for $implementor {
@@ -134,6 +168,7 @@ macro_rules! rpcs {
         @namespaced_ttrpc [$($generics:tt)*] $service:ident, $implementor:ty, $name:literal,
         $messages:ident, $admission:ident, $table:ident, {}
         $($rpc:ident $function:ident $request:ident $response:ident)*
+        []
     ) => {
         #[::tonic::async_trait]
         impl<$($generics)*> $service for $implementor {

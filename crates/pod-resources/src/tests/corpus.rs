@@ -5,7 +5,7 @@
 //! others follow the documented forms of their tools. Those of the CRI API have the JSON that
 //! crictl reads.
 
-use k8s_cri::v1::{ContainerConfig, LinuxContainerConfig};
+use cri_api::v1::{ContainerConfig, LinuxContainerConfig};
 use oci_config::Details;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ mod updates;
 
 use std::collections::HashMap;
 
-use k8s_cri::v1::{LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig};
+use cri_api::v1::{LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig};
 use oci_config::{Field, LinuxResources, Spec};
 use serde_json::{Value, json};
 

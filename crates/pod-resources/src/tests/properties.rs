@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use k8s_cri::v1::PodSandboxConfig;
+use cri_api::v1::PodSandboxConfig;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

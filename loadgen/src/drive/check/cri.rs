@@ -1,6 +1,6 @@
 //! Checks of the replies of CRI.
 
-use k8s_cri::v1::{
+use cri_api::v1::{
     ContainerState, ContainerStatus, ContainerStatusResponse, PodSandboxState,
     PodSandboxStatusResponse,
 };
@@ -148,7 +148,7 @@ mod tests {
     use std::collections::HashMap;
     use std::time::Duration;
 
-    use k8s_cri::v1::{ContainerStatus, PodSandboxMetadata, PodSandboxStatus};
+    use cri_api::v1::{ContainerStatus, PodSandboxMetadata, PodSandboxStatus};
 
     use super::*;
     use crate::workload::plan::{Exit, Plan};

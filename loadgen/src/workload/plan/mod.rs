@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use containerd_client::types::Sandbox as SandboxRecord;
-use k8s_cri::v1::{ContainerConfig, PodSandboxConfig};
+use cri_api::v1::{ContainerConfig, PodSandboxConfig};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

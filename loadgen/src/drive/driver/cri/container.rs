@@ -1,7 +1,7 @@
 //! Lifecycle of a container over CRI, with the calls of a kubelet.
 
 use containerd_sandbox::Code;
-use k8s_cri::v1::{
+use cri_api::v1::{
     ContainerStatusRequest, CreateContainerRequest, PodSandboxConfig, RemoveContainerRequest,
     StartContainerRequest, StopContainerRequest,
 };

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use containerd_sandbox::client::Cri;
 use containerd_sandbox::{Code, Error};
-use k8s_cri::v1::{
+use cri_api::v1::{
     ContainerEventResponse, ContainerEventType, ContainerFilter, ContainerState,
-    ContainerStateValue, ListContainersRequest,
+    ContainerStateValue, GetEventsRequest, ListContainersRequest,
 };
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -111,7 +111,7 @@ impl Drop for Awaited {
 /// Notifies waiters of ends until the registry is dropped.
 async fn listen(cri: Cri, inner: Weak<Inner>) {
     loop {
-        let failed = match cri.container_events().await {
+        let failed = match cri.get_container_events(GetEventsRequest::default()).await {
             Ok(mut events) => {
                 if relist(&cri, &inner).await.is_none() {
                     return;

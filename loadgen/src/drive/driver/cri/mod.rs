@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use containerd_sandbox::client::Cri;
 use containerd_sandbox::{Code, Result as Reply};
-use futures::future::try_join_all;
-use k8s_cri::v1::{
+use cri_api::v1::{
     ListPodSandboxRequest, PodSandboxFilter, PodSandboxStatusRequest, RemovePodSandboxRequest,
     RunPodSandboxRequest, StopPodSandboxRequest, VersionRequest,
 };
+use futures::future::try_join_all;
 
 use self::container::{Ends, RunningContainer};
 use self::exits::Exits;
