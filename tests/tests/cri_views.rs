@@ -323,9 +323,26 @@ async fn stats_and_metrics_show_running_containers() {
     assert_eq!(metrics.len(), 1);
     let containers = &metrics[0].container_metrics;
     assert_eq!(containers.len(), 1);
-    for metric in metrics[0].metrics.iter().chain(&containers[0].metrics) {
+    let shown = || metrics[0].metrics.iter().chain(&containers[0].metrics);
+    for metric in shown() {
         assert_eq!(described[&metric.name], metric.label_values.len());
     }
+    // critest asks for each of these, with a value.
+    for name in include_str!("../data/cadvisor-metrics.txt").lines() {
+        assert!(described.contains_key(name), "{name} is not described");
+        assert!(
+            shown().any(|metric| metric.name == name),
+            "{name} has no value"
+        );
+    }
+    let value = |name: &str, container: &str| {
+        let metric = shown().find(|m| m.name == name && m.label_values[0] == container);
+        metric.unwrap().value.unwrap().value
+    };
+    assert_eq!(value("container_spec_memory_limit_bytes", "app"), 64 << 20);
+    assert_eq!(value("container_memory_working_set_bytes", "app"), used);
+    assert_eq!(value("container_memory_working_set_bytes", ""), used);
+    assert_eq!(value("container_processes", ""), 1);
 }
 
 #[tokio::test]

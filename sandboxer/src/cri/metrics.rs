@@ -2,60 +2,17 @@
 
 use containerd_sandbox::{Key, Result};
 use cri_api::v1::{
-    ContainerMetrics, ListMetricDescriptorsRequest, ListMetricDescriptorsResponse,
-    ListPodSandboxMetricsRequest, ListPodSandboxMetricsResponse, Metric, MetricDescriptor,
-    MetricType, PodSandboxMetadata, PodSandboxMetrics, StreamPodSandboxMetricsRequest,
+    ContainerMetrics, LinuxContainerResources, ListMetricDescriptorsRequest,
+    ListMetricDescriptorsResponse, ListPodSandboxMetricsRequest, ListPodSandboxMetricsResponse,
+    PodSandboxMetadata, PodSandboxMetrics, StreamPodSandboxMetricsRequest,
     StreamPodSandboxMetricsResponse,
 };
 use futures::{Stream, StreamExt as _};
 
+use super::cadvisor::{self, Facts, Labels};
 use super::{Cri, Part, stats, status};
-use crate::simulate::usage::{self, Usage};
+use crate::simulate::usage;
 use slot::{CriPod, SandboxState, Slot, Timestamp};
-
-/// Labels of every metric, sorted. A pod's own metrics have an empty `container`.
-const LABELS: [&str; 5] = ["container", "id", "image", "namespace", "pod"];
-
-/// A metric: name, help text, type, and value. Values are whole numbers.
-struct Row {
-    name: &'static str,
-    help: &'static str,
-    kind: MetricType,
-    value: fn(&Usage) -> u64,
-}
-
-const ROWS: [Row; 5] = [
-    Row {
-        name: "container_cpu_usage_seconds_total",
-        help: "Cumulative CPU time consumed, in whole seconds.",
-        kind: MetricType::Counter,
-        value: |usage| usage.cpu_usec / 1_000_000,
-    },
-    Row {
-        name: "container_memory_usage_bytes",
-        help: "Memory in use, in bytes.",
-        kind: MetricType::Gauge,
-        value: |usage| usage.memory,
-    },
-    Row {
-        name: "container_memory_working_set_bytes",
-        help: "Working set of memory, in bytes.",
-        kind: MetricType::Gauge,
-        value: |usage| usage.memory,
-    },
-    Row {
-        name: "container_spec_memory_limit_bytes",
-        help: "Memory limit, in bytes; 0 without one.",
-        kind: MetricType::Gauge,
-        value: |usage| usage.memory_limit.unwrap_or(0),
-    },
-    Row {
-        name: "container_processes",
-        help: "Number of processes.",
-        kind: MetricType::Gauge,
-        value: |usage| usage.pids,
-    },
-];
 
 impl Cri {
     /// Lists the metrics that exist.
@@ -63,13 +20,8 @@ impl Cri {
         &self,
         _: ListMetricDescriptorsRequest,
     ) -> Result<ListMetricDescriptorsResponse> {
-        let descriptors = ROWS.iter().map(|row| MetricDescriptor {
-            name: row.name.to_owned(),
-            help: row.help.to_owned(),
-            label_keys: LABELS.map(str::to_owned).to_vec(),
-        });
         Ok(ListMetricDescriptorsResponse {
-            descriptors: descriptors.collect(),
+            descriptors: cadvisor::descriptors(),
         })
     }
 
@@ -107,36 +59,54 @@ fn reader() -> impl Fn(&Key, &Slot, &CriPod, &mut Vec<PodSandboxMetrics>) {
         }
         let unnamed = PodSandboxMetadata::default();
         let metadata = pod.config.metadata.as_ref().unwrap_or(&unnamed);
-        let labels = |container: &str, id: &str, image: &str| {
-            [container, id, image, &metadata.namespace, &metadata.name].map(str::to_owned)
+        let is_on_host_network = status::is_on_host_network(&pod.config);
+        let labels = Labels {
+            container: "",
+            id: key.id(),
+            image: "",
+            namespace: &metadata.namespace,
+            pod: &metadata.name,
         };
+        let unstated = LinuxContainerResources::default();
         let running = status::containers(key, slot, pod).filter(stats::is_running);
         let containers = running.map(|found| {
+            let info = found.container.info;
+            let facts = Facts {
+                usage: usage::usage(found.container, now),
+                linux: found.cri.linux_resources().unwrap_or(&unstated),
+                memory_request: info.memory_request,
+                storage_limit: info.storage_limit,
+                pid_limit: info.pid_limit,
+                started_at: found.cri.started_at.unwrap_or(now),
+                is_on_host_network,
+                now,
+            };
             let own = found.cri.config.metadata.as_ref();
-            let name = own.map_or("", |metadata| &metadata.name);
-            let id = &found.container.id;
-            let labels = labels(name, id, &found.cri.image_ref);
+            let labels = Labels {
+                container: own.map_or("", |metadata| &metadata.name),
+                id: &found.container.id,
+                image: &found.cri.image_ref,
+                ..labels
+            };
             ContainerMetrics {
-                container_id: id.clone(),
-                metrics: metrics(&usage::usage(found.container, now), &labels),
+                container_id: found.container.id.clone(),
+                metrics: cadvisor::of_container(&facts, &labels),
             }
         });
+        let facts = Facts {
+            usage: usage::sum(slot, now),
+            linux: &unstated,
+            memory_request: None,
+            storage_limit: None,
+            pid_limit: None,
+            started_at: slot.created_at,
+            is_on_host_network,
+            now,
+        };
         items.push(PodSandboxMetrics {
             pod_sandbox_id: key.id().to_owned(),
-            metrics: metrics(&usage::sum(slot, now), &labels("", key.id(), "")),
+            metrics: cadvisor::of_pod(&facts, &labels),
             container_metrics: containers.collect(),
         });
     }
-}
-
-fn metrics(usage: &Usage, labels: &[String; LABELS.len()]) -> Vec<Metric> {
-    let of_row = |row: &Row| Metric {
-        name: row.name.to_owned(),
-        // Zero says that the value was read for this reply.
-        timestamp: 0,
-        metric_type: row.kind.into(),
-        label_values: labels.to_vec(),
-        value: Some(stats::number((row.value)(usage))),
-    };
-    ROWS.iter().map(of_row).collect()
 }

@@ -12,6 +12,7 @@
 //!
 //! - `pods`, `containers`, `exec`, `stats`, `metrics`, `image_service`, `runtime` and
 //!   `events` have the methods, by subject.
+//! - `cadvisor` is the table of the metrics.
 //! - `check` validates configurations, `find` and `filter` look objects up by id and by
 //!   filter, `status` builds the messages that describe them.
 //! - `names` reserves metadata for one owner each, `id` and `address` make ids and
@@ -20,6 +21,7 @@
 #![allow(clippy::unused_async)]
 
 mod address;
+mod cadvisor;
 mod check;
 mod containers;
 mod events;
