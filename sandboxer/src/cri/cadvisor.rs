@@ -3,15 +3,17 @@
 //! cAdvisor find them.
 //!
 //! Metrics of pressure, huge pages and resource limits of processes are left out: none of these
-//! exists here. Metrics of block devices are described and never have a value.
+//! exists here. Metrics of block devices are described and never have a value. A metric that is
+//! always zero is reported of the pod, and not of each of its containers.
 
 use cri_api::v1::{LinuxContainerResources, Metric, MetricDescriptor, MetricType, UInt64Value};
 
 use crate::simulate::usage::Usage;
 use slot::Timestamp;
 
-/// Labels of every metric. A pod's own metrics have an empty `container` and `image`; `id` and
-/// `name` are the id of the pod or container.
+/// Labels of every metric. `id` is the id of the pod or container. A pod's own metrics have an
+/// empty `container` and `image`. `name`, for which cAdvisor repeats the id, is empty, because each
+/// metric carries its labels and clients take 16 MiB in one message.
 const LABELS: [&str; 6] = ["container", "id", "image", "name", "namespace", "pod"];
 /// Period of the kernel's default bandwidth control, in microseconds
 /// (`Documentation/scheduler/sched-bwc.rst`).
@@ -120,7 +122,7 @@ fn metrics(scope: Scope, facts: &Facts<'_>, labels: &Labels<'_>) -> Vec<Metric> 
         namespace,
         pod,
     } = *labels;
-    let common = [container, id, image, id, namespace, pod];
+    let common = [container, id, image, "", namespace, pod];
     let wanted = ROWS
         .iter()
         .filter(|row| row.scope == scope || row.scope == Scope::Both);
@@ -161,7 +163,7 @@ const ROWS: [Row; 47] = [
         name: "container_cpu_cfs_periods_total",
         help: "Elapsed enforcement periods; no quota is enforced.",
         kind: MetricType::Counter,
-        scope: Scope::Container,
+        scope: Scope::Pod,
         keys: &[],
         values: NO_LABELS,
         value: |_| Some(0),
@@ -170,7 +172,7 @@ const ROWS: [Row; 47] = [
         name: "container_cpu_cfs_throttled_periods_total",
         help: "Throttled enforcement periods.",
         kind: MetricType::Counter,
-        scope: Scope::Container,
+        scope: Scope::Pod,
         keys: &[],
         values: NO_LABELS,
         value: |_| Some(0),
@@ -179,7 +181,7 @@ const ROWS: [Row; 47] = [
         name: "container_cpu_cfs_throttled_seconds_total",
         help: "Throttled time, in seconds.",
         kind: MetricType::Counter,
-        scope: Scope::Container,
+        scope: Scope::Pod,
         keys: &[],
         values: NO_LABELS,
         value: |_| Some(0),
@@ -188,7 +190,7 @@ const ROWS: [Row; 47] = [
         name: "container_cpu_system_seconds_total",
         help: "CPU time in the kernel, in whole seconds.",
         kind: MetricType::Counter,
-        scope: Scope::Both,
+        scope: Scope::Pod,
         keys: &[],
         values: NO_LABELS,
         value: |_| Some(0),
@@ -215,7 +217,7 @@ const ROWS: [Row; 47] = [
         name: "container_file_descriptors",
         help: "Open file descriptors.",
         kind: MetricType::Gauge,
-        scope: Scope::Container,
+        scope: Scope::Pod,
         keys: &[],
         values: NO_LABELS,
         value: |_| Some(0),
@@ -224,7 +226,7 @@ const ROWS: [Row; 47] = [
         name: "container_fs_inodes_free",
         help: "Free inodes; files are not limited.",
         kind: MetricType::Gauge,
-        scope: Scope::Container,
+        scope: Scope::Pod,
         keys: &["device"],
         values: NO_DEVICE,
         value: |_| Some(0),
@@ -233,7 +235,7 @@ const ROWS: [Row; 47] = [
         name: "container_fs_inodes_total",
         help: "Inodes of the file system; files are not limited.",
         kind: MetricType::Gauge,
-        scope: Scope::Container,
+        scope: Scope::Pod,
         keys: &["device"],
         values: NO_DEVICE,
         value: |_| Some(0),
@@ -269,7 +271,7 @@ const ROWS: [Row; 47] = [
         name: "container_fs_usage_bytes",
         help: "Files of the container, in bytes.",
         kind: MetricType::Gauge,
-        scope: Scope::Container,
+        scope: Scope::Pod,
         keys: &["device"],
         values: NO_DEVICE,
         value: |_| Some(0),
@@ -305,7 +307,7 @@ const ROWS: [Row; 47] = [
         name: "container_memory_cache",
         help: "Page cache, in bytes.",
         kind: MetricType::Gauge,
-        scope: Scope::Both,
+        scope: Scope::Pod,
         keys: &[],
         values: NO_LABELS,
         value: |_| Some(0),
@@ -314,7 +316,7 @@ const ROWS: [Row; 47] = [
         name: "container_memory_failcnt",
         help: "Times that the memory limit was hit.",
         kind: MetricType::Counter,
-        scope: Scope::Container,
+        scope: Scope::Pod,
         keys: &[],
         values: NO_LABELS,
         value: |_| Some(0),
@@ -323,7 +325,7 @@ const ROWS: [Row; 47] = [
         name: "container_memory_failures_total",
         help: "Page faults.",
         kind: MetricType::Counter,
-        scope: Scope::Container,
+        scope: Scope::Pod,
         keys: &["failure_type", "scope"],
         values: &[&["pgfault", "container"], &["pgmajfault", "container"]],
         value: |_| Some(0),
@@ -332,7 +334,7 @@ const ROWS: [Row; 47] = [
         name: "container_memory_kernel_usage",
         help: "Memory of the kernel, in bytes.",
         kind: MetricType::Gauge,
-        scope: Scope::Container,
+        scope: Scope::Pod,
         keys: &[],
         values: NO_LABELS,
         value: |_| Some(0),
@@ -341,7 +343,7 @@ const ROWS: [Row; 47] = [
         name: "container_memory_mapped_file",
         help: "Mapped files, in bytes.",
         kind: MetricType::Gauge,
-        scope: Scope::Container,
+        scope: Scope::Pod,
         keys: &[],
         values: NO_LABELS,
         value: |_| Some(0),
@@ -368,7 +370,7 @@ const ROWS: [Row; 47] = [
         name: "container_memory_swap",
         help: "Swap in use, in bytes.",
         kind: MetricType::Gauge,
-        scope: Scope::Container,
+        scope: Scope::Pod,
         keys: &[],
         values: NO_LABELS,
         value: |_| Some(0),
@@ -467,7 +469,7 @@ const ROWS: [Row; 47] = [
         name: "container_oom_events_total",
         help: "Out-of-memory events of the running container.",
         kind: MetricType::Counter,
-        scope: Scope::Container,
+        scope: Scope::Pod,
         keys: &[],
         values: NO_LABELS,
         value: |_| Some(0),
@@ -485,7 +487,7 @@ const ROWS: [Row; 47] = [
         name: "container_sockets",
         help: "Open sockets.",
         kind: MetricType::Gauge,
-        scope: Scope::Container,
+        scope: Scope::Pod,
         keys: &[],
         values: NO_LABELS,
         value: |_| Some(0),

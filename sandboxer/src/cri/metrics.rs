@@ -85,7 +85,7 @@ fn reader() -> impl Fn(&Key, &Slot, &CriPod, &mut Vec<PodSandboxMetrics>) {
             let labels = Labels {
                 container: own.map_or("", |metadata| &metadata.name),
                 id: &found.container.id,
-                image: &found.cri.image_ref,
+                image: status::image_name(&found.cri.config),
                 ..labels
             };
             ContainerMetrics {

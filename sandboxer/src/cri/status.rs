@@ -2,7 +2,7 @@
 
 use containerd_sandbox::Key;
 use cri_api::v1::{
-    Container, ContainerResources, ContainerState, ContainerStatus, ContainerUser,
+    Container, ContainerConfig, ContainerResources, ContainerState, ContainerStatus, ContainerUser,
     LinuxContainerUser, LinuxPodSandboxStatus, Namespace, NamespaceMode, NamespaceOption,
     PodSandbox, PodSandboxConfig, PodSandboxNetworkStatus, PodSandboxState, PodSandboxStatus,
     Signal,
@@ -165,6 +165,16 @@ pub(super) fn container_status(found: Found<'_>) -> ContainerStatus {
         user: Some(user(found)),
         stop_signal: stop_signal(config.stop_signal()).into(),
     }
+}
+
+/// Returns the name of a container's image: the one in the pod's specification, if a kubelet
+/// resolved it to an id.
+pub(super) fn image_name(config: &ContainerConfig) -> &str {
+    let image = config.image.as_ref();
+    image.map_or("", |image| match image.user_specified_image.as_str() {
+        "" => &image.image,
+        specified => specified,
+    })
 }
 
 /// Returns the signal that ends a container which states `stated`.
