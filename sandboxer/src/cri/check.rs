@@ -1,9 +1,11 @@
 //! Checks of the configurations in requests.
 
 use containerd_sandbox::{Error, Result, quoted};
+use cri_api::v1::security_profile::ProfileType;
 use cri_api::v1::{
     ContainerConfig, ContainerMetadata, ImageSpec, Int64Value, Mount, MountPropagation,
-    NamespaceMode, PodSandboxConfig, PodSandboxMetadata, UserNamespace,
+    NamespaceMode, NamespaceOption, PodSandboxConfig, PodSandboxMetadata, Protocol,
+    SecurityProfile, Signal, SupplementalGroupsPolicy, UserNamespace, WindowsNamespaceOption,
 };
 use prost::Message;
 
@@ -11,6 +13,8 @@ use crate::live::{LogRoot, logs};
 
 /// Name of the runtime handler; pods may also leave the handler empty.
 pub(super) const HANDLER: &str = "resource-slot";
+
+const GROUPS_POLICY: &str = "config.linux.security_context.supplemental_groups_policy";
 
 /// Largest configuration, in bytes. A configuration is kept in memory and in the journal;
 /// that of the largest pod that Kubernetes stores (1.5 MiB) fits.
@@ -44,10 +48,14 @@ fn size(config: &impl Message) -> Result<()> {
 /// # Errors
 /// `InvalidArgument` for an unknown handler.
 pub(super) fn handler(handler: &str) -> Result<()> {
+    handler_of("runtime_handler", handler)
+}
+
+fn handler_of(field: &str, handler: &str) -> Result<()> {
     match handler {
         "" | HANDLER => Ok(()),
         other => Err(Error::invalid_argument(format!(
-            "runtime_handler {}: no such runtime handler; {HANDLER:?} or \"\" is needed",
+            "{field} {}: no such runtime handler; {HANDLER:?} or \"\" is needed",
             quoted(other)
         ))),
     }
@@ -69,15 +77,71 @@ pub(super) fn pod(
         .ok_or_else(|| missing("config.metadata"))?;
     given("config.metadata.name", &metadata.name)?;
     logs.check(&config.log_directory)?;
+    for mapping in &config.port_mappings {
+        known::<Protocol>("config.port_mappings.protocol", mapping.protocol)?;
+    }
     let linux = config.linux.as_ref();
     if let Some(context) = linux.and_then(|linux| linux.security_context.as_ref()) {
         group(context.run_as_group.as_ref(), context.run_as_user.is_some())?;
-        let namespaces = context.namespace_options.as_ref();
-        if let Some(users) = namespaces.and_then(|options| options.userns_options.as_ref()) {
-            user_namespace(users)?;
-        }
+        namespaces(context.namespace_options.as_ref())?;
+        profiles(context.seccomp.as_ref(), context.apparmor.as_ref())?;
+        let policy = context.supplemental_groups_policy;
+        known::<SupplementalGroupsPolicy>(GROUPS_POLICY, policy)?;
+    }
+    if let Some(context) = windows_context(&config) {
+        known::<NamespaceMode>(
+            "config.windows.security_context.namespace_options.network",
+            context.network,
+        )?;
     }
     Ok((config, metadata))
+}
+
+fn windows_context(config: &PodSandboxConfig) -> Option<&WindowsNamespaceOption> {
+    let windows = config.windows.as_ref()?;
+    windows
+        .security_context
+        .as_ref()?
+        .namespace_options
+        .as_ref()
+}
+
+/// Checks that an enumeration has the number that a field states: the meaning of another number
+/// is not known here.
+fn known<E: TryFrom<i32>>(field: &str, number: i32) -> Result<()> {
+    match E::try_from(number) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::invalid_argument(format!(
+            "{field} {number}: no such value in CRI v1 of Kubernetes 1.37"
+        ))),
+    }
+}
+
+fn namespaces(options: Option<&NamespaceOption>) -> Result<()> {
+    const FIELD: &str = "config.linux.security_context.namespace_options";
+    let Some(options) = options else {
+        return Ok(());
+    };
+    known::<NamespaceMode>(&format!("{FIELD}.network"), options.network)?;
+    known::<NamespaceMode>(&format!("{FIELD}.pid"), options.pid)?;
+    known::<NamespaceMode>(&format!("{FIELD}.ipc"), options.ipc)?;
+    match &options.userns_options {
+        Some(users) => {
+            known::<NamespaceMode>(&format!("{FIELD}.userns_options.mode"), users.mode)?;
+            user_namespace(users)
+        }
+        None => Ok(()),
+    }
+}
+
+fn profiles(seccomp: Option<&SecurityProfile>, apparmor: Option<&SecurityProfile>) -> Result<()> {
+    for (name, profile) in [("seccomp", seccomp), ("apparmor", apparmor)] {
+        if let Some(profile) = profile {
+            let field = format!("config.linux.security_context.{name}.profile_type");
+            known::<ProfileType>(&field, profile.profile_type)?;
+        }
+    }
+    Ok(())
 }
 
 /// Checks CRI's rules for a pod's user namespace.
@@ -129,9 +193,18 @@ pub(super) fn container(
         .clone()
         .ok_or_else(|| missing("config.image"))?;
     given("config.image.image", &image.image)?;
+    handler_of("config.image.runtime_handler", &image.runtime_handler)?;
+    known::<Signal>("config.stop_signal", config.stop_signal)?;
     logs::check_path(&config.log_path)?;
     for mount in &config.mounts {
+        known::<MountPropagation>("config.mounts.propagation", mount.propagation)?;
         recursive_read_only(mount)?;
+        if let Some(image) = &mount.image {
+            handler_of(
+                "config.mounts.image.runtime_handler",
+                &image.runtime_handler,
+            )?;
+        }
     }
     let linux = config.linux.as_ref();
     if let Some(context) = linux.and_then(|linux| linux.security_context.as_ref()) {
@@ -142,6 +215,10 @@ pub(super) fn container(
                 quoted(&context.run_as_username)
             )));
         }
+        namespaces(context.namespace_options.as_ref())?;
+        profiles(context.seccomp.as_ref(), context.apparmor.as_ref())?;
+        let policy = context.supplemental_groups_policy;
+        known::<SupplementalGroupsPolicy>(GROUPS_POLICY, policy)?;
         let has_user = by_name || context.run_as_user.is_some();
         group(context.run_as_group.as_ref(), has_user)?;
     }
@@ -184,6 +261,8 @@ fn group(group: Option<&Int64Value>, has_user: bool) -> Result<()> {
 /// `InvalidArgument` if the request names no image.
 pub(super) fn image(image: Option<&ImageSpec>) -> Result<&str> {
     let image = image.ok_or_else(|| missing("image"))?;
+    // An image for an unknown handler is rejected (`api.proto` of CRI).
+    handler_of("image.runtime_handler", &image.runtime_handler)?;
     given("image.image", &image.image)
 }
 

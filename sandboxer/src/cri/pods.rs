@@ -18,6 +18,9 @@ use super::{Cri, Part, check, id, names, status};
 use crate::undo::Undo;
 use slot::{CriPod, Slot, Timestamp};
 
+/// Key of a pod's configuration in its verbose status.
+const CONFIG: &str = "config";
+
 impl Cri {
     /// Creates a pod and starts it. If the future fails or is dropped before it is done,
     /// nothing is left behind.
@@ -98,11 +101,14 @@ impl Cri {
         request: PodSandboxStatusRequest,
     ) -> Result<PodSandboxStatusResponse> {
         let (_, sandbox) = self.pod(&request.pod_sandbox_id)?;
-        let info = if request.verbose {
-            sandbox.status(true)?.info
-        } else {
-            HashMap::new()
-        };
+        let mut info = HashMap::new();
+        if request.verbose {
+            info = sandbox.status(true)?.info;
+            let config = sandbox.read_pod(|_, _, pod| serde_json::to_string(&*pod.config))?;
+            let config =
+                config.map_err(|e| Error::internal(format!("encode the pod's config: {e}")))?;
+            info.insert(CONFIG.to_owned(), config);
+        }
         sandbox.read_pod(|key, slot, pod| PodSandboxStatusResponse {
             status: Some(status::pod_status(key, slot, pod)),
             info,
