@@ -1,10 +1,12 @@
 //! The parts of a spec that the creation of a container reads.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
-use crate::field::{Field, InvalidField, section, small};
+use crate::field::{Field, InvalidField, integer, section, small};
 use crate::resources::{LinuxResources, texts};
 
 /// The parts of an OCI runtime spec that the creation of a container reads.
@@ -27,6 +29,8 @@ pub struct Spec {
 pub struct Process {
     /// Command and arguments.
     pub args: Vec<String>,
+    /// OOM score adjustment. The simulation alone uses it, so a wrong value counts as absent.
+    pub oom_score_adj: Option<i64>,
     /// Fields that cannot be read and count as absent.
     pub invalid: Vec<InvalidField>,
 }
@@ -38,6 +42,25 @@ pub struct Linux {
     /// Limits that a kernel would enforce.
     #[serde(deserialize_with = "section")]
     pub resources: Field<LinuxResources>,
+    /// Whether the container gets a PID namespace of its own: `namespaces` has one of the type
+    /// `pid` without a path. The simulation alone uses it, so a wrong value counts as absent.
+    #[serde(rename = "namespaces", deserialize_with = "has_pid_namespace")]
+    pub has_pid_namespace: bool,
+}
+
+fn has_pid_namespace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    struct Namespace<'a> {
+        #[serde(borrow)]
+        r#type: Cow<'a, str>,
+        #[serde(borrow, default)]
+        path: Option<Cow<'a, str>>,
+    }
+    let text = <&RawValue>::deserialize(deserializer)?.get();
+    let namespaces: Vec<Namespace<'_>> = serde_json::from_str(text).unwrap_or_default();
+    let is_new = |ns: &Namespace<'_>| ns.path.as_deref().is_none_or(str::is_empty);
+    let mut namespaces = namespaces.iter();
+    Ok(namespaces.any(|namespace| namespace.r#type == "pid" && is_new(namespace)))
 }
 
 #[derive(Default, Deserialize)]
@@ -56,6 +79,8 @@ struct Raw {
 struct RawProcess {
     #[serde(deserialize_with = "small")]
     args: Field<Vec<Option<String>>>,
+    #[serde(rename = "oomScoreAdj", deserialize_with = "integer")]
+    oom_score_adj: Field<i128>,
 }
 
 impl From<Raw> for Spec {
@@ -82,8 +107,10 @@ impl From<RawProcess> for Process {
         let args = args.take("process.args", "a list of texts", &mut invalid);
         // Go reads a null in a list of texts as an empty text.
         let args = args.into_iter().flatten().map(Option::unwrap_or_default);
+        let oom_score_adj = raw.oom_score_adj.value();
         Self {
             args: args.collect(),
+            oom_score_adj: oom_score_adj.and_then(|number| i64::try_from(*number).ok()),
             invalid,
         }
     }
@@ -140,6 +167,42 @@ mod tests {
             wrong.invalid[0].to_string(),
             "process: cannot read \"sleep\": expected an object"
         );
+    }
+
+    #[test]
+    fn a_wrong_oom_score_adjustment_counts_as_absent() {
+        let adjustment = |value: &str| {
+            let spec = spec(&format!("{{\"process\": {{\"oomScoreAdj\": {value}}}}}"));
+            assert_eq!(spec.invalid, [], "{value}");
+            spec.process.oom_score_adj
+        };
+        assert_eq!(adjustment("985"), Some(985));
+        assert_eq!(adjustment("-997"), Some(-997));
+        for wrong in ["null", "\"985\"", "0.5", "18446744073709551615", "{}"] {
+            assert_eq!(adjustment(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_pid_namespace_without_a_path_is_a_new_one() {
+        for (namespaces, is_new) in [
+            (r#"[{"type": "pid"}]"#, true),
+            (
+                r#"[{"type": "mount"}, {"type": "pid", "path": null}]"#,
+                true,
+            ),
+            (r#"[{"type": "pid", "path": ""}]"#, true),
+            (r#"[{"type": "pid", "path": "/proc/1/ns/pid"}]"#, false),
+            (r#"[{"type": "mount"}]"#, false),
+            ("null", false),
+            ("[]", false),
+            ("7", false),
+            (r#"[{"type": 7}]"#, false),
+        ] {
+            let spec = spec(&format!("{{\"linux\": {{\"namespaces\": {namespaces}}}}}"));
+            let linux = spec.linux.value().unwrap();
+            assert_eq!(linux.has_pid_namespace, is_new, "{namespaces}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The seven fields, and the merge and sum of two sets of them.
+//! The seven fields, and the ways to merge two sets of them.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ impl ResourceInfo {
     /// Returns, for each field, the value of `self`, or else the value of `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        self.zip(other, Option::or, Option::or)
+        self.zip(other, |_, a, b| a.or(b), |_, a, b| a.or(b))
     }
 
     /// Returns the sum for each field; `None` only if neither states a value.
@@ -38,8 +38,30 @@ impl ResourceInfo {
     pub fn plus(self, other: Self) -> Self {
         self.zip(
             other,
-            |a, b| either(a, b, cores::sum),
-            |a, b| either(a, b, u64::saturating_add),
+            |_, a, b| either(a, b, cores::sum),
+            |_, a, b| either(a, b, u64::saturating_add),
+        )
+    }
+
+    /// Returns the resources with `overhead` on top: on every request, and on the limits that
+    /// are stated (`PodRequests` and `PodLimits` in `k8s.io/component-helpers/resource`).
+    #[must_use]
+    pub(super) fn with_overhead(self, overhead: Self) -> Self {
+        fn merged<T: Copy>(
+            kind: Kind,
+            own: Option<T>,
+            overhead: Option<T>,
+            sum: impl Fn(T, T) -> T,
+        ) -> Option<T> {
+            match (kind, own) {
+                (Kind::Limit, None) => None,
+                _ => either(own, overhead, sum),
+            }
+        }
+        self.zip(
+            overhead,
+            |kind, a, b| merged(kind, a, b, cores::sum),
+            |kind, a, b| merged(kind, a, b, u64::saturating_add),
         )
     }
 
@@ -48,25 +70,36 @@ impl ResourceInfo {
         *self == Self::default()
     }
 
-    fn zip(
+    /// Merges field by field.
+    pub(super) fn zip(
         self,
         other: Self,
-        cores: impl Fn(Option<f64>, Option<f64>) -> Option<f64>,
-        count: impl Fn(Option<u64>, Option<u64>) -> Option<u64>,
+        cores: impl Fn(Kind, Option<f64>, Option<f64>) -> Option<f64>,
+        count: impl Fn(Kind, Option<u64>, Option<u64>) -> Option<u64>,
     ) -> Self {
+        use Kind::{Limit, Request};
         Self {
-            cpu_limit: cores(self.cpu_limit, other.cpu_limit),
-            cpu_request: cores(self.cpu_request, other.cpu_request),
-            memory_limit: count(self.memory_limit, other.memory_limit),
-            memory_request: count(self.memory_request, other.memory_request),
-            pid_limit: count(self.pid_limit, other.pid_limit),
-            storage_limit: count(self.storage_limit, other.storage_limit),
-            network_bandwidth: count(self.network_bandwidth, other.network_bandwidth),
+            cpu_limit: cores(Limit, self.cpu_limit, other.cpu_limit),
+            cpu_request: cores(Request, self.cpu_request, other.cpu_request),
+            memory_limit: count(Limit, self.memory_limit, other.memory_limit),
+            memory_request: count(Request, self.memory_request, other.memory_request),
+            pid_limit: count(Limit, self.pid_limit, other.pid_limit),
+            storage_limit: count(Limit, self.storage_limit, other.storage_limit),
+            network_bandwidth: count(Limit, self.network_bandwidth, other.network_bandwidth),
         }
     }
 }
 
-fn either<T: Copy>(a: Option<T>, b: Option<T>, both: impl Fn(T, T) -> T) -> Option<T> {
+/// Kind of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An upper bound: without a value there is none.
+    Limit,
+    /// An amount that is set aside: without a value it is nothing.
+    Request,
+}
+
+pub(super) fn either<T: Copy>(a: Option<T>, b: Option<T>, both: impl Fn(T, T) -> T) -> Option<T> {
     match (a, b) {
         (Some(a), Some(b)) => Some(both(a, b)),
         (a, b) => a.or(b),

@@ -5,11 +5,12 @@
 //! | 1. Linux resources, OCI or CRI (`linux`, `unified`) | quota and period, shares; `cpu.max`, `cpu.weight` | limit, reservation; `memory.max`, `memory.min`, `memory.low` | limit; `pids.max` | | |
 //! | 2. annotations (`annotations`) | `resources.limits.cpu`, `resources.requests.cpu` | `resources.limits.memory`, `resources.requests.memory` | `resources.limits.pid` | `resources.limits.ephemeral-storage` | `kubernetes.io/ingress-bandwidth`, `kubernetes.io/egress-bandwidth` |
 //! | 3. containerd's sandbox record (`metadata`) | as 1 and 2 | as 1 and 2 | as 1 and 2 | as 2 | as 2 |
+//! | 4. the manifest of an applied pod (`manifest`) | requests, limits | requests, limits | | limits | |
 //!
 //! For each field, the first source that states it wins. The statement "no limit" sets no
 //! value, so a later source may still set one; only in an [update](ResourceInfo::updated_by)
-//! does "no limit" remove a limit. A field that no source of a sandbox states is the sum of
-//! the sandbox's containers, which the crate `slot` computes (`Slot::resource_info`).
+//! does "no limit" remove a limit. A field that no source of a sandbox states is computed from
+//! the sandbox's containers ([`PodSum`]).
 //!
 //! The annotations `io.kubernetes.cri.sandbox-cpu-*` and `sandbox-memory` are not read:
 //! containerd derives them from the pod's Linux resources, which are source 1, and on a
@@ -32,6 +33,9 @@
 //!   the four kinds of statement about a field.
 //! - `annotations`: source 2.
 //! - `metadata`: source 3.
+//! - `manifest`: source 4.
+//! - `pod`: the sum over the containers of a pod.
+//! - `oom`: the memory request that an OOM score adjustment stands for.
 //! - `cores`: CPU time as a number of cores that adds up exactly.
 //! - `error`: invalid values, and the choices of how values are read.
 
@@ -41,7 +45,10 @@ mod cpu_quota;
 mod error;
 mod info;
 mod linux;
+mod manifest;
 mod metadata;
+mod oom;
+mod pod;
 mod quantity;
 mod setting;
 #[cfg(test)]
@@ -51,17 +58,22 @@ mod weight;
 
 use std::collections::HashMap;
 
-use cri_api::v1::{ContainerConfig, LinuxContainerResources, PodSandboxConfig};
+use cri_api::v1::{
+    ContainerConfig, LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig,
+};
 use oci_config::{Field, LinuxResources};
 
 pub use cpu_quota::CpuQuota;
 pub use error::{InvalidResource, OnInvalid, Origin, Rules};
 pub use info::ResourceInfo;
+pub use metadata::{PodUpdate, record_linux};
+pub use oom::{MemoryRequest, oom_memory_request};
+pub use pod::{PodSum, Span};
 pub use quantity::{Quantity, QuantityError};
 pub use weight::WeightFormula;
 
 use error::Reader;
-use linux::Linux;
+use linux::{Linux, Statement};
 
 /// All sources that may state the resources of a sandbox.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +124,7 @@ impl ResourceInfo {
         rules: impl Into<Rules>,
     ) -> Result<Extraction, InvalidResource> {
         let mut reader = Reader::new(rules.into());
-        let mut info = Self::default();
+        let (mut info, mut manifest) = (Self::default(), Self::default());
         if let Some(config) = data.config {
             if let Some(pod) = &config.linux {
                 info = pod_linux(
@@ -123,6 +135,7 @@ impl ResourceInfo {
             }
             let origin = Origin::PodAnnotation;
             info = info.or(annotations::read(&config.annotations, origin, &mut reader)?);
+            manifest = manifest::read(&config.annotations);
         }
         let origin = Origin::RequestAnnotation;
         info = info.or(annotations::read(data.annotations, origin, &mut reader)?);
@@ -142,12 +155,15 @@ impl ResourceInfo {
             if let Some(annotations) = &record.annotations {
                 let origin = Origin::RecordAnnotation;
                 info = info.or(annotations::read(annotations, origin, &mut reader)?);
+                if data.config.is_none() {
+                    manifest = manifest::read(annotations);
+                }
             }
         }
         let origin = Origin::RecordLabel;
         info = info.or(annotations::read(data.record_labels, origin, &mut reader)?);
         Ok(Extraction {
-            info,
+            info: info.or(manifest),
             warnings: reader.into_warnings(),
             cpu_quota: None,
         })
@@ -227,6 +243,29 @@ impl ResourceInfo {
         updated(self, &update, Origin::OciResources, rules.into())
     }
 
+    /// Applies the resources and overhead of a pod as they are after an update: what they state
+    /// replaces the present values, "no limit" removes one, and unstated fields stay.
+    ///
+    /// # Errors
+    /// The first value that cannot be read, under [`OnInvalid::Reject`].
+    pub fn updated_by_pod(
+        self,
+        linux: &LinuxPodSandboxConfig,
+        rules: impl Into<Rules>,
+    ) -> Result<Extraction, InvalidResource> {
+        let mut reader = Reader::new(rules.into());
+        let stated = pod_statement(
+            (linux.resources.as_ref(), Origin::PodResources),
+            (linux.overhead.as_ref(), Origin::PodOverhead),
+            &mut reader,
+        )?;
+        Ok(Extraction {
+            info: stated.over(self),
+            warnings: reader.into_warnings(),
+            cpu_quota: None,
+        })
+    }
+
     /// Applies an update of the CRI API as [`ResourceInfo::updated_by`] does. `present` are the
     /// Linux resources before the update.
     ///
@@ -291,10 +330,22 @@ fn updated(
 
 /// Reads the sum of a pod's Linux resources and its overhead.
 fn pod_linux<'a, R: 'a>(
+    resources: (Option<&'a R>, Origin),
+    overhead: (Option<&'a R>, Origin),
+    reader: &mut Reader,
+) -> Result<ResourceInfo, InvalidResource>
+where
+    Linux<'a>: From<&'a R>,
+{
+    let stated = pod_statement(resources, overhead, reader)?;
+    Ok(stated.over(ResourceInfo::default()))
+}
+
+fn pod_statement<'a, R: 'a>(
     (resources, origin): (Option<&'a R>, Origin),
     (overhead, overhead_origin): (Option<&'a R>, Origin),
     reader: &mut Reader,
-) -> Result<ResourceInfo, InvalidResource>
+) -> Result<Statement, InvalidResource>
 where
     Linux<'a>: From<&'a R>,
 {
@@ -305,7 +356,7 @@ where
         let overhead = Linux::from(overhead).read(overhead_origin, reader)?;
         stated = stated.with_overhead(overhead);
     }
-    Ok(stated.over(ResourceInfo::default()))
+    Ok(stated)
 }
 
 /// Runs the example of the README as a test.

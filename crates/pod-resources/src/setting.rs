@@ -63,12 +63,18 @@ impl<T: Copy> Setting<T> {
 }
 
 /// Reads `shares` as a CPU request in cores; 0 means "not specified".
+///
+/// A kubelet makes shares of whole millicores and rounds down, so its own inverse rounds up to
+/// the millicore (`MilliCPUToShares` and `SharesToMilliCPU` in
+/// `pkg/kubelet/cm/helpers_linux.go`): 409 shares are 0.4 cores.
 pub(super) fn request(shares: u64) -> Setting<f64> {
     match shares {
         0 => Setting::Unset,
         1..=MIN_SHARES => Setting::NoLimit,
-        shares => cores::ratio(shares.min(MAX_SHARES), SHARES_PER_CORE)
-            .map_or(Setting::NoLimit, Setting::Value),
+        shares => {
+            let millicores = (shares.min(MAX_SHARES) * 1000).div_ceil(SHARES_PER_CORE);
+            cores::ratio(millicores, 1000).map_or(Setting::NoLimit, Setting::Value)
+        }
     }
 }
 

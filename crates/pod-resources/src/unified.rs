@@ -146,7 +146,7 @@ mod tests {
         use WeightFormula::{Linear, Quadratic};
 
         // 2598 and 262144 shares.
-        assert_eq!(cpu_weight("100", Linear), Ok(Value(2.537_109_375)));
+        assert_eq!(cpu_weight("100", Linear), Ok(Value(2.538)));
         assert_eq!(cpu_weight("10000\n", Linear), Ok(Value(256.0)));
         assert_eq!(cpu_weight("100", Quadratic), Ok(Value(1.0)));
         assert_eq!(cpu_weight("10000", Quadratic), Ok(Value(256.0)));

@@ -40,7 +40,7 @@ fn specs() -> [(&'static str, &'static str, Value); 13] {
         },
         "containerd-null-everywhere": {},
         "cri-o": {
-            "cpu_limit": 1.0, "cpu_request": 0.099_609_375, "memory_limit": 536_870_912,
+            "cpu_limit": 1.0, "cpu_request": 0.1, "memory_limit": 536_870_912,
             "memory_request": 268_435_456
         },
         "gvisor": {

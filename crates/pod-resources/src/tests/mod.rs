@@ -2,6 +2,7 @@
 
 mod corpus;
 mod invalid;
+mod podfacts;
 mod properties;
 mod rows;
 mod updates;
