@@ -60,25 +60,38 @@ impl ResourceInfo {
         network_bandwidth: None,
     };
 
-    /// Adds field by field; a sum is `None` only if neither side states the value.
+    /// Returns the resources of two containers that run at the same time: the sum of each field.
+    /// Of requests the stated ones count; a limit holds for both only if both have one.
     #[must_use]
-    pub fn plus(self, other: Self) -> Self {
+    pub fn beside(self, other: Self) -> Self {
+        self.joined(other, |a, b| a + b, u64::saturating_add)
+    }
+
+    /// Returns the resources of two containers that run one after the other: the larger of each
+    /// field, with the same rule for missing values as [`beside`](Self::beside).
+    #[must_use]
+    pub fn in_turn(self, other: Self) -> Self {
+        self.joined(other, f64::max, u64::max)
+    }
+
+    fn joined(
+        self,
+        other: Self,
+        cores: impl Fn(f64, f64) -> f64,
+        count: impl Fn(u64, u64) -> u64,
+    ) -> Self {
+        let limit = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| count(a, b));
         Self {
-            cpu_limit: sum(self.cpu_limit, other.cpu_limit, |a, b| a + b),
-            cpu_request: sum(self.cpu_request, other.cpu_request, |a, b| a + b),
-            memory_limit: sum(self.memory_limit, other.memory_limit, u64::saturating_add),
-            memory_request: sum(
-                self.memory_request,
-                other.memory_request,
-                u64::saturating_add,
-            ),
-            pid_limit: sum(self.pid_limit, other.pid_limit, u64::saturating_add),
-            storage_limit: sum(self.storage_limit, other.storage_limit, u64::saturating_add),
-            network_bandwidth: sum(
-                self.network_bandwidth,
-                other.network_bandwidth,
-                u64::saturating_add,
-            ),
+            cpu_limit: self
+                .cpu_limit
+                .zip(other.cpu_limit)
+                .map(|(a, b)| cores(a, b)),
+            cpu_request: either(self.cpu_request, other.cpu_request, &cores),
+            memory_limit: limit(self.memory_limit, other.memory_limit),
+            memory_request: either(self.memory_request, other.memory_request, &count),
+            pid_limit: limit(self.pid_limit, other.pid_limit),
+            storage_limit: limit(self.storage_limit, other.storage_limit),
+            network_bandwidth: limit(self.network_bandwidth, other.network_bandwidth),
         }
     }
 
@@ -97,9 +110,9 @@ impl ResourceInfo {
     }
 }
 
-fn sum<T>(a: Option<T>, b: Option<T>, add: impl Fn(T, T) -> T) -> Option<T> {
+fn either<T>(a: Option<T>, b: Option<T>, both: impl Fn(T, T) -> T) -> Option<T> {
     match (a, b) {
-        (Some(a), Some(b)) => Some(add(a, b)),
+        (Some(a), Some(b)) => Some(both(a, b)),
         (a, b) => a.or(b),
     }
 }
@@ -144,17 +157,29 @@ mod tests {
     };
 
     #[test]
-    fn a_sum_is_null_only_if_neither_side_states_a_value() {
-        let sum = POD.plus(ResourceInfo {
+    fn a_limit_needs_both_sides_and_a_request_one() {
+        let other = ResourceInfo {
+            cpu_request: None,
+            memory_limit: None,
             memory_request: Some(7),
+            pid_limit: Some(100),
             ..POD
-        });
-        assert_eq!(sum.cpu_limit, Some(3.0));
-        assert_eq!(sum.memory_limit, Some(2 << 30));
-        assert_eq!(sum.memory_request, Some(7));
-        assert_eq!(sum.pid_limit, Some(128));
-        assert_eq!(sum.storage_limit, None);
-        assert_eq!(POD.plus(ResourceInfo::NONE), POD);
+        };
+        let both = ResourceInfo {
+            cpu_limit: Some(3.0),
+            cpu_request: Some(0.25),
+            memory_limit: None,
+            memory_request: Some(7),
+            pid_limit: Some(164),
+            ..ResourceInfo::NONE
+        };
+        assert_eq!(POD.beside(other), both);
+        let larger = ResourceInfo {
+            cpu_limit: Some(1.5),
+            pid_limit: Some(100),
+            ..both
+        };
+        assert_eq!(POD.in_turn(other), larger);
     }
 
     #[test]

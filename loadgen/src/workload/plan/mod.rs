@@ -257,12 +257,30 @@ impl Pod {
         spec::config_json(self, container)
     }
 
-    /// Returns the resources that the sandbox must show: the sum of its containers.
+    /// Returns the resources that the sandbox must show while all its containers run: their
+    /// sum.
     pub fn resources(&self) -> ResourceInfo {
-        self.containers
-            .iter()
-            .map(|container| container.resources.info())
-            .fold(ResourceInfo::NONE, ResourceInfo::plus)
+        self.resources_in_turn(|_| false)
+    }
+
+    /// Returns the resources that the sandbox must show if the containers at the places of
+    /// `has_ended` had ended before the next one was created, as init containers do: the larger of
+    /// the sum of the others, and of each of them with the others before it.
+    pub fn resources_in_turn(&self, has_ended: impl Fn(usize) -> bool) -> ResourceInfo {
+        let (mut staying, mut initial) = (None::<ResourceInfo>, None::<ResourceInfo>);
+        for (place, container) in self.containers.iter().enumerate() {
+            let info = container.resources.info();
+            let beside = staying.map_or(info, |staying| staying.beside(info));
+            if has_ended(place) {
+                initial = Some(initial.map_or(beside, |before| before.in_turn(beside)));
+            } else {
+                staying = Some(beside);
+            }
+        }
+        match (staying, initial) {
+            (Some(staying), Some(initial)) => staying.in_turn(initial),
+            (one, other) => one.or(other).unwrap_or(ResourceInfo::NONE),
+        }
     }
 }
 

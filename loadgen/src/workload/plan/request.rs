@@ -58,7 +58,8 @@ impl Resources {
     }
 
     /// Returns the resources that lead a sandboxer to `info`, without storage and
-    /// bandwidth, for which they have no field.
+    /// bandwidth, for which they have no field. Shares are those of a kubelet, which rounds
+    /// down.
     pub(crate) fn of_info(info: &ResourceInfo) -> Self {
         #[expect(
             clippy::cast_possible_truncation,
@@ -68,7 +69,7 @@ impl Resources {
         let whole = |number: f64| number.round() as u64;
         Self {
             shares: info.cpu_request.map_or(NO_REQUEST_SHARES, |cores| {
-                whole(cores * SHARES_PER_CORE as f64)
+                whole(cores * 1000.0) * SHARES_PER_CORE / 1000
             }),
             quota_us: info.cpu_limit.map(|cores| whole(cores * PERIOD_US as f64)),
             memory_limit: info.memory_limit,
@@ -81,8 +82,10 @@ impl Resources {
     pub fn info(&self) -> ResourceInfo {
         ResourceInfo {
             cpu_limit: self.quota_us.map(|quota| quota as f64 / PERIOD_US as f64),
+            // A kubelet rounds down when it makes shares of millicores, and so its inverse
+            // rounds up.
             cpu_request: (self.shares != NO_REQUEST_SHARES)
-                .then_some(self.shares as f64 / SHARES_PER_CORE as f64),
+                .then(|| (self.shares * 1000).div_ceil(SHARES_PER_CORE) as f64 / 1000.0),
             memory_limit: self.memory_limit,
             memory_request: self.memory_reservation,
             pid_limit: self.pids,

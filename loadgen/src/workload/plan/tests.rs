@@ -288,5 +288,19 @@ fn a_pod_shows_the_sum_of_its_containers() {
     let pids: u64 = pod.containers.iter().filter_map(|c| c.resources.pids).sum();
     assert_eq!(pod.resources().pid_limit, Some(pids));
     let shares: u64 = pod.containers.iter().map(|c| c.resources.shares).sum();
-    assert!(pod.resources().cpu_request.unwrap() * 1024.0 <= shares as f64);
+    let shown = pod.resources().cpu_request.unwrap() * 1024.0;
+    // Each container's request is rounded up to a millicore.
+    assert!(shown <= shares as f64 + 3.0 * 1.024, "{shown} {shares}");
+}
+
+#[test]
+fn a_container_that_ended_before_the_next_counts_beside_those_before_it_only() {
+    let pods = (0..200).map(|i| plan(1).pod(i));
+    for pod in pods.filter(|pod| pod.containers.len() == 3) {
+        let pids = |place: usize| pod.containers[place].resources.pids.unwrap();
+        let shown = pod.resources_in_turn(|place| place == 1).pid_limit;
+        assert_eq!(shown, Some((pids(0) + pids(1)).max(pids(0) + pids(2))));
+        let all = pod.resources_in_turn(|_| true).pid_limit;
+        assert_eq!(all, (0..3).map(pids).max());
+    }
 }
