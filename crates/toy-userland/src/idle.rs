@@ -8,12 +8,16 @@ use crate::syntax::{CommandKind, Limits, List, Part, Pipeline, Word, parse};
 use crate::world::Signal;
 
 /// Behaviour of a command that only waits. A signal has its default effect on the command.
+/// Whether the effect comes from a trap makes a difference for the first process of a PID
+/// namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Idle {
     /// Time that it waits; `None` means without end.
     pub ends_after: Option<Duration>,
     /// Exit code after that time.
     pub exit_code: u8,
+    /// Whether the command handles SIGTERM, with the effect of the default.
+    pub handles_term: bool,
 }
 
 /// A wait of at least this time, a year, counts as one without end.
@@ -33,6 +37,7 @@ impl Idle {
         Self {
             ends_after: Some(Duration::ZERO),
             exit_code,
+            handles_term: false,
         }
     }
 
@@ -40,13 +45,22 @@ impl Idle {
         Self {
             ends_after: (time < FOR_EVER).then_some(time),
             exit_code: 0,
+            handles_term: false,
         }
     }
 
     const FOR_EVER: Self = Self {
         ends_after: None,
         exit_code: 0,
+        handles_term: false,
     };
+
+    fn with_handler(self, handles_term: bool) -> Self {
+        Self {
+            handles_term: self.handles_term || handles_term,
+            ..self
+        }
+    }
 }
 
 /// Returns the last name of a path.
@@ -75,7 +89,8 @@ pub fn idle(argv: &[String]) -> Option<Idle> {
 fn of_command(command: &str, args: &[&str]) -> Option<Idle> {
     match (command, args) {
         // The output of `top` in a container's log is of no use, so it is left out.
-        ("pause" | "top", []) | ("tail", ["-f", "/dev/null"]) => Some(Idle::FOR_EVER),
+        ("top", []) | ("tail", ["-f", "/dev/null"]) => Some(Idle::FOR_EVER),
+        ("pause", []) => Some(Idle::FOR_EVER.with_handler(true)),
         ("true" | ":", []) => Some(Idle::at_once(0)),
         ("false", []) => Some(Idle::at_once(1)),
         ("sleep", [first, rest @ ..]) => {
@@ -90,7 +105,7 @@ fn of_command(command: &str, args: &[&str]) -> Option<Idle> {
 }
 
 fn of_script(script: &List) -> Option<Idle> {
-    let mut waited_for = None;
+    let (mut waited_for, mut handles_term) = (None::<Idle>, false);
     let mut items = script.0.iter().peekable();
     while let Some(item) = items.next() {
         if !item.command.rest.is_empty() {
@@ -99,15 +114,21 @@ fn of_script(script: &List) -> Option<Idle> {
         let is_last = items.peek().is_none();
         let Some(words) = literal(&item.command.first) else {
             let endless = is_last && !item.background && is_endless_sleep(&item.command.first);
-            return endless.then_some(Idle::FOR_EVER);
+            return endless.then_some(Idle::FOR_EVER.with_handler(handles_term));
         };
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match (&words[..], item.background) {
-            (["trap", action, signals @ ..], false) if changes_nothing(action, signals) => {}
+            (["trap", action, signals @ ..], false) if changes_nothing(action, signals) => {
+                handles_term = true;
+            }
             (["sleep", args @ ..], true) => {
                 waited_for = Some(of_command("sleep", args)?);
             }
-            (["wait"], false) if is_last => return waited_for,
+            (["wait"], false) if is_last => {
+                return waited_for.map(|idle| idle.with_handler(handles_term));
+            }
+            // A program in place of the shell has no trap, and a shell runs the trap only
+            // after the program in its foreground has ended.
             (["exec", command, args @ ..] | [command, args @ ..], false) if is_last => {
                 return of_command(base_name(command), args);
             }
@@ -212,17 +233,20 @@ mod tests {
         );
         for endless in [
             &["sleep", "infinity"][..],
-            &["/pause"],
+            &["top"],
             &["tail", "-f", "/dev/null"],
         ] {
             assert_eq!(of(endless), Some(Idle::FOR_EVER), "{endless:?}");
         }
+        let handles = Idle::FOR_EVER.with_handler(true);
+        assert_eq!(of(&["/pause"]), Some(handles));
+        let trap = "trap 'exit 143' TERM; sleep 2147483647 & wait";
+        assert_eq!(script(trap), Some(handles));
     }
 
     #[test]
     fn scripts_that_only_wait_need_no_shell() {
         for endless in [
-            "trap 'exit 143' TERM; sleep 2147483647 & wait",
             "sleep infinity",
             "exec sleep infinity",
             "top",

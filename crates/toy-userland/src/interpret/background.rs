@@ -7,7 +7,7 @@ use super::jobs::until_killed;
 use crate::outcome::Outcome;
 use crate::streams::Input;
 use crate::syntax::AndOr;
-use crate::world::{Process, Signal, Signals};
+use crate::world::{Process, Signals};
 
 impl Interpreter {
     /// Starts a command in the background, and returns 0, or 2 with a message if
@@ -51,9 +51,9 @@ impl Interpreter {
             let signals = Arc::clone(&self.signals);
             let ended = tokio::select! {
                 ended = self.jobs.next() => ended,
-                () = signals.trapped() => {
+                signal = signals.trapped() => {
                     self.run_traps().await?;
-                    return Ok(Signal::TERM.exit_code());
+                    return Ok(signal.exit_code());
                 }
             };
             if ended.is_none() {

@@ -6,12 +6,17 @@ use super::interpreter::Interpreter;
 use crate::outcome::Unwind;
 
 impl Interpreter {
-    /// Runs the actions of the trapped signals that have arrived.
+    /// Runs the actions of the trapped signals that have arrived. If a signal has arrived that
+    /// ends the process, nothing more happens in it.
     ///
     /// # Errors
     /// The outcome of an action, such as the end of the shell.
     pub(super) fn run_traps(&mut self) -> BoxFuture<'_, Result<(), Unwind>> {
         Box::pin(async move {
+            if self.signals.ending().is_some() {
+                // The owner of this future waits for the signal, too, and drops the future.
+                return std::future::pending().await;
+            }
             if self.in_trap {
                 return Ok(());
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -46,7 +46,7 @@ impl Signal {
     pub const TERM: Self = Self(15);
 
     /// Parses a name, with or without `SIG` and in any case, or a number up to 63.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         if let Ok(number) = text.parse::<u8>() {
             return (number < 64).then_some(Self(number));
         }
@@ -90,6 +90,8 @@ pub struct Signals {
     pending: AtomicU64,
     /// Signals for which the process has a trap, one bit each.
     trapped: AtomicU64,
+    /// Whether the process is the first one of its PID namespace.
+    is_protected: AtomicBool,
     changed: Notify,
 }
 
@@ -100,17 +102,31 @@ impl Signals {
         self.changed.notify_waiters();
     }
 
+    /// Makes the process the first one of its PID namespace: a signal without a trap has no
+    /// effect, not even KILL, if it comes from within the container (pid_namespaces(7)).
+    pub fn protect(&self) {
+        self.is_protected.store(true, Ordering::Release);
+    }
+
     /// Waits for a signal that ends the process: one without a trap that is not ignored by
     /// default.
     pub async fn killed(&self) -> Signal {
         loop {
             let changed = self.changed.notified();
-            let ending = |signal: &Signal| !signal.is_ignored_by_default();
-            if let Some(signal) = self.pending(false).find(ending) {
+            if let Some(signal) = self.ending() {
                 return signal;
             }
             changed.await;
         }
+    }
+
+    /// Returns a pending signal that ends the process.
+    pub(crate) fn ending(&self) -> Option<Signal> {
+        if self.is_protected.load(Ordering::Acquire) {
+            return None;
+        }
+        let ending = |signal: &Signal| !signal.is_ignored_by_default();
+        self.pending(false).find(ending)
     }
 
     /// Takes a pending signal that has a trap, if there is one.
@@ -121,11 +137,11 @@ impl Signals {
     }
 
     /// Waits until a signal with a trap is pending, and leaves it pending.
-    pub(crate) async fn trapped(&self) {
+    pub(crate) async fn trapped(&self) -> Signal {
         loop {
             let changed = self.changed.notified();
-            if self.pending(true).next().is_some() {
-                return;
+            if let Some(signal) = self.pending(true).next() {
+                return signal;
             }
             changed.await;
         }
@@ -249,6 +265,8 @@ mod tests {
         signals.trap(Signal::KILL, true);
         signals.send(Signal::KILL);
         assert_eq!(signals.killed().await, Signal::KILL);
+        signals.protect();
+        assert_eq!(signals.ending(), None);
     }
 
     #[test]
