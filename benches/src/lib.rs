@@ -21,6 +21,8 @@ pub fn settings() -> Settings {
         unknown_command: 127,
         max_sandboxes: usize::MAX,
         log_root: LogRoot::default(),
+        clock: Arc::default(),
+        node_memory: 16 << 30,
         slowdown_percent: 0,
     }
 }

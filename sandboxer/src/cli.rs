@@ -250,6 +250,16 @@ pub(crate) struct ServeArgs {
         default_value_t = 127
     )]
     pub(crate) unknown_command: u8,
+    /// Memory of the node, such as 16GiB, as its kubelet sees it: with it the OOM score adjustment
+    /// of a container tells its memory request, of which the simulated usage is a share. By
+    /// default the memory of this machine.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_NODE_MEMORY",
+        value_name = "BYTES",
+        value_parser = some_bytes
+    )]
+    pub(crate) node_memory: Option<u64>,
     /// TOML file with the behaviour of pods and containers whose annotations state none: how
     /// long their starts take, when and how they end, what they use and log; and with the
     /// calls that fail.

@@ -12,6 +12,7 @@
 //! and port-forward, `upstream` sends events to containerd, [`metrics`] serves
 //! Prometheus, and [`units`] parses numbers that users write.
 
+pub mod clock;
 pub mod cri;
 pub mod inspect;
 pub mod live;

@@ -14,6 +14,7 @@ use rustix::fs::Mode;
 use rustix::process::{
     Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit, umask,
 };
+use sandboxer::clock::Clock;
 use sandboxer::cri::{Cri, CriCalls};
 use sandboxer::live::{Profile, ResourceSlotSandboxer, Settings};
 use sandboxer::metrics::{self, Sources};
@@ -96,6 +97,8 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
         unknown_command: args.unknown_command,
         max_sandboxes: args.limits.sandboxes,
         log_root: args.log_root.clone().unwrap_or_default(),
+        clock: Arc::new(Clock::open(dir, &recovered.slots)),
+        node_memory: args.node_memory.unwrap_or_else(memory::of_machine),
         slowdown_percent: args.test_slowdown,
     };
     let sandboxer = Arc::new(ResourceSlotSandboxer::new(

@@ -8,8 +8,7 @@ use std::path::Path;
 use containerd_sandbox::Key;
 use serde::de::DeserializeOwned;
 
-use slot::Timestamp;
-use slot::{Change, Refusal, Slot};
+use slot::{Change, Moment, Refusal, Slot};
 
 /// Place of a line in the file that was opened last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +36,7 @@ pub(super) trait Fold: Default {
     fn apply(
         &mut self,
         key: &Key,
-        at: Timestamp,
+        at: Moment,
         change: Self::Change,
         span: Span,
     ) -> Result<(), Refusal>;
@@ -59,16 +58,10 @@ impl Fold for Slots {
         insert(self, key, slot)
     }
 
-    fn apply(
-        &mut self,
-        key: &Key,
-        at: Timestamp,
-        change: Change,
-        _span: Span,
-    ) -> Result<(), Refusal> {
+    fn apply(&mut self, key: &Key, at: Moment, change: Change, _span: Span) -> Result<(), Refusal> {
         match (self.get_mut(key), change) {
             (None, Change::Create(new)) => {
-                let slot = Box::new(Slot::new(new, at));
+                let slot = Box::new(Slot::new(new, at.wall()));
                 HashMap::insert(self, key.clone(), slot);
             }
             (None, _) => return Err(unknown(key)),

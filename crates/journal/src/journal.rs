@@ -28,7 +28,7 @@ use super::snapshot;
 use super::stats::JournalStats;
 use super::sync::Sync;
 use super::writer::{Start, Writer};
-use slot::{Change, Slot, Timestamp};
+use slot::{Change, Moment, Slot};
 use threads::thread::{self, JoinHandle};
 use threads::{mpsc, thread_local};
 
@@ -172,7 +172,12 @@ impl Journal {
     /// assert!(recovered.slots.contains_key(&key));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn append(&self, key: &Key, at: Timestamp, change: &Change) -> Result<u64, JournalError> {
+    pub fn append(
+        &self,
+        key: &Key,
+        at: impl Into<Moment>,
+        change: &Change,
+    ) -> Result<u64, JournalError> {
         self.append_to(None, key, at, change)
     }
 
@@ -188,14 +193,14 @@ impl Journal {
         &self,
         before: Option<&Slot>,
         key: &Key,
-        at: Timestamp,
+        at: impl Into<Moment>,
         change: &Change,
     ) -> Result<u64, JournalError> {
         let effect = removal_room::effect(key, change, before);
         BODY.with(|body| {
             let body = &mut *body.borrow_mut();
             body.clear();
-            record::encode_body(body, key, at, change).map_err(JournalError::Encode)?;
+            record::encode_body(body, key, at.into(), change).map_err(JournalError::Encode)?;
             let seq = self.shared.writer.lock().append(body, effect)?;
             if matches!(self.shared.options.sync, Sync::Interval(_)) {
                 self.shared.work.notify_one();

@@ -20,7 +20,7 @@ use super::error::JournalError;
 use super::fold::{self, Fold, Slots, Span};
 use super::record;
 use super::snapshot;
-use slot::Timestamp;
+use slot::Moment;
 use slot::{Refusal, Slot};
 
 /// Kind of a change, as far as it decides which lines count.
@@ -146,13 +146,7 @@ impl Fold for LineIndex {
         fold::insert(&mut self.sandboxes, key, lines)
     }
 
-    fn apply(
-        &mut self,
-        key: &Key,
-        _at: Timestamp,
-        change: Kind,
-        span: Span,
-    ) -> Result<(), Refusal> {
+    fn apply(&mut self, key: &Key, _at: Moment, change: Kind, span: Span) -> Result<(), Refusal> {
         let line = self.line(span);
         match (self.sandboxes.get_mut(key), change) {
             (None, Kind::Create) => {
@@ -298,7 +292,7 @@ mod tests {
         let path = Directory::of(dir.path()).segment(1);
         let (mut body, mut other_sandbox) = (Vec::new(), Vec::new());
         let at = Timestamp::default();
-        record::encode_body(&mut body, &key("s9"), at, &create(1)).unwrap();
+        record::encode_body(&mut body, &key("s9"), at.into(), &create(1)).unwrap();
         record::encode(&mut other_sandbox, 2, &body);
         for (change, reason) in [
             (None, "the checksum is missing or wrong"),

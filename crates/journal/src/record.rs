@@ -1,6 +1,7 @@
 //! A record of the journal: one change of one sandbox, on one line of JSON. The fields are the
 //! sequence number, the time, namespace and id of the sandbox, the change, and the CRC-32 of the
-//! bytes before it.
+//! bytes before it. A record from a time at which the wall clock had been set also has the field
+//! `skew`: the nanoseconds by which the steady clock was ahead of `at`.
 //!
 //! `{"seq":17,"at":"2024-01-01T10:00:00.000000000Z","ns":"k8s.io","sandbox":"abc","do":"start","crc":"9f1c22aa"}`
 
@@ -11,8 +12,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::checksum::{self, LineError};
-use slot::Change;
-use slot::Timestamp;
+use slot::{Change, Moment, Timestamp};
 
 /// Highest valid sequence number: no journal counts so far, and adding one to it cannot
 /// overflow.
@@ -22,7 +22,7 @@ pub(super) const MAX_SEQ: u64 = 1 << 62;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record<C = Change> {
     pub(super) seq: u64,
-    pub(super) at: Timestamp,
+    pub(super) at: Moment,
     pub(super) key: Key,
     pub(super) change: C,
 }
@@ -30,6 +30,8 @@ pub(super) struct Record<C = Change> {
 #[derive(Serialize)]
 struct Body<'a> {
     at: Timestamp,
+    #[serde(skip_serializing_if = "is_zero")]
+    skew: i64,
     ns: &'a str,
     sandbox: &'a str,
     #[serde(rename = "do")]
@@ -41,6 +43,8 @@ struct Body<'a> {
 struct Line<'a, C> {
     seq: u64,
     at: Timestamp,
+    #[serde(default)]
+    skew: i64,
     ns: &'a str,
     sandbox: &'a str,
     #[serde(rename = "do")]
@@ -53,16 +57,22 @@ struct Line<'a, C> {
 pub(super) fn encode_body(
     body: &mut Vec<u8>,
     key: &Key,
-    at: Timestamp,
+    at: Moment,
     change: &Change,
 ) -> Result<(), serde_json::Error> {
     let fields = Body {
-        at,
+        at: at.wall(),
+        skew: at.skew_ns(),
         ns: key.namespace(),
         sandbox: key.id(),
         change,
     };
     serde_json::to_writer(body, &fields)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(skew: &i64) -> bool {
+    *skew == 0
 }
 
 /// Writes the line of a body and a sequence number.
@@ -85,7 +95,7 @@ pub(super) fn decode<C: DeserializeOwned>(raw: &[u8]) -> Result<Record<C>, LineE
     }
     Ok(Record {
         seq: line.seq,
-        at: line.at,
+        at: Moment::new(line.at, line.skew),
         key: Key::new(line.ns, line.sandbox).map_err(|e| malformed(e.to_string()))?,
         change: line.change,
     })
@@ -107,9 +117,9 @@ mod tests {
     use crate::testing;
     use proptest::prelude::*;
 
-    fn line(seq: u64, key: &Key, at: Timestamp, change: &Change) -> Vec<u8> {
+    fn line(seq: u64, key: &Key, at: impl Into<Moment>, change: &Change) -> Vec<u8> {
         let (mut body, mut line) = (Vec::new(), Vec::new());
-        encode_body(&mut body, key, at, change).unwrap();
+        encode_body(&mut body, key, at.into(), change).unwrap();
         encode(&mut line, seq, &body);
         line
     }
@@ -164,9 +174,12 @@ mod tests {
     proptest! {
         #[test]
         fn a_written_record_is_read_back(
-            seq in 1..=MAX_SEQ, nanos: u64, (key, change) in testing::any_change()
+            seq in 1..=MAX_SEQ,
+            nanos: u64,
+            skew in prop_oneof![Just(0), any::<i64>()],
+            (key, change) in testing::any_change(),
         ) {
-            let at = Timestamp::from_nanos(nanos);
+            let at = Moment::new(Timestamp::from_nanos(nanos), skew);
             let raw = line(seq, &key, at, &change);
             prop_assert_eq!(raw.iter().position(|b| *b == b'\n'), Some(raw.len() - 1));
             prop_assert_eq!(guess_key(&raw), Some(key.clone()));

@@ -8,8 +8,9 @@
 use containerd_sandbox::Key;
 use slot::{Change, Container, ProcessId, Slot};
 
-/// Longest line without ids and change: sequence number, time, checksum and punctuation.
-const LINE: u64 = 120;
+/// Longest line without ids and change: sequence number, time, skew of the clock, checksum and
+/// punctuation.
+const LINE: u64 = 148;
 
 /// Longest JSON of the changes `stop` and `delete` together.
 const OF_SANDBOX: u64 = 32;
@@ -86,7 +87,7 @@ fn line(key: &Key) -> u64 {
 mod tests {
     use super::*;
     use crate::record;
-    use slot::{NewContainer, NewProcess, NewSandbox, Timestamp};
+    use slot::{Moment, NewContainer, NewProcess, NewSandbox, Timestamp};
 
     fn longest() -> (Key, String, String) {
         let key = Key::new(&"n".repeat(76), &"s".repeat(76)).unwrap();
@@ -95,7 +96,7 @@ mod tests {
 
     fn line_of(key: &Key, change: &Change) -> u64 {
         let (mut body, mut line) = (Vec::new(), Vec::new());
-        let at = Timestamp::from_nanos(u64::MAX);
+        let at = Moment::new(Timestamp::from_nanos(u64::MAX), i64::MIN);
         record::encode_body(&mut body, key, at, change).unwrap();
         record::encode(&mut line, record::MAX_SEQ, &body);
         line.len() as u64

@@ -1,5 +1,6 @@
 //! Simulated behaviour of a container.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -35,9 +36,27 @@ pub struct Behaviour {
     /// userland.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exec_code: Option<u8>,
+    /// Reactions to signals, by number, in place of the usual ones.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub signals: BTreeMap<u32, Reaction>,
     /// Seed of the random walks of this container; 0 if none was drawn.
     #[serde(skip_serializing_if = "is_none")]
     pub seed: u64,
+}
+
+/// Reaction of a container's first process to a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Reaction {
+    /// The process goes on.
+    Ignore,
+    /// The process ends.
+    Exit {
+        /// Exit code.
+        code: u8,
+        /// Time from the signal to the end.
+        after: Duration,
+    },
 }
 
 /// Share of a request as a function of the time since the container's start.

@@ -24,7 +24,7 @@ pub enum Change {
     Stop(u32),
     /// The resources that the sandbox itself states are replaced.
     Update(ResourceInfo),
-    /// The resources and overhead of a pod of the CRI API are replaced.
+    /// The resources and overhead of a pod are replaced.
     UpdatePod {
         /// Resources that the sandbox itself states from now on.
         info: ResourceInfo,
@@ -95,6 +95,10 @@ pub struct NewSandbox {
     /// sandbox of the CRI API has them in `cri`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hints: Option<Box<PodHints>>,
+    /// Resources and overhead of the pod after its last update, with no other field set; `None`
+    /// before the first, and for a sandbox of the CRI API, which has them in `cri`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<Box<Encoded<LinuxPodSandboxConfig>>>,
     /// Values that the CRI API must return later; `None` for a sandbox of another API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cri: Option<Box<CriPod>>,
@@ -146,6 +150,10 @@ impl From<PodSandboxMetadata> for Pod {
 pub struct NewContainer {
     /// Id of the container.
     pub id: String,
+    /// Name of the container in its pod; empty if none is stated, and for a container of the
+    /// CRI API, whose configuration has it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// Directory of the OCI bundle.
     pub bundle: String,
     /// Resources that the container states.
@@ -154,6 +162,9 @@ pub struct NewContainer {
     /// the CRI API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_quota: Option<CpuQuota>,
+    /// OOM score adjustment; `None` if none is stated, and for a container of the CRI API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oom_score_adj: Option<i64>,
     /// Values of the container's first process.
     pub process: NewProcess,
     /// Simulated behaviour; `None` if neither an annotation nor a profile states one.
@@ -183,6 +194,30 @@ pub struct NewProcess {
     /// Command and arguments that run in the toy userland and end the process; empty for none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
+    /// Effect of signals that the command does not trap.
+    #[serde(default, skip_serializing_if = "SignalHandling::is_handled")]
+    pub signals: SignalHandling,
+}
+
+/// Effect of signals that a command does not trap (signal(7)).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignalHandling {
+    /// The program is not simulated, and taken for one that handles signals as a server does.
+    #[default]
+    Handled,
+    /// The program has no handlers: a signal has its default effect.
+    Default,
+    /// The program has no handlers and is the first process of its PID namespace: only SIGKILL
+    /// from outside ends it (pid_namespaces(7)).
+    Protected,
+}
+
+impl SignalHandling {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    fn is_handled(&self) -> bool {
+        *self == Self::Handled
+    }
 }
 
 /// Paths of the streams of a process; an empty path stands for no stream.

@@ -92,15 +92,25 @@ impl CriPod {
         overhead: Option<&LinuxContainerResources>,
     ) -> LinuxPodSandboxConfig {
         let before = self.updated.as_deref().or(self.config.linux.as_ref());
-        let after = |before: Option<&LinuxContainerResources>, update| match update {
-            Some(update) => Some(merged(before, update)),
-            None => before.cloned(),
-        };
-        LinuxPodSandboxConfig {
-            resources: after(before.and_then(|linux| linux.resources.as_ref()), resources),
-            overhead: after(before.and_then(|linux| linux.overhead.as_ref()), overhead),
-            ..Default::default()
-        }
+        updated_pod(before, resources, overhead)
+    }
+}
+
+/// Returns the resources and overhead of a pod after an update, and nothing else. A part of the
+/// update that is `None`, and a field that is zero or empty, stays as it was.
+pub fn updated_pod(
+    before: Option<&LinuxPodSandboxConfig>,
+    resources: Option<&LinuxContainerResources>,
+    overhead: Option<&LinuxContainerResources>,
+) -> LinuxPodSandboxConfig {
+    let after = |before: Option<&LinuxContainerResources>, update| match update {
+        Some(update) => Some(merged(before, update)),
+        None => before.cloned(),
+    };
+    LinuxPodSandboxConfig {
+        resources: after(before.and_then(|linux| linux.resources.as_ref()), resources),
+        overhead: after(before.and_then(|linux| linux.overhead.as_ref()), overhead),
+        ..Default::default()
     }
 }
 

@@ -11,6 +11,7 @@
 //! - `machine`: the state machines of a sandbox and of a process, as tables.
 //! - `change`: the changes and the values that they carry.
 //! - `state`: the slot, its containers and processes.
+//! - `resources`: the resources of a whole sandbox.
 //! - `transition`: decides whether a change is legal, and makes it.
 //! - `behaviour`: the simulated behaviour of a container, drawn once at its creation.
 //! - `cri`: the values that the CRI API must return later.
@@ -24,6 +25,7 @@ mod cri;
 mod encoded;
 mod machine;
 mod origin;
+mod resources;
 mod state;
 mod table;
 #[cfg(test)]
@@ -31,17 +33,18 @@ mod tests;
 mod time;
 mod transition;
 
-pub use behaviour::{Behaviour, Curve};
+pub use behaviour::{Behaviour, Curve, Reaction};
 pub use change::{
-    Change, NewContainer, NewProcess, NewSandbox, PlannedExit, Pod, PodHints, ProcessId, Stdio,
+    Change, NewContainer, NewProcess, NewSandbox, PlannedExit, Pod, PodHints, ProcessId,
+    SignalHandling, Stdio,
 };
-pub use cri::{CriContainer, CriPod, user_id};
+pub use cri::{CriContainer, CriPod, updated_pod, user_id};
 pub use encoded::Encoded;
 pub use machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};
 pub use origin::Origin;
 pub use state::{Container, Ended, Exit, KILLED, Process, Refusal, Slot};
 pub use table::Table;
-pub use time::Timestamp;
+pub use time::{Moment, Timestamp};
 pub use transition::Transition;
 
 /// Runs the example of the README as a test.

@@ -6,7 +6,7 @@ use super::behaviour::Behaviour;
 use super::change::{NewContainer, NewProcess, NewSandbox, ProcessId};
 use super::cri::CriContainer;
 use super::machine::{ProcessState, SandboxState};
-use crate::time::Timestamp;
+use crate::time::{Moment, Timestamp};
 use pod_resources::{CpuQuota, ResourceInfo};
 
 /// Exit code of a process that SIGKILL ended: 128 + 9, as shells count.
@@ -57,6 +57,9 @@ pub struct Slot {
 pub struct Container {
     /// Id of the container.
     pub id: String,
+    /// Name of the container in its pod, as in [`NewContainer`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// Directory of the OCI bundle.
     pub bundle: String,
     /// Resources that the container states.
@@ -65,6 +68,13 @@ pub struct Container {
     /// the CRI API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_quota: Option<CpuQuota>,
+    /// OOM score adjustment, as in [`NewContainer`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oom_score_adj: Option<i64>,
+    /// Whether the container had ended well before one with another name was created, as an
+    /// init container does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_initial: bool,
     /// First process.
     pub init: Process,
     /// Simulated behaviour; `None` if neither an annotation nor a profile states one.
@@ -86,7 +96,8 @@ pub struct Process {
     pub spec: NewProcess,
     /// State of the process.
     pub state: ProcessState,
-    /// Time of the last start or resume; set exactly in [`ProcessState::Running`].
+    /// Time of the last start or resume on the steady clock ([`Moment::steady`]); set exactly in
+    /// [`ProcessState::Running`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running_since: Option<Timestamp>,
     /// Running time before `running_since`, in nanoseconds.
@@ -153,7 +164,8 @@ impl Process {
     }
 
     /// Returns the running time up to `now` in nanoseconds, without pauses.
-    pub fn ran_ns(&self, now: Timestamp) -> u64 {
+    pub fn ran_ns(&self, now: impl Into<Moment>) -> u64 {
+        let now = now.into().steady();
         let current = self
             .running_since
             .map_or(0, |since| now.nanos().saturating_sub(since.nanos()));
@@ -165,9 +177,12 @@ impl Container {
     pub(super) fn new(new: NewContainer) -> Self {
         Self {
             id: new.id,
+            name: new.name,
             bundle: new.bundle,
             info: new.info,
             cpu_quota: new.cpu_quota,
+            oom_score_adj: new.oom_score_adj,
+            is_initial: false,
             init: Process::new(new.process),
             behaviour: new.behaviour,
             cri: new.cri,
@@ -205,16 +220,6 @@ impl Slot {
             exit: None,
             containers: Vec::new(),
         }
-    }
-
-    /// Returns the resources of the whole sandbox, field by field: the value that the sandbox
-    /// states itself, or else the sum of the values that its containers state.
-    pub fn resource_info(&self) -> ResourceInfo {
-        let containers = self
-            .containers
-            .iter()
-            .fold(ResourceInfo::default(), |sum, c| sum.plus(c.info));
-        self.sandbox.info.or(containers)
     }
 
     /// Returns a container by its id.

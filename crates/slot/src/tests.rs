@@ -7,7 +7,7 @@ use cri_api::v1::LinuxPodSandboxConfig;
 use proptest::prelude::*;
 
 use super::*;
-use crate::time::Timestamp;
+use crate::time::{Moment, Timestamp};
 use pod_resources::ResourceInfo;
 
 const CONTAINERS: [&str; 3] = ["a", "b", "c"];
@@ -231,8 +231,9 @@ impl Model {
     fn totals(&self) -> Amounts {
         std::array::from_fn(|field| {
             self.own[field].or_else(|| {
-                let stated: Vec<u64> = self.stated.values().filter_map(|a| a[field]).collect();
-                (!stated.is_empty()).then(|| stated.iter().sum())
+                // A limit is the pod's only if every container has one.
+                let limits = self.stated.values().map(|a| a[field]);
+                limits.reduce(|a, b| Some(a? + b?)).flatten()
             })
         })
     }
@@ -375,10 +376,38 @@ fn running_time_excludes_pauses() {
     assert_eq!(slot.process(&id).unwrap().ran_ns(at(5000)), 80);
 }
 
+#[test]
+fn running_time_does_not_depend_on_the_wall_clock() {
+    let mut slot = Slot::new(NewSandbox::default(), at(0));
+    let id = ProcessId::init("a");
+    let container = NewContainer {
+        id: "a".to_owned(),
+        ..NewContainer::default()
+    };
+    // The wall clock is set back by 900 at the steady time 1100.
+    for (change, moment) in [
+        (Change::Start, Moment::from(at(1000))),
+        (Change::CreateContainer(container), at(1000).into()),
+        (Change::StartProcess(id.clone()), at(1000).into()),
+        (Change::Pause("a".to_owned()), Moment::new(at(250), 900)),
+        (Change::Resume("a".to_owned()), Moment::new(at(300), 900)),
+    ] {
+        slot.apply(change, moment).unwrap();
+    }
+    let ran = |slot: &Slot, now: Moment| slot.process(&id).unwrap().ran_ns(now);
+    assert_eq!(ran(&slot, Moment::new(at(310), 900)), 160);
+    // Somebody sets it forward by far.
+    let now = Moment::new(at(1_000_000), 1240 - 1_000_000);
+    assert_eq!(ran(&slot, now), 190);
+    slot.apply(Change::Exit(id.clone(), 0), now).unwrap();
+    assert_eq!(ran(&slot, at(5000).into()), 190);
+    assert_eq!(slot.process(&id).unwrap().exit.unwrap().at, at(1_000_000));
+}
+
 /// Walks pods as clients create them: two containers that state everything but storage and
 /// bandwidth.
 #[test]
-fn a_field_that_a_sandbox_does_not_state_is_the_sum_of_its_containers() {
+fn a_field_that_a_sandbox_does_not_state_is_that_of_its_containers_together() {
     let container = ResourceInfo {
         cpu_limit: Some(0.1),
         cpu_request: Some(0.2),

@@ -32,6 +32,47 @@ impl Timestamp {
     }
 }
 
+/// The time of an event on two clocks: the wall clock, and a clock that nobody sets.
+///
+/// Other programs are told the time of the wall clock. Durations are computed on the steady
+/// clock, so that they are neither negative nor too long after somebody has set the wall clock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moment {
+    wall: Timestamp,
+    skew_ns: i64,
+}
+
+impl Moment {
+    /// Returns the moment at which the wall clock shows `wall` and the steady clock shows
+    /// `skew_ns` nanoseconds more.
+    pub fn new(wall: Timestamp, skew_ns: i64) -> Self {
+        Self { wall, skew_ns }
+    }
+
+    /// Returns the time of the wall clock.
+    pub fn wall(self) -> Timestamp {
+        self.wall
+    }
+
+    /// Returns the time of the steady clock: the time that the wall clock would show if nobody
+    /// had set it.
+    pub fn steady(self) -> Timestamp {
+        Timestamp(self.wall.0.saturating_add_signed(self.skew_ns))
+    }
+
+    /// Returns the time of the steady clock minus that of the wall clock, in nanoseconds.
+    pub fn skew_ns(self) -> i64 {
+        self.skew_ns
+    }
+}
+
+impl From<Timestamp> for Moment {
+    /// Returns the moment at which both clocks show this time.
+    fn from(wall: Timestamp) -> Self {
+        Self { wall, skew_ns: 0 }
+    }
+}
+
 impl From<SystemTime> for Timestamp {
     /// Converts a time, clamped to the years 1970 to 2554 that 64 bits of nanoseconds hold.
     fn from(time: SystemTime) -> Self {

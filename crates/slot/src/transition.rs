@@ -7,7 +7,7 @@
 use super::change::{Change, ProcessId};
 use super::machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};
 use super::state::{Container, Ended, Exit, KILLED, Process, Refusal, Slot};
-use crate::time::Timestamp;
+use crate::time::Moment;
 
 /// Decision on a legal change: its subject and, if the change is an event of a state
 /// machine, the subject's next state.
@@ -21,6 +21,30 @@ enum Decision {
     Container(usize),
     /// The sandbox changes or gets a container; no state changes.
     Record,
+}
+
+/// Exit code and moment of a change; of a change that ends nothing, only the moment counts.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    code: u32,
+    at: Moment,
+}
+
+impl End {
+    /// Returns the end at the same moment by SIGKILL.
+    fn by_kill(self) -> Self {
+        Self {
+            code: KILLED,
+            ..self
+        }
+    }
+
+    fn exit(self) -> Exit {
+        Exit {
+            code: self.code,
+            at: self.at.wall(),
+        }
+    }
 }
 
 /// Indices of a process in its slot. They hold for as long as the slot stays as it was.
@@ -59,8 +83,8 @@ impl<'a> Transition<'a> {
 
     /// Makes the change at the time `at`. Returns the processes that it ended, and the slot
     /// as it is after the change.
-    pub fn apply(self, at: Timestamp) -> (Vec<Ended>, &'a Slot) {
-        let ended = self.slot.make(self.decision, self.change, at);
+    pub fn apply(self, at: impl Into<Moment>) -> (Vec<Ended>, &'a Slot) {
+        let ended = self.slot.make(self.decision, self.change, at.into());
         (ended, self.slot)
     }
 }
@@ -120,9 +144,9 @@ impl Slot {
     /// assert_eq!(ended[0].exit.code, slot::KILLED);
     /// # Ok::<(), slot::Refusal>(())
     /// ```
-    pub fn apply(&mut self, change: Change, at: Timestamp) -> Result<Vec<Ended>, Refusal> {
+    pub fn apply(&mut self, change: Change, at: impl Into<Moment>) -> Result<Vec<Ended>, Refusal> {
         let decision = self.decide(&change)?;
-        Ok(self.make(decision, change, at))
+        Ok(self.make(decision, change, at.into()))
     }
 
     /// Decides whether `change` is legal and to which state it leads.
@@ -231,16 +255,16 @@ impl Slot {
     }
 
     /// Makes a change that was decided on in the slot's present state.
-    fn make(&mut self, decision: Decision, change: Change, at: Timestamp) -> Vec<Ended> {
+    fn make(&mut self, decision: Decision, change: Change, at: Moment) -> Vec<Ended> {
         let mut ended = Vec::new();
         match decision {
             Decision::Sandbox(next) => {
                 let code = exit_code(&change);
-                self.enter(next, Exit { code, at }, &mut ended);
+                self.enter(next, End { code, at }, &mut ended);
             }
             Decision::Process(place, next) => {
                 let code = exit_code(&change);
-                self.enter_process(place, next, Exit { code, at }, &mut ended);
+                self.enter_process(place, next, End { code, at }, &mut ended);
             }
             Decision::Container(index) => self.containers[index].record(change),
             Decision::Record => self.record(change),
@@ -249,20 +273,16 @@ impl Slot {
     }
 
     /// Moves the sandbox to its next state; an end ends all its processes, too.
-    fn enter(&mut self, next: Next<SandboxState>, exit: Exit, ended: &mut Vec<Ended>) {
+    fn enter(&mut self, next: Next<SandboxState>, end: End, ended: &mut Vec<Ended>) {
         let state = match next {
             Next::State(state) => state,
             Next::Gone => SandboxState::NotReady,
         };
         if state == SandboxState::NotReady && self.state != state {
-            let killed = Exit {
-                code: KILLED,
-                ..exit
-            };
             for container in &mut self.containers {
-                container.end(killed, ended);
+                container.end(end.by_kill(), ended);
             }
-            self.exit = Some(exit);
+            self.exit = Some(end.exit());
         }
         self.state = state;
     }
@@ -273,25 +293,25 @@ impl Slot {
         &mut self,
         place: Place,
         next: Next<ProcessState>,
-        exit: Exit,
+        end: End,
         ended: &mut Vec<Ended>,
     ) {
         let container = &mut self.containers[place.container];
         match (next, place.exec) {
-            (Next::State(ProcessState::Stopped) | Next::Gone, None) => container.end(exit, ended),
+            (Next::State(ProcessState::Stopped) | Next::Gone, None) => container.end(end, ended),
             (Next::State(ProcessState::Stopped) | Next::Gone, Some(exec)) => {
                 let (name, process) = &mut container.execs[exec];
-                process.end(|| ProcessId::exec(&container.id, name), exit, ended);
+                process.end(|| ProcessId::exec(&container.id, name), end, ended);
             }
             (Next::State(state), None) => {
                 if let (ProcessState::Created, Some(cri)) =
                     (container.init.state, &mut container.cri)
                 {
-                    cri.started_at = Some(exit.at);
+                    cri.started_at = Some(end.at.wall());
                 }
-                container.init.enter(state, exit.at);
+                container.init.enter(state, end.at);
             }
-            (Next::State(state), Some(exec)) => container.execs[exec].1.enter(state, exit.at),
+            (Next::State(state), Some(exec)) => container.execs[exec].1.enter(state, end.at),
         }
         match (next, place.exec) {
             (Next::State(_), _) => {}
@@ -306,14 +326,17 @@ impl Slot {
             Change::Update(info) => self.sandbox.info = info,
             Change::UpdatePod { info, linux } => {
                 self.sandbox.info = info;
-                if let Some(pod) = &mut self.sandbox.cri {
-                    pod.updated = Some(linux);
+                match &mut self.sandbox.cri {
+                    Some(pod) => pod.updated = Some(linux),
+                    None => self.sandbox.updated = Some(Box::new(linux)),
                 }
             }
             Change::CreateContainer(new) => {
                 // `push` alone would make room for four, and most pods have one or two.
                 self.containers.reserve_exact(1);
-                self.containers.push(Container::new(new));
+                let new = Container::new(new);
+                self.mark_initial(new.name());
+                self.containers.push(new);
             }
             // `decide` gives every other change another decision.
             _ => {}
@@ -347,31 +370,28 @@ impl Container {
 
     /// Ends every process that has not ended: the first one with `exit`, the others by
     /// SIGKILL.
-    fn end(&mut self, exit: Exit, ended: &mut Vec<Ended>) {
+    fn end(&mut self, end: End, ended: &mut Vec<Ended>) {
         let id = &self.id;
-        self.init.end(|| ProcessId::init(id), exit, ended);
-        let killed = Exit {
-            code: KILLED,
-            ..exit
-        };
+        self.init.end(|| ProcessId::init(id), end, ended);
         for (exec, process) in &mut self.execs {
-            process.end(|| ProcessId::exec(id, exec), killed, ended);
+            process.end(|| ProcessId::exec(id, exec), end.by_kill(), ended);
         }
     }
 }
 
 impl Process {
     /// Moves the process to `state` and adds up the time that it ran.
-    fn enter(&mut self, state: ProcessState, at: Timestamp) {
+    fn enter(&mut self, state: ProcessState, at: Moment) {
         self.ran_ns = self.ran_ns(at);
-        self.running_since = (state == ProcessState::Running).then_some(at);
+        self.running_since = (state == ProcessState::Running).then(|| at.steady());
         self.state = state;
     }
 
     /// Ends the process, unless it has ended, and adds it to `ended`.
-    fn end(&mut self, id: impl FnOnce() -> ProcessId, exit: Exit, ended: &mut Vec<Ended>) {
+    fn end(&mut self, id: impl FnOnce() -> ProcessId, end: End, ended: &mut Vec<Ended>) {
         if self.state != ProcessState::Stopped {
-            self.enter(ProcessState::Stopped, exit.at);
+            self.enter(ProcessState::Stopped, end.at);
+            let exit = end.exit();
             self.exit = Some(exit);
             ended.push(Ended {
                 id: id(),

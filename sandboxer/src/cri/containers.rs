@@ -20,8 +20,9 @@ use super::filter::ContainersFilter;
 use super::{Cri, Part, check, id, names, status};
 use crate::live::logs;
 use crate::live::{Found, ResourceSlotContainer};
+use crate::simulate::usage::{self, MemoryBasis};
 use pod_resources::ResourceInfo;
-use slot::{CriContainer, CriPod, ProcessEvent, ProcessState, Slot, Timestamp};
+use slot::{CriContainer, CriPod, ProcessEvent, ProcessState, Slot};
 
 /// Linux numbers of the signals that end a container.
 const SIGKILL: u32 = 9;
@@ -37,6 +38,8 @@ struct VerboseInfo<'a> {
     pid: u32,
     state: ProcessState,
     resource_info: ResourceInfo,
+    /// Memory request that the simulated usage is a share of.
+    simulated_memory: MemoryBasis,
     config: &'a ContainerConfig,
 }
 
@@ -67,7 +70,7 @@ impl Cri {
             updated: None,
             image_ref: image.reference().to_owned(),
             image_id: image.id,
-            created_at: Timestamp::now(),
+            created_at: self.sandboxer.now().wall(),
             started_at: None,
         };
         sandbox.append_cri(&id, container).await?;
@@ -140,7 +143,8 @@ impl Cri {
     ) -> Result<ContainerStatusResponse> {
         let container = self.container(&request.container_id)?;
         let (status, info) = container.read_cri(|found| {
-            let info = request.verbose.then(|| verbose(found));
+            let node_memory = self.sandboxer.sampling().node_memory;
+            let info = request.verbose.then(|| verbose(found, node_memory));
             (status::container_status(found), info)
         })?;
         let info = info.transpose()?.map(|json| (INFO.to_owned(), json));
@@ -291,7 +295,7 @@ async fn signal(container: &ResourceSlotContainer, signal: u32) -> Result<()> {
     }
 }
 
-fn verbose(found: Found<'_>) -> Result<String> {
+fn verbose(found: Found<'_>, node_memory: u64) -> Result<String> {
     let Found {
         sandbox,
         container,
@@ -303,6 +307,7 @@ fn verbose(found: Found<'_>) -> Result<String> {
         pid: container.init.spec.pid,
         state: container.init.state,
         resource_info: container.info,
+        simulated_memory: usage::memory_basis(container, node_memory),
         config: &cri.config,
     };
     serde_json::to_string(&info).map_err(|e| Error::internal(format!("encode container info: {e}")))

@@ -14,6 +14,7 @@ use futures::{Stream, StreamExt as _, stream};
 use serde_json::json;
 
 use super::images::Image;
+use super::reference::Reference;
 use super::stats::number;
 use super::{Cri, Part, check, status};
 use slot::Timestamp;
@@ -25,9 +26,19 @@ impl Cri {
     /// Adds an image and returns its id.
     ///
     /// # Errors
-    /// `InvalidArgument` for an invalid name; the error of the file of images.
+    /// `InvalidArgument` for an invalid name; the code with which the behaviour file lets the
+    /// pull fail; the error of the file of images.
     pub(super) async fn pull_image(&self, request: PullImageRequest) -> Result<PullImageResponse> {
         let name = check::image(request.image.as_ref())?;
+        let full = match Reference::parse(name) {
+            Ok(reference) => reference.by_tag().unwrap_or_else(|| reference.by_digest()),
+            // An id, or a name that the pull refuses.
+            Err(_) => name.to_owned(),
+        };
+        let delay = self.sandboxer.profile().pull(&[name, &full])?;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         let image = self.images.pull(name).await?;
         Ok(PullImageResponse {
             image_ref: image.id,

@@ -11,8 +11,8 @@ use futures::{Stream, StreamExt as _};
 
 use super::cadvisor::{self, Facts, Labels};
 use super::{Cri, Part, stats, status};
-use crate::simulate::usage;
-use slot::{CriPod, SandboxState, Slot, Timestamp};
+use crate::simulate::usage::{self, Sampling};
+use slot::{CriPod, SandboxState, Slot};
 
 impl Cri {
     /// Lists the metrics that exist.
@@ -31,7 +31,10 @@ impl Cri {
         _: ListPodSandboxMetricsRequest,
     ) -> Result<ListPodSandboxMetricsResponse> {
         Ok(ListPodSandboxMetricsResponse {
-            pod_metrics: self.sandboxer.list_pods(reader()).await?,
+            pod_metrics: self
+                .sandboxer
+                .list_pods(reader(self.sandboxer.sampling()))
+                .await?,
         })
     }
 
@@ -41,7 +44,9 @@ impl Cri {
         &self,
         _: StreamPodSandboxMetricsRequest,
     ) -> Result<impl Stream<Item = Part<StreamPodSandboxMetricsResponse>> + use<>> {
-        let parts = self.sandboxer.stream_pods(reader());
+        let parts = self
+            .sandboxer
+            .stream_pods(reader(self.sandboxer.sampling()));
         Ok(parts.map(|pod_sandbox_metrics| {
             Ok(StreamPodSandboxMetricsResponse {
                 pod_sandbox_metrics,
@@ -51,8 +56,8 @@ impl Cri {
 }
 
 /// Returns what a list of metrics reads of each pod.
-fn reader() -> impl Fn(&Key, &Slot, &CriPod, &mut Vec<PodSandboxMetrics>) {
-    let now = Timestamp::now();
+fn reader(at: Sampling) -> impl Fn(&Key, &Slot, &CriPod, &mut Vec<PodSandboxMetrics>) {
+    let now = at.now.wall();
     move |key, slot, pod, items| {
         if slot.state != SandboxState::Ready {
             return;
@@ -72,7 +77,7 @@ fn reader() -> impl Fn(&Key, &Slot, &CriPod, &mut Vec<PodSandboxMetrics>) {
         let containers = running.map(|found| {
             let info = found.container.info;
             let facts = Facts {
-                usage: usage::usage(found.container, now),
+                usage: usage::usage(found.container, at),
                 linux: found.cri.linux_resources().unwrap_or(&unstated),
                 memory_request: info.memory_request,
                 storage_limit: info.storage_limit,
@@ -94,7 +99,7 @@ fn reader() -> impl Fn(&Key, &Slot, &CriPod, &mut Vec<PodSandboxMetrics>) {
             }
         });
         let facts = Facts {
-            usage: usage::sum(slot, now),
+            usage: usage::sum(slot, at),
             linux: &unstated,
             memory_request: None,
             storage_limit: None,

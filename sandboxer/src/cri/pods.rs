@@ -16,7 +16,7 @@ use futures::{Stream, StreamExt as _};
 use super::filter::PodFilter;
 use super::{Cri, Part, check, id, names, status};
 use crate::undo::Undo;
-use slot::{CriPod, Slot, Timestamp};
+use slot::{CriPod, Slot};
 
 /// Key of a pod's configuration in its verbose status.
 const CONFIG: &str = "config";
@@ -113,7 +113,7 @@ impl Cri {
             status: Some(status::pod_status(key, slot, pod)),
             info,
             containers_statuses: status::container_statuses(key, slot, pod),
-            timestamp: status::nanos(Timestamp::now()),
+            timestamp: status::nanos(self.sandboxer.now().wall()),
         })
     }
 

@@ -15,8 +15,7 @@ use futures::{Stream, StreamExt as _};
 
 use super::{Cri, Part, status};
 use crate::live::Found;
-use crate::simulate::usage::{self, Usage};
-use slot::Timestamp;
+use crate::simulate::usage::{self, Sampling, Usage};
 use slot::{CriPod, ProcessState, Slot};
 
 /// Network interface that a pod would have.
@@ -42,8 +41,8 @@ impl Cri {
         request: ContainerStatsRequest,
     ) -> Result<ContainerStatsResponse> {
         let container = self.container(&request.container_id)?;
-        let (files, now) = (self.filesystem(), Timestamp::now());
-        let stats = container.read_cri(|found| stats_of(found, &files, now))?;
+        let (files, at) = (self.filesystem(), self.sandboxer.sampling());
+        let stats = container.read_cri(|found| stats_of(found, &files, at))?;
         Ok(ContainerStatsResponse { stats: Some(stats) })
     }
 
@@ -77,14 +76,14 @@ impl Cri {
         filter: Option<ContainerStatsFilter>,
     ) -> Result<impl Fn(&Key, &Slot, &CriPod, &mut Vec<ContainerStats>) + use<>> {
         let filter = self.container_stats_filter(filter)?;
-        let now = Timestamp::now();
+        let at = self.sandboxer.sampling();
         let files = self.filesystem();
         Ok(
             move |key: &Key, slot: &Slot, pod: &CriPod, items: &mut Vec<_>| {
                 if filter.admits_pod(key, slot, pod) {
                     let running = status::containers(key, slot, pod).filter(is_running);
                     let wanted = running.filter(|found| filter.admits(*found));
-                    items.extend(wanted.map(|found| stats_of(found, &files, now)));
+                    items.extend(wanted.map(|found| stats_of(found, &files, at)));
                 }
             },
         )
@@ -99,8 +98,8 @@ impl Cri {
         request: PodSandboxStatsRequest,
     ) -> Result<PodSandboxStatsResponse> {
         let (_, sandbox) = self.pod(&request.pod_sandbox_id)?;
-        let (files, now) = (self.filesystem(), Timestamp::now());
-        let stats = sandbox.read_pod(|key, slot, pod| pod_stats_of(key, slot, pod, &files, now))?;
+        let (files, at) = (self.filesystem(), self.sandboxer.sampling());
+        let stats = sandbox.read_pod(|key, slot, pod| pod_stats_of(key, slot, pod, &files, at))?;
         Ok(PodSandboxStatsResponse { stats: Some(stats) })
     }
 
@@ -134,12 +133,12 @@ impl Cri {
         filter: Option<PodSandboxStatsFilter>,
     ) -> Result<impl Fn(&Key, &Slot, &CriPod, &mut Vec<PodSandboxStats>) + use<>> {
         let filter = self.pod_stats_filter(filter)?;
-        let now = Timestamp::now();
+        let at = self.sandboxer.sampling();
         let files = self.filesystem();
         Ok(
             move |key: &Key, slot: &Slot, pod: &CriPod, items: &mut Vec<_>| {
                 if filter.admits(key, slot, pod) {
-                    items.push(pod_stats_of(key, slot, pod, &files, now));
+                    items.push(pod_stats_of(key, slot, pod, &files, at));
                 }
             },
         )
@@ -153,9 +152,9 @@ impl Cri {
     }
 }
 
-fn stats_of(found: Found<'_>, files: &FilesystemIdentifier, now: Timestamp) -> ContainerStats {
+fn stats_of(found: Found<'_>, files: &FilesystemIdentifier, at: Sampling) -> ContainerStats {
     let config = &found.cri.config;
-    let usage = usage::usage(found.container, now);
+    let usage = usage::usage(found.container, at);
     ContainerStats {
         attributes: Some(ContainerAttributes {
             id: found.container.id.clone(),
@@ -163,16 +162,16 @@ fn stats_of(found: Found<'_>, files: &FilesystemIdentifier, now: Timestamp) -> C
             labels: config.labels.clone(),
             annotations: config.annotations.clone(),
         }),
-        cpu: Some(cpu(&usage, now)),
-        memory: Some(memory(&usage, now)),
+        cpu: Some(cpu(&usage, at)),
+        memory: Some(memory(&usage, at)),
         writable_layer: Some(FilesystemUsage {
-            timestamp: status::nanos(now),
+            timestamp: status::nanos(at.now.wall()),
             fs_id: Some(files.clone()),
             used_bytes: Some(number(0)),
             inodes_used: Some(number(0)),
         }),
         swap: Some(SwapUsage {
-            timestamp: status::nanos(now),
+            timestamp: status::nanos(at.now.wall()),
             swap_available_bytes: Some(number(0)),
             swap_usage_bytes: Some(number(0)),
         }),
@@ -186,11 +185,11 @@ fn pod_stats_of(
     slot: &Slot,
     pod: &CriPod,
     files: &FilesystemIdentifier,
-    now: Timestamp,
+    at: Sampling,
 ) -> PodSandboxStats {
     let config = &pod.config;
-    let usage = usage::sum(slot, now);
-    let timestamp = status::nanos(now);
+    let usage = usage::sum(slot, at);
+    let timestamp = status::nanos(at.now.wall());
     let network = NetworkUsage {
         timestamp,
         default_interface: Some(NetworkInterfaceUsage {
@@ -211,33 +210,33 @@ fn pod_stats_of(
             annotations: config.annotations.clone(),
         }),
         linux: Some(LinuxPodSandboxStats {
-            cpu: Some(cpu(&usage, now)),
-            memory: Some(memory(&usage, now)),
+            cpu: Some(cpu(&usage, at)),
+            memory: Some(memory(&usage, at)),
             network: (!status::is_on_host_network(config)).then_some(network),
             process: Some(ProcessUsage {
                 timestamp,
                 process_count: Some(number(usage.pids)),
             }),
-            containers: running.map(|found| stats_of(found, files, now)).collect(),
+            containers: running.map(|found| stats_of(found, files, at)).collect(),
             io: None,
         }),
         windows: None,
     }
 }
 
-fn cpu(usage: &Usage, now: Timestamp) -> CpuUsage {
+fn cpu(usage: &Usage, at: Sampling) -> CpuUsage {
     CpuUsage {
-        timestamp: status::nanos(now),
+        timestamp: status::nanos(at.now.wall()),
         usage_core_nano_seconds: Some(number(usage.cpu_usec.saturating_mul(1000))),
         usage_nano_cores: Some(number(usage.nano_cores)),
         psi: None,
     }
 }
 
-fn memory(usage: &Usage, now: Timestamp) -> MemoryUsage {
+fn memory(usage: &Usage, at: Sampling) -> MemoryUsage {
     let left = |limit: u64| limit.saturating_sub(usage.memory);
     MemoryUsage {
-        timestamp: status::nanos(now),
+        timestamp: status::nanos(at.now.wall()),
         working_set_bytes: Some(number(usage.memory)),
         // Without a limit there is no number from which available memory could be computed.
         available_bytes: usage.memory_limit.map(left).map(number),

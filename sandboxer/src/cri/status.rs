@@ -141,13 +141,17 @@ pub(super) fn container_status(found: Found<'_>) -> ContainerStatus {
     } = found;
     let (config, process) = (&cri.config, &container.init);
     let exit = process.exit;
+    // The wall clock may have been set back in between; a client computes durations.
+    let started_at = cri.started_at.map(|at| at.max(cri.created_at));
+    let earliest = started_at.unwrap_or(cri.created_at);
+    let finished_at = exit.map(|exit| exit.at.max(earliest));
     ContainerStatus {
         id: container.id.clone(),
         metadata: config.metadata.clone(),
         state: container_state(process).into(),
         created_at: nanos(cri.created_at),
-        started_at: cri.started_at.map_or(0, nanos),
-        finished_at: exit.map_or(0, |exit| nanos(exit.at)),
+        started_at: started_at.map_or(0, nanos),
+        finished_at: finished_at.map_or(0, nanos),
         exit_code: exit.map_or(0, |exit| i32::try_from(exit.code).unwrap_or(i32::MAX)),
         image: config.image.clone(),
         image_ref: cri.image_ref.clone(),

@@ -2,24 +2,26 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use containerd_sandbox::{Code, Result, Sandboxer as _};
 use cri_api::v1::{
-    ContainerConfig, ContainerEventResponse, ContainerMetadata, CreateContainerRequest,
-    ExecSyncRequest, GetEventsRequest, ImageSpec, ListPodSandboxRequest, PodSandboxConfig,
-    PodSandboxMetadata, PullImageRequest, RemovePodSandboxRequest, RunPodSandboxRequest,
-    StartContainerRequest,
+    ContainerConfig, ContainerEventResponse, ContainerMetadata, ContainerStatsRequest,
+    ContainerStatusRequest, CreateContainerRequest, ExecSyncRequest, GetEventsRequest, ImageSpec,
+    ListPodSandboxRequest, PodSandboxConfig, PodSandboxMetadata, PullImageRequest,
+    RemovePodSandboxRequest, RunPodSandboxRequest, StartContainerRequest, StopContainerRequest,
 };
 use futures::{FutureExt, StreamExt};
 
 use super::Cri;
+use crate::clock::{Clock, Reading};
 use crate::live::{LogRoot, ResourceSlotSandboxer, Settings};
 use crate::streaming::{DEFAULT_IDLE_TIMEOUT, DEFAULT_LISTEN, StreamingServer};
 use journal::{Journal, Options, Sync};
 use pod_resources::Rules;
 use views::{ViewMode, Views};
 
-fn sandboxer(dir: &Path) -> Arc<ResourceSlotSandboxer> {
+fn sandboxer_by(dir: &Path, clock: Arc<Clock>) -> Arc<ResourceSlotSandboxer> {
     let options = Options {
         sync: Sync::Always,
         ..Options::default()
@@ -32,6 +34,8 @@ fn sandboxer(dir: &Path) -> Arc<ResourceSlotSandboxer> {
         unknown_command: 127,
         max_sandboxes: usize::MAX,
         log_root: LogRoot::default(),
+        clock,
+        node_memory: 16 << 30,
         slowdown_percent: 0,
     };
     let views = Views::start(dir, ViewMode::WriteThrough).unwrap();
@@ -40,10 +44,14 @@ fn sandboxer(dir: &Path) -> Arc<ResourceSlotSandboxer> {
 }
 
 async fn open(dir: &Path) -> Cri {
+    open_by(dir, Arc::default()).await
+}
+
+async fn open_by(dir: &Path, clock: Arc<Clock>) -> Cri {
     let streams = StreamingServer::start(DEFAULT_LISTEN, DEFAULT_IDLE_TIMEOUT)
         .await
         .unwrap();
-    Cri::open(sandboxer(dir), dir, streams, false).unwrap()
+    Cri::open(sandboxer_by(dir, clock), dir, streams, false).unwrap()
 }
 
 fn pod(name: &str) -> RunPodSandboxRequest {
@@ -73,6 +81,10 @@ async fn remove(cri: &Cri, id: &str) {
 }
 
 async fn running_container(cri: &Cri, pod: &str) -> String {
+    running_attempt(cri, pod, 0).await
+}
+
+async fn running_attempt(cri: &Cri, pod: &str, attempt: u32) -> String {
     let image = Some(ImageSpec {
         image: "busybox".to_owned(),
         ..Default::default()
@@ -87,7 +99,7 @@ async fn running_container(cri: &Cri, pod: &str) -> String {
         config: Some(ContainerConfig {
             metadata: Some(ContainerMetadata {
                 name: "app".to_owned(),
-                attempt: 0,
+                attempt,
             }),
             image,
             ..Default::default()
@@ -242,4 +254,98 @@ async fn a_reader_of_events_that_is_too_slow_is_cut_off() {
     let id = run(&cri, "web").await.unwrap();
     let first: ContainerEventResponse = events.next().await.unwrap().unwrap();
     assert_eq!(first.container_id, id);
+}
+
+/// Nanoseconds of the wall clock and of the time since the boot, as a test sets them.
+#[derive(Clone, Default)]
+struct Clocks(Arc<(AtomicU64, AtomicU64)>);
+
+impl Clocks {
+    fn set(&self, wall_s: u64, up_s: u64) {
+        self.0.0.store(wall_s * 1_000_000_000, Ordering::Relaxed);
+        self.0.1.store(up_s * 1_000_000_000, Ordering::Relaxed);
+    }
+
+    fn clock(&self) -> Arc<Clock> {
+        let clocks = self.clone();
+        Arc::new(Clock::of(move || Reading {
+            wall: clocks.0.0.load(Ordering::Relaxed),
+            up: clocks.0.1.load(Ordering::Relaxed),
+        }))
+    }
+}
+
+async fn cpu_ns(cri: &Cri, id: &str) -> u64 {
+    let request = ContainerStatsRequest {
+        container_id: id.to_owned(),
+    };
+    let stats = cri.container_stats(request).await.unwrap().stats.unwrap();
+    stats.cpu.unwrap().usage_core_nano_seconds.unwrap().value
+}
+
+async fn stop(cri: &Cri, id: &str) {
+    let request = StopContainerRequest {
+        container_id: id.to_owned(),
+        timeout: 0,
+    };
+    cri.stop_container(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_counter_falls_and_no_time_is_negative_when_the_clock_is_set_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let clocks = Clocks::default();
+    clocks.set(10_000, 100);
+    let cri = open_by(dir.path(), clocks.clock()).await;
+    let pod = run(&cri, "p").await.unwrap();
+    let first = running_container(&cri, &pod).await;
+    clocks.set(10_100, 200);
+    let before = cpu_ns(&cri, &first).await;
+    assert!(before > 0);
+    clocks.set(5_000, 210);
+    let after = cpu_ns(&cri, &first).await;
+    assert_eq!(after, before / 10 * 11);
+    stop(&cri, &first).await;
+    assert_eq!(cpu_ns(&cri, &first).await, after);
+    let second = running_attempt(&cri, &pod, 1).await;
+    let status = async |id: &str| {
+        let request = ContainerStatusRequest {
+            container_id: id.to_owned(),
+            verbose: false,
+        };
+        let reply = cri.container_status(request).await.unwrap();
+        reply.status.unwrap()
+    };
+    let (first, second) = (status(&first).await, status(&second).await);
+    assert!(first.created_at <= first.started_at, "{first:?}");
+    assert!(first.started_at <= first.finished_at, "{first:?}");
+    // A kubelet takes the container that was created last for the present one.
+    assert!(first.created_at < second.created_at, "{second:?}");
+    assert!(second.created_at <= second.started_at, "{second:?}");
+}
+
+#[tokio::test]
+async fn a_pod_whose_creation_fails_at_first_is_created_by_the_same_request_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let cri = open(dir.path()).await;
+    for call in ["fail-pod-create", "fail-pod-start"] {
+        let mut request = pod(call);
+        let config = request.config.as_mut().unwrap();
+        let annotation = format!("resource-slot.kuasar.io/{call}");
+        let failure = "first 2 unavailable".to_owned();
+        config.annotations.insert(annotation, failure);
+        // A kubelet repeats the request as it is.
+        for _ in 0..2 {
+            let error = cri.run_pod_sandbox(request.clone()).await.unwrap_err();
+            assert_eq!(error.code(), Code::Unavailable, "{call}");
+        }
+        let first = cri.run_pod_sandbox(request.clone()).await.unwrap();
+        // Neither does the next sandbox of the pod fail.
+        remove(&cri, &first.pod_sandbox_id).await;
+        cri.run_pod_sandbox(request.clone()).await.unwrap();
+        // Another pod of the name does.
+        let config = request.config.as_mut().unwrap();
+        config.metadata.as_mut().unwrap().uid = "other".to_owned();
+        assert!(cri.run_pod_sandbox(request).await.is_err(), "{call}");
+    }
 }

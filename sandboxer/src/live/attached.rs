@@ -22,6 +22,8 @@ struct Attached<G> {
     timers: Vec<G>,
     /// State in the toy userland; few processes have one.
     shell: Option<Box<ShellState>>,
+    /// Whether a signal has begun the end of the process.
+    is_ending: bool,
 }
 
 impl<G> Default for Attached<G> {
@@ -32,6 +34,7 @@ impl<G> Default for Attached<G> {
             tasks: Vec::new(),
             timers: Vec::new(),
             shell: None,
+            is_ending: false,
         }
     }
 }
@@ -115,6 +118,11 @@ impl<G> Attachments<G> {
     /// Cancels a timer when the process ends.
     pub(super) fn tie_timer(&mut self, pid: u32, timer: G) {
         self.entry(pid).timers.push(timer);
+    }
+
+    /// Notes that a signal begins the end of the process. Returns whether it is the first one.
+    pub(super) fn begin_end(&mut self, pid: u32) -> bool {
+        !std::mem::replace(&mut self.entry(pid).is_ending, true)
     }
 
     /// Returns the process's state in the toy userland, if it has one.

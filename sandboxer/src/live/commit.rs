@@ -16,7 +16,7 @@ use super::exit_notice::ExitNotice;
 use super::live_slot::{Inner, LiveSlot};
 use crate::refuse;
 use crate::simulate::behaviour::PodBehaviour;
-use slot::{Change, Exit, NewSandbox, Origin, Slot, Timestamp};
+use slot::{Change, Exit, Moment, NewSandbox, Origin, Slot};
 use views::Ack;
 
 /// A change that was made in memory and is on its way to the disk.
@@ -69,7 +69,7 @@ impl Core {
         behaviour: Option<Box<PodBehaviour>>,
     ) -> Result<(Arc<LiveSlot>, Committed)> {
         let (seq, at) = self.record(None, key, &Change::Create(new.clone()))?;
-        let slot = Slot::new(new, at);
+        let slot = Slot::new(new, at.wall());
         let effects = effects::of_creation(self.audience(&slot));
         let live = Arc::new(LiveSlot::new(key.clone(), slot, permit, behaviour));
         let committed = {
@@ -82,13 +82,8 @@ impl Core {
 
     /// Appends a change of a slot to the journal, and returns the number and the time of its
     /// record.
-    fn record(
-        &self,
-        before: Option<&Slot>,
-        key: &Key,
-        change: &Change,
-    ) -> Result<(u64, Timestamp)> {
-        let at = Timestamp::now();
+    fn record(&self, before: Option<&Slot>, key: &Key, change: &Change) -> Result<(u64, Moment)> {
+        let at = self.now();
         let seq = self.journal.append_to(before, key, at, change)?;
         Ok((seq, at))
     }

@@ -1,6 +1,7 @@
 //! One container: a handle with the operations of the sandbox API.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use containerd_sandbox::{
     Any, Container, Deleted, Error, ExecOptions, Exit, LinuxResources, ProcessStatus, Result,
@@ -10,16 +11,15 @@ use tracing::debug;
 use super::convert;
 use super::core::Core;
 use super::decode::{self, CriResources};
-use super::live_slot::{Inner, LiveSlot};
+use super::live_slot::{Due, Inner, LiveSlot, Purpose};
 use super::process::{self, Begun};
 use super::stdio;
 use super::userland::ExecAnswer;
 use crate::refuse;
-use crate::simulate::signal::{Effect, effect};
+use crate::simulate::signal::{self, Effect, effect};
 use crate::simulate::{behaviour, usage};
 use pod_resources::Extraction;
-use slot::Timestamp;
-use slot::{self, Change, NewProcess, Process, ProcessId, ProcessState};
+use slot::{self, Change, NewProcess, Process, ProcessId, ProcessState, Reaction};
 use toy_userland::Signal;
 
 /// A handle on one container.
@@ -35,6 +35,27 @@ impl ResourceSlotContainer {
         ProcessId {
             container: self.id.container.clone(),
             exec: exec.map(str::to_owned),
+        }
+    }
+
+    /// Ends a process in a while. Of several signals, the first one decides.
+    fn end_after(&self, inner: &mut Inner, id: &ProcessId, code: u8, after: Duration) {
+        let Ok(process) = inner.slot.process(id) else {
+            return;
+        };
+        let pid = process.spec.pid;
+        if !inner.attachments.begin_end(pid) {
+            return;
+        }
+        let due = Due {
+            live: Arc::downgrade(&self.live),
+            id: id.clone(),
+            pid,
+            purpose: Purpose::Signalled(code),
+            lines: None,
+        };
+        if let Some(timer) = self.core.timers.set(after, due) {
+            inner.attachments.tie_timer(pid, timer);
         }
     }
 
@@ -94,6 +115,16 @@ fn send(inner: &Inner, id: &ProcessId, signal: u32) -> bool {
     }
 }
 
+/// Returns the stated reaction of a container's first process to a signal.
+fn reaction(inner: &Inner, id: &ProcessId, signal: u32) -> Option<Reaction> {
+    if id.exec.is_some() {
+        return None;
+    }
+    let container = inner.slot.container(&id.container).ok()?;
+    let signals = &container.behaviour.as_ref()?.signals;
+    signals.get(&signal).copied()
+}
+
 /// First signal that is sent to no command: a command knows 63 of them.
 const LAST_SENT: u8 = 64;
 
@@ -145,6 +176,7 @@ impl Container for ResourceSlotContainer {
             pid: self.core.pids.next(),
             planned_exit: behaviour.planned_exit,
             command: behaviour.command,
+            signals: behaviour.signals,
             stdio,
         };
         self.change(Change::CreateExec {
@@ -157,20 +189,31 @@ impl Container for ResourceSlotContainer {
 
     async fn kill(&self, exec: Option<&str>, signal: u32, all: bool) -> Result<()> {
         let _pass = self.core.drain.enter()?;
-        let effect = effect(signal)?;
+        signal::check(signal)?;
         let id = self.process_id(exec);
+        // The end of the first process is the end of all.
+        let target = if all { self.id.clone() } else { id.clone() };
         let committed = {
             let mut inner = self.live.lock()?;
             if inner.slot.process(&id).map_err(refuse::change)?.state == ProcessState::Stopped {
                 None
-            } else if send(&inner, if all { &self.id } else { &id }, signal) {
-                return Ok(());
             } else {
-                let Effect::Exit(code) = effect else {
-                    return Ok(());
+                let code = match reaction(&inner, &target, signal) {
+                    Some(Reaction::Ignore) => return Ok(()),
+                    Some(Reaction::Exit { code, after }) if after.is_zero() => code.into(),
+                    Some(Reaction::Exit { code, after }) => {
+                        self.end_after(&mut inner, &target, code, after);
+                        return Ok(());
+                    }
+                    None if send(&inner, &target, signal) => return Ok(()),
+                    None => {
+                        let process = inner.slot.process(&target).map_err(refuse::change)?;
+                        match effect(signal, process.spec.signals) {
+                            Effect::Exit(code) => code,
+                            Effect::None => return Ok(()),
+                        }
+                    }
                 };
-                // The end of the first process is the end of all.
-                let target = if all { self.id.clone() } else { id.clone() };
                 let change = Change::Exit(target, code);
                 Some(self.core.commit(&self.live, &mut inner, change)?)
             }
@@ -240,7 +283,7 @@ impl Container for ResourceSlotContainer {
                 .slot
                 .container(&self.id.container)
                 .map_err(refuse::change)?,
-            Timestamp::now(),
+            self.core.sampling(),
         )
     }
 

@@ -16,12 +16,14 @@ use super::observe::Observer;
 use super::scripts::Scripts;
 use super::simulated_log::LineWriter;
 use super::timers::Timers;
+use crate::clock::Clock;
 use crate::simulate::pids::Pids;
 use crate::simulate::profile::Profile;
+use crate::simulate::usage::Sampling;
 use crate::upstream::Publisher;
 use journal::Journal;
 use pod_resources::Rules;
-use slot::{Origin, Slot, Table};
+use slot::{Moment, Origin, Slot, Table};
 use toy_userland::{Io, Shell};
 use views::Views;
 
@@ -42,6 +44,11 @@ pub struct Settings {
     pub max_sandboxes: usize,
     /// Directory below which alone log files are written.
     pub log_root: LogRoot,
+    /// Clocks of the changes and of everything that takes time.
+    pub clock: Arc<Clock>,
+    /// Memory of the node in bytes, from which OOM score adjustments were computed; 0 if it
+    /// is not known.
+    pub node_memory: u64,
     /// For tests: extra CPU time of everything, in percent.
     pub slowdown_percent: u32,
 }
@@ -78,6 +85,19 @@ impl Core {
         self.sandboxes
             .get(key)
             .ok_or_else(|| sandbox_not_found(key))
+    }
+
+    /// Returns the present moment.
+    pub(super) fn now(&self) -> Moment {
+        self.settings.clock.now()
+    }
+
+    /// Returns what a reading of simulated usage depends on beside the slot.
+    pub(super) fn sampling(&self) -> Sampling {
+        Sampling {
+            now: self.now(),
+            node_memory: self.settings.node_memory,
+        }
     }
 
     /// Returns the publisher for a slot's events; `None` for slots of the CRI API, of

@@ -2,7 +2,7 @@
 //! sandbox API.
 
 use containerd_sandbox::{Error, Key, Result};
-use cri_api::v1::{LinuxContainerResources, PodSandboxConfig};
+use cri_api::v1::{ContainerConfig, LinuxContainerResources, NamespaceMode, PodSandboxConfig};
 use tracing::{info, warn};
 
 use super::container::ResourceSlotContainer;
@@ -15,9 +15,10 @@ use super::setup;
 use crate::refuse;
 use crate::simulate::annotations::Annotations;
 use crate::simulate::failure::Call;
-use crate::simulate::profile::Pulls;
+use crate::simulate::profile::{Profile, Pulls};
+use crate::simulate::usage::Sampling;
 use pod_resources::ResourceInfo;
-use slot::{self, Change, CriContainer, CriPod, NewContainer, NewProcess, Slot};
+use slot::{self, Change, CriContainer, CriPod, Moment, NewContainer, NewProcess, Slot, Timestamp};
 
 impl ResourceSlotSandboxer {
     /// Creates a pod's sandbox. If the future fails or is dropped before it is done,
@@ -62,6 +63,21 @@ impl ResourceSlotSandboxer {
         if self.core.observer.set(observer).is_err() {
             warn!("the pods of CRI are watched already");
         }
+    }
+
+    /// Returns the behaviour of pods, containers and pulls.
+    pub(crate) fn profile(&self) -> &Profile {
+        &self.core.settings.profile
+    }
+
+    /// Returns the present moment.
+    pub(crate) fn now(&self) -> Moment {
+        self.core.now()
+    }
+
+    /// Returns what a reading of simulated usage depends on beside the slot.
+    pub(crate) fn sampling(&self) -> Sampling {
+        self.core.sampling()
     }
 
     /// Waits until every earlier change is as durable as was asked for.
@@ -137,6 +153,7 @@ impl ResourceSlotSandbox {
     /// annotation that cannot be read; the journal's error.
     pub(crate) async fn append_cri(&self, id: &str, container: CriContainer) -> Result<u32> {
         let _pass = self.core.drain.enter()?;
+        let container = self.later_than_others(container)?;
         let rules = self.core.settings.rules;
         let found = ResourceInfo::from_container_config(&container.config, rules)
             .map_err(refuse::resource)?;
@@ -147,21 +164,39 @@ impl ResourceSlotSandbox {
             args,
             &[&name.name, &name.attempt.to_string()],
         )?;
+        let process = behaviour.process.protected(is_first(&container.config));
         let new = NewContainer {
             id: id.to_owned(),
-            bundle: String::new(),
             info: decode::warned(id, found),
-            cpu_quota: None,
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: slot::Stdio::default(),
-                planned_exit: behaviour.process.planned_exit,
-                command: behaviour.process.command,
+                planned_exit: process.planned_exit,
+                command: process.command,
+                signals: process.signals,
             },
             behaviour: behaviour.conduct,
             cri: Some(Box::new(container)),
+            ..NewContainer::default()
         };
         self.append(new).await
+    }
+}
+
+impl ResourceSlotSandbox {
+    /// Returns a container that is going to be added, created later than those that the pod
+    /// has. A kubelet takes the latest container of a name for the present one, even if the wall
+    /// clock was set back between two attempts (`containerStatusByCreated` in
+    /// `pkg/kubelet/kuberuntime`).
+    fn later_than_others(&self, container: CriContainer) -> Result<CriContainer> {
+        let inner = self.live.lock()?;
+        let others = inner.slot.containers.iter();
+        let latest = others.filter_map(|other| other.cri.as_deref().map(|cri| cri.created_at));
+        let after = latest.max().map_or(0, |latest| latest.nanos() + 1);
+        Ok(CriContainer {
+            created_at: container.created_at.max(Timestamp::from_nanos(after)),
+            ..container
+        })
     }
 }
 
@@ -209,6 +244,15 @@ impl ResourceSlotContainer {
         })
         .await
     }
+}
+
+/// Returns whether a container gets a PID namespace of its own, so that its first process is the
+/// first of the namespace. Without a statement the namespace is that of the pod.
+fn is_first(config: &ContainerConfig) -> bool {
+    let linux = config.linux.as_ref();
+    let context = linux.and_then(|linux| linux.security_context.as_ref());
+    let namespaces = context.and_then(|context| context.namespace_options.as_ref());
+    namespaces.is_some_and(|namespaces| namespaces.pid() == NamespaceMode::Container)
 }
 
 /// A container of the CRI API, with its pod.

@@ -5,21 +5,25 @@ use std::collections::{BTreeMap, HashMap};
 use containerd_sandbox::{
     ContainerOptions, Error, InvalidField, Result, SandboxOptions, SandboxRecord, quoted,
 };
-use cri_api::v1::{LinuxContainerResources, PodSandboxConfig};
+use cri_api::v1::{LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig};
 use prost::Message;
 use tracing::{debug, warn};
 
 use crate::refuse;
 use crate::simulate::annotations::{self, Annotations};
 use pod_resources::{
-    ContainerData, CpuQuota, Extraction, OnInvalid, ResourceInfo, Rules, SandboxData,
+    ContainerData, CpuQuota, Extraction, OnInvalid, PodUpdate, ResourceInfo, Rules, SandboxData,
+    record_linux,
 };
-use slot::{CriPod, Encoded, NewSandbox, Pod, PodHints};
+use slot::{CriPod, Encoded, NewSandbox, Pod, PodHints, updated_pod};
 
 /// Type of the options with which containerd's CRI plugin creates a sandbox.
 const POD_SANDBOX_CONFIG: &str = "runtime.v1.PodSandboxConfig";
 /// Extension of the record in which containerd's CRI plugin keeps its metadata.
 const METADATA_EXTENSION: &str = "metadata";
+
+/// Extension of the record in which containerd's CRI plugin puts an update of a pod.
+const UPDATE_EXTENSION: &str = "updated-resources";
 
 /// CRI's resources of a container, in the encoding of the slot.
 pub(super) type CriResources = Encoded<LinuxContainerResources>;
@@ -72,6 +76,7 @@ pub(super) fn sandbox(
         pod: config.and_then(|config| config.metadata).map(Pod::from),
         runtime: options.record.runtime,
         netns: options.netns_path,
+        updated: None,
         cri: None,
     };
     check_lengths(&new)?;
@@ -101,13 +106,10 @@ pub(super) fn pod_config(
 pub(super) fn pod(id: &str, pod: CriPod, rules: Rules) -> Result<(NewSandbox, Annotations)> {
     let info = pod_config(id, &pod.config, rules)?;
     let new = NewSandbox {
-        pid: 0,
         info,
         pod: pod.config.metadata.clone().map(Pod::from),
-        runtime: String::new(),
-        netns: String::new(),
-        hints: None,
         cri: Some(Box::new(pod)),
+        ..NewSandbox::default()
     };
     check_lengths(&new)?;
     let annotations = recorded_annotations(&new)?;
@@ -176,7 +178,7 @@ fn check_lengths(new: &NewSandbox) -> Result<()> {
 }
 
 /// Extracts the resources in a sandbox's changed record.
-pub(super) fn record(id: &str, record: &SandboxRecord, rules: Rules) -> Result<ResourceInfo> {
+fn record(id: &str, record: &SandboxRecord, rules: Rules) -> Result<ResourceInfo> {
     let none = HashMap::new();
     let data = SandboxData {
         config: None,
@@ -188,6 +190,39 @@ pub(super) fn record(id: &str, record: &SandboxRecord, rules: Rules) -> Result<R
         id,
         ResourceInfo::from_sandbox_data(&data, rules).map_err(refuse::resource)?,
     ))
+}
+
+/// Applies a sandbox's changed record to the resources that the sandbox states. Returns them, and
+/// the resources and overhead of the pod if they were ever updated. An update that states only
+/// one of the two, or a part of one, leaves the rest as it is.
+///
+/// # Errors
+/// `InvalidArgument` for a resource or an extension that cannot be read.
+pub(super) fn updated_record(
+    id: &str,
+    present: &NewSandbox,
+    record: &SandboxRecord,
+    rules: Rules,
+) -> Result<(ResourceInfo, Option<LinuxPodSandboxConfig>)> {
+    let info = self::record(id, record, rules)?.or(present.info);
+    let update = record.extensions.get(UPDATE_EXTENSION);
+    let before = present.updated.as_deref();
+    if update.is_none() && before.is_none() {
+        return Ok((info, None));
+    }
+    let update = match update {
+        Some(any) => PodUpdate::of_record(&any.value).map_err(refuse::resource)?,
+        None => PodUpdate::default(),
+    };
+    let of_record = match (before, metadata(record)) {
+        (None, Some(json)) => record_linux(json).map_err(refuse::resource)?,
+        _ => None,
+    };
+    let before = before.map(|linux| &**linux).or(of_record.as_ref());
+    let linux = updated_pod(before, update.resources.as_ref(), update.overhead.as_ref());
+    let updated = info.updated_by_pod(&linux, rules);
+    let updated = updated.map_err(refuse::resource)?;
+    Ok((warned(id, updated), Some(linux)))
 }
 
 fn metadata(record: &SandboxRecord) -> Option<&[u8]> {

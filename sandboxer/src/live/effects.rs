@@ -8,7 +8,7 @@ use containerd_sandbox::Key;
 use super::observe::{self, Seen, Step};
 use crate::upstream::{self, Event};
 use pod_resources::ResourceInfo;
-use slot::{Change, Ended, Exit, Slot, Timestamp, Transition};
+use slot::{Change, Ended, Exit, Moment, Slot, Transition};
 use views::ViewOp;
 
 /// Parties that are told of the changes of a slot.
@@ -94,7 +94,7 @@ pub(super) fn of_creation(audience: Audience) -> Effects {
 pub(super) fn make(
     key: &Key,
     transition: Transition<'_>,
-    at: Timestamp,
+    at: impl Into<Moment>,
     audience: Audience,
 ) -> Effects {
     let (slot, change) = (transition.slot(), transition.change());
@@ -180,7 +180,7 @@ fn views(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use slot::{NewContainer, NewSandbox, ProcessId};
+    use slot::{NewContainer, NewSandbox, ProcessId, Timestamp};
 
     const ALL: Audience = Audience {
         events: true,

@@ -11,6 +11,7 @@ use crate::refuse;
 use crate::simulate::annotations::Annotations;
 use crate::simulate::behaviour::{ContainerBehaviour, PodBehaviour};
 use crate::simulate::failure::{Call, Failure};
+use crate::simulate::profile::Try;
 use slot::{NewSandbox, ProcessEvent};
 
 /// Returns the names that seed a pod's draws: its Kubernetes namespace, name and attempt,
@@ -54,16 +55,26 @@ pub(super) fn check_pod(
     call: Call,
 ) -> Result<()> {
     let profile = &core.settings.profile;
-    let names = names(key, pod);
-    let names = names.each_ref().map(String::as_str);
-    profile.check(call, &names)?;
     let failure = behaviour.and_then(|behaviour| match call {
         Call::CreatePod => behaviour.fail_create.as_ref(),
         _ => behaviour.fail_start.as_ref(),
     });
-    // A pod's next attempt counts as the next call.
-    let attempt = pod.pod.as_ref().map_or(0, |pod| pod.attempt);
-    profile.check_annotated(failure, call, u64::from(attempt) + 1, &names)
+    if failure.is_none() && !profile.fails(call) {
+        return Ok(());
+    }
+    let [namespace, name, attempt] = names(key, pod);
+    let uid = pod.pod.as_ref().map_or("", |pod| &pod.uid);
+    // A kubelet repeats a failed call with the same attempt. The attempt tells of earlier
+    // sandboxes that were counted before a restart of this daemon.
+    let counted = profile.count(call, &[&namespace, &name, uid]);
+    let earlier = pod.pod.as_ref().map_or(0, |pod| pod.attempt);
+    let tried = Try {
+        call,
+        names: &[&namespace, &name, &attempt],
+        nth: counted.max(u64::from(earlier) + 1),
+    };
+    profile.check(tried)?;
+    profile.check_annotated(failure, tried)
 }
 
 /// Waits for a simulated time.
@@ -97,9 +108,13 @@ impl ResourceSlotSandbox {
         let pod_names = pod_names.each_ref().map(String::as_str);
         let names = [&pod_names[..], own_names].concat();
         let behaviour = profile.container(&annotations, args, &names)?;
-        profile.check(Call::CreateContainer, &names)?;
-        let failure = behaviour.fail_create.as_ref();
-        profile.check_annotated(failure, Call::CreateContainer, u64::from(nth), &names)?;
+        let tried = Try {
+            call: Call::CreateContainer,
+            names: &names,
+            nth: u64::from(nth),
+        };
+        profile.check(tried)?;
+        profile.check_annotated(behaviour.fail_create.as_ref(), tried)?;
         Ok(behaviour)
     }
 }
@@ -121,15 +136,22 @@ impl ResourceSlotContainer {
                 // The change itself will be refused, with the reason.
                 return Ok(());
             }
-            profile.check(Call::StartContainer, &[&container.id])?;
-            let Some(conduct) = container.behaviour.clone() else {
+            let conduct = container.behaviour.clone();
+            if conduct.is_none() && !profile.fails(Call::StartContainer) {
+                return Ok(());
+            }
+            inner.calls.starts += 1;
+            let tried = Try {
+                call: Call::StartContainer,
+                names: &[self.id.container.as_str()],
+                nth: u64::from(inner.calls.starts),
+            };
+            profile.check(tried)?;
+            let Some(conduct) = conduct else {
                 return Ok(());
             };
-            inner.calls.starts += 1;
             let failure = conduct.fail_start.as_deref().and_then(Failure::parse);
-            let nth = u64::from(inner.calls.starts);
-            let names = [self.id.container.as_str()];
-            profile.check_annotated(failure.as_ref(), Call::StartContainer, nth, &names)?;
+            profile.check_annotated(failure.as_ref(), tried)?;
             conduct.start_delay
         };
         wait(delay).await;

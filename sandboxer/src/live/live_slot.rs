@@ -50,6 +50,8 @@ pub(super) enum Purpose {
     End,
     /// Writes lines to the container's log.
     Log,
+    /// Ends the process with this exit code, some time after a signal.
+    Signalled(u8),
 }
 
 /// Subject of a timer: a process, if it still exists when the timer fires.

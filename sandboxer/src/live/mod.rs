@@ -46,6 +46,8 @@ mod log_root;
 pub(crate) mod logs;
 mod observe;
 mod orphans;
+#[cfg(test)]
+mod pod_updates;
 mod process;
 #[cfg(test)]
 mod races;

@@ -19,7 +19,6 @@ use super::simulated_log::Lines;
 use super::{stdio, userland};
 use crate::refuse;
 use crate::upstream::Event;
-use slot::Timestamp;
 use slot::{Change, KILLED, ProcessId, ProcessState};
 
 /// Interval in which containers write to their logs.
@@ -71,7 +70,7 @@ pub(super) fn resume(
     let process = inner.slot.process(id).map_err(refuse::change)?;
     let spec = process.spec.clone();
     let pid = spec.pid;
-    let done_ns = process.ran_ns(Timestamp::now());
+    let done_ns = process.ran_ns(core.now());
     let left = spec
         .planned_exit
         .ends_after
@@ -187,6 +186,11 @@ pub(super) fn fire(core: &Arc<Core>, due: Due) {
     match due.purpose {
         Purpose::End => end_is_due(core, &live, due),
         Purpose::Log => log_is_due(core, &live, due),
+        Purpose::Signalled(code) => {
+            if try_end(core, &live, &due.id, due.pid, code.into()).is_err() {
+                core.timers.again(end::RETRY, due);
+            }
+        }
     }
 }
 

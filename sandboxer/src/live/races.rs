@@ -39,6 +39,8 @@ fn open(dir: &Path, sync: Sync) -> ResourceSlotSandboxer {
         unknown_command: 127,
         max_sandboxes: 1,
         log_root: LogRoot::default(),
+        clock: Arc::default(),
+        node_memory: 16 << 30,
         slowdown_percent: 0,
     };
     let views = Views::start(dir, ViewMode::WriteThrough).unwrap();

@@ -22,7 +22,6 @@ use crate::simulate::annotations::Annotations;
 use crate::simulate::usage;
 use crate::undo::Undo;
 use pod_resources::ResourceInfo;
-use slot::Timestamp;
 use slot::{Change, NewContainer, NewProcess, Pod, ProcessId, ProcessState, SandboxState, Slot};
 use views::ViewOp;
 
@@ -37,6 +36,10 @@ pub struct ResourceSlotSandbox {
 /// this project's own, because containerd 2.3 puts a document of its own under the first.
 const INFO: &str = "info";
 const OWN_INFO: &str = "resource_slot";
+
+/// Annotation in which containerd's CRI plugin gives the name of a container
+/// (`internal/cri/annotations` in containerd).
+const CONTAINER_NAME: &str = "io.kubernetes.cri.container-name";
 
 /// Contents of a verbose status, encoded as JSON.
 #[derive(Serialize)]
@@ -198,19 +201,27 @@ impl Sandbox for ResourceSlotSandbox {
     async fn append_container(&self, id: &str, options: ContainerOptions) -> Result<u32> {
         let _pass = self.core.drain.enter()?;
         let (info, cpu_quota) = decode::container(id, &options, self.core.settings.rules)?;
+        let oom_score_adj = options.spec.process.oom_score_adj;
+        let linux = options.spec.linux.value();
+        let is_first = linux.is_some_and(|linux| linux.has_pid_namespace);
         let args = options.spec.process.args;
         let annotations = Annotations::of(&options.spec.annotations)?;
         let behaviour = self.draw_container(annotations, args, &[id])?;
+        let process = behaviour.process.protected(is_first);
+        let name = options.spec.annotations.get(CONTAINER_NAME);
         let new = NewContainer {
             id: id.to_owned(),
+            name: name.cloned().unwrap_or_default(),
             bundle: options.bundle,
             info,
             cpu_quota,
+            oom_score_adj,
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: convert::slot_stdio(options.stdio),
-                planned_exit: behaviour.process.planned_exit,
-                command: behaviour.process.command,
+                planned_exit: process.planned_exit,
+                command: process.command,
+                signals: process.signals,
             },
             behaviour: behaviour.conduct,
             ..NewContainer::default()
@@ -232,6 +243,6 @@ impl Sandbox for ResourceSlotSandbox {
     }
 
     fn stats(&self) -> Result<Any> {
-        usage::of_sandbox(&self.live.lock()?.slot, Timestamp::now())
+        usage::of_sandbox(&self.live.lock()?.slot, self.core.sampling())
     }
 }

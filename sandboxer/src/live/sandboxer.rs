@@ -347,14 +347,22 @@ impl Sandboxer for ResourceSlotSandboxer {
         if !concerns_resources {
             return live.lock().map(drop);
         }
-        let stated = decode::record(id.id(), &update.record, self.core.settings.rules)?;
-        let committed = {
+        let rules = self.core.settings.rules;
+        let (committed, info) = {
             let mut inner = live.lock()?;
-            let info = stated.or(inner.slot.sandbox.info);
-            self.core.commit(&live, &mut inner, Change::Update(info))?
+            let present = &inner.slot.sandbox;
+            let (info, linux) = decode::updated_record(id.id(), present, &update.record, rules)?;
+            let change = match linux {
+                Some(linux) => Change::UpdatePod {
+                    info,
+                    linux: linux.into(),
+                },
+                None => Change::Update(info),
+            };
+            (self.core.commit(&live, &mut inner, change)?, info)
         };
         self.core.settled(committed).await?;
-        debug!("ResourceSlot sandbox {id} updated: {stated:?}");
+        debug!("ResourceSlot sandbox {id} updated: {info:?}");
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use journal::{Journal, Options, Sync};
 use pod_resources::Rules;
 use views::{ViewMode, Views};
 
-fn open(dir: &Path) -> ResourceSlotSandboxer {
+pub(super) fn open(dir: &Path) -> ResourceSlotSandboxer {
     let options = Options {
         sync: Sync::Always,
         ..Options::default()
@@ -28,6 +28,8 @@ fn open(dir: &Path) -> ResourceSlotSandboxer {
         unknown_command: 127,
         max_sandboxes: usize::MAX,
         log_root: LogRoot::default(),
+        clock: Arc::default(),
+        node_memory: 16 << 30,
         slowdown_percent: 0,
     };
     let views = Views::start(dir, ViewMode::WriteThrough).unwrap();

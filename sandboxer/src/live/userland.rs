@@ -15,7 +15,7 @@ use super::live_slot::{Inner, LiveSlot};
 use super::setup::{self, Source};
 use super::stdio::{self, Stdin};
 use crate::refuse;
-use slot::{Container, NewProcess, Origin, ProcessId, Stdio};
+use slot::{Container, NewProcess, Origin, ProcessId, SignalHandling, Stdio};
 use toy_userland::{Io, Limits, Reader, Setup, Shell, World, Writer};
 
 /// Exit code of a command that could not be run, as a shell gives it.
@@ -66,18 +66,17 @@ pub(super) async fn world(
     if !inner.is_running(&init, pid) {
         return Err(not_running(container));
     }
-    let runs_itself = !inner
-        .slot
-        .process(&init)
-        .map_err(refuse::change)?
-        .spec
-        .command
-        .is_empty();
+    let spec = &inner.slot.process(&init).map_err(refuse::change)?.spec;
+    let runs_itself = !spec.command.is_empty();
+    let is_protected = spec.signals == SignalHandling::Protected;
     let shell = inner.attachments.shell_mut(pid);
     if let Some(world) = &shell.world {
         return Ok(Arc::clone(world));
     }
     let world = Arc::new(World::new(setup));
+    if is_protected {
+        world.init_signals().protect();
+    }
     shell.world = Some(Arc::clone(&world));
     if !runs_itself {
         // The container's commands may send signals to its first process, which only waits.

@@ -10,7 +10,7 @@ use containerd_sandbox::{Error, Result, quoted};
 pub(crate) const PREFIX: &str = "resource-slot.kuasar.io/";
 
 /// Names of annotations on containers; on a pod they hold for all its containers.
-const OF_CONTAINERS: [&str; 13] = [
+const OF_CONTAINERS: [&str; 14] = [
     "cpu",
     "exec-code",
     "exec-output",
@@ -21,6 +21,7 @@ const OF_CONTAINERS: [&str; 13] = [
     "fail-start",
     "log-lines-per-second",
     "memory",
+    "on-signal",
     "oom",
     "start-delay",
     "start-jitter",

@@ -8,7 +8,7 @@ use super::annotations::{Annotations, PREFIX};
 use super::delay::{self, Delay};
 use super::failure::Failure;
 use super::random::Random;
-use slot::{Behaviour, KILLED, PlannedExit};
+use slot::{Behaviour, KILLED, PlannedExit, SignalHandling};
 
 /// Longest command with its arguments, in bytes, each argument with its final NUL: a
 /// quarter of a stack of 8 MiB, execve(2).
@@ -28,6 +28,18 @@ pub(crate) struct ProcessBehaviour {
     /// Command that runs in the toy userland and whose end is the process's end; empty for
     /// none.
     pub(crate) command: Vec<String>,
+    /// Effect of signals that the command does not trap.
+    pub(crate) signals: SignalHandling,
+}
+
+impl ProcessBehaviour {
+    /// Returns the behaviour of the first process of a PID namespace, if `is_first` is set.
+    pub(crate) fn protected(mut self, is_first: bool) -> Self {
+        if is_first && self.signals == SignalHandling::Default {
+            self.signals = SignalHandling::Protected;
+        }
+        self
+    }
 }
 
 /// Behaviour of a container.
@@ -58,7 +70,7 @@ impl From<PlannedExit> for ProcessBehaviour {
     fn from(life: PlannedExit) -> Self {
         Self {
             planned_exit: life,
-            command: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -153,11 +165,20 @@ fn of_command(
             exit_code: u32::from(idle.exit_code),
             oom: false,
         };
-        return Ok(life.into());
+        let signals = if idle.handles_term {
+            SignalHandling::Handled
+        } else {
+            SignalHandling::Default
+        };
+        return Ok(ProcessBehaviour {
+            signals,
+            ..life.into()
+        });
     }
     Ok(match args.first() {
         Some(command) if toy_userland::is_known(command) => ProcessBehaviour {
             command: args,
+            signals: SignalHandling::Default,
             ..ProcessBehaviour::default()
         },
         _ => unknown(args),
@@ -183,11 +204,13 @@ pub(crate) fn of_exec(args: Vec<String>, has_stdin: bool) -> Result<ProcessBehav
         // The command may read standard input, so it is not reduced to a timer.
         return Ok(ProcessBehaviour {
             command: args,
+            signals: SignalHandling::Default,
             ..ProcessBehaviour::default()
         });
     }
     of_command(args, |args| ProcessBehaviour {
         command: args,
+        signals: SignalHandling::Default,
         ..ProcessBehaviour::default()
     })
 }
@@ -261,17 +284,16 @@ mod tests {
             let random = &mut Random::of(1, &[]);
             of_init(&Annotations::default(), self::args(args), random).unwrap()
         };
-        for endless in [
-            &["/app/server", "--port=80"][..],
-            &["sleep", "infinity"],
-            &[],
-        ] {
+        for endless in [&["/app/server", "--port=80"][..], &["/pause"], &[]] {
             assert_eq!(
                 behaviour(endless),
                 ProcessBehaviour::default(),
                 "{endless:?}"
             );
         }
+        let sleeps = behaviour(&["sleep", "infinity"]);
+        assert_eq!(sleeps.signals, SignalHandling::Default);
+        assert_eq!(sleeps.planned_exit, PlannedExit::default());
         let script = ["sh", "-c", "exit 3"];
         assert_eq!(behaviour(&script).command, args(&script));
         assert_eq!(behaviour(&["false"]).planned_exit.exit_code, 1);

@@ -21,18 +21,21 @@ pub(crate) enum Call {
     CreateContainer,
     /// Start of a container.
     StartContainer,
+    /// Pull of an image.
+    PullImage,
 }
 
 impl Call {
     /// Number of kinds.
-    pub(crate) const COUNT: usize = 4;
+    pub(crate) const COUNT: usize = 5;
 
-    fn words(self) -> &'static str {
+    pub(super) fn words(self) -> &'static str {
         match self {
             Self::CreatePod => "creation of a pod",
             Self::StartPod => "start of a pod",
             Self::CreateContainer => "creation of a container",
             Self::StartContainer => "start of a container",
+            Self::PullImage => "pull of an image",
         }
     }
 }

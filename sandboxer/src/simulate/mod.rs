@@ -5,6 +5,7 @@
 //!   container or process.
 //! - `delay`, `curve` and `failure` are the values of annotations; `random` is the source
 //!   of all draws, seeded by the profile and by names.
+//! - `image_pattern` selects images, and `tries` counts calls by their object.
 //! - `pids`, `signal` and `usage` stand in for the kernel.
 //!
 //! Nothing here does I/O, apart from reading the behaviour file.
@@ -14,8 +15,10 @@ pub(crate) mod behaviour;
 pub(crate) mod curve;
 pub(crate) mod delay;
 pub(crate) mod failure;
+mod image_pattern;
 pub(crate) mod pids;
 pub(crate) mod profile;
 pub(crate) mod random;
 pub(crate) mod signal;
+mod tries;
 pub(crate) mod usage;

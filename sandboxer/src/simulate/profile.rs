@@ -11,9 +11,12 @@ use serde::Deserialize;
 
 use super::annotations::Annotations;
 use super::behaviour::{self, ContainerBehaviour, PodBehaviour};
+use super::delay::{self, Delay};
 use super::failure::{Call, Failure};
+use super::image_pattern::ImagePattern;
 use super::random::Random;
-use super::{curve, failure};
+use super::tries::Tries;
+use super::{curve, failure, signal};
 use crate::units::bytes_of_document;
 use slot::Behaviour;
 
@@ -25,10 +28,32 @@ const MAX_LINES_PER_SECOND: f64 = 1000.0;
 pub struct Profile {
     seed: u64,
     images: Pulls,
+    slow: Vec<(ImagePattern, Delay)>,
     defaults: Annotations,
-    failures: Vec<(Call, Failure)>,
+    failures: Vec<FailingCall>,
     /// Number of calls so far, by kind.
     calls: [AtomicU64; Call::COUNT],
+    /// Number of calls so far, by kind and object.
+    tries: Tries,
+}
+
+/// Calls that fail.
+#[derive(Debug)]
+struct FailingCall {
+    call: Call,
+    /// Images whose pulls fail; `None` for all, and for another call.
+    image: Option<ImagePattern>,
+    failure: Failure,
+}
+
+/// A call that may be to fail.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Try<'a> {
+    pub(crate) call: Call,
+    /// Names that seed the draw.
+    pub(crate) names: &'a [&'a str],
+    /// Number of this call among those about the same object, from 1.
+    pub(crate) nth: u64,
 }
 
 /// Format of the behaviour file.
@@ -39,6 +64,16 @@ struct File {
     images: Pulls,
     defaults: toml::Table,
     fail: Vec<FileFailure>,
+    #[serde(rename = "slow-pull")]
+    slow_pull: Vec<FileSlow>,
+}
+
+/// Images whose pulls take longer than the others.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileSlow {
+    image: String,
+    delay: String,
 }
 
 /// Sizes of images, and the rate at which they are pulled.
@@ -68,6 +103,7 @@ impl Pulls {
 #[serde(deny_unknown_fields)]
 struct FileFailure {
     call: Call,
+    image: Option<String>,
     when: String,
 }
 
@@ -95,7 +131,7 @@ impl Profile {
             };
             defaults.add(name, &value)?;
         }
-        let failure = |FileFailure { call, when }: &FileFailure| {
+        let failure = |FileFailure { call, image, when }: &FileFailure| {
             let failure = Failure::parse(when);
             let failure = failure.ok_or_else(|| {
                 Error::invalid_argument(format!(
@@ -103,15 +139,36 @@ impl Profile {
                     failure::RIGHT
                 ))
             })?;
-            Ok((*call, failure))
+            if image.is_some() && *call != Call::PullImage {
+                return Err(Error::invalid_argument(
+                    "fail: image: only a call pull-image is about an image",
+                ));
+            }
+            let image = image.as_deref().map(ImagePattern::parse).transpose()?;
+            Ok(FailingCall {
+                call: *call,
+                image,
+                failure,
+            })
+        };
+        let slow = |FileSlow { image, delay }: &FileSlow| {
+            let parsed = delay.parse().map_err(|_| {
+                Error::invalid_argument(format!(
+                    "slow-pull: delay {delay:?}: {} is needed",
+                    delay::RIGHT
+                ))
+            })?;
+            Ok((ImagePattern::parse(image)?, parsed))
         };
         let failures = file.fail.iter().map(failure).collect::<Result<_>>()?;
         let profile = Self {
             seed: file.seed,
             images: file.images,
+            slow: file.slow_pull.iter().map(slow).collect::<Result<_>>()?,
             defaults,
             failures,
             calls: <[AtomicU64; Call::COUNT]>::default(),
+            tries: Tries::default(),
         };
         // Invalid defaults are reported when the file is read.
         profile.container(&Annotations::default(), Vec::new(), &[])?;
@@ -124,18 +181,29 @@ impl Profile {
         self.images
     }
 
+    /// Returns whether the behaviour file lets calls of this kind fail.
+    pub(crate) fn fails(&self, call: Call) -> bool {
+        self.failures.iter().any(|failing| failing.call == call)
+    }
+
+    /// Counts a call about an object, and returns its number among those, from 1.
+    pub(crate) fn count(&self, call: Call, object: &[&str]) -> u64 {
+        self.tries.next(&[&[call.words()], object].concat())
+    }
+
     /// Counts a call, and fails it if the behaviour file says so.
     ///
     /// # Errors
     /// The stated code.
-    pub(crate) fn check(&self, call: Call, names: &[&str]) -> Result<()> {
+    pub(crate) fn check(&self, tried: Try<'_>) -> Result<()> {
         if self.failures.is_empty() {
             return Ok(());
         }
-        let nth = self.calls[call as usize].fetch_add(1, Ordering::Relaxed) + 1;
+        let nth = self.calls[tried.call as usize].fetch_add(1, Ordering::Relaxed) + 1;
         let of_call = self.failures.iter().enumerate();
-        for (n, (_, failure)) in of_call.filter(|(_, (failing, _))| *failing == call) {
-            failure.check(call, nth, &mut self.random(names, &format!("fail {n}")))?;
+        for (n, failing) in of_call.filter(|(_, failing)| failing.call == tried.call) {
+            let random = &mut self.draw(tried, &format!("fail {n}"));
+            failing.failure.check(tried.call, nth, random)?;
         }
         Ok(())
     }
@@ -144,17 +212,48 @@ impl Profile {
     ///
     /// # Errors
     /// The stated code.
-    pub(crate) fn check_annotated(
-        &self,
-        failure: Option<&Failure>,
-        call: Call,
-        nth: u64,
-        names: &[&str],
-    ) -> Result<()> {
+    pub(crate) fn check_annotated(&self, failure: Option<&Failure>, tried: Try<'_>) -> Result<()> {
         let Some(failure) = failure else {
             return Ok(());
         };
-        failure.check(call, nth, &mut self.random(names, "fail"))
+        failure.check(tried.call, tried.nth, &mut self.draw(tried, "fail"))
+    }
+
+    /// Returns the time that a pull takes in addition to that of its size. `names` are the names
+    /// of the image, the full one last.
+    ///
+    /// # Errors
+    /// The code with which the pull is to fail; calls are counted by the full name.
+    pub(crate) fn pull(&self, names: &[&str]) -> Result<Duration> {
+        let is_for = |pattern: &ImagePattern| names.iter().any(|name| pattern.matches(name));
+        let full = names.last().copied().unwrap_or_default();
+        let of_pulls = self.failures.iter().enumerate();
+        let mut failing = of_pulls
+            .filter(|(_, failing)| failing.call == Call::PullImage)
+            .filter(|(_, failing)| failing.image.as_ref().is_none_or(is_for))
+            .peekable();
+        if failing.peek().is_some() {
+            let tried = Try {
+                call: Call::PullImage,
+                names: &[full],
+                nth: self.count(Call::PullImage, &[full]),
+            };
+            for (n, failing) in failing {
+                let random = &mut self.draw(tried, &format!("fail {n}"));
+                failing.failure.check(tried.call, tried.nth, random)?;
+            }
+        }
+        let slow = self.slow.iter().find(|(pattern, _)| is_for(pattern));
+        let random = &mut self.random(&[full], "pull");
+        Ok(slow.map_or(Duration::ZERO, |(_, delay)| delay.draw(random)))
+    }
+
+    /// Returns the random numbers of one try. A later try draws anew.
+    fn draw(&self, tried: Try<'_>, purpose: &str) -> Random {
+        match tried.nth {
+            0 | 1 => self.random(tried.names, purpose),
+            nth => self.random(tried.names, &format!("{purpose}, try {nth}")),
+        }
     }
 
     fn random(&self, names: &[&str], purpose: &str) -> Random {
@@ -196,6 +295,9 @@ impl Profile {
             memory: stated.get("memory", curve::RIGHT, curve::parse)?,
             exec_output: stated.parsed("exec-output", "a text")?,
             exec_code: stated.parsed("exec-code", "a number from 0 to 255")?,
+            signals: stated
+                .get("on-signal", signal::RIGHT, signal::parse)?
+                .unwrap_or_default(),
             seed: 0,
         };
         let conduct = (conduct != Behaviour::default()).then(|| {
@@ -284,10 +386,18 @@ mod tests {
         assert_eq!(own.process.planned_exit.exit_code, 4);
         assert!((own.conduct.unwrap().log_lines_per_second - 0.5).abs() < f64::EPSILON);
         let fails: Vec<bool> = (0..4)
-            .map(|_| profile.check(Call::CreateContainer, &["x"]).is_err())
+            .map(|_| {
+                profile
+                    .check(tried(Call::CreateContainer, &["x"], 1))
+                    .is_err()
+            })
             .collect();
         assert_eq!(fails, [false, true, false, true]);
-        assert!(profile.check(Call::StartContainer, &["x"]).is_ok());
+        assert!(
+            profile
+                .check(tried(Call::StartContainer, &["x"], 1))
+                .is_ok()
+        );
     }
 
     #[test]
@@ -299,7 +409,7 @@ mod tests {
             let profile = Profile::parse(&file).unwrap();
             let fails = |n: &usize| {
                 profile
-                    .check(Call::CreatePod, &[&format!("pod-{n}")])
+                    .check(tried(Call::CreatePod, &[&format!("pod-{n}")], 1))
                     .is_err()
             };
             (0..1000).filter(fails).collect()
@@ -308,12 +418,69 @@ mod tests {
         assert_ne!(victims(1), victims(2));
     }
 
+    fn tried<'a>(call: Call, names: &'a [&'a str], nth: u64) -> Try<'a> {
+        Try { call, names, nth }
+    }
+
+    #[test]
+    fn a_share_is_drawn_anew_for_each_try() {
+        let file = "[[fail]]\ncall = \"create-pod\"\nwhen = \"share 0.5 internal\"";
+        let profile = Profile::parse(file).unwrap();
+        for pod in 0..50 {
+            let name = format!("pod-{pod}");
+            let tries = 1..30;
+            let fails = |nth: &u64| {
+                profile
+                    .check(tried(Call::CreatePod, &[&name], *nth))
+                    .is_err()
+            };
+            let failed = tries.filter(fails).count();
+            assert!((1..29).contains(&failed), "{name}: {failed}");
+        }
+    }
+
+    #[test]
+    fn pulls_of_some_images_fail_or_are_slow() {
+        let profile = Profile::parse(
+            r#"
+            [[fail]]
+            call = "pull-image"
+            image = "*/broken:*"
+            when = "not-found"
+            [[fail]]
+            call = "pull-image"
+            image = "docker.io/library/flaky:*"
+            when = "first 2 unavailable"
+            [[slow-pull]]
+            image = "slow.example.com/*"
+            delay = "30s"
+            "#,
+        )
+        .unwrap();
+        let pull = |names: &[&str]| profile.pull(names);
+        for _ in 0..3 {
+            let error = pull(&["docker.io/team/broken:1"]).unwrap_err();
+            assert_eq!(error.code(), Code::NotFound);
+        }
+        let flaky = || pull(&["flaky", "docker.io/library/flaky:latest"]);
+        let fails = [1, 2, 3].map(|_| flaky().is_err());
+        assert_eq!(fails, [true, true, false]);
+        assert!(
+            pull(&["docker.io/library/flaky:2"]).is_err(),
+            "counted by image"
+        );
+        let slow = pull(&["slow.example.com/app:1"]).unwrap();
+        assert_eq!(slow, Duration::from_secs(30));
+        assert_eq!(pull(&["nginx"]).unwrap(), Duration::ZERO);
+    }
+
     #[test]
     fn an_invalid_setting_is_named() {
         for (file, word) in [
             ("seeds = 1", "seeds"),
             ("[defaults]\nexit-afer = \"1s\"", "exit-afer"),
             ("[defaults]\ncpu = \"much\"", "cpu"),
+            ("[defaults]\non-signal = \"KILL=0\"", "on-signal"),
             ("[defaults]\npod-start-delay = \"soon\"", "pod-start-delay"),
             ("[defaults]\nfail-start = \"ok\"", "fail-start"),
             (
@@ -321,6 +488,11 @@ mod tests {
                 "log-lines-per-second",
             ),
             ("[images]\nbytes-per-second = 0", "bytes-per-second"),
+            ("[[slow-pull]]\nimage = \"a\"\ndelay = \"soon\"", "delay"),
+            (
+                "[[fail]]\ncall = \"start-pod\"\nimage = \"a\"\nwhen = \"internal\"",
+                "pull-image",
+            ),
             ("[[fail]]\ncall = \"dance\"\nwhen = \"internal\"", "dance"),
             ("[[fail]]\ncall = \"start-pod\"\nwhen = \"ok\"", "\"ok\""),
         ] {

@@ -8,7 +8,7 @@ use crate::testing::{
     append_all, churn, create, creates, fold, key, open, scripts, wait_for_snapshot, write_journal,
 };
 use crate::{Journal, JournalError, Options, read};
-use slot::Timestamp;
+use slot::{Change, Moment, NewContainer, NewSandbox, ProcessId, Slot, Timestamp};
 
 #[test]
 fn a_new_directory_is_an_empty_journal() {
@@ -32,6 +32,38 @@ fn a_closed_journal_refuses_and_may_be_closed_again() {
     journal.close().unwrap();
     let refused = journal.append(&key("a"), Timestamp::default(), &create(1));
     assert!(matches!(refused, Err(JournalError::Closed)));
+}
+
+#[test]
+fn running_times_are_the_same_after_a_restart_if_the_clock_was_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = key("a");
+    let id = ProcessId::init("c");
+    let container = NewContainer {
+        id: "c".to_owned(),
+        ..NewContainer::default()
+    };
+    let at = Timestamp::from_nanos;
+    let mut live = Slot::new(NewSandbox::default(), at(0));
+    let (journal, _) = open(dir.path());
+    let create = Change::Create(NewSandbox::default());
+    journal.append(&key, at(0), &create).unwrap();
+    for (change, moment) in [
+        (Change::Start, Moment::from(at(1_000))),
+        (Change::CreateContainer(container), at(1_000).into()),
+        (Change::StartProcess(id.clone()), at(1_000).into()),
+        (Change::Pause("c".to_owned()), Moment::new(at(200), 900)),
+        (Change::Resume("c".to_owned()), Moment::new(at(300), 900)),
+    ] {
+        journal.append(&key, moment, &change).unwrap();
+        live.apply(change, moment).unwrap();
+    }
+    journal.close().unwrap();
+    let (_journal, recovered) = open(dir.path());
+    let found = &recovered.slots[&key];
+    assert_eq!(**found, live);
+    let now = Moment::new(at(400), 900);
+    assert_eq!(found.process(&id).unwrap().ran_ns(now), 200);
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn an_append_that_could_not_be_undone_never_happened() {
     let entries = creates(5);
     let lost = key("lost");
     let mut body = Vec::new();
-    record::encode_body(&mut body, &lost, Timestamp::default(), &create(99)).unwrap();
+    record::encode_body(&mut body, &lost, Timestamp::default().into(), &create(99)).unwrap();
     let mut line = Vec::new();
     record::encode(&mut line, 4, &body);
     for remains in [&b""[..], &line[..20], &line[..line.len() - 1], &line] {
