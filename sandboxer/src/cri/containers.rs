@@ -17,7 +17,7 @@ use futures::{Stream, StreamExt as _};
 use serde::Serialize;
 
 use super::filter::ContainersFilter;
-use super::{Cri, Part, check, id, names, status};
+use super::{Cri, Part, check, id, names, status, stop_signal};
 use crate::live::logs;
 use crate::live::{Found, ResourceSlotContainer};
 use crate::simulate::usage::{self, MemoryBasis};
@@ -97,7 +97,7 @@ impl Cri {
         Ok(StartContainerResponse {})
     }
 
-    /// Ends a container by SIGTERM, and by SIGKILL if it has not ended after the timeout;
+    /// Ends a container by its stop signal or else SIGTERM, and by SIGKILL if it has not ended after the timeout;
     /// with a timeout of zero by SIGKILL at once. A container that does not run or does not
     /// exist is no error.
     ///
@@ -269,7 +269,9 @@ async fn stop(container: &ResourceSlotContainer, seconds: u64) -> Result<()> {
         return Ok(());
     }
     if seconds > 0 {
-        signal(container, SIGTERM).await?;
+        let stated = container.read_cri(|found| found.cri.config.stop_signal())?;
+        let stop = stop_signal::number(stated).unwrap_or(SIGTERM);
+        signal(container, stop).await?;
         let grace = Duration::from_secs(seconds);
         if let Ok(ended) = tokio::time::timeout(grace, container.wait(None)).await {
             return ended.map(drop);

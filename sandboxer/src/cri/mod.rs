@@ -39,6 +39,7 @@ mod runtime;
 mod service;
 mod stats;
 mod status;
+mod stop_signal;
 #[cfg(test)]
 mod tests;
 

@@ -8,8 +8,10 @@ use containerd_sandbox::{Code, Result, Sandboxer as _};
 use cri_api::v1::{
     ContainerConfig, ContainerEventResponse, ContainerMetadata, ContainerStatsRequest,
     ContainerStatusRequest, CreateContainerRequest, ExecSyncRequest, GetEventsRequest, ImageSpec,
-    ListPodSandboxRequest, PodSandboxConfig, PodSandboxMetadata, PullImageRequest,
-    RemovePodSandboxRequest, RunPodSandboxRequest, StartContainerRequest, StopContainerRequest,
+    LinuxContainerConfig, LinuxContainerSecurityContext, ListPodSandboxRequest, NamespaceMode,
+    NamespaceOption, PodSandboxConfig, PodSandboxMetadata, PullImageRequest,
+    RemovePodSandboxRequest, RunPodSandboxRequest, Signal, StartContainerRequest,
+    StopContainerRequest,
 };
 use futures::{FutureExt, StreamExt};
 
@@ -348,4 +350,128 @@ async fn a_pod_whose_creation_fails_at_first_is_created_by_the_same_request_late
         config.metadata.as_mut().unwrap().uid = "other".to_owned();
         assert!(cri.run_pod_sandbox(request).await.is_err(), "{call}");
     }
+}
+
+/// Runs a command in a container with this configuration, stops it with a grace period, and
+/// returns its exit code.
+async fn stopped(cri: &Cri, pod: &str, config: ContainerConfig, grace_s: i64) -> i32 {
+    let image = Some(ImageSpec {
+        image: "busybox".to_owned(),
+        ..Default::default()
+    });
+    let pull = PullImageRequest {
+        image: image.clone(),
+        ..Default::default()
+    };
+    cri.pull_image(pull).await.unwrap();
+    let create = CreateContainerRequest {
+        pod_sandbox_id: pod.to_owned(),
+        config: Some(ContainerConfig { image, ..config }),
+        ..Default::default()
+    };
+    let id = cri.create_container(create).await.unwrap().container_id;
+    let start = StartContainerRequest {
+        container_id: id.clone(),
+    };
+    cri.start_container(start).await.unwrap();
+    let stop = StopContainerRequest {
+        container_id: id.clone(),
+        timeout: grace_s,
+    };
+    cri.stop_container(stop).await.unwrap();
+    let request = ContainerStatusRequest {
+        container_id: id,
+        verbose: false,
+    };
+    let reply = cri.container_status(request).await.unwrap();
+    reply.status.unwrap().exit_code
+}
+
+#[tokio::test]
+async fn a_stop_ends_a_container_as_its_handlers_and_its_namespace_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let cri = open(dir.path()).await;
+    let pod = run(&cri, "p").await.unwrap();
+    let of = |mode: NamespaceMode| LinuxContainerConfig {
+        security_context: Some(LinuxContainerSecurityContext {
+            namespace_options: Some(NamespaceOption {
+                pid: mode.into(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let (own, shared) = (NamespaceMode::Container, NamespaceMode::Pod);
+    let cases = [
+        (&["sleep", "1000"][..], own, "", Signal::RuntimeDefault, 137),
+        (&["sleep", "1000"], shared, "", Signal::RuntimeDefault, 143),
+        (&["sleep", "1000"], shared, "", Signal::Sigint, 130),
+        (
+            &["sh", "-c", "sleep 1000; echo x"],
+            own,
+            "",
+            Signal::RuntimeDefault,
+            137,
+        ),
+        (
+            &["sh", "-c", "sleep 1000; echo x"],
+            shared,
+            "",
+            Signal::RuntimeDefault,
+            143,
+        ),
+        (&["/app/server"], own, "", Signal::RuntimeDefault, 143),
+        (&["/app/server"], own, "", Signal::Sigquit, 0),
+        (&["/app/server"], own, "", Signal::Sigwinch, 137),
+        (
+            &["/app/server"],
+            own,
+            "WINCH=3 after 50ms",
+            Signal::Sigwinch,
+            3,
+        ),
+        (
+            &["/app/server"],
+            own,
+            "WINCH=3 after 2m",
+            Signal::Sigwinch,
+            137,
+        ),
+        (
+            &["/app/server"],
+            own,
+            "TERM=ignore",
+            Signal::RuntimeDefault,
+            137,
+        ),
+        (
+            &["sleep", "1000"],
+            own,
+            "TERM=143",
+            Signal::RuntimeDefault,
+            143,
+        ),
+    ];
+    let stops = cases.into_iter().enumerate().map(async |(n, case)| {
+        let (command, mode, on_signal, signal, code) = case;
+        let mut config = ContainerConfig {
+            metadata: Some(ContainerMetadata {
+                name: format!("c{n}"),
+                attempt: 0,
+            }),
+            command: command.iter().map(ToString::to_string).collect(),
+            linux: Some(of(mode)),
+            stop_signal: signal.into(),
+            ..Default::default()
+        };
+        if !on_signal.is_empty() {
+            let name = "resource-slot.kuasar.io/on-signal".to_owned();
+            config.annotations.insert(name, on_signal.to_owned());
+        }
+        let grace_s = if code == 137 { 1 } else { 30 };
+        let ended = stopped(&cri, &pod, config, grace_s).await;
+        assert_eq!(ended, code, "{command:?} {mode:?} {on_signal} {signal:?}");
+    });
+    futures::future::join_all(stops).await;
 }
