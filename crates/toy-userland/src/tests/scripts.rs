@@ -219,6 +219,27 @@ async fn compound_commands() {
         ),
         ("(sleep 1; exit 7) & wait $!; echo $?", "7\n", "", 0),
         ("sleep 100 & kill $!; wait $!; echo $?", "143\n", "", 0),
+        (
+            "sleep 100 & kill -USR1 $!; wait $!; echo $?",
+            "138\n",
+            "",
+            0,
+        ),
+        ("sh -c 'kill -9 $$; echo no'; echo $?", "137\n", "", 0),
+        ("echo a; kill -9 $$; echo no", "a\n", "", 137),
+        ("kill -HUP $$; echo no", "", "", 129),
+        (
+            "(kill -9 $$; echo survives); echo no",
+            "survives\n",
+            "",
+            137,
+        ),
+        (
+            "trap : USR1; (sleep 0.1; kill -USR1 $$) & sleep 100 & wait $!; echo $?",
+            "138\n",
+            "",
+            0,
+        ),
         ("exec echo a; echo no", "a\n", "", 0),
         ("exec > /tmp/x; echo a; exec >&2; cat /tmp/x", "", "a\n", 0),
     ])
@@ -500,4 +521,22 @@ async fn commands_on_the_system() {
         ),
     ])
     .await;
+}
+
+#[tokio::test]
+async fn the_first_process_of_a_namespace_ignores_signals_that_it_does_not_trap() {
+    let world = world();
+    world.init_signals().protect();
+    let (stdout, mut out) = tokio::io::duplex(4096);
+    let io = Io {
+        stdin: Box::new(tokio::io::empty()),
+        stdout: Box::new(stdout),
+        stderr: Box::new(tokio::io::sink()),
+    };
+    let script = "kill -9 $$; kill -TERM $$; echo alive; trap 'exit 5' INT; kill -INT $$; echo no";
+    let argv = ["sh", "-c", script].map(ToString::to_string);
+    let shell = Shell::first(world, Limits::default());
+    let mut text = String::new();
+    let (code, _) = tokio::join!(shell.run(&argv, io), out.read_to_string(&mut text));
+    assert_eq!((text.as_str(), code), ("alive\n", 5));
 }

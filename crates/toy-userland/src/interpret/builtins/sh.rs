@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+
 use super::super::interpreter::{Interpreter, PARSE_COST};
 use super::invocation::Invocation;
 use crate::outcome::{Outcome, exit_code};
+use crate::world::Process;
 
 /// Most bytes that are read at once from a script on standard input.
 const MAX_LINE_BYTES: usize = 64 << 10;
@@ -38,27 +41,49 @@ pub(super) async fn sh(mut call: Invocation<'_>) -> Outcome {
         }
     }
     call.shell.enter().await?;
-    let code = if command {
-        match args.next() {
-            Some(script) => {
-                shell.name = args.next().unwrap_or_else(|| "sh".to_owned());
-                shell.parameters = Arc::new(args.collect());
-                shell.run_script(&script).await
+    let signals = Arc::clone(&shell.signals);
+    let listed = (!call.shell.replaced).then(|| {
+        call.shell.directory.world.processes().start(Process {
+            command: "sh".to_owned(),
+            signals: Arc::clone(&signals),
+        })
+    });
+    if let Some(listed) = &listed {
+        shell.pid = listed.pid;
+    }
+    // On the heap: shells nest, and each one adds to the depth of the stack.
+    let running: BoxFuture<'_, Outcome> = Box::pin(async {
+        Ok(if command {
+            match args.next() {
+                Some(script) => {
+                    shell.name = args.next().unwrap_or_else(|| "sh".to_owned());
+                    shell.parameters = Arc::new(args.collect());
+                    shell.run_script(&script).await
+                }
+                None => {
+                    call.complain("-c requires an argument").await;
+                    2
+                }
             }
-            None => {
-                call.complain("-c requires an argument").await;
-                2
-            }
-        }
-    } else if let Some(file) = args.next() {
-        let outcome = call
-            .shell
-            .run_file(&file, file.clone(), args.collect())
-            .await;
-        exit_code(outcome, 0)
-    } else {
-        shell.name = "sh".to_owned();
-        from_input(&mut call, shell).await?
+        } else if let Some(file) = args.next() {
+            let outcome = call
+                .shell
+                .run_file(&file, file.clone(), args.collect())
+                .await;
+            exit_code(outcome, 0)
+        } else {
+            shell.name = "sh".to_owned();
+            from_input(&mut call, shell).await?
+        })
+    });
+    let code = match listed {
+        // A shell of its own can be killed without its parent.
+        Some(_) => tokio::select! {
+            biased;
+            signal = signals.killed() => signal.exit_code(),
+            code = running => code?,
+        },
+        None => running.await?,
     };
     call.shell.leave();
     Ok(code)
