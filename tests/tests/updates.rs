@@ -244,7 +244,7 @@ fn stated(linux: &LinuxContainerResources) -> Value {
         "cpu_limit": quota.map(|quota| quota as f64 / period as f64),
         "cpu_request": match file("cpu.weight") {
             Some("10000") => Some(256.0),
-            _ => shares.map(|shares| (shares * 1000).div_ceil(1024) as f64 / 1000.0),
+            _ => shares.map(|shares| (shares.cast_unsigned() * 1000).div_ceil(1024) as f64 / 1000.0),
         },
         "memory_limit": bytes("memory.max").or(number(linux.memory_limit_in_bytes)),
         "memory_request": bytes("memory.low"),
