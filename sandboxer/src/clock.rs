@@ -7,9 +7,10 @@
 //! the wall clock, or where the journal ends if that is later.
 
 use std::fmt;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,12 +18,8 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
-use journal::Slots;
+use journal::{CLOCK, JOURNAL, Slots, TEMPORARY_CLOCK};
 use slot::{Moment, Timestamp};
-
-/// Name of the file that keeps the offset, within the state directory. No id of a sandbox
-/// begins with a dot.
-const FILE: &str = ".clock";
 
 /// Id of the present boot (`Documentation/admin-guide/sysctl/kernel.rst`).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -70,8 +67,8 @@ impl Clock {
         latest: u64,
         read: Box<dyn Fn() -> Reading + Send + Sync>,
     ) -> Self {
-        let path = dir.join(FILE);
-        let kept = fs::read(&path).ok();
+        let journal = dir.join(JOURNAL);
+        let kept = fs::read(journal.join(CLOCK)).ok();
         let kept: Option<Kept> = kept.and_then(|text| serde_json::from_slice(&text).ok());
         if let Some(kept) = kept
             && !boot.is_empty()
@@ -87,10 +84,10 @@ impl Clock {
             boot: boot.to_owned(),
             offset_ns: difference(now.wall.max(latest), now.up),
         };
-        if let Err(e) = keep(&path, &kept) {
+        if let Err(e) = keep(&journal, &kept) {
             warn!(
                 "cannot write {}: {e}; if the wall clock is set, a restart shows other durations",
-                path.display()
+                journal.join(CLOCK).display()
             );
         }
         Self::new(kept.offset_ns, latest, read)
@@ -173,10 +170,16 @@ fn difference(a: u64, b: u64) -> i64 {
 }
 
 /// Replaces the file in one step.
-fn keep(path: &Path, kept: &Kept) -> io::Result<()> {
-    let temporary = PathBuf::from(format!("{}.tmp", path.display()));
-    fs::write(&temporary, serde_json::to_vec(kept)?)?;
-    fs::rename(&temporary, path)
+fn keep(journal: &Path, kept: &Kept) -> io::Result<()> {
+    let temporary = journal.join(TEMPORARY_CLOCK);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)?;
+    file.write_all(&serde_json::to_vec(kept)?)?;
+    fs::rename(&temporary, journal.join(CLOCK))
 }
 
 #[cfg(test)]
@@ -251,6 +254,7 @@ mod tests {
     #[test]
     fn a_restart_during_the_same_boot_goes_on_with_the_same_steady_clock() {
         let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join(JOURNAL)).unwrap();
         let kernel = Kernel::at(1000, 50);
         let open = |boot, latest| Clock::kept_in(dir.path(), boot, latest, kernel.reader());
         assert_eq!(seconds(&open("a", 0)), (1000, 1000));
@@ -266,7 +270,8 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_or_written_is_no_error() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(FILE), "{").unwrap();
+        fs::create_dir(dir.path().join(JOURNAL)).unwrap();
+        fs::write(dir.path().join(JOURNAL).join(CLOCK), "{").unwrap();
         let kernel = Kernel::at(1000, 50);
         let open = |dir: &Path| Clock::kept_in(dir, "a", 0, kernel.reader());
         assert_eq!(seconds(&open(dir.path())), (1000, 1000));

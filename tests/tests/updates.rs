@@ -410,8 +410,8 @@ async fn all_places_agree_after_each_update_of_a_container_of_cri() {
 #[tokio::test]
 async fn a_weight_is_read_by_the_formula_that_was_chosen() {
     for (args, expected) in [
-        (&[][..], 2.537_109_375),
-        (&["--cpu-weight-formula", "linear"], 2.537_109_375),
+        (&[][..], 2.538),
+        (&["--cpu-weight-formula", "linear"], 2.538),
         (&["--cpu-weight-formula", "quadratic"], 1.0),
     ] {
         let daemon = Daemon::start(args);

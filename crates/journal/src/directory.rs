@@ -23,6 +23,10 @@ const TEMPORARY: &str = ".snapshot.jsonl.tmp";
 const LAST: &str = ".last";
 const FORMAT: &str = "format";
 const TEMPORARY_FORMAT: &str = "format.tmp";
+/// Name of the file in which the daemon keeps the offset of its steady clock.
+pub const CLOCK: &str = "clock";
+/// Name under which that file is written until it is whole.
+pub const TEMPORARY_CLOCK: &str = "clock.tmp";
 /// Name of a directory of damaged files, followed by the time.
 const DAMAGED: &str = "damaged-";
 /// Digits of a number in a name: as many as the largest 64-bit number has, so that names sort.
@@ -219,7 +223,7 @@ impl Directory {
             let kind = entry.file_type().map_err(failed())?;
             let bytes = name.as_encoded_bytes();
             let is_damaged = kind.is_dir() && bytes.starts_with(DAMAGED.as_bytes());
-            if is_damaged || bytes == FORMAT.as_bytes() {
+            if is_damaged || [FORMAT, CLOCK].iter().any(|own| bytes == own.as_bytes()) {
                 continue;
             }
             match parse(&name).filter(|_| kind.is_file()) {
@@ -238,7 +242,7 @@ impl Directory {
 }
 
 fn parse(name: &OsString) -> Option<Name> {
-    if name == TEMPORARY_FORMAT {
+    if name == TEMPORARY_FORMAT || name == TEMPORARY_CLOCK {
         return Some(Name::Temporary);
     }
     let (digits, suffix) = name.to_str()?.split_at_checked(DIGITS)?;
@@ -271,6 +275,8 @@ mod tests {
             journal.snapshot(11),
             journal.temporary(13),
             journal.temporary_format(),
+            journal.path().join(CLOCK),
+            journal.path().join(TEMPORARY_CLOCK),
             journal.mark_of(12),
             journal.path().join("notes.txt"),
             journal.path().join("00000000000000000000.jsonl"),
@@ -289,7 +295,11 @@ mod tests {
         temporary.sort();
         assert_eq!(
             temporary,
-            ["00000000000000000013.snapshot.jsonl.tmp", "format.tmp"]
+            [
+                "00000000000000000013.snapshot.jsonl.tmp",
+                "clock.tmp",
+                "format.tmp"
+            ]
         );
         assert_eq!(listing.foreign.len(), 6);
     }

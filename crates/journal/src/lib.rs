@@ -6,6 +6,7 @@
 //! ```text
 //! {dir}/lock                                 held by the daemon that uses the directory
 //! {dir}/images.json                          the images pulled through the CRI API
+//! {dir}/journal/clock                        offset of the daemon's steady clock
 //! {dir}/journal/format                       number of the format of the other files
 //! {dir}/journal/{first record}.jsonl         a segment: one record per line
 //! {dir}/journal/{last record}.snapshot.jsonl the state after that record
@@ -81,7 +82,7 @@ mod testing;
 mod tests;
 
 pub use damage::{Damage, Dropped};
-pub use directory::JOURNAL;
+pub use directory::{CLOCK, JOURNAL, TEMPORARY_CLOCK};
 pub use document::{Document, IMAGES};
 pub use error::JournalError;
 pub use file_error::FileError;

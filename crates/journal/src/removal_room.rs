@@ -47,7 +47,7 @@ pub(super) fn effect(key: &Key, change: &Change, before: Option<&Slot>) -> Effec
                 (exec, _) => of_process(key, container, exec.as_deref()),
             })
         }
-        Change::Stop(_) | Change::Exit(..) => Effect::Removes(0),
+        Change::Stop(_) | Change::Exit(..) | Change::OutOfMemory(_) => Effect::Removes(0),
         Change::Start
         | Change::Update(_)
         | Change::UpdatePod { .. }

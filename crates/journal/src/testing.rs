@@ -156,6 +156,7 @@ fn candidates(namespace: &str) -> Vec<(Key, Change)> {
                 Change::Resume(named()),
                 Change::StartProcess(init.clone()),
                 Change::Exit(init.clone(), 137),
+                Change::OutOfMemory(init.clone()),
                 Change::DeleteProcess(init),
                 Change::StartProcess(exec.clone()),
                 Change::Exit(exec.clone(), 0),

@@ -67,6 +67,8 @@ pub enum Change {
     /// A process ends with this exit code; the end of a container's first process ends its
     /// exec processes by SIGKILL.
     Exit(ProcessId, u32),
+    /// A process ends by SIGKILL for lack of memory; otherwise as [`Change::Exit`].
+    OutOfMemory(ProcessId),
     /// A process is removed; removing a container's first process removes the container. A
     /// process that never ran ends by SIGKILL first.
     DeleteProcess(ProcessId),

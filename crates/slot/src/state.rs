@@ -20,6 +20,9 @@ pub struct Exit {
     pub code: u32,
     /// Time of the end.
     pub at: Timestamp,
+    /// Whether a lack of memory was the reason, beyond what the planned exit says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub oom: bool,
 }
 
 /// A process that a change ended.

@@ -69,6 +69,7 @@ fn change() -> impl Strategy<Value = Change> {
         2 => container().prop_map(Change::Pause),
         2 => container().prop_map(Change::Resume),
         4 => (process_id(), 0u32..200).prop_map(|(id, code)| Change::Exit(id, code)),
+        1 => process_id().prop_map(Change::OutOfMemory),
         4 => process_id().prop_map(Change::DeleteProcess),
     ]
 }
@@ -204,6 +205,7 @@ impl Model {
             Change::StartProcess(id) => self.step(id, &["created"], "running"),
             Change::Pause(id) => self.step(&ProcessId::init(id), &["running"], "paused"),
             Change::Resume(id) => self.step(&ProcessId::init(id), &["paused"], "running"),
+            Change::OutOfMemory(id) => self.apply(&Change::Exit(id.clone(), 137)),
             Change::Exit(id, code) => match self.is(&name(id)) {
                 None => Outcome::NotFound,
                 Some("stopped") => Outcome::Illegal,

@@ -28,13 +28,24 @@ enum Decision {
 struct End {
     code: u32,
     at: Moment,
+    oom: bool,
 }
 
 impl End {
+    /// Returns the end that a change makes.
+    fn of(change: &Change, at: Moment) -> Self {
+        Self {
+            code: exit_code(change),
+            at,
+            oom: matches!(change, Change::OutOfMemory(_)),
+        }
+    }
+
     /// Returns the end at the same moment by SIGKILL.
     fn by_kill(self) -> Self {
         Self {
             code: KILLED,
+            oom: false,
             ..self
         }
     }
@@ -43,6 +54,7 @@ impl End {
         Exit {
             code: self.code,
             at: self.at.wall(),
+            oom: self.oom,
         }
     }
 }
@@ -194,7 +206,9 @@ impl Slot {
             Change::Resume(container) => {
                 self.decide_init(container, ProcessEvent::Resume, "resume")
             }
-            Change::Exit(id, _) => self.decide_process(id, ProcessEvent::Exit, "end"),
+            Change::Exit(id, _) | Change::OutOfMemory(id) => {
+                self.decide_process(id, ProcessEvent::Exit, "end")
+            }
             Change::DeleteProcess(id) => self.decide_process(id, ProcessEvent::Delete, "delete"),
         }
     }
@@ -259,12 +273,12 @@ impl Slot {
         let mut ended = Vec::new();
         match decision {
             Decision::Sandbox(next) => {
-                let code = exit_code(&change);
-                self.enter(next, End { code, at }, &mut ended);
+                let end = End::of(&change, at);
+                self.enter(next, end, &mut ended);
             }
             Decision::Process(place, next) => {
-                let code = exit_code(&change);
-                self.enter_process(place, next, End { code, at }, &mut ended);
+                let end = End::of(&change, at);
+                self.enter_process(place, next, end, &mut ended);
             }
             Decision::Container(index) => self.containers[index].record(change),
             Decision::Record => self.record(change),

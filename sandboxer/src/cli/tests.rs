@@ -157,7 +157,7 @@ fn a_socket_is_named_by_url_or_path() {
 }
 
 /// An option with a value that it refuses. Every value that is no path has one.
-const REFUSED: [(&str, &str); 22] = [
+const REFUSED: [(&str, &str); 23] = [
     ("listen", "tcp://localhost:1"),
     ("log-level", "loud"),
     ("log-format", "yaml"),
@@ -174,6 +174,7 @@ const REFUSED: [(&str, &str); 22] = [
     ("metrics-listen", "nowhere"),
     ("metrics-per-pod", "some"),
     ("unknown-command", "256"),
+    ("node-memory", "much"),
     ("exit-delay", "soon"),
     ("containerd-address", "tcp://localhost:1"),
     ("allow-uid", "root"),
@@ -242,8 +243,9 @@ const SAMPLE: &str = concat!(
 );
 
 /// Values in the sample for the options without a default.
-const EXAMPLES: [(&str, &str); 6] = [
+const EXAMPLES: [(&str, &str); 7] = [
     ("log-root", "\"/var/log/pods\""),
+    ("node-memory", "\"16GiB\""),
     ("metrics-listen", "\"127.0.0.1:9464\""),
     ("behaviour", "\"/etc/resource-slot/behaviour.toml\""),
     ("exit-delay", "\"1ms\""),

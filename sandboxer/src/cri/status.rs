@@ -126,7 +126,7 @@ fn reason(process: &Process) -> &'static str {
     });
     match exit.code {
         0 => "Completed",
-        KILLED if life.oom && lived_its_life => "OOMKilled",
+        KILLED if exit.oom || life.oom && lived_its_life => "OOMKilled",
         _ => "Error",
     }
 }
@@ -256,6 +256,7 @@ mod tests {
             exit: Some(Exit {
                 code,
                 at: Timestamp::default(),
+                oom: false,
             }),
         }
     }

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use containerd_sandbox::{Code, Result, Sandboxer as _};
+use containerd_sandbox::{Code, Container as _, Result, Sandboxer as _};
 use cri_api::v1::{
     ContainerConfig, ContainerEventResponse, ContainerMetadata, ContainerStatsRequest,
     ContainerStatusRequest, CreateContainerRequest, ExecSyncRequest, GetEventsRequest, ImageSpec,
-    LinuxContainerConfig, LinuxContainerSecurityContext, ListPodSandboxRequest, NamespaceMode,
-    NamespaceOption, PodSandboxConfig, PodSandboxMetadata, PullImageRequest,
-    RemovePodSandboxRequest, RunPodSandboxRequest, Signal, StartContainerRequest,
+    LinuxContainerConfig, LinuxContainerResources, LinuxContainerSecurityContext,
+    ListPodSandboxRequest, NamespaceMode, NamespaceOption, PodSandboxConfig, PodSandboxMetadata,
+    PullImageRequest, RemovePodSandboxRequest, RunPodSandboxRequest, Signal, StartContainerRequest,
     StopContainerRequest,
 };
 use futures::{FutureExt, StreamExt};
@@ -474,4 +474,80 @@ async fn a_stop_ends_a_container_as_its_handlers_and_its_namespace_say() {
         assert_eq!(ended, code, "{command:?} {mode:?} {on_signal} {signal:?}");
     });
     futures::future::join_all(stops).await;
+}
+
+#[tokio::test]
+async fn a_dd_beyond_the_memory_limit_is_killed_for_lack_of_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let cri = open(dir.path()).await;
+    let pod = run(&cri, "p").await.unwrap();
+    for (n, (script, code, reason)) in [
+        (
+            "dd if=/dev/zero of=/dev/null bs=64M count=1",
+            137,
+            "OOMKilled",
+        ),
+        (
+            "dd if=/dev/zero of=/dev/shm/x bs=1M count=64; exit 3",
+            137,
+            "OOMKilled",
+        ),
+        (
+            "dd if=/dev/zero of=/dev/null bs=16 count=64; exit 3",
+            3,
+            "Error",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let image = Some(ImageSpec {
+            image: "busybox".to_owned(),
+            ..Default::default()
+        });
+        let pull = PullImageRequest {
+            image: image.clone(),
+            ..Default::default()
+        };
+        cri.pull_image(pull).await.unwrap();
+        let resources = LinuxContainerResources {
+            memory_limit_in_bytes: 32 << 20,
+            ..Default::default()
+        };
+        let create = CreateContainerRequest {
+            pod_sandbox_id: pod.clone(),
+            config: Some(ContainerConfig {
+                metadata: Some(ContainerMetadata {
+                    name: format!("c{n}"),
+                    attempt: 0,
+                }),
+                image,
+                command: ["sh", "-c", script].map(str::to_owned).to_vec(),
+                linux: Some(LinuxContainerConfig {
+                    resources: Some(resources),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let id = cri.create_container(create).await.unwrap().container_id;
+        let container = cri.container(&id).unwrap();
+        cri.start_container(StartContainerRequest {
+            container_id: id.clone(),
+        })
+        .await
+        .unwrap();
+        container.wait(None).await.unwrap();
+        let request = ContainerStatusRequest {
+            container_id: id,
+            verbose: false,
+        };
+        let status = cri.container_status(request).await.unwrap().status.unwrap();
+        assert_eq!(
+            (status.exit_code, status.reason.as_str()),
+            (code, reason),
+            "{script}"
+        );
+    }
 }

@@ -8,6 +8,7 @@ use tracing::debug;
 
 use super::core::Core;
 use super::live_slot::LiveSlot;
+use crate::upstream::Event;
 use slot::{Change, ProcessId};
 
 /// Time after which an end that could not be recorded is tried again.
@@ -27,6 +28,26 @@ pub(super) async fn end(
     }
 }
 
+/// Ends a container for lack of memory. The event of that is published before the end, because
+/// containerd only then gives the end its reason.
+pub(super) async fn end_out_of_memory(
+    core: &Arc<Core>,
+    live: &Arc<LiveSlot>,
+    id: &ProcessId,
+    pid: u32,
+) {
+    let publisher = live
+        .lock()
+        .ok()
+        .and_then(|inner| core.publisher_of(&inner.slot));
+    if let Some(publisher) = publisher {
+        publisher.posted(Event::oom(&live.key, &id.container)).await;
+    }
+    while try_change(core, live, id, pid, Change::OutOfMemory(id.clone())).is_err() {
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
 /// Ends a process once; a process that does not run any more is left as it is.
 ///
 /// # Errors
@@ -38,14 +59,22 @@ pub(super) fn try_end(
     pid: u32,
     code: u32,
 ) -> Result<()> {
+    try_change(core, live, id, pid, Change::Exit(id.clone(), code))
+}
+
+fn try_change(
+    core: &Arc<Core>,
+    live: &Arc<LiveSlot>,
+    id: &ProcessId,
+    pid: u32,
+    change: Change,
+) -> Result<()> {
     let ended = match live.lock() {
-        Ok(mut inner) if inner.is_running(id, pid) => {
-            core.commit(live, &mut inner, Change::Exit(id.clone(), code))
-        }
+        Ok(mut inner) if inner.is_running(id, pid) => core.commit(live, &mut inner, change),
         _ => return Ok(()),
     };
     match &ended {
-        Ok(_) => debug!("{id} in sandbox {} ended with {code}", live.key),
+        Ok(_) => debug!("{id} in sandbox {} ended by itself", live.key),
         Err(e) => debug!("{id} in sandbox {} cannot end yet: {e}", live.key),
     }
     ended.map(drop)

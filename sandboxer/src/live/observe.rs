@@ -69,7 +69,8 @@ pub(super) fn of_change(change: &Change) -> Option<Seen> {
         | Change::CreateExec { .. }
         | Change::Pause(_)
         | Change::Resume(_)
-        | Change::Exit(..) => None,
+        | Change::Exit(..)
+        | Change::OutOfMemory(_) => None,
     }
 }
 

@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 use super::appender::{Appender, Log};
 use super::console::{Console, Output};
 use super::core::Core;
-use super::end::end;
+use super::end::{end, end_out_of_memory};
 use super::live_slot::{Inner, LiveSlot};
 use super::setup::{self, Source};
 use super::stdio::{self, Stdin};
@@ -69,6 +69,12 @@ pub(super) async fn world(
     let spec = &inner.slot.process(&init).map_err(refuse::change)?.spec;
     let runs_itself = !spec.command.is_empty();
     let is_protected = spec.signals == SignalHandling::Protected;
+    let memory_limit = inner
+        .slot
+        .container(container)
+        .map_err(refuse::change)?
+        .info
+        .memory_limit;
     let shell = inner.attachments.shell_mut(pid);
     if let Some(world) = &shell.world {
         return Ok(Arc::clone(world));
@@ -78,6 +84,16 @@ pub(super) async fn world(
         world.init_signals().protect();
     }
     shell.world = Some(Arc::clone(&world));
+    if let Some(limit) = memory_limit {
+        world.limit_memory(limit);
+        let (core, live, world) = (Arc::clone(core), Arc::clone(live), Arc::clone(&world));
+        let init = init.clone();
+        let task = tokio::spawn(async move {
+            world.out_of_memory().await;
+            end_out_of_memory(&core, &live, &init, pid).await;
+        });
+        inner.attachments.tie(pid, task.abort_handle());
+    }
     if !runs_itself {
         // The container's commands may send signals to its first process, which only waits.
         let signals = world.init_signals();

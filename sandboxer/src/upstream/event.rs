@@ -111,7 +111,8 @@ pub(crate) fn of_change(sandbox: &Key, slot: &Slot, change: &Change) -> Option<E
         | Change::UpdatePod { .. }
         | Change::Delete
         | Change::UpdateContainer { .. }
-        | Change::Exit(..) => return None,
+        | Change::Exit(..)
+        | Change::OutOfMemory(_) => return None,
     })
 }
 
@@ -200,6 +201,7 @@ mod tests {
             exit: Exit {
                 code: 3,
                 at: Time::default(),
+                oom: false,
             },
         };
         let event = of_end(&key, &ended);

@@ -4,7 +4,7 @@ use super::arguments::Arguments;
 use super::call::{Call, about};
 use crate::outcome::{Outcome, Unwind};
 use crate::streams::{Input, Output};
-use crate::world::OpenMode;
+use crate::world::{OpenMode, Signal};
 
 /// Most bytes that `tail` writes at once.
 const FOLLOW_BYTES: usize = 16 << 10;
@@ -337,6 +337,24 @@ pub(super) async fn dd(mut call: Call<'_>) -> Outcome {
                 return Ok(1);
             }
         }
+    }
+    // A block lies in memory, and so does a file in /dev/shm.
+    let in_memory = target
+        .as_deref()
+        .is_some_and(|path| path.starts_with("/dev/shm/"));
+    let is_endless = matches!(
+        source.as_str(),
+        "/dev/zero" | "/dev/random" | "/dev/urandom"
+    );
+    let file = if in_memory && is_endless {
+        block.saturating_mul(blocks)
+    } else {
+        0
+    };
+    if !call.world().admits(file.saturating_add(block) as u64) {
+        // The kernel kills the process, and with it the container.
+        call.context.signals.send(Signal::KILL);
+        return std::future::pending().await;
     }
     let Some(input) = call.input(&source).await else {
         return Ok(1);

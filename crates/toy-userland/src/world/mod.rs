@@ -4,6 +4,7 @@
 
 mod capabilities;
 mod error;
+mod memory;
 mod mounts;
 pub(super) mod path;
 mod processes;
@@ -23,6 +24,7 @@ use tokio::time::Instant;
 
 pub use capabilities::{Capabilities, CapabilitySet};
 pub use error::FileError;
+use memory::Memory;
 pub use mounts::Mount;
 pub(super) use mounts::mount_of;
 pub(super) use processes::{INIT, Process, Processes};
@@ -39,6 +41,7 @@ pub struct World {
     started: Instant,
     tree: Mutex<Tree>,
     processes: Arc<Processes>,
+    memory: Memory,
 }
 
 impl World {
@@ -51,7 +54,24 @@ impl World {
             started: Instant::now(),
             tree: Mutex::new(tree),
             processes: Arc::new(processes),
+            memory: Memory::default(),
         }
+    }
+
+    /// Sets the memory limit of the container, in bytes. Without one there is none.
+    pub fn limit_memory(&self, bytes: u64) {
+        self.memory.limit(bytes);
+    }
+
+    /// Waits until a command wants more memory than the limit. The command does not go on: the
+    /// owner of the world is expected to end the container, as the kernel would.
+    pub async fn out_of_memory(&self) {
+        self.memory.exceeded().await;
+    }
+
+    /// Returns whether a command may use so many bytes of memory.
+    pub(super) fn admits(&self, bytes: u64) -> bool {
+        self.memory.admits(bytes)
     }
 
     /// Returns the signals that commands send to the container's first process. The simulation
