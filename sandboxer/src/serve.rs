@@ -56,6 +56,27 @@ fn keep_own_files_usable() {
     umask(found & (Mode::RWXG | Mode::RWXO));
 }
 
+/// Returns the settings of the sandboxer that the options state.
+fn settings(args: &ServeArgs, profile: Profile, clock: Clock) -> Settings {
+    Settings {
+        profile: Arc::new(profile),
+        rules: Rules {
+            on_invalid: args.on_invalid.into(),
+            weight_formula: args.cpu_weight_formula.into(),
+        },
+        exit_delay: args.exit_delay.unwrap_or(match args.threads {
+            1 => Duration::ZERO,
+            _ => EXIT_DELAY,
+        }),
+        unknown_command: args.unknown_command,
+        max_sandboxes: args.limits.sandboxes,
+        log_root: args.log_root.clone().unwrap_or_default(),
+        clock: Arc::new(clock),
+        node_memory: args.node_memory.unwrap_or_else(memory::of_machine),
+        slowdown_percent: args.test_slowdown,
+    }
+}
+
 async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> {
     // First of all: a signal that comes while the journal is read must not end the process.
     let mut signals = Signals::listen()?;
@@ -84,23 +105,7 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
     let repaired = views.repair(&recovered.slots)?;
     info!("Views of {}: {repaired}", dir.display());
 
-    let settings = Settings {
-        profile: Arc::new(profile),
-        rules: Rules {
-            on_invalid: args.on_invalid.into(),
-            weight_formula: args.cpu_weight_formula.into(),
-        },
-        exit_delay: args.exit_delay.unwrap_or(match args.threads {
-            1 => Duration::ZERO,
-            _ => EXIT_DELAY,
-        }),
-        unknown_command: args.unknown_command,
-        max_sandboxes: args.limits.sandboxes,
-        log_root: args.log_root.clone().unwrap_or_default(),
-        clock: Arc::new(Clock::open(dir, &recovered.slots)),
-        node_memory: args.node_memory.unwrap_or_else(memory::of_machine),
-        slowdown_percent: args.test_slowdown,
-    };
+    let settings = settings(args, profile, Clock::open(dir, &recovered.slots));
     let sandboxer = Arc::new(ResourceSlotSandboxer::new(
         journal,
         views,

@@ -152,7 +152,7 @@ impl Profile {
             })
         };
         let slow = |FileSlow { image, delay }: &FileSlow| {
-            let parsed = delay.parse().map_err(|_| {
+            let parsed = delay.parse().map_err(|()| {
                 Error::invalid_argument(format!(
                     "slow-pull: delay {delay:?}: {} is needed",
                     delay::RIGHT
