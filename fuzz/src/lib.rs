@@ -26,7 +26,7 @@ use toy_userland as userland;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("annotations", annotations),
     ("connection", connection),
     ("container_config", container_config),
@@ -38,6 +38,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("result", result),
     ("sandbox_config", sandbox_config),
     ("scenario", scenario),
+    ("spdy", spdy),
 ];
 
 /// Extracts resources in both modes for invalid values and compares the results: without invalid
@@ -214,6 +215,14 @@ fn scenario(bytes: &[u8]) {
         let printed = scenario.to_string();
         let again = Scenario::parse(&printed, "printed.toml").expect(&printed);
         assert_eq!(again.to_string(), printed);
+    }
+}
+
+/// Reads the bytes of a SPDY connection whole and in pieces, and compares the results.
+fn spdy(bytes: &[u8]) {
+    let whole = spdy::fuzzed::connection(bytes, usize::MAX);
+    for cut in [1, 9, 100] {
+        assert_eq!(spdy::fuzzed::connection(bytes, cut), whole);
     }
 }
 
