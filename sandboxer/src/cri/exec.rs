@@ -18,7 +18,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::Cri;
 use super::containers::check_running;
 use crate::live::{Attachment, Output, ResourceSlotContainer};
-use crate::streaming::{Session, StreamingError, Streams};
+use crate::streaming::{Session, StreamingError, Streams, echo};
 use slot::SandboxState;
 use toy_userland::Io;
 
@@ -154,7 +154,7 @@ impl Cri {
                 key.id()
             )));
         }
-        let url = self.streams.port_forward().map_err(|e| refused(&e))?;
+        let url = self.streams.port_forward(echo()).map_err(|e| refused(&e))?;
         Ok(PortForwardResponse { url })
     }
 }

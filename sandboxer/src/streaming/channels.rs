@@ -1,4 +1,4 @@
-//! Exec and attach: standard streams as channels of one WebSocket.
+//! Exec and attach over WebSocket: standard streams as channels of one connection.
 
 use futures::future::try_join;
 use futures::stream::{SplitSink, SplitStream};
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tracing::debug;
 
 use super::protocol::{Protocol, Socket};
-use super::session::{Handler, Session, Streams, TerminalSize};
+use super::session::{Handler, MAX_RESIZES, Session, Streams, TerminalSize};
 use super::status;
 
 const STDIN: u8 = 0;
@@ -26,8 +26,6 @@ const CLOSE: u8 = 255;
 const BUFFER_BYTES: usize = 64 << 10;
 /// Largest content of one message, in bytes.
 const CHUNK_BYTES: usize = 8 << 10;
-/// Largest number of terminal sizes that wait for the session; more are dropped.
-const MAX_RESIZES: usize = 8;
 
 type Sink = Mutex<SplitSink<Socket, Message>>;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use connection_limit::{Place, Waiting};
 use futures::future::BoxFuture;
 use hyper::body::Incoming;
-use hyper::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use hyper::header::HeaderValue;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,19 +15,18 @@ use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tracing::debug;
 
+use super::origin;
 use super::origin::OriginError;
-use super::protocol::{Protocol, Socket};
-use super::tokens::{Purpose, Tokens};
+use super::protocol::{ACCEPTED_VERSIONS, PORT_FORWARD, RemoteCommand, VersionError};
+use super::switch::{self, SwitchError};
+use super::tokens::Tokens;
 use super::traffic::Watched;
-use super::{channels, forward, origin};
 
 /// Time within which a client must send its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest time of a connection until its switch to WebSocket.
+/// Longest time of a connection until its switch of protocols.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(20);
 /// Largest number of connections whose request is waited for, in total and from one address. A
 /// further connection takes the place of the one that has waited longest.
@@ -37,8 +36,6 @@ const MAX_WAITING_PER_ADDRESS: usize = 256;
 const MAX_SESSIONS: usize = 1024;
 /// Pause after a connection could not be accepted, as when no descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Longest message of a client, in bytes.
-const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
 /// Future to run on a connection after its request.
 type Then = Arc<Mutex<Option<BoxFuture<'static, ()>>>>;
@@ -124,7 +121,7 @@ impl Server {
     }
 }
 
-/// Returns the response to a request: an error, or the switch to WebSocket.
+/// Returns the response to a request: an error, or the switch of protocols.
 fn answer(
     tokens: &Tokens,
     then: &Then,
@@ -137,29 +134,9 @@ fn answer(
         let message = "no such stream: its URL is good for one connection within a minute\n";
         return refused(StatusCode::NOT_FOUND, message);
     };
-    let upgrade = request
-        .headers()
-        .get(UPGRADE)
-        .and_then(|value| value.to_str().ok());
-    if upgrade.is_some_and(|protocol| protocol.to_ascii_uppercase().starts_with("SPDY/")) {
-        let message = "SPDY is not spoken here; use WebSocket with v5.channel.k8s.io or \
-                       v4.channel.k8s.io\n";
-        return refused(StatusCode::NOT_IMPLEMENTED, message);
-    }
-    let Some(protocol) = Protocol::offered(&request) else {
-        let message = "Sec-WebSocket-Protocol: v5.channel.k8s.io or v4.channel.k8s.io is needed\n";
-        return refused(StatusCode::BAD_REQUEST, message);
-    };
-    let ports = match forward::ports(request.uri().query().unwrap_or_default()) {
-        Ok(ports) => ports,
-        Err(error) if purpose == "portforward" => {
-            return refused(StatusCode::BAD_REQUEST, &format!("{error}\n"));
-        }
-        Err(_) => Vec::new(),
-    };
-    let mut response = match create_response_with_body(&request, String::new) {
-        Ok(response) => response,
-        Err(e) => return refused(StatusCode::BAD_REQUEST, &format!("no WebSocket: {e}\n")),
+    let (wire, response) = match switch::chosen(&request, purpose == "portforward") {
+        Ok(chosen) => chosen,
+        Err(error) => return refusal(&error),
     };
     let Some(purpose) = tokens.take(purpose, token) else {
         return refused(
@@ -167,34 +144,37 @@ fn answer(
             "no such stream: it has just been used\n",
         );
     };
-    let name = HeaderValue::from_static(protocol.name());
-    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, name);
     let upgrading = hyper::upgrade::on(&mut request);
     *then.lock() = Some(Box::pin(async move {
         let upgraded = match upgrading.await {
             Ok(upgraded) => upgraded,
-            Err(e) => return debug!("a stream's connection did not switch to WebSocket: {e}"),
+            Err(e) => return debug!("a stream's connection did not switch protocols: {e}"),
         };
-        let config = WebSocketConfig::default()
-            .max_message_size(Some(MAX_MESSAGE_BYTES))
-            .max_frame_size(Some(MAX_MESSAGE_BYTES));
         let (io, traffic) = Watched::new(TokioIo::new(upgraded));
-        let socket = Socket::from_raw_socket(io, Role::Server, Some(config)).await;
-        let session = async {
-            match purpose {
-                Purpose::Exec(streams, handler) | Purpose::Attach(streams, handler) => {
-                    channels::run(socket, protocol, streams, handler).await;
-                }
-                Purpose::PortForward => forward::run(socket, &ports).await,
-            }
-        };
         tokio::select! {
-            () = session => {}
+            () = switch::run(wire, io, purpose) => {}
             () = traffic.idle_for(idle_timeout) => {
                 debug!("a session had no traffic for {idle_timeout:?}");
             }
         }
     }));
+    response
+}
+
+/// Returns the response to a request that asks for no known protocol.
+fn refusal(error: &SwitchError) -> Response<String> {
+    let status = match error {
+        SwitchError::Version(VersionError::Unknown) => StatusCode::FORBIDDEN,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let mut response = refused(status, &format!("{error}\n"));
+    if status == StatusCode::FORBIDDEN {
+        let known = RemoteCommand::ALL.map(|(name, _)| name);
+        for name in known.into_iter().chain(PORT_FORWARD.map(|(name, ())| name)) {
+            let name = HeaderValue::from_static(name);
+            response.headers_mut().append(ACCEPTED_VERSIONS, name);
+        }
+    }
     response
 }
 

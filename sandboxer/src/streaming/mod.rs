@@ -1,30 +1,36 @@
 //! The server behind the URLs that CRI's Exec, Attach and PortForward return.
 //!
 //! A caller states a purpose and gets a URL with a token that is valid for one connection
-//! within a minute. The client speaks WebSocket with the subprotocol `v5.channel.k8s.io` or
-//! `v4.channel.k8s.io` of Kubernetes, in which the first byte of each message names a
-//! channel. An exec or attach becomes a [`Session`] that is handed to the caller's
-//! function; a port-forward echoes its data, because no process listens.
+//! within a minute. The client speaks SPDY/3.1 with the versions `v4.channel.k8s.io` and earlier
+//! of Kubernetes, as kubelets and crictl do, or WebSocket with the subprotocol
+//! `v5.channel.k8s.io` or `v4.channel.k8s.io`, in which the first byte of each message names a
+//! channel. An exec or attach becomes a [`Session`] that is handed to the caller's function. Each
+//! connection through a forwarded port is handed to a [`Forwarder`].
 //!
-//! SPDY/3.1, the protocol of older clients, is not supported: no maintained library for it
-//! is known. A client that asks for SPDY gets an HTTP error that says so, and the token
-//! stays valid.
-//!
-//! - `http` accepts connections and answers their requests, `origin` refuses web pages of
-//!   other sites, `tokens` keeps the purposes of issued URLs.
-//! - `channels` runs exec and attach, `forward` runs port-forward, `status` encodes how a
-//!   session ended.
-//! - `traffic` finds connections that are idle; `session` and `protocol` hold the types that these share.
+//! - `http` accepts connections and answers their requests, `switch` chooses the protocol and
+//!   runs the connection after its switch. `origin` refuses web pages of other sites, `tokens`
+//!   keeps the purposes of issued URLs.
+//! - `remote_command` runs exec and attach over SPDY, `channels` over WebSocket; `status` encodes
+//!   how a session ended.
+//! - `port_forward` forwards ports over SPDY, which `tunnel` also finds inside of WebSocket;
+//!   `port_channels` forwards over WebSocket alone, and `forward` is the other end of a port.
+//! - `traffic` finds connections that are idle; `session` and `protocol` hold the types that these
+//!   share.
 
 mod channels;
 mod forward;
 mod http;
 mod origin;
+mod port_channels;
+mod port_forward;
 mod protocol;
+mod remote_command;
 mod session;
 mod status;
+mod switch;
 mod tokens;
 mod traffic;
+mod tunnel;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +43,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tracing::debug;
 
+pub use forward::{Bytes, Forwarder, echo};
 pub use session::{Handler, Session, StreamingError, Streams, TerminalSize};
 use tokens::{Purpose, Tokens};
 
@@ -99,12 +106,13 @@ impl StreamingServer {
         Ok(format!("http://{}/attach/{token}", self.reachable()))
     }
 
-    /// Returns a URL for one port-forward. The client's query names the ports.
+    /// Returns a URL for one port-forward, whose connections `forwarder` serves. The client names
+    /// the ports.
     ///
     /// # Errors
     /// [`StreamingError::TooMany`] or [`StreamingError::NoRandomness`].
-    pub fn port_forward(&self) -> Result<String, StreamingError> {
-        let token = self.tokens.issue(Purpose::PortForward)?;
+    pub fn port_forward(&self, forwarder: Forwarder) -> Result<String, StreamingError> {
+        let token = self.tokens.issue(Purpose::PortForward(forwarder))?;
         Ok(format!("http://{}/portforward/{token}", self.reachable()))
     }
 }

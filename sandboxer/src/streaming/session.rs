@@ -6,6 +6,9 @@ use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
+/// Largest number of terminal sizes that wait for the session; more are dropped.
+pub(super) const MAX_RESIZES: usize = 8;
+
 /// Errors of the server.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamingError {

@@ -1,4 +1,4 @@
-//! The end of a session, as Kubernetes' `metav1.Status` in JSON.
+//! The end of a session, as Kubernetes' `metav1.Status` in JSON, or as text.
 
 use serde_json::json;
 
@@ -10,9 +10,14 @@ pub(super) fn of_exit(code: u8) -> String {
     json!({
         "metadata": {},
         "status": "Failure",
-        "message": format!("command terminated with non-zero exit code: {code}"),
+        "message": text(code),
         "reason": "NonZeroExitCode",
         "details": {"causes": [{"reason": "ExitCode", "message": code.to_string()}]},
     })
     .to_string()
+}
+
+/// Returns the message of a failure.
+pub(super) fn text(code: u8) -> String {
+    format!("command terminated with non-zero exit code: {code}")
 }

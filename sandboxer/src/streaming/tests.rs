@@ -1,5 +1,7 @@
 //! Tests with a WebSocket client, over the loopback.
 
+mod spdy;
+
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -203,25 +205,6 @@ async fn a_url_is_good_for_one_connection_on_its_own_path() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_for_spdy_is_told_the_protocols_and_may_try_again() {
-    let server = server().await;
-    let url = server.exec(ALL, exit(0)).unwrap();
-    let path = url.split_once(&server.address().to_string()).unwrap().1;
-    let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: SPDY/3.1\r\n\
-         Content-Length: 0\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    stream.shutdown().await.unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).await.unwrap();
-    assert!(response.starts_with("HTTP/1.1 501"), "{response}");
-    assert!(response.contains("v5.channel.k8s.io"), "{response}");
-    assert!(connect(&server, &url, "v5.channel.k8s.io").await.is_ok());
-}
-
-#[tokio::test]
 async fn a_page_of_another_site_is_refused_and_the_url_stays_good() {
     let server = server().await;
     let url = server.exec(ALL, exit(0)).unwrap();
@@ -258,7 +241,7 @@ async fn a_page_of_another_site_is_refused_and_the_url_stays_good() {
 #[tokio::test]
 async fn a_forwarded_port_echoes() {
     let server = server().await;
-    let url = server.port_forward().unwrap();
+    let url = server.port_forward(echo()).unwrap();
     assert_eq!(refusal(&server, &url, "v4.channel.k8s.io").await, 400);
     let url = format!("{url}?port=80&port=8080");
     let mut client = connect(&server, &url, "v4.channel.k8s.io").await.unwrap();

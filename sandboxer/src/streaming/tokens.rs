@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
+use super::forward::Forwarder;
 use super::session::{Handler, StreamingError, Streams};
 
 /// Time for which a token is valid.
@@ -24,7 +25,7 @@ const TOKEN_BYTES: usize = 16;
 pub(super) enum Purpose {
     Exec(Streams, Handler),
     Attach(Streams, Handler),
-    PortForward,
+    PortForward(Forwarder),
 }
 
 impl Purpose {
@@ -33,7 +34,7 @@ impl Purpose {
         match self {
             Self::Exec(..) => "exec",
             Self::Attach(..) => "attach",
-            Self::PortForward => "portforward",
+            Self::PortForward(_) => "portforward",
         }
     }
 }
@@ -89,12 +90,13 @@ impl Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::streaming::forward::echo;
 
     #[tokio::test(start_paused = true)]
     async fn a_token_is_good_once_for_its_path_and_a_minute() {
         let tokens = Tokens::default();
-        let first = tokens.issue(Purpose::PortForward).unwrap();
-        let second = tokens.issue(Purpose::PortForward).unwrap();
+        let first = tokens.issue(Purpose::PortForward(echo())).unwrap();
+        let second = tokens.issue(Purpose::PortForward(echo())).unwrap();
         assert_ne!(first, second);
         assert!(tokens.take("exec", &first).is_none());
         assert!(tokens.take("portforward", &first).is_some());
@@ -107,11 +109,11 @@ mod tests {
     async fn tokens_are_bounded_until_old_ones_expire() {
         let tokens = Tokens::default();
         for _ in 0..MAX_WAITING {
-            tokens.issue(Purpose::PortForward).unwrap();
+            tokens.issue(Purpose::PortForward(echo())).unwrap();
         }
-        let refused = tokens.issue(Purpose::PortForward);
+        let refused = tokens.issue(Purpose::PortForward(echo()));
         assert!(matches!(refused, Err(StreamingError::TooMany(MAX_WAITING))));
         tokio::time::advance(LIFETIME).await;
-        assert!(tokens.issue(Purpose::PortForward).is_ok());
+        assert!(tokens.issue(Purpose::PortForward(echo())).is_ok());
     }
 }
