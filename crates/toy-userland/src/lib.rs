@@ -57,15 +57,17 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 pub use budget::Share;
 pub use idle::{Idle, idle};
-use interpret::{Interpreter, until_killed};
+use interpret::{Foreground, Interpreter, until_killed};
 pub use limits::Limits;
 use outcome::exit_code;
 use streams::Descriptors;
 pub use streams::{Io, Reader, Writer};
+use terminal::Terminal;
 pub use world::{
     Capabilities, CapabilitySet, FileError, Mount, Seccomp, Setup, Signal, Signals, User, World,
 };
@@ -91,6 +93,7 @@ pub struct Shell {
     signals: Arc<Signals>,
     share: Share,
     is_first: bool,
+    terminal: Option<Terminal>,
 }
 
 impl Shell {
@@ -102,6 +105,7 @@ impl Shell {
             signals: Arc::default(),
             share: Share::new(),
             is_first: false,
+            terminal: None,
         }
     }
 
@@ -113,6 +117,7 @@ impl Shell {
             limits,
             share: Share::new(),
             is_first: true,
+            terminal: None,
         }
     }
 
@@ -122,6 +127,14 @@ impl Shell {
     #[must_use]
     pub fn sharing(mut self, share: &Share) -> Self {
         self.share = share.clone();
+        self
+    }
+
+    /// Makes a terminal the one of the process: its streams are the terminal's, and the terminal's
+    /// signals reach it. `sh` without a script is then interactive.
+    #[must_use]
+    pub fn on_terminal(mut self, terminal: Terminal) -> Self {
+        self.terminal = Some(terminal);
         self
     }
 
@@ -144,19 +157,48 @@ impl Shell {
         let mut shell = Interpreter::new(
             Arc::clone(&self.world),
             self.limits,
-            Descriptors::from(io),
+            Descriptors::new(io, self.terminal.as_ref()),
             Arc::clone(&self.signals),
             listed.as_ref().map_or(INIT, |listed| listed.pid),
             self.share.clone(),
         );
+        let foreground = Arc::clone(&shell.foreground);
+        if self.terminal.is_some() {
+            shell.set_terminal_kind();
+        }
         let words = match argv {
             [] => vec![String::new()],
             words => words.to_vec(),
         };
-        until_killed(&self.signals, async move {
+        let running = until_killed(&self.signals, async move {
             exit_code(shell.run_words(words).await, 0)
-        })
-        .await
+        });
+        tokio::select! {
+            code = running => code,
+            never = self.forward_signals(&foreground) => match never {},
+        }
+    }
+
+    /// Hands the signals of the terminal to the process, or to an interactive shell. Never ends.
+    async fn forward_signals(&self, foreground: &Foreground) -> Infallible {
+        let Some(terminal) = &self.terminal else {
+            return std::future::pending().await;
+        };
+        loop {
+            let signal = match terminal.signal().await {
+                terminal::Signal::HangUp => Signal::HUP,
+                terminal::Signal::Interrupt => Signal::INT,
+                terminal::Signal::Quit => Signal::QUIT,
+                terminal::Signal::Resize => Signal::WINCH,
+                // A process whose parent is in another session is not stopped: `get_signal` in
+                // the kernel's kernel/signal.c. Jobs of a shell are not simulated.
+                terminal::Signal::Stop => continue,
+            };
+            let is_key = matches!(signal, Signal::INT | Signal::QUIT);
+            if !(is_key && foreground.deliver(signal)) {
+                self.signals.send(signal);
+            }
+        }
     }
 }
 

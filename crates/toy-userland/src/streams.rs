@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
+use terminal::Terminal;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::Mutex as AsyncMutex;
 
@@ -31,12 +32,23 @@ pub struct Io {
 
 /// An open stream or file to read from. Clones share the position.
 #[derive(Clone)]
-pub(crate) struct Input(Arc<AsyncMutex<BufReader<Reader>>>);
+pub(crate) struct Input {
+    reader: Arc<AsyncMutex<BufReader<Reader>>>,
+    terminal: Option<Terminal>,
+}
 
 impl Input {
     pub(crate) fn new(reader: Reader) -> Self {
         let reader = BufReader::with_capacity(CHUNK_BYTES, reader);
-        Self(Arc::new(AsyncMutex::new(reader)))
+        Self {
+            reader: Arc::new(AsyncMutex::new(reader)),
+            terminal: None,
+        }
+    }
+
+    /// Returns the terminal that is read from, if it is one.
+    pub(crate) fn terminal(&self) -> Option<&Terminal> {
+        self.terminal.as_ref()
     }
 
     pub(crate) fn empty() -> Self {
@@ -65,7 +77,7 @@ impl Input {
     /// Reads some bytes, up to `at_most`. No bytes mean the end; a read error counts as the end.
     pub(crate) async fn read(&self, at_most: usize) -> Vec<u8> {
         let mut bytes = vec![0; at_most.min(CHUNK_BYTES)];
-        let read = self.0.lock().await.read(&mut bytes).await;
+        let read = self.reader.lock().await.read(&mut bytes).await;
         bytes.truncate(read.unwrap_or(0));
         bytes
     }
@@ -75,7 +87,7 @@ impl Input {
     pub(crate) async fn read_line(&self, at_most: usize) -> Vec<u8> {
         let mut line = Vec::new();
         let limit = u64::try_from(at_most).unwrap_or(u64::MAX);
-        let mut reader = self.0.lock().await;
+        let mut reader = self.reader.lock().await;
         let _ = (&mut *reader)
             .take(limit)
             .read_until(b'\n', &mut line)
@@ -104,7 +116,10 @@ pub(crate) enum WriteError {
 /// An open stream or file to write to. Writes through clones are appended in their order.
 #[derive(Clone)]
 pub(crate) enum Output {
-    Stream(Arc<AsyncMutex<Writer>>),
+    Stream {
+        writer: Arc<AsyncMutex<Writer>>,
+        terminal: Option<Terminal>,
+    },
     /// Appends to the file at an absolute path.
     File {
         world: Arc<World>,
@@ -117,12 +132,29 @@ pub(crate) enum Output {
 
 impl Output {
     pub(crate) fn new(writer: Writer) -> Self {
-        Self::Stream(Arc::new(AsyncMutex::new(writer)))
+        Self::Stream {
+            writer: Arc::new(AsyncMutex::new(writer)),
+            terminal: None,
+        }
+    }
+
+    /// Returns the terminal that is written to, if it is one.
+    pub(crate) fn terminal(&self) -> Option<&Terminal> {
+        match self {
+            Self::Stream { terminal, .. } => terminal.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn is_of(&mut self, new: &Terminal) {
+        if let Self::Stream { terminal, .. } = self {
+            *terminal = Some(new.clone());
+        }
     }
 
     pub(crate) async fn write(&self, bytes: &[u8]) -> Result<(), WriteError> {
         match self {
-            Self::Stream(writer) => {
+            Self::Stream { writer, .. } => {
                 let mut writer = writer.lock().await;
                 let written = writer.write_all(bytes).await;
                 let flushed = match written {
@@ -200,12 +232,19 @@ impl Descriptors {
     }
 }
 
-impl From<Io> for Descriptors {
-    fn from(io: Io) -> Self {
-        Self {
+impl Descriptors {
+    /// Takes the streams of a process over, which are those of a terminal if there is one.
+    pub(crate) fn new(io: Io, terminal: Option<&Terminal>) -> Self {
+        let mut descriptors = Self {
             stdin: Input::new(io.stdin),
             stdout: Output::new(io.stdout),
             stderr: Output::new(io.stderr),
+        };
+        if let Some(terminal) = terminal {
+            descriptors.stdin.terminal = Some(terminal.clone());
+            descriptors.stdout.is_of(terminal);
+            descriptors.stderr.is_of(terminal);
         }
+        descriptors
     }
 }

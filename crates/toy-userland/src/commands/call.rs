@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use terminal::Terminal;
 
 use super::accounts::Accounts;
 use super::arguments::Arguments;
@@ -92,6 +93,11 @@ impl<'s> Call<'s> {
     /// Returns the user that the program runs as.
     pub(super) fn user(&self) -> &User {
         self.context.directory.user()
+    }
+
+    /// Returns the terminal on standard input, if there is one.
+    pub(super) fn terminal(&self) -> Option<&Terminal> {
+        self.context.descriptors.stdin.terminal()
     }
 
     /// Returns the absolute form of a path.

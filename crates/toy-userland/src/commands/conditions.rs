@@ -18,8 +18,14 @@ pub(super) fn bracket(call: &mut Call<'_>) -> u8 {
 pub(super) fn test(call: &mut Call<'_>) -> u8 {
     let args = std::mem::take(&mut call.args);
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let descriptors = &call.context.descriptors;
     let mut reader = Reader {
         directory: &call.context.directory,
+        terminals: [
+            descriptors.stdin.terminal().is_some(),
+            descriptors.stdout.terminal().is_some(),
+            descriptors.stderr.terminal().is_some(),
+        ],
         words: &words,
         depth: 0,
     };
@@ -52,6 +58,8 @@ enum TestError {
 
 struct Reader<'a> {
     directory: &'a WorkingDirectory,
+    /// Whether each descriptor is a terminal.
+    terminals: [bool; 3],
     words: &'a [&'a str],
     depth: u32,
 }
@@ -150,8 +158,13 @@ impl<'a> Reader<'a> {
         match operator {
             "-n" => return !operand.is_empty(),
             "-z" => return operand.is_empty(),
-            // The simulation has no terminals.
-            "-t" => return false,
+            "-t" => {
+                let descriptor = operand.parse::<usize>();
+                let found = descriptor
+                    .ok()
+                    .and_then(|number| self.terminals.get(number));
+                return found.copied().unwrap_or(false);
+            }
             _ => {}
         }
         let Some(node) = self.node(operand) else {

@@ -44,6 +44,7 @@ mod network;
 mod printf;
 mod processes;
 mod system;
+mod terminal;
 mod text;
 mod timing;
 
@@ -164,6 +165,7 @@ static PROGRAMS: &[Program] = programs! {
     waiting "sleep" timing::sleep;
     waiting "sort" text::sort;
     long "stat" listing::stat;
+    plain "stty" terminal::stty;
     plain "sync" timing::succeed;
     long "sysctl" system::sysctl;
     waiting "tail" filters::tail;
@@ -174,7 +176,7 @@ static PROGRAMS: &[Program] = programs! {
     long "touch" files::touch;
     waiting "tr" text::tr;
     plain "true" timing::succeed;
-    plain "tty" system::tty;
+    plain "tty" terminal::tty;
     plain "umask" system::umask;
     plain "uname" system::uname;
     waiting "uniq" text::uniq;

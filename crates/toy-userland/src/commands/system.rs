@@ -43,11 +43,6 @@ pub(super) fn nproc(call: &mut Call<'_>) -> u8 {
     0
 }
 
-pub(super) fn tty(call: &mut Call<'_>) -> u8 {
-    call.print_line("not a tty");
-    1
-}
-
 pub(super) fn umask(call: &mut Call<'_>) -> u8 {
     if call.args.is_empty() {
         call.print_line("0022");

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 
+use super::foreground::Foreground;
 use super::jobs::Jobs;
 use crate::budget::{Budget, Share};
 use crate::directory::WorkingDirectory;
@@ -79,6 +80,10 @@ pub(crate) struct Interpreter {
     /// a failure.
     pub(super) condition: bool,
     pub(super) depth: u32,
+    /// Whether `exit` or `exec` ends the shell, and not an error.
+    pub(crate) is_exiting: bool,
+    /// Interactive shells of the process's terminal.
+    pub(crate) foreground: Arc<Foreground>,
     pub(super) budget: Arc<Budget>,
     /// Holds one permit for each background command that may still be started.
     pub(super) forks: Arc<Semaphore>,
@@ -149,9 +154,21 @@ impl Interpreter {
             loops: 0,
             condition: false,
             depth: 0,
+            is_exiting: false,
+            foreground: Arc::default(),
             budget: Arc::new(Budget::new(share, limits.full_speed_steps)),
             forks: Arc::new(Semaphore::new(limits.jobs)),
             stages: Arc::new(Semaphore::new(limits.stages)),
+        }
+    }
+
+    /// Sets `TERM` as runtimes do for a process with a terminal, unless it is set.
+    pub(crate) fn set_terminal_kind(&mut self) {
+        let variables = Arc::make_mut(&mut self.variables);
+        if variables.get("TERM").is_none() {
+            // A variable that exceeds the limit is left out.
+            let _ = variables.set("TERM", Some("xterm"));
+            let _ = variables.export("TERM");
         }
     }
 
@@ -180,6 +197,8 @@ impl Interpreter {
             loops: 0,
             condition: self.condition,
             depth: self.depth,
+            is_exiting: false,
+            foreground: Arc::clone(&self.foreground),
             budget: Arc::clone(&self.budget),
             forks: Arc::clone(&self.forks),
             stages: Arc::clone(&self.stages),

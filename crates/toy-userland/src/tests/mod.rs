@@ -4,6 +4,7 @@
 
 mod bounds;
 mod conformance;
+mod interactive;
 mod scripts;
 
 use std::sync::Arc;

@@ -38,6 +38,14 @@ const SIGNALS: [(&str, u8); 16] = [
 pub struct Signal(pub u8);
 
 impl Signal {
+    /// SIGHUP, the consequence of a terminal's hang-up.
+    pub const HUP: Self = Self(1);
+    /// SIGINT, which ^C sends.
+    pub const INT: Self = Self(2);
+    /// SIGQUIT, which ^\ sends.
+    pub const QUIT: Self = Self(3);
+    /// SIGWINCH, which tells that a terminal's window has another size.
+    pub const WINCH: Self = Self(28);
     /// SIGKILL, which ends a process at once and cannot be trapped.
     pub const KILL: Self = Self(9);
     /// SIGPIPE, the consequence of a write to a pipe without a reader.

@@ -15,7 +15,9 @@ async fn code(call: &mut Invocation<'_>) -> Result<u8, Unwind> {
 }
 
 pub(super) async fn exit(mut call: Invocation<'_>) -> Outcome {
-    Err(Unwind::Exit(code(&mut call).await?))
+    let code = code(&mut call).await?;
+    call.shell.is_exiting = true;
+    Err(Unwind::Exit(code))
 }
 
 pub(super) async fn return_from(mut call: Invocation<'_>) -> Outcome {
@@ -83,7 +85,10 @@ pub(super) async fn exec(mut call: Invocation<'_>) -> Outcome {
     }
     call.shell.enter().await?;
     match call.shell.run_words(words).await {
-        Ok(code) | Err(Unwind::Failed(code)) => Err(Unwind::Exit(code)),
+        Ok(code) | Err(Unwind::Failed(code)) => {
+            call.shell.is_exiting = true;
+            Err(Unwind::Exit(code))
+        }
         Err(unwind) => Err(unwind),
     }
 }

@@ -73,7 +73,11 @@ pub(super) async fn sh(mut call: Invocation<'_>) -> Outcome {
             exit_code(outcome, 0)
         } else {
             shell.name = "sh".to_owned();
-            from_input(&mut call, shell).await?
+            if shell.has_terminal() {
+                shell.interact().await?
+            } else {
+                from_input(&mut call, shell).await?
+            }
         })
     });
     let code = match listed {
