@@ -14,12 +14,16 @@ use cri_api::v1::{
 use parking_lot::Mutex;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tracing::debug;
 
 use super::Cri;
 use super::containers::check_running;
-use crate::live::{Attachment, Output, ResourceSlotContainer};
-use crate::streaming::{Session, StreamingError, Streams, echo};
+use crate::live::terminal::carry;
+use crate::live::{Attachment, Output, ResourceSlotContainer, Written};
+use crate::streaming::{Session, StreamingError, Streams, TerminalSize, echo};
 use slot::SandboxState;
+use terminal::{Size, Terminal};
 use toy_userland::Io;
 
 /// Number of bytes of each output of a command that are kept, so that both outputs fit into
@@ -53,7 +57,7 @@ impl Cri {
             stdout: Box::new(stdout.clone()),
             stderr: Box::new(stderr.clone()),
         };
-        let ended = container.run(&request.cmd, io);
+        let ended = container.run(&request.cmd, io, None);
         let code = match limit {
             None => ended.await?,
             Some(limit) => tokio::time::timeout(limit, ended).await.map_err(|_| {
@@ -90,13 +94,18 @@ impl Cri {
         let command = request.cmd;
         let handler = Box::new(move |session: Session| {
             let run = async move {
-                let io = Io {
-                    stdin: session.stdin,
-                    stdout: session.stdout,
-                    stderr: session.stderr,
+                let ended = if streams.tty {
+                    run_on_terminal(&container, &command, session).await
+                } else {
+                    let io = Io {
+                        stdin: session.stdin,
+                        stdout: session.stdout,
+                        stderr: session.stderr,
+                    };
+                    container.run(&command, io, None).await
                 };
                 // The container may be gone by now, in which case the command cannot run.
-                container.run(&command, io).await.map_or(NOT_RUN, exit_code)
+                ended.map_or(NOT_RUN, exit_code)
             };
             Box::pin(run) as _
         });
@@ -204,6 +213,43 @@ fn refused(error: &StreamingError) -> Error {
     }
 }
 
+/// Runs a command on a terminal of its own, of which the client is the user.
+async fn run_on_terminal(
+    container: &ResourceSlotContainer,
+    command: &[String],
+    session: Session,
+) -> Result<u32> {
+    let (manager, terminal) = ::terminal::open(Size::default());
+    let io = Io {
+        stdin: Box::new(terminal.input()),
+        stdout: Box::new(terminal.output()),
+        stderr: Box::new(terminal.output()),
+    };
+    let carried = carry(manager, session.stdin, session.stdout);
+    let running = container.run(command, io, Some(terminal.clone()));
+    let both = async { tokio::join!(running, carried).0 };
+    tokio::select! {
+        ended = both => ended,
+        never = resize(Some(&terminal), session.resizes) => match never {},
+    }
+}
+
+/// Gives a terminal the sizes of the client's. Never ends.
+async fn resize(
+    terminal: Option<&Terminal>,
+    mut resizes: mpsc::Receiver<TerminalSize>,
+) -> std::convert::Infallible {
+    while let Some(size) = resizes.recv().await {
+        if let Some(terminal) = terminal {
+            terminal.resize(Size {
+                columns: size.width,
+                rows: size.height,
+            });
+        }
+    }
+    std::future::pending().await
+}
+
 /// Copies a container's streams to and from a client until the container ends or the client
 /// goes away.
 async fn show(container: &ResourceSlotContainer, mut attachment: Attachment, session: Session) {
@@ -213,22 +259,16 @@ async fn show(container: &ResourceSlotContainer, mut attachment: Attachment, ses
         stdin,
         mut stdout,
         mut stderr,
-        resizes: _resizes,
+        resizes,
     } = session;
+    let terminal = attachment.terminal.take();
     let write = async {
         loop {
-            let (output, text) = match attachment.written.recv().await {
-                Ok(written) => written,
+            match attachment.written.recv().await {
+                Ok(written) => show_one(written, &mut stdout, &mut stderr).await?,
                 // A client that is too slow misses output.
-                Err(RecvError::Lagged(_)) => continue,
-                Err(RecvError::Closed) => return,
-            };
-            let stream = match output {
-                Output::Stdout => &mut stdout,
-                Output::Stderr => &mut stderr,
-            };
-            if stream.write_all(&text).await.is_err() {
-                return;
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return Ok(()),
             }
         }
     };
@@ -237,12 +277,33 @@ async fn show(container: &ResourceSlotContainer, mut attachment: Attachment, ses
             own.feed(stdin).await;
         }
         drop(attachment.stdin.take());
-        std::future::pending::<()>().await;
+        std::future::pending::<io::Result<()>>().await
     };
-    tokio::select! {
-        () = write => {}
-        () = feed => {}
-        _ = container.wait(None) => {}
+    let shown = tokio::select! {
+        shown = write => shown,
+        shown = feed => shown,
+        never = resize(terminal.as_ref(), resizes) => match never {},
+        _ = container.wait(None) => Ok(()),
+    };
+    if shown.is_err() {
+        return debug!("an attached client reads no more");
+    }
+    // The last output comes before the end.
+    while let Ok(written) = attachment.written.try_recv() {
+        if show_one(written, &mut stdout, &mut stderr).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn show_one(
+    (output, text): Written,
+    stdout: &mut (impl AsyncWrite + Unpin),
+    stderr: &mut (impl AsyncWrite + Unpin),
+) -> io::Result<()> {
+    match output {
+        Output::Stdout => stdout.write_all(&text).await,
+        Output::Stderr => stderr.write_all(&text).await,
     }
 }
 

@@ -5,21 +5,28 @@ use std::sync::Arc;
 use containerd_sandbox::{Container as _, Error, Result};
 use tokio::sync::broadcast;
 
-use super::console::{Console, Written};
+use super::console::{Console, StdinWriter, Written};
 use super::container::ResourceSlotContainer;
 use super::setup;
 use super::userland::{ExecAnswer, console, not_running, world};
 use crate::refuse;
 use slot::{KILLED, ProcessState};
+use terminal::Terminal;
 use toy_userland::{Io, Limits, Reader, Shell};
 
 impl ResourceSlotContainer {
-    /// Runs a command in the container beside its processes, and returns its exit code. The
+    /// Runs a command in the container beside its processes, on a terminal if one is given whose
+    /// streams `io` has, and returns its exit code. The
     /// end of the container ends the command by SIGKILL; so does dropping the future.
     ///
     /// # Errors
     /// `NotFound`; `FailedPrecondition` if the container does not run.
-    pub(crate) async fn run(&self, argv: &[String], mut io: Io) -> Result<u32> {
+    pub(crate) async fn run(
+        &self,
+        argv: &[String],
+        mut io: Io,
+        terminal: Option<Terminal>,
+    ) -> Result<u32> {
         let stated = {
             let inner = self.live.lock()?;
             let container = inner
@@ -38,7 +45,10 @@ impl ResourceSlotContainer {
             return Ok(stated.give(&mut io).await);
         }
         let world = world(&self.core, &self.live, &self.id.container).await?;
-        let shell = Shell::new(world, Limits::default());
+        let mut shell = Shell::new(world, Limits::default());
+        if let Some(terminal) = terminal {
+            shell = shell.on_terminal(terminal);
+        }
         tokio::select! {
             code = self.core.run(shell, argv, io) => code,
             _ = self.wait(None) => Ok(KILLED),
@@ -70,6 +80,7 @@ impl ResourceSlotContainer {
         };
         Ok(Attachment {
             written: console.watch(),
+            terminal: console.terminal().cloned(),
             stdin: taken.map(|stream| AttachedStdin {
                 stream: Some(stream),
                 console: (!stdin.is_once).then_some(console),
@@ -82,6 +93,8 @@ impl ResourceSlotContainer {
 pub(crate) struct Attachment {
     /// Output of the container.
     pub(crate) written: broadcast::Receiver<Written>,
+    /// Terminal of the container.
+    pub(crate) terminal: Option<Terminal>,
     /// Standard input of the container.
     pub(crate) stdin: Option<AttachedStdin>,
 }
@@ -89,7 +102,7 @@ pub(crate) struct Attachment {
 /// Standard input of a container for the attached client. When this is dropped, the next
 /// client may take the input; it ends instead if CRI asked for input from one client only.
 pub(crate) struct AttachedStdin {
-    stream: Option<tokio::io::DuplexStream>,
+    stream: Option<StdinWriter>,
     console: Option<Arc<Console>>,
 }
 

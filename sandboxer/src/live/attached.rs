@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::console::Console;
+use terminal::{Manager, Terminal};
 use toy_userland::{Signals, World};
 
 /// State attached to one process.
@@ -49,6 +50,10 @@ pub(super) struct ShellState {
     pub(super) console: Option<Arc<Console>>,
     /// Handle that sends signals to the process's command.
     pub(super) signals: Option<Arc<Signals>>,
+    /// Terminal of the process, if containerd asked for one.
+    pub(super) terminal: Option<Terminal>,
+    /// The user's end of that terminal, until the process's streams are open.
+    pub(super) manager: Option<Manager>,
     /// Tells the process's command that standard input has ended.
     pub(super) stdin_closed: Option<CancellationToken>,
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::PollSender;
 use super::appender::{Appender, Chunk, Log, Request};
 use super::{logs, simulated_log};
 use slot::Timestamp;
+use terminal::Terminal;
 
 /// Largest write in bytes.
 const MAX_WRITE: usize = 32 << 10;
@@ -44,25 +45,46 @@ impl Output {
 /// Output of a container: the stream and the text.
 pub(crate) type Written = (Output, Arc<[u8]>);
 
+/// Writer to a container's standard input, or to its terminal.
+pub(super) type StdinWriter = Box<dyn AsyncWrite + Send + Unpin>;
+
 /// Log, attached clients, and standard input of a container.
-#[derive(Debug)]
 pub(super) struct Console {
     log: Option<(Log, Appender)>,
     watchers: broadcast::Sender<Written>,
     /// `None` while a client with standard input is attached.
-    stdin: Mutex<Option<DuplexStream>>,
+    stdin: Mutex<Option<StdinWriter>>,
+    terminal: Option<Terminal>,
 }
 
 impl Console {
     /// Returns a console, and the container's end of its standard input.
     pub(super) fn new(log: Option<(Log, Appender)>) -> (Self, DuplexStream) {
         let (stdin, read) = duplex(STDIN_BYTES);
-        let console = Self {
+        (Self::with(log, Box::new(stdin), None), read)
+    }
+
+    /// Returns the console of a container with a terminal, of which `keyboard` is the user's end.
+    pub(super) fn on_terminal(
+        log: Option<(Log, Appender)>,
+        terminal: Terminal,
+        keyboard: StdinWriter,
+    ) -> Self {
+        Self::with(log, keyboard, Some(terminal))
+    }
+
+    fn with(log: Option<(Log, Appender)>, stdin: StdinWriter, terminal: Option<Terminal>) -> Self {
+        Self {
             log,
             watchers: broadcast::Sender::new(WATCHED_WRITES),
             stdin: Mutex::new(Some(stdin)),
-        };
-        (console, read)
+            terminal,
+        }
+    }
+
+    /// Returns the container's terminal, if it has one.
+    pub(super) fn terminal(&self) -> Option<&Terminal> {
+        self.terminal.as_ref()
     }
 
     pub(super) fn watch(&self) -> broadcast::Receiver<Written> {
@@ -70,12 +92,12 @@ impl Console {
     }
 
     /// Takes standard input, unless another client has it.
-    pub(super) fn take_stdin(&self) -> Option<DuplexStream> {
+    pub(super) fn take_stdin(&self) -> Option<StdinWriter> {
         self.stdin.lock().take()
     }
 
     /// Returns standard input for the next client.
-    pub(super) fn give_back_stdin(&self, stdin: DuplexStream) {
+    pub(super) fn give_back_stdin(&self, stdin: StdinWriter) {
         *self.stdin.lock() = Some(stdin);
     }
 

@@ -14,6 +14,7 @@ use super::decode::{self, CriResources};
 use super::live_slot::{Due, Inner, LiveSlot, Purpose};
 use super::process::{self, Begun};
 use super::stdio;
+use super::terminal;
 use super::userland::ExecAnswer;
 use crate::refuse;
 use crate::simulate::signal::{self, Effect, effect};
@@ -321,12 +322,14 @@ impl Container for ResourceSlotContainer {
         Ok(deleted)
     }
 
-    fn resize_pty(&self, exec: Option<&str>, _width: u32, _height: u32) -> Result<()> {
+    fn resize_pty(&self, exec: Option<&str>, width: u32, height: u32) -> Result<()> {
         let inner = self.live.lock()?;
-        inner
-            .slot
-            .process(&self.process_id(exec))
-            .map_err(refuse::change)?;
+        let process = inner.slot.process(&self.process_id(exec));
+        let pid = process.map_err(refuse::change)?.spec.pid;
+        let shell = inner.attachments.shell(pid);
+        if let Some(terminal) = shell.and_then(|shell| shell.terminal.as_ref()) {
+            terminal.resize(terminal::size(width, height));
+        }
         Ok(())
     }
 

@@ -15,7 +15,8 @@
 //! stops changes at the end.
 //!
 //! Processes: `process` starts the tasks behind a fake process, `end` ends it, `timers`
-//! times it, and `attached` holds the state that ends with it. `stdio` opens its FIFOs.
+//! times it, and `attached` holds the state that ends with it. `stdio` opens its FIFOs, and
+//! `terminal` carries the bytes of its terminal.
 //! `userland` runs commands in the toy userland, set up by `setup`, on the thread of
 //! `scripts`; `console`, `appender` and `logs` write the output of the CRI API's containers,
 //! and `simulated_log` simulated lines. `fault_injection` delays and
@@ -59,6 +60,7 @@ mod setup;
 mod simulated_log;
 mod slowdown;
 mod stdio;
+pub(crate) mod terminal;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -66,7 +68,7 @@ mod userland;
 
 pub use crate::simulate::profile::Profile;
 pub(crate) use attach::Attachment;
-pub(crate) use console::Output;
+pub(crate) use console::{Output, Written};
 pub use container::ResourceSlotContainer;
 pub use core::Settings;
 pub(crate) use cri::Found;

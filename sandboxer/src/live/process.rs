@@ -103,6 +103,11 @@ pub(super) fn resume(
         if !spec.stdio.stdin.is_empty() {
             inner.attachments.shell_mut(pid).stdin_closed = Some(CancellationToken::new());
         }
+        if spec.stdio.terminal {
+            let (manager, terminal) = ::terminal::open(::terminal::Size::default());
+            let shell = inner.attachments.shell_mut(pid);
+            (shell.manager, shell.terminal) = (Some(manager), Some(terminal));
+        }
         let id = id.clone();
         let task = tokio::spawn(async move {
             if let Some(code) = userland::run_process(&core, &live, &id, &spec).await {

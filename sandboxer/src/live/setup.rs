@@ -63,6 +63,11 @@ pub(super) fn stdin(container: &Container) -> Stdin {
     })
 }
 
+/// Returns whether CRI asks for a terminal for a container's command.
+pub(super) fn has_terminal(container: &Container) -> bool {
+    container.cri.as_ref().is_some_and(|own| own.config.tty)
+}
+
 /// Returns the log file of a container, if CRI named one.
 pub(super) fn log(slot: &Slot, container: &str) -> Option<Log> {
     let pod = slot.sandbox.cri.as_ref()?;

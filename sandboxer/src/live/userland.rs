@@ -14,8 +14,10 @@ use super::end::{end, end_out_of_memory};
 use super::live_slot::{Inner, LiveSlot};
 use super::setup::{self, Source};
 use super::stdio::{self, Stdin};
+use super::terminal::Screen;
 use crate::refuse;
 use slot::{Container, NewProcess, Origin, ProcessId, SignalHandling, Stdio};
+use terminal::{Size, Terminal};
 use toy_userland::{Io, Limits, Reader, Setup, Shell, World, Writer};
 
 /// Exit code of a command that could not be run, as a shell gives it.
@@ -126,7 +128,7 @@ pub(super) async fn run_process(
             return None;
         }
     };
-    let mut io = streams(core, live, id, spec).await?;
+    let (mut io, on_terminal) = streams(core, live, id, spec).await?;
     let answer = live.lock().ok().and_then(|inner| {
         let container = inner.slot.container(&id.container).ok()?;
         id.exec.as_ref()?;
@@ -135,10 +137,14 @@ pub(super) async fn run_process(
     if let Some(answer) = answer {
         return Some(answer.give(&mut io).await);
     }
-    let shell = match id.exec {
+    let mut shell = match id.exec {
         None => Shell::first(world, Limits::default()),
         Some(_) => Shell::new(world, Limits::default()),
     };
+    let (terminal, screen) = on_terminal.unzip();
+    if let Some(terminal) = terminal {
+        shell = shell.on_terminal(terminal);
+    }
     match live.lock() {
         Ok(mut inner) if inner.is_running(id, spec.pid) => {
             inner.attachments.shell_mut(spec.pid).signals = Some(shell.signals());
@@ -152,6 +158,9 @@ pub(super) async fn run_process(
             NOT_RUN
         }
     };
+    if let Some(screen) = screen {
+        screen.drained().await;
+    }
     let console = live.lock().ok().and_then(|inner| {
         let shell = inner.attachments.shell(spec.pid);
         shell.and_then(|shell| shell.console.clone())
@@ -169,15 +178,11 @@ async fn streams(
     live: &Arc<LiveSlot>,
     id: &ProcessId,
     spec: &NewProcess,
-) -> Option<Io> {
+) -> Option<(Io, Option<OnTerminal>)> {
     if id.exec.is_none()
-        && let Some((console, stdin)) = new_console(core, live, id, spec.pid)
+        && let Some(streams) = new_console(core, live, id, spec.pid)
     {
-        return Some(Io {
-            stdin,
-            stdout: Box::new(console.writer(Output::Stdout)),
-            stderr: Box::new(console.writer(Output::Stderr)),
-        });
+        return Some(streams);
     }
     let Stdio { stdin, stdout, .. } = &spec.stdio;
     let stderr = if spec.stdio.terminal {
@@ -203,11 +208,32 @@ async fn streams(
         Some(stdin) => Box::new(stdin),
         None => Box::new(tokio::io::empty()),
     };
-    Some(Io {
-        stdin,
-        stdout,
-        stderr,
-    })
+    let given = {
+        let mut inner = live.lock().ok()?;
+        let shell = inner.attachments.shell_mut(spec.pid);
+        shell.terminal.clone().zip(shell.manager.take())
+    };
+    let Some((terminal, manager)) = given else {
+        let io = Io {
+            stdin,
+            stdout,
+            stderr,
+        };
+        return Some((io, None));
+    };
+    let screen = Screen::start(manager, stdin, stdout);
+    Some((io_of(&terminal), Some((terminal, screen))))
+}
+
+/// Terminal of a process, and the task that shows its output.
+type OnTerminal = (Terminal, Screen);
+
+fn io_of(terminal: &Terminal) -> Io {
+    Io {
+        stdin: Box::new(terminal.input()),
+        stdout: Box::new(terminal.output()),
+        stderr: Box::new(terminal.output()),
+    }
 }
 
 /// Opens an output of an exec, once it has a reader.
@@ -234,20 +260,33 @@ fn own_output(path: &str) -> Writer {
     }
 }
 
-/// Makes the console of a container of the CRI API anew, and returns it with the standard
-/// input of the container's command.
+/// Makes the console of a container of the CRI API anew, and returns the streams of the container's
+/// command.
 fn new_console(
     core: &Core,
     live: &LiveSlot,
     id: &ProcessId,
     pid: u32,
-) -> Option<(Arc<Console>, Reader)> {
+) -> Option<(Io, Option<OnTerminal>)> {
     let mut inner = live.lock().ok()?;
     let container = inner.slot.container(&id.container).ok()?;
     if container.origin() != Origin::Cri {
         return None;
     }
     let has_stdin = setup::stdin(container).is_wanted;
+    if setup::has_terminal(container) {
+        let (manager, terminal) = ::terminal::open(Size::default());
+        let (screen, keyboard) = tokio::io::split(manager);
+        let log = log(core, &inner, id);
+        let console = Arc::new(Console::on_terminal(
+            log,
+            terminal.clone(),
+            Box::new(keyboard),
+        ));
+        inner.attachments.shell_mut(pid).console = Some(Arc::clone(&console));
+        let screen = Screen::of(screen, console.writer(Output::Stdout));
+        return Some((io_of(&terminal), Some((terminal, screen))));
+    }
     let (console, stdin) = Console::new(log(core, &inner, id));
     let console = Arc::new(console);
     inner.attachments.shell_mut(pid).console = Some(Arc::clone(&console));
@@ -256,7 +295,12 @@ fn new_console(
     } else {
         Box::new(tokio::io::empty())
     };
-    Some((console, stdin))
+    let io = Io {
+        stdin,
+        stdout: Box::new(console.writer(Output::Stdout)),
+        stderr: Box::new(console.writer(Output::Stderr)),
+    };
+    Some((io, None))
 }
 
 fn log(core: &Core, inner: &Inner, id: &ProcessId) -> Option<(Log, Appender)> {
