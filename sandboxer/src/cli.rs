@@ -198,7 +198,7 @@ pub(crate) struct ServeArgs {
     )]
     pub(crate) cpu_weight_formula: WeightFormula,
     /// Address and port at which Exec, Attach and PortForward of CRI are answered over
-    /// WebSocket; port 0 is any free one. A client that reaches it also needs a URL that
+    /// SPDY and WebSocket; port 0 is any free one. A client that reaches it also needs a URL that
     /// was given out.
     #[arg(
         long,

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use tests::imports::Imports;
 
 /// The crate of the sandboxer, and the crates that only the sandboxer is made of.
-const SANDBOXER: [&str; 6] = [
+const SANDBOXER: [&str; 8] = [
     "sandboxer",
     "journal",
     "pod-resources",
     "slot",
+    "spdy",
+    "terminal",
     "toy-userland",
     "views",
 ];

@@ -44,6 +44,7 @@ mod network;
 mod printf;
 mod processes;
 mod system;
+mod tar;
 mod terminal;
 mod text;
 mod timing;
@@ -169,6 +170,7 @@ static PROGRAMS: &[Program] = programs! {
     plain "sync" timing::succeed;
     long "sysctl" system::sysctl;
     waiting "tail" filters::tail;
+    waiting "tar" tar::tar;
     waiting "tee" filters::tee;
     plain "test" conditions::test;
     waiting "timeout" timing::timeout;

@@ -231,6 +231,7 @@ fn all(terminal: &Terminal) -> String {
         let found = CHARACTERS.iter().find(|(known, _)| *known == name);
         shown_character(found.and_then(|(_, of)| *of(attributes)))
     };
+    let rest = format!(" flush = ^O; min = {min}; time = 0;\n");
     let mut text = format!("speed 38400 baud; rows {rows}; columns {columns}; line = 0;\n");
     for line in [
         &["intr", "quit", "erase", "kill", "eof", "eol"][..],
@@ -242,11 +243,7 @@ fn all(terminal: &Terminal) -> String {
             .map(|name| format!("{name} = {};", of(name, &mut attributes)));
         text.push_str(&shown.collect::<Vec<_>>().join(" "));
         let is_last = line.first() == Some(&"werase");
-        text.push_str(&if is_last {
-            format!(" flush = ^O; min = {min}; time = 0;\n")
-        } else {
-            "\n".to_owned()
-        });
+        text.push_str(if is_last { &rest } else { "\n" });
     }
     let mut mode = |name: &'static str| match MODES.iter().find(|mode| mode.name == name) {
         Some(mode) if *(mode.of)(&mut attributes) => name.to_owned(),

@@ -47,6 +47,7 @@ pub(crate) struct Function {
     pub(super) words: usize,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 /// A running shell: its variables, functions, working directory, descriptors and options.
 pub(crate) struct Interpreter {
     pub(crate) limits: Limits,

@@ -6,6 +6,7 @@ mod bounds;
 mod conformance;
 mod interactive;
 mod scripts;
+mod tar;
 
 use std::sync::Arc;
 
