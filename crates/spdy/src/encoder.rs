@@ -8,13 +8,17 @@ use crate::frame::{
 /// Beginning of a zlib stream with a dictionary and the fastest compression (RFC 1950, section
 /// 2.2).
 const ZLIB_HEAD: [u8; 2] = [0x78, 0x20];
-/// A header block without headers, as an uncompressed block of deflate that is not the last (RFC
+/// The header block of each reply, as an uncompressed block of deflate that is not the last (RFC
 /// 1951, section 3.2.4). A server that sends no other block needs no compressor. An empty block
 /// follows, as after a flush of zlib: Go's decompressor keeps the bytes until it reads one.
-const NO_HEADERS: [u8; 14] = [
-    0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0, // the number of headers
-    0, 0, 0, 0xff, 0xff, // nothing
-];
+///
+/// The headers are those that every reply has (draft 3.1, section 3.2.2). Clients on spdystream
+/// ignore them, and spdy-transport refuses a reply without them.
+const REPLY_HEADERS: &[u8] = b"\0\x2e\0\xd1\xff\
+    \0\0\0\x02\
+    \0\0\0\x07:status\0\0\0\x03200\
+    \0\0\0\x08:version\0\0\0\x08HTTP/1.1\
+    \0\0\0\xff\xff";
 
 /// Encoder of one connection.
 #[derive(Debug, Default)]
@@ -40,11 +44,11 @@ impl Encoder {
     pub(crate) fn reply(&mut self, id: u32) {
         let id = id.to_be_bytes();
         if self.has_begun_headers {
-            self.control(SYN_REPLY, &[&id, &NO_HEADERS]);
+            self.control(SYN_REPLY, &[&id, REPLY_HEADERS]);
         } else {
             self.has_begun_headers = true;
             let dictionary = DICTIONARY_ID.to_be_bytes();
-            self.control(SYN_REPLY, &[&id, &ZLIB_HEAD, &dictionary, &NO_HEADERS]);
+            self.control(SYN_REPLY, &[&id, &ZLIB_HEAD, &dictionary, REPLY_HEADERS]);
         }
     }
 
@@ -79,7 +83,7 @@ impl Encoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::headers::{HeaderReader, Headers};
+    use crate::headers::HeaderReader;
 
     #[test]
     fn replies_have_header_blocks_that_zlib_reads() {
@@ -91,7 +95,9 @@ mod tests {
             assert_eq!(frame[..4], [0x80, 3, 0, 2]);
             assert_eq!(usize::from(frame[7]), frame.len() - 8);
             assert_eq!(frame[8..12], id.to_be_bytes());
-            assert_eq!(reader.read(&frame[12..]), Ok(Headers::default()));
+            let headers = reader.read(&frame[12..]).unwrap();
+            assert_eq!(headers.get(":status"), Some("200"));
+            assert_eq!(headers.get(":version"), Some("HTTP/1.1"));
             assert_eq!(frame[frame.len() - 5..], [0, 0, 0, 0xff, 0xff]);
         }
     }
