@@ -5,7 +5,6 @@
 //! `k8s.io/cri-streaming/pkg/streaming/portforward/httpstream.go`.
 
 use std::collections::HashMap;
-use std::future::Future;
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -91,12 +90,10 @@ async fn serve(mut streams: spdy::Streams, forwarder: &Forwarder) -> std::conver
 }
 
 /// Waits until the oldest half has been without its other for too long.
-fn expire(oldest: Option<Instant>) -> impl Future<Output = ()> {
-    async move {
-        match oldest {
-            Some(since) => tokio::time::sleep_until(since + CREATION_TIMEOUT).await,
-            None => std::future::pending().await,
-        }
+async fn expire(oldest: Option<Instant>) {
+    match oldest {
+        Some(since) => tokio::time::sleep_until(since + CREATION_TIMEOUT).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -164,12 +161,12 @@ fn request_id(stream: &spdy::Stream, kind: Kind) -> String {
 }
 
 /// Serves one connection.
-fn one<'a>(
+fn one(
     port: u16,
     data: spdy::Stream,
     mut error: spdy::Stream,
-    forwarder: &'a Forwarder,
-) -> BoxFuture<'a, ()> {
+    forwarder: &Forwarder,
+) -> BoxFuture<'static, ()> {
     let ended = forwarder(port, Box::new(data));
     Box::pin(async move {
         if let Err(e) = ended.await {
