@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use containerd_sandbox::{Code, Error, Result};
+use containerd_sandbox::{Code, Error, Key, Result};
 use cri_api::v1::{
     AttachRequest, AttachResponse, ExecRequest, ExecResponse, ExecSyncRequest, ExecSyncResponse,
     PortForwardRequest, PortForwardResponse,
@@ -21,7 +21,7 @@ use super::Cri;
 use super::containers::check_running;
 use crate::live::terminal::carry;
 use crate::live::{Attachment, Output, ResourceSlotContainer, Written};
-use crate::streaming::{Session, StreamingError, Streams, TerminalSize, echo};
+use crate::streaming::{Forwarder, Session, StreamingError, Streams, TerminalSize, echo};
 use slot::SandboxState;
 use terminal::{Size, Terminal};
 use toy_userland::Io;
@@ -163,8 +163,17 @@ impl Cri {
                 key.id()
             )));
         }
-        let url = self.streams.port_forward(echo()).map_err(|e| refused(&e))?;
+        let url = self.streams.port_forward(self.forwarder(&key));
+        let url = url.map_err(|e| refused(&e))?;
         Ok(PortForwardResponse { url })
+    }
+}
+
+impl Cri {
+    /// Returns the other end of the ports of a pod.
+    #[expect(clippy::unused_self, reason = "all ports echo for now")]
+    fn forwarder(&self, _pod: &Key) -> Forwarder {
+        echo()
     }
 }
 

@@ -213,7 +213,7 @@ async fn a_client_that_does_not_open_its_streams_is_given_up() {
     let never: Handler = Box::new(|_| panic!("the session begins"));
     let run = remote_command::run(io, version, ALL, never);
     let mut client = client;
-    let (_, read) = tokio::join!(run, async {
+    let ((), read) = tokio::join!(run, async {
         client.write_all(&EXEC[..40]).await.unwrap();
         let mut all = Vec::new();
         client.read_to_end(&mut all).await.unwrap();
