@@ -230,7 +230,9 @@ impl Sandbox for FakeService {
             .tasks
             .values()
             .filter(|task| task.sandbox == id)
-            .fold(ResourceInfo::NONE, |sum, task| sum.plus(task.resources));
+            .map(|task| task.resources)
+            .reduce(ResourceInfo::beside)
+            .unwrap_or(ResourceInfo::NONE);
         match self.0.lie {
             Lie::OneMillicoreOff => info.cpu_limit = Some(info.cpu_limit.unwrap_or(0.0) + 0.001),
             Lie::OneByteOff => info.memory_limit = Some(info.memory_limit.unwrap_or(0) + 1),
