@@ -13,13 +13,14 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, 
 use containerd_sandbox::SocketPath;
 use containerd_sandbox::server::MAX_GRPC_MESSAGE;
 use sandboxer::inspect;
-use sandboxer::live::LogRoot;
+use sandboxer::live::{KubeletRoot, LogRoot};
 use sandboxer::streaming::DEFAULT_LISTEN;
 
 use journal::Sync;
 use tracing::Level;
 use values::{
-    OnInvalid, ViewMode, WeightFormula, between, bytes_between, log_root, socket, some_bytes,
+    OnInvalid, ViewMode, WeightFormula, between, bytes_between, kubelet_root, log_root, socket,
+    some_bytes,
 };
 
 /// Environment variable of `--behaviour`, and its earlier name, which still works.
@@ -217,6 +218,22 @@ pub(crate) struct ServeArgs {
         value_parser = log_root
     )]
     pub(crate) log_root: Option<LogRoot>,
+    /// Leave files of the node alone: the mounts of containers are empty, and termination
+    /// messages are not written. Without it commands see the files of a mount, read-only.
+    #[arg(long, env = "RESOURCE_SLOT_NO_HOST_READS", action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    pub(crate) no_host_reads: bool,
+    /// Directory of the kubelet, its --root-dir. Below it alone, termination messages of
+    /// containers are written, into the files that the kubelet has made; no link below it is
+    /// followed.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_KUBELET_ROOT",
+        value_name = "DIR",
+        default_value_t = KubeletRoot::default(),
+        value_parser = kubelet_root
+    )]
+    pub(crate) kubelet_root: KubeletRoot,
     /// Time after which a session of Exec, Attach or PortForward without traffic in either
     /// direction is closed, as kubelet's streamingConnectionIdleTimeout.
     #[arg(

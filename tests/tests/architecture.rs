@@ -105,7 +105,7 @@ fn only_the_edges_of_the_live_sandboxer_read_messages_of_cri() {
         "live/cri.rs",
         "live/decode.rs",
         "live/lists.rs",
-        "live/setup.rs",
+        "live/setup",
     ];
     const READS: [&str; 7] = [
         "cri_api",

@@ -1,16 +1,20 @@
 //! The parts of a spec that only the commands in a container see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::field::{Field, section, small};
+use crate::resources::texts;
 
 /// The parts of an OCI runtime spec that only the commands in a container see.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Details {
+    /// Annotations of the container. A value that is no text is given as JSON.
+    #[serde(deserialize_with = "texts")]
+    pub annotations: Field<HashMap<String, String>>,
     /// Host name.
     #[serde(deserialize_with = "small")]
     pub hostname: Field<String>,
@@ -113,7 +117,7 @@ pub struct Mount {
 
 /// The Linux part of a spec.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct LinuxDetails {
     /// Kernel parameters.
     #[serde(deserialize_with = "small")]
@@ -121,6 +125,32 @@ pub struct LinuxDetails {
     /// Filter of system calls.
     #[serde(deserialize_with = "section")]
     pub seccomp: Field<Seccomp>,
+    /// Paths that the container cannot see.
+    #[serde(deserialize_with = "small")]
+    pub masked_paths: Field<Vec<String>>,
+    /// Paths that the container cannot write.
+    #[serde(deserialize_with = "small")]
+    pub readonly_paths: Field<Vec<String>>,
+    /// User ids of the container's user namespace.
+    #[serde(deserialize_with = "small")]
+    pub uid_mappings: Field<Vec<IdMapping>>,
+    /// Group ids of the container's user namespace.
+    #[serde(deserialize_with = "small")]
+    pub gid_mappings: Field<Vec<IdMapping>>,
+}
+
+/// A range of ids in a user namespace.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct IdMapping {
+    /// First id in the container.
+    #[serde(rename = "containerID")]
+    pub container_id: u32,
+    /// Id outside of the container that the first id is.
+    #[serde(rename = "hostID")]
+    pub host_id: u32,
+    /// Number of ids.
+    pub size: u32,
 }
 
 /// Filter of system calls.

@@ -39,6 +39,9 @@ pub struct Behaviour {
     /// Reactions to signals, by number, in place of the usual ones.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub signals: BTreeMap<u32, Reaction>,
+    /// Termination message of the container; `None` for what its command writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub termination_message: Option<String>,
     /// Seed of the random walks of this container; 0 if none was drawn.
     #[serde(skip_serializing_if = "is_none")]
     pub seed: u64,

@@ -119,6 +119,9 @@ pub struct PodHints {
     /// The pod's kernel parameters.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sysctls: BTreeMap<String, String>,
+    /// Text of the pod's resolv.conf(5); empty if the pod states none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub resolv_conf: String,
 }
 
 /// Name of a pod in Kubernetes (CRI `PodSandboxMetadata`).

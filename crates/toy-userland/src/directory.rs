@@ -31,7 +31,7 @@ impl WorkingDirectory {
         let node = self.world.tree().read(&self.absolute(path), self.user())?;
         Ok(match node.kind {
             NodeKind::File(content) => String::from_utf8_lossy(&content).into_owned(),
-            NodeKind::Directory | NodeKind::Device(_) | NodeKind::Program => String::new(),
+            _ => String::new(),
         })
     }
 

@@ -69,7 +69,8 @@ use streams::Descriptors;
 pub use streams::{Io, Reader, Writer};
 use terminal::Terminal;
 pub use world::{
-    Capabilities, CapabilitySet, FileError, Mount, Seccomp, Setup, Signal, Signals, User, World,
+    Capabilities, CapabilitySet, FileError, HostFiles, HostKind, HostNode, IdMap, Mount, Room,
+    Seccomp, Setup, Signal, Signals, Special, User, Volume, World,
 };
 use world::{INIT, Process};
 

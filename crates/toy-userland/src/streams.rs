@@ -68,9 +68,11 @@ impl Input {
             }
             // Constant on purpose: a simulation gives the same output each time.
             NodeKind::Device(Device::Random) => Self::new(Box::new(tokio::io::repeat(0x5a))),
-            NodeKind::Device(Device::Null) | NodeKind::Directory | NodeKind::Program => {
-                Self::empty()
-            }
+            NodeKind::Device(Device::Null)
+            | NodeKind::Directory
+            | NodeKind::Unread(_)
+            | NodeKind::Special(_)
+            | NodeKind::Program => Self::empty(),
         }
     }
 

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use containerd_sandbox::SocketPath;
 use options::bytes;
-use sandboxer::live::LogRoot;
+use sandboxer::live::{KubeletRoot, LogRoot};
 
 /// Value of `--views`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -69,6 +69,11 @@ impl From<WeightFormula> for pod_resources::WeightFormula {
 /// Parses the directory for logs.
 pub(crate) fn log_root(directory: &str) -> Result<LogRoot, containerd_sandbox::Error> {
     LogRoot::new(Path::new(directory))
+}
+
+/// Parses the directory of a kubelet.
+pub(crate) fn kubelet_root(directory: &str) -> Result<KubeletRoot, containerd_sandbox::Error> {
+    KubeletRoot::new(Path::new(directory))
 }
 
 /// Returns a parser of the address of a Unix socket.

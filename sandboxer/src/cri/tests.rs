@@ -17,7 +17,7 @@ use futures::{FutureExt, StreamExt};
 
 use super::Cri;
 use crate::clock::{Clock, Reading};
-use crate::live::{LogRoot, ResourceSlotSandboxer, Settings};
+use crate::live::{HostRules, LogRoot, ResourceSlotSandboxer, Settings};
 use crate::streaming::{DEFAULT_IDLE_TIMEOUT, DEFAULT_LISTEN, StreamingServer};
 use journal::{Journal, Options, Sync};
 use pod_resources::Rules;
@@ -38,6 +38,7 @@ fn sandboxer_by(dir: &Path, clock: Arc<Clock>) -> Arc<ResourceSlotSandboxer> {
         log_root: LogRoot::default(),
         clock,
         node_memory: 16 << 30,
+        host: HostRules::default(),
         slowdown_percent: 0,
     };
     let views = Views::start(dir, ViewMode::WriteThrough).unwrap();

@@ -13,9 +13,9 @@ use super::core::Core;
 use super::decode::{self, CriResources};
 use super::live_slot::{Due, Inner, LiveSlot, Purpose};
 use super::process::{self, Begun};
-use super::stdio;
 use super::terminal;
 use super::userland::ExecAnswer;
+use super::{setup, stdio};
 use crate::refuse;
 use crate::simulate::signal::{self, Effect, effect};
 use crate::simulate::{behaviour, usage};
@@ -91,6 +91,11 @@ impl ResourceSlotContainer {
             };
             let committed = self.core.commit(&self.live, &mut inner, change)?;
             debug!("Updated container {container}: {info:?}");
+            let updated = inner.slot.container(container).map_err(refuse::change)?;
+            let shell = inner.attachments.shell(updated.init.spec.pid);
+            if let Some(world) = shell.and_then(|shell| shell.world.as_ref()) {
+                world.replace_files(setup::cgroup::files(updated));
+            }
             committed
         };
         self.core.settled(committed).await
@@ -138,6 +143,7 @@ impl Container for ResourceSlotContainer {
     async fn start(&self, exec: Option<&str>) -> Result<u32> {
         if exec.is_none() {
             self.wait_for_start().await?;
+            self.write_stated_message().await?;
         }
         let _pass = self.core.drain.enter()?;
         let id = self.process_id(exec);

@@ -16,6 +16,7 @@ use super::observe::Observer;
 use super::scripts::Scripts;
 use super::simulated_log::LineWriter;
 use super::timers::Timers;
+use super::volumes::{HostRules, Lookers};
 use crate::clock::Clock;
 use crate::simulate::pids::Pids;
 use crate::simulate::profile::Profile;
@@ -49,6 +50,8 @@ pub struct Settings {
     /// Memory of the node in bytes, from which OOM score adjustments were computed; 0 if it
     /// is not known.
     pub node_memory: u64,
+    /// Rules for the files of the node that containers mount.
+    pub host: HostRules,
     /// For tests: extra CPU time of everything, in percent.
     pub slowdown_percent: u32,
 }
@@ -71,6 +74,8 @@ pub(super) struct Core {
     pub(super) line_writer: OnceLock<Option<LineWriter>>,
     /// Started when the first container runs a command; `None` if that failed.
     pub(super) scripts: OnceLock<Option<Scripts>>,
+    /// Threads that look at files of the node.
+    pub(super) lookers: Lookers,
     /// Publisher of events to containerd; `None` without `--containerd-address`.
     pub(super) publisher: Option<Publisher>,
     /// Observer of the CRI API's pods, once that API is open.

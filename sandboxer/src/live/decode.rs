@@ -9,6 +9,7 @@ use cri_api::v1::{LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConf
 use prost::Message;
 use tracing::{debug, warn};
 
+use super::setup;
 use crate::refuse;
 use crate::simulate::annotations::{self, Annotations};
 use pod_resources::{
@@ -149,6 +150,9 @@ fn hints(
         sysctls: linux
             .map(|linux| linux.sysctls.clone().into_iter().collect())
             .unwrap_or_default(),
+        resolv_conf: config
+            .and_then(|config| config.dns_config.as_ref())
+            .map_or_else(String::new, setup::resolv_conf),
     };
     let hints = (hints != PodHints::default()).then(|| Box::new(hints));
     Ok((hints, parsed))

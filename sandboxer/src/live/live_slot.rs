@@ -11,6 +11,7 @@ use super::attached::Attachments;
 use super::convert;
 use super::simulated_log::Lines;
 use super::timers::{Keyed, Timer};
+use super::volumes::Volumes;
 use crate::simulate::behaviour::PodBehaviour;
 use slot::{Ended, Exit, ProcessId, ProcessState, Slot};
 
@@ -28,6 +29,8 @@ pub(super) struct Inner {
     /// annotations nor the behaviour file state any.
     pub(super) behaviour: Option<Box<PodBehaviour>>,
     pub(super) calls: Calls,
+    /// Volumes that the pod's containers share.
+    pub(super) volumes: Volumes,
     signal: Option<Arc<ExitSignal>>,
     /// Share of `--max-sandboxes` that the sandbox takes until it is deleted.
     permit: Option<Permit>,
@@ -87,6 +90,7 @@ impl LiveSlot {
                 attachments: Attachments::default(),
                 behaviour,
                 calls: Calls::default(),
+                volumes: Volumes::default(),
                 signal: None,
                 permit: Some(permit),
                 gone: false,

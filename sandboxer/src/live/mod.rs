@@ -21,7 +21,8 @@
 //! `scripts`; `console`, `appender` and `logs` write the output of the CRI API's containers,
 //! and `simulated_log` simulated lines. `fault_injection` delays and
 //! fails calls, `orphans` drops containers that containerd lost, and `slowdown` is a test
-//! aid.
+//! aid. `volumes` looks at the files of the node that containers mount, and
+//! `stated_message` writes the termination messages of annotations.
 //!
 //! Only `decode`, `setup` and `cri` read the messages of an API that a slot keeps; other
 //! files ask for the [`slot::Origin`]. A test of the crate holds this rule.
@@ -59,12 +60,14 @@ mod scripts;
 mod setup;
 mod simulated_log;
 mod slowdown;
+mod stated_message;
 mod stdio;
 pub(crate) mod terminal;
 #[cfg(test)]
 mod tests;
 mod timers;
 mod userland;
+mod volumes;
 
 pub use crate::simulate::profile::Profile;
 pub(crate) use attach::Attachment;
@@ -76,3 +79,4 @@ pub use log_root::LogRoot;
 pub(crate) use observe::{Seen, Step};
 pub use sandbox::ResourceSlotSandbox;
 pub use sandboxer::ResourceSlotSandboxer;
+pub use volumes::{HostRules, KubeletRoot};

@@ -16,7 +16,7 @@ use futures::{FutureExt, poll};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{LogRoot, ResourceSlotSandboxer, Settings};
+use super::{HostRules, LogRoot, ResourceSlotSandboxer, Settings};
 use journal::{self, Journal, Options, Slots, Sync};
 use pod_resources::Rules;
 use views::{ViewMode, Views};
@@ -41,6 +41,7 @@ fn open(dir: &Path, sync: Sync) -> ResourceSlotSandboxer {
         log_root: LogRoot::default(),
         clock: Arc::default(),
         node_memory: 16 << 30,
+        host: HostRules::default(),
         slowdown_percent: 0,
     };
     let views = Views::start(dir, ViewMode::WriteThrough).unwrap();

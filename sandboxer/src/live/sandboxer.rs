@@ -19,6 +19,7 @@ use super::log_root::LogRoot;
 use super::sandbox::ResourceSlotSandbox;
 use super::slowdown::Slowdown;
 use super::timers::Timers;
+use super::volumes::Lookers;
 use super::{decode, fault_injection, orphans, process, recovery};
 use crate::refuse;
 use crate::simulate::behaviour::PodBehaviour;
@@ -81,6 +82,7 @@ impl ResourceSlotSandboxer {
             timers,
             appender: OnceLock::new(),
             line_writer: OnceLock::new(),
+            lookers: Lookers::default(),
             scripts: OnceLock::new(),
             publisher: containerd.map(Publisher::start).transpose()?,
             observer: OnceLock::new(),

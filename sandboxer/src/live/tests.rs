@@ -10,7 +10,7 @@ use containerd_sandbox::{
 };
 use futures::FutureExt;
 
-use super::{LogRoot, ResourceSlotSandboxer, Settings};
+use super::{HostRules, LogRoot, ResourceSlotSandboxer, Settings};
 use journal::{Journal, Options, Sync};
 use pod_resources::Rules;
 use views::{ViewMode, Views};
@@ -30,6 +30,7 @@ pub(super) fn open(dir: &Path) -> ResourceSlotSandboxer {
         log_root: LogRoot::default(),
         clock: Arc::default(),
         node_memory: 16 << 30,
+        host: HostRules::default(),
         slowdown_percent: 0,
     };
     let views = Views::start(dir, ViewMode::WriteThrough).unwrap();

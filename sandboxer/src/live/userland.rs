@@ -12,7 +12,7 @@ use super::console::{Console, Output};
 use super::core::Core;
 use super::end::{end, end_out_of_memory};
 use super::live_slot::{Inner, LiveSlot};
-use super::setup::{self, Source};
+use super::setup::{self, Described};
 use super::stdio::{self, Stdin};
 use super::terminal::Screen;
 use crate::refuse;
@@ -47,18 +47,11 @@ pub(super) async fn world(
             setup::source(&inner.slot, container).map_err(refuse::change)?,
         )
     };
-    let mut setup = match source {
-        Source::Ready(setup) => *setup,
-        Source::Bundle { path, hints } => {
-            let read = move || setup::of_bundle(&path, hints.as_deref());
-            let read = tokio::task::spawn_blocking(read).await;
-            let read = read.map_err(|e| Error::internal(format!("read a bundle: {e}")))?;
-            read.unwrap_or_else(|e| {
-                debug!("commands of container {container} know nothing of it: {e}");
-                Setup::default()
-            })
-        }
-    };
+    let mut described = setup::read(source).await?.unwrap_or_else(|e| {
+        debug!("commands of container {container} know nothing of it: {e}");
+        Described::default()
+    });
+    let setup = &mut described.setup;
     setup.unknown_command = core.settings.unknown_command;
     if setup.command.is_empty() {
         setup.command = Setup::default().command;
@@ -77,15 +70,26 @@ pub(super) async fn world(
         .map_err(refuse::change)?
         .info
         .memory_limit;
-    let shell = inner.attachments.shell_mut(pid);
-    if let Some(world) = &shell.world {
+    let known = inner.attachments.shell(pid);
+    if let Some(world) = known.and_then(|shell| shell.world.as_ref()) {
         return Ok(Arc::clone(world));
     }
+    let Described {
+        mut setup,
+        binds,
+        owner,
+    } = described;
+    let own = inner.slot.container(container).map_err(refuse::change)?;
+    setup.files.extend(setup::cgroup::files(own));
+    let rules = &core.settings.host;
+    inner
+        .volumes
+        .mount(&mut setup, &binds, &owner, rules, &core.lookers);
     let world = Arc::new(World::new(setup));
     if is_protected {
         world.init_signals().protect();
     }
-    shell.world = Some(Arc::clone(&world));
+    inner.attachments.shell_mut(pid).world = Some(Arc::clone(&world));
     if let Some(limit) = memory_limit {
         world.limit_memory(limit);
         let (core, live, world) = (Arc::clone(core), Arc::clone(live), Arc::clone(&world));

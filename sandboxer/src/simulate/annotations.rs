@@ -25,6 +25,7 @@ const OF_CONTAINERS: [&str; 14] = [
     "oom",
     "start-delay",
     "start-jitter",
+    "termination-message",
 ];
 
 /// Names of annotations about a pod itself.

@@ -298,6 +298,7 @@ impl Profile {
             signals: stated
                 .get("on-signal", signal::RIGHT, signal::parse)?
                 .unwrap_or_default(),
+            termination_message: stated.parsed("termination-message", "a text")?,
             seed: 0,
         };
         let conduct = (conduct != Behaviour::default()).then(|| {

@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use crate::directory::WorkingDirectory;
-use crate::world::{Node, NodeKind};
+use crate::world::{Node, NodeKind, Special};
 
 /// Deepest nesting of `!` and parentheses.
 const MAX_DEPTH: u32 = 64;
@@ -173,14 +173,17 @@ impl<'a> Reader<'a> {
         let user = self.directory.user();
         match operator {
             "-d" => node.is_directory(),
-            "-f" => matches!(node.kind, NodeKind::File(_) | NodeKind::Program),
-            "-c" => matches!(node.kind, NodeKind::Device(_)),
+            "-f" => node.is_file(),
+            "-b" => node.kind == NodeKind::Special(Special::Block),
+            "-c" => is_character_device(&node),
+            "-p" => node.kind == NodeKind::Special(Special::Fifo),
+            "-S" => node.kind == NodeKind::Special(Special::Socket),
             "-s" => node.size() > 0,
             "-r" => node.allows(user, 4),
             "-w" => node.allows(user, 2),
             "-x" => node.allows(user, 1),
             "-e" => true,
-            // The file tree has no links, pipes, sockets, block devices or set-id bits.
+            // The file tree shows no links and no set-id bits.
             _ => false,
         }
     }
@@ -223,6 +226,13 @@ impl<'a> Reader<'a> {
             _ => left >= right,
         })
     }
+}
+
+fn is_character_device(node: &Node) -> bool {
+    matches!(
+        node.kind,
+        NodeKind::Device(_) | NodeKind::Special(Special::Character)
+    )
 }
 
 fn is_unary(word: &str) -> bool {

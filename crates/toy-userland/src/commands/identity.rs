@@ -75,10 +75,14 @@ pub(super) fn hostname(call: &mut Call<'_>) -> u8 {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
-    if !arguments.operands.is_empty() {
-        return call.fail("sethostname: Operation not permitted");
+    if let Some(name) = arguments.operands.first() {
+        let set = call.world().set_hostname(name);
+        return match set {
+            Ok(()) => 0,
+            Err(error) => call.fail(&format!("sethostname: {error}")),
+        };
     }
-    let full = call.world().setup().hostname.clone();
+    let full = call.world().hostname();
     let short = full.split('.').next().unwrap_or_default();
     call.print_line(if arguments.has('s') { short } else { &full });
     0

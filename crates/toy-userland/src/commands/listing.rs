@@ -7,7 +7,7 @@ use super::date::{MAX_FORMAT_BYTES, formatted};
 use super::files::{FILE_COST, below};
 use crate::outcome::{Outcome, Unwind};
 use crate::pattern::{Goal, Pattern};
-use crate::world::{Node, NodeKind, path};
+use crate::world::{Node, NodeKind, Special, path};
 
 /// Comparisons of a pattern with a name that count as a step.
 const COMPARISONS_PER_STEP: usize = 2048;
@@ -123,8 +123,11 @@ fn owner(call: &mut Call<'_>, node: &Node) -> String {
 fn mode(node: &Node) -> String {
     let kind = match node.kind {
         NodeKind::Directory => 'd',
-        NodeKind::Device(_) => 'c',
-        NodeKind::File(_) | NodeKind::Program => '-',
+        NodeKind::Device(_) | NodeKind::Special(Special::Character) => 'c',
+        NodeKind::Special(Special::Block) => 'b',
+        NodeKind::Special(Special::Fifo) => 'p',
+        NodeKind::Special(Special::Socket) => 's',
+        NodeKind::File(_) | NodeKind::Unread(_) | NodeKind::Program => '-',
     };
     let letters = ['r', 'w', 'x'].into_iter().cycle().take(9);
     let bits = (0..9).rev().map(|bit| node.mode >> bit & 1 == 1);
@@ -197,9 +200,14 @@ fn stat_text(call: &mut Call<'_>, format: &str, name: &str, node: &Node) -> Stri
             Some('G') => named(node.gid, "/etc/group"),
             Some('F') => match &node.kind {
                 NodeKind::Directory => "directory",
-                NodeKind::Device(_) => "character special file",
-                NodeKind::File(content) if content.is_empty() => "regular empty file",
-                NodeKind::File(_) | NodeKind::Program => "regular file",
+                NodeKind::Device(_) | NodeKind::Special(Special::Character) => {
+                    "character special file"
+                }
+                NodeKind::Special(Special::Block) => "block special file",
+                NodeKind::Special(Special::Fifo) => "fifo",
+                NodeKind::Special(Special::Socket) => "socket",
+                NodeKind::File(_) | NodeKind::Unread(_) if node.size() == 0 => "regular empty file",
+                NodeKind::File(_) | NodeKind::Unread(_) | NodeKind::Program => "regular file",
             }
             .to_owned(),
             Some('Y') => formatted(node.modified, "%s"),
@@ -261,8 +269,10 @@ pub(super) async fn find(call: &mut Call<'_>) -> Outcome {
             let node = call.world().tree().find(&path);
             let typed = |node: &Node| match kind.as_deref() {
                 Some("d") => node.is_directory(),
-                Some("f") => matches!(node.kind, NodeKind::File(_) | NodeKind::Program),
-                Some("c") => matches!(node.kind, NodeKind::Device(_)),
+                Some("f") => node.is_file(),
+                Some("b" | "c" | "p" | "s") => kind
+                    .as_deref()
+                    .is_some_and(|kind| mode(node).starts_with(kind)),
                 Some(_) => false,
                 None => true,
             };

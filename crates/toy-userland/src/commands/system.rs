@@ -4,7 +4,7 @@ use super::call::Call;
 use super::date::UPTIME_CLOCK;
 use super::files::{FILE_COST, below};
 use crate::outcome::Outcome;
-use crate::world::{KERNEL_RELEASE, exchange_dot_and_slash, mount_of};
+use crate::world::{KERNEL_RELEASE, Mount, exchange_dot_and_slash};
 
 /// Name of the processor architecture that `uname -m` prints.
 const MACHINE: &str = std::env::consts::ARCH;
@@ -19,7 +19,7 @@ pub(super) fn uname(call: &mut Call<'_>) -> u8 {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
-    let hostname = call.world().setup().hostname.clone();
+    let hostname = call.world().hostname();
     let fields = [
         ('s', "Linux"),
         ('n', hostname.as_str()),
@@ -65,10 +65,10 @@ pub(super) fn mount(call: &mut Call<'_>) -> u8 {
         call.fail("permission denied (are you root?)");
         return 1;
     }
-    let mounts = call.world().tree().mounts().to_vec();
-    for mount in mounts {
+    let mounts = call.world().tree().mounts().clone();
+    for mount in mounts.iter() {
         let options = mount.shown_options();
-        let (source, target, kind) = (mount.source, mount.target, mount.kind);
+        let (source, target, kind) = (&mount.source, &mount.target, &mount.kind);
         call.print_line(&format!("{source} on {target} type {kind} ({options})"));
     }
     0
@@ -79,20 +79,24 @@ pub(super) fn df(call: &mut Call<'_>) -> u8 {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
-    let (mounts, total, used) = {
-        let tree = call.world().tree();
-        (tree.mounts().to_vec(), tree.capacity().bytes, tree.bytes())
+    let paths: Vec<String> = {
+        let operands = arguments.operands.iter();
+        operands.map(|operand| call.path(operand)).collect()
     };
-    let shown: Vec<_> = if arguments.operands.is_empty() {
-        let stored = mounts
-            .iter()
-            .filter(|mount| !matches!(mount.kind.as_str(), "proc" | "sysfs"));
-        stored.collect()
-    } else {
-        let holding = arguments.operands.iter().map(|operand| call.path(operand));
-        holding
-            .filter_map(|path| mount_of(&mounts, &path))
-            .collect()
+    let shown: Vec<_> = {
+        let tree = call.world().tree();
+        let mounts = tree.mounts();
+        let shown: Vec<&Mount> = if paths.is_empty() {
+            let is_stored = |mount: &&Mount| !matches!(mount.kind.as_str(), "proc" | "sysfs");
+            mounts.iter().filter(is_stored).collect()
+        } else {
+            paths.iter().filter_map(|path| mounts.of(path)).collect()
+        };
+        let row = |mount: &Mount| {
+            let (source, target) = (mount.source.clone(), mount.target.clone());
+            (source, tree.space(&target), target)
+        };
+        shown.into_iter().map(row).collect()
     };
     let (unit, title) = if arguments.has('m') {
         (1 << 20, "1M-blocks")
@@ -101,11 +105,10 @@ pub(super) fn df(call: &mut Call<'_>) -> u8 {
     };
     let lines: Vec<String> = shown
         .iter()
-        .map(|mount| {
+        .map(|(source, (total, used), target)| {
             let (all, taken) = (total / unit, used.div_ceil(unit));
             let free = all.saturating_sub(taken);
             let share = (taken * 100).div_ceil(all.max(1));
-            let (source, target) = (&mount.source, &mount.target);
             format!("{source:<20} {all:>9} {taken:>9} {free:>9} {share:>3}% {target}")
         })
         .collect();

@@ -182,8 +182,10 @@ impl Interpreter {
 
     fn find(&self, name: &str) -> Found {
         if !name.contains('/') {
-            if let Some(found) = Found::by_name(name) {
-                return found;
+            match Found::by_name(name) {
+                Some(Found::Program(_)) if self.is_masked(name) => return Found::Denied,
+                Some(found) => return found,
+                None => {}
             }
             let search = PROGRAM_DIRECTORIES
                 .iter()
@@ -198,13 +200,24 @@ impl Interpreter {
         self.at(&self.directory.absolute(name))
     }
 
+    /// Returns whether a masked path hides a program.
+    fn is_masked(&self, name: &str) -> bool {
+        let world = &self.directory.world;
+        let is_name = |path: &String| path::base_name(path) == name;
+        let masked = world.setup().masked_paths.iter().find(|path| is_name(path));
+        masked.is_some_and(|path| {
+            let found = world.tree().find(&path::absolute("/", path));
+            found.is_some_and(|node| node.kind != NodeKind::Program)
+        })
+    }
+
     fn at(&self, path: &str) -> Found {
         let Ok(node) = self.directory.world.tree().look(path) else {
             return Found::Nothing;
         };
         match node.kind {
             NodeKind::Program => Found::by_name(path::base_name(path)).unwrap_or(Found::Nothing),
-            NodeKind::File(_) if node.allows(self.directory.user(), 1) => {
+            NodeKind::File(_) | NodeKind::Unread(_) if node.allows(self.directory.user(), 1) => {
                 Found::Script(path.to_owned())
             }
             _ => Found::Denied,

@@ -56,6 +56,7 @@ async fn commands_find_the_setup_of_their_container() {
             target: "/".into(),
             kind: "overlay".into(),
             options: vec!["ro".into()],
+            ..Mount::default()
         }],
         ..Setup::default()
     }));

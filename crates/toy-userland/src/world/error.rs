@@ -36,6 +36,21 @@ pub enum FileError {
     /// `ENAMETOOLONG`: the path has more than 4,095 bytes.
     #[error("File name too long")]
     NameTooLong,
+    /// `ENXIO`: a device or socket of the node, which nothing opens.
+    #[error("No such device or address")]
+    NoDevice,
+    /// `EIO`: a file of the node could not be read in time.
+    #[error("I/O error")]
+    InputOutput,
+    /// `EFBIG`: a file of the node is too large to be read.
+    #[error("File too large")]
+    TooLarge,
+    /// `EOVERFLOW`: a directory of the node has too many names.
+    #[error("Value too large for defined data type")]
+    Overflow,
+    /// `ENOMEM`: the files of the node that are open at once are too large.
+    #[error("Out of memory")]
+    NoMemory,
     /// `ENOSPC`: the world's capacity in bytes or files is used up.
     #[error("No space left on device")]
     NoSpace,

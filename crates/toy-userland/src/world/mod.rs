@@ -4,14 +4,18 @@
 
 mod capabilities;
 mod error;
+mod host;
 mod memory;
 mod mounts;
+mod node;
 pub(super) mod path;
 mod processes;
+mod room;
 mod rootfs;
 mod setup;
 mod tree;
 mod user;
+mod volume;
 
 #[cfg(test)]
 mod tests;
@@ -24,15 +28,18 @@ use tokio::time::Instant;
 
 pub use capabilities::{Capabilities, CapabilitySet};
 pub use error::FileError;
+pub use host::{HostFiles, HostKind, HostNode, Special};
 use memory::Memory;
 pub use mounts::Mount;
-pub(super) use mounts::mount_of;
+pub(super) use node::{Device, Node, NodeKind};
 pub(super) use processes::{INIT, Process, Processes};
 pub use processes::{Signal, Signals};
+pub use room::Room;
 pub(super) use rootfs::{KERNEL_RELEASE, exchange_dot_and_slash};
-pub use setup::{Seccomp, Setup};
-pub(super) use tree::{Device, Node, NodeKind, OpenMode, PROGRAM_DIRECTORIES, Tree};
+pub use setup::{IdMap, Seccomp, Setup};
+pub(super) use tree::{OpenMode, PROGRAM_DIRECTORIES, Tree};
 pub use user::User;
+pub use volume::Volume;
 
 /// The files, processes and clock of one container.
 #[derive(Debug)]
@@ -40,6 +47,9 @@ pub struct World {
     setup: Setup,
     started: Instant,
     tree: Mutex<Tree>,
+    /// Files to place before the next look at the tree.
+    changed: Mutex<Vec<(String, Vec<u8>)>>,
+    hostname: Mutex<String>,
     processes: Arc<Processes>,
     memory: Memory,
 }
@@ -50,9 +60,11 @@ impl World {
         let tree = rootfs::tree(&setup, programs);
         let processes = Processes::new(setup.command.join(" "));
         Self {
+            hostname: Mutex::new(setup.hostname.clone()),
             setup,
             started: Instant::now(),
             tree: Mutex::new(tree),
+            changed: Mutex::default(),
             processes: Arc::new(processes),
             memory: Memory::default(),
         }
@@ -86,7 +98,41 @@ impl World {
 
     /// Locks the file tree. The lock must not be held across an await.
     pub(super) fn tree(&self) -> MutexGuard<'_, Tree> {
-        self.tree.lock()
+        let mut tree = self.tree.lock();
+        for (path, content) in std::mem::take(&mut *self.changed.lock()) {
+            tree.replace(&path, content);
+        }
+        tree
+    }
+
+    /// Replaces the contents of files of the container's own, such as those of its control group,
+    /// before the next command looks at them. A file that does not exist is left out. The call
+    /// waits for no command.
+    pub fn replace_files(&self, files: Vec<(String, Vec<u8>)>) {
+        *self.changed.lock() = files;
+    }
+
+    /// Returns the host name.
+    pub(super) fn hostname(&self) -> String {
+        self.hostname.lock().clone()
+    }
+
+    /// Changes the host name, sethostname(2): that of this container alone.
+    ///
+    /// # Errors
+    /// [`FileError::NotPermitted`] without the capability `SYS_ADMIN`; [`FileError::Invalid`] for
+    /// a name of more than 64 bytes.
+    pub(super) fn set_hostname(&self, name: &str) -> Result<(), FileError> {
+        const MAX_BYTES: usize = 64;
+        let admin = CapabilitySet::from_names(["SYS_ADMIN"]).0;
+        if self.setup.capabilities.effective.0 & admin == 0 {
+            return Err(FileError::NotPermitted);
+        }
+        if name.len() > MAX_BYTES {
+            return Err(FileError::Invalid);
+        }
+        name.clone_into(&mut self.hostname.lock());
+        Ok(())
     }
 
     pub(super) fn processes(&self) -> &Arc<Processes> {

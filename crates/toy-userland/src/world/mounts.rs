@@ -1,11 +1,17 @@
 //! Mounts, and the text of the files in `/proc` that list them.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
-use super::path::is_within;
+use super::path::{is_within, parent};
+use super::volume::Volume;
+
+/// Most mounts of a container. The kernel's limit for all mounts of a namespace is far higher,
+/// `fs.mount-max` in sysctl/fs of its documentation; a pod has tens.
+const MAX_MOUNTS: usize = 1024;
 
 /// A mount of a container's OCI spec.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Mount {
     /// Source: a device, a path of the node, or a word such as `tmpfs`.
     pub source: String,
@@ -15,6 +21,8 @@ pub struct Mount {
     pub kind: String,
     /// Mount options, such as `ro` and `nosuid`.
     pub options: Vec<String>,
+    /// Files that are mounted; `None` for a mount over files of the container's own tree.
+    pub volume: Option<Arc<Volume>>,
 }
 
 impl Mount {
@@ -35,17 +43,46 @@ impl Mount {
     }
 }
 
-/// Returns the innermost mount that holds a path. Of several mounts on one point, the last
-/// counts.
-pub(crate) fn mount_of<'m>(mounts: &'m [Mount], path: &str) -> Option<&'m Mount> {
-    let holding = mounts.iter().filter(|mount| is_within(path, &mount.target));
-    holding.max_by_key(|mount| mount.target.trim_end_matches('/').len())
+/// The mounts of a container, in the order in which they are made.
+#[derive(Debug, Clone)]
+pub(crate) struct Mounts(Vec<Mount>);
+
+impl Mounts {
+    /// Collects mounts whose targets are absolute and normalised. Mounts beyond the 1,024th are
+    /// left out.
+    pub(super) fn new(mut list: Vec<Mount>) -> Self {
+        list.truncate(MAX_MOUNTS);
+        Self(list)
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Mount> {
+        self.0.iter()
+    }
+
+    /// Returns the innermost mount that holds a path. Of several mounts on one point, the last
+    /// counts.
+    pub(crate) fn of(&self, path: &str) -> Option<&Mount> {
+        let holding = self.iter().filter(|mount| is_within(path, &mount.target));
+        holding.max_by_key(|mount| mount.target.trim_end_matches('/').len())
+    }
+
+    /// Returns whether something is mounted on a path.
+    pub(super) fn is_point(&self, path: &str) -> bool {
+        self.iter().any(|mount| mount.target == path)
+    }
+
+    /// Returns the names in a directory on which something is mounted.
+    pub(super) fn names_in(&self, directory: &str) -> impl Iterator<Item = String> {
+        let points = self.iter().map(|mount| mount.target.as_str());
+        let within = points.filter(move |point| *point != "/" && parent(point) == directory);
+        within.filter_map(|point| Some(point.rsplit_once('/')?.1.to_owned()))
+    }
 }
 
 /// Returns the text of `/proc/mounts`, proc_pid_mounts(5).
-pub(super) fn proc_mounts(mounts: &[Mount]) -> String {
+pub(super) fn proc_mounts(mounts: &Mounts) -> String {
     let mut text = String::new();
-    for mount in mounts {
+    for mount in mounts.iter() {
         let (source, target) = (escaped(&mount.source), escaped(&mount.target));
         let options = mount.shown_options();
         let _ = writeln!(text, "{source} {target} {} {options} 0 0", mount.kind);
@@ -55,7 +92,7 @@ pub(super) fn proc_mounts(mounts: &[Mount]) -> String {
 
 /// Returns the text of `/proc/self/mountinfo`, proc_pid_mountinfo(5). Mount ids and device
 /// numbers are invented.
-pub(super) fn proc_mountinfo(mounts: &[Mount]) -> String {
+pub(super) fn proc_mountinfo(mounts: &Mounts) -> String {
     let mut text = String::new();
     for (index, mount) in mounts.iter().enumerate() {
         let (id, source, target) = (index + 100, escaped(&mount.source), escaped(&mount.target));
@@ -87,24 +124,27 @@ mod tests {
             target: target.into(),
             kind: "tmpfs".into(),
             options: options.iter().map(ToString::to_string).collect(),
+            ..Mount::default()
         }
     }
 
     #[test]
     fn a_path_is_on_the_innermost_mount() {
-        let mounts = [
+        let mounts = Mounts::new(vec![
             mount("/", &["ro"]),
             mount("/tmp", &[]),
+            mount("/tmp/x", &[]),
             mount("/tmp/x", &["ro"]),
-        ];
-        let read_only = |path| mount_of(&mounts, path).unwrap().is_read_only();
+        ]);
+        let read_only = |path| mounts.of(path).unwrap().is_read_only();
         assert!(read_only("/etc") && !read_only("/tmp/a") && read_only("/tmp/x/y"));
         assert!(read_only("/tmpfile"));
+        assert_eq!(mounts.names_in("/").collect::<Vec<_>>(), ["tmp"]);
     }
 
     #[test]
     fn mounts_are_listed_as_the_kernel_does() {
-        let mounts = [mount("/a b", &["rbind", "nosuid", "ro"])];
+        let mounts = Mounts::new(vec![mount("/a b", &["rbind", "nosuid", "ro"])]);
         assert_eq!(proc_mounts(&mounts), "tmpfs /a\\040b tmpfs ro,nosuid 0 0\n");
         assert_eq!(
             proc_mountinfo(&mounts),

@@ -16,6 +16,17 @@ pub enum Seccomp {
     Filter,
 }
 
+/// A range of user or group ids in a user namespace, user_namespaces(7).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IdMap {
+    /// First id in the container.
+    pub inside: u32,
+    /// Id outside of the container that the first id is.
+    pub outside: u32,
+    /// Number of ids.
+    pub length: u32,
+}
+
 /// Description of a container, from its OCI spec and its pod. Paths are normalised, and start
 /// at the root.
 #[derive(Debug, Clone)]
@@ -43,10 +54,19 @@ pub struct Setup {
     /// Paths and contents of files of the image or of volumes. They replace files that every
     /// container has, such as `/etc/hosts`.
     pub files: Vec<(String, Vec<u8>)>,
+    /// Paths that the container cannot see: a file is empty and an existing directory has nothing
+    /// in it.
+    pub masked_paths: Vec<String>,
+    /// User ids of the container's user namespace; none if it has no own one.
+    pub uid_map: Vec<IdMap>,
+    /// Group ids of the container's user namespace; none if it has no own one.
+    pub gid_map: Vec<IdMap>,
     /// Command of the container's first process, as `ps` shows it.
     pub command: Vec<String>,
     /// Number of processors that `nproc` prints; at least 1 is printed.
     pub processors: u32,
+    /// Memory of the machine that `/proc/meminfo` shows, in bytes.
+    pub memory_bytes: u64,
     /// Time of day at which the world is made. It advances with tokio's clock.
     pub now: SystemTime,
     /// Capacity of the file tree in bytes: the contents and paths of all files together.
@@ -75,8 +95,12 @@ impl Default for Setup {
             sysctls: Vec::new(),
             mounts: Vec::new(),
             files: Vec::new(),
+            masked_paths: Vec::new(),
+            uid_map: Vec::new(),
+            gid_map: Vec::new(),
             command: vec!["/pause".to_owned()],
             processors: 1,
+            memory_bytes: 8 << 30,
             now: SystemTime::UNIX_EPOCH,
             capacity_bytes: 4 << 20,
             capacity_files: 4096,

@@ -51,6 +51,7 @@ fn a_read_only_root_refuses_what_a_volume_in_it_allows() {
         target: target.into(),
         kind: "ext4".into(),
         options: vec![option.into()],
+        volume: None,
     };
     let world = World::new(Setup {
         mounts: vec![mount("/", "ro"), mount("/data/", "rw")],
@@ -201,4 +202,63 @@ fn the_names_in_a_directory_are_listed_whatever_lies_below_them() {
         root.iter()
             .all(|name| !name.is_empty() && !name.contains('/'))
     );
+}
+
+#[test]
+fn a_machine_is_described_in_proc_and_etc() {
+    let world = World::new(Setup {
+        processors: 3,
+        memory_bytes: 1 << 30,
+        uid_map: vec![IdMap {
+            inside: 0,
+            outside: 1000,
+            length: 100_000,
+        }],
+        ..Setup::default()
+    });
+    let cpuinfo = read(&world, "/proc/cpuinfo");
+    assert_eq!(cpuinfo.matches("processor\t: ").count(), 3, "{cpuinfo}");
+    let meminfo = read(&world, "/proc/meminfo");
+    assert!(
+        meminfo.contains("MemTotal:        1048576 kB\n"),
+        "{meminfo}"
+    );
+    assert!(read(&world, "/etc/os-release").contains("\nID=resource-slot\n"));
+    assert_eq!(
+        read(&world, "/proc/self/uid_map"),
+        "         0       1000     100000\n"
+    );
+    assert_eq!(
+        read(&world, "/proc/1/gid_map"),
+        "         0          0 4294967295\n"
+    );
+}
+
+#[test]
+fn a_masked_path_shows_nothing() {
+    let world = World::new(Setup {
+        masked_paths: ["/etc/hosts", "/proc/sys", "/none", "/bin/ls"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..Setup::default()
+    });
+    let kind = |path| world.tree().look(path).unwrap().kind;
+    assert_eq!(kind("/etc/hosts"), NodeKind::Device(Device::Null));
+    assert_eq!(kind("/bin/ls"), NodeKind::Device(Device::Null));
+    assert_eq!(world.tree().list("/proc/sys", &root()).unwrap(), [""; 0]);
+    assert_eq!(world.tree().look("/none").unwrap_err(), FileError::NotFound);
+}
+
+#[test]
+fn replaced_files_are_seen_by_the_next_look_and_no_file_is_made() {
+    let world = World::new(Setup {
+        files: vec![("/sys/fs/cgroup/memory.max".into(), b"max\n".to_vec())],
+        ..Setup::default()
+    });
+    world.replace_files(vec![
+        ("/sys/fs/cgroup/memory.max".into(), b"4096\n".to_vec()),
+        ("/none".into(), Vec::new()),
+    ]);
+    assert_eq!(read(&world, "/sys/fs/cgroup/memory.max"), "4096\n");
+    assert_eq!(world.tree().look("/none").unwrap_err(), FileError::NotFound);
 }

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::error::FileError;
-use super::mounts::{Mount, mount_of};
+use super::mounts::Mounts;
+use super::node::{Device, Node, NodeKind};
 use super::path::{is_within, join, parent};
+use super::room::Capacity;
 use super::user::User;
+use super::volume::Volume;
 
 /// Directories of programs, in the order of the usual `PATH`.
 pub(crate) const PROGRAM_DIRECTORIES: [&str; 6] = [
@@ -22,80 +25,6 @@ pub(crate) const PROGRAM_DIRECTORIES: [&str; 6] = [
 /// Most bytes of a path: Linux's `PATH_MAX` of 4,096 counts the final NUL.
 const MAX_PATH_BYTES: usize = 4095;
 
-/// A character device in `/dev`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Device {
-    Null,
-    Zero,
-    Random,
-    Full,
-}
-
-/// Kind of a node, with the content of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NodeKind {
-    Directory,
-    /// Content of a regular file. Open readers share it, and see the content at their opening.
-    File(Arc<Vec<u8>>),
-    Device(Device),
-    /// A built-in program.
-    Program,
-}
-
-/// A file, directory, device or program in the tree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Node {
-    pub(crate) kind: NodeKind,
-    /// Permission bits and the sticky bit.
-    pub(crate) mode: u16,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    pub(crate) modified: SystemTime,
-}
-
-impl Node {
-    pub(crate) fn is_directory(&self) -> bool {
-        self.kind == NodeKind::Directory
-    }
-
-    /// Returns the bytes that count towards the capacity, besides the path.
-    fn content_bytes(&self) -> usize {
-        match &self.kind {
-            NodeKind::File(content) => content.len(),
-            NodeKind::Directory | NodeKind::Device(_) | NodeKind::Program => 0,
-        }
-    }
-
-    /// Returns the size that `ls` and `stat` show, in bytes. A directory has one block of 4,096.
-    pub(crate) fn size(&self) -> usize {
-        match self.kind {
-            NodeKind::Directory => 4096,
-            _ => self.content_bytes(),
-        }
-    }
-
-    /// Returns whether a user has the permissions: 4 to read, 2 to write, 1 to execute, or a sum
-    /// of these. Root has all, but to execute a file takes at least one execute bit.
-    pub(crate) fn allows(&self, user: &User, wanted: u16) -> bool {
-        if user.uid == 0 {
-            return wanted & 1 == 0 || self.is_directory() || self.mode & 0o111 != 0;
-        }
-        let shift = match () {
-            () if self.uid == user.uid => 6,
-            () if user.is_in(self.gid) => 3,
-            () => 0,
-        };
-        (self.mode >> shift) & wanted == wanted
-    }
-}
-
-/// Most bytes and files of a tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Capacity {
-    pub(crate) bytes: usize,
-    pub(crate) files: usize,
-}
-
 /// Treatment of a file's content at its opening for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OpenMode {
@@ -103,13 +32,14 @@ pub(crate) enum OpenMode {
     Append,
 }
 
-/// Nodes by absolute path. All paths have the form that [`super::path::absolute`] returns.
+/// The file tree: nodes of the container's own by absolute path, and the volumes that are mounted
+/// over them. All paths have the form that [`super::path::absolute`] returns.
 #[derive(Debug)]
 pub(crate) struct Tree {
     nodes: BTreeMap<String, Node>,
     bytes: usize,
     capacity: Capacity,
-    mounts: Vec<Mount>,
+    mounts: Mounts,
     programs: &'static [&'static str],
     made: SystemTime,
 }
@@ -117,7 +47,7 @@ pub(crate) struct Tree {
 impl Tree {
     pub(crate) fn new(
         capacity: Capacity,
-        mounts: Vec<Mount>,
+        mounts: Mounts,
         programs: &'static [&'static str],
         made: SystemTime,
     ) -> Self {
@@ -146,7 +76,7 @@ impl Tree {
 
     /// Places a node of the image or of a volume, with the missing directories above it. Mounts
     /// and capacity do not limit this. A file that would replace a directory, and a node below a
-    /// file, are left out.
+    /// file, are left out. A volume that is mounted over the path hides the node.
     pub(crate) fn place(&mut self, path: &str, node: Node) {
         let mut missing = Vec::new();
         let mut above = parent(path);
@@ -165,6 +95,16 @@ impl Tree {
         }
         self.take(path);
         self.insert(path.to_owned(), node);
+    }
+
+    /// Replaces the content of a file of the container's own, whoever may write it.
+    pub(super) fn replace(&mut self, path: &str, content: Vec<u8>) {
+        if let Some(mut node) = self.take(path) {
+            if let NodeKind::File(own) = &mut node.kind {
+                *own = Arc::new(content);
+            }
+            self.insert(path.to_owned(), node);
+        }
     }
 
     /// Inserts a node at a path that has none.
@@ -186,21 +126,64 @@ impl Tree {
         }
     }
 
+    /// Removes everything below a directory of the container's own.
+    pub(super) fn empty_directory(&mut self, path: &str) {
+        let below = self.nodes.range(join(path, "")..).map(|(path, _)| path);
+        let below = below.take_while(|below| is_within(below, path));
+        for path in below.cloned().collect::<Vec<_>>() {
+            self.take(&path);
+        }
+    }
+
     /// Returns whether a built-in program has this name.
     pub(crate) fn is_program(&self, name: &str) -> bool {
         self.programs.contains(&name)
     }
 
-    pub(crate) fn mounts(&self) -> &[Mount] {
+    pub(crate) fn mounts(&self) -> &Mounts {
         &self.mounts
     }
 
-    pub(crate) fn capacity(&self) -> Capacity {
-        self.capacity
+    /// Returns the capacity of the file system that holds a path, and the bytes that it has.
+    pub(crate) fn space(&self, path: &str) -> (usize, usize) {
+        match self.volume(path) {
+            Some((volume, _)) => (volume.room().capacity().bytes, volume.room().bytes()),
+            None => (self.capacity.bytes, self.bytes),
+        }
     }
 
-    pub(crate) fn bytes(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Returns the volume that holds a path, with the path in it.
+    fn volume<'p>(&self, path: &'p str) -> Option<(&Arc<Volume>, &'p str)> {
+        let mount = self.mounts.of(path)?;
+        let volume = mount.volume.as_ref()?;
+        let within = path.get(mount.target.len()..).unwrap_or_default();
+        Some((volume, within.trim_start_matches('/')))
+    }
+
+    /// Returns the node at a path, or `None`.
+    ///
+    /// # Errors
+    /// Those of the node's files that a volume shows.
+    fn node(&self, path: &str) -> Result<Option<Node>, FileError> {
+        match self.volume(path) {
+            Some((volume, path)) => volume.get(path),
+            None => Ok(self.nodes.get(path).cloned()),
+        }
+    }
+
+    /// Sets what a volume shows on its mount point where the node of the cluster shows nothing:
+    /// the file that the container has there by itself, or else `node`.
+    pub(super) fn set_unseen(&self, target: &str, node: Node) {
+        if let Some((volume, "")) = self.volume(target) {
+            let own = self.nodes.get(target);
+            let own = own.filter(|own| !own.is_directory()).cloned();
+            volume.set_unseen(own.unwrap_or(node));
+        }
     }
 
     /// Returns the node at a path; `None` for any error of [`Self::look`].
@@ -208,13 +191,13 @@ impl Tree {
         self.look(path).ok()
     }
 
-    /// Returns the node at a path.
+    /// Returns the node at a path. The content of a file of the node may be unread.
     pub(crate) fn look(&self, path: &str) -> Result<Node, FileError> {
-        if let Some(node) = self.nodes.get(path) {
-            return Ok(node.clone());
-        }
         if path.len() > MAX_PATH_BYTES {
             return Err(FileError::NameTooLong);
+        }
+        if let Some(node) = self.node(path)? {
+            return Ok(node);
         }
         let directory = parent(path);
         let name = &path[directory.len()..];
@@ -229,10 +212,10 @@ impl Tree {
         Err(FileError::NotFound)
     }
 
-    fn check_parent(&self, path: &str) -> Result<&Node, FileError> {
+    fn check_parent(&self, path: &str) -> Result<Node, FileError> {
         let mut above = parent(path);
         loop {
-            match self.nodes.get(above) {
+            match self.node(above)? {
                 Some(node) if !node.is_directory() => return Err(FileError::NotADirectory),
                 Some(node) if above == parent(path) => return Ok(node),
                 Some(_) => return Err(FileError::NotFound),
@@ -241,13 +224,21 @@ impl Tree {
         }
     }
 
-    /// Returns the node of a file that the user may read.
+    /// Returns the node of a file that the user may read, with its content.
     pub(crate) fn read(&self, path: &str, user: &User) -> Result<Node, FileError> {
         let node = self.look(path)?;
         match node.kind {
             NodeKind::Directory => Err(FileError::IsADirectory),
             _ if !node.allows(user, 4) => Err(FileError::Denied),
-            _ => Ok(node),
+            NodeKind::Special(_) => Err(FileError::NoDevice),
+            _ => self.with_content(path, node),
+        }
+    }
+
+    fn with_content(&self, path: &str, node: Node) -> Result<Node, FileError> {
+        match self.volume(path) {
+            Some((volume, path)) => volume.with_content(path, node),
+            None => Ok(node),
         }
     }
 
@@ -259,6 +250,24 @@ impl Tree {
         }
         if !node.allows(user, 4) {
             return Err(FileError::Denied);
+        }
+        let mut names = self.names(path)?;
+        let own = names.len();
+        if path == "/bin" {
+            names.extend(self.programs.iter().map(ToString::to_string));
+        }
+        names.extend(self.mounts.names_in(path));
+        if names.len() > own {
+            names.sort_unstable();
+            names.dedup();
+        }
+        Ok(names)
+    }
+
+    /// Returns the names in a directory that lie on its own file system, in order.
+    fn names(&self, path: &str) -> Result<Vec<String>, FileError> {
+        if let Some((volume, path)) = self.volume(path) {
+            return volume.names(path);
         }
         let prefix = join(path, "");
         let mut names = Vec::new();
@@ -276,16 +285,11 @@ impl Tree {
                 None => names.push(name.to_owned()),
             }
         }
-        if path == "/bin" {
-            names.extend(self.programs.iter().map(ToString::to_string));
-            names.sort();
-            names.dedup();
-        }
         Ok(names)
     }
 
     fn check_writable(&self, path: &str) -> Result<(), FileError> {
-        match mount_of(&self.mounts, path) {
+        match self.mounts.of(path) {
             Some(mount) if mount.is_read_only() => Err(FileError::ReadOnly),
             _ => Ok(()),
         }
@@ -312,10 +316,6 @@ impl Tree {
             return Err(FileError::NameTooLong);
         }
         self.check_directory(path, user)?;
-        let room = self.capacity.bytes.saturating_sub(self.bytes);
-        if self.nodes.len() >= self.capacity.files || path.len() > room {
-            return Err(FileError::NoSpace);
-        }
         let node = Node {
             kind,
             mode,
@@ -323,6 +323,19 @@ impl Tree {
             gid: user.gid,
             modified: now,
         };
+        self.put(path, node)
+    }
+
+    /// Puts a node at a path, within the capacity. A node of a program's place may be there.
+    fn put(&mut self, path: &str, node: Node) -> Result<(), FileError> {
+        if let Some((volume, path)) = self.volume(path) {
+            return volume.put(path, node);
+        }
+        let room = self.capacity.bytes.saturating_sub(self.bytes);
+        let taken = path.len() + node.content_bytes();
+        if self.nodes.len() >= self.capacity.files || taken > room {
+            return Err(FileError::NoSpace);
+        }
         self.insert(path.to_owned(), node);
         Ok(())
     }
@@ -335,25 +348,24 @@ impl Tree {
         user: &User,
         now: SystemTime,
     ) -> Result<(), FileError> {
-        match self.look(path) {
+        let node = match self.look(path) {
             Ok(node) if node.is_directory() => return Err(FileError::IsADirectory),
             Ok(node) if !node.allows(user, 2) => return Err(FileError::Denied),
             Ok(node) if node.kind == NodeKind::Program => return Err(FileError::Denied),
-            Ok(_) => {}
+            Ok(node) => node,
             Err(FileError::NotFound) => {
                 return self.insert_new(path, NodeKind::File(Arc::default()), 0o644, user, now);
             }
             Err(error) => return Err(error),
-        }
-        let Some(node) = self.nodes.get(path) else {
-            return Err(FileError::NotFound);
         };
-        if matches!(node.kind, NodeKind::Device(_)) {
-            return Ok(());
+        match node.kind {
+            NodeKind::Device(_) => return Ok(()),
+            NodeKind::Special(_) => return Err(FileError::NoDevice),
+            _ => {}
         }
         self.check_writable(path)?;
         if open_mode == OpenMode::Truncate {
-            self.empty(path, now);
+            return self.empty(path, now);
         }
         Ok(())
     }
@@ -365,6 +377,14 @@ impl Tree {
         bytes: &[u8],
         now: SystemTime,
     ) -> Result<(), FileError> {
+        if let Some((volume, path)) = self.volume(path) {
+            return match volume.get(path)?.map(|node| node.kind) {
+                None => Err(FileError::NotFound),
+                Some(NodeKind::Directory) => Err(FileError::IsADirectory),
+                Some(NodeKind::File(_) | NodeKind::Unread(_)) => volume.append(path, bytes, now),
+                Some(_) => Err(FileError::NoDevice),
+            };
+        }
         let room = self.capacity.bytes.saturating_sub(self.bytes);
         let node = self.nodes.get_mut(path).ok_or(FileError::NotFound)?;
         match &mut node.kind {
@@ -372,6 +392,7 @@ impl Tree {
             NodeKind::Device(Device::Full) => Err(FileError::NoSpace),
             NodeKind::Device(_) => Ok(()),
             NodeKind::Program => Err(FileError::Denied),
+            NodeKind::Unread(_) | NodeKind::Special(_) => Err(FileError::NoDevice),
             NodeKind::File(_) if bytes.len() > room => Err(FileError::NoSpace),
             NodeKind::File(content) => {
                 Arc::make_mut(content).extend_from_slice(bytes);
@@ -382,7 +403,10 @@ impl Tree {
         }
     }
 
-    fn empty(&mut self, path: &str, now: SystemTime) {
+    fn empty(&mut self, path: &str, now: SystemTime) -> Result<(), FileError> {
+        if let Some((volume, path)) = self.volume(path) {
+            return volume.truncate(path, now);
+        }
         if let Some(node) = self.nodes.get_mut(path)
             && let NodeKind::File(content) = &mut node.kind
         {
@@ -390,6 +414,7 @@ impl Tree {
             *content = Arc::default();
             node.modified = now;
         }
+        Ok(())
     }
 
     /// Makes a directory.
@@ -418,8 +443,16 @@ impl Tree {
         if !self.look(path).is_ok_and(|node| node.is_directory()) {
             self.open(path, OpenMode::Append, user, now)?;
         }
+        self.alter(path, |node| node.modified = now)
+    }
+
+    /// Changes the properties of a node; a device's time of the node stays as it is.
+    fn alter(&mut self, path: &str, change: impl FnOnce(&mut Node)) -> Result<(), FileError> {
+        if let Some((volume, path)) = self.volume(path) {
+            return volume.change(path, change);
+        }
         if let Some(node) = self.nodes.get_mut(path) {
-            node.modified = now;
+            change(node);
         }
         Ok(())
     }
@@ -427,16 +460,27 @@ impl Tree {
     /// Removes a file or an empty directory.
     pub(crate) fn remove(&mut self, path: &str, user: &User) -> Result<(), FileError> {
         let node = self.look(path)?;
-        if path == "/" || self.mounts.iter().any(|mount| mount.target == path) {
+        if path == "/" || self.mounts.is_point(path) {
             return Err(FileError::Busy);
         }
         if node.kind == NodeKind::Program {
             return Err(FileError::NotPermitted);
         }
         self.check_directory(path, user)?;
-        let within = self.nodes.range(join(path, "")..).next();
-        if node.is_directory() && within.is_some_and(|(below, _)| is_within(below, path)) {
-            return Err(FileError::NotEmpty);
+        if node.is_directory() {
+            if self.mounts.names_in(path).next().is_some() {
+                return Err(FileError::Busy);
+            }
+            if !self.names(path)?.is_empty() {
+                return Err(FileError::NotEmpty);
+            }
+        }
+        self.discard(path)
+    }
+
+    fn discard(&mut self, path: &str) -> Result<(), FileError> {
+        if let Some((volume, path)) = self.volume(path) {
+            return volume.remove(path);
         }
         self.take(path);
         Ok(())
@@ -474,23 +518,48 @@ impl Tree {
             Ok(_) => self.remove(to, user)?,
             Err(_) => {}
         }
-        let below = self.nodes.range(join(from, "")..);
-        let mut moved: Vec<String> = below
-            .map(|(path, _)| path.clone())
-            .take_while(|path| is_within(path, from))
-            .collect();
-        moved.push(from.to_owned());
+        let moved = self.all_within(from)?;
         let longest = moved.iter().map(String::len).max().unwrap_or(0);
         if longest - from.len() + to.len() > MAX_PATH_BYTES {
             return Err(FileError::NameTooLong);
         }
-        let number = moved.len();
-        for path in moved {
-            if let Some(node) = self.take(&path) {
-                self.insert(format!("{to}{}", &path[from.len()..]), node);
+        if self.volume(from).is_none() && self.volume(to).is_none() {
+            for path in &moved {
+                if let Some(node) = self.take(path) {
+                    self.insert(format!("{to}{}", &path[from.len()..]), node);
+                }
+            }
+        } else {
+            // As mv(1) does between file systems: a failure leaves a part of the copy.
+            for path in &moved {
+                if let Some(node) = self.node(path)? {
+                    let node = self.with_content(path, node)?;
+                    self.put(&format!("{to}{}", &path[from.len()..]), node)?;
+                }
+            }
+            for path in moved.iter().rev() {
+                self.discard(path)?;
             }
         }
-        Ok(number)
+        Ok(moved.len())
+    }
+
+    /// Returns a path and all paths below it, a directory before its content. Nothing is mounted
+    /// below the path.
+    fn all_within(&self, path: &str) -> Result<Vec<String>, FileError> {
+        let mut found = Vec::new();
+        let mut open = vec![path.to_owned()];
+        while let Some(path) = open.pop() {
+            if self.node(&path)?.is_some_and(|node| node.is_directory()) {
+                let names = self.names(&path)?;
+                open.extend(names.iter().map(|name| join(&path, name)));
+            }
+            found.push(path);
+            if found.len() + open.len() > self.capacity.files {
+                return Err(FileError::NoSpace);
+            }
+        }
+        Ok(found)
     }
 
     /// Changes the owner, group or permission bits of a file, for its owner or root.
@@ -502,12 +571,9 @@ impl Tree {
     ) -> Result<(), FileError> {
         let found = self.look(path)?;
         self.check_writable(path)?;
-        match self.nodes.get_mut(path) {
+        match self.node(path)? {
             Some(_) if user.uid != 0 && user.uid != found.uid => Err(FileError::NotPermitted),
-            Some(node) => {
-                change(node);
-                Ok(())
-            }
+            Some(_) => self.alter(path, change),
             None => Err(FileError::NotPermitted),
         }
     }

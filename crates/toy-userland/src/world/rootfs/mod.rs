@@ -1,13 +1,17 @@
 //! Makes the files that every container has from its [`Setup`].
 
-use std::fmt::Write;
+mod etc;
+mod proc;
+
 use std::sync::Arc;
 
-use super::mounts::{Mount, proc_mountinfo, proc_mounts};
-use super::path::absolute;
+use super::mounts::{Mount, Mounts, proc_mountinfo, proc_mounts};
+use super::node::{Device, Node, NodeKind};
+use super::path::{absolute, parent};
 use super::processes::INIT;
-use super::setup::{Seccomp, Setup};
-use super::tree::{Capacity, Device, Node, NodeKind, PROGRAM_DIRECTORIES, Tree};
+use super::room::Capacity;
+use super::setup::Setup;
+use super::tree::{PROGRAM_DIRECTORIES, Tree};
 
 /// Kernel parameters of every container, unless its setup has other values.
 const SYSCTLS: [(&str, &str); 8] = [
@@ -45,7 +49,7 @@ const DIRECTORIES: [(&str, u16); 14] = [
 const SELF: u32 = 7;
 
 pub(super) fn tree(setup: &Setup, programs: &'static [&'static str]) -> Tree {
-    let mounts = mounts(setup);
+    let mounts = Mounts::new(mounts(setup));
     let capacity = Capacity {
         bytes: setup.capacity_bytes,
         files: setup.capacity_files,
@@ -83,20 +87,33 @@ pub(super) fn tree(setup: &Setup, programs: &'static [&'static str]) -> Tree {
     }
 
     tree.place("/etc/hostname", file(format!("{}\n", setup.hostname)));
-    tree.place("/etc/hosts", file(hosts(setup)));
+    tree.place("/etc/hosts", file(etc::hosts(setup)));
     tree.place("/etc/resolv.conf", file(String::new()));
-    tree.place("/etc/passwd", file(passwd(setup)));
-    tree.place("/etc/group", file(group(setup)));
+    tree.place("/etc/passwd", file(etc::passwd(setup)));
+    tree.place("/etc/group", file(etc::group(setup)));
+
+    tree.place("/etc/os-release", file(etc::OS_RELEASE.to_owned()));
 
     let proc_mounts = proc_mounts(&mounts);
     tree.place("/proc/mounts", read_only(proc_mounts.clone()));
     for (directory, pid) in [("self", SELF), ("1", INIT)] {
         let proc = format!("/proc/{directory}");
-        tree.place(&format!("{proc}/status"), read_only(status(setup, pid)));
+        tree.place(
+            &format!("{proc}/status"),
+            read_only(proc::status(setup, pid)),
+        );
         tree.place(&format!("{proc}/mounts"), read_only(proc_mounts.clone()));
         let mountinfo = proc_mountinfo(&mounts);
         tree.place(&format!("{proc}/mountinfo"), read_only(mountinfo));
+        for (name, maps) in [("uid_map", &setup.uid_map), ("gid_map", &setup.gid_map)] {
+            let map = read_only(proc::id_map(maps));
+            tree.place(&format!("{proc}/{name}"), map);
+        }
     }
+    let cpuinfo = proc::cpuinfo(setup.processors);
+    tree.place("/proc/cpuinfo", read_only(cpuinfo));
+    let meminfo = proc::meminfo(setup.memory_bytes);
+    tree.place("/proc/meminfo", read_only(meminfo));
     let cmdline = setup
         .command
         .iter()
@@ -115,17 +132,37 @@ pub(super) fn tree(setup: &Setup, programs: &'static [&'static str]) -> Tree {
         }
     }
 
-    for mount in &mounts {
-        let mode = if mount.kind == "tmpfs" { 0o1777 } else { 0o755 };
-        tree.place_directory(&mount.target, mode);
-    }
     for (path, content) in &setup.files {
         tree.place(
             &absolute("/", path),
             node(0o644, NodeKind::File(Arc::new(content.clone()))),
         );
     }
+    for mount in mounts.iter() {
+        if mount.volume.is_some() {
+            tree.place_directory(parent(&mount.target), 0o755);
+            // A kubelet makes the directories of volumes so.
+            tree.set_unseen(&mount.target, node(0o777, NodeKind::Directory));
+            continue;
+        }
+        let mode = if mount.kind == "tmpfs" { 0o1777 } else { 0o755 };
+        tree.place_directory(&mount.target, mode);
+    }
+    for path in &setup.masked_paths {
+        mask(&mut tree, &absolute("/", path), &node);
+    }
     tree
+}
+
+/// Hides a path, as runtimes do by a mount of `/dev/null` over a file and of an empty, read-only
+/// file system over a directory (runtime-spec `config-linux.md`, masked paths). A path that does
+/// not exist stays so.
+fn mask(tree: &mut Tree, path: &str, node: &impl Fn(u16, NodeKind) -> Node) {
+    match tree.find(path).map(|found| found.is_directory()) {
+        Some(true) => tree.empty_directory(path),
+        Some(false) => tree.place(path, node(0o666, NodeKind::Device(Device::Null))),
+        None => {}
+    }
 }
 
 /// Exchanges dots and slashes, which turns a kernel parameter's name into its path and back.
@@ -150,6 +187,7 @@ fn mounts(setup: &Setup) -> Vec<Mount> {
         target: target.to_owned(),
         kind: source.to_owned(),
         options: options.iter().map(ToString::to_string).collect(),
+        volume: None,
     };
     if !mounts.iter().any(|mount| mount.target == "/") {
         mounts.insert(0, implied("overlay", "/", &["rw", "relatime"]));
@@ -167,60 +205,4 @@ fn mounts(setup: &Setup) -> Vec<Mount> {
         &["ro", "nosuid", "nodev", "noexec"],
     ));
     mounts
-}
-
-fn hosts(setup: &Setup) -> String {
-    format!(
-        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{}\n",
-        setup.hostname
-    )
-}
-
-fn passwd(setup: &Setup) -> String {
-    let mut text = "root:x:0:0:root:/root:/bin/sh\n\
-                    nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
-        .to_owned();
-    let user = &setup.user;
-    if !user.name.is_empty() && !matches!(user.uid, 0 | 65534) {
-        let (name, uid, gid) = (&user.name, user.uid, user.gid);
-        let _ = writeln!(text, "{name}:x:{uid}:{gid}::/home/{name}:/bin/sh");
-    }
-    text
-}
-
-fn group(setup: &Setup) -> String {
-    let mut text = "root:x:0:\nnobody:x:65534:\n".to_owned();
-    let user = &setup.user;
-    if !user.name.is_empty() && !matches!(user.gid, 0 | 65534) {
-        let _ = writeln!(text, "{}:x:{}:", user.name, user.gid);
-    }
-    text
-}
-
-/// Returns the text of `/proc/PID/status`, proc_pid_status(5).
-fn status(setup: &Setup, pid: u32) -> String {
-    let user = &setup.user;
-    let (uid, gid) = (user.uid, user.gid);
-    let groups = user.groups.iter().map(|group| format!("{group} "));
-    let groups = groups.collect::<Vec<_>>().concat();
-    let sets = setup.capabilities;
-    let seccomp = match setup.seccomp {
-        Seccomp::Disabled => 0,
-        Seccomp::Filter => 2,
-    };
-    format!(
-        "Name:\tsh\nUmask:\t0022\nState:\tR (running)\nTgid:\t{pid}\nNgid:\t0\nPid:\t{pid}\n\
-         PPid:\t0\nTracerPid:\t0\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n\
-         Gid:\t{gid}\t{gid}\t{gid}\t{gid}\nFDSize:\t64\nGroups:\t{groups}\n\
-         Threads:\t1\nCapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\n\
-         CapBnd:\t{:016x}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t{seccomp}\n\
-         Seccomp_filters:\t{}\n",
-        sets.inheritable.0,
-        sets.permitted.0,
-        sets.effective.0,
-        sets.bounding.0,
-        sets.ambient.0,
-        u8::from(setup.no_new_privileges),
-        u8::from(seccomp == 2),
-    )
 }

@@ -1,0 +1,191 @@
+//! Setup of a container by CRI's configurations of the container and its pod.
+
+use std::time::SystemTime;
+
+use cri_api::v1::security_profile::ProfileType;
+use cri_api::v1::{
+    ContainerConfig, IdMapping, LinuxContainerSecurityContext, NamespaceMode, PodSandboxConfig,
+};
+
+use super::super::volumes::{Bind, Owner};
+use super::{
+    Described, PATH, capabilities, machine, mount, name_of, node_name, read_only_path, resolv_conf,
+    root,
+};
+use slot::user_id;
+use toy_userland::{Capabilities, CapabilitySet, IdMap, Mount, Seccomp, Setup, User};
+
+/// Annotation in which a kubelet states the path of a container's termination message,
+/// Kubernetes' `pkg/kubelet/kuberuntime/labels.go`.
+const MESSAGE_PATH: &str = "io.kubernetes.container.terminationMessagePath";
+
+/// Returns the command line of a container: its command followed by its arguments. Without a
+/// command the arguments are the command line, because there is no image with an entry point.
+pub(in crate::live) fn command_of_cri(config: &ContainerConfig) -> Vec<String> {
+    config.command.iter().chain(&config.args).cloned().collect()
+}
+
+/// Returns the container that CRI's configurations describe.
+pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, config: &ContainerConfig) -> Described {
+    let linux = config.linux.as_ref();
+    let context = linux.and_then(|linux| linux.security_context.clone());
+    let context = context.unwrap_or_default();
+    let pod_linux = pod.linux.as_ref();
+    let pod_context = pod_linux.and_then(|linux| linux.security_context.as_ref());
+    let user = context.run_as_user.as_ref();
+    let user = user.or(pod_context.and_then(|pod| pod.run_as_user.as_ref()));
+    let group = context.run_as_group.as_ref();
+    let group = group.or(pod_context.and_then(|pod| pod.run_as_group.as_ref()));
+    let id = |stated: Option<&cri_api::v1::Int64Value>| {
+        stated.map_or(0, |id| u32::try_from(id.value).unwrap_or(u32::MAX))
+    };
+    let uid = match context.run_as_username.as_str() {
+        "" => id(user),
+        name => user_id(name),
+    };
+    let is_on_host = pod_context
+        .and_then(|context| context.namespace_options.as_ref())
+        .is_some_and(|options| options.network() == NamespaceMode::Node);
+    let hostname = match pod.hostname.as_str() {
+        "" if is_on_host => node_name(),
+        _ => hostname(pod),
+    };
+    let mut environment = vec![
+        ("PATH".to_owned(), PATH.to_owned()),
+        ("HOSTNAME".to_owned(), hostname.clone()),
+    ];
+    environment.extend(config.envs.iter().map(|variable| {
+        let value = String::from_utf8_lossy(&variable.value).into_owned();
+        (variable.key.clone(), value)
+    }));
+    let mounts = config.mounts.iter().map(|declared| {
+        let access = if declared.readonly { "ro" } else { "rw" };
+        let (source, target) = (&declared.host_path, &declared.container_path);
+        mount(source, target, "ext4", &["rbind", access])
+    });
+    let read_only = context.readonly_paths.iter();
+    let mounts = mounts.chain(read_only.map(|path| read_only_path(path)));
+    let mounts: Vec<Mount> = std::iter::once(root(context.readonly_rootfs))
+        .chain(mounts)
+        .collect();
+    let mut files = Vec::new();
+    if let Some(dns) = &pod.dns_config {
+        files.push(("/etc/resolv.conf".to_owned(), resolv_conf(dns).into_bytes()));
+    }
+    if !is_on_host && !address.is_empty() {
+        let hosts = format!("127.0.0.1\tlocalhost\n::1\tlocalhost\n{address}\t{hostname}\n");
+        files.push(("/etc/hosts".to_owned(), hosts.into_bytes()));
+    }
+    let users = context
+        .namespace_options
+        .as_ref()
+        .and_then(|options| options.userns_options.as_ref())
+        .filter(|options| options.mode() == NamespaceMode::Pod);
+    let sysctls = pod_linux.iter().flat_map(|linux| &linux.sysctls);
+    let setup = Setup {
+        hostname,
+        environment,
+        working_directory: match config.working_dir.as_str() {
+            "" => "/".to_owned(),
+            directory => directory.to_owned(),
+        },
+        user: User {
+            uid,
+            gid: id(group),
+            groups: context
+                .supplemental_groups
+                .iter()
+                .filter_map(|gid| u32::try_from(*gid).ok())
+                .collect(),
+            name: match context.run_as_username.as_str() {
+                "" => name_of(uid),
+                name => name.to_owned(),
+            },
+        },
+        capabilities: of_context(&context, uid),
+        no_new_privileges: context.no_new_privs,
+        seccomp: match &context.seccomp {
+            Some(profile)
+                if !context.privileged && profile.profile_type() != ProfileType::Unconfined =>
+            {
+                Seccomp::Filter
+            }
+            _ => Seccomp::Disabled,
+        },
+        sysctls: sysctls
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+        mounts,
+        files,
+        masked_paths: context.masked_paths.clone(),
+        uid_map: id_maps(users.map(|users| &users.uids)),
+        gid_map: id_maps(users.map(|users| &users.gids)),
+        command: command_of_cri(config),
+        now: SystemTime::now(),
+        ..machine()
+    };
+    let metadata = |name: Option<&String>| name.cloned().unwrap_or_default();
+    Described {
+        setup,
+        binds: binds(config),
+        owner: Owner {
+            pod_uid: metadata(pod.metadata.as_ref().map(|metadata| &metadata.uid)),
+            container: metadata(config.metadata.as_ref().map(|metadata| &metadata.name)),
+        },
+    }
+}
+
+/// Returns the mounts of the node's files. The root comes before them in the setup.
+fn binds(config: &ContainerConfig) -> Vec<Bind> {
+    let message = config.annotations.get(MESSAGE_PATH);
+    let declared = config.mounts.iter().enumerate();
+    let of_host = declared.filter(|(_, mount)| mount.host_path.starts_with('/'));
+    of_host
+        .map(|(index, mount)| Bind {
+            mount: index + 1,
+            host_path: mount.host_path.clone(),
+            may_be_message: message.is_none_or(|path| *path == mount.container_path),
+        })
+        .collect()
+}
+
+fn id_maps(stated: Option<&Vec<IdMapping>>) -> Vec<IdMap> {
+    let map = |stated: &IdMapping| IdMap {
+        inside: stated.container_id,
+        outside: stated.host_id,
+        length: stated.length,
+    };
+    stated.into_iter().flatten().map(map).collect()
+}
+
+/// Returns the host name of a pod, which is the pod's name if none is stated.
+fn hostname(pod: &PodSandboxConfig) -> String {
+    let name = pod.metadata.as_ref().map(|metadata| &metadata.name);
+    match (pod.hostname.as_str(), name) {
+        ("", Some(name)) => name.clone(),
+        (hostname, _) => hostname.to_owned(),
+    }
+}
+
+fn of_context(context: &LinuxContainerSecurityContext, uid: u32) -> Capabilities {
+    if context.privileged {
+        return capabilities(CapabilitySet::ALL, CapabilitySet::default(), uid);
+    }
+    let default = CapabilitySet::DEFAULT;
+    let Some(stated) = &context.capabilities else {
+        return capabilities(default, CapabilitySet::default(), uid);
+    };
+    let all = |names: &[String]| names.iter().any(|name| name.eq_ignore_ascii_case("ALL"));
+    let named = |names: &[String]| CapabilitySet::from_names(names).0;
+    // The order is: drop all, add, drop by name.
+    let mut set = default.0;
+    if all(&stated.drop_capabilities) {
+        set = 0;
+    }
+    if all(&stated.add_capabilities) {
+        set = CapabilitySet::ALL.0;
+    }
+    set = (set | named(&stated.add_capabilities)) & !named(&stated.drop_capabilities);
+    let ambient = CapabilitySet(named(&stated.add_ambient_capabilities));
+    capabilities(CapabilitySet(set | ambient.0), ambient, uid)
+}
