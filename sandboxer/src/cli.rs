@@ -282,6 +282,10 @@ pub(crate) struct ServeArgs {
     /// calls that fail.
     #[arg(long, alias = OLD_BEHAVIOUR, env = BEHAVIOUR_ENV, value_name = "FILE")]
     pub(crate) behaviour: Option<PathBuf>,
+    /// TOML file with images whose configuration is known: user, command, environment, digest,
+    /// size, and all names of each. Another image is known by its name alone.
+    #[arg(long, env = "RESOURCE_SLOT_IMAGES", value_name = "FILE")]
+    pub(crate) images: Option<PathBuf>,
     /// Time from a signal to the end of the process. containerd needs the reply to Kill
     /// before the one to Wait: with one thread that order is certain, and the default is no
     /// delay; with more it is 1ms.

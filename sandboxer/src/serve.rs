@@ -15,7 +15,7 @@ use rustix::process::{
     Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit, umask,
 };
 use sandboxer::clock::Clock;
-use sandboxer::cri::{Cri, CriCalls};
+use sandboxer::cri::{Cri, CriCalls, ImageTable};
 use sandboxer::live::{HostRules, Profile, ResourceSlotSandboxer, Settings};
 use sandboxer::metrics::{self, Sources};
 use sandboxer::streaming::StreamingServer;
@@ -94,6 +94,10 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
         Some(file) => Profile::read(file)?,
         None => Profile::default(),
     };
+    let images = match &args.images {
+        Some(file) => ImageTable::read(file)?,
+        None => ImageTable::default(),
+    };
     let dir = &args.dir;
     let _lock = DirLock::acquire(dir)?;
     let socket = Socket::choose(&args.listen, inherited).await?;
@@ -120,7 +124,7 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
     let streams =
         StreamingServer::start(args.streaming_listen, args.streaming_idle_timeout).await?;
     warn_of_exposure("--streaming-listen", streams.address());
-    let cri = Cri::open(Arc::clone(&sandboxer), dir, streams, args.recover)
+    let cri = Cri::open(Arc::clone(&sandboxer), dir, streams, images, args.recover)
         .context("open the CRI API")?;
     let metrics = Metrics::start(args, &sandboxer, recovered.report)?;
     let limits = Limits {

@@ -65,6 +65,8 @@ fn cri_container() -> CriContainer {
         updated: None,
         image_id: "sha256:1".to_owned(),
         image_ref: "busybox@sha256:2".to_owned(),
+        image: None,
+        mounted_images: Vec::new(),
         created_at: Timestamp::from_nanos(3),
         started_at: None,
     }

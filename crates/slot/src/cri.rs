@@ -8,6 +8,7 @@ use cri_api::v1::{
 use serde::{Deserialize, Serialize};
 
 use super::encoded::Encoded;
+use crate::image::{ImageConfig, MountedImage};
 use crate::time::Timestamp;
 use pod_resources::CpuQuota;
 
@@ -47,6 +48,12 @@ pub struct CriContainer {
     pub image_id: String,
     /// The same image, named by its digest.
     pub image_ref: String,
+    /// Configuration of the image; `None` for an image of which only the name is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Box<ImageConfig>>,
+    /// Images that the container mounts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounted_images: Vec<MountedImage>,
     /// Time of the creation.
     pub created_at: Timestamp,
     /// Time of the start; `None` before it.
@@ -233,6 +240,8 @@ mod tests {
             updated: None,
             image_id: String::new(),
             image_ref: String::new(),
+            image: None,
+            mounted_images: Vec::new(),
             created_at: Timestamp::default(),
             started_at: None,
         };

@@ -23,6 +23,7 @@ mod behaviour;
 mod change;
 mod cri;
 mod encoded;
+mod image;
 mod machine;
 mod origin;
 mod resources;
@@ -40,6 +41,7 @@ pub use change::{
 };
 pub use cri::{CriContainer, CriPod, updated_pod, user_id};
 pub use encoded::Encoded;
+pub use image::{ImageConfig, MountedImage, UserIds};
 pub use machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};
 pub use origin::Origin;
 pub use state::{Container, Ended, Exit, KILLED, Process, Refusal, Slot};

@@ -87,6 +87,17 @@ impl World {
     }
 }
 
+impl Volume {
+    /// Makes a volume of the files of an image, or of those below `part`, a path in it: the
+    /// programs of this crate in `/bin`, the usual accounts, and the given files by path.
+    ///
+    /// # Errors
+    /// [`FileError::NotFound`] if the image has nothing at `part`.
+    pub fn of_image(files: &[(String, Vec<u8>)], part: &str) -> Result<Self, FileError> {
+        world::of_image(files, part, interpret::program_names())
+    }
+}
+
 /// One process of a container, which runs one command.
 pub struct Shell {
     world: Arc<World>,

@@ -61,6 +61,7 @@ impl Cri {
             let image = quoted(&image.image);
             Error::not_found(format!("config.image.image {image}: not pulled"))
         })?;
+        let mounted_images = self.mounted_images(&config)?;
         let id = id::random()?;
         let pod = sandbox.read_pod(|_, _, pod| pod.config.metadata.clone())?;
         let name = names::of_container(&metadata, &pod.unwrap_or_default());
@@ -69,6 +70,8 @@ impl Cri {
             config: config.into(),
             updated: None,
             image_ref: image.reference().to_owned(),
+            image: self.images.config_of(&image.id),
+            mounted_images,
             image_id: image.id,
             created_at: self.sandboxer.now().wall(),
             started_at: None,

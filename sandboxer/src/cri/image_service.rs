@@ -60,7 +60,7 @@ impl Cri {
             _ => HashMap::new(),
         };
         Ok(ImageStatusResponse {
-            image: image.map(message),
+            image: image.map(|image| self.message(image)),
             info,
         })
     }
@@ -93,7 +93,28 @@ impl Cri {
             Some(spec) => self.images.find(&spec.image)?.into_iter().collect(),
             None => self.images.all().values().cloned().collect::<Vec<_>>(),
         };
-        Ok(images.into_iter().map(message).collect())
+        Ok(images
+            .into_iter()
+            .map(|image| self.message(image))
+            .collect())
+    }
+
+    fn message(&self, image: Image) -> v1::Image {
+        let config = self.images.config_of(&image.id).unwrap_or_default();
+        let name = image.repo_tags.first().or(image.repo_digests.first());
+        v1::Image {
+            spec: Some(ImageSpec {
+                image: name.unwrap_or(&image.id).clone(),
+                ..Default::default()
+            }),
+            id: image.id,
+            repo_tags: image.repo_tags.into_iter().collect(),
+            repo_digests: image.repo_digests.into_iter().collect(),
+            size: image.size_bytes,
+            uid: config.uid().map(|value| v1::Int64Value { value }),
+            username: config.username().to_owned(),
+            pinned: false,
+        }
     }
 
     /// Removes an image with all its names, even if containers use it. An image that does
@@ -127,23 +148,6 @@ impl Cri {
             image_filesystems: vec![usage(bytes, inodes)],
             container_filesystems: vec![usage(0, 0)],
         })
-    }
-}
-
-fn message(image: Image) -> v1::Image {
-    let name = image.repo_tags.first().or(image.repo_digests.first());
-    v1::Image {
-        spec: Some(ImageSpec {
-            image: name.unwrap_or(&image.id).clone(),
-            ..Default::default()
-        }),
-        id: image.id,
-        repo_tags: image.repo_tags.into_iter().collect(),
-        repo_digests: image.repo_digests.into_iter().collect(),
-        size: image.size_bytes,
-        uid: None,
-        username: String::new(),
-        pinned: false,
     }
 }
 

@@ -14,9 +14,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::id;
-use super::reference::{Reference, digest_of, is_id};
+use super::image_table::{ImageTable, id_of};
+use super::reference::{Reference, is_id};
 use crate::simulate::profile::Pulls;
 use journal::Document;
+use slot::ImageConfig;
 
 /// Size of the smallest image, and the range above it, in bytes: 1 MiB for a single static
 /// binary up to about 256 MiB for a language's runtime.
@@ -44,8 +46,16 @@ pub(super) struct Image {
 }
 
 impl Image {
-    fn of(reference: &Reference, pulls: Pulls) -> Self {
-        let id = digest_of(&format!("configuration of {}", reference.digest()));
+    fn of(reference: &Reference, pulls: Pulls, table: &ImageTable) -> Self {
+        let stated = table.of(reference);
+        let reference = match stated {
+            Some(entry) => &reference.with_digest(&entry.digest),
+            None => reference,
+        };
+        let size_bytes = stated
+            .and_then(|entry| entry.size_bytes)
+            .or(pulls.size_bytes);
+        let id = id_of(&reference.digest());
         // The first hex digits of the id, a digest, serve as a random number.
         let seed = id
             .bytes()
@@ -53,7 +63,7 @@ impl Image {
             .take(15)
             .fold(0, |n, digit| n << 4 | u64::from(digit & 0xf));
         Self {
-            size_bytes: pulls.size_bytes.unwrap_or(MIN_SIZE + seed % SIZES),
+            size_bytes: size_bytes.unwrap_or(MIN_SIZE + seed % SIZES),
             repo_tags: reference.by_tag().into_iter().collect(),
             repo_digests: [reference.by_digest()].into(),
             id,
@@ -86,6 +96,7 @@ struct Content {
 pub(super) struct Images {
     document: Document,
     pulls: Pulls,
+    table: ImageTable,
     /// Held while the file is replaced, so that changes come one after the other.
     changing: Mutex<()>,
     /// Images as of the last acknowledged change.
@@ -98,7 +109,7 @@ impl Images {
     ///
     /// # Errors
     /// `Unavailable` if the file cannot be read or parsed.
-    pub(super) fn open(dir: &Path, pulls: Pulls, recover: bool) -> Result<Self> {
+    pub(super) fn open(dir: &Path, pulls: Pulls, table: ImageTable, recover: bool) -> Result<Self> {
         let document = Document::images(dir);
         let content: Content = document.open(recover)?.unwrap_or_default();
         let images = content.images.into_iter();
@@ -106,9 +117,16 @@ impl Images {
         Ok(Self {
             document,
             pulls,
+            table,
             changing: Mutex::new(()),
             acknowledged: RwLock::new(Arc::new(by_id)),
         })
+    }
+
+    /// Returns the configuration of an image; `None` if the table does not have it.
+    pub(super) fn config_of(&self, id: &str) -> Option<Box<ImageConfig>> {
+        let entry = self.table.with_id(id)?;
+        Some(Box::new(entry.config.clone()))
     }
 
     /// Returns all images by id.
@@ -138,7 +156,7 @@ impl Images {
         {
             return Ok(known);
         }
-        let mut image = Image::of(&Reference::parse(named)?, self.pulls);
+        let mut image = Image::of(&Reference::parse(named)?, self.pulls, &self.table);
         let time = self.pulls.time(image.size_bytes);
         if !time.is_zero() && !self.all().contains_key(&image.id) {
             tokio::time::sleep(time).await;
@@ -221,14 +239,14 @@ mod tests {
     use containerd_sandbox::Code;
 
     fn open(dir: &tempfile::TempDir) -> Images {
-        Images::open(dir.path(), Pulls::default(), false).unwrap()
+        Images::open(dir.path(), Pulls::default(), ImageTable::default(), false).unwrap()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pull_takes_as_long_as_its_size_and_rate_say_and_the_next_no_time() {
         let dir = tempfile::tempdir().unwrap();
         let pulls = toml::from_str("size-bytes = 3000\nbytes-per-second = 1000").unwrap();
-        let images = Images::open(dir.path(), pulls, false).unwrap();
+        let images = Images::open(dir.path(), pulls, ImageTable::default(), false).unwrap();
         for (name, seconds) in [("busybox", 3), ("busybox", 0), ("nginx", 3)] {
             let begun = tokio::time::Instant::now();
             let pulled = images.pull(name).await.unwrap();
@@ -297,7 +315,9 @@ mod tests {
     fn an_invalid_file_stops_the_start_unless_it_is_set_aside() {
         for content in ["{}", "", "[1,"] {
             let dir = tempfile::tempdir().unwrap();
-            let open = |recover| Images::open(dir.path(), Pulls::default(), recover);
+            let open = |recover| {
+                Images::open(dir.path(), Pulls::default(), ImageTable::default(), recover)
+            };
             std::fs::write(dir.path().join("images.json"), content).unwrap();
             let error = open(false).unwrap_err().to_string();
             assert!(error.contains("images.json"), "{error}");

@@ -29,7 +29,9 @@ mod exec;
 mod filter;
 mod find;
 mod id;
+mod image_mounts;
 mod image_service;
+mod image_table;
 mod images;
 mod metrics;
 mod names;
@@ -59,6 +61,7 @@ use crate::live::ResourceSlotSandboxer;
 use crate::streaming::StreamingServer;
 use address::Addresses;
 use events::Events;
+pub use image_table::ImageTable;
 use images::Images;
 use names::Names;
 use slot::SandboxState;
@@ -111,7 +114,7 @@ impl Cri {
     ];
 
     /// Opens the services over a sandboxer whose files are in `dir`, with `streams` for
-    /// Exec, Attach and PortForward. Pods whose creation was not answered before a crash
+    /// Exec, Attach and PortForward, and with the images of a table. Pods whose creation was not answered before a crash
     /// are deleted.
     ///
     /// # Errors
@@ -120,9 +123,10 @@ impl Cri {
         sandboxer: Arc<ResourceSlotSandboxer>,
         dir: &Path,
         streams: StreamingServer,
+        table: ImageTable,
         recover: bool,
     ) -> Result<Self> {
-        let images = Images::open(dir, sandboxer.pulls(), recover)?;
+        let images = Images::open(dir, sandboxer.pulls(), table, recover)?;
         let names = Arc::new(Names::default());
         let events = Arc::new(Events::default());
         sandboxer.watch_pods({

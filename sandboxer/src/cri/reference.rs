@@ -27,6 +27,8 @@ pub(super) struct Reference {
     /// Registry and path, such as `docker.io/library/busybox`.
     name: String,
     version: Version,
+    /// Digest of the image; `None` for one that is derived from name and tag.
+    digest: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +80,11 @@ impl Reference {
             (Some(digest), _) => Version::Digest(digest.to_owned()),
             (None, tag) => Version::Tag(tag.unwrap_or(DEFAULT_TAG).to_owned()),
         };
-        Ok(Self { name, version })
+        Ok(Self {
+            name,
+            version,
+            digest: None,
+        })
     }
 
     /// Returns the name with the tag, such as `docker.io/library/busybox:latest`; `None`
@@ -95,8 +101,19 @@ impl Reference {
         format!("{}@{}", self.name, self.digest())
     }
 
+    /// Returns the reference with a tag, whose digest is a known one.
+    pub(super) fn with_digest(&self, digest: &str) -> Self {
+        Self {
+            digest: Some(digest.to_owned()),
+            ..self.clone()
+        }
+    }
+
     /// Returns the stated digest, or one derived from name and tag.
     pub(super) fn digest(&self) -> String {
+        if let Some(digest) = &self.digest {
+            return digest.clone();
+        }
         match &self.version {
             Version::Digest(digest) => digest.clone(),
             Version::Tag(tag) => digest_of(&format!("{}:{tag}", self.name)),
@@ -182,7 +199,7 @@ pub(super) fn is_id(text: &str) -> bool {
     is_digest(text) || is_digest(&format!("sha256:{text}"))
 }
 
-fn is_digest(digest: &str) -> bool {
+pub(super) fn is_digest(digest: &str) -> bool {
     let lengths = [("sha256", 64), ("sha384", 96), ("sha512", 128)];
     digest.split_once(':').is_some_and(|(algorithm, digits)| {
         lengths.contains(&(algorithm, digits.len()))

@@ -3,7 +3,7 @@
 use containerd_sandbox::Key;
 use cri_api::v1::{
     Container, ContainerConfig, ContainerResources, ContainerState, ContainerStatus, ContainerUser,
-    LinuxContainerUser, LinuxPodSandboxStatus, Namespace, NamespaceMode, NamespaceOption,
+    LinuxContainerUser, LinuxPodSandboxStatus, Mount, Namespace, NamespaceMode, NamespaceOption,
     PodSandbox, PodSandboxConfig, PodSandboxNetworkStatus, PodSandboxState, PodSandboxStatus,
     Signal,
 };
@@ -11,7 +11,7 @@ use cri_api::v1::{
 use crate::live::Found;
 use crate::live::logs;
 use slot::Timestamp;
-use slot::{CriPod, KILLED, Process, ProcessState, SandboxState, Slot, user_id};
+use slot::{CriContainer, CriPod, KILLED, Process, ProcessState, SandboxState, Slot};
 
 /// Tolerance in nanoseconds by which an end may come before its planned time and still
 /// count as an end by itself. The wall clock measures it, and may have been set meanwhile.
@@ -159,7 +159,7 @@ pub(super) fn container_status(found: Found<'_>) -> ContainerStatus {
         message: String::new(),
         labels: config.labels.clone(),
         annotations: config.annotations.clone(),
-        mounts: config.mounts.clone(),
+        mounts: mounts(cri),
         log_path: logs::shown(&pod.config.log_directory, &config.log_path),
         resources: Some(ContainerResources {
             linux: cri.linux_resources().cloned(),
@@ -189,29 +189,31 @@ fn stop_signal(stated: Signal) -> Signal {
     }
 }
 
-/// Returns the user of the container's first process. No image exists in which a name could
-/// be looked up, so a user given by name has the number that [`user_id`] returns.
-fn user(found: Found<'_>) -> ContainerUser {
-    let linux = found.cri.config.linux.as_ref();
-    let context = linux.and_then(|linux| linux.security_context.as_ref());
-    let number = |value: &Option<cri_api::v1::Int64Value>| value.as_ref().map_or(0, |n| n.value);
-    let user = context.map(|context| {
-        let gid = number(&context.run_as_group);
-        let mut supplemental_groups = vec![gid];
-        supplemental_groups.extend(&context.supplemental_groups);
-        supplemental_groups.sort_unstable();
-        supplemental_groups.dedup();
-        LinuxContainerUser {
-            uid: match &context.run_as_user {
-                Some(uid) => uid.value,
-                None => i64::from(user_id(&context.run_as_username)),
-            },
-            gid,
-            supplemental_groups,
+/// Returns the mounts of a container. That of an image names it by its digest, too.
+fn mounts(cri: &CriContainer) -> Vec<Mount> {
+    let mut mounts = cri.config.mounts.clone();
+    for mounted in &cri.mounted_images {
+        let mount = mounts.get_mut(mounted.mount);
+        if let Some(image) = mount.and_then(|mount| mount.image.as_mut()) {
+            image.image_ref.clone_from(&mounted.image_ref);
         }
-    });
+    }
+    mounts
+}
+
+/// Returns the user of the container's first process. A name that no table of images explains has
+/// the number that [`slot::user_id`] returns.
+fn user(found: Found<'_>) -> ContainerUser {
+    let user = found.cri.user(&found.pod.config);
+    let mut groups: Vec<i64> = user.groups.iter().map(|gid| i64::from(*gid)).collect();
+    groups.push(i64::from(user.gid));
+    groups.sort_unstable();
     ContainerUser {
-        linux: Some(user.unwrap_or_default()),
+        linux: Some(LinuxContainerUser {
+            uid: user.uid.into(),
+            gid: user.gid.into(),
+            supplemental_groups: groups,
+        }),
     }
 }
 

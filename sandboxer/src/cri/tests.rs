@@ -15,7 +15,7 @@ use cri_api::v1::{
 };
 use futures::{FutureExt, StreamExt};
 
-use super::Cri;
+use super::{Cri, ImageTable};
 use crate::clock::{Clock, Reading};
 use crate::live::{HostRules, LogRoot, ResourceSlotSandboxer, Settings};
 use crate::streaming::{DEFAULT_IDLE_TIMEOUT, DEFAULT_LISTEN, StreamingServer};
@@ -54,7 +54,8 @@ async fn open_by(dir: &Path, clock: Arc<Clock>) -> Cri {
     let streams = StreamingServer::start(DEFAULT_LISTEN, DEFAULT_IDLE_TIMEOUT)
         .await
         .unwrap();
-    Cri::open(sandboxer_by(dir, clock), dir, streams, false).unwrap()
+    let sandboxer = sandboxer_by(dir, clock);
+    Cri::open(sandboxer, dir, streams, ImageTable::default(), false).unwrap()
 }
 
 fn pod(name: &str) -> RunPodSandboxRequest {

@@ -11,7 +11,6 @@ use super::fault_injection;
 use super::observe::Observer;
 use super::sandbox::ResourceSlotSandbox;
 use super::sandboxer::{ResourceSlotSandboxer, take_back};
-use super::setup;
 use crate::refuse;
 use crate::simulate::annotations::Annotations;
 use crate::simulate::failure::Call;
@@ -157,7 +156,7 @@ impl ResourceSlotSandbox {
         let rules = self.core.settings.rules;
         let found = ResourceInfo::from_container_config(&container.config, rules)
             .map_err(refuse::resource)?;
-        let args = setup::command_of_cri(&container.config);
+        let args = container.command_line();
         let name = container.config.metadata.clone().unwrap_or_default();
         let behaviour = self.draw_container(
             Annotations::of(&container.config.annotations)?,

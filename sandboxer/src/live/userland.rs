@@ -77,8 +77,12 @@ pub(super) async fn world(
     let Described {
         mut setup,
         binds,
+        images,
         owner,
     } = described;
+    for image in images {
+        image.mount(&mut setup);
+    }
     let own = inner.slot.container(container).map_err(refuse::change)?;
     setup.files.extend(setup::cgroup::files(own));
     let rules = &core.settings.host;

@@ -120,6 +120,7 @@ impl Interpreter {
                     let invocation = Invocation {
                         shell: self,
                         name: builtin.name,
+                        called: name,
                         args: words,
                     };
                     (builtin.run)(invocation).await

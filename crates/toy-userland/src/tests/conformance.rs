@@ -163,3 +163,44 @@ async fn an_unknown_command_has_the_configured_exit_code() {
     let found = run_with(&super::world(), &["nonesuch"], "").await;
     assert_eq!(found, answer("", "sh: nonesuch: not found\n", 127));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_masked_program_cannot_be_run_and_a_host_name_is_changed_by_an_administrator() {
+    let world = |capability: &str| {
+        Arc::new(World::new(Setup {
+            masked_paths: vec!["/bin/ls".into()],
+            capabilities: Capabilities {
+                effective: CapabilitySet::from_names([capability]),
+                ..Capabilities::default()
+            },
+            ..Setup::default()
+        }))
+    };
+    let admin = world("CAP_SYS_ADMIN");
+    for (world, argv, stdout, stderr, code) in [
+        (
+            &admin,
+            ["/bin/sh", "-c", "ls"],
+            "",
+            "/bin/sh: ls: Permission denied\n",
+            126,
+        ),
+        (
+            &admin,
+            ["sh", "-c", "hostname new; hostname; uname -n"],
+            "new\nnew\n",
+            "",
+            0,
+        ),
+        (
+            &world("CAP_CHOWN"),
+            ["sh", "-c", "hostname new"],
+            "",
+            "hostname: sethostname: Operation not permitted\n",
+            1,
+        ),
+    ] {
+        let found = run_with(world, &argv, "").await;
+        assert_eq!(found, answer(stdout, stderr, code), "{argv:?}");
+    }
+}

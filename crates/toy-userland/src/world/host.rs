@@ -81,4 +81,7 @@ pub struct HostNode {
     pub gid: u32,
     /// Time of the last change of the content.
     pub modified: SystemTime,
+    /// Whether the file lies on another file system than the mounted directory, on one that is
+    /// mounted below it.
+    pub is_on_submount: bool,
 }

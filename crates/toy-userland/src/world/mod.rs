@@ -5,6 +5,7 @@
 mod capabilities;
 mod error;
 mod host;
+mod image_volume;
 mod memory;
 mod mounts;
 mod node;
@@ -29,6 +30,7 @@ use tokio::time::Instant;
 pub use capabilities::{Capabilities, CapabilitySet};
 pub use error::FileError;
 pub use host::{HostFiles, HostKind, HostNode, Special};
+pub(super) use image_volume::of_image;
 use memory::Memory;
 pub use mounts::Mount;
 pub(super) use node::{Device, Node, NodeKind};

@@ -26,16 +26,23 @@ pub struct Mount {
 }
 
 impl Mount {
-    /// Returns whether the options include `ro`.
+    /// Returns whether the options include `ro` or `rro`.
     pub fn is_read_only(&self) -> bool {
-        self.options.iter().any(|option| option == "ro")
+        let mut options = self.options.iter();
+        options.any(|option| matches!(option.as_str(), "ro" | "rro"))
+    }
+
+    /// Returns whether the mounts below are read-only, too: the option `rro` of the OCI runtime
+    /// specification (`config.md`).
+    pub(super) fn is_recursively_read_only(&self) -> bool {
+        self.options.iter().any(|option| option == "rro")
     }
 
     /// Returns the options in the form of `/proc/mounts`: `rw` or `ro` first.
     pub(crate) fn shown_options(&self) -> String {
         let access = if self.is_read_only() { "ro" } else { "rw" };
         let rest = self.options.iter().map(String::as_str);
-        let rest = rest.filter(|option| !matches!(*option, "ro" | "rw" | "bind" | "rbind"));
+        let rest = rest.filter(|option| !matches!(*option, "ro" | "rro" | "rw" | "bind" | "rbind"));
         std::iter::once(access)
             .chain(rest)
             .collect::<Vec<_>>()

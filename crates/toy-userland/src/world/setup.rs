@@ -54,6 +54,10 @@ pub struct Setup {
     /// Paths and contents of files of the image or of volumes. They replace files that every
     /// container has, such as `/etc/hosts`.
     pub files: Vec<(String, Vec<u8>)>,
+    /// Further lines of `/etc/passwd`, passwd(5).
+    pub passwd: Vec<String>,
+    /// Further lines of `/etc/group`, group(5).
+    pub group: Vec<String>,
     /// Paths that the container cannot see: a file is empty and an existing directory has nothing
     /// in it.
     pub masked_paths: Vec<String>,
@@ -95,6 +99,8 @@ impl Default for Setup {
             sysctls: Vec::new(),
             mounts: Vec::new(),
             files: Vec::new(),
+            passwd: Vec::new(),
+            group: Vec::new(),
             masked_paths: Vec::new(),
             uid_map: Vec::new(),
             gid_map: Vec::new(),

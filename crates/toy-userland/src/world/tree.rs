@@ -290,7 +290,15 @@ impl Tree {
 
     fn check_writable(&self, path: &str) -> Result<(), FileError> {
         match self.mounts.of(path) {
-            Some(mount) if mount.is_read_only() => Err(FileError::ReadOnly),
+            Some(mount) if mount.is_read_only() => {
+                let within = self.volume(path);
+                let is_writable = !mount.is_recursively_read_only()
+                    && within.is_some_and(|(volume, path)| volume.is_on_submount(path));
+                if is_writable {
+                    return Ok(());
+                }
+                Err(FileError::ReadOnly)
+            }
             _ => Ok(()),
         }
     }

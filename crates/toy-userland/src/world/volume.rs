@@ -64,6 +64,27 @@ impl Volume {
         volume
     }
 
+    /// Makes a volume of nodes in memory, by path relative to the volume. Its room is full.
+    pub(super) fn of_nodes(nodes: BTreeMap<String, Node>) -> Self {
+        let bytes = nodes
+            .iter()
+            .map(|(path, node)| path.len() + node.content_bytes());
+        let (bytes, files) = (bytes.sum(), nodes.len());
+        let room = Arc::new(Room::new(bytes, files));
+        let mut volume = Self::new(None, &room);
+        // The room is as large as the nodes.
+        let _ = room.take(bytes, files);
+        let upper = nodes.into_iter().map(|(path, node)| {
+            let changed = Upper {
+                node: Some(node),
+                hides: true,
+            };
+            (path, changed)
+        });
+        volume.upper = Mutex::new(upper.collect());
+        volume
+    }
+
     /// Sets the volume itself where the node shows none. A later call changes nothing.
     pub(super) fn set_unseen(&self, node: Node) {
         let _ = self.unseen.set(node);
@@ -109,6 +130,15 @@ impl Volume {
             Err(FileError::NotFound | FileError::NotADirectory) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns whether a path, or the directory in which it would be made, lies on a file system
+    /// that the node has mounted below the volume.
+    pub(super) fn is_on_submount(&self, path: &str) -> bool {
+        let look = |path: &str| self.host.as_ref().and_then(|host| host.look(path).ok());
+        let above = path.rsplit_once('/').map_or("", |(above, _)| above);
+        let found = look(path).or_else(|| look(above));
+        found.is_some_and(|node| node.is_on_submount)
     }
 
     /// Returns a node with its content.

@@ -187,6 +187,7 @@ fn of_details(
     Described {
         setup,
         binds,
+        images: Vec::new(),
         owner: Owner {
             container: container.unwrap_or_default(),
             ..Owner::default()

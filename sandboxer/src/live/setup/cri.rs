@@ -7,42 +7,28 @@ use cri_api::v1::{
     ContainerConfig, IdMapping, LinuxContainerSecurityContext, NamespaceMode, PodSandboxConfig,
 };
 
-use super::super::volumes::{Bind, Owner};
+use super::super::volumes::{Bind, ImageMount, Owner};
 use super::{
-    Described, PATH, capabilities, machine, mount, name_of, node_name, read_only_path, resolv_conf,
-    root,
+    Described, PATH, capabilities, machine, mount, node_name, read_only_path, resolv_conf, root,
 };
-use slot::user_id;
+use slot::{CriContainer, ImageConfig};
 use toy_userland::{Capabilities, CapabilitySet, IdMap, Mount, Seccomp, Setup, User};
 
 /// Annotation in which a kubelet states the path of a container's termination message,
 /// Kubernetes' `pkg/kubelet/kuberuntime/labels.go`.
 const MESSAGE_PATH: &str = "io.kubernetes.container.terminationMessagePath";
 
-/// Returns the command line of a container: its command followed by its arguments. Without a
-/// command the arguments are the command line, because there is no image with an entry point.
-pub(in crate::live) fn command_of_cri(config: &ContainerConfig) -> Vec<String> {
-    config.command.iter().chain(&config.args).cloned().collect()
-}
-
 /// Returns the container that CRI's configurations describe.
-pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, config: &ContainerConfig) -> Described {
+pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, own: &CriContainer) -> Described {
+    let config = &own.config;
+    let none = ImageConfig::default();
+    let image = own.image.as_deref().unwrap_or(&none);
     let linux = config.linux.as_ref();
     let context = linux.and_then(|linux| linux.security_context.clone());
     let context = context.unwrap_or_default();
     let pod_linux = pod.linux.as_ref();
     let pod_context = pod_linux.and_then(|linux| linux.security_context.as_ref());
-    let user = context.run_as_user.as_ref();
-    let user = user.or(pod_context.and_then(|pod| pod.run_as_user.as_ref()));
-    let group = context.run_as_group.as_ref();
-    let group = group.or(pod_context.and_then(|pod| pod.run_as_group.as_ref()));
-    let id = |stated: Option<&cri_api::v1::Int64Value>| {
-        stated.map_or(0, |id| u32::try_from(id.value).unwrap_or(u32::MAX))
-    };
-    let uid = match context.run_as_username.as_str() {
-        "" => id(user),
-        name => user_id(name),
-    };
+    let user = own.user(pod);
     let is_on_host = pod_context
         .and_then(|context| context.namespace_options.as_ref())
         .is_some_and(|options| options.network() == NamespaceMode::Node);
@@ -54,12 +40,18 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, config: &ContainerCo
         ("PATH".to_owned(), PATH.to_owned()),
         ("HOSTNAME".to_owned(), hostname.clone()),
     ];
+    let of_image = image.env.iter().filter_map(|text| text.split_once('='));
+    environment.extend(of_image.map(|(name, value)| (name.to_owned(), value.to_owned())));
     environment.extend(config.envs.iter().map(|variable| {
         let value = String::from_utf8_lossy(&variable.value).into_owned();
         (variable.key.clone(), value)
     }));
     let mounts = config.mounts.iter().map(|declared| {
-        let access = if declared.readonly { "ro" } else { "rw" };
+        let access = match (declared.readonly, declared.recursive_read_only) {
+            (true, true) => "rro",
+            (true, false) => "ro",
+            (false, _) => "rw",
+        };
         let (source, target) = (&declared.host_path, &declared.container_path);
         mount(source, target, "ext4", &["rbind", access])
     });
@@ -68,7 +60,15 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, config: &ContainerCo
     let mounts: Vec<Mount> = std::iter::once(root(context.readonly_rootfs))
         .chain(mounts)
         .collect();
-    let mut files = Vec::new();
+    let of_image = image.volumes.iter();
+    let of_image = of_image.filter(|path| !mounts.iter().any(|mount| mount.target == **path));
+    let of_image: Vec<Mount> = of_image
+        .map(|path| mount(path, path, "ext4", &["rw"]))
+        .collect();
+    let mounts = mounts.into_iter().chain(of_image).collect();
+    let of_image = image.files.iter();
+    let of_image = of_image.map(|(path, text)| (path.clone(), text.clone().into_bytes()));
+    let mut files: Vec<(String, Vec<u8>)> = of_image.collect();
     if let Some(dns) = &pod.dns_config {
         files.push(("/etc/resolv.conf".to_owned(), resolv_conf(dns).into_bytes()));
     }
@@ -86,23 +86,17 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, config: &ContainerCo
         hostname,
         environment,
         working_directory: match config.working_dir.as_str() {
-            "" => "/".to_owned(),
+            "" if image.working_dir.is_empty() => "/".to_owned(),
+            "" => image.working_dir.clone(),
             directory => directory.to_owned(),
         },
+        capabilities: of_context(&context, user.uid),
         user: User {
-            uid,
-            gid: id(group),
-            groups: context
-                .supplemental_groups
-                .iter()
-                .filter_map(|gid| u32::try_from(*gid).ok())
-                .collect(),
-            name: match context.run_as_username.as_str() {
-                "" => name_of(uid),
-                name => name.to_owned(),
-            },
+            uid: user.uid,
+            gid: user.gid,
+            groups: user.groups,
+            name: user.name,
         },
-        capabilities: of_context(&context, uid),
         no_new_privileges: context.no_new_privs,
         seccomp: match &context.seccomp {
             Some(profile)
@@ -117,10 +111,12 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, config: &ContainerCo
             .collect(),
         mounts,
         files,
+        passwd: image.passwd.clone(),
+        group: image.group.clone(),
         masked_paths: context.masked_paths.clone(),
         uid_map: id_maps(users.map(|users| &users.uids)),
         gid_map: id_maps(users.map(|users| &users.gids)),
-        command: command_of_cri(config),
+        command: own.command_line(),
         now: SystemTime::now(),
         ..machine()
     };
@@ -128,11 +124,29 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, config: &ContainerCo
     Described {
         setup,
         binds: binds(config),
+        images: images(own),
         owner: Owner {
             pod_uid: metadata(pod.metadata.as_ref().map(|metadata| &metadata.uid)),
             container: metadata(config.metadata.as_ref().map(|metadata| &metadata.name)),
         },
     }
+}
+
+/// Returns the mounts of images. The root comes before them in the setup.
+fn images(own: &CriContainer) -> Vec<ImageMount> {
+    let mounted = own.mounted_images.iter();
+    let mounted = mounted.map(|mounted| {
+        let mount = own.config.mounts.get(mounted.mount);
+        let files = mounted.files.iter();
+        ImageMount {
+            mount: mounted.mount + 1,
+            part: mount.map_or_else(String::new, |mount| mount.image_sub_path.clone()),
+            files: files
+                .map(|(path, text)| (path.clone(), text.clone().into_bytes()))
+                .collect(),
+        }
+    });
+    mounted.collect()
 }
 
 /// Returns the mounts of the node's files. The root comes before them in the setup.

@@ -11,12 +11,11 @@ use containerd_sandbox::Error;
 use cri_api::v1::DnsConfig;
 
 use super::appender::Log;
-use super::volumes::{Bind, Owner};
+use super::volumes::{Bind, ImageMount, Owner};
 use slot::{Container, PodHints, Refusal, Slot};
 use toy_userland::{Capabilities, CapabilitySet, Mount, Setup};
 
 use bundle::of_bundle;
-pub(super) use cri::command_of_cri;
 
 /// Description of a container: the setup of its commands, and its mounts of the node's files.
 #[derive(Debug, Default)]
@@ -25,6 +24,8 @@ pub(super) struct Described {
     pub(super) setup: Setup,
     /// Mounts whose files lie on the node.
     pub(super) binds: Vec<Bind>,
+    /// Mounts of images.
+    pub(super) images: Vec<ImageMount>,
     /// Names by which a kubelet's files of the container are known.
     pub(super) owner: Owner,
 }
@@ -49,9 +50,7 @@ pub(super) fn source(slot: &Slot, container: &str) -> Result<Source, Refusal> {
     let pod = &slot.sandbox;
     let container = slot.container(container)?;
     Ok(match (&container.cri, &pod.cri) {
-        (Some(own), Some(pod)) => {
-            Source::Ready(Box::new(cri::of_cri(&pod.config, &pod.ip, &own.config)))
-        }
+        (Some(own), Some(pod)) => Source::Ready(Box::new(cri::of_cri(&pod.config, &pod.ip, own))),
         _ => Source::Bundle {
             path: container.bundle.clone(),
             hints: pod.hints.clone(),

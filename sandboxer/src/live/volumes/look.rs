@@ -92,7 +92,12 @@ impl Mounted {
 
 impl HostFiles for Mounted {
     fn look(&self, path: &str) -> Result<HostNode, FileError> {
-        self.look_at(path, |handle| Ok(described(&rustix::fs::fstat(handle)?)))
+        let root = self.path.clone();
+        self.look_at(path, move |handle| {
+            let stat = rustix::fs::fstat(handle)?;
+            let root = rustix::fs::stat(&root)?;
+            Ok(described(&stat, stat.st_dev != root.st_dev))
+        })
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>, FileError> {
@@ -122,7 +127,7 @@ fn handle(root: &std::path::Path, path: &str) -> Result<OwnedFd, Errno> {
     opened
 }
 
-fn described(stat: &Stat) -> HostNode {
+fn described(stat: &Stat, is_on_submount: bool) -> HostNode {
     let size = u64::try_from(stat.st_size).unwrap_or(0);
     let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
     let nanoseconds = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
@@ -142,6 +147,7 @@ fn described(stat: &Stat) -> HostNode {
         modified: SystemTime::UNIX_EPOCH
             .checked_add(modified)
             .unwrap_or(SystemTime::UNIX_EPOCH),
+        is_on_submount,
     }
 }
 

@@ -53,6 +53,27 @@ pub(super) struct Bind {
     pub(super) may_be_message: bool,
 }
 
+/// A mount of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ImageMount {
+    /// Index of the mount in the container's setup.
+    pub(super) mount: usize,
+    /// Path in the image that is mounted; empty for the whole image.
+    pub(super) part: String,
+    /// Known files of the image, by path.
+    pub(super) files: Vec<(String, Vec<u8>)>,
+}
+
+impl ImageMount {
+    /// Mounts the image into a container's setup. A part that the image does not have is empty;
+    /// the creation of the container has refused it.
+    pub(super) fn mount(&self, setup: &mut Setup) {
+        if let Some(mount) = setup.mounts.get_mut(self.mount) {
+            mount.volume = Volume::of_image(&self.files, &self.part).ok().map(Arc::new);
+        }
+    }
+}
+
 /// Volumes that the containers of a pod share, by path on the node.
 #[derive(Debug, Default)]
 pub(super) struct Volumes {

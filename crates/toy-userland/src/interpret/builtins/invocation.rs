@@ -8,6 +8,8 @@ use crate::outcome::Unwind;
 pub(crate) struct Invocation<'s> {
     pub(crate) shell: &'s mut Interpreter,
     pub(crate) name: &'static str,
+    /// Name or path by which the builtin was called.
+    pub(crate) called: String,
     /// Words after the name.
     pub(crate) args: Vec<String>,
 }

@@ -56,7 +56,7 @@ pub(super) async fn sh(mut call: Invocation<'_>) -> Outcome {
         Ok(if command {
             match args.next() {
                 Some(script) => {
-                    shell.name = args.next().unwrap_or_else(|| "sh".to_owned());
+                    shell.name = args.next().unwrap_or_else(|| call.called.clone());
                     shell.parameters = Arc::new(args.collect());
                     shell.run_script(&script).await
                 }
@@ -72,7 +72,7 @@ pub(super) async fn sh(mut call: Invocation<'_>) -> Outcome {
                 .await;
             exit_code(outcome, 0)
         } else {
-            shell.name = "sh".to_owned();
+            shell.name.clone_from(&call.called);
             if shell.has_terminal() {
                 shell.interact().await?
             } else {

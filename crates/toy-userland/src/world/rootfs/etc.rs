@@ -15,22 +15,33 @@ pub(super) fn hosts(setup: &Setup) -> String {
     )
 }
 
-pub(super) fn passwd(setup: &Setup) -> String {
+pub(in crate::world) fn passwd(setup: &Setup) -> String {
     let mut text = "root:x:0:0:root:/root:/bin/sh\n\
                     nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
         .to_owned();
+    for line in &setup.passwd {
+        let _ = writeln!(text, "{line}");
+    }
     let user = &setup.user;
-    if !user.name.is_empty() && !matches!(user.uid, 0 | 65534) {
+    let named = format!("{}:", user.name);
+    let is_listed = setup.passwd.iter().any(|line| line.starts_with(&named));
+    if !user.name.is_empty() && !is_listed && !matches!(user.uid, 0 | 65534) {
         let (name, uid, gid) = (&user.name, user.uid, user.gid);
         let _ = writeln!(text, "{name}:x:{uid}:{gid}::/home/{name}:/bin/sh");
     }
     text
 }
 
-pub(super) fn group(setup: &Setup) -> String {
+pub(in crate::world) fn group(setup: &Setup) -> String {
     let mut text = "root:x:0:\nnobody:x:65534:\n".to_owned();
+    for line in &setup.group {
+        let _ = writeln!(text, "{line}");
+    }
     let user = &setup.user;
-    if !user.name.is_empty() && !matches!(user.gid, 0 | 65534) {
+    let number = user.gid.to_string();
+    let has_number = |line: &String| line.split(':').nth(2) == Some(number.as_str());
+    let is_listed = setup.group.iter().any(has_number);
+    if !user.name.is_empty() && !is_listed && !matches!(user.gid, 0 | 65534) {
         let _ = writeln!(text, "{}:x:{}:", user.name, user.gid);
     }
     text

@@ -1,6 +1,6 @@
 //! Makes the files that every container has from its [`Setup`].
 
-mod etc;
+pub(super) mod etc;
 mod proc;
 
 use std::sync::Arc;

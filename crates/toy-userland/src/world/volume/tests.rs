@@ -48,6 +48,7 @@ impl HostFiles for Made {
             uid: 0,
             gid: 2000,
             modified: SystemTime::UNIX_EPOCH,
+            is_on_submount: path == "sub" || path.starts_with("sub/"),
         })
     }
 
@@ -262,4 +263,34 @@ fn a_volume_that_the_node_does_not_show_is_an_empty_directory_or_the_containers_
             .unwrap()
             .contains("localhost")
     );
+}
+
+#[test]
+fn a_mount_below_a_read_only_one_is_writable_unless_that_is_so_recursively() {
+    let made = Made::new(&[("sub/a", "1"), ("b", "2")]);
+    for (option, expected) in [("ro", Ok(())), ("rro", Err(FileError::ReadOnly))] {
+        let volume = Arc::new(Volume::new(Some(made.clone()), &room()));
+        let world = world(&volume, option);
+        for path in ["/v/sub/a", "/v/sub/new"] {
+            assert_eq!(
+                write(&world, path, OpenMode::Append, b"x"),
+                expected,
+                "{path}"
+            );
+        }
+        let above = write(&world, "/v/b", OpenMode::Append, b"x");
+        assert_eq!(above, Err(FileError::ReadOnly));
+    }
+}
+
+#[test]
+fn an_image_is_mounted_with_its_programs_and_files() {
+    let files = [("/etc/motd".to_owned(), b"hello".to_vec())];
+    let mounted = Arc::new(Volume::of_image(&files, "").unwrap());
+    let world = world(&mounted, "ro");
+    let kind = |path| world.tree().look(path).unwrap().kind;
+    assert_eq!(kind("/v/bin/sh"), NodeKind::Program);
+    assert_eq!(text(&world, "/v/etc/motd").unwrap(), "hello");
+    let written = write(&world, "/v/new", OpenMode::Append, b"x");
+    assert_eq!(written, Err(FileError::ReadOnly));
 }
