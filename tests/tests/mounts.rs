@@ -9,9 +9,11 @@ use std::process::{Child, Command, Stdio};
 
 use containerd_sandbox::client::Cri;
 use cri_api::v1::{self, ContainerState};
+use prost::Message as _;
 use rustix::process::Pid;
+use serde_json::json;
 use tests::cri::{IMAGE, container_config, labels, pod_config, pull, run_pod, started, until};
-use tests::{Daemon, eventually};
+use tests::{Daemon, eventually, request};
 
 const UID: &str = "uid-of-web";
 const MESSAGE_PATH: &str = "io.kubernetes.container.terminationMessagePath";
@@ -239,6 +241,59 @@ async fn limits_are_in_the_files_of_the_control_group_and_follow_an_update() {
     };
     cri.update_container_resources(request).await.unwrap();
     assert_eq!(output(&cri, &id, memory).await, format!("{}\n", 128 << 20));
+}
+
+#[tokio::test]
+async fn a_container_of_containerd_sees_mounts_and_dns_and_leaves_a_message() {
+    let root = tempfile::tempdir().unwrap();
+    let option = ["--kubelet-root", root.path().to_str().unwrap()];
+    let daemon = Daemon::start(&option);
+    let client = daemon.ttrpc().await;
+    let mut config = pod_config("web", daemon.home().root());
+    if let Some(metadata) = &mut config.metadata {
+        metadata.uid = UID.to_owned();
+    }
+    config.dns_config = Some(v1::DnsConfig {
+        servers: vec!["192.0.2.53".to_owned()],
+        ..Default::default()
+    });
+    let mut create = request::create_sandbox("p1");
+    let options = create.options.mut_or_insert_default();
+    options.type_url = "runtime.v1.PodSandboxConfig".to_owned();
+    options.value = config.encode_to_vec();
+    client.create_sandbox(&create).await.unwrap();
+    let start = request::start_sandbox("p1");
+    client.start_sandbox(&start).await.unwrap();
+
+    let host = tempfile::tempdir().unwrap();
+    config_map(host.path(), "..1", "one\n");
+    let file = message_file(root.path(), "main");
+    let mut spec = tests::spec("p1", &tests::small());
+    let script = "cat /config/key /etc/resolv.conf /proc/kcore > /dev/termination-log; exit 5";
+    spec["process"]["args"] = json!(["sh", "-c", script]);
+    spec["annotations"]["io.kubernetes.cri.container-name"] = "main".into();
+    let bind = |source: &Path, target: &str| {
+        json!({
+            "source": source, "destination": target, "type": "bind", "options": ["rbind", "rw"],
+        })
+    };
+    spec["mounts"] = json!([
+        bind(host.path(), "/config"),
+        bind(&file, "/dev/termination-log"),
+        // containerd mounts the pod's own file, which exists only with its own sandboxer.
+        bind(&host.path().join("none"), "/etc/resolv.conf"),
+    ]);
+    spec["linux"]["maskedPaths"] = json!(["/proc/kcore"]);
+    let bundle = tests::bundle(daemon.home().root(), "c1", &spec);
+    let create = request::create("c1", &bundle);
+    client.create(&create).await.unwrap();
+    client.start(&request::start("c1", "")).await.unwrap();
+    let ended = client.wait(&request::wait("c1", "")).await.unwrap();
+    assert_eq!(ended.exit_status, 5);
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        "one\nnameserver 192.0.2.53\n"
+    );
 }
 
 /// An strace that records what files a daemon opens, changes and removes.

@@ -125,6 +125,9 @@ pub struct LinuxDetails {
     /// Filter of system calls.
     #[serde(deserialize_with = "section")]
     pub seccomp: Field<Seccomp>,
+    /// Namespaces of the container.
+    #[serde(deserialize_with = "small")]
+    pub namespaces: Field<Vec<Namespace>>,
     /// Paths that the container cannot see.
     #[serde(deserialize_with = "small")]
     pub masked_paths: Field<Vec<String>>,
@@ -137,6 +140,16 @@ pub struct LinuxDetails {
     /// Group ids of the container's user namespace.
     #[serde(deserialize_with = "small")]
     pub gid_mappings: Field<Vec<IdMapping>>,
+}
+
+/// A namespace of a container.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Namespace {
+    /// Kind, such as `pid`.
+    pub r#type: String,
+    /// Path of the namespace that the container shares; empty for a new one.
+    pub path: String,
 }
 
 /// A range of ids in a user namespace.

@@ -23,7 +23,8 @@ mod spec;
 mod texts;
 
 pub use details::{
-    Capabilities, Details, IdMapping, LinuxDetails, Mount, ProcessDetails, Root, Seccomp, User,
+    Capabilities, Details, IdMapping, LinuxDetails, Mount, Namespace, ProcessDetails, Root,
+    Seccomp, User,
 };
 pub use field::{Field, InvalidField, from_slice};
 pub use resources::{LinuxCpu, LinuxMemory, LinuxPids, LinuxResources};

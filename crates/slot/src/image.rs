@@ -55,7 +55,7 @@ pub struct ImageConfig {
 pub struct MountedImage {
     /// Index of the mount in the container's configuration.
     pub mount: usize,
-    /// The image, named by its digest.
+    /// Id of the image, as a pull returns it.
     pub image_ref: String,
     /// Texts of the image's files that are known, by path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

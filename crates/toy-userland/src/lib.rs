@@ -68,11 +68,11 @@ use outcome::exit_code;
 use streams::Descriptors;
 pub use streams::{Io, Reader, Writer};
 use terminal::Terminal;
+use world::Process;
 pub use world::{
-    Capabilities, CapabilitySet, FileError, HostFiles, HostKind, HostNode, IdMap, Mount, Room,
-    Seccomp, Setup, Signal, Signals, Special, User, Volume, World,
+    Capabilities, CapabilitySet, FileError, HostFiles, HostKind, HostNode, IdMap, Mount,
+    PidNamespace, Room, Seccomp, Setup, Signal, Signals, Special, User, Volume, World,
 };
-use world::{INIT, Process};
 
 /// Returns whether a command is built in. `command` is its name, or a path that ends with it.
 pub fn is_known(command: &str) -> bool {
@@ -171,7 +171,9 @@ impl Shell {
             self.limits,
             Descriptors::new(io, self.terminal.as_ref()),
             Arc::clone(&self.signals),
-            listed.as_ref().map_or(INIT, |listed| listed.pid),
+            listed
+                .as_ref()
+                .map_or_else(|| self.world.init(), |listed| listed.pid),
             self.share.clone(),
         );
         let foreground = Arc::clone(&shell.foreground);

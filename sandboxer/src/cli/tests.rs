@@ -157,7 +157,7 @@ fn a_socket_is_named_by_url_or_path() {
 }
 
 /// An option with a value that it refuses. Every value that is no path has one.
-const REFUSED: [(&str, &str); 23] = [
+const REFUSED: [(&str, &str); 25] = [
     ("listen", "tcp://localhost:1"),
     ("log-level", "loud"),
     ("log-format", "yaml"),
@@ -170,6 +170,8 @@ const REFUSED: [(&str, &str); 23] = [
     ("cpu-weight-formula", "cubic"),
     ("streaming-listen", "nowhere"),
     ("log-root", "logs"),
+    ("no-host-reads", "perhaps"),
+    ("kubelet-root", "kubelet"),
     ("streaming-idle-timeout", "soon"),
     ("metrics-listen", "nowhere"),
     ("metrics-per-pod", "some"),
@@ -184,9 +186,10 @@ const REFUSED: [(&str, &str); 23] = [
 ];
 
 /// Options whose values are refused when they are used, as paths, and options like one above.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     "dir",
     "behaviour",
+    "images",
     "config",
     "test-slowdown",
     "max-connections",
@@ -243,11 +246,12 @@ const SAMPLE: &str = concat!(
 );
 
 /// Values in the sample for the options without a default.
-const EXAMPLES: [(&str, &str); 7] = [
+const EXAMPLES: [(&str, &str); 8] = [
     ("log-root", "\"/var/log/pods\""),
     ("node-memory", "\"16GiB\""),
     ("metrics-listen", "\"127.0.0.1:9464\""),
     ("behaviour", "\"/etc/resource-slot/behaviour.toml\""),
+    ("images", "\"/etc/resource-slot/images.toml\""),
     ("exit-delay", "\"1ms\""),
     ("containerd-address", "\"/run/containerd/containerd.sock\""),
     ("allow-uid", "[1000, 1001]"),

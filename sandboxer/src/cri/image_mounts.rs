@@ -44,7 +44,7 @@ impl Cri {
         let config = self.images.config_of(&image.id).unwrap_or_default();
         let mounted = MountedImage {
             mount: index,
-            image_ref: image.reference().to_owned(),
+            image_ref: image.id.clone(),
             files: config.files,
         };
         let files: Vec<(String, Vec<u8>)> = mounted

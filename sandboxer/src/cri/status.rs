@@ -189,7 +189,7 @@ fn stop_signal(stated: Signal) -> Signal {
     }
 }
 
-/// Returns the mounts of a container. That of an image names it by its digest, too.
+/// Returns the mounts of a container. That of an image has its id, too.
 fn mounts(cri: &CriContainer) -> Vec<Mount> {
     let mut mounts = cri.config.mounts.clone();
     for mounted in &cri.mounted_images {

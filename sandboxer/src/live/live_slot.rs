@@ -14,6 +14,7 @@ use super::timers::{Keyed, Timer};
 use super::volumes::Volumes;
 use crate::simulate::behaviour::PodBehaviour;
 use slot::{Ended, Exit, ProcessId, ProcessState, Slot};
+use toy_userland::PidNamespace;
 
 /// One sandbox: its slot, and the state that is kept beside the slot.
 pub(super) struct LiveSlot {
@@ -31,6 +32,8 @@ pub(super) struct Inner {
     pub(super) calls: Calls,
     /// Volumes that the pod's containers share.
     pub(super) volumes: Volumes,
+    /// Process id namespace of the pod, once a container shares it.
+    pub(super) pid_namespace: Option<PidNamespace>,
     signal: Option<Arc<ExitSignal>>,
     /// Share of `--max-sandboxes` that the sandbox takes until it is deleted.
     permit: Option<Permit>,
@@ -91,6 +94,7 @@ impl LiveSlot {
                 behaviour,
                 calls: Calls::default(),
                 volumes: Volumes::default(),
+                pid_namespace: None,
                 signal: None,
                 permit: Some(permit),
                 gone: false,

@@ -78,8 +78,13 @@ pub(super) async fn world(
         mut setup,
         binds,
         images,
+        shares_pids,
         owner,
     } = described;
+    if shares_pids {
+        let shared = inner.pid_namespace.get_or_insert_default();
+        setup.pid_namespace = Some(shared.clone());
+    }
     for image in images {
         image.mount(&mut setup);
     }

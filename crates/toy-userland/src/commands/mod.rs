@@ -126,6 +126,7 @@ static PROGRAMS: &[Program] = programs! {
     plain "[" conditions::bracket;
     plain "arch" system::arch;
     plain "basename" files::basename;
+    plain "brctl" network::brctl;
     waiting "cat" filters::cat;
     long "chgrp" files::chgrp;
     long "chmod" files::chmod;

@@ -3,6 +3,7 @@
 
 use super::call::Call;
 use crate::outcome::Outcome;
+use crate::world::CapabilitySet;
 
 /// Returns the first operand. `with_value` lists the letters of the options that have a value.
 fn target(call: &Call<'_>, with_value: &str) -> Option<String> {
@@ -35,7 +36,39 @@ async fn failed(mut call: Call<'_>, message: &str, code: u8) -> Outcome {
     Ok(code)
 }
 
-pub(super) async fn ping(call: Call<'_>) -> Outcome {
+/// Returns whether the process has a capability.
+fn has(call: &Call<'_>, capability: &str) -> bool {
+    let effective = call.world().setup().capabilities.effective;
+    effective.0 & CapabilitySet::from_names([capability]).0 != 0
+}
+
+/// Adds and removes bridges that nothing uses, which takes the capability `NET_ADMIN`.
+pub(super) fn brctl(call: &mut Call<'_>) -> u8 {
+    let args = call.args.clone();
+    match args.as_slice() {
+        [verb, bridge] if matches!(verb.as_str(), "addbr" | "delbr") => {
+            if has(call, "NET_ADMIN") {
+                return 0;
+            }
+            call.fail(&format!("bridge {bridge}: Operation not permitted"))
+        }
+        [verb] if verb == "show" => {
+            call.print_line("bridge name\tbridge id\t\tSTP enabled\tinterfaces");
+            0
+        }
+        _ => call.fail("usage: brctl addbr|delbr BRIDGE, or brctl show"),
+    }
+}
+
+pub(super) async fn ping(mut call: Call<'_>) -> Outcome {
+    if let Some(host) = target(&call, "cwWsIit")
+        && is_address(&host)
+        && !has(&call, "NET_RAW")
+    {
+        let line = format!("PING {host} ({host}): 56 data bytes\n");
+        call.write(line.as_bytes()).await?;
+        return failed(call, "permission denied (are you root?)", 1).await;
+    }
     match target(&call, "cwWsIit") {
         None => failed(call, "usage: ping HOST", 1).await,
         Some(host) if is_address(&host) => failed(call, "sendto: Network is unreachable", 1).await,

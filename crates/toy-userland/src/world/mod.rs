@@ -34,8 +34,9 @@ pub(super) use image_volume::of_image;
 use memory::Memory;
 pub use mounts::Mount;
 pub(super) use node::{Device, Node, NodeKind};
-pub(super) use processes::{INIT, Process, Processes};
-pub use processes::{Signal, Signals};
+use processes::{INIT, Running};
+pub use processes::{PidNamespace, Signal, Signals};
+pub(super) use processes::{Process, Processes};
 pub use room::Room;
 pub(super) use rootfs::{KERNEL_RELEASE, exchange_dot_and_slash};
 pub use setup::{IdMap, Seccomp, Setup};
@@ -54,21 +55,33 @@ pub struct World {
     hostname: Mutex<String>,
     processes: Arc<Processes>,
     memory: Memory,
+    /// The first process in a namespace that the container shares.
+    shared_init: Option<Running>,
 }
 
 impl World {
     /// Makes a world with programs of these names in `/bin`.
     pub(super) fn with_programs(setup: Setup, programs: &'static [&'static str]) -> Self {
         let tree = rootfs::tree(&setup, programs);
-        let processes = Processes::new(setup.command.join(" "));
+        let command = setup.command.join(" ");
+        let (processes, shared_init) = match &setup.pid_namespace {
+            None => (Arc::new(Processes::new(command)), None),
+            Some(shared) => {
+                let signals = Arc::default();
+                let init = Process { command, signals };
+                let running = shared.processes().start(init);
+                (Arc::clone(shared.processes()), Some(running))
+            }
+        };
         Self {
             hostname: Mutex::new(setup.hostname.clone()),
             setup,
             started: Instant::now(),
             tree: Mutex::new(tree),
             changed: Mutex::default(),
-            processes: Arc::new(processes),
+            processes,
             memory: Memory::default(),
+            shared_init,
         }
     }
 
@@ -91,7 +104,12 @@ impl World {
     /// Returns the signals that commands send to the container's first process. The simulation
     /// of that process receives them here.
     pub fn init_signals(&self) -> Arc<Signals> {
-        self.processes.signals(INIT).unwrap_or_default()
+        self.processes.signals(self.init()).unwrap_or_default()
+    }
+
+    /// Returns the process id of the container's first process.
+    pub(super) fn init(&self) -> u32 {
+        self.shared_init.as_ref().map_or(INIT, |init| init.pid)
     }
 
     pub(super) fn setup(&self) -> &Setup {

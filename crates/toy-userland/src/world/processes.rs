@@ -232,6 +232,23 @@ impl Processes {
     }
 }
 
+/// A process id namespace that the containers of a pod share, pid_namespaces(7). Its first
+/// process is the pod's `/pause`.
+#[derive(Debug, Clone)]
+pub struct PidNamespace(Arc<Processes>);
+
+impl Default for PidNamespace {
+    fn default() -> Self {
+        Self(Arc::new(Processes::new("/pause".to_owned())))
+    }
+}
+
+impl PidNamespace {
+    pub(super) fn processes(&self) -> &Arc<Processes> {
+        &self.0
+    }
+}
+
 /// Guard of a process in the table. Dropping the guard removes the process.
 #[derive(Debug)]
 pub(crate) struct Running {

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use super::capabilities::Capabilities;
 use super::mounts::Mount;
+use super::processes::PidNamespace;
 use super::user::User;
 
 /// Filter of system calls, in the terms of `/proc/self/status`.
@@ -67,6 +68,8 @@ pub struct Setup {
     pub gid_map: Vec<IdMap>,
     /// Command of the container's first process, as `ps` shows it.
     pub command: Vec<String>,
+    /// Process id namespace that the container shares with others; `None` for one of its own.
+    pub pid_namespace: Option<PidNamespace>,
     /// Number of processors that `nproc` prints; at least 1 is printed.
     pub processors: u32,
     /// Memory of the machine that `/proc/meminfo` shows, in bytes.
@@ -105,6 +108,7 @@ impl Default for Setup {
             uid_map: Vec::new(),
             gid_map: Vec::new(),
             command: vec!["/pause".to_owned()],
+            pid_namespace: None,
             processors: 1,
             memory_bytes: 8 << 30,
             now: SystemTime::UNIX_EPOCH,

@@ -262,3 +262,27 @@ fn replaced_files_are_seen_by_the_next_look_and_no_file_is_made() {
     assert_eq!(read(&world, "/sys/fs/cgroup/memory.max"), "4096\n");
     assert_eq!(world.tree().look("/none").unwrap_err(), FileError::NotFound);
 }
+
+#[test]
+fn containers_with_a_common_pid_namespace_see_each_others_processes() {
+    let shared = PidNamespace::default();
+    let world = |command: &str| {
+        World::new(Setup {
+            command: vec![command.into()],
+            pid_namespace: Some(shared.clone()),
+            ..Setup::default()
+        })
+    };
+    let (one, two) = (world("/one"), world("/two"));
+    let commands = |world: &World| -> Vec<String> {
+        let listed = world.processes().list().into_iter();
+        listed.map(|(_, process)| process.command).collect()
+    };
+    assert_eq!(commands(&one), ["/pause", "/one", "/two"]);
+    assert_ne!((one.init(), two.init()), (1, 1));
+    assert_eq!(read(&one, "/proc/1/cmdline"), "/pause\0");
+    drop(one);
+    assert_eq!(commands(&two), ["/pause", "/two"]);
+    let own = World::new(Setup::default());
+    assert_eq!((commands(&own).len(), own.init()), (1, 1));
+}

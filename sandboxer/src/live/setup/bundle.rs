@@ -108,6 +108,12 @@ fn of_details(
         options: declared.options.unwrap_or_default(),
         volume: None,
     });
+    let namespaces = "a list of namespaces";
+    let namespaces = linux
+        .namespaces
+        .take("linux.namespaces", namespaces, invalid);
+    let mut namespaces = namespaces.into_iter().flatten();
+    let shares_pids = namespaces.any(|one| one.r#type == "pid" && !one.path.is_empty());
     let paths = "a list of paths";
     let read_only = linux
         .readonly_paths
@@ -188,6 +194,7 @@ fn of_details(
         setup,
         binds,
         images: Vec::new(),
+        shares_pids,
         owner: Owner {
             container: container.unwrap_or_default(),
             ..Owner::default()

@@ -125,6 +125,9 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, own: &CriContainer) 
         setup,
         binds: binds(config),
         images: images(own),
+        shares_pids: context
+            .namespace_options
+            .is_some_and(|options| options.pid() == NamespaceMode::Pod),
         owner: Owner {
             pod_uid: metadata(pod.metadata.as_ref().map(|metadata| &metadata.uid)),
             container: metadata(config.metadata.as_ref().map(|metadata| &metadata.name)),

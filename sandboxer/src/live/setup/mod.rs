@@ -24,6 +24,8 @@ pub(super) struct Described {
     pub(super) setup: Setup,
     /// Mounts whose files lie on the node.
     pub(super) binds: Vec<Bind>,
+    /// Whether the container shares the process id namespace of its pod.
+    pub(super) shares_pids: bool,
     /// Mounts of images.
     pub(super) images: Vec<ImageMount>,
     /// Names by which a kubelet's files of the container are known.

@@ -114,8 +114,12 @@ pub(super) fn tree(setup: &Setup, programs: &'static [&'static str]) -> Tree {
     tree.place("/proc/cpuinfo", read_only(cpuinfo));
     let meminfo = proc::meminfo(setup.memory_bytes);
     tree.place("/proc/meminfo", read_only(meminfo));
-    let cmdline = setup
-        .command
+    let pause = ["/pause".to_owned()];
+    let init = match setup.pid_namespace {
+        Some(_) => &pause[..],
+        None => &setup.command,
+    };
+    let cmdline = init
         .iter()
         .fold(String::new(), |all, argument| all + argument + "\0");
     tree.place("/proc/1/cmdline", read_only(cmdline));
