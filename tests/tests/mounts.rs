@@ -269,7 +269,7 @@ async fn a_container_of_containerd_sees_mounts_and_dns_and_leaves_a_message() {
     config_map(host.path(), "..1", "one\n");
     let file = message_file(root.path(), "main");
     let mut spec = tests::spec("p1", &tests::small());
-    let script = "cat /config/key /etc/resolv.conf /proc/kcore > /dev/termination-log; exit 5";
+    let script = "cat /config/key /etc/resolv.conf /etc/hostname > /dev/termination-log; exit 5";
     spec["process"]["args"] = json!(["sh", "-c", script]);
     spec["annotations"]["io.kubernetes.cri.container-name"] = "main".into();
     let bind = |source: &Path, target: &str| {
@@ -283,7 +283,7 @@ async fn a_container_of_containerd_sees_mounts_and_dns_and_leaves_a_message() {
         // containerd mounts the pod's own file, which exists only with its own sandboxer.
         bind(&host.path().join("none"), "/etc/resolv.conf"),
     ]);
-    spec["linux"]["maskedPaths"] = json!(["/proc/kcore"]);
+    spec["linux"]["maskedPaths"] = json!(["/etc/hostname"]);
     let bundle = tests::bundle(daemon.home().root(), "c1", &spec);
     let create = request::create("c1", &bundle);
     client.create(&create).await.unwrap();
