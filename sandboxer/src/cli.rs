@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, 
 use containerd_sandbox::SocketPath;
 use containerd_sandbox::server::MAX_GRPC_MESSAGE;
 use sandboxer::inspect;
-use sandboxer::live::{KubeletRoot, LogRoot};
+use sandboxer::live::{HostRules, KubeletRoot, LogRoot};
 use sandboxer::streaming::DEFAULT_LISTEN;
 
 use journal::Sync;
@@ -218,22 +218,9 @@ pub(crate) struct ServeArgs {
         value_parser = log_root
     )]
     pub(crate) log_root: Option<LogRoot>,
-    /// Leave files of the node alone: the mounts of containers are empty, and termination
-    /// messages are not written. Without it commands see the files of a mount, read-only.
-    #[arg(long, env = "RESOURCE_SLOT_NO_HOST_READS", action = ArgAction::SetTrue,
-          value_parser = BoolishValueParser::new())]
-    pub(crate) no_host_reads: bool,
-    /// Directory of the kubelet, its --root-dir. Below it alone, termination messages of
-    /// containers are written, into the files that the kubelet has made; no link below it is
-    /// followed.
-    #[arg(
-        long,
-        env = "RESOURCE_SLOT_KUBELET_ROOT",
-        value_name = "DIR",
-        default_value_t = KubeletRoot::default(),
-        value_parser = kubelet_root
-    )]
-    pub(crate) kubelet_root: KubeletRoot,
+    /// Rules for the files of the node that containers mount.
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
     /// Time after which a session of Exec, Attach or PortForward without traffic in either
     /// direction is closed, as kubelet's streamingConnectionIdleTimeout.
     #[arg(
@@ -346,6 +333,36 @@ pub(crate) struct ServeArgs {
     /// TOML file that sets any of these options.
     #[arg(long, env = "RESOURCE_SLOT_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// Rules for the files of the node that containers mount.
+#[derive(Debug, Args)]
+pub(crate) struct HostArgs {
+    /// Leave files of the node alone: the mounts of containers are empty, and termination
+    /// messages are not written. Without it commands see the files of a mount, read-only.
+    #[arg(long, env = "RESOURCE_SLOT_NO_HOST_READS", action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    pub(crate) no_host_reads: bool,
+    /// Directory of the kubelet, its --root-dir. Below it alone, termination messages of
+    /// containers are written, into the files that the kubelet has made; no link below it is
+    /// followed.
+    #[arg(
+        long,
+        env = "RESOURCE_SLOT_KUBELET_ROOT",
+        value_name = "DIR",
+        default_value_t = KubeletRoot::default(),
+        value_parser = kubelet_root
+    )]
+    pub(crate) kubelet_root: KubeletRoot,
+}
+
+impl From<&HostArgs> for HostRules {
+    fn from(args: &HostArgs) -> Self {
+        Self {
+            is_off: args.no_host_reads,
+            kubelet_root: args.kubelet_root.clone(),
+        }
+    }
 }
 
 /// Limits of clients; a request beyond one is answered `ResourceExhausted`.

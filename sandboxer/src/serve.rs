@@ -16,7 +16,7 @@ use rustix::process::{
 };
 use sandboxer::clock::Clock;
 use sandboxer::cri::{Cri, CriCalls, ImageTable};
-use sandboxer::live::{HostRules, Profile, ResourceSlotSandboxer, Settings};
+use sandboxer::live::{Profile, ResourceSlotSandboxer, Settings};
 use sandboxer::metrics::{self, Sources};
 use sandboxer::streaming::StreamingServer;
 use tracing::{error, info, warn};
@@ -73,10 +73,7 @@ fn settings(args: &ServeArgs, profile: Profile, clock: Clock) -> Settings {
         log_root: args.log_root.clone().unwrap_or_default(),
         clock: Arc::new(clock),
         node_memory: args.node_memory.unwrap_or_else(memory::of_machine),
-        host: HostRules {
-            is_off: args.no_host_reads,
-            kubelet_root: args.kubelet_root.clone(),
-        },
+        host: (&args.host).into(),
         slowdown_percent: args.test_slowdown,
     }
 }
@@ -118,7 +115,7 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
         journal,
         views,
         recovered.slots,
-        settings,
+        settings(args, profile),
         args.containerd_address.as_ref().map(AsRef::as_ref),
     )?);
     let streams =

@@ -344,7 +344,11 @@ mod tests {
             (&[], &["x"], &["/entry", "x"]),
             (&["/own"], &["x"], &["/own", "x"]),
         ] {
-            let container = container(image(), Default::default(), (command, args));
+            let container = container(
+                image(),
+                LinuxContainerSecurityContext::default(),
+                (command, args),
+            );
             assert_eq!(container.command_line(), expected);
         }
     }

@@ -52,9 +52,10 @@ pub(super) struct Entry {
 /// Images by name.
 #[derive(Debug, Default)]
 pub struct ImageTable {
-    by_name: BTreeMap<String, Arc<Entry>>,
-    by_digest: BTreeMap<String, Arc<Entry>>,
-    by_id: BTreeMap<String, Arc<Entry>>,
+    /// Images by name with a tag or digest.
+    names: BTreeMap<String, Arc<Entry>>,
+    digests: BTreeMap<String, Arc<Entry>>,
+    ids: BTreeMap<String, Arc<Entry>>,
 }
 
 impl ImageTable {
@@ -128,13 +129,13 @@ impl ImageTable {
             .collect();
         for name in names {
             let shown = quoted(&name);
-            if self.by_name.insert(name, Arc::clone(&entry)).is_some() {
+            if self.names.insert(name, Arc::clone(&entry)).is_some() {
                 return Err(invalid(&format!("image {shown}: stated twice")));
             }
         }
         let shown = quoted(&digest);
-        self.by_id.insert(id_of(&digest), Arc::clone(&entry));
-        if self.by_digest.insert(digest, entry).is_some() {
+        self.ids.insert(id_of(&digest), Arc::clone(&entry));
+        if self.digests.insert(digest, entry).is_some() {
             return Err(invalid(&format!(
                 "digest {shown}: stated twice; an image is one entry with all its names"
             )));
@@ -145,15 +146,15 @@ impl ImageTable {
     /// Returns the entry of a reference, by name or by digest.
     pub(super) fn of(&self, reference: &Reference) -> Option<&Arc<Entry>> {
         let by_name = match reference.by_tag() {
-            Some(tag) => self.by_name.get(&tag),
-            None => self.by_name.get(&reference.by_digest()),
+            Some(tag) => self.names.get(&tag),
+            None => self.names.get(&reference.by_digest()),
         };
-        by_name.or_else(|| self.by_digest.get(&reference.digest()))
+        by_name.or_else(|| self.digests.get(&reference.digest()))
     }
 
     /// Returns the entry of the image with an id.
     pub(super) fn with_id(&self, id: &str) -> Option<&Arc<Entry>> {
-        self.by_id.get(id)
+        self.ids.get(id)
     }
 }
 

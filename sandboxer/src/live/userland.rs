@@ -15,6 +15,7 @@ use super::live_slot::{Inner, LiveSlot};
 use super::setup::{self, Described};
 use super::stdio::{self, Stdin};
 use super::terminal::Screen;
+use super::volumes;
 use crate::refuse;
 use slot::{Container, NewProcess, Origin, ProcessId, SignalHandling, Stdio};
 use terminal::{Size, Terminal};
@@ -56,6 +57,7 @@ pub(super) async fn world(
     if setup.command.is_empty() {
         setup.command = Setup::default().command;
     }
+    setup.denied_calls = denied_calls(core, &described.seccomp_profile).await;
     let mut inner = live.lock()?;
     let init = ProcessId::init(container);
     if !inner.is_running(&init, pid) {
@@ -79,6 +81,7 @@ pub(super) async fn world(
         binds,
         images,
         shares_pids,
+        seccomp_profile: _,
         owner,
     } = described;
     if shares_pids {
@@ -120,6 +123,24 @@ pub(super) async fn world(
         inner.attachments.tie(pid, task.abort_handle());
     }
     Ok(world)
+}
+
+/// Returns the system calls that a seccomp profile on the node denies. A profile that cannot be
+/// read denies none.
+async fn denied_calls(core: &Arc<Core>, profile: &str) -> Vec<String> {
+    if profile.is_empty() || core.settings.host.is_off {
+        return Vec::new();
+    }
+    let (path, lookers) = (profile.to_owned(), core.lookers.clone());
+    let read = move || volumes::read_file(&path, &lookers);
+    match tokio::task::spawn_blocking(read).await {
+        Ok(Ok(text)) => setup::seccomp::denied(&text),
+        Ok(Err(e)) => {
+            debug!("seccomp profile {profile:?}: {e}");
+            Vec::new()
+        }
+        Err(_) => Vec::new(),
+    }
 }
 
 pub(super) fn not_running(container: &str) -> Error {

@@ -225,6 +225,9 @@ pub(super) async fn chmod(call: &mut Call<'_>) -> Outcome {
     if changed_mode(text, 0, false).is_none() {
         return Ok(call.fail(&format!("invalid mode '{text}'")));
     }
+    if call.world().denies(&["chmod", "fchmodat"]) {
+        return forbidden(call, operands).await;
+    }
     change(call, operands, recursive, &|node: &mut Node| {
         let directory = node.is_directory();
         node.mode = changed_mode(text, node.mode, directory).unwrap_or(node.mode);
@@ -267,6 +270,14 @@ fn owner_and_files(call: &Call<'_>) -> Option<(String, Vec<String>, bool)> {
     (!operands.is_empty()).then(|| (owner.clone(), operands.to_vec(), arguments.has('R')))
 }
 
+/// Fails for each operand.
+async fn forbidden(call: &mut Call<'_>, operands: &[String]) -> Outcome {
+    for_each(call, operands, |_, operand| {
+        Err(about(operand, FileError::NotPermitted))
+    })
+    .await
+}
+
 /// Changes the owner and group of files. Only root may change the owner; another user may set
 /// a group that it is in.
 async fn give(
@@ -278,11 +289,10 @@ async fn give(
 ) -> Outcome {
     let user = call.user().clone();
     let own_group = gid.is_none_or(|gid| user.is_in(gid));
-    if user.uid != 0 && (uid.is_some_and(|uid| uid != user.uid) || !own_group) {
-        return for_each(call, operands, |_, operand| {
-            Err(about(operand, FileError::NotPermitted))
-        })
-        .await;
+    let is_denied = call.world().denies(&["chown", "lchown", "fchownat"]);
+    let is_other = uid.is_some_and(|uid| uid != user.uid) || !own_group;
+    if is_denied || (user.uid != 0 && is_other) {
+        return forbidden(call, operands).await;
     }
     change(call, operands, recursive, &|node: &mut Node| {
         node.uid = uid.unwrap_or(node.uid);

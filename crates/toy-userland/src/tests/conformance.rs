@@ -177,6 +177,11 @@ async fn a_masked_program_cannot_be_run_and_a_host_name_is_changed_by_an_adminis
         }))
     };
     let admin = world("CAP_SYS_ADMIN");
+    let filtered = Arc::new(World::new(Setup {
+        denied_calls: ["fchmodat", "sethostname"].map(str::to_owned).to_vec(),
+        capabilities: admin.setup().capabilities,
+        ..Setup::default()
+    }));
     for (world, argv, stdout, stderr, code) in [
         (
             &admin,
@@ -198,6 +203,14 @@ async fn a_masked_program_cannot_be_run_and_a_host_name_is_changed_by_an_adminis
             "",
             "hostname: sethostname: Operation not permitted\n",
             1,
+        ),
+        (
+            &filtered,
+            ["sh", "-c", "chmod 400 /; hostname new; chown 1 /tmp"],
+            "",
+            "chmod: /: Operation not permitted\n\
+             hostname: sethostname: Operation not permitted\n",
+            0,
         ),
     ] {
         let found = run_with(world, &argv, "").await;

@@ -132,6 +132,12 @@ impl World {
         *self.changed.lock() = files;
     }
 
+    /// Returns whether the filter of system calls denies one of these.
+    pub(super) fn denies(&self, calls: &[&str]) -> bool {
+        let mut denied = self.setup.denied_calls.iter();
+        denied.any(|denied| calls.contains(&denied.as_str()))
+    }
+
     /// Returns the host name.
     pub(super) fn hostname(&self) -> String {
         self.hostname.lock().clone()
@@ -145,7 +151,8 @@ impl World {
     pub(super) fn set_hostname(&self, name: &str) -> Result<(), FileError> {
         const MAX_BYTES: usize = 64;
         let admin = CapabilitySet::from_names(["SYS_ADMIN"]).0;
-        if self.setup.capabilities.effective.0 & admin == 0 {
+        let is_admin = self.setup.capabilities.effective.0 & admin != 0;
+        if !is_admin || self.denies(&["sethostname"]) {
             return Err(FileError::NotPermitted);
         }
         if name.len() > MAX_BYTES {

@@ -46,6 +46,9 @@ pub struct Setup {
     pub no_new_privileges: bool,
     /// Filter of the processes' system calls.
     pub seccomp: Seccomp,
+    /// Names of the system calls that the filter denies with `EPERM`. `hostname`, `chmod` and
+    /// `chown` ask for theirs.
+    pub denied_calls: Vec<String>,
     /// Names, such as `kernel.shm_rmid_forced`, and values of kernel parameters. They replace
     /// those that every container has.
     pub sysctls: Vec<(String, String)>,
@@ -99,6 +102,7 @@ impl Default for Setup {
             capabilities: Capabilities::default(),
             no_new_privileges: false,
             seccomp: Seccomp::default(),
+            denied_calls: Vec::new(),
             sysctls: Vec::new(),
             mounts: Vec::new(),
             files: Vec::new(),

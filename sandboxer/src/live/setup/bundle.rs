@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use containerd_sandbox::{Error, MAX_CONFIG_BYTES, Result, check_json};
-use oci_config::{Details, Field, IdMapping, InvalidField};
+use oci_config::{Details, Field, IdMapping, InvalidField, LinuxDetails};
 use tracing::warn;
 
 use super::super::volumes::{Bind, Owner};
@@ -49,14 +49,9 @@ const OBJECT: &str = "an object";
 const FLAG: &str = "true or false";
 const ID: &str = "a number from 0 to 4294967295";
 
-fn of_details(
-    details: Details,
-    hints: Option<&PodHints>,
-    invalid: &mut Vec<InvalidField>,
-) -> Described {
-    let process = details.process.take("process", OBJECT, invalid);
-    let process = process.unwrap_or_default();
-    let user = process.user.take("process.user", OBJECT, invalid);
+/// Returns the user of a process.
+fn user(stated: Field<oci_config::User>, invalid: &mut Vec<InvalidField>) -> User {
+    let user = stated.take("process.user", OBJECT, invalid);
     let user = user.unwrap_or_default();
     let uid = user.uid.take("process.user.uid", ID, invalid).unwrap_or(0);
     let gid = user.gid.take("process.user.gid", ID, invalid).unwrap_or(0);
@@ -64,7 +59,104 @@ fn of_details(
     let groups = user
         .additional_gids
         .take(groups, "a list of numbers", invalid);
+    User {
+        uid,
+        gid,
+        groups: groups.unwrap_or_default(),
+        name: name_of(uid),
+    }
+}
 
+/// Returns the mounts of the node's files.
+fn binds(mounts: &[Mount]) -> Vec<Bind> {
+    let binds = mounts.iter().enumerate();
+    let binds = binds.filter(|(_, mount)| is_bind(mount));
+    let binds = binds.map(|(index, mount)| Bind {
+        mount: index,
+        host_path: mount.source.clone(),
+        may_be_message: true,
+    });
+    binds.collect()
+}
+
+/// The Linux part of a spec.
+struct Linux {
+    seccomp: Seccomp,
+    sysctls: Vec<(String, String)>,
+    shares_pids: bool,
+    /// Mounts that make paths read-only.
+    read_only: Vec<Mount>,
+    masked_paths: Vec<String>,
+    uid_map: Vec<IdMap>,
+    gid_map: Vec<IdMap>,
+}
+
+impl Linux {
+    fn of(
+        stated: Field<LinuxDetails>,
+        hints: Option<&PodHints>,
+        invalid: &mut Vec<InvalidField>,
+    ) -> Self {
+        let linux = stated.take("linux", OBJECT, invalid);
+        let linux = linux.unwrap_or_default();
+        let seccomp = linux.seccomp.take("linux.seccomp", OBJECT, invalid);
+        let is_filtered = seccomp.is_some_and(|seccomp| {
+            let allows = |action: &String| action == "SCMP_ACT_ALLOW";
+            !seccomp.default_action.value().is_some_and(allows) || seccomp.syscalls.is_some()
+        });
+        let mut sysctls: Vec<(String, String)> = hints
+            .iter()
+            .flat_map(|hints| &hints.sysctls)
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let own = "an object of texts";
+        let own = linux.sysctl.take("linux.sysctl", own, invalid);
+        sysctls.extend(own.into_iter().flatten());
+
+        let namespaces = "a list of namespaces";
+        let namespaces = linux
+            .namespaces
+            .take("linux.namespaces", namespaces, invalid);
+        let mut namespaces = namespaces.into_iter().flatten();
+        let shares_pids = namespaces.any(|one| one.r#type == "pid" && !one.path.is_empty());
+        let paths = "a list of paths";
+        let read_only = linux
+            .readonly_paths
+            .take("linux.readonlyPaths", paths, invalid);
+        let read_only = read_only.into_iter().flatten();
+        let masked_paths = linux.masked_paths.take("linux.maskedPaths", paths, invalid);
+        let mappings = "a list of id mappings";
+        let uid_map = linux
+            .uid_mappings
+            .take("linux.uidMappings", mappings, invalid);
+        let gid_map = linux
+            .gid_mappings
+            .take("linux.gidMappings", mappings, invalid);
+
+        Self {
+            seccomp: if is_filtered {
+                Seccomp::Filter
+            } else {
+                Seccomp::Disabled
+            },
+            sysctls,
+            shares_pids,
+            read_only: read_only.map(|path| read_only_path(&path)).collect(),
+            masked_paths: masked_paths.unwrap_or_default(),
+            uid_map: id_maps(uid_map),
+            gid_map: id_maps(gid_map),
+        }
+    }
+}
+
+fn of_details(
+    details: Details,
+    hints: Option<&PodHints>,
+    invalid: &mut Vec<InvalidField>,
+) -> Described {
+    let process = details.process.take("process", OBJECT, invalid);
+    let process = process.unwrap_or_default();
+    let user = user(process.user, invalid);
     let environment = process.env.take("process.env", TEXTS, invalid);
     let environment: Vec<(String, String)> = environment
         .iter()
@@ -81,22 +173,7 @@ fn of_details(
         .filter(|name| !name.is_empty())
         .or_else(|| named.map(|(_, value)| value.clone()));
 
-    let linux = details.linux.take("linux", OBJECT, invalid);
-    let linux = linux.unwrap_or_default();
-    let seccomp = linux.seccomp.take("linux.seccomp", OBJECT, invalid);
-    let is_filtered = seccomp.is_some_and(|seccomp| {
-        let allows = |action: &String| action == "SCMP_ACT_ALLOW";
-        !seccomp.default_action.value().is_some_and(allows) || seccomp.syscalls.is_some()
-    });
-    let mut sysctls: Vec<(String, String)> = hints
-        .iter()
-        .flat_map(|hints| &hints.sysctls)
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    let own = "an object of texts";
-    let own = linux.sysctl.take("linux.sysctl", own, invalid);
-    sysctls.extend(own.into_iter().flatten());
-
+    let linux = Linux::of(details.linux, hints, invalid);
     let root_fs = details.root.take("root", OBJECT, invalid);
     let root_fs = root_fs.unwrap_or_default();
     let is_read_only = root_fs.readonly.take("root.readonly", FLAG, invalid);
@@ -108,37 +185,11 @@ fn of_details(
         options: declared.options.unwrap_or_default(),
         volume: None,
     });
-    let namespaces = "a list of namespaces";
-    let namespaces = linux
-        .namespaces
-        .take("linux.namespaces", namespaces, invalid);
-    let mut namespaces = namespaces.into_iter().flatten();
-    let shares_pids = namespaces.any(|one| one.r#type == "pid" && !one.path.is_empty());
-    let paths = "a list of paths";
-    let read_only = linux
-        .readonly_paths
-        .take("linux.readonlyPaths", paths, invalid);
-    let read_only = read_only.into_iter().flatten();
-    let masked_paths = linux.masked_paths.take("linux.maskedPaths", paths, invalid);
-    let mappings = "a list of id mappings";
-    let uid_map = linux
-        .uid_mappings
-        .take("linux.uidMappings", mappings, invalid);
-    let gid_map = linux
-        .gid_mappings
-        .take("linux.gidMappings", mappings, invalid);
     let mounts: Vec<Mount> = std::iter::once(root(is_read_only.unwrap_or(false)))
         .chain(declared)
-        .chain(read_only.map(|path| read_only_path(&path)))
+        .chain(linux.read_only)
         .collect();
-    let binds = mounts.iter().enumerate();
-    let binds = binds.filter(|(_, mount)| is_bind(mount));
-    let binds = binds.map(|(index, mount)| Bind {
-        mount: index,
-        host_path: mount.source.clone(),
-        may_be_message: true,
-    });
-    let binds = binds.collect();
+    let binds = binds(&mounts);
     let annotations = details.annotations;
     let annotations = annotations.take("annotations", "an object of texts", invalid);
     let container = annotations.and_then(|mut all| all.remove(CONTAINER_NAME));
@@ -161,27 +212,18 @@ fn of_details(
         working_directory: cwd
             .filter(|cwd| !cwd.is_empty())
             .unwrap_or_else(|| "/".to_owned()),
-        user: User {
-            uid,
-            gid,
-            groups: groups.unwrap_or_default(),
-            name: name_of(uid),
-        },
         capabilities: capabilities.map_or_else(Capabilities::default, |stated| {
-            of_stated(stated, uid, invalid)
+            of_stated(stated, user.uid, invalid)
         }),
+        user,
         no_new_privileges: no_new_privileges.unwrap_or(false),
-        seccomp: if is_filtered {
-            Seccomp::Filter
-        } else {
-            Seccomp::Disabled
-        },
-        sysctls,
+        seccomp: linux.seccomp,
+        sysctls: linux.sysctls,
         mounts,
         files: files_of(hints),
-        masked_paths: masked_paths.unwrap_or_default(),
-        uid_map: id_maps(uid_map),
-        gid_map: id_maps(gid_map),
+        masked_paths: linux.masked_paths,
+        uid_map: linux.uid_map,
+        gid_map: linux.gid_map,
         command: command
             .into_iter()
             .flatten()
@@ -193,8 +235,9 @@ fn of_details(
     Described {
         setup,
         binds,
+        seccomp_profile: String::new(),
         images: Vec::new(),
-        shares_pids,
+        shares_pids: linux.shares_pids,
         owner: Owner {
             container: container.unwrap_or_default(),
             ..Owner::default()

@@ -46,36 +46,11 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, own: &CriContainer) 
         let value = String::from_utf8_lossy(&variable.value).into_owned();
         (variable.key.clone(), value)
     }));
-    let mounts = config.mounts.iter().map(|declared| {
-        let access = match (declared.readonly, declared.recursive_read_only) {
-            (true, true) => "rro",
-            (true, false) => "ro",
-            (false, _) => "rw",
-        };
-        let (source, target) = (&declared.host_path, &declared.container_path);
-        mount(source, target, "ext4", &["rbind", access])
-    });
-    let read_only = context.readonly_paths.iter();
-    let mounts = mounts.chain(read_only.map(|path| read_only_path(path)));
-    let mounts: Vec<Mount> = std::iter::once(root(context.readonly_rootfs))
-        .chain(mounts)
-        .collect();
-    let of_image = image.volumes.iter();
-    let of_image = of_image.filter(|path| !mounts.iter().any(|mount| mount.target == **path));
-    let of_image: Vec<Mount> = of_image
-        .map(|path| mount(path, path, "ext4", &["rw"]))
-        .collect();
-    let mounts = mounts.into_iter().chain(of_image).collect();
-    let of_image = image.files.iter();
-    let of_image = of_image.map(|(path, text)| (path.clone(), text.clone().into_bytes()));
-    let mut files: Vec<(String, Vec<u8>)> = of_image.collect();
-    if let Some(dns) = &pod.dns_config {
-        files.push(("/etc/resolv.conf".to_owned(), resolv_conf(dns).into_bytes()));
-    }
-    if !is_on_host && !address.is_empty() {
-        let hosts = format!("127.0.0.1\tlocalhost\n::1\tlocalhost\n{address}\t{hostname}\n");
-        files.push(("/etc/hosts".to_owned(), hosts.into_bytes()));
-    }
+    let files = files(
+        image,
+        pod,
+        (!is_on_host).then_some((address, hostname.as_str())),
+    );
     let users = context
         .namespace_options
         .as_ref()
@@ -109,7 +84,7 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, own: &CriContainer) 
         sysctls: sysctls
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect(),
-        mounts,
+        mounts: mounts(own, image, &context),
         files,
         passwd: image.passwd.clone(),
         group: image.group.clone(),
@@ -124,6 +99,7 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, own: &CriContainer) 
     Described {
         setup,
         binds: binds(config),
+        seccomp_profile: seccomp_profile(&context),
         images: images(own),
         shares_pids: context
             .namespace_options
@@ -133,6 +109,65 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, own: &CriContainer) 
             container: metadata(config.metadata.as_ref().map(|metadata| &metadata.name)),
         },
     }
+}
+
+/// Returns the mounts: the root, the declared ones, the read-only paths and the image's volumes.
+fn mounts(
+    own: &CriContainer,
+    image: &ImageConfig,
+    context: &LinuxContainerSecurityContext,
+) -> Vec<Mount> {
+    let mounts = own.config.mounts.iter().map(|declared| {
+        let access = match (declared.readonly, declared.recursive_read_only) {
+            (true, true) => "rro",
+            (true, false) => "ro",
+            (false, _) => "rw",
+        };
+        let (source, target) = (&declared.host_path, &declared.container_path);
+        mount(source, target, "ext4", &["rbind", access])
+    });
+    let read_only = context.readonly_paths.iter();
+    let mounts = mounts.chain(read_only.map(|path| read_only_path(path)));
+    let mounts: Vec<Mount> = std::iter::once(root(context.readonly_rootfs))
+        .chain(mounts)
+        .collect();
+    let of_image = image.volumes.iter();
+    let of_image = of_image.filter(|path| !mounts.iter().any(|mount| mount.target == **path));
+    let of_image: Vec<Mount> = of_image
+        .map(|path| mount(path, path, "ext4", &["rw"]))
+        .collect();
+    mounts.into_iter().chain(of_image).collect()
+}
+
+/// Returns the files of the image, and those that the pod states. `own_address` is the address
+/// and the host name of a pod that is not on the host's network.
+fn files(
+    image: &ImageConfig,
+    pod: &PodSandboxConfig,
+    own_address: Option<(&str, &str)>,
+) -> Vec<(String, Vec<u8>)> {
+    let of_image = image.files.iter();
+    let of_image = of_image.map(|(path, text)| (path.clone(), text.clone().into_bytes()));
+    let mut files: Vec<(String, Vec<u8>)> = of_image.collect();
+    if let Some(dns) = &pod.dns_config {
+        files.push(("/etc/resolv.conf".to_owned(), resolv_conf(dns).into_bytes()));
+    }
+    if let Some((address, hostname)) = own_address
+        && !address.is_empty()
+    {
+        let hosts = format!("127.0.0.1\tlocalhost\n::1\tlocalhost\n{address}\t{hostname}\n");
+        files.push(("/etc/hosts".to_owned(), hosts.into_bytes()));
+    }
+    files
+}
+
+/// Returns the path of the container's own seccomp profile; empty for another one.
+fn seccomp_profile(context: &LinuxContainerSecurityContext) -> String {
+    let stated = context.seccomp.as_ref().filter(|profile| {
+        let is_own = profile.profile_type() == ProfileType::Localhost;
+        is_own && !context.privileged && profile.localhost_ref.starts_with('/')
+    });
+    stated.map_or_else(String::new, |profile| profile.localhost_ref.clone())
 }
 
 /// Returns the mounts of images. The root comes before them in the setup.

@@ -4,6 +4,7 @@
 mod bundle;
 pub(super) mod cgroup;
 mod cri;
+pub(super) mod seccomp;
 
 use std::fmt::Write;
 
@@ -26,6 +27,8 @@ pub(super) struct Described {
     pub(super) binds: Vec<Bind>,
     /// Whether the container shares the process id namespace of its pod.
     pub(super) shares_pids: bool,
+    /// Path on the node of the container's own seccomp profile; empty for another one.
+    pub(super) seccomp_profile: String,
     /// Mounts of images.
     pub(super) images: Vec<ImageMount>,
     /// Names by which a kubelet's files of the container are known.

@@ -101,11 +101,11 @@ impl HostFiles for Mounted {
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>, FileError> {
-        self.look_at(path, |handle| names(handle))
+        self.look_at(path, names)
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
-        self.look_at(path, |handle| content(handle))
+        self.look_at(path, content)
     }
 }
 

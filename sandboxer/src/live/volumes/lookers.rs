@@ -64,10 +64,11 @@ impl Lookers {
         let ended = Arc::clone(hung);
         let job = Box::new(move || {
             let found = look();
-            ended.store(false, Ordering::Release);
             drop(guard);
-            // The command may have given up.
+            // The command may have given up. One that gives up now finds the answer, or its mark
+            // is taken back here.
             let _ = answer.send(found);
+            ended.store(false, Ordering::Release);
         });
         self.submit(busy, job)?;
         match answered.recv_timeout(LOOK_LIMIT) {

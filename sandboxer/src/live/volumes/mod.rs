@@ -11,7 +11,7 @@ mod termination;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use toy_userland::{HostFiles, Room, Setup, Volume};
+use toy_userland::{FileError, HostFiles, Room, Setup, Volume};
 
 use self::look::Mounted;
 use self::termination::Message;
@@ -113,21 +113,27 @@ impl Volumes {
         let room = self
             .room
             .get_or_insert_with(|| Arc::new(Room::new(ROOM_BYTES, ROOM_FILES)));
-        let message = message(bind, owner, rules, lookers);
-        let volume = Arc::new(match message {
-            Some(message) => Volume::written_through(Arc::new(message), room),
-            None if rules.is_off => Volume::new(None, room),
-            None => {
-                let mounted = Mounted::new(bind.host_path.clone().into(), lookers.clone());
-                Volume::new(Some(Arc::new(mounted)), room)
-            }
-        });
+        if let Some(message) = message(bind, owner, rules, lookers) {
+            // A kubelet makes a new file for each attempt of a container.
+            return Arc::new(Volume::written_through(Arc::new(message), room));
+        }
+        let mounted = || Mounted::new(bind.host_path.clone().into(), lookers.clone());
+        let host = (!rules.is_off).then(|| Arc::new(mounted()) as Arc<dyn HostFiles>);
+        let volume = Arc::new(Volume::new(host, room));
         if self.shared.len() < MAX_SHARED {
             self.shared
                 .insert(bind.host_path.clone(), Arc::clone(&volume));
         }
         volume
     }
+}
+
+/// Reads a regular file of the node, with the bounds of a look.
+///
+/// # Errors
+/// As [`HostFiles::read`].
+pub(super) fn read_file(path: &str, lookers: &Lookers) -> Result<Vec<u8>, FileError> {
+    Mounted::new(path.into(), lookers.clone()).read("")
 }
 
 fn message(bind: &Bind, owner: &Owner, rules: &HostRules, lookers: &Lookers) -> Option<Message> {
@@ -148,7 +154,7 @@ pub(super) fn state_message(
     rules: &HostRules,
     lookers: &Lookers,
     text: &str,
-) -> Result<(), toy_userland::FileError> {
+) -> Result<(), FileError> {
     let mut found = binds.iter();
     match found.find_map(|bind| message(bind, owner, rules, lookers)) {
         Some(message) => {
