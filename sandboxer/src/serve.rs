@@ -115,7 +115,7 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
         journal,
         views,
         recovered.slots,
-        settings(args, profile),
+        settings,
         args.containerd_address.as_ref().map(AsRef::as_ref),
     )?);
     let streams =

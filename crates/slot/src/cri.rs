@@ -61,19 +61,6 @@ pub struct CriContainer {
     pub started_at: Option<Timestamp>,
 }
 
-/// Returns the number of a user that is stated by name.
-///
-/// No image exists whose `/etc/passwd` could be read. So `root` and `nobody` have the numbers
-/// that they have in every image, a text of digits is that number, and any other name gets
-/// 1000, the first number of an ordinary user.
-pub fn user_id(name: &str) -> u32 {
-    match name {
-        "" | "root" => 0,
-        "nobody" => 65534,
-        name => name.parse().unwrap_or(1000),
-    }
-}
-
 impl CriContainer {
     /// Returns the present Linux resources; `None` if the container states none.
     pub fn linux_resources(&self) -> Option<&LinuxContainerResources> {

@@ -33,15 +33,16 @@ mod table;
 mod tests;
 mod time;
 mod transition;
+mod user;
 
 pub use behaviour::{Behaviour, Curve, Reaction};
 pub use change::{
     Change, NewContainer, NewProcess, NewSandbox, PlannedExit, Pod, PodHints, ProcessId,
     SignalHandling, Stdio,
 };
-pub use cri::{CriContainer, CriPod, updated_pod, user_id};
+pub use cri::{CriContainer, CriPod, updated_pod};
 pub use encoded::Encoded;
-pub use image::{ImageConfig, MountedImage, UserIds};
+pub use image::{ImageConfig, MountedImage, UserIds, user_id};
 pub use machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};
 pub use origin::Origin;
 pub use state::{Container, Ended, Exit, KILLED, Process, Refusal, Slot};
