@@ -38,7 +38,13 @@ fn sandboxer(dir: &Path) -> PathBuf {
             let streams = StreamingServer::start(DEFAULT_LISTEN, DEFAULT_IDLE_TIMEOUT)
                 .await
                 .expect("a port");
-            let cri = sandboxer::cri::Cri::open(Arc::clone(&sandboxer), &dir, streams, false);
+            let cri = sandboxer::cri::Cri::open(
+                Arc::clone(&sandboxer),
+                &dir,
+                streams,
+                sandboxer::cri::ImageTable::default(),
+                false,
+            );
             let listener = containerd_sandbox::server::bind(&listen)
                 .await
                 .expect("a socket");

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pod_resources::Rules;
-use sandboxer::live::{LogRoot, Settings};
+use sandboxer::live::{HostRules, LogRoot, Settings};
 
 /// Returns the default settings of a sandboxer on one thread.
 pub fn settings() -> Settings {
@@ -23,6 +23,7 @@ pub fn settings() -> Settings {
         log_root: LogRoot::default(),
         clock: Arc::default(),
         node_memory: 16 << 30,
+        host: HostRules::default(),
         slowdown_percent: 0,
     }
 }

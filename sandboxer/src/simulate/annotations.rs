@@ -10,7 +10,7 @@ use containerd_sandbox::{Error, Result, quoted};
 pub(crate) const PREFIX: &str = "resource-slot.kuasar.io/";
 
 /// Names of annotations on containers; on a pod they hold for all its containers.
-const OF_CONTAINERS: [&str; 14] = [
+const OF_CONTAINERS: [&str; 15] = [
     "cpu",
     "exec-code",
     "exec-output",

@@ -160,8 +160,11 @@ async fn add(
     let (kind, content) = match node.kind {
         NodeKind::Directory => (Kind::Directory, None),
         NodeKind::File(content) => (Kind::File, Some(content)),
-        // Devices have no content, and a program is part of this userland.
-        NodeKind::Device(_) | NodeKind::Program => (Kind::File, None),
+        // Devices have no content, and a program is part of this userland. What was read is no
+        // longer unread.
+        NodeKind::Device(_) | NodeKind::Special(_) | NodeKind::Unread(_) | NodeKind::Program => {
+            (Kind::File, None)
+        }
     };
     if name.is_empty() {
         return Ok(Ok(()));
