@@ -38,13 +38,10 @@ fn sandboxer(dir: &Path) -> PathBuf {
             let streams = StreamingServer::start(DEFAULT_LISTEN, DEFAULT_IDLE_TIMEOUT)
                 .await
                 .expect("a port");
-            let cri = sandboxer::cri::Cri::open(
-                Arc::clone(&sandboxer),
-                &dir,
-                streams,
-                sandboxer::cri::ImageTable::default(),
-                false,
-            );
+            let cidrs = sandboxer::cri::PodCidrs::default();
+            let images = sandboxer::cri::ImageTable::default();
+            let sandboxer = Arc::clone(&sandboxer);
+            let cri = sandboxer::cri::Cri::open(sandboxer, &dir, streams, &cidrs, images, false);
             let listener = containerd_sandbox::server::bind(&listen)
                 .await
                 .expect("a socket");

@@ -1,6 +1,7 @@
 //! The command line: flags, environment, and a configuration file below both.
 
 mod config;
+mod pods;
 mod values;
 
 use std::ffi::OsString;
@@ -17,6 +18,7 @@ use sandboxer::live::{HostRules, KubeletRoot, LogRoot};
 use sandboxer::streaming::DEFAULT_LISTEN;
 
 use journal::Sync;
+pub(crate) use pods::PodArgs;
 use tracing::Level;
 use values::{
     OnInvalid, ViewMode, WeightFormula, between, bytes_between, kubelet_root, log_root, socket,
@@ -221,6 +223,9 @@ pub(crate) struct ServeArgs {
     /// Rules for the files of the node that containers mount.
     #[command(flatten)]
     pub(crate) host: HostArgs,
+    /// Addresses of pods.
+    #[command(flatten)]
+    pub(crate) pods: PodArgs,
     /// Time after which a session of Exec, Attach or PortForward without traffic in either
     /// direction is closed, as kubelet's streamingConnectionIdleTimeout.
     #[arg(

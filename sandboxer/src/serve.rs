@@ -15,7 +15,7 @@ use rustix::process::{
     Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit, umask,
 };
 use sandboxer::clock::Clock;
-use sandboxer::cri::{Cri, CriCalls, ImageTable};
+use sandboxer::cri::{Cri, CriCalls, ImageTable, PodCidrs};
 use sandboxer::live::{Profile, ResourceSlotSandboxer, Settings};
 use sandboxer::metrics::{self, Sources};
 use sandboxer::streaming::StreamingServer;
@@ -95,6 +95,7 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
         Some(file) => ImageTable::read(file)?,
         None => ImageTable::default(),
     };
+    let cidrs = PodCidrs::new(&args.pods.cidr).context("--pod-cidr")?;
     let dir = &args.dir;
     let _lock = DirLock::acquire(dir)?;
     let socket = Socket::choose(&args.listen, inherited).await?;
@@ -121,19 +122,10 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
     let streams =
         StreamingServer::start(args.streaming_listen, args.streaming_idle_timeout).await?;
     warn_of_exposure("--streaming-listen", streams.address());
-    let cri = Cri::open(Arc::clone(&sandboxer), dir, streams, images, args.recover)
+    let cri = Cri::open(Arc::clone(&sandboxer), dir, streams, &cidrs, images, args.recover)
         .context("open the CRI API")?;
     let metrics = Metrics::start(args, &sandboxer, recovered.report)?;
-    let limits = Limits {
-        message: args.limits.message_size,
-        connections: Limit::new(args.limits.connections, "connections")
-            .with_hint("see --max-connections"),
-        in_flight: Limit::new(args.limits.in_flight, "calls under way")
-            .with_hint("see --max-in-flight"),
-        waits: Limit::new(args.limits.waits, "calls that wait for an end")
-            .with_hint("see --max-waits"),
-        users: AllowedUsers::new(args.allow_uid.clone()).with_hint("see --allow-uid"),
-    };
+    let limits = limits(args);
     let cri = cri.counted(&metrics.cri).limited(&limits);
     tokio::spawn(memory::give_back());
     let health = Health::new(Cri::SERVICES);
@@ -171,6 +163,20 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
         _ => error!("Stopped, not cleanly"),
     }
     served.and(closed)
+}
+
+/// Returns the limits of clients.
+fn limits(args: &ServeArgs) -> Limits {
+    Limits {
+        message: args.limits.message_size,
+        connections: Limit::new(args.limits.connections, "connections")
+            .with_hint("see --max-connections"),
+        in_flight: Limit::new(args.limits.in_flight, "calls under way")
+            .with_hint("see --max-in-flight"),
+        waits: Limit::new(args.limits.waits, "calls that wait for an end")
+            .with_hint("see --max-waits"),
+        users: AllowedUsers::new(args.allow_uid.clone()).with_hint("see --allow-uid"),
+    }
 }
 
 /// Counters of RPCs, and the server that shows them until it is dropped.

@@ -49,7 +49,7 @@ async fn a_pod_is_run_stopped_and_removed() {
     assert_eq!(ready.runtime_handler, "resource-slot");
     assert!(ready.created_at > 0);
     let ip = ready.network.unwrap().ip;
-    assert!(ip.starts_with("10."), "{ip}");
+    assert!(ip.starts_with("198.18.0."), "{ip}");
 
     // No other pod can have its metadata before it is removed.
     let taken = run_with(&cri, &config, "").await.unwrap_err();

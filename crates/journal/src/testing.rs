@@ -48,7 +48,8 @@ pub(super) fn create(pid: u32) -> Change {
                 config: PodSandboxConfig::default().into(),
                 updated: None,
                 handler: String::new(),
-                ip: "10.128.0.1".to_owned(),
+                ip: "198.18.0.1".to_owned(),
+                additional_ips: vec!["fd00::1".to_owned()],
             })
         }),
         ..NewSandbox::default()

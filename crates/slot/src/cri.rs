@@ -33,6 +33,9 @@ pub struct CriPod {
     /// Made-up IP address of the pod; empty on the host's network.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ip: String,
+    /// Made-up addresses of the pod in further families.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub additional_ips: Vec<String>,
 }
 
 /// Values of a container that the CRI API must return later.
@@ -326,6 +329,7 @@ mod tests {
             updated: None,
             handler: String::new(),
             ip: String::new(),
+            additional_ips: Vec::new(),
         };
         pod.updated = Some(pod.updated_by(Some(&memory), None).into());
         let updated = pod.updated_by(None, Some(&quota(10_000)));

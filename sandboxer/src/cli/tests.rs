@@ -156,8 +156,17 @@ fn a_socket_is_named_by_url_or_path() {
     }
 }
 
+#[test]
+fn pods_may_have_addresses_of_two_ranges() {
+    let (_dir, path) = config("pod-cidr = [\"fd00::/64\", \"10.0.0.0/8\"]");
+    assert_eq!(
+        parsed(&["--config", &path]).unwrap().serve.pods.cidr.len(),
+        2
+    );
+}
+
 /// An option with a value that it refuses. Every value that is no path has one.
-const REFUSED: [(&str, &str); 25] = [
+const REFUSED: [(&str, &str); 26] = [
     ("listen", "tcp://localhost:1"),
     ("log-level", "loud"),
     ("log-format", "yaml"),
@@ -172,6 +181,7 @@ const REFUSED: [(&str, &str); 25] = [
     ("log-root", "logs"),
     ("no-host-reads", "perhaps"),
     ("kubelet-root", "kubelet"),
+    ("pod-cidr", "198.18.0.0"),
     ("streaming-idle-timeout", "soon"),
     ("metrics-listen", "nowhere"),
     ("metrics-per-pod", "some"),

@@ -35,6 +35,7 @@ mod image_table;
 mod images;
 mod metrics;
 mod names;
+mod pod_cidr;
 mod pods;
 mod reference;
 mod runtime;
@@ -64,6 +65,7 @@ use events::Events;
 pub use image_table::ImageTable;
 use images::Images;
 use names::Names;
+pub use pod_cidr::{PodCidrError, PodCidrs};
 use slot::SandboxState;
 
 /// Namespace of containerd in which CRI's pods are.
@@ -77,7 +79,7 @@ pub struct Cri {
     sandboxer: Arc<ResourceSlotSandboxer>,
     dir: PathBuf,
     names: Arc<Names>,
-    addresses: Addresses,
+    addresses: Arc<Addresses>,
     images: Images,
     events: Arc<Events>,
     streams: StreamingServer,
@@ -114,7 +116,8 @@ impl Cri {
     ];
 
     /// Opens the services over a sandboxer whose files are in `dir`, with `streams` for
-    /// Exec, Attach and PortForward, and with the images of a table. Pods whose creation was not answered before a crash
+    /// Exec, Attach and PortForward, and with the images of a table. New pods get addresses of
+    /// the ranges `cidrs`. Pods whose creation was not answered before a crash
     /// are deleted.
     ///
     /// # Errors
@@ -123,23 +126,26 @@ impl Cri {
         sandboxer: Arc<ResourceSlotSandboxer>,
         dir: &Path,
         streams: StreamingServer,
+        cidrs: &PodCidrs,
         table: ImageTable,
         recover: bool,
     ) -> Result<Self> {
         let images = Images::open(dir, sandboxer.pulls(), table, recover)?;
         let names = Arc::new(Names::default());
         let events = Arc::new(Events::default());
+        let addresses = Arc::new(Addresses::new(cidrs));
         sandboxer.watch_pods({
             let (names, events) = (Arc::clone(&names), Arc::clone(&events));
+            let addresses = Arc::clone(&addresses);
             Box::new(move |sandbox, slot, seen| {
                 names.seen(sandbox, slot, seen);
+                addresses.seen(sandbox, slot, seen);
                 events.seen(sandbox, slot, seen);
             })
         });
-        let mut last_address = None;
         let unanswered = sandboxer.pods(|key, slot, pod| {
             names.recover(key, slot, pod);
-            last_address = last_address.max(address::number(&pod.ip));
+            addresses.recover(key, slot, pod);
             (slot.state == SandboxState::Created).then(|| key.clone())
         });
         for key in unanswered {
@@ -152,7 +158,7 @@ impl Cri {
             sandboxer,
             dir: dir.to_owned(),
             names,
-            addresses: Addresses::after(last_address),
+            addresses,
             images,
             events,
             streams,

@@ -13,6 +13,7 @@ use cri_api::v1::{
 };
 use futures::{Stream, StreamExt as _};
 
+use super::address::Assigned;
 use super::filter::PodFilter;
 use super::{Cri, Part, check, id, names, status};
 use crate::undo::Undo;
@@ -36,18 +37,24 @@ impl Cri {
         let id = id::random()?;
         let key = Self::key(&id)?;
         let reservation = self.names.reserve(names::of_pod(&metadata), &id)?;
-        let ip = if status::is_on_host_network(&config) {
-            String::new()
+        let assigned = if status::is_on_host_network(&config) {
+            None
         } else {
-            self.addresses.next().to_string()
+            Some(self.addresses.assign(&id)?)
         };
+        let (ip, additional_ips) = assigned.as_ref().map(Assigned::texts).unwrap_or_default();
         let pod = CriPod {
             config: config.into(),
             updated: None,
             handler: request.runtime_handler,
             ip,
+            additional_ips,
         };
         let sandbox = self.sandboxer.create_pod(&key, pod).await?;
+        if let Some(assigned) = assigned {
+            // From now on the end of the pod frees them.
+            assigned.keep();
+        }
         let created = Undo::new(|| sandbox.take_back());
         self.sandboxer.start(&key).await?;
         created.disarm();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use containerd_sandbox::{Error, Result};
+use containerd_sandbox::{Error, Result, quoted};
 use cri_api::v1::{
     CgroupDriver, LinuxRuntimeConfiguration, RuntimeCondition, RuntimeConfigRequest,
     RuntimeConfigResponse, RuntimeFeatures, RuntimeHandler, RuntimeHandlerFeatures, RuntimeStatus,
@@ -11,7 +11,7 @@ use cri_api::v1::{
     VersionRequest, VersionResponse,
 };
 use serde_json::json;
-use tracing::debug;
+use tracing::info;
 
 use super::{Cri, check};
 
@@ -102,14 +102,20 @@ impl Cri {
         })
     }
 
-    /// Accepts the node's range of pod addresses and ignores it: pods' addresses are only
-    /// shown and lead nowhere.
+    /// Accepts the node's range of pod addresses and does not use it, as containerd without a
+    /// template of a network configuration: the range is often too small for a node that costs
+    /// nothing, and other machines may route it.
     pub(super) async fn update_runtime_config(
         &self,
         request: UpdateRuntimeConfigRequest,
     ) -> Result<UpdateRuntimeConfigResponse> {
         let network = request.runtime_config.and_then(|c| c.network_config);
-        debug!("The node's pod addresses are not used: {network:?}");
+        if let Some(network) = network.filter(|network| !network.pod_cidr.is_empty()) {
+            info!(
+                "The node's range of pod addresses is {}; pods get theirs of --pod-cidr",
+                quoted(&network.pod_cidr)
+            );
+        }
         Ok(UpdateRuntimeConfigResponse {})
     }
 }

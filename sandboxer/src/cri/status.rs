@@ -3,7 +3,7 @@
 use containerd_sandbox::Key;
 use cri_api::v1::{
     Container, ContainerConfig, ContainerResources, ContainerState, ContainerStatus, ContainerUser,
-    LinuxContainerUser, LinuxPodSandboxStatus, Mount, Namespace, NamespaceMode, NamespaceOption,
+    LinuxContainerUser, LinuxPodSandboxStatus, Mount, Namespace, NamespaceMode, NamespaceOption, PodIp,
     PodSandbox, PodSandboxConfig, PodSandboxNetworkStatus, PodSandboxState, PodSandboxStatus,
     Signal,
 };
@@ -44,11 +44,12 @@ pub(super) fn pod_state(slot: &Slot) -> PodSandboxState {
 /// Builds the status of a pod.
 pub(super) fn pod_status(key: &Key, slot: &Slot, pod: &CriPod) -> PodSandboxStatus {
     let config = &pod.config;
-    // A pod gives its address up when it ends.
-    let ip = match slot.state {
-        SandboxState::Ready => pod.ip.clone(),
-        SandboxState::Created | SandboxState::NotReady => String::new(),
+    // A pod gives its addresses up when it ends.
+    let (ip, additional_ips) = match slot.state {
+        SandboxState::Ready => (pod.ip.clone(), pod.additional_ips.as_slice()),
+        SandboxState::Created | SandboxState::NotReady => (String::new(), &[][..]),
     };
+    let additional = additional_ips.iter().map(|ip| PodIp { ip: ip.clone() });
     PodSandboxStatus {
         id: key.id().to_owned(),
         metadata: config.metadata.clone(),
@@ -56,7 +57,7 @@ pub(super) fn pod_status(key: &Key, slot: &Slot, pod: &CriPod) -> PodSandboxStat
         created_at: nanos(slot.created_at),
         network: Some(PodSandboxNetworkStatus {
             ip,
-            additional_ips: Vec::new(),
+            additional_ips: additional.collect(),
         }),
         linux: Some(LinuxPodSandboxStatus {
             namespaces: Some(Namespace {

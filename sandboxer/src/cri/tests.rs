@@ -15,7 +15,7 @@ use cri_api::v1::{
 };
 use futures::{FutureExt, StreamExt};
 
-use super::{Cri, ImageTable};
+use super::{Cri, ImageTable, PodCidrs};
 use crate::clock::{Clock, Reading};
 use crate::live::{HostRules, LogRoot, ResourceSlotSandboxer, Settings};
 use crate::streaming::{DEFAULT_IDLE_TIMEOUT, DEFAULT_LISTEN, StreamingServer};
@@ -55,7 +55,8 @@ async fn open_by(dir: &Path, clock: Arc<Clock>) -> Cri {
         .await
         .unwrap();
     let sandboxer = sandboxer_by(dir, clock);
-    Cri::open(sandboxer, dir, streams, ImageTable::default(), false).unwrap()
+    let (cidrs, images) = (PodCidrs::default(), ImageTable::default());
+    Cri::open(sandboxer, dir, streams, &cidrs, images, false).unwrap()
 }
 
 fn pod(name: &str) -> RunPodSandboxRequest {
@@ -162,6 +163,7 @@ async fn a_pod_whose_creation_was_not_answered_is_deleted_at_the_next_start() {
         updated: None,
         handler: String::new(),
         ip: String::new(),
+        additional_ips: Vec::new(),
     };
     cri.sandboxer.create_pod(&key, unanswered).await.unwrap();
     assert_eq!(pods(&cri).await, 1);
