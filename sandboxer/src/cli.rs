@@ -223,7 +223,7 @@ pub(crate) struct ServeArgs {
     /// Rules for the files of the node that containers mount.
     #[command(flatten)]
     pub(crate) host: HostArgs,
-    /// Addresses of pods.
+    /// Addresses of pods, and answers on them.
     #[command(flatten)]
     pub(crate) pods: PodArgs,
     /// Time after which a session of Exec, Attach or PortForward without traffic in either

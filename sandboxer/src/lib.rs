@@ -9,7 +9,7 @@
 //!
 //! The crate [`pod_resources`] extracts the requested resources, `simulate` determines the
 //! behaviour of processes that do not exist, [`streaming`] serves the URLs of exec, attach
-//! and port-forward, `upstream` sends events to containerd, [`metrics`] serves
+//! and port-forward, [`probes`] answers on the ports of pods, `upstream` sends events to containerd, [`metrics`] serves
 //! Prometheus, and [`units`] parses numbers that users write.
 
 pub mod clock;
@@ -17,6 +17,7 @@ pub mod cri;
 pub mod inspect;
 pub mod live;
 pub mod metrics;
+pub mod probes;
 mod refuse;
 mod simulate;
 pub mod streaming;

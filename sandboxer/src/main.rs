@@ -3,6 +3,7 @@
 mod cli;
 mod logging;
 mod memory;
+mod pod_network;
 mod serve;
 mod service_manager;
 mod signals;

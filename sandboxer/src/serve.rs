@@ -18,6 +18,7 @@ use sandboxer::clock::Clock;
 use sandboxer::cri::{Cri, CriCalls, ImageTable, PodCidrs};
 use sandboxer::live::{Profile, ResourceSlotSandboxer, Settings};
 use sandboxer::metrics::{self, Sources};
+use sandboxer::probes::Answers;
 use sandboxer::streaming::StreamingServer;
 use tracing::{error, info, warn};
 use views::Views;
@@ -26,7 +27,7 @@ use crate::cli::ServeArgs;
 use crate::service_manager::{self, State};
 use crate::signals::{self, Signals};
 use crate::socket::Socket;
-use crate::{logging, memory};
+use crate::{logging, memory, pod_network};
 
 /// Default time from a signal to the end of the process on several threads, where no other
 /// rule orders the reply to Kill before the one to Wait.
@@ -119,6 +120,9 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
         settings,
         args.containerd_address.as_ref().map(AsRef::as_ref),
     )?);
+    pod_network::prepare(&args.pods, &cidrs).await?;
+    let answers = Answers::new(Arc::clone(&sandboxer), args.pods.answer_probes.clone());
+    let listeners = pod_network::listen(&args.pods, answers, &cidrs)?;
     let streams =
         StreamingServer::start(args.streaming_listen, args.streaming_idle_timeout).await?;
     warn_of_exposure("--streaming-listen", streams.address());
@@ -157,6 +161,7 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
             Err(refused) => Err(refused),
         },
     };
+    drop(listeners);
     let closed = sandboxer.close().context("close the journal");
     match (&served, &closed) {
         (Ok(()), Ok(())) => info!("Stopped with {} sandboxes kept", sandboxer.len()),

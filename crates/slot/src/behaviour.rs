@@ -42,6 +42,9 @@ pub struct Behaviour {
     /// Termination message of the container; `None` for what its command writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub termination_message: Option<String>,
+    /// Answers to probes; `None` if nothing is stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probes: Option<Box<ProbeBehaviour>>,
     /// Seed of the random walks of this container; 0 if none was drawn.
     #[serde(skip_serializing_if = "is_none")]
     pub seed: u64,
@@ -60,6 +63,43 @@ pub enum Reaction {
         /// Time from the signal to the end.
         after: Duration,
     },
+}
+
+/// Answers of a container to probes. Times count from the start of the container, without
+/// pauses.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProbeBehaviour {
+    /// Ports that are answered beside those that the container declares.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<u16>,
+    /// Time until the container is ready.
+    #[serde(skip_serializing_if = "Duration::is_zero")]
+    pub ready_after: Duration,
+    /// Time for which the container is ready; `None` for no end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready_for: Option<Duration>,
+    /// Whether a container that is not ready answers so, where it would refuse connections.
+    pub answers_unready: bool,
+    /// Rule of the probes of a container that is ready that fail, such as every third one;
+    /// `None` if none fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fail: Option<String>,
+    /// Delay of each answer, a time or a distribution; `None` for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay: Option<String>,
+    /// Longest further delay of an answer; each is drawn uniformly.
+    #[serde(skip_serializing_if = "Duration::is_zero")]
+    pub jitter: Duration,
+    /// Status codes of HTTP, for single paths or for all; `None` for 200.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Body of the answers to HTTP requests; `None` for the default one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Names of the services of gRPC whose health is known; empty for any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
 }
 
 /// Share of a request as a function of the time since the container's start.

@@ -122,6 +122,12 @@ pub struct PodHints {
     /// Text of the pod's resolv.conf(5); empty if the pod states none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub resolv_conf: String,
+    /// The pod's IP addresses, as containerd records them, the primary one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ips: Vec<String>,
+    /// TCP ports of the pod's port mappings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<u16>,
 }
 
 /// Name of a pod in Kubernetes (CRI `PodSandboxMetadata`).
@@ -175,6 +181,9 @@ pub struct NewContainer {
     /// Simulated behaviour; `None` if neither an annotation nor a profile states one.
     #[serde(default, rename = "conduct", skip_serializing_if = "Option::is_none")]
     pub behaviour: Option<Box<Behaviour>>,
+    /// TCP ports that the container declares.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<u16>,
     /// Values that the CRI API must return later; `None` for a container of another API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cri: Option<Box<CriContainer>>,

@@ -1,9 +1,10 @@
 //! Values of pods and containers that the CRI API must return later.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use cri_api::v1::{
-    ContainerConfig, LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig,
+    ContainerConfig, LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig, Protocol,
 };
 use serde::{Deserialize, Serialize};
 
@@ -80,7 +81,36 @@ impl CriContainer {
     }
 }
 
+/// A TCP port of the host that leads to one of a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostPort {
+    /// Address of the host; `None` for all its addresses.
+    pub ip: Option<IpAddr>,
+    /// Port of the host.
+    pub host: u16,
+    /// Port of the pod.
+    pub pod: u16,
+}
+
 impl CriPod {
+    /// Returns the host ports of the pod's port mappings. A mapping without a host port, of
+    /// another protocol than TCP, or with numbers or an address that are none is left out.
+    pub fn host_ports(&self) -> impl Iterator<Item = HostPort> {
+        let mappings = self.config.port_mappings.iter();
+        mappings.filter_map(|mapping| {
+            let number = |port: i32| u16::try_from(port).ok().filter(|port| *port != 0);
+            let is_tcp = mapping.protocol() == Protocol::Tcp;
+            Some(HostPort {
+                ip: match mapping.host_ip.as_str() {
+                    "" => None,
+                    stated => Some(stated.parse().ok()?),
+                },
+                host: number(mapping.host_port).filter(|_| is_tcp)?,
+                pod: number(mapping.container_port)?,
+            })
+        })
+    }
+
     /// Returns the pod's resources and overhead after an update, and nothing else. A part
     /// of the update that is `None`, and a field that is zero or empty, stays as it was.
     pub fn updated_by(

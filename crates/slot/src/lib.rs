@@ -35,12 +35,12 @@ mod time;
 mod transition;
 mod user;
 
-pub use behaviour::{Behaviour, Curve, Reaction};
+pub use behaviour::{Behaviour, Curve, ProbeBehaviour, Reaction};
 pub use change::{
     Change, NewContainer, NewProcess, NewSandbox, PlannedExit, Pod, PodHints, ProcessId,
     SignalHandling, Stdio,
 };
-pub use cri::{CriContainer, CriPod, updated_pod};
+pub use cri::{CriContainer, CriPod, HostPort, updated_pod};
 pub use encoded::Encoded;
 pub use image::{ImageConfig, MountedImage, UserIds, user_id};
 pub use machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};

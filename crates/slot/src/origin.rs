@@ -1,6 +1,7 @@
 //! The API through which a sandbox or container was created.
 
 use super::change::NewSandbox;
+use super::cri::HostPort;
 use super::state::Container;
 
 /// API through which a sandbox or container was created.
@@ -19,6 +20,23 @@ impl NewSandbox {
             Some(_) => Origin::Cri,
             None => Origin::SandboxApi,
         }
+    }
+
+    /// Returns the IP addresses of the sandbox, the primary one first; none on the host's network,
+    /// and where they are not known.
+    pub fn ips(&self) -> impl Iterator<Item = &str> {
+        let of_cri = self.cri.iter().flat_map(|pod| {
+            let primary = std::iter::once(&pod.ip).filter(|ip| !ip.is_empty());
+            primary.chain(&pod.additional_ips)
+        });
+        let of_record = self.hints.iter().flat_map(|hints| &hints.ips);
+        of_cri.chain(of_record).map(String::as_str)
+    }
+
+    /// Returns the host ports of a pod of CRI; none of another sandbox, whose host ports are
+    /// containerd's.
+    pub fn host_ports(&self) -> impl Iterator<Item = HostPort> {
+        self.cri.iter().flat_map(|pod| pod.host_ports())
     }
 
     /// Returns the runtime handler that CRI names, or the runtime that containerd records;

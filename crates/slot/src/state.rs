@@ -83,6 +83,9 @@ pub struct Container {
     /// Simulated behaviour; `None` if neither an annotation nor a profile states one.
     #[serde(default, rename = "conduct", skip_serializing_if = "Option::is_none")]
     pub behaviour: Option<Box<Behaviour>>,
+    /// TCP ports that the container declares.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<u16>,
     /// Values that the CRI API must return later; `None` for a container of another API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cri: Option<Box<CriContainer>>,
@@ -188,6 +191,7 @@ impl Container {
             is_initial: false,
             init: Process::new(new.process),
             behaviour: new.behaviour,
+            ports: new.ports,
             cri: new.cri,
             execs: Vec::new(),
         }

@@ -157,6 +157,19 @@ fn a_socket_is_named_by_url_or_path() {
 }
 
 #[test]
+fn probes_are_answered_by_a_switch_or_a_list_of_ports() {
+    let of = |args: &[&str]| parsed(args).unwrap().serve.pods.answer_probes;
+    assert!(!of(&[]).is_on);
+    assert!(of(&["--answer-probes"]).is_on && of(&["--answer-probes"]).ports.is_empty());
+    assert_eq!(of(&["--answer-probes=8080,9090"]).ports, [8080, 9090]);
+    for (value, ports) in [("true", &[][..]), ("8080", &[8080]), ("\"host,80\"", &[80])] {
+        let (_dir, path) = config(&format!("answer-probes = {value}"));
+        let read = of(&["--config", &path]);
+        assert!(read.is_on && read.ports == ports, "{read:?}");
+    }
+}
+
+#[test]
 fn pods_may_have_addresses_of_two_ranges() {
     let (_dir, path) = config("pod-cidr = [\"fd00::/64\", \"10.0.0.0/8\"]");
     assert_eq!(
@@ -182,6 +195,8 @@ const REFUSED: [(&str, &str); 26] = [
     ("no-host-reads", "perhaps"),
     ("kubelet-root", "kubelet"),
     ("pod-cidr", "198.18.0.0"),
+    ("answer-probes", "http"),
+    ("pod-route", "perhaps"),
     ("streaming-idle-timeout", "soon"),
     ("metrics-listen", "nowhere"),
     ("metrics-per-pod", "some"),
@@ -230,7 +245,7 @@ fn a_bad_value_is_told_once_with_its_flag_or_file() {
             "{error}"
         );
 
-        if !["history", "recover", "die-with-parent"].contains(&name) {
+        if !["history", "recover", "die-with-parent", "pod-route"].contains(&name) {
             let error = parsed(&[&format!("--{name}={bad}")])
                 .unwrap_err()
                 .to_string();

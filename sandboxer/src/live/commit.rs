@@ -118,6 +118,9 @@ impl Core {
                 observer(&live.key, &inner.slot, seen);
             }
         }
+        if let (true, Some(watch)) = (effects.alters_ports, self.port_watch.get()) {
+            watch(&live.key);
+        }
         let views = self.submit(effects.views);
         self.free(live, inner, effects.freed, &views);
         let sandbox = effects.exit.map(|exit| inner.pending_exit(exit));

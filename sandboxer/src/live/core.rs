@@ -12,7 +12,7 @@ use super::appender::Appender;
 use super::drain::Drain;
 use super::live_slot::{Due, LiveSlot, sandbox_not_found};
 use super::log_root::LogRoot;
-use super::observe::Observer;
+use super::observe::{Observer, PortWatch};
 use super::scripts::Scripts;
 use super::simulated_log::LineWriter;
 use super::timers::Timers;
@@ -80,6 +80,8 @@ pub(super) struct Core {
     pub(super) publisher: Option<Publisher>,
     /// Observer of the CRI API's pods, once that API is open.
     pub(super) observer: OnceLock<Observer>,
+    /// Watch over changes of the pods' ports, once something answers on them.
+    pub(super) port_watch: OnceLock<PortWatch>,
     /// Turns of the lists of all pods: one for each thread that serves requests.
     pub(super) lists: Semaphore,
     pub(super) settings: Settings,

@@ -14,6 +14,7 @@ use super::sandboxer::{ResourceSlotSandboxer, take_back};
 use crate::refuse;
 use crate::simulate::annotations::Annotations;
 use crate::simulate::failure::Call;
+use crate::simulate::ports;
 use crate::simulate::profile::{Profile, Pulls};
 use crate::simulate::usage::Sampling;
 use pod_resources::ResourceInfo;
@@ -158,6 +159,7 @@ impl ResourceSlotSandbox {
             .map_err(refuse::resource)?;
         let args = container.command_line();
         let name = container.config.metadata.clone().unwrap_or_default();
+        let mapped = self.read_pod(|_, _, pod| decode::mapped_ports(&pod.config))?;
         let behaviour = self.draw_container(
             Annotations::of(&container.config.annotations)?,
             args,
@@ -175,6 +177,7 @@ impl ResourceSlotSandbox {
                 signals: process.signals,
             },
             behaviour: behaviour.conduct,
+            ports: ports::declared(&container.config.annotations, mapped),
             cri: Some(Box::new(container)),
             ..NewContainer::default()
         };

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use containerd_sandbox::{
     ContainerOptions, Error, InvalidField, Result, SandboxOptions, SandboxRecord, quoted,
 };
-use cri_api::v1::{LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig};
+use cri_api::v1::{LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig, Protocol};
 use prost::Message;
 use tracing::{debug, warn};
 
 use super::setup;
+use super::record_network;
 use crate::refuse;
 use crate::simulate::annotations::{self, Annotations};
+use crate::simulate::ports;
 use pod_resources::{
     ContainerData, CpuQuota, Extraction, OnInvalid, PodUpdate, ResourceInfo, Rules, SandboxData,
     record_linux,
@@ -69,7 +71,8 @@ pub(super) fn sandbox(
         id,
         ResourceInfo::from_sandbox_data(&data, rules).map_err(refuse::resource)?,
     );
-    let (hints, annotations) = hints(config.as_ref(), &options.annotations)?;
+    let ips = metadata(&options.record).map_or_else(Vec::new, record_network::ips);
+    let (hints, annotations) = hints(config.as_ref(), &options.annotations, ips)?;
     let new = NewSandbox {
         pid: 0,
         info,
@@ -129,11 +132,19 @@ pub(super) fn recorded_annotations(pod: &NewSandbox) -> Result<Annotations> {
     }
 }
 
+/// Returns the TCP ports of a pod's port mappings.
+pub(super) fn mapped_ports(config: &PodSandboxConfig) -> Vec<u16> {
+    let mappings = config.port_mappings.iter();
+    let tcp = mappings.filter(|mapping| mapping.protocol() == Protocol::Tcp);
+    ports::bounded(tcp.filter_map(|mapping| u16::try_from(mapping.container_port).ok()))
+}
+
 /// Collects the properties of a pod that concern all its containers, with the parsed
 /// annotations among them. Returns no hints if the pod states none.
 fn hints(
     config: Option<&PodSandboxConfig>,
     annotations: &HashMap<String, String>,
+    ips: Vec<String>,
 ) -> Result<(Option<Box<PodHints>>, Annotations)> {
     let of_config = config.iter().flat_map(|config| &config.annotations);
     let ours: BTreeMap<String, String> = annotations
@@ -153,6 +164,8 @@ fn hints(
         resolv_conf: config
             .and_then(|config| config.dns_config.as_ref())
             .map_or_else(String::new, setup::resolv_conf),
+        ips,
+        ports: config.map_or_else(Vec::new, mapped_ports),
     };
     let hints = (hints != PodHints::default()).then(|| Box::new(hints));
     Ok((hints, parsed))

@@ -35,6 +35,8 @@ pub(super) struct Effects {
     pub(super) views: [Option<ViewChange>; 2],
     /// Ids that the change made free.
     pub(super) freed: Freed,
+    /// Whether the change may have opened or closed ports.
+    pub(super) alters_ports: bool,
 }
 
 /// A change of one view.
@@ -111,6 +113,7 @@ pub(super) fn make(
         None
     };
     let subject = Subject::of(change);
+    let alters_ports = observe::alters_ports(change);
     let (ended, slot) = transition.apply(at);
     let exit = slot.exit.filter(|_| !had_ended);
     let events = if audience.events {
@@ -138,6 +141,7 @@ pub(super) fn make(
         steps,
         views: views(key, slot, before, subject),
         freed,
+        alters_ports,
     }
 }
 

@@ -1,6 +1,7 @@
 //! One live sandbox: its slot behind a lock, and the state beside the slot that a
 //! restart loses or derives anew.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use containerd_sandbox::server::Permit;
@@ -40,13 +41,15 @@ pub(super) struct Inner {
     gone: bool,
 }
 
-/// Numbers of calls that the pod has received, by which calls to fail are chosen.
-#[derive(Debug, Default, Clone, Copy)]
+/// Numbers of calls and probes that the pod has received, by which those to fail are chosen.
+#[derive(Debug, Default)]
 pub(super) struct Calls {
     /// Calls to create a container.
     pub(super) creates: u32,
     /// Calls to start a container.
     pub(super) starts: u32,
+    /// Probes of each container that was probed, by its id.
+    pub(super) probes: BTreeMap<String, u64>,
 }
 
 /// Purpose of a process's timer; a process has at most one timer for each.

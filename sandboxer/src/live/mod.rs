@@ -11,8 +11,9 @@
 //! Changes: `core` is the shared state and `live_slot` one sandbox; `commit` is the one way
 //! in which a slot changes, `effects` computes the consequences of a change, and
 //! `exit_notice` tells the waiters of ended processes. `recovery` fills the tables at a
-//! start, `observe` describes changes to the observer of the CRI API's pods, and `drain`
-//! stops changes at the end.
+//! start, `observe` describes changes to the observers of the CRI API's pods and of ports, and `drain`
+//! stops changes at the end. `pod_ports` reads slots for what answers on the ports. `record_network` reads
+//! the addresses that containerd records.
 //!
 //! Processes: `process` starts the tasks behind a fake process, `end` ends it, `timers`
 //! times it, and `attached` holds the state that ends with it. `stdio` opens its FIFOs, and
@@ -48,11 +49,13 @@ mod log_root;
 pub(crate) mod logs;
 mod observe;
 mod orphans;
+mod pod_ports;
 #[cfg(test)]
 mod pod_updates;
 mod process;
 #[cfg(test)]
 mod races;
+mod record_network;
 mod recovery;
 mod sandbox;
 mod sandboxer;

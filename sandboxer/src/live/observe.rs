@@ -1,4 +1,5 @@
-//! Steps of the CRI API's pods and containers, as their observer is told of them.
+//! Changes that observers are told of: steps of the CRI API's pods and containers, and changes that
+//! open or close ports.
 
 use containerd_sandbox::Key;
 
@@ -7,6 +8,32 @@ use slot::{Change, Ended, Slot};
 /// Function that is called with every step of a pod or container, and with the slot after
 /// the step. The slot is locked: the function must neither wait nor lock another slot.
 pub(crate) type Observer = Box<dyn Fn(&Key, &Slot, &Seen) + Send + Sync>;
+
+/// Function that is called after each change that may alter which ports of a sandbox are open.
+/// The slot is locked: the function must neither wait nor read a slot.
+pub(super) type PortWatch = Box<dyn Fn(&Key) + Send + Sync>;
+
+/// Returns whether a change may alter which ports of its sandbox are open: processes that are
+/// added by exec listen on none.
+pub(super) fn alters_ports(change: &Change) -> bool {
+    match change {
+        Change::Start
+        | Change::Stop(_)
+        | Change::Delete
+        | Change::CreateContainer(_)
+        | Change::Pause(_)
+        | Change::Resume(_) => true,
+        Change::StartProcess(id)
+        | Change::DeleteProcess(id)
+        | Change::Exit(id, _)
+        | Change::OutOfMemory(id) => id.exec.is_none(),
+        Change::Create(_)
+        | Change::Update(_)
+        | Change::UpdatePod { .. }
+        | Change::UpdateContainer { .. }
+        | Change::CreateExec { .. } => false,
+    }
+}
 
 /// One step of a pod or container.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use super::process;
 use super::stdio;
 use crate::refuse;
 use crate::simulate::annotations::Annotations;
-use crate::simulate::usage;
+use crate::simulate::{ports, usage};
 use crate::undo::Undo;
 use pod_resources::ResourceInfo;
 use slot::{Change, NewContainer, NewProcess, Pod, ProcessId, ProcessState, SandboxState, Slot};
@@ -209,6 +209,11 @@ impl Sandbox for ResourceSlotSandbox {
         let behaviour = self.draw_container(annotations, args, &[id])?;
         let process = behaviour.process.protected(is_first);
         let name = options.spec.annotations.get(CONTAINER_NAME);
+        let mapped = {
+            let inner = self.live.lock()?;
+            let hints = inner.slot.sandbox.hints.as_ref();
+            hints.map_or_else(Vec::new, |hints| hints.ports.clone())
+        };
         let new = NewContainer {
             id: id.to_owned(),
             name: name.cloned().unwrap_or_default(),
@@ -224,6 +229,7 @@ impl Sandbox for ResourceSlotSandbox {
                 signals: process.signals,
             },
             behaviour: behaviour.conduct,
+            ports: ports::declared(&options.spec.annotations, mapped),
             ..NewContainer::default()
         };
         stdio::check(&new.process.stdio)?;

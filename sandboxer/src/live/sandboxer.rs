@@ -86,6 +86,7 @@ impl ResourceSlotSandboxer {
             scripts: OnceLock::new(),
             publisher: containerd.map(Publisher::start).transpose()?,
             observer: OnceLock::new(),
+            port_watch: OnceLock::new(),
             lists: Semaphore::new(Handle::current().metrics().num_workers()),
             settings,
         });

@@ -10,7 +10,7 @@ use containerd_sandbox::{Error, Result, quoted};
 pub(crate) const PREFIX: &str = "resource-slot.kuasar.io/";
 
 /// Names of annotations on containers; on a pod they hold for all its containers.
-const OF_CONTAINERS: [&str; 15] = [
+const OF_CONTAINERS: [&str; 26] = [
     "cpu",
     "exec-code",
     "exec-output",
@@ -23,6 +23,17 @@ const OF_CONTAINERS: [&str; 15] = [
     "memory",
     "on-signal",
     "oom",
+    "probe-body",
+    "probe-delay",
+    "probe-fail",
+    "probe-jitter",
+    "probe-ports",
+    "probe-ready-after",
+    "probe-ready-for",
+    "probe-ready-jitter",
+    "probe-services",
+    "probe-status",
+    "probe-unready",
     "start-delay",
     "start-jitter",
     "termination-message",

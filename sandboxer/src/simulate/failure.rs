@@ -40,9 +40,10 @@ impl Call {
     }
 }
 
-/// Condition under which a call of a kind fails.
+/// Condition under which one of several numbered events fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum When {
+pub(crate) enum When {
+    /// Always.
     Always,
     First(u64),
     Nth(u64),
@@ -57,21 +58,44 @@ pub(crate) struct Failure {
     code: Code,
 }
 
-impl Failure {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+impl When {
+    /// Parses the words of a condition; `None` for other words.
+    pub(crate) fn parse(words: &[&str]) -> Option<Self> {
         let number = |text: &str| text.parse::<u64>().ok().filter(|number| *number > 0);
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let (when, code) = match words[..] {
-            [code] => (When::Always, code),
-            ["first", n, code] => (When::First(number(n)?), code),
-            ["nth", n, code] => (When::Nth(number(n)?), code),
-            ["every", n, code] => (When::Every(number(n)?), code),
-            ["share", share, code] => {
+        Some(match words {
+            ["always"] => Self::Always,
+            ["first", n] => Self::First(number(n)?),
+            ["nth", n] => Self::Nth(number(n)?),
+            ["every", n] => Self::Every(number(n)?),
+            ["share", share] => {
                 let share: f64 = share.parse().ok()?;
                 let sound = (0.0..=1.0).contains(&share);
-                (sound.then_some(When::Share(share))?, code)
+                sound.then_some(Self::Share(share))?
             }
             _ => return None,
+        })
+    }
+
+    /// Returns whether the `nth` event, counted from 1, fails.
+    pub(crate) fn holds(self, nth: u64, random: &mut Random) -> bool {
+        match self {
+            Self::Always => true,
+            Self::First(n) => nth <= n,
+            Self::Nth(n) => nth == n,
+            Self::Every(n) => nth.is_multiple_of(n),
+            Self::Share(share) => random.unit() < share,
+        }
+    }
+}
+
+impl Failure {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let (code, condition) = words.split_last()?;
+        let when = if condition.is_empty() {
+            When::Always
+        } else {
+            When::parse(condition)?
         };
         let code = code_of(code)?;
         Some(Self { when, code })
@@ -82,14 +106,7 @@ impl Failure {
     /// # Errors
     /// The stated code.
     pub(crate) fn check(&self, call: Call, nth: u64, random: &mut Random) -> Result<()> {
-        let fails = match self.when {
-            When::Always => true,
-            When::First(n) => nth <= n,
-            When::Nth(n) => nth == n,
-            When::Every(n) => nth.is_multiple_of(n),
-            When::Share(share) => random.unit() < share,
-        };
-        if !fails {
+        if !self.when.holds(nth, random) {
             return Ok(());
         }
         Err(Error::new(

@@ -6,6 +6,7 @@
 //! - `delay`, `curve` and `failure` are the values of annotations; `random` is the source
 //!   of all draws, seeded by the profile and by names.
 //! - `image_pattern` selects images, and `tries` counts calls by their object.
+//! - `ports` reads the ports that containers declare, and `probe` has their answers to probes.
 //! - `pids`, `signal` and `usage` stand in for the kernel.
 //!
 //! Nothing here does I/O, apart from reading the behaviour file.
@@ -17,6 +18,8 @@ pub(crate) mod delay;
 pub(crate) mod failure;
 mod image_pattern;
 pub(crate) mod pids;
+pub(crate) mod ports;
+pub(crate) mod probe;
 pub(crate) mod profile;
 pub(crate) mod random;
 pub(crate) mod signal;

@@ -16,7 +16,7 @@ use super::failure::{Call, Failure};
 use super::image_pattern::ImagePattern;
 use super::random::Random;
 use super::tries::Tries;
-use super::{curve, failure, signal};
+use super::{curve, failure, probe, signal};
 use crate::units::bytes_of_document;
 use slot::Behaviour;
 
@@ -299,6 +299,7 @@ impl Profile {
                 .get("on-signal", signal::RIGHT, signal::parse)?
                 .unwrap_or_default(),
             termination_message: stated.parsed("termination-message", "a text")?,
+            probes: probe::of_annotations(&stated, &mut self.random(names, "probe"))?,
             seed: 0,
         };
         let conduct = (conduct != Behaviour::default()).then(|| {
