@@ -17,7 +17,7 @@ PROFILE = release
 FUZZ ?= journal
 SECONDS ?= 60
 PROGRAMS = $(TARGET)/$(PROFILE)/resource-slot-sandboxer $(TARGET)/$(PROFILE)/loadgen
-SAMPLES = deploy/cni/* deploy/kubernetes/*.yaml deploy/kubernetes/*.json deploy/resource-slot-sandboxer.toml README.md
+SAMPLES = deploy/cni/* deploy/systemd/answer-probes.conf deploy/kubernetes/*.yaml deploy/kubernetes/*.json deploy/resource-slot-sandboxer.toml README.md
 
 .PHONY: deny workflows run overhead prove full-node scrape torture bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall words pictures book setup clean
 

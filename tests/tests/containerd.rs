@@ -157,12 +157,14 @@ async fn a_pod_with_a_network_of_its_own_runs() {
     // The shipped files are the cure that the guide describes.
     let home = node.containerd().home();
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/cni");
-    for (name, to) in [
-        ("resource-slot", home.cni_bin()),
-        ("10-resource-slot.conflist", home.cni_conf()),
-    ] {
-        fs::copy(shipped.join(name), to.join(name)).unwrap();
-    }
+    let (plugin, list) = ("resource-slot", "10-resource-slot.conflist");
+    fs::copy(shipped.join(list), home.cni_conf().join(list)).unwrap();
+    fs::copy(shipped.join(plugin), home.cni_bin().join(plugin)).unwrap();
+    // The addresses of this test are in a directory of its own.
+    let addresses = node.sandboxer().home().root().join("addresses");
+    let text = fs::read_to_string(shipped.join(plugin)).unwrap();
+    let text = text.replace("/run/resource-slot-cni", addresses.to_str().unwrap());
+    fs::write(home.cni_bin().join(plugin), text).unwrap();
     // An update of the runtime configuration makes containerd load the CNI configuration.
     let pod = loop {
         match Pod::run_as(&cri, config.clone()).await {
@@ -179,9 +181,16 @@ async fn a_pod_with_a_network_of_its_own_runs() {
         netns.is_some_and(|path| path.contains("netns")),
         "{inspect}"
     );
+    let ips = &inspect["slots"][0]["slot"]["sandbox"]["hints"]["ips"];
+    let ip = ips[0].as_str().expect("an address");
+    assert!(
+        ip.starts_with("198.18.0.") && addresses.join(ip).exists(),
+        "{inspect}"
+    );
     pod.stop().await.unwrap();
     pod.remove().await.unwrap();
     assert!(node.sandboxer().slots().is_empty());
+    assert!(!addresses.join(ip).exists());
 }
 
 /// containerd holds one Wait stream for each pod on one connection: the usual HTTP/2 limit of

@@ -24,6 +24,64 @@ fn found(dir: &Path, version: &str) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
+/// Runs the shipped plugin of CNI, and returns its output if it succeeds.
+fn cni(dir: &Path, command: &str, pod: &str) -> Option<String> {
+    let plugin = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/cni/resource-slot");
+    let output = Command::new("sh")
+        .arg(plugin)
+        .env("RESOURCE_SLOT_CNI_DIR", dir)
+        .env("CNI_COMMAND", command)
+        .env("CNI_CONTAINERID", pod)
+        .env("CNI_NETNS", "/run/netns/x")
+        .output()
+        .expect("the plugin runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    output.status.success().then_some(text)
+}
+
+/// Returns the address that the plugin reports for a new pod.
+fn address(dir: &Path, pod: &str) -> String {
+    let text = cni(dir, "ADD", pod).expect("an address");
+    let result: serde_json::Value = serde_json::from_str(&text).expect("a result of CNI");
+    result["ips"][0]["address"]
+        .as_str()
+        .expect("an address")
+        .to_owned()
+}
+
+#[test]
+fn the_plugin_of_cni_gives_each_pod_an_address_until_it_is_deleted() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    assert_eq!(address(dir, "a"), "198.18.0.1/32");
+    assert_eq!(address(dir, "b"), "198.18.0.2/32");
+    assert_eq!(address(dir, "a"), "198.18.0.1/32");
+    assert!(cni(dir, "DEL", "a").is_some());
+    assert!(cni(dir, "DEL", "a").is_some());
+    assert_eq!(address(dir, "c"), "198.18.0.3/32");
+    std::fs::write(dir.join("last"), "131069").expect("a file");
+    let next = ["d", "e", "f"].map(|pod| address(dir, pod));
+    assert_eq!(
+        next,
+        ["198.19.255.254/32", "198.18.0.1/32", "198.18.0.4/32"]
+    );
+    assert_eq!(cni(dir, "ADD", "../x"), None);
+    // Pods that come at once have different addresses.
+    let pods: Vec<String> = (0..8).map(|n| format!("p{n}")).collect();
+    let mut all: Vec<String> = std::thread::scope(|scope| {
+        let each = pods
+            .iter()
+            .map(|pod| scope.spawn(move || address(dir, pod)));
+        let each: Vec<_> = each.collect();
+        each.into_iter()
+            .map(|one| one.join().expect("it ends"))
+            .collect()
+    });
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), pods.len());
+}
+
 #[test]
 fn a_containerd_on_the_path_is_used_if_it_is_new_enough() {
     let dir = tempfile::tempdir().expect("a directory");
