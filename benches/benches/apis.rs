@@ -40,8 +40,14 @@ fn sandboxer(dir: &Path) -> PathBuf {
                 .expect("a port");
             let cidrs = sandboxer::cri::PodCidrs::default();
             let images = sandboxer::cri::ImageTable::default();
-            let sandboxer = Arc::clone(&sandboxer);
-            let cri = sandboxer::cri::Cri::open(sandboxer, &dir, streams, &cidrs, images, false);
+            let cri = sandboxer::cri::Cri::open(
+                Arc::clone(&sandboxer),
+                &dir,
+                streams,
+                &cidrs,
+                images,
+                false,
+            );
             let listener = containerd_sandbox::server::bind(&listen)
                 .await
                 .expect("a socket");

@@ -126,8 +126,15 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
     let streams =
         StreamingServer::start(args.streaming_listen, args.streaming_idle_timeout).await?;
     warn_of_exposure("--streaming-listen", streams.address());
-    let cri = Cri::open(Arc::clone(&sandboxer), dir, streams, &cidrs, images, args.recover)
-        .context("open the CRI API")?;
+    let cri = Cri::open(
+        Arc::clone(&sandboxer),
+        dir,
+        streams,
+        &cidrs,
+        images,
+        args.recover,
+    )
+    .context("open the CRI API")?;
     let metrics = Metrics::start(args, &sandboxer, recovered.report)?;
     let limits = limits(args);
     let cri = cri.counted(&metrics.cri).limited(&limits);

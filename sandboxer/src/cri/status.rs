@@ -3,9 +3,9 @@
 use containerd_sandbox::Key;
 use cri_api::v1::{
     Container, ContainerConfig, ContainerResources, ContainerState, ContainerStatus, ContainerUser,
-    LinuxContainerUser, LinuxPodSandboxStatus, Mount, Namespace, NamespaceMode, NamespaceOption, PodIp,
-    PodSandbox, PodSandboxConfig, PodSandboxNetworkStatus, PodSandboxState, PodSandboxStatus,
-    Signal,
+    LinuxContainerUser, LinuxPodSandboxStatus, Mount, Namespace, NamespaceMode, NamespaceOption,
+    PodIp, PodSandbox, PodSandboxConfig, PodSandboxNetworkStatus, PodSandboxState,
+    PodSandboxStatus, Signal,
 };
 
 use crate::live::Found;

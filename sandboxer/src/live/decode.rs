@@ -9,8 +9,8 @@ use cri_api::v1::{LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConf
 use prost::Message;
 use tracing::{debug, warn};
 
-use super::setup;
 use super::record_network;
+use super::setup;
 use crate::refuse;
 use crate::simulate::annotations::{self, Annotations};
 use crate::simulate::ports;

@@ -9,7 +9,7 @@ use cri_api::v1::{ContainerConfig, ContainerMetadata, PodSandboxConfig, PodSandb
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use super::{AnswerProbes, Answers, Refused};
-use crate::live::{LogRoot, ResourceSlotContainer, ResourceSlotSandboxer, Settings};
+use crate::live::{HostRules, LogRoot, ResourceSlotContainer, ResourceSlotSandboxer, Settings};
 use journal::{Journal, Options};
 use pod_resources::Rules;
 use slot::{CriContainer, CriPod, Timestamp};
@@ -28,6 +28,7 @@ fn sandboxer(dir: &Path) -> Arc<ResourceSlotSandboxer> {
         log_root: LogRoot::default(),
         clock: Arc::default(),
         node_memory: 16 << 30,
+        host: HostRules::default(),
         slowdown_percent: 0,
     };
     let views = Views::start(dir, ViewMode::Off).unwrap();
@@ -72,6 +73,8 @@ async fn started(
         updated: None,
         image_id: String::new(),
         image_ref: String::new(),
+        image: None,
+        mounted_images: Vec::new(),
         created_at: Timestamp::now(),
         started_at: None,
     };
