@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod node;
 pub mod pods;
 pub mod raw;
+pub mod recording;
 
 /// Deadline of all waits, ample for a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
