@@ -12,8 +12,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 mod codec;
+mod events;
+mod expect;
+mod ids;
 mod parts;
 pub mod proxy;
+pub mod replay;
 
 /// Longest message that is passed on, in bytes: more than any client of CRI receives.
 const LONGEST_MESSAGE: usize = 64 << 20;
