@@ -22,6 +22,12 @@ async fn replayed(name: &str) -> Counts {
 }
 
 #[tokio::test]
+async fn a_deployment_comes_and_goes() {
+    let counts = replayed("deployment").await;
+    assert_eq!((counts["RunPodSandbox"], counts["StartContainer"]), (2, 2));
+}
+
+#[tokio::test]
 async fn a_job_ends_and_its_pods_are_collected() {
     let counts = replayed("job").await;
     assert_eq!(
