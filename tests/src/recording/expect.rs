@@ -128,17 +128,21 @@ impl Comparison<'_> {
         recorded.is_none_or(|id| self.facts.in_doubt(self.call, id))
     }
 
+    /// Whether the container ended by itself.
+    fn by_itself(&self, live: &str) -> bool {
+        let recorded = self.recorded.get(live);
+        recorded.is_some_and(|id| self.facts.ended(id))
+    }
+
     /// Compares the states of a container, and returns whether they are the same. A container
     /// that ended by itself may be further.
     fn state(&self, live: &str, wanted: i32, got: i32) -> Result<bool, String> {
         if wanted == got {
             return Ok(true);
         }
-        let by_itself = self
-            .recorded
-            .get(live)
-            .is_some_and(|id| self.facts.ended(id));
-        if self.open(live) || by_itself && got == i32::from(ContainerState::ContainerExited) {
+        if self.open(live)
+            || self.by_itself(live) && got == i32::from(ContainerState::ContainerExited)
+        {
             return Ok(false);
         }
         let name = |state| ContainerState::try_from(state).map_or("unknown", |s| s.as_str_name());
@@ -179,8 +183,14 @@ impl Comparison<'_> {
 
     fn containers(&self) -> Verdict {
         let (wanted, got) = self.decode::<v1::ListContainersResponse>()?;
-        let got = by_id(got.containers, |one| &one.id);
-        let wanted = by_id(wanted.containers, |one| &one.id);
+        let mut got = by_id(got.containers, |one| &one.id);
+        let mut wanted = by_id(wanted.containers, |one| &one.id);
+        let request: v1::ListContainersRequest = decode(&self.call.request)?;
+        if request.filter.is_some_and(|filter| filter.state.is_some()) {
+            // A container that has ended meanwhile is in a list of other states.
+            wanted.retain(|id, _| got.contains_key(id) || !self.by_itself(id));
+            got.retain(|id, _| wanted.contains_key(id) || !self.by_itself(id));
+        }
         self.same_ids(&wanted, &got)?;
         for (id, wanted) in wanted.iter().filter(|(id, _)| !self.open(id)) {
             let Some(got) = got.get(id) else { continue };
