@@ -46,7 +46,7 @@ impl Events {
     /// Compares the recorded events, with the ids of the replay, with those received so far.
     ///
     /// # Errors
-    /// The first pod or container whose events are others.
+    /// The first pod or container with other events.
     pub(super) fn verdict(&self, wanted: &[Vec<u8>]) -> Result<(), String> {
         let received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
         let got = kinds(&received)?;

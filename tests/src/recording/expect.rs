@@ -1,5 +1,4 @@
-//! What a client needs of the reply to a call, given the reply that it received when it was
-//! recorded.
+//! Compares the reply to a call with the recorded one, in the fields that a client needs.
 
 use std::collections::HashMap;
 use std::fmt::Debug;

@@ -26,7 +26,7 @@ pub const CANCELLED: i32 = 1;
 /// Code of a call that found no runtime (`UNAVAILABLE`).
 const UNAVAILABLE: i32 = 14;
 
-/// Methods whose replies differ at every call. A recording keeps the first call of each request.
+/// Methods with another reply at every call. A recording keeps the first call of each request.
 const STATISTICS: [&str; 8] = [
     "ContainerStats",
     "ImageFsInfo",
