@@ -122,7 +122,7 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
     )?);
     pod_network::prepare(&args.pods, &cidrs).await?;
     let answers = Answers::new(Arc::clone(&sandboxer), args.pods.answer_probes.clone());
-    let listeners = pod_network::listen(&args.pods, answers, &cidrs)?;
+    let listeners = pod_network::listen(&args.pods, answers.clone(), &cidrs)?;
     let streams =
         StreamingServer::start(args.streaming_listen, args.streaming_idle_timeout).await?;
     warn_of_exposure("--streaming-listen", streams.address());
@@ -134,7 +134,8 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
         images,
         args.recover,
     )
-    .context("open the CRI API")?;
+    .context("open the CRI API")?
+    .answering(&answers);
     let metrics = Metrics::start(args, &sandboxer, recovered.report)?;
     let limits = limits(args);
     let cri = cri.counted(&metrics.cri).limited(&limits);

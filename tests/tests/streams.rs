@@ -95,32 +95,51 @@ async fn a_client_of_spdy_with_windows_runs_a_command() {
 }
 
 #[tokio::test]
-async fn a_client_of_spdy_with_windows_forwards_ports() {
+async fn a_client_of_spdy_forwards_ports_to_what_answers_probes() {
     let daemon = Daemon::start(&[]);
     let (cri, pod) = pod(&daemon).await;
+    let mut server = container_config("server");
+    let annotations = [("probe-ports", "8080"), ("probe-body", "hello")];
+    for (name, value) in annotations {
+        let name = format!("resource-slot.kuasar.io/{name}");
+        server.annotations.insert(name, value.to_owned());
+    }
+    started(&cri, &pod, &server).await;
     let request = v1::PortForwardRequest {
         pod_sandbox_id: pod,
         port: vec![],
     };
     let url = cri.port_forward(request).await.unwrap().url;
-    let headers = |kind: &str, request: u32| {
+    let headers = |kind: &str, request: u32, port: &str| {
         let request = request.to_string();
-        json!({ "streamType": kind, "port": "80", "requestID": request })
+        json!({ "streamType": kind, "port": port, "requestID": request })
     };
+    let get = "GET / HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n";
     let streams = json!([
-        { "headers": headers("error", 0) },
-        { "headers": headers("data", 0), "send": "first" },
-        { "headers": headers("error", 1) },
-        { "headers": headers("data", 1), "send": "0123456789abcdef".repeat(64), "repeat": 300 },
+        { "headers": headers("error", 0, "8080") },
+        { "headers": headers("data", 0, "8080"), "send": get },
+        { "headers": headers("error", 1, "8080") },
+        { "headers": headers("data", 1, "8080"), "send": get },
+        { "headers": headers("error", 2, "9") },
+        { "headers": headers("data", 2, "9"), "send": get },
     ]);
     let Some(received) = spdy(&url, "portforward.k8s.io", &streams).await else {
         return;
     };
-    assert_eq!(
-        (received[0].length, received[1].text.as_str()),
-        (0, "first")
+    for (error, data) in [(0, 1), (2, 3)] {
+        assert_eq!(received[error].length, 0, "{}", received[error].text);
+        let text = &received[data].text;
+        assert!(
+            text.starts_with("HTTP/1.1 200 ") && text.ends_with("hello"),
+            "{text}"
+        );
+    }
+    assert!(
+        received[4].text.contains("nothing listens on port 9"),
+        "{}",
+        received[4].text
     );
-    assert_eq!((received[2].length, received[3].length), (0, 300 << 10));
+    assert_eq!(received[5].length, 0);
 }
 
 /// A user at a terminal over WebSocket.

@@ -291,7 +291,7 @@ async fn an_attached_client_sees_output_and_sends_input() {
 }
 
 #[tokio::test]
-async fn a_forwarded_port_echoes() {
+async fn the_ports_of_a_stopped_pod_are_not_forwarded() {
     let daemon = Daemon::start(&[]);
     let (cri, pod) = pod(&daemon).await;
     let request = v1::PortForwardRequest {

@@ -179,7 +179,7 @@ fn pods_may_have_addresses_of_two_ranges() {
 }
 
 /// An option with a value that it refuses. Every value that is no path has one.
-const REFUSED: [(&str, &str); 26] = [
+const REFUSED: [(&str, &str); 28] = [
     ("listen", "tcp://localhost:1"),
     ("log-level", "loud"),
     ("log-format", "yaml"),

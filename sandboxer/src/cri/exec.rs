@@ -21,7 +21,7 @@ use super::Cri;
 use super::containers::check_running;
 use crate::live::terminal::carry;
 use crate::live::{Attachment, Output, ResourceSlotContainer, Written};
-use crate::streaming::{Forwarder, Session, StreamingError, Streams, TerminalSize, echo};
+use crate::streaming::{Forwarder, Session, StreamingError, Streams, TerminalSize};
 use slot::SandboxState;
 use terminal::{Size, Terminal};
 use toy_userland::Io;
@@ -170,10 +170,16 @@ impl Cri {
 }
 
 impl Cri {
-    /// Returns the other end of the ports of a pod.
-    #[expect(clippy::unused_self, reason = "all ports echo for now")]
-    fn forwarder(&self, _pod: &Key) -> Forwarder {
-        echo()
+    /// Returns the other end of the ports of a pod: what answers probes.
+    fn forwarder(&self, pod: &Key) -> Forwarder {
+        let (answers, pod) = (self.answers.clone(), pod.clone());
+        Arc::new(move |port, bytes| {
+            let (answers, pod) = (answers.clone(), pod.clone());
+            Box::pin(async move {
+                let served = answers.serve(&pod, port, bytes).await;
+                served.map_err(|e| io::Error::new(io::ErrorKind::ConnectionRefused, e))
+            })
+        })
     }
 }
 

@@ -59,6 +59,7 @@ use tonic::service::Routes;
 use tracing::info;
 
 use crate::live::ResourceSlotSandboxer;
+use crate::probes::{AnswerProbes, Answers};
 use crate::streaming::StreamingServer;
 use address::Addresses;
 use events::Events;
@@ -83,6 +84,7 @@ pub struct Cri {
     images: Images,
     events: Arc<Events>,
     streams: StreamingServer,
+    answers: Answers,
     outcomes: Outcomes,
     calls: CriCalls,
     limits: Limits,
@@ -154,6 +156,7 @@ impl Cri {
                 sandbox.take_back();
             }
         }
+        let answers = Answers::new(Arc::clone(&sandboxer), AnswerProbes::default());
         Ok(Self {
             sandboxer,
             dir: dir.to_owned(),
@@ -162,10 +165,18 @@ impl Cri {
             images,
             events,
             streams,
+            answers,
             outcomes: Outcomes::default(),
             calls: CriCalls::default(),
             limits: Limits::default(),
         })
+    }
+
+    /// Connects forwarded ports to `answers` instead of the answers without options.
+    #[must_use]
+    pub fn answering(mut self, answers: &Answers) -> Self {
+        self.answers = answers.clone();
+        self
     }
 
     /// Counts the RPCs in `calls`.

@@ -17,7 +17,8 @@ pub type Forwarder =
     Arc<dyn Fn(u16, Box<dyn Bytes>) -> BoxFuture<'static, io::Result<()>> + Send + Sync>;
 
 /// Returns a forwarder whose every port sends back what it receives.
-pub fn echo() -> Forwarder {
+#[cfg(test)]
+pub(super) fn echo() -> Forwarder {
     Arc::new(|_, bytes| {
         Box::pin(async move {
             let (mut read, mut write) = tokio::io::split(bytes);

@@ -43,7 +43,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tracing::debug;
 
-pub use forward::{Bytes, Forwarder, echo};
+#[cfg(test)]
+use forward::echo;
+pub use forward::{Bytes, Forwarder};
 pub use session::{Handler, Session, StreamingError, Streams, TerminalSize};
 use tokens::{Purpose, Tokens};
 

@@ -138,10 +138,7 @@ fn pods_request_the_larger_of_their_init_containers_and_the_sum_of_the_others() 
         let total = sum.total();
         let of_pod = case.spec.resources.as_ref();
         for (name, found) in [
-            (
-                "cpu",
-                total.cpu_request.map(|c| (c * 1000.0).round() as u64),
-            ),
+            ("cpu", total.cpu_request.map(millicores)),
             ("memory", total.memory_request),
         ] {
             // A pod that states a resource itself has it from no container.
@@ -163,7 +160,7 @@ fn a_limit_is_the_pods_only_if_every_container_has_one() {
         }
         let total = sum.total();
         for (name, found) in [
-            ("cpu", total.cpu_limit.map(|c| (c * 1000.0).round() as u64)),
+            ("cpu", total.cpu_limit.map(millicores)),
             ("memory", total.memory_limit),
             ("ephemeral-storage", total.storage_limit),
         ] {
@@ -183,6 +180,11 @@ fn a_limit_is_the_pods_only_if_every_container_has_one() {
 }
 
 /// Returns millicores, rounded up as the facts are.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "pods have a few cores, and never less than none"
+)]
 fn millicores(cores: f64) -> u64 {
     (cores * 1000.0 - 1e-6).ceil() as u64
 }

@@ -236,7 +236,7 @@ fn a_termination_message_reaches_the_node_cut_after_twelve_kilobytes() {
     ));
     let world = world(&through, "rw");
     write(&world, "/v", OpenMode::Truncate, b"over").unwrap();
-    write(&world, "/v", OpenMode::Append, &[b'x'; 20_000]).unwrap();
+    write(&world, "/v", OpenMode::Append, &vec![b'x'; 20_000]).unwrap();
     let replaced = made.replaced.lock();
     assert_eq!(replaced[1], b"over");
     assert_eq!(replaced.last().unwrap().len(), 3 * 4096);
