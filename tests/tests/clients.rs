@@ -147,7 +147,7 @@ fn errors_arrive_with_code_and_message() {
         unknown.refused("NOT_FOUND", &["no.such"]);
 
         for path in [
-            runtime("StreamPodSandboxes"),
+            runtime("Nope"),
             image("Nope"),
             controller("Nope"),
             health("List"),

@@ -192,3 +192,31 @@ fn an_invalid_table_stops_the_start_with_its_path() {
         "{log}"
     );
 }
+
+#[tokio::test]
+async fn a_container_without_a_command_is_the_program_of_its_image() {
+    let daemon = Daemon::start(&[]);
+    let cri = daemon.cri().await;
+    let name = "registry.example:5000/team/kafka:4.1";
+    let id = pull(&cri, name).await;
+    let pod = run_pod(&cri, &pod_config("web", daemon.home().root())).await;
+    // A kubelet states the id of the image, and its name beside it.
+    let config = v1::ContainerConfig {
+        image: Some(v1::ImageSpec {
+            image: id,
+            user_specified_image: name.to_owned(),
+            ..Default::default()
+        }),
+        command: Vec::new(),
+        args: Vec::new(),
+        ..container_config("broker")
+    };
+    let container = started(&cri, &pod, &config).await;
+    let probe = v1::ExecSyncRequest {
+        container_id: container,
+        cmd: ["pgrep", "-f", "kafka"].map(str::to_owned).to_vec(),
+        timeout: 10,
+    };
+    let reply = cri.exec_sync(probe).await.unwrap();
+    assert_eq!((reply.exit_code, &reply.stdout[..]), (0, &b"1\n"[..]));
+}

@@ -66,6 +66,28 @@ pub struct CriContainer {
 }
 
 impl CriContainer {
+    /// Returns the name of the container's image: the one in the pod's specification, if a
+    /// kubelet resolved it to an id.
+    pub fn image_name(&self) -> &str {
+        let image = self.config.image.as_ref();
+        image.map_or("", |image| match image.user_specified_image.as_str() {
+            "" => &image.image,
+            specified => specified,
+        })
+    }
+
+    /// Returns the name of the program that a container without a command is taken to run: the
+    /// last part of its image's name, without tag and digest, as in `kafka` of
+    /// `registry.example/kafka:4.1`. Empty if only the image's id is known.
+    pub fn program(&self) -> &str {
+        let name = self.image_name();
+        let name = name.rsplit('/').next().unwrap_or(name);
+        match name.split(['@', ':']).next() {
+            None | Some("sha256") => "",
+            Some(name) => name,
+        }
+    }
+
     /// Returns the present Linux resources; `None` if the container states none.
     pub fn linux_resources(&self) -> Option<&LinuxContainerResources> {
         match &self.updated {

@@ -157,7 +157,7 @@ fn read_bundle(bundle: &str) -> (String, ResourceInfo) {
     let shares = resources["cpu"]["shares"].as_u64().unwrap();
     let info = ResourceInfo {
         cpu_limit: resources["cpu"]["quota"].as_f64().map(|quota| quota / 1e5),
-        cpu_request: (shares != 2).then_some(shares as f64 / 1024.0),
+        cpu_request: (shares != 2).then(|| (shares * 1000).div_ceil(1024) as f64 / 1000.0),
         memory_limit: resources["memory"]["limit"].as_u64(),
         memory_request: resources["memory"]["reservation"].as_u64(),
         pid_limit: resources["pids"]["limit"].as_u64(),

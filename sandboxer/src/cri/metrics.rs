@@ -90,7 +90,7 @@ fn reader(at: Sampling) -> impl Fn(&Key, &Slot, &CriPod, &mut Vec<PodSandboxMetr
             let labels = Labels {
                 container: own.map_or("", |metadata| &metadata.name),
                 id: &found.container.id,
-                image: status::image_name(&found.cri.config),
+                image: found.cri.image_name(),
                 ..labels
             };
             ContainerMetrics {

@@ -2,7 +2,7 @@
 
 use containerd_sandbox::Key;
 use cri_api::v1::{
-    Container, ContainerConfig, ContainerResources, ContainerState, ContainerStatus, ContainerUser,
+    Container, ContainerResources, ContainerState, ContainerStatus, ContainerUser,
     LinuxContainerUser, LinuxPodSandboxStatus, Mount, Namespace, NamespaceMode, NamespaceOption,
     PodIp, PodSandbox, PodSandboxConfig, PodSandboxNetworkStatus, PodSandboxState,
     PodSandboxStatus, Signal,
@@ -170,16 +170,6 @@ pub(super) fn container_status(found: Found<'_>) -> ContainerStatus {
         user: Some(user(found)),
         stop_signal: stop_signal(config.stop_signal()).into(),
     }
-}
-
-/// Returns the name of a container's image: the one in the pod's specification, if a kubelet
-/// resolved it to an id.
-pub(super) fn image_name(config: &ContainerConfig) -> &str {
-    let image = config.image.as_ref();
-    image.map_or("", |image| match image.user_specified_image.as_str() {
-        "" => &image.image,
-        specified => specified,
-    })
 }
 
 /// Returns the signal that ends a container which states `stated`.

@@ -112,6 +112,8 @@ impl PodPort {
         let mut builder = auto::Builder::new(tasks.executor());
         builder
             .http1()
+            // A client may end its side once its request is complete, as a forwarded port does.
+            .half_close(true)
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME)
             .max_buf_size(MAX_HEAD)

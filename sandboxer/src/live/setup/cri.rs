@@ -18,6 +18,16 @@ use toy_userland::{Capabilities, CapabilitySet, IdMap, Mount, Seccomp, Setup, Us
 /// Kubernetes' `pkg/kubelet/kuberuntime/labels.go`.
 const MESSAGE_PATH: &str = "io.kubernetes.container.terminationMessagePath";
 
+/// Returns the command of a container's first process as `ps` shows it: without a command of the
+/// container or its image, the name of the image, as probes such as `pgrep -f kafka` expect.
+fn shown_command(own: &CriContainer) -> Vec<String> {
+    let (command, program) = (own.command_line(), own.program());
+    if command.is_empty() && !program.is_empty() {
+        return vec![program.to_owned()];
+    }
+    command
+}
+
 /// Returns the container that CRI's configurations describe.
 pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, own: &CriContainer) -> Described {
     let config = &own.config;
@@ -91,7 +101,7 @@ pub(super) fn of_cri(pod: &PodSandboxConfig, address: &str, own: &CriContainer) 
         masked_paths: context.masked_paths.clone(),
         uid_map: id_maps(users.map(|users| &users.uids)),
         gid_map: id_maps(users.map(|users| &users.gids)),
-        command: own.command_line(),
+        command: shown_command(own),
         now: SystemTime::now(),
         ..machine()
     };
