@@ -272,7 +272,7 @@ async fn stop(container: &ResourceSlotContainer, seconds: u64) -> Result<()> {
         return Ok(());
     }
     if seconds > 0 {
-        let stated = container.read_cri(|found| found.cri.config.stop_signal())?;
+        let stated = container.read_cri(|found| stop_signal::of(found.cri))?;
         let stop = stop_signal::number(stated).unwrap_or(SIGTERM);
         signal(container, stop).await?;
         let grace = Duration::from_secs(seconds);

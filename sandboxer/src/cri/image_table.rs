@@ -13,6 +13,7 @@ use containerd_sandbox::{Error, Result, quoted};
 use serde::Deserialize;
 
 use super::reference::{Reference, digest_of, is_digest};
+use super::stop_signal;
 use crate::units::bytes_of_document;
 use slot::ImageConfig;
 
@@ -103,6 +104,13 @@ impl ImageTable {
             )));
         }
         let config: ImageConfig = config.try_into().map_err(|e| invalid(&e))?;
+        let signal = &config.stop_signal;
+        if !signal.is_empty() && stop_signal::of_image(signal).is_none() {
+            return Err(invalid(&format!(
+                "stop-signal {}: a signal such as SIGQUIT, 3 or SIGRTMIN+3 is needed",
+                quoted(signal)
+            )));
+        }
         let references = own.names.iter().map(|name| Reference::parse(name));
         let references: Vec<Reference> = references.collect::<Result<_>>()?;
         let Some(first) = references.first() else {

@@ -5,9 +5,10 @@ use cri_api::v1::{
     Container, ContainerResources, ContainerState, ContainerStatus, ContainerUser,
     LinuxContainerUser, LinuxPodSandboxStatus, Mount, Namespace, NamespaceMode, NamespaceOption,
     PodIp, PodSandbox, PodSandboxConfig, PodSandboxNetworkStatus, PodSandboxState,
-    PodSandboxStatus, Signal,
+    PodSandboxStatus,
 };
 
+use super::stop_signal;
 use crate::live::Found;
 use crate::live::logs;
 use slot::Timestamp;
@@ -168,15 +169,7 @@ pub(super) fn container_status(found: Found<'_>) -> ContainerStatus {
         }),
         image_id: cri.image_id.clone(),
         user: Some(user(found)),
-        stop_signal: stop_signal(config.stop_signal()).into(),
-    }
-}
-
-/// Returns the signal that ends a container which states `stated`.
-fn stop_signal(stated: Signal) -> Signal {
-    match stated {
-        Signal::RuntimeDefault => Signal::Sigterm,
-        stated => stated,
+        stop_signal: stop_signal::of(cri).into(),
     }
 }
 

@@ -159,6 +159,9 @@ impl ResourceSlotSandbox {
             .map_err(refuse::resource)?;
         let args = container.command_line();
         let name = container.config.metadata.clone().unwrap_or_default();
+        let image = container.image.as_deref();
+        let exposed = image.map_or(&[][..], |image| &image.exposed_ports);
+        let exposed = ports::exposed(exposed);
         let mapped = self.read_pod(|_, _, pod| decode::mapped_ports(&pod.config))?;
         let behaviour = self.draw_container(
             Annotations::of(&container.config.annotations)?,
@@ -177,7 +180,11 @@ impl ResourceSlotSandbox {
                 signals: process.signals,
             },
             behaviour: behaviour.conduct,
-            ports: ports::declared(&container.config.annotations, mapped),
+            ports: ports::bounded(
+                ports::declared(&container.config.annotations, mapped)
+                    .into_iter()
+                    .chain(exposed),
+            ),
             cri: Some(Box::new(container)),
             ..NewContainer::default()
         };

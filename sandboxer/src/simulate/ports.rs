@@ -44,6 +44,15 @@ pub(crate) fn declared<'a>(
     bounded(of_pod)
 }
 
+/// Returns the TCP ports that an image exposes, as `8080/tcp` or `8080` (`ExposedPorts` of OCI's
+/// image configuration). A port of another form is left out.
+pub(crate) fn exposed(ports: &[String]) -> impl Iterator<Item = u16> {
+    ports.iter().filter_map(|port| {
+        let number = port.strip_suffix("/tcp").unwrap_or(port);
+        number.parse().ok()
+    })
+}
+
 /// Returns port numbers without repetitions, and not more than are possible.
 pub(crate) fn bounded(ports: impl IntoIterator<Item = u16>) -> Vec<u16> {
     let mut all = Vec::new();
@@ -85,6 +94,12 @@ mod tests {
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         declared(&owned.collect::<BTreeMap<_, _>>(), [443])
+    }
+
+    #[test]
+    fn an_image_exposes_ports_of_tcp() {
+        let ports = ["80/tcp", "53/udp", "8080", "many"].map(str::to_owned);
+        assert_eq!(exposed(&ports).collect::<Vec<_>>(), [80, 8080]);
     }
 
     #[test]
