@@ -115,10 +115,12 @@ pub(super) async fn world(
     if !runs_itself {
         // The container's commands may send signals to its first process, which only waits.
         let signals = world.init_signals();
-        let (core, live) = (Arc::clone(core), Arc::clone(live));
+        let (core, live, world) = (Arc::clone(core), Arc::clone(live), Arc::clone(&world));
         let task = tokio::spawn(async move {
             let code = signals.killed().await.exit_code();
-            end(&core, &live, &init, pid, u32::from(code)).await;
+            if !world.is_out_of_memory() {
+                end(&core, &live, &init, pid, u32::from(code)).await;
+            }
         });
         inner.attachments.tie(pid, task.abort_handle());
     }
@@ -172,8 +174,8 @@ pub(super) async fn run_process(
         return Some(answer.give(&mut io).await);
     }
     let mut shell = match id.exec {
-        None => Shell::first(world, Limits::default()),
-        Some(_) => Shell::new(world, Limits::default()),
+        None => Shell::first(Arc::clone(&world), Limits::default()),
+        Some(_) => Shell::new(Arc::clone(&world), Limits::default()),
     };
     let (terminal, screen) = on_terminal.unzip();
     if let Some(terminal) = terminal {
@@ -192,6 +194,10 @@ pub(super) async fn run_process(
             NOT_RUN
         }
     };
+    if id.exec.is_none() && world.is_out_of_memory() {
+        // The container ends for that reason, which the exit code alone does not tell.
+        return None;
+    }
     if let Some(screen) = screen {
         screen.drained().await;
     }

@@ -36,6 +36,10 @@ impl Memory {
         admitted
     }
 
+    pub(super) fn is_exceeded(&self) -> bool {
+        *self.is_exceeded.borrow()
+    }
+
     /// Waits until the container is out of memory.
     pub(super) async fn exceeded(&self) {
         let mut is_exceeded = self.is_exceeded.subscribe();

@@ -90,6 +90,11 @@ impl World {
         self.memory.limit(bytes);
     }
 
+    /// Returns whether a command wanted more memory than the container may use.
+    pub fn is_out_of_memory(&self) -> bool {
+        self.memory.is_exceeded()
+    }
+
     /// Waits until a command wants more memory than the limit. The command does not go on: the
     /// owner of the world is expected to end the container, as the kernel would.
     pub async fn out_of_memory(&self) {
