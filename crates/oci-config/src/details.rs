@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use crate::field::{Field, section, small};
 use crate::resources::texts;
@@ -174,5 +173,16 @@ pub struct Seccomp {
     #[serde(deserialize_with = "small")]
     pub default_action: Field<String>,
     /// Rules.
-    pub syscalls: Option<IgnoredAny>,
+    #[serde(deserialize_with = "small")]
+    pub syscalls: Field<Vec<SeccompRule>>,
+}
+
+/// A rule of a filter of system calls. Its conditions are not read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct SeccompRule {
+    /// Names of system calls.
+    pub names: Vec<String>,
+    /// Action for these calls.
+    pub action: String,
 }

@@ -24,7 +24,7 @@ mod texts;
 
 pub use details::{
     Capabilities, Details, IdMapping, LinuxDetails, Mount, Namespace, ProcessDetails, Root,
-    Seccomp, User,
+    Seccomp, SeccompRule, User,
 };
 pub use field::{Field, InvalidField, from_slice};
 pub use resources::{LinuxCpu, LinuxMemory, LinuxPids, LinuxResources};

@@ -7,7 +7,7 @@ use oci_config::{Details, Field, IdMapping, InvalidField, LinuxDetails};
 use tracing::warn;
 
 use super::super::volumes::{Bind, Owner};
-use super::{Described, PATH, READ_ONLY_PATH, machine, name_of, read_only_path, root};
+use super::{Described, PATH, READ_ONLY_PATH, machine, name_of, read_only_path, root, seccomp};
 use slot::PodHints;
 use toy_userland::{Capabilities, CapabilitySet, IdMap, Mount, Seccomp, Setup, User};
 
@@ -82,6 +82,8 @@ fn binds(mounts: &[Mount]) -> Vec<Bind> {
 /// The Linux part of a spec.
 struct Linux {
     seccomp: Seccomp,
+    /// System calls that the filter denies.
+    denied_calls: Vec<String>,
     sysctls: Vec<(String, String)>,
     shares_pids: bool,
     /// Mounts that make paths read-only.
@@ -99,11 +101,20 @@ impl Linux {
     ) -> Self {
         let linux = stated.take("linux", OBJECT, invalid);
         let linux = linux.unwrap_or_default();
-        let seccomp = linux.seccomp.take("linux.seccomp", OBJECT, invalid);
-        let is_filtered = seccomp.is_some_and(|seccomp| {
-            let allows = |action: &String| action == "SCMP_ACT_ALLOW";
-            !seccomp.default_action.value().is_some_and(allows) || seccomp.syscalls.is_some()
-        });
+        let filter = linux.seccomp.take("linux.seccomp", OBJECT, invalid);
+        let (mut is_filtered, mut denied_calls) = (false, Vec::new());
+        if let Some(filter) = filter {
+            let action = filter
+                .default_action
+                .take("linux.seccomp.defaultAction", "a text", invalid)
+                .unwrap_or_default();
+            let rules = filter
+                .syscalls
+                .take("linux.seccomp.syscalls", "a list of rules", invalid)
+                .unwrap_or_default();
+            is_filtered = action != "SCMP_ACT_ALLOW" || !rules.is_empty();
+            denied_calls = seccomp::denied_by(&action, &rules);
+        }
         let mut sysctls: Vec<(String, String)> = hints
             .iter()
             .flat_map(|hints| &hints.sysctls)
@@ -139,6 +150,7 @@ impl Linux {
             } else {
                 Seccomp::Disabled
             },
+            denied_calls,
             sysctls,
             shares_pids,
             read_only: read_only.map(|path| read_only_path(&path)).collect(),
@@ -218,6 +230,7 @@ fn of_details(
         user,
         no_new_privileges: no_new_privileges.unwrap_or(false),
         seccomp: linux.seccomp,
+        denied_calls: linux.denied_calls,
         sysctls: linux.sysctls,
         mounts,
         files: files_of(hints),
@@ -297,5 +310,22 @@ fn of_stated(
         bounding,
         inheritable,
         ambient,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_filter_of_a_spec_denies_calls() {
+        let spec = br#"{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+            {"names": ["chmod", "fchmodat"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0}]},
+            {"names": ["sethostname"], "action": "SCMP_ACT_LOG"}]}}}"#;
+        let mut invalid = Vec::new();
+        let described = of_details(oci_config::from_slice(spec).unwrap(), None, &mut invalid);
+        assert_eq!(described.setup.denied_calls, ["chmod", "fchmodat"]);
+        assert_eq!(described.setup.seccomp, Seccomp::Filter);
+        assert!(invalid.is_empty(), "{invalid:?}");
     }
 }

@@ -1,5 +1,6 @@
 //! System calls that a seccomp profile denies, as far as commands of the userland make them.
 
+use oci_config::SeccompRule;
 use serde::Deserialize;
 
 /// System calls that a profile may deny to a command: those of `hostname`, `chmod` and `chown`.
@@ -22,27 +23,26 @@ const LOG: &str = "SCMP_ACT_LOG";
 #[serde(default, rename_all = "camelCase")]
 struct Profile {
     default_action: String,
-    syscalls: Vec<Rule>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Rule {
-    names: Vec<String>,
-    action: String,
+    syscalls: Vec<SeccompRule>,
 }
 
 /// Returns the system calls that a profile denies, in JSON; none for a text that is no profile.
 pub(in crate::live) fn denied(profile: &[u8]) -> Vec<String> {
-    let Ok(profile) = serde_json::from_slice::<Profile>(profile) else {
-        return Vec::new();
-    };
+    let profile = serde_json::from_slice::<Profile>(profile);
+    profile.map_or_else(
+        |_| Vec::new(),
+        |profile| denied_by(&profile.default_action, &profile.syscalls),
+    )
+}
+
+/// Returns the system calls that rules deny; `default` is the action for a call without a rule.
+pub(super) fn denied_by(default: &str, rules: &[SeccompRule]) -> Vec<String> {
     let passes = |action: &str| matches!(action, ALLOW | LOG);
     let is_denied = |call: &&str| {
-        let mut rules = profile.syscalls.iter();
-        let own = rules.find(|rule| rule.names.iter().any(|name| name == *call));
-        let action = own.map_or(&profile.default_action, |rule| &rule.action);
-        !passes(action)
+        let own = rules
+            .iter()
+            .find(|rule| rule.names.iter().any(|name| name == *call));
+        !passes(own.map_or(default, |rule| &rule.action))
     };
     let denied = CALLS.iter().filter(|call| is_denied(call));
     denied.map(ToString::to_string).collect()
