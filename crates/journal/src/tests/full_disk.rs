@@ -120,11 +120,13 @@ impl Live {
         true
     }
 
-    /// Waits until the compaction that may be under way has freed its space.
-    fn wait_for_room(&self) {
-        let directory = &self.journal.shared.directory;
+    /// Waits until a compaction has freed its space. An append begins one if none is under way:
+    /// the journal may have been closed before its last one.
+    fn wait_for_room(&mut self) {
+        let directory = self.journal.shared.directory.clone();
         let size = |path: std::path::PathBuf| std::fs::metadata(path).map_or(0, |file| file.len());
         let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let mut nudge = std::time::Instant::now() + std::time::Duration::from_secs(5);
         loop {
             let listing = directory.list().unwrap();
             let bytes: u64 = directory.files(&listing).map(size).sum();
@@ -135,6 +137,13 @@ impl Live {
                 std::time::Instant::now() < patience,
                 "{bytes} bytes are left"
             );
+            if std::time::Instant::now() > nudge {
+                nudge += std::time::Duration::from_secs(5);
+                let key = key("nudge");
+                if self.change(&key, create(1)) {
+                    assert!(self.change(&key, Change::Delete));
+                }
+            }
             std::thread::yield_now();
         }
     }
