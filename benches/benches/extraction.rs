@@ -14,8 +14,9 @@ use benches::inputs::{
 use containerd_sandbox::Spec;
 use cri_api::v1::PodSandboxConfig;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use kube_resources::Quantity;
 use oci_config::LinuxResources;
-use pod_resources::{Quantity, SandboxData};
+use pod_resources::SandboxData;
 use prost::Message;
 use serde::de::IgnoredAny;
 

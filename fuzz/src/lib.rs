@@ -13,11 +13,12 @@ use containerd_sandbox::server::fuzzed;
 use containerd_sandbox::{LinuxResources, Spec};
 use cri_api::v1::{ContainerConfig, PodSandboxConfig};
 use journal::{Journal, JournalError, Options, Sync};
+use kube_resources::Quantity;
 use loadgen::record::hdr_log::LogReader;
 use loadgen::workload::scenario::Scenario;
 use oci_config::{Details, Field};
 use pod_resources::{
-    ContainerData, Extraction, InvalidResource, OnInvalid, Quantity, ResourceInfo, SandboxData,
+    ContainerData, Extraction, InvalidResource, OnInvalid, ResourceInfo, SandboxData,
 };
 use prost::Message;
 use toy_userland as userland;

@@ -10,7 +10,7 @@
 //! result       documents and their directories; thresholds, validity
 //! drive        engine, lifecycle, drivers, calls, checks   process  usage of processes
 //! connection   sandbox and task calls                      record   tapes, histograms, their log
-//! workload     scenarios, plans, schedules, traces         stats, human, stop, bounded, scratch
+//! workload     scenarios, plans, schedules, traces         stats, stop, bounded, scratch
 //! ```
 //!
 //! A [plan](workload::plan) is a pure function of seed and index. A
@@ -24,7 +24,6 @@ pub mod bounded;
 pub mod commands;
 pub mod connection;
 pub mod drive;
-pub mod human;
 pub mod measure;
 pub mod process;
 pub mod record;

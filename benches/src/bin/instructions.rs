@@ -11,7 +11,8 @@ use benches::inputs::{
 };
 use containerd_sandbox::{Key, Spec, check_id};
 use cri_api::v1::PodSandboxConfig;
-use pod_resources::{Quantity, SandboxData};
+use kube_resources::Quantity;
+use pod_resources::SandboxData;
 use prost::Message;
 use slot::Timestamp;
 use slot::{Change, NewContainer, NewProcess, NewSandbox, ProcessId, Slot};

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use super::error::{InvalidResource, Origin, Reader};
-use super::quantity::{Quantity, QuantityError};
 use super::{ResourceInfo, cores};
+use kube_resources::{Quantity, QuantityError};
 
 /// Reading of a quantity; `Err` describes a valid value.
 type Reading<T> = Result<Option<T>, &'static str>;

@@ -27,7 +27,6 @@
 //! # Modules
 //!
 //! - `info`: the fields and their merge.
-//! - `quantity`: Kubernetes quantities.
 //! - `linux`: source 1, with `unified` for the files of cgroup v2, `weight` for the conversion of
 //!   their `cpu.weight`, `cpu_quota` for updates of a quota or period alone, and `setting` for
 //!   the four kinds of statement about a field.
@@ -35,7 +34,6 @@
 //! - `metadata`: source 3.
 //! - `manifest`: source 4.
 //! - `pod`: the sum over the containers of a pod.
-//! - `oom`: the memory request that an OOM score adjustment stands for.
 //! - `cores`: CPU time as a number of cores that adds up exactly.
 //! - `error`: invalid values, and the choices of how values are read.
 
@@ -47,9 +45,7 @@ mod info;
 mod linux;
 mod manifest;
 mod metadata;
-mod oom;
 mod pod;
-mod quantity;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -67,9 +63,7 @@ pub use cpu_quota::CpuQuota;
 pub use error::{InvalidResource, OnInvalid, Origin, Rules};
 pub use info::ResourceInfo;
 pub use metadata::{PodUpdate, record_linux};
-pub use oom::{MemoryRequest, oom_memory_request};
 pub use pod::{PodSum, Span};
-pub use quantity::{Quantity, QuantityError};
 pub use weight::WeightFormula;
 
 use error::Reader;

@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::quantity::Quantity;
 use super::{PodSum, ResourceInfo, Span, cores};
+use kube_resources::Quantity;
 
 /// Annotation in which `kubectl apply` keeps the manifest (`LastAppliedConfigAnnotation` in
 /// `k8s.io/api/core/v1`).

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use crate::commands::cli::RecordArgs;
-use crate::human;
 use crate::workload::trace;
+use display::human;
 
 /// Makes a trace from a journal and writes a summary of it.
 ///

@@ -9,7 +9,6 @@ use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
 use crate::commands::save::Saved;
 use crate::drive::engine::Load;
-use crate::human;
 use crate::measure::metrics::{Destinations, Metrics};
 use crate::measure::observation::{self, Context};
 use crate::measure::session::{self, Session, Workload};
@@ -19,6 +18,7 @@ use crate::result::slo::{self, Outcome, Slo};
 use crate::server::{Source, Target};
 use crate::show::table;
 use crate::workload::trace::Trace;
+use display::human;
 
 /// Scenario without a name on the command line.
 pub const DEFAULT: &str = "churn";

@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 
 use crate::drive::engine::EngineError;
 use crate::drive::engine::{Load, Measured};
-use crate::human;
 use crate::measure::metrics::Monitor;
 use crate::measure::session::{Prepared, Session};
 use crate::process::ProcessUsage;
@@ -24,6 +23,7 @@ use crate::result::validity;
 use crate::result::{self, HoldResult, ProcessResult, RunResult};
 use crate::show::live::{Live, Sources};
 use crate::show::progress::{Reporter, Style};
+use display::human;
 
 /// Measurements of a load and of the processes.
 #[derive(Debug)]

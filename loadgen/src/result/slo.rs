@@ -15,9 +15,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::human;
 use crate::record::operation::Operation;
 use crate::result::{OperationResult, RunResult};
+use display::human;
 
 /// A threshold for a statistic of an operation.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::drive::engine::Measured;
-use crate::human;
 use crate::record::operation::Operation;
 use crate::result::LoadResult;
+use display::human;
 
 /// Required share of the offered rate.
 const LEAST_STARTED: f64 = 0.99;

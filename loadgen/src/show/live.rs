@@ -16,7 +16,6 @@ use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Row, Sparkline, Table, Widget};
 
-use crate::human;
 use crate::process::Sample;
 use crate::process::sampler::Latest;
 use crate::record::operation::Operation;
@@ -24,6 +23,7 @@ use crate::record::tape::Counters;
 use crate::result::Interval;
 use crate::result::timeline::Timeline;
 use crate::show::terminal;
+use display::human;
 
 /// Time between two drawings.
 const PERIOD: Duration = Duration::from_millis(250);

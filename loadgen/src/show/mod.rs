@@ -1,6 +1,5 @@
 //! Shows measurements: live on a terminal, as tables, and as pages.
 
-pub mod columns;
 pub mod live;
 pub mod progress;
 pub mod report;

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::human;
 use crate::record::tape::Counters;
 use crate::show::terminal;
 use crate::stop::{SignalError, Stop};
+use display::human;
 
 /// Time between two drawings of the bar, and between two lines.
 const BAR_PERIOD: Duration = Duration::from_millis(100);

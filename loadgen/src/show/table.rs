@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write};
 
-use crate::human;
 use crate::result::{ErrorResult, HoldResult, OperationResult, RunResult};
-use crate::show::columns;
+use display::columns;
+use display::human;
 
 /// Maximum number of shown classes of errors; the others are in `result.json`.
 const SHOWN_ERRORS: usize = 10;

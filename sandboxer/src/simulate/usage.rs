@@ -6,7 +6,8 @@ use protobuf::{Message, MessageField};
 use serde::Serialize;
 
 use super::curve;
-use pod_resources::{ResourceInfo, oom_memory_request};
+use kube_resources::oom_memory_request;
+use pod_resources::ResourceInfo;
 use slot::{Container, Curve, Moment, ProcessState, Slot};
 
 /// Share of its CPU request that a running container uses.

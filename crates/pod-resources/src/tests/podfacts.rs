@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::*;
-use crate::{MemoryRequest, PodSum, Span, oom_memory_request};
+use kube_resources::{MemoryRequest, Quantity, oom_memory_request};
+
+use crate::{PodSum, Span};
 
 /// Amounts by resource name: millicores, and bytes or devices.
 type Amounts = BTreeMap<String, u64>;
@@ -82,7 +84,7 @@ impl Case {
     }
 
     fn overhead(&self, name: &str) -> Option<u64> {
-        let quantity: crate::Quantity = self.spec.overhead.get(name)?.parse().unwrap();
+        let quantity: Quantity = self.spec.overhead.get(name)?.parse().unwrap();
         Some(match name {
             "cpu" => u64::try_from(quantity.nanos().div_ceil(1_000_000)).unwrap(),
             _ => quantity.whole(),

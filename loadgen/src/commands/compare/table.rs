@@ -5,8 +5,8 @@ use std::fmt::{self, Write};
 use super::comparison::Comparison;
 use super::figure::{Figure, LEAST_SECONDS, Statistic};
 use super::verdict::Verdict;
-use crate::human;
-use crate::show::columns;
+use display::columns;
+use display::human;
 
 const HEAD: [&str; 6] = ["figure", "A", "B", "B/A", "95 % interval", "verdict"];
 

@@ -15,7 +15,6 @@ use crate::commands::error::RunError;
 use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
 use crate::drive::engine::{Load, Shape};
-use crate::human;
 use crate::measure::session::{self, Session};
 use crate::process::sampler::Process;
 use crate::process::{self, Look};
@@ -29,6 +28,7 @@ use crate::server::{Source, Target};
 use crate::show::progress::{Reporter, Style};
 use crate::show::report;
 use crate::workload::scenario::{Lifecycle, LoadShape, Scenario};
+use display::human;
 
 /// Time between the start of the last pod and the sample: longer than any delayed
 /// work of a sandboxer (views at most 100 ms).

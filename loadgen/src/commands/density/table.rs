@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use crate::human;
 use crate::result::density::{DensityResult, PerPod};
-use crate::show::columns;
 use crate::show::table;
+use display::columns;
+use display::human;
 
 /// Returns the memory at each density and the cost of a pod as text.
 pub fn render(result: &DensityResult) -> String {

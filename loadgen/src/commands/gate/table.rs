@@ -6,9 +6,9 @@ use super::block::ROUNDS_PER_BLOCK;
 use super::decide::{Decision, Judged, MISS, Standing};
 use super::program::Program;
 use super::result::GateResult;
-use crate::human;
-use crate::show::columns;
 use crate::show::table;
+use display::columns;
+use display::human;
 
 const HEAD: [&str; 6] = [
     "metric",

@@ -23,7 +23,6 @@ use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
 use crate::drive::bundle::Bundles;
 use crate::drive::engine::Load;
-use crate::human;
 use crate::result::directory::{self, SaveError};
 use crate::result::environment::Environment;
 use crate::result::header::Header;
@@ -31,6 +30,7 @@ use crate::server::containerd;
 use crate::server::embedded;
 use crate::show::progress::Preparing;
 use crate::workload::plan::Plan;
+use display::human;
 
 /// Highest share of the sandboxer in the latency of a pod through containerd, in
 /// percent.

@@ -4,9 +4,9 @@ use std::fmt::{self, Write};
 
 use super::result::{Added, LayerResult, OverheadResult};
 use super::shares::{ContainerdCost, Part, Share};
-use crate::human;
-use crate::show::columns;
 use crate::show::table;
+use display::columns;
+use display::human;
 
 const LAYERS: [&str; 6] = ["layer", "pods", "p50", "p99", "mean", "pods/s"];
 const CPU: [&str; 5] = ["CPU per pod", "null", "sandboxer", "containerd", "loadgen"];

@@ -17,7 +17,6 @@ use crate::commands::error::RunError;
 use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
 use crate::drive::engine::Load;
-use crate::human;
 use crate::measure::metrics::Monitor;
 use crate::measure::observation::{self, Context};
 use crate::measure::session::{self, Session};
@@ -33,6 +32,7 @@ use crate::show::progress::Style;
 use crate::show::report;
 use crate::stop::Stop;
 use crate::workload::scenario::Scenario;
+use display::human;
 
 /// Scenario without a name on the command line.
 const DEFAULT: &str = "steady";

@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write};
 
-use crate::human;
 use crate::result::search::{Point, SearchResult};
-use crate::show::columns;
+use display::columns;
+use display::human;
 
 /// Returns all runs, the highest rate and the knee as text.
 pub fn render(result: &SearchResult) -> String {

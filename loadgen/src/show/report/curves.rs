@@ -3,9 +3,9 @@
 use hdrhistogram::Histogram;
 use maud::Markup;
 
-use super::scale::Scale;
-use super::svg::{Axis, Chart, Style, time};
-use crate::human;
+use display::human;
+use display::scale::Scale;
+use display::svg::{Axis, Chart, Style, time};
 
 /// Number of points on a curve between a percentile and the one half as far from 100 %.
 const TICKS_PER_HALF: u32 = 8;

@@ -3,12 +3,13 @@
 use maud::{Markup, html};
 
 use super::how::How;
-use super::page::{self, Opening, figures, shell};
-use super::scale::Scale;
-use super::svg::{Axis, Chart, Style, plain};
+use super::page::{self, Opening, figures};
 use super::tables;
-use crate::human;
 use crate::result::density::{DensityResult, PerPod};
+use display::human;
+use display::page::shell;
+use display::scale::Scale;
+use display::svg::{Axis, Chart, Style, plain};
 
 const MIB: f64 = 1_048_576.0;
 const KIB: f64 = 1024.0;

@@ -6,11 +6,11 @@ use std::fmt::Write;
 use maud::{Markup, html};
 
 use super::latencies::{Column, Latencies, ROWS_PER_DECADE};
-use super::scale::Scale;
-use super::svg::{Axis, Chart, number, time};
 use super::timeline::{end_s, per_column, shade_warm_up};
-use crate::human;
 use crate::result::RunResult;
+use display::human;
+use display::scale::Scale;
+use display::svg::{Axis, Chart, number, time};
 
 /// Number of distinct shades.
 const LEVELS: u32 = 8;

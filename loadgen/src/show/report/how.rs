@@ -2,12 +2,12 @@
 
 use maud::{Markup, html};
 
-use crate::human;
 use crate::result::density::DensityResult;
 use crate::result::environment::Environment;
 use crate::result::header::Header;
 use crate::result::search::SearchResult;
 use crate::result::{RunResult, Scenario};
+use display::human;
 
 /// Parts that all documents with a scenario share.
 pub struct How<'a> {

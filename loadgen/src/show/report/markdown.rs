@@ -2,11 +2,11 @@
 
 use std::fmt::{self, Write};
 
-use crate::human;
 use crate::record::operation::Operation;
 use crate::result::environment::Environment;
 use crate::result::{OperationResult, RunResult};
 use crate::show::table;
+use display::human;
 
 const HEAD: &str = "\
 | scenario | pods | offered | ended | pod start p50 | p99 | pod p50 | p99 | sandboxer's CPU per pod | its memory at most | errors |

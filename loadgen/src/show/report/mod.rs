@@ -6,7 +6,7 @@
 //! and well-formed XML, so that any tool can read it.
 //!
 //! ```text
-//! page (of a run) -> tables, curves, timeline, heatmap, processes -> svg -> scale
+//! page (of a run) -> tables, curves, timeline, heatmap, processes -> crate display
 //!      '-> latencies -> hdr_log
 //! search, density -> page (its frame), tables, svg
 //! ```
@@ -19,13 +19,13 @@ mod latencies;
 mod markdown;
 mod page;
 mod processes;
-mod scale;
 mod search;
-mod svg;
 mod tables;
 mod timeline;
 
 use std::path::Path;
+
+use display::page::readable;
 
 use crate::record::hdr_log::LogError;
 use crate::result::RunResult;
@@ -54,24 +54,6 @@ pub fn of_search(result: &SearchResult) -> String {
 /// Returns the page of a density measurement.
 pub fn of_density(result: &DensityResult) -> String {
     readable(&density::page(result).into_string())
-}
-
-/// Removes the characters that neither HTML nor XML may contain, even in escaped form.
-fn readable(page: &str) -> String {
-    let allowed = |c: char| match c {
-        '\n' | '\t' => true,
-        '\u{fffe}' | '\u{ffff}' | '\u{fdd0}'..='\u{fdef}' => false,
-        // The last two code points of each plane are no characters.
-        c => !c.is_control() && u32::from(c) & 0xfffe != 0xfffe,
-    };
-    let replaced = |c| {
-        if allowed(c) {
-            c
-        } else {
-            char::REPLACEMENT_CHARACTER
-        }
-    };
-    page.chars().map(replaced).collect()
 }
 
 #[cfg(test)]

@@ -2,40 +2,16 @@
 
 use std::fmt::Write;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use display::page::shell;
+use maud::{Markup, PreEscaped, html};
 
 use super::curves::{self, Curve};
 use super::how::How;
 use super::latencies::Latencies;
 use super::{heatmap, processes, tables, timeline};
-use crate::human;
 use crate::record::operation::Operation;
 use crate::result::{LoadMode, RunResult};
-
-const STYLE: &str = include_str!("style.css");
-
-/// Elements without an end tag in HTML, in a form that XML accepts, too.
-const META: &str = "<meta charset=\"utf-8\"/>\
-    <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\
-    <meta name=\"color-scheme\" content=\"light dark\"/>";
-
-/// Renders a page with the main figures in its header.
-pub fn shell(title: &str, style: &str, header: &Markup, main: &Markup) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                (PreEscaped(META))
-                title { (title) }
-                style { (PreEscaped(STYLE)) (PreEscaped(style)) }
-            }
-            body {
-                header { (header) }
-                main { (main) }
-            }
-        }
-    }
-}
+use display::human;
 
 /// Renders the page of a run.
 pub fn page(result: &RunResult, latencies: &Latencies) -> Markup {

@@ -2,12 +2,12 @@
 
 use maud::{Markup, html};
 
-use super::scale::Scale;
-use super::svg::{Axis, Chart, Style, plain};
 use super::timeline::{end_s, shade_warm_up};
-use crate::human;
 use crate::process::Sample;
 use crate::result::{HoldResult, ProcessResult, RunResult};
+use display::human;
+use display::scale::Scale;
+use display::svg::{Axis, Chart, Style, plain};
 
 const MIB: f64 = 1_048_576.0;
 

@@ -3,12 +3,13 @@
 use maud::{Markup, html};
 
 use super::how::How;
-use super::page::{self, Opening, figures, shell};
-use super::scale::Scale;
-use super::svg::{Axis, Chart, Style, plain, time};
-use crate::human;
+use super::page::{self, Opening, figures};
 use crate::result::OperationResult;
 use crate::result::search::{Point, SearchResult, best};
+use display::human;
+use display::page::shell;
+use display::scale::Scale;
+use display::svg::{Axis, Chart, Style, plain, time};
 
 /// Renders the page.
 pub fn page(result: &SearchResult) -> Markup {

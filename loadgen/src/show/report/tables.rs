@@ -3,10 +3,10 @@
 use maud::{Markup, html};
 
 use super::latencies::Latencies;
-use super::scale::Scale;
-use super::svg::number;
-use crate::human;
 use crate::result::{ErrorResult, OperationResult, PhaseResult, RunResult};
+use display::human;
+use display::scale::Scale;
+use display::svg::number;
 
 /// Maximum number of shown classes of errors.
 const SHOWN_ERRORS: usize = 50;

@@ -3,11 +3,11 @@
 use maud::{Markup, html};
 
 use super::latencies::{Latencies, seconds_per_column};
-use super::scale::Scale;
-use super::svg::{Axis, Chart, Style, plain, time};
-use crate::human;
 use crate::record::operation::Operation;
 use crate::result::{Interval, LoadMode, OperationResult, RunResult};
+use display::human;
+use display::scale::Scale;
+use display::svg::{Axis, Chart, Style, plain, time};
 
 /// Returns the end of a run, in seconds from the beginning of the load.
 pub fn end_s(result: &RunResult) -> f64 {

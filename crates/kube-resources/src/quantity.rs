@@ -15,8 +15,13 @@
 //! `Ki` as 0), negative amounts of a resource are refused, and amounts above an `int64` are
 //! refused (apimachinery caps or wraps them without an error).
 
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::iter;
 use std::str::FromStr;
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 /// Longest text in bytes; it bounds the cost of hostile input.
 const MAX_LEN: usize = 128;
@@ -29,7 +34,7 @@ const MAX_NANOS: u128 = i64::MAX as u128 * NANO;
 /// A non-negative amount, exact to 1e-9, at most 2^63 - 1.
 ///
 /// ```
-/// use pod_resources::{Quantity, QuantityError};
+/// use kube_resources::{Quantity, QuantityError};
 ///
 /// let memory: Quantity = "1.5Gi".parse()?;
 /// assert_eq!(memory.whole(), 3 << 29);
@@ -38,9 +43,24 @@ const MAX_NANOS: u128 = i64::MAX as u128 * NANO;
 /// assert_eq!("2 Gi".parse::<Quantity>(), Err(QuantityError::Malformed));
 /// # Ok::<(), QuantityError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// Two quantities are equal if they are the same amount, whatever their [`Format`].
+#[derive(Debug, Clone, Copy)]
 pub struct Quantity {
     nanos: u128,
+    format: Format,
+}
+
+/// Notation of a [`Quantity`], which its canonical text keeps (`Format` of apimachinery).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Format {
+    /// Suffixes of powers of ten: `500m`, `12k`.
+    #[default]
+    DecimalSi,
+    /// Suffixes of powers of two: `2Gi`.
+    BinarySi,
+    /// An exponent: `12e3`.
+    DecimalExponent,
 }
 
 /// Reason why a text is not a [`Quantity`].
@@ -61,15 +81,140 @@ pub enum QuantityError {
 }
 
 impl Quantity {
+    /// Zero.
+    pub const ZERO: Self = Self {
+        nanos: 0,
+        format: Format::DecimalSi,
+    };
+
+    /// Returns an amount of billionths; above 2^63 - 1 whole ones, the largest amount.
+    pub fn from_nanos(nanos: u128, format: Format) -> Self {
+        Self {
+            nanos: nanos.min(MAX_NANOS),
+            format,
+        }
+    }
+
+    /// Returns an amount of thousandths, the unit of CPU requests.
+    pub fn from_milli(milli: u64) -> Self {
+        Self::from_nanos(u128::from(milli) * 1_000_000, Format::DecimalSi)
+    }
+
+    /// Returns an amount of whole ones, such as bytes, with suffixes of powers of two.
+    pub fn from_bytes(bytes: u64) -> Self {
+        Self::from_nanos(u128::from(bytes) * NANO, Format::BinarySi)
+    }
+
     /// Returns the amount in billionths.
     pub fn nanos(self) -> u128 {
         self.nanos
+    }
+
+    /// Returns the amount in thousandths, with a fraction rounded up (`MilliValue` of
+    /// apimachinery).
+    pub fn milli(self) -> u64 {
+        u64::try_from(self.nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX)
+    }
+
+    /// Returns the notation.
+    pub fn format(self) -> Format {
+        self.format
+    }
+
+    /// Returns whether the amount is zero.
+    pub fn is_zero(self) -> bool {
+        self.nanos == 0
+    }
+
+    /// Adds an amount; the sum is at most 2^63 - 1. The sum keeps the notation of `self`, or takes
+    /// that of `other` if `self` is zero (`Quantity.Add` of apimachinery).
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let format = if self.is_zero() {
+            other.format
+        } else {
+            self.format
+        };
+        Self::from_nanos(self.nanos + other.nanos, format)
+    }
+
+    /// Subtracts an amount; the difference is at least zero.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        let format = if self.is_zero() {
+            other.format
+        } else {
+            self.format
+        };
+        Self::from_nanos(self.nanos.saturating_sub(other.nanos), format)
     }
 
     /// Returns the amount as a whole number, with a fraction rounded up.
     pub fn whole(self) -> u64 {
         u64::try_from(self.nanos.div_ceil(NANO)).unwrap_or(u64::MAX)
     }
+}
+
+impl PartialEq for Quantity {
+    fn eq(&self, other: &Self) -> bool {
+        self.nanos == other.nanos
+    }
+}
+
+impl Eq for Quantity {}
+
+impl PartialOrd for Quantity {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Quantity {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.nanos.cmp(&other.nanos)
+    }
+}
+
+impl Hash for Quantity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.nanos.hash(state);
+    }
+}
+
+/// Writes the canonical form (`CanonicalizeBytes` of apimachinery): no fraction, the largest
+/// suffix with which there is none, and no suffix of powers of two for an amount below 1024 or
+/// with a fraction.
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+        const DECIMAL: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
+        if self.nanos == 0 {
+            return f.write_str("0");
+        }
+        let whole = self.nanos / NANO;
+        let is_whole = self.nanos.is_multiple_of(NANO);
+        if self.format == Format::BinarySi && is_whole && whole >= 1024 {
+            let (number, power) = without_factor(whole, 1024, BINARY.len() - 1);
+            return write!(f, "{number}{}", BINARY[power]);
+        }
+        let (number, power) = without_factor(self.nanos, 1000, DECIMAL.len() - 1);
+        match (self.format, 3 * power) {
+            (Format::DecimalExponent, 9) => write!(f, "{number}"),
+            (Format::DecimalExponent, ten @ 10..) => write!(f, "{number}e{}", ten - 9),
+            (Format::DecimalExponent, ten) => write!(f, "{number}e-{}", 9 - ten),
+            _ => write!(f, "{number}{}", DECIMAL[power]),
+        }
+    }
+}
+
+/// Divides by `factor` as often as no remainder is left, at most `most` times. Returns the quotient
+/// and the number of divisions.
+fn without_factor(number: u128, factor: u128, most: usize) -> (u128, usize) {
+    let mut left = (number, 0);
+    while left.1 < most && left.0.is_multiple_of(factor) {
+        left = (left.0 / factor, left.1 + 1);
+    }
+    left
 }
 
 impl FromStr for Quantity {
@@ -96,7 +241,55 @@ impl FromStr for Quantity {
         match nanos {
             1.. if negative => Err(QuantityError::Negative),
             nanos if nanos > MAX_NANOS => Err(QuantityError::OutOfRange),
-            nanos => Ok(Self { nanos }),
+            nanos => Ok(Self {
+                nanos,
+                format: Format::of(suffix),
+            }),
+        }
+    }
+}
+
+/// Reads a quantity from a text, or from a number, which manifests may write without quotes.
+impl<'de> Deserialize<'de> for Quantity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(QuantityVisitor)
+    }
+}
+
+struct QuantityVisitor;
+
+impl Visitor<'_> for QuantityVisitor {
+    type Value = Quantity;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a quantity such as 500m, 1.5, 2Gi or 1e3")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Quantity, E> {
+        text.parse()
+            .map_err(|error| E::custom(format_args!("{text:?}: {error}")))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Quantity, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Quantity, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Quantity, E> {
+        self.visit_str(&number.to_string())
+    }
+}
+
+impl Format {
+    /// Returns the notation of a suffix that [`Scale`] reads.
+    fn of(suffix: &str) -> Self {
+        match suffix.as_bytes() {
+            [.., b'i'] => Self::BinarySi,
+            [b'e' | b'E', _, ..] => Self::DecimalExponent,
+            _ => Self::DecimalSi,
         }
     }
 }
@@ -312,8 +505,56 @@ mod tests {
                 up @ 0.. => value * 10_u128.pow(up.unsigned_abs()),
                 down => value.div_ceil(10_u128.pow(down.unsigned_abs())),
             };
-            assert_eq!(parse(text), Ok(Quantity { nanos }), "{text}");
+            assert_eq!(parse(text).map(Quantity::nanos), Ok(nanos), "{text}");
         }
+    }
+
+    /// Canonical texts of apimachinery.
+    const CANONICAL: &[(&str, &str)] = &[
+        ("0", "0"),
+        ("0Gi", "0"),
+        ("1", "1"),
+        ("0.5", "500m"),
+        ("1.5", "1500m"),
+        ("1000m", "1"),
+        ("1500", "1500"),
+        ("10000", "10k"),
+        ("2000000", "2M"),
+        ("0.3n", "1n"),
+        ("1024", "1024"),
+        ("1023Ki", "1023Ki"),
+        ("1024Ki", "1Mi"),
+        ("1536Mi", "1536Mi"),
+        ("1.5Gi", "1536Mi"),
+        ("0.5Ki", "512"),
+        ("1Ki", "1Ki"),
+        ("100.035Ki", "102435840m"),
+        ("7Ei", "7Ei"),
+        ("1e3", "1e3"),
+        ("12E2", "1200"),
+        ("1e-3", "1e-3"),
+        ("1E", "1E"),
+        ("128974848", "128974848"),
+        ("129M", "129M"),
+    ];
+
+    #[test]
+    fn the_canonical_text_is_that_of_apimachinery_and_reads_back() {
+        for &(text, canonical) in CANONICAL {
+            let quantity = parse(text).unwrap();
+            assert_eq!(quantity.to_string(), canonical, "{text}");
+            assert_eq!(parse(canonical), Ok(quantity), "{text}");
+        }
+    }
+
+    #[test]
+    fn sums_keep_the_notation_of_the_first_amount_that_is_not_zero() {
+        let sum = |a: &str, b: &str| parse(a).unwrap().plus(parse(b).unwrap()).to_string();
+        assert_eq!(sum("1Gi", "1G"), "2073741824");
+        assert_eq!(sum("0", "1Gi"), "1Gi");
+        assert_eq!(sum("1G", "1Gi"), "2073741824");
+        assert_eq!(sum("1Mi", "1048576"), "2Mi");
+        assert_eq!(sum("9223372036854775807", "1"), "9223372036854775807");
     }
 
     #[test]
@@ -377,7 +618,7 @@ mod tests {
             let text = byte.repeat(1 << 20);
             assert_eq!(parse(&text), Err(QuantityError::TooLong));
         }
-        assert_eq!(parse(&"0".repeat(128)), Ok(Quantity { nanos: 0 }));
+        assert_eq!(parse(&"0".repeat(128)), Ok(Quantity::ZERO));
     }
 
     #[test]
@@ -442,7 +683,7 @@ mod tests {
             .fold(0, |number, digit| number * 10 + u128::from(*digit));
         match whole + u128::from(rounds_up) {
             nanos if nanos > MAX_NANOS => Err(QuantityError::OutOfRange),
-            nanos => Ok(Quantity { nanos }),
+            nanos => Ok(Quantity::from_nanos(nanos, Format::DecimalSi)),
         }
     }
 
@@ -495,17 +736,17 @@ mod tests {
         #[test]
         fn decimals_come_back_to_the_nano(nanos in 0..=MAX_NANOS) {
             let text = format!("{}.{:09}", nanos / NANO, nanos % NANO);
-            prop_assert_eq!(parse(&text), Ok(Quantity { nanos }));
+            prop_assert_eq!(parse(&text), Ok(Quantity::from_nanos(nanos, Format::DecimalSi)));
             let text = format!("{nanos}n");
-            prop_assert_eq!(parse(&text), Ok(Quantity { nanos }));
+            prop_assert_eq!(parse(&text), Ok(Quantity::from_nanos(nanos, Format::DecimalSi)));
             let text = format!("{nanos}e-9");
-            prop_assert_eq!(parse(&text), Ok(Quantity { nanos }));
+            prop_assert_eq!(parse(&text), Ok(Quantity::from_nanos(nanos, Format::DecimalSi)));
         }
 
         #[test]
         fn a_suffix_multiplies(number in 0..1000_u128, (suffix, ten, two) in proptest::sample::select(&SUFFIXES)) {
             let exact = number * (1_u128 << two) * 10_u128.pow((ten + 9).unsigned_abs());
-            let expected = if exact > MAX_NANOS { Err(QuantityError::OutOfRange) } else { Ok(Quantity { nanos: exact }) };
+            let expected = if exact > MAX_NANOS { Err(QuantityError::OutOfRange) } else { Ok(Quantity::from_nanos(exact, Format::DecimalSi)) };
             prop_assert_eq!(parse(&format!("{number}{suffix}")), expected);
         }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use maud::{Markup, html};
 
-use super::scale::Scale;
+use crate::scale::Scale;
 
 /// Size of all charts, in units of the drawing.
 const WIDTH: f64 = 480.0;

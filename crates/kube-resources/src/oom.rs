@@ -53,7 +53,7 @@ impl MemoryRequest {
 /// a kubelet gives a sidecar no higher adjustment than any of them.
 ///
 /// ```
-/// use pod_resources::{MemoryRequest, oom_memory_request};
+/// use kube_resources::{MemoryRequest, oom_memory_request};
 ///
 /// let range = oom_memory_request(938, 16 << 30);
 /// let MemoryRequest::Between { least, most } = range else { panic!("{range:?}") };

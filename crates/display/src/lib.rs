@@ -1,0 +1,17 @@
+//! Shows results to people.
+//!
+//! - [`columns`]: text in columns.
+//! - [`human`]: numbers in readable units.
+//! - [`svg`], [`scale`]: charts.
+//! - [`page`]: the frame of a self-contained page.
+
+pub mod columns;
+pub mod human;
+pub mod page;
+pub mod scale;
+pub mod svg;
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
