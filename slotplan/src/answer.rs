@@ -1,0 +1,108 @@
+//! Answers of commands: text, JSON, Markdown and page, and the header of documents.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use inventory::Assumption;
+use serde::Serialize;
+
+use crate::exit::Verdict;
+
+/// Answer of a command in every form that the command has.
+#[derive(Debug)]
+pub struct Answer {
+    /// Outcome.
+    pub verdict: Verdict,
+    /// Tables for a terminal.
+    pub text: String,
+    /// Document; contains a [`Header`].
+    pub document: serde_json::Value,
+    /// Tables for a pull request.
+    pub markdown: Option<String>,
+    /// Self-contained page.
+    pub page: Option<String>,
+}
+
+/// Header of every document.
+#[derive(Debug, Clone, Serialize)]
+pub struct Header {
+    /// Kind and version of the document, such as `slotplan/capacity/1`.
+    pub schema: &'static str,
+    /// Version of the program.
+    pub version: &'static str,
+    /// Files that were read.
+    pub inputs: Vec<InputFile>,
+    /// Seed of every drawn choice; absent if nothing is drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// What the input does not say and was taken for granted.
+    pub assumptions: Vec<String>,
+}
+
+impl Header {
+    /// Returns the header of a document of this schema.
+    pub fn new(schema: &'static str, inputs: &[InputFile], assumptions: &[Assumption]) -> Self {
+        Self {
+            schema,
+            version: env!("CARGO_PKG_VERSION"),
+            inputs: inputs.to_vec(),
+            seed: None,
+            assumptions: assumptions
+                .iter()
+                .map(|Assumption(text)| text.clone())
+                .collect(),
+        }
+    }
+}
+
+/// File that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InputFile {
+    /// Path, as the user wrote it.
+    pub path: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the contents, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// Form of an answer on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub enum Format {
+    /// Tables for a terminal.
+    #[default]
+    Text,
+    /// Document.
+    Json,
+    /// Tables for a pull request.
+    Markdown,
+}
+
+/// Options for the output, which every command has.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Form of the answer on standard output
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub format: Format,
+    /// Short for --format json
+    #[arg(long, conflicts_with_all = ["format", "markdown"])]
+    pub json: bool,
+    /// Short for --format markdown
+    #[arg(long, conflicts_with = "format")]
+    pub markdown: bool,
+    /// Write the answer as a self-contained page to FILE, too
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+impl OutputArgs {
+    /// Returns the form of the answer on standard output.
+    pub fn form(&self) -> Format {
+        match (self.json, self.markdown) {
+            (true, _) => Format::Json,
+            (_, true) => Format::Markdown,
+            _ => self.format,
+        }
+    }
+}

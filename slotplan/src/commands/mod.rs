@@ -1,0 +1,3 @@
+//! Commands: each module has the options of one command and computes its answer.
+
+pub mod inventory;

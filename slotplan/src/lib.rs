@@ -1,0 +1,23 @@
+//! Answers questions of planning from files: what a load needs, where it fits, what it may do,
+//! what it costs.
+//!
+//! Each module imports only modules below it in this table:
+//!
+//! ```text
+//! cli        the command line and its dispatch
+//! commands   one module for each command: its options, its answer
+//! input      files and directories to an inventory
+//! answer     text, JSON, Markdown and page of an answer; the header of documents
+//! exit       exit codes
+//! ```
+//!
+//! The computations are pure functions in crates of their own; this package opens files and
+//! prints.
+
+pub mod answer;
+pub mod cli;
+pub mod commands;
+pub mod exit;
+pub mod input;
+
+pub use cli::main;
