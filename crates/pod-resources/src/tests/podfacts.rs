@@ -1,5 +1,5 @@
 //! Pods whose requests, limits, shares, quotas and OOM scores programs of Kubernetes computed
-//! (`../fixtures/podfacts.json` names them).
+//! (`tests/data/golden/podfacts.json` names them).
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,8 @@ struct Container {
 }
 
 fn facts() -> Facts {
-    let mut facts: Facts = serde_json::from_str(include_str!("../fixtures/podfacts.json")).unwrap();
+    let mut facts: Facts =
+        serde_json::from_str(include_str!("../../../../tests/data/golden/podfacts.json")).unwrap();
     for case in &mut facts.cases {
         case.spec = serde_json::from_value(case.manifest.clone()).unwrap();
     }

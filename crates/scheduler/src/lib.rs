@@ -1,0 +1,1 @@
+//! Places pods on nodes as kube-scheduler does: its filters, scores and messages.
