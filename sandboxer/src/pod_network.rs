@@ -12,16 +12,14 @@ use crate::cli::PodArgs;
 ///
 /// # Errors
 /// If the route is wanted and cannot be added.
-pub(crate) async fn prepare(args: &PodArgs, cidrs: &PodCidrs) -> Result<()> {
+pub(crate) fn prepare(args: &PodArgs, cidrs: &PodCidrs) -> Result<()> {
     for range in cidrs.ranges() {
         // The last address tells a shorter range from the whole.
         if is_local(range.network()) && is_local(range.broadcast()) {
             continue;
         }
         if args.route {
-            add_local(*range)
-                .await
-                .context("--pod-route: the capability CAP_NET_ADMIN is needed")?;
+            add_local(*range).context("--pod-route: the capability CAP_NET_ADMIN is needed")?;
             info!("The addresses {range} of pods are local: added a route to lo, which stays");
         } else if args.answer_probes.is_on {
             warn!(

@@ -120,7 +120,7 @@ async fn serve(args: &ServeArgs, inherited: Option<UnixListener>) -> Result<()> 
         settings,
         args.containerd_address.as_ref().map(AsRef::as_ref),
     )?);
-    pod_network::prepare(&args.pods, &cidrs).await?;
+    pod_network::prepare(&args.pods, &cidrs)?;
     let answers = Answers::new(Arc::clone(&sandboxer), args.pods.answer_probes.clone());
     let listeners = pod_network::listen(&args.pods, answers.clone(), &cidrs)?;
     let streams =
