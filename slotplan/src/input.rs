@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use inventory::Inventory;
+use inventory::{Inventory, InventoryBuilder, Part};
 use sha2::{Digest, Sha256};
 
 use crate::answer::InputFile;
@@ -42,24 +43,125 @@ impl InputArgs {
     /// # Errors
     /// A file that cannot be read, or whose contents are wrong.
     pub fn read(&self) -> anyhow::Result<Input> {
-        let mut input = Input::default();
-        for path in self.inputs.iter().chain(&self.load).chain(&self.nodes) {
-            input.files.push(hash(path)?);
+        let mut builder = InventoryBuilder::new();
+        let mut files = Vec::new();
+        let parts = [
+            (Part::All, &self.inputs),
+            (Part::Load, &self.load),
+            (Part::Nodes, &self.nodes),
+        ];
+        for (part, paths) in parts {
+            builder.select(part);
+            for path in paths {
+                add(&mut builder, path, &mut files)?;
+            }
         }
-        Ok(input)
+        Ok(Input {
+            inventory: builder.finish()?,
+            files,
+        })
     }
 }
 
-fn hash(path: &Path) -> anyhow::Result<InputFile> {
-    let bytes = fs::read(path).with_context(|| format!("read {}", path.display()))?;
+/// Adds a file, each file of a directory, or standard input.
+fn add(
+    builder: &mut InventoryBuilder,
+    path: &Path,
+    files: &mut Vec<InputFile>,
+) -> anyhow::Result<()> {
+    if path.as_os_str() == "-" {
+        return add_reader(builder, "-", &mut io::stdin().lock(), files);
+    }
+    let context = || format!("read {}", path.display());
+    if fs::metadata(path).with_context(context)?.is_dir() {
+        let mut found = Vec::new();
+        walk(path, 0, &mut found)?;
+        anyhow::ensure!(
+            !found.is_empty(),
+            "{}: no *.yaml, *.yml or *.json in the directory",
+            path.display()
+        );
+        return found.iter().try_for_each(|path| add(builder, path, files));
+    }
+    let file = fs::File::open(path).with_context(context)?;
+    add_reader(builder, &path.display().to_string(), &mut &file, files)
+}
+
+/// Finds the manifests of a directory and of the directories within it, in the order of names.
+fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    /// Deepest nesting; a link to an enclosing directory would go on without end.
+    const DEEPEST: usize = 32;
+    let context = || format!("read {}", directory.display());
+    anyhow::ensure!(
+        depth <= DEEPEST,
+        "{}: more than {DEEPEST} directories within each other",
+        directory.display()
+    );
+    let mut entries = fs::read_dir(directory)
+        .and_then(Iterator::collect::<io::Result<Vec<_>>>)
+        .with_context(context)?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let is_manifest = path.extension().is_some_and(|extension| {
+            ["yaml", "yml", "json"]
+                .iter()
+                .any(|known| extension == *known)
+        });
+        if path.is_dir() {
+            walk(&path, depth + 1, found)?;
+        } else if is_manifest {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn add_reader(
+    builder: &mut InventoryBuilder,
+    name: &str,
+    reader: &mut dyn Read,
+    files: &mut Vec<InputFile>,
+) -> anyhow::Result<()> {
+    let hashing = Hashing {
+        inner: reader,
+        hash: Sha256::new(),
+        bytes: 0,
+    };
+    let mut reader = BufReader::with_capacity(1 << 16, hashing);
+    inventory::read(builder, name, &mut reader)?;
+    // The hash is that of the whole file, wherever its reader stopped.
+    io::copy(&mut reader, &mut io::sink()).with_context(|| format!("read {name}"))?;
+    let Hashing { hash, bytes, .. } = reader.into_inner();
+    files.push(InputFile {
+        path: name.to_owned(),
+        bytes,
+        sha256: hexadecimal(&hash.finalize()),
+    });
+    Ok(())
+}
+
+/// Reader that hashes what passes.
+struct Hashing<R> {
+    inner: R,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..read]);
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
     let mut digits = String::new();
-    for byte in Sha256::digest(&bytes) {
+    for byte in bytes {
         // Writing to a string cannot fail.
         let _ = write!(digits, "{byte:02x}");
     }
-    Ok(InputFile {
-        path: path.display().to_string(),
-        bytes: bytes.len() as u64,
-        sha256: digits,
-    })
+    digits
 }

@@ -10,17 +10,34 @@
 //! - `api`: objects of the Kubernetes API.
 //! - `effective`: the resources of a pod after the defaults of the API server.
 //! - `amounts`, `time`, `source`: values.
+//! - `builder`: assembly out of many inputs, with shared texts and templates.
+//! - `pending`, `finish`: workloads and classes, which need everything to be read first.
+//! - `tree`: YAML and JSON as trees with lines.
+//! - `kubernetes`: the reader of objects of the API.
+//! - `read`: the formats, and the choice of a reader.
 
 mod amounts;
 pub mod api;
+mod builder;
 mod effective;
+mod error;
+mod finish;
+pub mod kubernetes;
 mod model;
+mod pending;
+mod read;
 mod source;
 mod time;
+mod tree;
 
 pub use amounts::{Amounts, ResourceName};
+pub use builder::{InventoryBuilder, Part};
 pub use effective::{Effective, HostPort, QosClass, amounts};
-pub use model::{Assumption, Inventory, Node, Object, Owner, Pod, Sample, Template, UsageSeries};
+pub use error::ReadError;
+pub use model::{
+    Assumption, Ignored, Inventory, Node, Object, Owner, Pod, Sample, Template, UsageSeries,
+};
+pub use read::{FileFormat, read};
 pub use source::Source;
 pub use time::{Timestamp, TimestampError};
 

@@ -143,6 +143,17 @@ pub struct Object {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Assumption(pub String);
 
+/// Objects of a kind that decides nothing in a plan, such as `Service`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignored {
+    /// Version of its API, such as `v1`.
+    pub api_version: String,
+    /// Kind.
+    pub kind: String,
+    /// Number of objects.
+    pub count: u64,
+}
+
 /// Everything that was read.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
@@ -154,6 +165,8 @@ pub struct Inventory {
     pub usage: Vec<UsageSeries>,
     /// Objects of other kinds, in the order of the input.
     pub objects: Vec<Object>,
+    /// Kinds that decide nothing, in the order of version and kind.
+    pub ignored: Vec<Ignored>,
     /// What was taken for granted, each once.
     pub assumptions: Vec<Assumption>,
 }

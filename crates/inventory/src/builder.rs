@@ -1,0 +1,159 @@
+//! Assembly of an inventory out of many inputs.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::api::{Labels, PodSpec};
+use crate::pending::Pending;
+use crate::{
+    Assumption, Inventory, Node, Object, Owner, Pod, ReadError, Source, Template, UsageSeries,
+};
+
+/// Part of an input that is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Part {
+    /// Everything.
+    #[default]
+    All,
+    /// Everything but nodes: pods, workloads, usage and the objects that rule over them.
+    Load,
+    /// Nodes alone.
+    Nodes,
+}
+
+/// Inventory in the making: each reader adds what it finds, and `finish` expands workloads,
+/// resolves classes and puts all in order.
+///
+/// Equal texts, templates and owners are shared, so that a million pods of a few workloads stay
+/// small.
+#[derive(Debug, Default)]
+pub struct InventoryBuilder {
+    pub(crate) inventory: Inventory,
+    pub(crate) pending: Pending,
+    pub(crate) ignored: BTreeMap<(String, String), u64>,
+    part: Part,
+    assumed: HashSet<Assumption>,
+    texts: HashSet<Arc<str>>,
+    templates: HashSet<Arc<Template>>,
+    owners: HashSet<Arc<Owner>>,
+    nodes: HashMap<Arc<str>, Source>,
+}
+
+impl InventoryBuilder {
+    /// Returns a builder that holds nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Uses only this part of the inputs that are added from here on.
+    pub fn select(&mut self, part: Part) {
+        self.part = part;
+    }
+
+    /// Returns whether pods, workloads, usage and other objects are used.
+    pub fn takes_load(&self) -> bool {
+        self.part != Part::Nodes
+    }
+
+    /// Returns whether nodes are used.
+    pub fn takes_nodes(&self) -> bool {
+        self.part != Part::Load
+    }
+
+    /// Returns the shared copy of a text.
+    pub fn text(&mut self, text: &str) -> Arc<str> {
+        if let Some(shared) = self.texts.get(text) {
+            return Arc::clone(shared);
+        }
+        let shared: Arc<str> = text.into();
+        self.texts.insert(Arc::clone(&shared));
+        shared
+    }
+
+    /// Returns the shared template of pods with these labels and this spec. The node that the spec
+    /// names is left out: it belongs to one pod.
+    pub fn template(&mut self, labels: Labels, mut spec: PodSpec) -> Arc<Template> {
+        spec.node_name.clear();
+        self.share(Template::new(labels, spec))
+    }
+
+    /// Returns the shared copy of a template.
+    pub fn share(&mut self, template: Template) -> Arc<Template> {
+        if let Some(shared) = self.templates.get(&template) {
+            return Arc::clone(shared);
+        }
+        let shared = Arc::new(template);
+        self.templates.insert(Arc::clone(&shared));
+        shared
+    }
+
+    /// Returns the shared owner of this kind and name.
+    pub fn owner(&mut self, kind: &str, name: &str) -> Arc<Owner> {
+        let owner = Owner {
+            kind: self.text(kind),
+            name: self.text(name),
+        };
+        if let Some(shared) = self.owners.get(&owner) {
+            return Arc::clone(shared);
+        }
+        let shared = Arc::new(owner);
+        self.owners.insert(Arc::clone(&shared));
+        shared
+    }
+
+    /// Adds a pod, unless only nodes are used.
+    pub fn add_pod(&mut self, pod: Pod) {
+        if self.takes_load() {
+            self.inventory.pods.push(pod);
+        }
+    }
+
+    /// Adds a node, unless nodes are not used.
+    ///
+    /// # Errors
+    /// A second node of this name.
+    pub fn add_node(&mut self, node: Node) -> Result<(), ReadError> {
+        if !self.takes_nodes() {
+            return Ok(());
+        }
+        if let Some(first) = self.nodes.get(&node.name) {
+            return Err(ReadError::Twice {
+                object: format!("Node {}", node.name),
+                place: node.source,
+                first: first.clone(),
+            });
+        }
+        self.nodes
+            .insert(Arc::clone(&node.name), node.source.clone());
+        self.inventory.nodes.push(node);
+        Ok(())
+    }
+
+    /// Adds the usage of a container, unless only nodes are used.
+    pub fn add_usage(&mut self, usage: UsageSeries) {
+        if self.takes_load() {
+            self.inventory.usage.push(usage);
+        }
+    }
+
+    /// Adds an object of a kind that only one command knows, unless only nodes are used.
+    pub fn add_object(&mut self, object: Object) {
+        if self.takes_load() {
+            self.inventory.objects.push(object);
+        }
+    }
+
+    /// Counts an object of a kind that decides nothing here.
+    pub fn ignore(&mut self, api_version: &str, kind: &str) {
+        let key = (api_version.to_owned(), kind.to_owned());
+        *self.ignored.entry(key).or_default() += 1;
+    }
+
+    /// States something that the input does not say; a second time adds nothing.
+    pub fn assume(&mut self, text: impl Into<String>) {
+        let assumption = Assumption(text.into());
+        if self.assumed.insert(assumption.clone()) {
+            self.inventory.assumptions.push(assumption);
+        }
+    }
+}

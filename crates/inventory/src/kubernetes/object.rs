@@ -1,0 +1,114 @@
+//! One object: its kind decides its reader.
+
+use std::sync::Arc;
+
+use crate::tree::{Tree, Value};
+use crate::{InventoryBuilder, Object, ReadError, Source};
+
+use super::version::{Use, use_of};
+use super::{node, pod, workload};
+
+/// Kind and version of a list, which its items may leave out.
+#[derive(Debug, Default)]
+pub(super) struct ListKind {
+    api_version: Option<String>,
+    item_kind: Option<String>,
+}
+
+impl ListKind {
+    /// Returns the kind of the list with these entries.
+    pub fn of(entries: &[(String, Tree)]) -> Self {
+        let text = |key: &str| {
+            let (_, tree) = entries.iter().find(|(name, _)| name == key)?;
+            tree.text()
+        };
+        let kind = text("kind").and_then(|kind| kind.strip_suffix("List"));
+        Self {
+            api_version: text("apiVersion").map(str::to_owned),
+            item_kind: kind.filter(|kind| !kind.is_empty()).map(str::to_owned),
+        }
+    }
+
+    /// Returns whether the items must state their kind.
+    pub fn is_unknown(&self) -> bool {
+        self.item_kind.is_none()
+    }
+}
+
+/// Adds an object or the items of a list.
+pub(super) fn add(
+    builder: &mut InventoryBuilder,
+    file: &Arc<str>,
+    tree: Tree,
+) -> Result<(), ReadError> {
+    add_item(builder, file, tree, &ListKind::default())
+}
+
+/// Adds an item of a list, or the items of a list within it.
+pub(super) fn add_item(
+    builder: &mut InventoryBuilder,
+    file: &Arc<str>,
+    mut tree: Tree,
+    list: &ListKind,
+) -> Result<(), ReadError> {
+    let source = Source {
+        file: file.clone(),
+        line: tree.line,
+    };
+    let wrong = |message: &str| ReadError::wrong(source.clone(), "", message);
+    if let (Value::Map(entries), true) = (&tree.value, tree.get("items").is_some()) {
+        let list = ListKind::of(entries);
+        let items = tree.take("items").map(|items| items.value);
+        return match items {
+            Some(Value::Null) | None => Ok(()),
+            Some(Value::List(items)) => items
+                .into_iter()
+                .try_for_each(|item| add_item(builder, file, item, &list)),
+            Some(_) => Err(ReadError::wrong(source, "items", "not a list")),
+        };
+    }
+    if !matches!(tree.value, Value::Map(_)) {
+        return Err(wrong("not an object of the Kubernetes API: not a map"));
+    }
+    let text = |key: &str, of_list: &Option<String>| match tree.get(key) {
+        None => Ok(of_list.clone()),
+        Some(tree) => match tree.text() {
+            Some(text) => Ok(Some(text.to_owned())),
+            None => {
+                let place = Source {
+                    file: file.clone(),
+                    line: tree.line,
+                };
+                Err(ReadError::wrong(place, key, "not a text"))
+            }
+        },
+    };
+    let Some(kind) = text("kind", &list.item_kind)? else {
+        return Err(wrong("not an object of the Kubernetes API: it has no kind"));
+    };
+    let Some(api_version) = text("apiVersion", &list.api_version)? else {
+        return Err(wrong(
+            "not an object of the Kubernetes API: it has no apiVersion",
+        ));
+    };
+    let (way, known) = use_of(&api_version, &kind);
+    if !known && way != Use::Keep {
+        builder.assume(format!(
+            "{kind} of {api_version} is read as if its version were v1"
+        ));
+    }
+    match way {
+        Use::Ignore => builder.ignore(&api_version, &kind),
+        Use::List => {}
+        Use::Keep => builder.add_object(Object {
+            value: tree.to_json(),
+            api_version,
+            kind,
+            source,
+        }),
+        Use::Node => node::add(builder, source, &tree)?,
+        Use::Pod => pod::add(builder, source, &tree)?,
+        _ => workload::add(builder, way, source, &tree)?,
+    }
+    Ok(())
+}
