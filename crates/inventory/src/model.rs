@@ -9,7 +9,7 @@ use crate::{Amounts, Source, Timestamp};
 
 /// What equal pods have in common: pods of one workload share one template.
 ///
-/// Two templates are equal if their labels and specs are.
+/// Two templates are equal if their labels, specs and objects as written are.
 #[derive(Debug, Clone)]
 pub struct Template {
     /// Labels.
@@ -18,6 +18,10 @@ pub struct Template {
     pub spec: PodSpec,
     /// Resources, class and ports after the defaults of the API server.
     pub effective: Effective,
+    /// The pod or the pod template as it was written, with `metadata` and `spec`; `None` if the
+    /// input has no such object or the reader was not asked to keep it. Policies look at fields
+    /// that [`PodSpec`] does not have.
+    pub raw: Option<Arc<serde_json::Value>>,
 }
 
 impl Template {
@@ -28,13 +32,21 @@ impl Template {
             labels,
             spec,
             effective,
+            raw: None,
         }
+    }
+
+    /// Keeps the object from which the template was read, with `metadata` and `spec`.
+    #[must_use]
+    pub fn with_raw(mut self, raw: Arc<serde_json::Value>) -> Self {
+        self.raw = Some(raw);
+        self
     }
 }
 
 impl PartialEq for Template {
     fn eq(&self, other: &Self) -> bool {
-        self.labels == other.labels && self.spec == other.spec
+        self.labels == other.labels && self.spec == other.spec && self.raw == other.raw
     }
 }
 
