@@ -2,6 +2,33 @@
 //!
 //! # Modules
 //!
+//! - `cluster`: nodes, the pods on them, and classes of equal pods.
+//! - `profile`: the configuration of a scheduler.
+//! - `plugins`: filters and scores, one module for each plugin.
 //! - `scoring`: scores of a node by its resources.
+//! - `evaluate`, `evaluation`: the full scan over all nodes, and its result.
+//! - `preemption`, `disruption`: making room by removing pods of lower priority.
 
+mod cluster;
+mod disruption;
+mod evaluate;
+mod evaluation;
+mod plugins;
+mod preemption;
+mod profile;
 pub mod scoring;
+
+pub use cluster::{
+    Class, ClassId, Cluster, ClusterError, NodeState, PodId, PodOnNode, ResourceIndex,
+    SelectorError, SpecError,
+};
+pub use disruption::{Amount, Bound, Budget};
+pub use evaluation::{Evaluation, Reason, Rejection, Scores, Ties, Verdict};
+pub use plugins::Plugin;
+pub use preemption::{Nomination, NotHelpful};
+pub use profile::{Profile, ResourceWeight, Strategy, Version, VersionError, Weights};
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
