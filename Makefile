@@ -16,13 +16,14 @@ PROFILE = release
 # Target of `make fuzz`, and its duration.
 FUZZ ?= journal
 SECONDS ?= 60
-PROGRAMS = $(TARGET)/$(PROFILE)/resource-slot-sandboxer $(TARGET)/$(PROFILE)/loadgen
+PROGRAMS = $(addprefix $(TARGET)/$(PROFILE)/,resource-slot-sandboxer loadgen slotplan)
 SAMPLES = deploy/cni/* deploy/systemd/answer-probes.conf deploy/kubernetes/*.yaml deploy/kubernetes/*.json deploy/resource-slot-sandboxer.toml README.md
 
 .PHONY: deny workflows run overhead prove full-node scrape torture bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall words pictures book setup clean
 
 ## run: send 2,000 pods through a sandboxer that loadgen starts; ARGS are passed to `loadgen run`
-run: resource-slot
+run: setup
+	$(CARGO) build --release -p sandboxer -p loadgen
 	$(TARGET)/release/loadgen run $(ARGS)
 
 ## overhead: measure the time that containerd and the sandboxer each add to a pod; ARGS are passed
@@ -107,18 +108,17 @@ instructions: setup
 soak: resource-slot
 	scripts/soak 10 $(TARGET)/release
 
-## resource-slot: build both programs, optimised
+## resource-slot: build the three programs, optimised
 resource-slot: setup
-	$(CARGO) build --release -p sandboxer -p loadgen
+	$(CARGO) build --release -p sandboxer -p loadgen -p slotplan
 
-## install: install both programs, the systemd units, the containerd drop-in and the examples; the
+## install: install the programs, the systemd units, the containerd drop-in and the examples; the
 ## programs are built only if they are missing, so that `make resource-slot && sudo make install`
 ## builds nothing as root
 install: $(PROGRAMS)
 	install -d $(BIN) $(MAN) $(UNITS) $(DROP_INS) $(SHARE)
 	install -m 0755 $(PROGRAMS) $(BIN)
-	$(TARGET)/$(PROFILE)/resource-slot-sandboxer man $(MAN)
-	$(TARGET)/$(PROFILE)/loadgen man $(MAN)
+	for program in $(PROGRAMS); do $$program man $(MAN) || exit 1; done
 	for unit in service socket; do \
 		sed 's|/usr/local/|$(PREFIX)/|g' deploy/systemd/kuasar-resource-slot.$$unit \
 			>$(UNITS)/kuasar-resource-slot.$$unit && \
@@ -133,8 +133,8 @@ $(PROGRAMS):
 
 ## uninstall: remove the installed files
 uninstall:
-	rm -f $(BIN)/resource-slot-sandboxer $(BIN)/loadgen
-	rm -f $(MAN)/resource-slot-sandboxer*.1 $(MAN)/loadgen*.1
+	rm -f $(BIN)/resource-slot-sandboxer $(BIN)/loadgen $(BIN)/slotplan
+	rm -f $(MAN)/resource-slot-sandboxer*.1 $(MAN)/loadgen*.1 $(MAN)/slotplan*.1
 	rm -f $(UNITS)/kuasar-resource-slot.service $(UNITS)/kuasar-resource-slot.socket $(DROP_INS)/resource-slot.toml
 	rm -rf $(SHARE)
 

@@ -1,6 +1,5 @@
 //! The command line: flags, environment, and a configuration file below both.
 
-mod config;
 mod pods;
 mod values;
 
@@ -444,12 +443,12 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, cla
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let command = options::ignore_empty(command(is_set), |name| std::env::var_os(name));
     let matches = command.clone().try_get_matches_from(&args);
-    let matches = matches.map_err(|e| config::naming_variable(e, &command, &args))?;
+    let matches = matches.map_err(|e| options::naming_variable(e, &command, &args))?;
     let cli = Cli::from_arg_matches(&matches)?;
     let Some(file) = &cli.serve.config else {
         return Ok(cli);
     };
-    let configured = config::with_defaults(command.clone(), file, &[(OLD_BEHAVIOUR, "behaviour")]);
+    let configured = options::with_defaults(command.clone(), file, &[(OLD_BEHAVIOUR, "behaviour")]);
     let configured = configured.map_err(|reason| {
         let message = format!("configuration file {}: {reason}", file.display());
         let kind = clap::error::ErrorKind::InvalidValue;

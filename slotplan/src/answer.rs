@@ -85,11 +85,11 @@ pub struct OutputArgs {
     /// Form of the answer on standard output
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     pub format: Format,
-    /// Short for --format json
-    #[arg(long, conflicts_with_all = ["format", "markdown"])]
+    /// Same as --format json, and wins over it
+    #[arg(long)]
     pub json: bool,
-    /// Short for --format markdown
-    #[arg(long, conflicts_with = "format")]
+    /// Same as --format markdown, and wins over it
+    #[arg(long)]
     pub markdown: bool,
     /// Write the answer as a self-contained page to FILE, too
     #[arg(long, value_name = "FILE")]

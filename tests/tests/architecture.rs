@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tests::imports::Imports;
 
@@ -143,5 +144,41 @@ fn loadgen_does_not_depend_on_the_sandboxer() {
         for part in SANDBOXER {
             assert!(!dependencies.contains_key(part), "{part} in {kind}");
         }
+    }
+}
+
+/// A plan is computed from files alone: the planner waits for no socket.
+#[test]
+fn the_planner_depends_on_no_runtime_and_on_neither_other_program() {
+    let tree = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--locked",
+            "--offline",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+        ])
+        .args(["--format", "{p}", "-p", "slotplan"])
+        .current_dir(workspace())
+        .output()
+        .unwrap();
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    let names: Vec<_> = tree
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert!(names.contains(&"inventory"), "{tree}");
+    for other in [
+        "tokio",
+        "tonic",
+        "hyper",
+        "sandboxer",
+        "loadgen",
+        "journal",
+        "cri-api",
+    ] {
+        assert!(!names.contains(&other), "{other}");
     }
 }

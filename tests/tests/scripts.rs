@@ -126,7 +126,11 @@ fn words_of_rustdoc_are_counted_and_those_of_other_comments_are_not() {
 
 #[test]
 fn each_program_writes_a_manual_page_for_every_command() {
-    for (program, command) in [("resource-slot-sandboxer", "inspect"), ("loadgen", "gate")] {
+    for (program, command) in [
+        ("resource-slot-sandboxer", "inspect"),
+        ("loadgen", "gate"),
+        ("slotplan", "inventory"),
+    ] {
         let dir = tempfile::tempdir().expect("a directory");
         let written = Command::new(tests::binary(program))
             .arg("man")

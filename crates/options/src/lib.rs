@@ -1,10 +1,14 @@
-//! What the command lines of several programs read in the same way.
+//! Parts of a command line that several programs read in the same way.
+
+mod config;
 
 use std::ffi::{OsStr, OsString};
 
 use bytesize::ByteSize;
 use clap::Command;
 use clap::builder::Resettable;
+
+pub use config::{naming_variable, with_defaults, with_subcommand_defaults};
 
 /// Parses a number of bytes: a plain number, or one with a unit such as KiB, MiB and GiB, or
 /// kB, MB and GB for powers of ten.

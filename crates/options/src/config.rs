@@ -22,26 +22,106 @@ const CONFIG: &str = "config";
 ///
 /// # Errors
 /// A message that says all but the path of the file.
-pub(super) fn with_defaults(
+pub fn with_defaults(
     mut command: Command,
     file: &Path,
     renamed: &[(&str, &str)],
 ) -> Result<Command, String> {
-    let text = read(file).map_err(|e| e.to_string())?;
-    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| e.to_string())?;
-    for (key, value) in table {
+    for (key, value) in table(file)? {
         let present = renamed.iter().find(|(former, _)| *former == key);
         let name = present.map_or(key.as_str(), |(_, name)| name);
-        let arg = command
-            .get_arguments()
-            .find(|arg| arg.get_long() == Some(name) && name != CONFIG)
-            .ok_or_else(|| format!("unknown option {key:?}; --help lists them"))?;
-        let values = values(&value, arg).map_err(|reason| format!("{key}: {reason}"))?;
-        check(arg, &values)?;
-        let id = arg.get_id().clone();
-        command = command.mut_arg(id, |arg| arg.default_values(values));
+        command = with_default(command, name, (&key, &value))?.ok_or_else(|| unknown(&key))?;
     }
     Ok(command)
+}
+
+/// Makes the values of a file the defaults of the options of the subcommands. A value at the top is
+/// that of every subcommand with the option, and a value in a table that of the subcommand with the
+/// table's name.
+///
+/// # Errors
+/// A message that says all but the path of the file.
+pub fn with_subcommand_defaults(mut command: Command, file: &Path) -> Result<Command, String> {
+    // Tables come last, because the value in a table replaces the one at the top.
+    let (tables, all): (Vec<_>, Vec<_>) = table(file)?.into_iter().partition(|(_, v)| v.is_table());
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|sub| sub.get_name().to_owned())
+        .collect();
+    for (key, value) in all {
+        let mut is_known = false;
+        for name in &names {
+            let (changed, has_option) = of_subcommand(command, name, &key, &value)?;
+            command = changed;
+            is_known |= has_option;
+        }
+        if !is_known {
+            return Err(unknown(&key));
+        }
+    }
+    for (name, table) in tables {
+        if !names.contains(&name) {
+            return Err(format!("unknown command [{name}]; --help lists them"));
+        }
+        for (key, value) in table.as_table().into_iter().flatten() {
+            let (changed, has_option) = of_subcommand(command, &name, key, value)?;
+            command = changed;
+            if !has_option {
+                return Err(format!("[{name}]: {}", unknown(key)));
+            }
+        }
+    }
+    Ok(command)
+}
+
+/// Sets the default of one option of one subcommand, and returns whether it has the option.
+fn of_subcommand(
+    command: Command,
+    name: &str,
+    key: &str,
+    value: &toml::Value,
+) -> Result<(Command, bool), String> {
+    let mut result = Ok(false);
+    let command = command.mut_subcommand(name, |subcommand| {
+        match with_default(subcommand.clone(), key, (key, value)) {
+            Ok(Some(changed)) => {
+                result = Ok(true);
+                changed
+            }
+            Ok(None) => subcommand,
+            Err(reason) => {
+                result = Err(reason);
+                subcommand
+            }
+        }
+    });
+    result.map(|has_option| (command, has_option))
+}
+
+/// Sets the default of the option with this name; `None` if the command has no such option. The
+/// setting is the key and the value in the file.
+fn with_default(
+    command: Command,
+    name: &str,
+    (key, value): (&str, &toml::Value),
+) -> Result<Option<Command>, String> {
+    let is_named = |arg: &&Arg| arg.get_long() == Some(name) && name != CONFIG;
+    let Some(arg) = command.get_arguments().find(is_named) else {
+        return Ok(None);
+    };
+    let values = values(value, arg).map_err(|reason| format!("{key}: {reason}"))?;
+    check(arg, &values)?;
+    let id = arg.get_id().clone();
+    Ok(Some(command.mut_arg(id, |arg| arg.default_values(values))))
+}
+
+fn unknown(key: &str) -> String {
+    format!("unknown option {key:?}; --help lists them")
+}
+
+fn table(file: &Path) -> Result<toml::Table, String> {
+    let text = read(file).map_err(|e| e.to_string())?;
+    text.parse().map_err(|e: toml::de::Error| e.to_string())
 }
 
 /// Reads a file that may be a pipe, but not without end.
@@ -93,19 +173,17 @@ fn check(arg: &Arg, values: &[String]) -> Result<(), String> {
 
 /// Adds the name of the environment variable to an error about its value: clap names the option
 /// alone, which the command line does not contain.
-pub(super) fn naming_variable(
-    error: clap::Error,
-    command: &Command,
-    args: &[OsString],
-) -> clap::Error {
+pub fn naming_variable(error: clap::Error, command: &Command, args: &[OsString]) -> clap::Error {
     let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else {
         return error;
     };
     let mut command = command.clone();
     // An option can be shown once its definition is complete.
     command.build();
+    let below = command.get_subcommands().flat_map(Command::get_arguments);
     let variable = command
         .get_arguments()
+        .chain(below)
         .find(|arg| arg.to_string() == *shown && !is_given(arg, args))
         .and_then(Arg::get_env)
         .filter(|variable| std::env::var_os(variable).is_some());
