@@ -32,7 +32,10 @@ mod tree;
 
 pub use amounts::{Amounts, ResourceName};
 pub use builder::{InventoryBuilder, Part};
-pub use effective::{Effective, HostPort, QosClass, amounts};
+pub use effective::{
+    ContainerFacts, Effective, HostPort, Parts, QosClass, amounts, container_facts, defaulted,
+    pod_limits, pod_requests, quota_usage,
+};
 pub use error::ReadError;
 pub use model::{
     Assumption, Ignored, Inventory, Node, Object, Owner, Pod, Sample, Template, UsageSeries,

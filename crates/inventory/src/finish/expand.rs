@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::effective::round_up;
 use crate::pending::{Count, Workload};
 use crate::{InventoryBuilder, Pod};
 
@@ -12,7 +13,9 @@ pub(super) fn expand(builder: &mut InventoryBuilder) {
     }
 }
 
-fn add(builder: &mut InventoryBuilder, workload: Workload) {
+fn add(builder: &mut InventoryBuilder, mut workload: Workload) {
+    // The API server rounds the amounts of the workload, then those of its pods.
+    round_up(&mut workload.spec);
     let count = match workload.count {
         Count::Of(count) => count,
         Count::PerNode => u32::try_from(builder.inventory.nodes.len()).unwrap_or(u32::MAX),
