@@ -8,14 +8,20 @@
 //! - `scoring`: scores of a node by its resources.
 //! - `evaluate`, `evaluation`: the full scan over all nodes, and its result.
 //! - `preemption`, `disruption`: making room by removing pods of lower priority.
+//! - `schedule`: placing all pods that wait.
+//! - `fit`: how many more pods of one class fit.
+//! - `explain`: the verdict of every filter on every node.
 
 mod cluster;
 mod disruption;
 mod evaluate;
 mod evaluation;
+mod explain;
+mod fit;
 mod plugins;
 mod preemption;
 mod profile;
+mod schedule;
 pub mod scoring;
 
 pub use cluster::{
@@ -24,9 +30,12 @@ pub use cluster::{
 };
 pub use disruption::{Amount, Bound, Budget};
 pub use evaluation::{Evaluation, Reason, Rejection, Scores, Ties, Verdict};
+pub use explain::Refusals;
+pub use fit::Room;
 pub use plugins::Plugin;
 pub use preemption::{Nomination, NotHelpful};
 pub use profile::{Profile, ResourceWeight, Strategy, Version, VersionError, Weights};
+pub use schedule::{GATED, Outcome, Settings, Waiting};
 
 /// Runs the example of the README as a test.
 #[cfg(doctest)]
