@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use inventory::api::LabelSelector;
 
-use crate::cluster::selector::{Selector, SelectorError};
 use crate::cluster::{Class, Cluster};
+use crate::spec::selector::{Selector, SelectorError};
 
 /// Number or share of pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,13 +3,15 @@
 use crate::cluster::node::Usage;
 use crate::cluster::{Class, ClassId, Cluster};
 use crate::evaluation::{Evaluation, Reason, Rejection, Scores};
+use crate::plugin::Plugin;
 use crate::plugins::fit::ResourceScores;
-use crate::plugins::node_affinity::Pinned;
 use crate::plugins::pod_affinity::AffinityFilter;
 use crate::plugins::spread::SpreadFilter;
-use crate::plugins::{Plugin, fit, pod_affinity, ports, spread, taints};
+use crate::plugins::{fit, pod_affinity, spread};
 use crate::profile::{Profile, Version};
 use crate::scoring::MAX_NODE_SCORE;
+use crate::spec::node_affinity::Pinned;
+use crate::spec::{ports, taints};
 
 /// A pod to place, with what its filters count over all nodes (`PreFilter`).
 #[derive(Debug)]

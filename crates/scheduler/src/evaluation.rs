@@ -5,7 +5,7 @@ use std::fmt;
 
 use inventory::ResourceName;
 
-use crate::plugins::Plugin;
+use crate::plugin::Plugin;
 
 /// Reason for refusing a node, in the words of the scheduler.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

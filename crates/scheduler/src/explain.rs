@@ -3,7 +3,7 @@
 use crate::cluster::{ClassId, Cluster};
 use crate::evaluate::Prepared;
 use crate::evaluation::Rejection;
-use crate::plugins::Plugin;
+use crate::plugin::Plugin;
 use crate::profile::Profile;
 
 /// Refusals of one node, one for each filter that refuses it, in the order of the filters.

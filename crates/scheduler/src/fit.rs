@@ -3,8 +3,8 @@
 use crate::cluster::{ClassId, Cluster, PodId, PodOnNode};
 use crate::evaluate::Prepared;
 use crate::evaluation::Ties;
-use crate::plugins::node_affinity::Pinned;
 use crate::profile::Profile;
+use crate::spec::node_affinity::Pinned;
 
 /// Number of pods that fit, and the reason why no more do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,8 @@
 //!
 //! - `cluster`: nodes, the pods on them, and classes of equal pods.
 //! - `profile`: the configuration of a scheduler.
-//! - `plugins`: filters and scores, one module for each plugin.
+//! - `spec`: the demands of a pod on one node: selectors, affinity, taints, ports.
+//! - `plugins`: filters and scores that depend on the pods of nodes.
 //! - `scoring`: scores of a node by its resources.
 //! - `evaluate`, `evaluation`: the full scan over all nodes, and its result.
 //! - `preemption`, `disruption`: making room by removing pods of lower priority.
@@ -18,24 +19,26 @@ mod evaluate;
 mod evaluation;
 mod explain;
 mod fit;
+mod plugin;
 mod plugins;
 mod preemption;
 mod profile;
 mod schedule;
 pub mod scoring;
+mod spec;
 
 pub use cluster::{
-    Class, ClassId, Cluster, ClusterError, NodeState, PodId, PodOnNode, ResourceIndex,
-    SelectorError, SpecError,
+    Class, ClassId, Cluster, ClusterError, NodeState, PodId, PodOnNode, ResourceIndex, SpecError,
 };
 pub use disruption::{Amount, Bound, Budget};
 pub use evaluation::{Evaluation, Reason, Rejection, Scores, Ties, Verdict};
 pub use explain::Refusals;
 pub use fit::Room;
-pub use plugins::Plugin;
+pub use plugin::Plugin;
 pub use preemption::{Nomination, NotHelpful};
 pub use profile::{Profile, ResourceWeight, Strategy, Version, VersionError, Weights};
 pub use schedule::{GATED, Outcome, Settings, Waiting};
+pub use spec::selector::SelectorError;
 
 /// Runs the example of the README as a test.
 #[cfg(doctest)]

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::plugins::Plugin;
+use crate::plugin::Plugin;
 use crate::scoring::Shape;
 
 /// Version of Kubernetes whose scheduler places the pods.

@@ -10,9 +10,9 @@ use inventory::api::{
 use inventory::{HostPort, Template};
 
 use super::resources::ResourceIndex;
-use super::selector::{Requirement, Selector, SelectorError};
 use super::topology::TopologyIndex;
-use crate::plugins::node_affinity::NodeAffinity;
+use crate::spec::node_affinity::NodeAffinity;
+use crate::spec::selector::{Requirement, Selector, SelectorError};
 
 /// Number of a class of equal pods of a [`Cluster`](crate::Cluster).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

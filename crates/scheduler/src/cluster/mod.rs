@@ -3,7 +3,6 @@
 pub(crate) mod class;
 pub(crate) mod node;
 pub(crate) mod resources;
-pub(crate) mod selector;
 pub(crate) mod topology;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,14 +14,13 @@ use inventory::{Node, ResourceName, Template};
 pub use class::{Class, ClassId, SpecError};
 pub use node::{NodeState, PodId, PodOnNode};
 pub use resources::ResourceIndex;
-pub use selector::SelectorError;
 
-use crate::plugins::node_affinity::NodeAffinity;
-use crate::plugins::taints;
+use crate::spec::node_affinity::NodeAffinity;
+use crate::spec::selector::Selector;
+use crate::spec::taints;
 use class::{Context, WrittenTerms};
 use node::Usage;
 use resources::Resources;
-use selector::Selector;
 use topology::{Topologies, Topology, TopologyIndex};
 
 /// Fault of the nodes of a cluster.

@@ -4,7 +4,7 @@ use inventory::{Node, Timestamp};
 
 use super::class::{Class, ClassId};
 use super::resources::ResourceIndex;
-use crate::plugins::ports::{self, UsedPorts};
+use crate::spec::ports::{self, UsedPorts};
 
 /// Number that the caller gives to a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

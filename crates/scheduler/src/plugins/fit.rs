@@ -3,7 +3,7 @@
 use crate::cluster::node::Usage;
 use crate::cluster::{Class, Cluster, NodeState, ResourceIndex};
 use crate::evaluation::{Reason, Rejection};
-use crate::plugins::Plugin;
+use crate::plugin::Plugin;
 use crate::profile::{Profile, ResourceWeight, Strategy, Version};
 use crate::scoring::{self, Use};
 

@@ -8,7 +8,7 @@ use crate::cluster::class::PodTerm;
 use crate::cluster::topology::TopologyIndex;
 use crate::cluster::{Class, Cluster};
 use crate::evaluation::{Reason, Rejection};
-use crate::plugins::Plugin;
+use crate::plugin::Plugin;
 use crate::scoring::MAX_NODE_SCORE;
 
 /// Weight of a required term of a pod on a node for the score of the nodes in its domain

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::class::SpreadConstraint;
-use crate::cluster::selector::Selector;
 use crate::cluster::{Class, Cluster};
 use crate::evaluation::{Reason, Rejection};
-use crate::plugins::{Plugin, taints};
+use crate::plugin::Plugin;
 use crate::scoring::MAX_NODE_SCORE;
+use crate::spec::selector::Selector;
+use crate::spec::taints;
 
 /// Least count of a constraint without any domain (`newCriticalPaths`).
 const NO_DOMAIN: i64 = i32::MAX as i64;

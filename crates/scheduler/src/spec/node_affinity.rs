@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use inventory::api::{Labels, NodeSelectorRequirement, NodeSelectorTerm, PodSpec};
 
-use crate::cluster::selector::{Operator, Requirement, number};
+use crate::spec::selector::{Operator, Requirement, number};
 
 /// Name of the only field of nodes that a term can name.
 const NODE_NAME: &str = "metadata.name";
