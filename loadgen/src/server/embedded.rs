@@ -36,6 +36,8 @@ pub struct Embedded {
     // Fields are dropped in this order: first the process, then its files.
     child: Child,
     dir: Scratch,
+    /// Directory in which the sandboxer keeps its state.
+    data: PathBuf,
 }
 
 /// End of the programs that were started for a run.
@@ -84,7 +86,8 @@ impl Embedded {
         Self::start_in(&env::temp_dir(), program, args, namespace, stop)
     }
 
-    /// Does the same with the socket and the directory below `parent`.
+    /// Does the same with the socket and the directory below `parent`. An argument `--dir` names a
+    /// directory that stays.
     ///
     /// # Errors
     /// As [`Embedded::start`].
@@ -108,10 +111,13 @@ impl Embedded {
             .env(DIE_WITH_PARENT, "true")
             .arg("--listen")
             .arg(socket(&dir))
-            .arg("--dir")
-            .arg(data(&dir))
             .args(args);
-        Self::spawn(program, &mut command, dir, namespace, stop)
+        let data = stated_directory(args).unwrap_or_else(|| {
+            let data = dir.path().join("data");
+            command.arg("--dir").arg(&data);
+            data
+        });
+        Self::spawn(program, &mut command, (dir, data), namespace, stop)
     }
 
     /// Starts this program as the null sandboxer; see [`crate::server::null`].
@@ -126,18 +132,19 @@ impl Embedded {
         command
             .args(["null", "--die-with-parent", "--listen"])
             .arg(socket(&dir));
-        Self::spawn(program, &mut command, dir, NAMESPACE, stop)
+        let data = dir.path().join("data");
+        Self::spawn(program, &mut command, (dir, data), NAMESPACE, stop)
     }
 
     fn spawn(
         program: PathBuf,
         command: &mut Command,
-        dir: Scratch,
+        (dir, data): (Scratch, PathBuf),
         namespace: &str,
         stop: &Stop,
     ) -> Result<Self, ChildError> {
         let child = Child::spawn(NAME, program, command, log_file(&dir))?;
-        let mut embedded = Self { child, dir };
+        let mut embedded = Self { child, dir, data };
         let socket = embedded.socket();
         embedded.child.wait_for(stop, || {
             endpoint::probe(DriverKind::Ttrpc, &socket, namespace, START_LIMIT, stop)
@@ -166,7 +173,7 @@ impl Embedded {
             )),
             Err(complaint) => complaints.push(format!("{complaint}{SEE_LOG}")),
         }
-        if emptied && let Some(left) = leftover(&data(&self.dir)) {
+        if emptied && let Some(left) = leftover(&self.data) {
             complaints.push(format!("the sandboxer left {left} in its directory"));
         }
         Stopped {
@@ -188,8 +195,18 @@ fn socket(dir: &Scratch) -> PathBuf {
     dir.path().join("sandboxer.sock")
 }
 
-fn data(dir: &Scratch) -> PathBuf {
-    dir.path().join("data")
+/// Returns the directory that the arguments of a sandboxer state.
+fn stated_directory(args: &[OsString]) -> Option<PathBuf> {
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        if arg == "--dir" {
+            return args.next().map(PathBuf::from);
+        }
+        if let Some(path) = arg.to_str().and_then(|arg| arg.strip_prefix("--dir=")) {
+            return Some(path.into());
+        }
+    }
+    None
 }
 
 fn log_file(dir: &Scratch) -> PathBuf {
@@ -224,6 +241,21 @@ mod tests {
         let message = error.unwrap_err().to_string();
         assert!(message.contains("ended (exit status: 1)"), "{message}");
         assert!(message.contains("its log is empty"), "{message}");
+    }
+
+    #[test]
+    fn the_directory_of_the_arguments_is_found() {
+        let stated = |args: &[&str]| {
+            let args: Vec<_> = args.iter().map(OsString::from).collect();
+            stated_directory(&args)
+        };
+        assert_eq!(stated(&["--history"]), None);
+        assert_eq!(stated(&["--dir"]), None);
+        assert_eq!(
+            stated(&["--sync", "none", "--dir", "/d"]),
+            Some("/d".into())
+        );
+        assert_eq!(stated(&["--dir=/d", "--history"]), Some("/d".into()));
     }
 
     #[test]

@@ -67,7 +67,8 @@ pub struct TargetArgs {
     /// on PATH].
     #[arg(long, env = "LOADGEN_SANDBOXER", value_name = "PATH")]
     pub sandboxer: Option<PathBuf>,
-    /// Argument for the started sandboxer; may be repeated.
+    /// Argument for the started sandboxer; may be repeated. --dir=DIR keeps its
+    /// directory, and --history in it each pod of the run, for slotplan.
     #[arg(
         long = "sandboxer-arg",
         env = "LOADGEN_SANDBOXER_ARG",
