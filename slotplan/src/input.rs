@@ -6,8 +6,8 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use clap::Args;
-use inventory::{Inventory, InventoryBuilder, Part};
+use clap::{Args, ValueEnum};
+use inventory::{Inventory, InventoryBuilder, Part, Scale};
 use sha2::{Digest, Sha256};
 
 use crate::answer::InputFile;
@@ -26,6 +26,22 @@ pub struct InputArgs {
     /// Use only the nodes of INPUT
     #[arg(long, value_name = "INPUT")]
     pub nodes: Vec<PathBuf>,
+    /// Number of pods of a workload with a HorizontalPodAutoscaler: the number that the workload
+    /// states, within the bounds of the autoscaler, or the least or most that it allows
+    #[arg(long, value_enum, default_value_t, value_name = "NUMBER")]
+    pub replicas: Replicas,
+}
+
+/// Number of pods of a workload with a HorizontalPodAutoscaler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub enum Replicas {
+    /// The number that the workload states.
+    #[default]
+    Written,
+    /// The least that the autoscaler may set.
+    Least,
+    /// The most that the autoscaler may set.
+    Most,
 }
 
 /// What was read, and from where.
@@ -43,7 +59,25 @@ impl InputArgs {
     /// # Errors
     /// A file that cannot be read, or whose contents are wrong.
     pub fn read(&self) -> anyhow::Result<Input> {
+        self.read_into(InventoryBuilder::new())
+    }
+
+    /// Reads all inputs, and keeps pods and pod templates as they were written, for policies.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or whose contents are wrong.
+    pub fn read_raw(&self) -> anyhow::Result<Input> {
         let mut builder = InventoryBuilder::new();
+        builder.keep_raw();
+        self.read_into(builder)
+    }
+
+    fn read_into(&self, mut builder: InventoryBuilder) -> anyhow::Result<Input> {
+        builder.scale(match self.replicas {
+            Replicas::Written => Scale::Written,
+            Replicas::Least => Scale::Least,
+            Replicas::Most => Scale::Most,
+        });
         let mut files = Vec::new();
         let parts = [
             (Part::All, &self.inputs),

@@ -21,6 +21,18 @@ pub enum Part {
     Nodes,
 }
 
+/// Number of pods of a workload that a HorizontalPodAutoscaler scales.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scale {
+    /// The number that the workload states, within the bounds of the autoscaler.
+    #[default]
+    Written,
+    /// The least that the autoscaler may set.
+    Least,
+    /// The most that the autoscaler may set.
+    Most,
+}
+
 /// Inventory in the making: each reader adds what it finds, and `finish` expands workloads,
 /// resolves classes and puts all in order.
 ///
@@ -31,7 +43,9 @@ pub struct InventoryBuilder {
     pub(crate) inventory: Inventory,
     pub(crate) pending: Pending,
     pub(crate) ignored: BTreeMap<(String, String), u64>,
+    pub(crate) scale: Scale,
     part: Part,
+    keep_raw: bool,
     assumed: HashSet<Assumption>,
     texts: HashSet<Arc<str>>,
     templates: HashSet<Arc<Template>>,
@@ -48,6 +62,22 @@ impl InventoryBuilder {
     /// Uses only this part of the inputs that are added from here on.
     pub fn select(&mut self, part: Part) {
         self.part = part;
+    }
+
+    /// Takes this number of pods for workloads with a HorizontalPodAutoscaler.
+    pub fn scale(&mut self, scale: Scale) {
+        self.scale = scale;
+    }
+
+    /// Keeps pods and pod templates as they were written ([`Template::raw`]), which takes memory
+    /// for each pod of a dump.
+    pub fn keep_raw(&mut self) {
+        self.keep_raw = true;
+    }
+
+    /// Returns whether pods and pod templates are kept as they were written.
+    pub fn keeps_raw(&self) -> bool {
+        self.keep_raw
     }
 
     /// Returns whether pods, workloads, usage and other objects are used.
@@ -72,9 +102,23 @@ impl InventoryBuilder {
 
     /// Returns the shared template of pods with these labels and this spec. The node that the spec
     /// names is left out: it belongs to one pod.
-    pub fn template(&mut self, labels: Labels, mut spec: PodSpec) -> Arc<Template> {
+    pub fn template(&mut self, labels: Labels, spec: PodSpec) -> Arc<Template> {
+        self.template_with_raw(labels, spec, None)
+    }
+
+    /// Returns the shared template of pods with these labels and this spec, and keeps the object
+    /// from which they were read.
+    pub fn template_with_raw(
+        &mut self,
+        labels: Labels,
+        mut spec: PodSpec,
+        raw: Option<Arc<serde_json::Value>>,
+    ) -> Arc<Template> {
         spec.node_name.clear();
-        self.share(Template::new(labels, spec))
+        self.share(Template {
+            raw,
+            ..Template::new(labels, spec)
+        })
     }
 
     /// Returns the shared copy of a template.

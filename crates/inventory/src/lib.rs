@@ -14,11 +14,13 @@
 //! - `pending`, `finish`: workloads and classes, which need everything to be read first.
 //! - `tree`: YAML and JSON as trees with lines.
 //! - `kubernetes`: the reader of objects of the API.
+//! - `check`: the API server's checks of specs.
 //! - `read`: the formats, and the choice of a reader.
 
 mod amounts;
 pub mod api;
 mod builder;
+mod check;
 mod effective;
 mod error;
 mod finish;
@@ -31,7 +33,7 @@ mod time;
 mod tree;
 
 pub use amounts::{Amounts, ResourceName};
-pub use builder::{InventoryBuilder, Part};
+pub use builder::{InventoryBuilder, Part, Scale};
 pub use effective::{
     ContainerFacts, Effective, HostPort, Parts, QosClass, amounts, container_facts, defaulted,
     pod_limits, pod_requests, quota_usage,

@@ -173,6 +173,8 @@ pub struct Inventory {
     pub pods: Vec<Pod>,
     /// Nodes, in the order of the input.
     pub nodes: Vec<Node>,
+    /// A pod of each DaemonSet, with its name and no node: what a node that is added would run.
+    pub per_node: Vec<Pod>,
     /// Usage of containers.
     pub usage: Vec<UsageSeries>,
     /// Objects of other kinds, in the order of the input.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
 
+use serde::de::{self, Deserialize, Deserializer};
+
 /// Point in time, in nanoseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(pub i64);
@@ -31,6 +33,15 @@ impl FromStr for Timestamp {
         i64::try_from(since.as_nanos())
             .map(Self)
             .map_err(|_| TimestampError)
+    }
+}
+
+/// Reads a time from its text in RFC 3339.
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse()
+            .map_err(|error| de::Error::custom(format_args!("{text:?}: {error}")))
     }
 }
 

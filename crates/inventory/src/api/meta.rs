@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::Labels;
+use crate::Timestamp;
 
 /// Metadata of an object (`ObjectMeta`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize)]
@@ -22,10 +23,10 @@ pub struct ObjectMeta {
     pub annotations: Labels,
     /// Objects that own this one.
     pub owner_references: Vec<OwnerReference>,
-    /// Time of the creation, in RFC 3339.
-    pub creation_timestamp: Option<String>,
-    /// Time of the deletion, in RFC 3339.
-    pub deletion_timestamp: Option<String>,
+    /// Time of the creation.
+    pub creation_timestamp: Option<Timestamp>,
+    /// Time at which a deletion lets the object go.
+    pub deletion_timestamp: Option<Timestamp>,
 }
 
 /// Reference to an owner (`OwnerReference`).

@@ -27,6 +27,7 @@ pub use kubelet::{ContainerFacts, container_facts};
 pub use qos::QosClass;
 pub use quota::quota_usage;
 pub use sums::{Parts, pod_limits, pod_requests};
+pub(crate) use sums::{aggregate_limits, aggregate_requests};
 
 /// Requests that the scores of nodes count for a container without them
 /// (`DefaultMilliCPURequest` and `DefaultMemoryRequest` in `pkg/scheduler/util/pod_resources.go`).

@@ -69,12 +69,12 @@ pub(super) fn states_pod_requests(spec: &PodSpec) -> bool {
 }
 
 /// Returns the requests of all containers (`AggregateContainerRequests`).
-pub(super) fn aggregate_requests(spec: &PodSpec) -> Quantities {
+pub(crate) fn aggregate_requests(spec: &PodSpec) -> Quantities {
     aggregate(spec, |container| container.resources.requests.clone())
 }
 
 /// Returns the limits of all containers (`AggregateContainerLimits`).
-pub(super) fn aggregate_limits(spec: &PodSpec) -> Quantities {
+pub(crate) fn aggregate_limits(spec: &PodSpec) -> Quantities {
     aggregate(spec, |container| container.resources.limits.clone())
 }
 

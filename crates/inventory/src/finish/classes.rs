@@ -4,72 +4,102 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::api::PodSpec;
-use crate::{InventoryBuilder, Template};
+use crate::{InventoryBuilder, Pod, ReadError, Template};
 
-/// Priority classes that every cluster has (`pkg/apis/scheduling/helpers.go`).
+/// Priority classes that every cluster has (`pkg/apis/scheduling/types.go`).
 const SYSTEM: [(&str, i32); 2] = [
     ("system-cluster-critical", 2_000_000_000),
     ("system-node-critical", 2_000_001_000),
 ];
 
 /// Resolves the classes of all pods, template by template.
-pub(super) fn resolve(builder: &mut InventoryBuilder) {
+///
+/// # Errors
+/// A pod whose node selector contradicts that of its runtime class, which the API server refuses.
+pub(super) fn resolve(builder: &mut InventoryBuilder) -> Result<(), ReadError> {
     let mut pods = std::mem::take(&mut builder.inventory.pods);
+    let mut per_node = std::mem::take(&mut builder.inventory.per_node);
     let mut resolved: HashMap<*const Template, Arc<Template>> = HashMap::new();
-    for pod in &mut pods {
-        let template = match resolved.get(&Arc::as_ptr(&pod.template)) {
-            Some(template) => Arc::clone(template),
-            None => {
-                let template = match with_classes(builder, &pod.template.spec) {
-                    Some(spec) => builder.template(pod.template.labels.clone(), spec),
-                    None => Arc::clone(&pod.template),
-                };
-                resolved.insert(Arc::as_ptr(&pod.template), Arc::clone(&template));
-                template
-            }
-        };
-        pod.template = template;
+    for pod in pods.iter_mut().chain(&mut per_node) {
+        let key = Arc::as_ptr(&pod.template);
+        if let Some(template) = resolved.get(&key) {
+            pod.template = Arc::clone(template);
+            continue;
+        }
+        if let Some(spec) = with_classes(builder, pod)? {
+            let (labels, raw) = (pod.template.labels.clone(), pod.template.raw.clone());
+            pod.template = builder.template_with_raw(labels, spec, raw);
+        }
+        resolved.insert(key, Arc::clone(&pod.template));
     }
     builder.inventory.pods = pods;
+    builder.inventory.per_node = per_node;
+    Ok(())
 }
 
 /// Returns the spec with what its classes add; `None` if they add nothing.
-fn with_classes(builder: &mut InventoryBuilder, spec: &PodSpec) -> Option<PodSpec> {
-    let mut changed = spec.clone();
+fn with_classes(builder: &mut InventoryBuilder, pod: &Pod) -> Result<Option<PodSpec>, ReadError> {
+    let mut spec = pod.template.spec.clone();
     if spec.priority.is_none() {
-        set_priority(builder, &mut changed);
+        set_priority(builder, &mut spec);
     }
-    if spec.overhead.is_empty()
-        && let Some(name) = &spec.runtime_class_name
-    {
-        match builder.pending.runtime_classes.get(name) {
-            Some(class) => {
-                changed.overhead = class.overhead.clone();
-                changed.node_selector.extend(class.node_selector.clone());
-                changed.tolerations.extend(class.tolerations.clone());
-            }
-            None => builder.assume(format!(
-                "runtime class {name}, which the input does not have, adds nothing"
-            )),
-        }
-    }
-    (changed != *spec).then_some(changed)
+    set_runtime(builder, &mut spec, pod)?;
+    Ok((spec != pod.template.spec).then_some(spec))
 }
 
+/// Adds overhead and scheduling of a runtime class (`plugin/pkg/admission/runtimeclass`).
+fn set_runtime(
+    builder: &mut InventoryBuilder,
+    spec: &mut PodSpec,
+    pod: &Pod,
+) -> Result<(), ReadError> {
+    let Some(name) = &spec.runtime_class_name else {
+        return Ok(());
+    };
+    let Some(class) = builder.pending.runtime_classes.get(name) else {
+        if spec.overhead.is_empty() {
+            builder.assume(format!(
+                "runtime class {name}, which the input does not have, adds nothing to its pods"
+            ));
+        }
+        return Ok(());
+    };
+    if spec.overhead.is_empty() {
+        spec.overhead = class.overhead.clone();
+    }
+    for (key, value) in &class.node_selector {
+        let own = spec.node_selector.entry(key.clone());
+        let own = own.or_insert_with(|| value.clone());
+        if own != value {
+            let message = format!("{own:?} contradicts {value:?} of runtime class {name}");
+            let field = format!("spec.nodeSelector[{key}]");
+            return Err(ReadError::wrong(pod.source.clone(), field, message));
+        }
+    }
+    for toleration in &class.tolerations {
+        if !spec.tolerations.contains(toleration) {
+            spec.tolerations.push(toleration.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Sets priority and preemption policy (`plugin/pkg/admission/priority`).
 fn set_priority(builder: &mut InventoryBuilder, spec: &mut PodSpec) {
     let classes = &builder.pending.priority_classes;
-    let name = spec.priority_class_name.as_str();
-    let class = if name.is_empty() {
+    let class = if spec.priority_class_name.is_empty() {
         // Of several global defaults, the API server takes the lowest.
         classes
-            .values()
-            .filter(|class| class.global_default)
-            .min_by_key(|class| class.value)
+            .iter()
+            .filter(|(_, class)| class.global_default)
+            .min_by_key(|(_, class)| class.value)
     } else {
-        classes.get(name)
+        classes.get_key_value(&spec.priority_class_name)
     };
-    if let Some(class) = class {
+    let name = spec.priority_class_name.as_str();
+    if let Some((name, class)) = class {
         spec.priority = Some(class.value);
+        spec.priority_class_name = name.clone();
         if spec.preemption_policy.is_none() {
             spec.preemption_policy = class.preemption_policy.clone();
         }

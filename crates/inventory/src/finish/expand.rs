@@ -3,45 +3,250 @@
 use std::sync::Arc;
 
 use crate::effective::round_up;
-use crate::pending::{Count, Workload};
-use crate::{InventoryBuilder, Pod};
+use crate::pending::{Autoscaler, Count, Workload};
+use crate::{InventoryBuilder, Owner, Pod, ReadError, Scale, Template};
 
-/// Adds the pods of every workload.
-pub(super) fn expand(builder: &mut InventoryBuilder) {
-    for workload in std::mem::take(&mut builder.pending.workloads) {
-        add(builder, workload);
+use super::daemons;
+use super::owners::Owners;
+
+/// Most pods of one inventory; more are taken for a slip of the pen.
+const MOST_PODS: usize = 10_000_000;
+
+/// Adds the pods of every workload that has none in the input.
+///
+/// # Errors
+/// More than ten million pods.
+pub(super) fn expand(builder: &mut InventoryBuilder, owners: &Owners) -> Result<(), ReadError> {
+    let autoscalers = std::mem::take(&mut builder.pending.autoscalers);
+    let mut covered = 0_u64;
+    for mut workload in std::mem::take(&mut builder.pending.workloads) {
+        // The API server rounds the amounts of the workload, then those of its pods.
+        round_up(&mut workload.spec);
+        let makes = Makes::of(builder, owners, &workload);
+        if workload.count == Count::PerNode {
+            add_per_node(builder, &workload);
+        }
+        match makes {
+            Makes::Pods => add(builder, &autoscalers, workload)?,
+            Makes::OfCluster => covered += 1,
+            Makes::NoPods => {}
+        }
+    }
+    if covered > 0 {
+        builder.assume(format!(
+            "{covered} workloads of a cluster make no pods beside those that the input has of it"
+        ));
+    }
+    Ok(())
+}
+
+/// What a workload adds.
+enum Makes {
+    Pods,
+    /// Nothing: the input has the pods of its cluster.
+    OfCluster,
+    /// Nothing: the workload above it makes the pods.
+    NoPods,
+}
+
+impl Makes {
+    fn of(builder: &mut InventoryBuilder, owners: &Owners, workload: &Workload) -> Self {
+        if let Some(parent) = &workload.controller
+            && owners.has(&workload.namespace, &parent.kind, &parent.name)
+        {
+            return Self::NoPods;
+        }
+        if workload.of_cluster && builder.pending.has_pods_of_cluster {
+            return Self::OfCluster;
+        }
+        let owner = owner(builder, workload);
+        let namespace = builder.text(&workload.namespace);
+        let pods = owners.pods_of(&namespace, &owner);
+        if pods > 0 {
+            builder.assume(format!(
+                "{} {namespace}/{} has {pods} pods in the input, so its manifest adds none",
+                workload.kind, workload.name
+            ));
+            return Self::NoPods;
+        }
+        Self::Pods
     }
 }
 
-fn add(builder: &mut InventoryBuilder, mut workload: Workload) {
-    // The API server rounds the amounts of the workload, then those of its pods.
-    round_up(&mut workload.spec);
+fn owner(builder: &mut InventoryBuilder, workload: &Workload) -> Arc<Owner> {
+    match &workload.controller {
+        Some(parent) => builder.owner(&parent.kind, &parent.name),
+        None => builder.owner(workload.kind, &workload.name),
+    }
+}
+
+fn add(
+    builder: &mut InventoryBuilder,
+    autoscalers: &[Autoscaler],
+    workload: Workload,
+) -> Result<(), ReadError> {
     let count = match workload.count {
-        Count::Of(count) => count,
-        Count::PerNode => u32::try_from(builder.inventory.nodes.len()).unwrap_or(u32::MAX),
+        Count::Fixed(count) => count,
+        Count::Replicas(count) => scaled(builder, autoscalers, &workload, count),
+        Count::PerNode => return add_daemons(builder, &workload),
     };
-    let namespace = match workload.meta.namespace.as_str() {
-        "" => "default",
-        namespace => namespace,
-    };
-    let namespace = builder.text(namespace);
-    let owner = builder.owner(workload.kind, &workload.meta.name);
-    let template = builder.template(workload.template_labels, workload.spec);
+    check_number(builder, &workload, count as usize)?;
+    let prefix = prefix(&workload);
+    let maker = Maker::new(builder, &workload);
+    let template = builder.template_with_raw(workload.labels, workload.spec, workload.raw);
     for index in 0..count {
         let name = match workload.kind {
-            "StatefulSet" => format!("{}-{index}", workload.meta.name),
-            _ => format!("{}-{index:05}", workload.meta.name),
+            "StatefulSet" => format!(
+                "{prefix}{}",
+                u64::from(workload.first_ordinal) + u64::from(index)
+            ),
+            _ => format!("{prefix}{index:05}"),
         };
-        builder.inventory.pods.push(Pod {
-            namespace: Arc::clone(&namespace),
+        let pod = maker.pod(&name, &template);
+        builder.inventory.pods.push(pod);
+    }
+    Ok(())
+}
+
+/// Adds a pod for each node on which a DaemonSet runs, bound to it by an affinity, as its
+/// controller does.
+fn add_daemons(builder: &mut InventoryBuilder, workload: &Workload) -> Result<(), ReadError> {
+    let mut spec = workload.spec.clone();
+    daemons::tolerate(&mut spec);
+    if builder.inventory.nodes.is_empty() {
+        builder.assume(format!(
+            "DaemonSet {}/{} has no pods, because the input has no nodes",
+            workload.namespace, workload.name
+        ));
+    }
+    let nodes = builder.inventory.nodes.iter();
+    let names: Vec<_> = nodes
+        .filter(|node| daemons::runs_on(&spec, node))
+        .map(|node| Arc::clone(&node.name))
+        .collect();
+    check_number(builder, workload, names.len())?;
+    let maker = Maker::new(builder, workload);
+    for (index, node) in names.iter().enumerate() {
+        let mut bound = spec.clone();
+        daemons::bind(&mut bound, node);
+        let raw = workload.raw.clone();
+        let template = builder.template_with_raw(workload.labels.clone(), bound, raw);
+        let pod = maker.pod(&format!("{}-{index:05}", workload.name), &template);
+        builder.inventory.pods.push(pod);
+    }
+    Ok(())
+}
+
+fn add_per_node(builder: &mut InventoryBuilder, workload: &Workload) {
+    let mut spec = workload.spec.clone();
+    daemons::tolerate(&mut spec);
+    let maker = Maker::new(builder, workload);
+    let raw = workload.raw.clone();
+    let template = builder.template_with_raw(workload.labels.clone(), spec, raw);
+    let pod = maker.pod(&workload.name, &template);
+    builder.inventory.per_node.push(pod);
+}
+
+fn check_number(
+    builder: &InventoryBuilder,
+    workload: &Workload,
+    count: usize,
+) -> Result<(), ReadError> {
+    if builder.inventory.pods.len().saturating_add(count) > MOST_PODS {
+        let message = format!(
+            "{} {} makes {count} pods: more than {MOST_PODS} pods in all",
+            workload.kind, workload.name
+        );
+        return Err(ReadError::wrong(workload.source.clone(), "", message));
+    }
+    Ok(())
+}
+
+/// Returns the number of pods of a workload that an autoscaler may scale. Without pods, a workload
+/// is not scaled (`reconcileAutoscaler` in `pkg/controller/podautoscaler/horizontal.go`).
+fn scaled(
+    builder: &mut InventoryBuilder,
+    autoscalers: &[Autoscaler],
+    workload: &Workload,
+    written: u32,
+) -> u32 {
+    let scaler = autoscalers.iter().find(|scaler| {
+        scaler.namespace == workload.namespace
+            && scaler.target_kind == workload.kind
+            && scaler.target_name == workload.name
+    });
+    let Some(scaler) = scaler.filter(|_| written > 0) else {
+        return written;
+    };
+    let count = match builder.scale {
+        Scale::Written => written.max(scaler.least).min(scaler.most),
+        Scale::Least => scaler.least,
+        Scale::Most => scaler.most,
+    };
+    builder.assume(format!(
+        "{} {}/{} has {count} pods: HorizontalPodAutoscaler {} allows {} to {}",
+        workload.kind, workload.namespace, workload.name, scaler.name, scaler.least, scaler.most
+    ));
+    count
+}
+
+/// Returns the beginning of the names of the pods. Those of a Deployment have a hash, as if its
+/// ReplicaSet had made them; it depends on namespace and name alone.
+fn prefix(workload: &Workload) -> String {
+    // Letters and digits of generated names (`SafeEncodeString` in apimachinery).
+    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+    if workload.kind != "Deployment" {
+        return format!("{}-", workload.name);
+    }
+    let mut hash = fnv(&[&workload.namespace, "/", &workload.name]);
+    let mut text = format!("{}-", workload.name);
+    for _ in 0..10 {
+        let place = usize::try_from(hash % ALPHABET.len() as u64).unwrap_or(0);
+        text.push(char::from(ALPHABET[place]));
+        hash /= ALPHABET.len() as u64;
+    }
+    text.push('-');
+    text
+}
+
+/// Computes FNV-1a of 64 bits.
+fn fnv(parts: &[&str]) -> u64 {
+    let bytes = parts.iter().flat_map(|part| part.bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// What the pods of a workload have in common.
+struct Maker {
+    namespace: Arc<str>,
+    owner: Arc<Owner>,
+    node: Option<Arc<str>>,
+    source: crate::Source,
+}
+
+impl Maker {
+    fn new(builder: &mut InventoryBuilder, workload: &Workload) -> Self {
+        let node = workload.spec.node_name.as_str();
+        Self {
+            namespace: builder.text(&workload.namespace),
+            owner: owner(builder, workload),
+            node: (!node.is_empty()).then(|| builder.text(node)),
+            source: workload.source.clone(),
+        }
+    }
+
+    fn pod(&self, name: &str, template: &Arc<Template>) -> Pod {
+        Pod {
+            namespace: Arc::clone(&self.namespace),
             name: name.into(),
             uid: None,
-            template: Arc::clone(&template),
-            owner: Some(Arc::clone(&owner)),
-            node: None,
+            template: Arc::clone(template),
+            owner: Some(Arc::clone(&self.owner)),
+            node: self.node.clone(),
             arrival: None,
             departure: None,
-            source: workload.source.clone(),
-        });
+            source: self.source.clone(),
+        }
     }
 }

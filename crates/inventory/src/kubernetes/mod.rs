@@ -1,5 +1,7 @@
 //! Objects of the Kubernetes API, from YAML and JSON.
 
+mod class;
+mod common;
 mod list;
 mod node;
 mod object;

@@ -1,8 +1,14 @@
 //! Nodes.
 
 use crate::api::NodeObject;
-use crate::tree::{Tree, decode};
-use crate::{InventoryBuilder, Node, ReadError, Source, amounts};
+use crate::tree::Tree;
+use crate::{Amounts, InventoryBuilder, Node, ReadError, ResourceName, Source, amounts};
+
+use super::common::Reader;
+
+/// Number of pods that a kubelet takes unless it is told another (`MaxPods` in
+/// `pkg/kubelet/apis/config/v1beta1/defaults.go`).
+const DEFAULT_PODS: i64 = 110;
 
 /// Adds a node.
 pub(super) fn add(
@@ -13,30 +19,27 @@ pub(super) fn add(
     if !builder.takes_nodes() {
         return Ok(());
     }
-    let object: NodeObject =
-        decode(tree).map_err(|error| ReadError::decode(&source.file, error))?;
+    let reader = Reader::new(tree, &source);
     let NodeObject {
         metadata,
         spec,
         status,
-    } = object;
+    } = reader.decode()?;
     if metadata.name.is_empty() {
-        return Err(ReadError::wrong(source, "metadata.name", "missing"));
+        return Err(reader.wrong(&["metadata", "name"], "missing"));
+    }
+    for (place, taint) in spec.taints.iter().enumerate() {
+        if !["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(&taint.effect.as_str()) {
+            let message = format!(
+                "effect {:?} of taint {place} is none of NoSchedule, PreferNoSchedule, NoExecute",
+                taint.effect
+            );
+            return Err(reader.wrong(&["spec", "taints"], message));
+        }
     }
     let capacity = amounts(&status.capacity);
-    let allocatable = if status.allocatable.is_empty() {
-        if !status.capacity.is_empty() {
-            builder.assume("a node without status.allocatable gives pods its whole capacity");
-        }
-        capacity.clone()
-    } else {
-        amounts(&status.allocatable)
-    };
-    let capacity = if capacity.is_empty() {
-        allocatable.clone()
-    } else {
-        capacity
-    };
+    let allocatable = amounts(&status.allocatable);
+    let (capacity, allocatable) = resources(builder, &metadata.name, capacity, allocatable);
     let mut labels = metadata.labels;
     // A kubelet sets this label on its node.
     labels
@@ -53,4 +56,33 @@ pub(super) fn add(
         source,
     };
     builder.add_node(node)
+}
+
+/// Fills in what a node does not state, as an assumption.
+fn resources(
+    builder: &mut InventoryBuilder,
+    name: &str,
+    mut capacity: Amounts,
+    mut allocatable: Amounts,
+) -> (Amounts, Amounts) {
+    if allocatable.is_empty() && capacity.is_empty() {
+        builder.assume(format!(
+            "node {name} states no resources, so it takes no pods"
+        ));
+        return (capacity, allocatable);
+    }
+    if allocatable.is_empty() {
+        builder.assume("a node without status.allocatable gives pods its whole capacity");
+        allocatable = capacity.clone();
+    }
+    if allocatable.get(ResourceName::PODS).is_none() {
+        builder.assume(format!(
+            "a node that states no number of pods takes {DEFAULT_PODS}, as a kubelet does"
+        ));
+        allocatable.set(ResourceName::PODS, DEFAULT_PODS);
+    }
+    if capacity.is_empty() {
+        capacity = allocatable.clone();
+    }
+    (capacity, allocatable)
 }

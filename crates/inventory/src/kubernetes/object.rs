@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::tree::{Tree, Value};
 use crate::{InventoryBuilder, Object, ReadError, Source};
 
-use super::version::{Use, use_of};
-use super::{node, pod, workload};
+use super::common::Reader;
+use super::version::Kind;
+use super::{class, node, pod, workload};
 
 /// Kind and version of a list, which its items may leave out.
 #[derive(Debug, Default)]
@@ -91,24 +92,33 @@ pub(super) fn add_item(
             "not an object of the Kubernetes API: it has no apiVersion",
         ));
     };
-    let (way, known) = use_of(&api_version, &kind);
-    if !known && way != Use::Keep {
+    let Some((way, known)) = Kind::of(&api_version, &kind) else {
+        builder.ignore(&api_version, &kind);
+        return Ok(());
+    };
+    if !known {
         builder.assume(format!(
-            "{kind} of {api_version} is read as if its version were v1"
+            "{kind} of {api_version}, an unknown version, is read as if it were the known one"
         ));
     }
+    let reader = Reader::new(&tree, &source);
     match way {
-        Use::Ignore => builder.ignore(&api_version, &kind),
-        Use::List => {}
-        Use::Keep => builder.add_object(Object {
-            value: tree.to_json(),
-            api_version,
-            kind,
-            source,
-        }),
-        Use::Node => node::add(builder, source, &tree)?,
-        Use::Pod => pod::add(builder, source, &tree)?,
-        _ => workload::add(builder, way, source, &tree)?,
+        Kind::List => Ok(()),
+        Kind::Node => node::add(builder, source, &tree),
+        _ if !builder.takes_load() => Ok(()),
+        Kind::Pod => pod::add(builder, source, &tree),
+        Kind::PriorityClass => class::add_priority(builder, &source, reader),
+        Kind::RuntimeClass => class::add_runtime(builder, &source, reader),
+        Kind::Autoscaler => class::add_autoscaler(builder, reader),
+        Kind::Keep => {
+            builder.add_object(Object {
+                value: tree.to_json(),
+                api_version,
+                kind,
+                source,
+            });
+            Ok(())
+        }
+        _ => workload::add(builder, way, &source, &tree),
     }
-    Ok(())
 }

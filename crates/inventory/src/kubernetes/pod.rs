@@ -1,10 +1,15 @@
 //! Pods.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use crate::api::{ObjectMeta, PodSpec};
-use crate::tree::{Tree, decode};
+use crate::check::Fields;
+use crate::tree::Tree;
 use crate::{InventoryBuilder, Pod, ReadError, Source, Timestamp};
+
+use super::common::{Reader, controller, namespace, raw};
 
 /// Pod (`Pod`).
 #[derive(Debug, Default, Deserialize)]
@@ -39,7 +44,7 @@ struct ContainerState {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Terminated {
-    finished_at: Option<String>,
+    finished_at: Option<Timestamp>,
 }
 
 /// Adds a pod.
@@ -51,62 +56,39 @@ pub(super) fn add(
     if !builder.takes_load() {
         return Ok(());
     }
-    let object: PodObject = decode(tree).map_err(|error| ReadError::decode(&source.file, error))?;
-    let PodObject {
-        metadata,
-        spec,
-        status,
-    } = object;
-    let wrong = |field: &str, message: &str| ReadError::wrong(source.clone(), field, message);
-    if spec.containers.is_empty() {
-        return Err(wrong("spec.containers", "a pod has at least one container"));
-    }
-    let name = match (&metadata.name, &metadata.generate_name) {
+    let reader = Reader::new(tree, &source);
+    let pod: PodObject = reader.decode()?;
+    let of_cluster = !pod.metadata.uid.is_empty();
+    reader.check_fields(builder, &Fields::POD, "Pod", of_cluster)?;
+    reader.check_pod_spec(&["spec"], &pod.spec)?;
+    let name = match (&pod.metadata.name, &pod.metadata.generate_name) {
         (name, _) if !name.is_empty() => name.clone(),
         (_, prefix) if !prefix.is_empty() => format!("{prefix}{:05}", builder.inventory.pods.len()),
-        _ => return Err(wrong("metadata.name", "missing")),
+        _ => return Err(reader.wrong(&["metadata", "name"], "missing")),
     };
-    let time = |text: &Option<String>, field: &str| -> Result<Option<Timestamp>, ReadError> {
-        let parse = |text: &String| {
-            text.parse()
-                .map_err(|error| wrong(field, &format!("{text:?}: {error}")))
-        };
-        text.as_ref().map(parse).transpose()
-    };
-    let arrival = time(&metadata.creation_timestamp, "metadata.creationTimestamp")?;
-    let mut departure = None;
-    if matches!(status.phase.as_str(), "Succeeded" | "Failed") {
-        let statuses = status
-            .init_container_statuses
-            .iter()
-            .chain(&status.container_statuses);
-        for status in statuses {
-            if let Some(terminated) = &status.state.terminated {
-                let field = "status.containerStatuses.state.terminated.finishedAt";
-                departure = departure.max(time(&terminated.finished_at, field)?);
-            }
-        }
-        let departure_known = departure.is_some();
-        departure = departure.or(arrival);
-        if !departure_known {
+    let arrival = pod.metadata.creation_timestamp;
+    let departure = match departure(&pod) {
+        Departure::Never => None,
+        Departure::At(end) => Some(end.max(arrival.unwrap_or(end))),
+        Departure::Unknown => {
+            let Some(arrival) = arrival else {
+                builder.assume("a pod that ended, and whose times are unknown, is left out");
+                return Ok(());
+            };
             builder.assume("a pod that ended at an unknown time ended when it was created");
+            Some(arrival)
         }
-    }
-    let owner = metadata
-        .owner_references
-        .iter()
-        .find(|owner| owner.controller)
-        .map(|owner| builder.owner(&owner.kind, &owner.name));
-    let namespace = match metadata.namespace.as_str() {
-        "" => "default",
-        namespace => namespace,
     };
+    builder.pending.has_pods_of_cluster |= of_cluster;
+    let raw = builder.keeps_raw().then(|| Arc::new(raw(tree)));
+    let owner = controller(&pod.metadata).map(|owner| builder.owner(&owner.kind, &owner.name));
+    let node = pod.spec.node_name.as_str();
     let pod = Pod {
-        namespace: builder.text(namespace),
+        namespace: builder.text(namespace(&pod.metadata)),
         name: name.as_str().into(),
-        uid: (!metadata.uid.is_empty()).then(|| metadata.uid.as_str().into()),
-        node: (!spec.node_name.is_empty()).then(|| builder.text(&spec.node_name)),
-        template: builder.template(metadata.labels, spec),
+        uid: of_cluster.then(|| pod.metadata.uid.as_str().into()),
+        node: (!node.is_empty()).then(|| builder.text(node)),
+        template: builder.template_with_raw(pod.metadata.labels, pod.spec, raw),
         owner,
         arrival,
         departure,
@@ -114,4 +96,26 @@ pub(super) fn add(
     };
     builder.add_pod(pod);
     Ok(())
+}
+
+/// End of a pod.
+enum Departure {
+    Never,
+    At(Timestamp),
+    Unknown,
+}
+
+/// Returns the end of a pod: the last end of its containers if its phase is a final one, or the
+/// time at which a deletion lets it go.
+fn departure(pod: &PodObject) -> Departure {
+    if matches!(pod.status.phase.as_str(), "Succeeded" | "Failed") {
+        let init = pod.status.init_container_statuses.iter();
+        let ends = init
+            .chain(&pod.status.container_statuses)
+            .filter_map(|status| status.state.terminated.as_ref()?.finished_at);
+        return ends.max().map_or(Departure::Unknown, Departure::At);
+    }
+    pod.metadata
+        .deletion_timestamp
+        .map_or(Departure::Never, Departure::At)
 }

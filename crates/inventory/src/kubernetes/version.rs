@@ -1,75 +1,94 @@
-//! Versions of APIs.
+//! Kinds, and versions of their APIs.
 
-/// Kinds of which the version `v1` of an API group is read, with the way in which they are used.
-const KINDS: [(&str, &str, Use); 20] = [
-    ("", "Pod", Use::Pod),
-    ("", "Node", Use::Node),
-    ("", "PodTemplate", Use::PodTemplate),
-    (
-        "",
-        "ReplicationController",
-        Use::Replicas("ReplicationController"),
-    ),
-    ("apps", "Deployment", Use::Replicas("Deployment")),
-    ("apps", "ReplicaSet", Use::Replicas("ReplicaSet")),
-    ("apps", "StatefulSet", Use::Replicas("StatefulSet")),
-    ("apps", "DaemonSet", Use::DaemonSet),
-    ("batch", "Job", Use::Job),
-    ("batch", "CronJob", Use::CronJob),
-    ("scheduling.k8s.io", "PriorityClass", Use::PriorityClass),
-    ("node.k8s.io", "RuntimeClass", Use::RuntimeClass),
-    ("", "LimitRange", Use::Keep),
-    ("", "ResourceQuota", Use::Keep),
-    ("", "Namespace", Use::Keep),
-    ("policy", "PodDisruptionBudget", Use::Keep),
-    (
-        "admissionregistration.k8s.io",
-        "ValidatingAdmissionPolicy",
-        Use::Keep,
-    ),
-    (
-        "admissionregistration.k8s.io",
-        "ValidatingAdmissionPolicyBinding",
-        Use::Keep,
-    ),
-    ("autoscaling", "HorizontalPodAutoscaler", Use::Keep),
-    ("", "List", Use::List),
-];
+use Kind::{
+    Autoscaler, CronJob, DaemonSet, Deployment, Job, Keep, List, Node, Pod, PodTemplate,
+    PriorityClass, ReplicaSet, ReplicationController, RuntimeClass, StatefulSet,
+};
 
-/// Way in which objects of a kind are used.
+/// Kind of an object that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
+pub(super) enum Kind {
     Pod,
     Node,
     PodTemplate,
-    /// Workload with a number of replicas, of this kind.
-    Replicas(&'static str),
+    ReplicationController,
+    Deployment,
+    ReplicaSet,
+    StatefulSet,
     DaemonSet,
     Job,
     CronJob,
     PriorityClass,
     RuntimeClass,
-    /// For one of the commands.
+    Autoscaler,
+    /// A kind that one of the commands reads.
     Keep,
+    /// Items of other kinds.
     List,
-    /// It decides nothing.
-    Ignore,
 }
 
-/// Returns the way in which a kind is used, and whether its version is the one that is known.
-pub(super) fn use_of(api_version: &str, kind: &str) -> (Use, bool) {
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    // Deployments and DaemonSets had this group up to Kubernetes 1.15.
-    let group = match group {
-        "extensions" => "apps",
-        group => group,
-    };
-    let known = KINDS
-        .iter()
-        .find(|(of, name, _)| (*of, *name) == (group, kind));
-    match known {
-        Some((.., way)) => (*way, version == "v1"),
-        None if group.is_empty() && kind.ends_with("List") => (Use::List, true),
-        None => (Use::Ignore, true),
+/// API group, kind, versions that are known, and the way in which the kind is read.
+const KINDS: [(&str, &str, &[&str], Kind); 20] = [
+    ("", "Pod", &["v1"], Pod),
+    ("", "Node", &["v1"], Node),
+    ("", "PodTemplate", &["v1"], PodTemplate),
+    ("", "ReplicationController", &["v1"], ReplicationController),
+    ("apps", "Deployment", &["v1"], Deployment),
+    ("apps", "ReplicaSet", &["v1"], ReplicaSet),
+    ("apps", "StatefulSet", &["v1"], StatefulSet),
+    ("apps", "DaemonSet", &["v1"], DaemonSet),
+    ("batch", "Job", &["v1"], Job),
+    ("batch", "CronJob", &["v1"], CronJob),
+    ("scheduling.k8s.io", "PriorityClass", &["v1"], PriorityClass),
+    ("node.k8s.io", "RuntimeClass", &["v1"], RuntimeClass),
+    (
+        "autoscaling",
+        "HorizontalPodAutoscaler",
+        &["v1", "v2"],
+        Autoscaler,
+    ),
+    ("", "LimitRange", &["v1"], Keep),
+    ("", "ResourceQuota", &["v1"], Keep),
+    ("", "Namespace", &["v1"], Keep),
+    ("policy", "PodDisruptionBudget", &["v1"], Keep),
+    (
+        "admissionregistration.k8s.io",
+        "ValidatingAdmissionPolicy",
+        &["v1"],
+        Keep,
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "ValidatingAdmissionPolicyBinding",
+        &["v1"],
+        Keep,
+    ),
+    ("", "List", &["v1"], List),
+];
+
+impl Kind {
+    /// Returns the kind of objects of this version and kind, and whether the version is known;
+    /// `None` for a kind that decides nothing.
+    pub fn of(api_version: &str, kind: &str) -> Option<(Self, bool)> {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        // Deployments and DaemonSets had this group up to Kubernetes 1.15.
+        let group = match group {
+            "extensions" => "apps",
+            group => group,
+        };
+        let known = KINDS
+            .iter()
+            .find(|(of, name, ..)| (*of, *name) == (group, kind));
+        match known {
+            Some((.., versions, way)) => Some((*way, versions.contains(&version))),
+            None if group.is_empty() && kind.ends_with("List") => Some((List, true)),
+            None => None,
+        }
+    }
+
+    /// Returns the name of a workload's kind.
+    pub fn name(self) -> &'static str {
+        let known = KINDS.iter().find(|(.., way)| *way == self);
+        known.map_or("", |(_, name, ..)| name)
     }
 }

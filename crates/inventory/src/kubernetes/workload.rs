@@ -1,17 +1,22 @@
-//! Workloads and classes.
+//! Workloads.
+
+use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::api::{Labels, ObjectMeta, PodSpec, Quantities, Toleration};
-use crate::pending::{Count, PriorityClass, RuntimeClass, Workload};
-use crate::tree::{Tree, decode};
+use crate::api::{ObjectMeta, PodSpec};
+use crate::check::Fields;
+use crate::pending::{Count, Workload};
+use crate::tree::Tree;
 use crate::{InventoryBuilder, ReadError, Source};
 
-use super::version::Use;
+use super::common::{Reader, controller, namespace, raw};
+use super::version::Kind;
 
+/// Pod template (`PodTemplateSpec`).
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct PodTemplateSpec {
+struct Template {
     metadata: ObjectMeta,
     spec: PodSpec,
 }
@@ -21,6 +26,7 @@ struct PodTemplateSpec {
 struct WorkloadObject {
     metadata: ObjectMeta,
     spec: WorkloadSpec,
+    status: Status,
 }
 
 /// Fields of the specs of Deployment, ReplicaSet, ReplicationController, StatefulSet, DaemonSet
@@ -32,7 +38,29 @@ struct WorkloadSpec {
     parallelism: Option<i32>,
     completions: Option<i32>,
     suspend: bool,
-    template: PodTemplateSpec,
+    ordinals: Ordinals,
+    template: Template,
+}
+
+/// Numbers of the pods of a StatefulSet (`StatefulSetOrdinals`).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Ordinals {
+    start: u32,
+}
+
+/// State of a Job (`JobStatus`).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    conditions: Vec<Condition>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Condition {
+    r#type: String,
+    status: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -59,171 +87,140 @@ struct JobTemplate {
 #[serde(default)]
 struct PodTemplateObject {
     metadata: ObjectMeta,
-    template: PodTemplateSpec,
+    template: Template,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct PriorityClassObject {
+/// Keys that lead to the pod template.
+const TEMPLATE: &[&str] = &["spec", "template"];
+const JOB_TEMPLATE: &[&str] = &["spec", "jobTemplate", "spec", "template"];
+
+/// What the kinds have in common.
+struct Read {
     metadata: ObjectMeta,
-    value: i32,
-    global_default: bool,
-    preemption_policy: Option<String>,
+    template: Template,
+    keys: &'static [&'static str],
+    count: Count,
+    first_ordinal: u32,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct RuntimeClassObject {
-    metadata: ObjectMeta,
-    overhead: Overhead,
-    scheduling: Scheduling,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Overhead {
-    pod_fixed: Quantities,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Scheduling {
-    node_selector: Labels,
-    tolerations: Vec<Toleration>,
-}
-
-/// Adds a workload or a class.
+/// Adds a workload.
 pub(super) fn add(
     builder: &mut InventoryBuilder,
-    way: Use,
-    source: Source,
+    kind: Kind,
+    source: &Source,
     tree: &Tree,
 ) -> Result<(), ReadError> {
-    if !builder.takes_load() {
-        return Ok(());
-    }
-    let file = source.file.clone();
-    let wrong = |error| ReadError::decode(&file, error);
-    let (kind, metadata, template, count, path) = match way {
-        Use::PriorityClass => {
-            let class: PriorityClassObject = decode(tree).map_err(wrong)?;
-            return add_priority_class(builder, class, source);
-        }
-        Use::RuntimeClass => {
-            let class: RuntimeClassObject = decode(tree).map_err(wrong)?;
-            return add_runtime_class(builder, class, source);
-        }
-        Use::CronJob => {
-            let object: CronJobObject = decode(tree).map_err(wrong)?;
-            let job = object.spec.job_template.spec;
-            let suspended = object.spec.suspend || job.suspend;
-            let count = if suspended { 0 } else { at_once(&job) };
-            builder.assume("a CronJob has one run, whose pods are there from the start");
-            let path = "spec.jobTemplate.spec.template";
-            ("CronJob", object.metadata, job.template, count, path)
-        }
-        Use::PodTemplate => {
-            let object: PodTemplateObject = decode(tree).map_err(wrong)?;
-            builder.assume("a PodTemplate stands for one pod");
-            (
-                "PodTemplate",
-                object.metadata,
-                object.template,
-                1,
-                "template",
-            )
-        }
-        _ => {
-            let object: WorkloadObject = decode(tree).map_err(wrong)?;
-            let spec = object.spec;
-            let (kind, count) = match way {
-                Use::Replicas(kind) => (kind, spec.replicas.unwrap_or(1)),
-                Use::Job if spec.suspend => ("Job", 0),
-                Use::Job => ("Job", at_once(&spec)),
-                _ => ("DaemonSet", 0),
-            };
-            (kind, object.metadata, spec.template, count, "spec.template")
-        }
+    let reader = Reader::new(tree, source);
+    let read = read(builder, kind, reader)?;
+    let of_cluster = !read.metadata.uid.is_empty();
+    let fields = match kind {
+        Kind::Job => &Fields::JOB,
+        Kind::CronJob => &Fields::CRON_JOB,
+        Kind::PodTemplate => &Fields::POD_TEMPLATE,
+        _ => &Fields::WORKLOAD,
     };
-    let wrong = |field: &str, message: &str| ReadError::wrong(source.clone(), field, message);
-    if metadata.name.is_empty() {
-        return Err(wrong("metadata.name", "missing"));
+    reader.check_fields(builder, fields, kind.name(), of_cluster)?;
+    if read.metadata.name.is_empty() {
+        return Err(reader.wrong(&["metadata", "name"], "missing"));
     }
-    if template.spec.containers.is_empty() {
-        let field = format!("{path}.spec.containers");
-        return Err(wrong(&field, "a pod has at least one container"));
-    }
-    let count = match way {
-        Use::DaemonSet => Count::PerNode,
-        _ => Count::Of(
-            u32::try_from(count)
-                .map_err(|_| wrong("spec.replicas", &format!("{count}: below zero")))?,
-        ),
-    };
+    reader.check_pod_spec(&[read.keys, &["spec"]].concat(), &read.template.spec)?;
+    let template = read.keys.iter().try_fold(tree, |tree, key| tree.get(key));
+    let keeps_raw = builder.keeps_raw();
     builder.pending.workloads.push(Workload {
-        kind,
-        meta: metadata,
-        template_labels: template.metadata.labels,
-        spec: template.spec,
-        count,
-        source,
+        kind: kind.name(),
+        namespace: namespace(&read.metadata).to_owned(),
+        of_cluster,
+        controller: controller(&read.metadata).cloned(),
+        name: read.metadata.name,
+        labels: read.template.metadata.labels,
+        spec: read.template.spec,
+        raw: template
+            .filter(|_| keeps_raw)
+            .map(|tree| Arc::new(raw(tree))),
+        count: read.count,
+        first_ordinal: read.first_ordinal,
+        source: source.clone(),
     });
     Ok(())
 }
 
+fn read(builder: &mut InventoryBuilder, kind: Kind, reader: Reader<'_>) -> Result<Read, ReadError> {
+    let (metadata, template, keys, count, first_ordinal) = match kind {
+        Kind::CronJob => {
+            let object: CronJobObject = reader.decode()?;
+            let CronJobSpec {
+                suspend,
+                job_template,
+            } = object.spec;
+            let job = job_template.spec;
+            let keys = &["spec", "jobTemplate", "spec"];
+            let mut count = at_once(reader, keys, &job)?;
+            if suspend {
+                count = 0;
+            } else {
+                builder.assume("a CronJob has one run, whose pods are there from the start");
+            }
+            (
+                object.metadata,
+                job.template,
+                JOB_TEMPLATE,
+                Count::Fixed(count),
+                0,
+            )
+        }
+        Kind::PodTemplate => {
+            let object: PodTemplateObject = reader.decode()?;
+            builder.assume("a PodTemplate stands for one pod");
+            let keys: &[&str] = &["template"];
+            (object.metadata, object.template, keys, Count::Fixed(1), 0)
+        }
+        _ => {
+            let object: WorkloadObject = reader.decode()?;
+            let spec = object.spec;
+            let count = match kind {
+                Kind::Job if is_finished(&object.status) => Count::Fixed(0),
+                Kind::Job => Count::Fixed(at_once(reader, &["spec"], &spec)?),
+                Kind::DaemonSet => Count::PerNode,
+                _ => {
+                    let keys = ["spec", "replicas"];
+                    Count::Replicas(number(reader, &keys, spec.replicas.unwrap_or(1))?)
+                }
+            };
+            let first = spec.ordinals.start;
+            (object.metadata, spec.template, TEMPLATE, count, first)
+        }
+    };
+    Ok(Read {
+        metadata,
+        template,
+        keys,
+        count,
+        first_ordinal,
+    })
+}
+
 /// Returns how many pods of a Job run at once (`manageJob` in `pkg/controller/job`).
-fn at_once(job: &WorkloadSpec) -> i32 {
-    let parallelism = job.parallelism.unwrap_or(1);
-    job.completions
-        .map_or(parallelism, |completions| parallelism.min(completions))
+fn at_once(reader: Reader<'_>, keys: &[&str], job: &WorkloadSpec) -> Result<u32, ReadError> {
+    let keys = |key| [keys, &[key]].concat();
+    let parallelism = number(reader, &keys("parallelism"), job.parallelism.unwrap_or(1))?;
+    let most = match job.completions {
+        Some(completions) => number(reader, &keys("completions"), completions)?,
+        None => u32::MAX,
+    };
+    Ok(if job.suspend {
+        0
+    } else {
+        parallelism.min(most)
+    })
 }
 
-fn add_priority_class(
-    builder: &mut InventoryBuilder,
-    class: PriorityClassObject,
-    source: Source,
-) -> Result<(), ReadError> {
-    let name = class.metadata.name;
-    let class = PriorityClass {
-        value: class.value,
-        global_default: class.global_default,
-        preemption_policy: class.preemption_policy,
-        source,
-    };
-    match builder.pending.priority_classes.get(&name) {
-        Some(first) => Err(ReadError::Twice {
-            object: format!("PriorityClass {name}"),
-            place: class.source,
-            first: first.source.clone(),
-        }),
-        None => {
-            builder.pending.priority_classes.insert(name, class);
-            Ok(())
-        }
-    }
+fn number(reader: Reader<'_>, keys: &[&str], number: i32) -> Result<u32, ReadError> {
+    u32::try_from(number).map_err(|_| reader.wrong(keys, format!("{number} is below zero")))
 }
 
-fn add_runtime_class(
-    builder: &mut InventoryBuilder,
-    class: RuntimeClassObject,
-    source: Source,
-) -> Result<(), ReadError> {
-    let name = class.metadata.name;
-    let class = RuntimeClass {
-        overhead: class.overhead.pod_fixed,
-        node_selector: class.scheduling.node_selector,
-        tolerations: class.scheduling.tolerations,
-        source,
-    };
-    match builder.pending.runtime_classes.get(&name) {
-        Some(first) => Err(ReadError::Twice {
-            object: format!("RuntimeClass {name}"),
-            place: class.source,
-            first: first.source.clone(),
-        }),
-        None => {
-            builder.pending.runtime_classes.insert(name, class);
-            Ok(())
-        }
-    }
+/// Returns whether a Job has ended (`IsJobFinished` in `pkg/controller/job/util`).
+fn is_finished(status: &Status) -> bool {
+    status.conditions.iter().any(|condition| {
+        matches!(condition.r#type.as_str(), "Complete" | "Failed") && condition.status == "True"
+    })
 }

@@ -21,7 +21,37 @@ pub(crate) struct DecodeError {
     message: String,
 }
 
+/// Step from a value to one within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step<'a> {
+    /// Value of a key of a map.
+    Key(&'a str),
+    /// Item of a list.
+    Item(usize),
+}
+
 impl DecodeError {
+    /// Returns the error of the value that lies these steps within a tree. Its line is that of
+    /// the last value on the way.
+    pub fn of(tree: &Tree, steps: &[Step<'_>], message: impl Into<String>) -> Self {
+        let mut last = tree;
+        for step in steps {
+            let next = match step {
+                Step::Key(key) => last.get(key),
+                Step::Item(place) => last.item(*place),
+            };
+            match next {
+                Some(next) => last = next,
+                None => break,
+            }
+        }
+        let error = Self::at(last.line, message);
+        steps.iter().rev().fold(error, |error, step| match step {
+            Step::Key(key) => error.within(key),
+            Step::Item(place) => error.within_item(*place),
+        })
+    }
+
     /// Returns the error of a line.
     pub fn at(line: u64, message: impl Into<String>) -> Self {
         Self {
@@ -99,6 +129,12 @@ impl de::Error for DecodeError {
             text if text.starts_with("struct ") => "a map",
             text => text,
         };
+        let hint = match found {
+            Unexpected::Bool(_) if expected == "a string" => {
+                " (YAML reads a plain yes, no, on, off, y or n so: quote it)"
+            }
+            _ => "",
+        };
         let found = match found {
             Unexpected::Map => "a map".to_owned(),
             Unexpected::Seq => "a list".to_owned(),
@@ -110,7 +146,7 @@ impl de::Error for DecodeError {
             Unexpected::Float(value) => value.to_string(),
             other => other.to_string(),
         };
-        Self::custom(format_args!("{found} is not {expected}"))
+        Self::custom(format_args!("{found} is not {expected}{hint}"))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {

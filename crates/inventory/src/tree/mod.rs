@@ -8,7 +8,7 @@ mod json;
 mod scalar;
 mod yaml;
 
-pub(crate) use decode::{DecodeError, decode};
+pub(crate) use decode::{DecodeError, Step, decode};
 pub(crate) use json::{LineCounter, TreeSeed, line_breaks};
 pub(crate) use yaml::documents;
 
@@ -47,6 +47,23 @@ impl Tree {
                 .find_map(|(name, tree)| (name == key).then_some(tree)),
             _ => None,
         }
+    }
+
+    /// Returns an item of a list.
+    pub fn item(&self, place: usize) -> Option<&Tree> {
+        match &self.value {
+            Value::List(items) => items.get(place),
+            _ => None,
+        }
+    }
+
+    /// Returns the keys of a map.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let entries = match &self.value {
+            Value::Map(entries) => entries.as_slice(),
+            _ => &[],
+        };
+        entries.iter().map(|(key, _)| key.as_str())
     }
 
     /// Removes the value of a key of a map.

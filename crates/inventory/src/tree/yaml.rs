@@ -45,7 +45,7 @@ enum Content {
         entries: Vec<(String, Tree)>,
         /// Places of the keys, once there are many of them.
         seen: HashMap<String, u64>,
-        key: Option<String>,
+        key: Option<(String, u64)>,
         merged: Vec<Tree>,
     },
 }
@@ -144,7 +144,7 @@ impl Open {
         }
     }
 
-    fn add(&mut self, node: Tree, nodes: usize) -> Result<(), DecodeError> {
+    fn add(&mut self, mut node: Tree, nodes: usize) -> Result<(), DecodeError> {
         self.nodes = self.nodes.saturating_add(nodes);
         match &mut self.content {
             Content::List(items) => items.push(node),
@@ -154,9 +154,16 @@ impl Open {
                 key,
                 merged,
             } => match key.take() {
-                None => *key = Some(key_text(node)?),
-                Some(name) if name == "<<" => merged.push(node),
-                Some(name) => {
+                None => {
+                    let line = node.line;
+                    *key = Some((key_text(node)?, line));
+                }
+                Some((name, _)) if name == "<<" => merged.push(node),
+                Some((name, line)) => {
+                    if matches!(node.value, Value::List(_) | Value::Map(_)) {
+                        // A reader looks for the field, not for the first line below it.
+                        node.line = line;
+                    }
                     if let Some(first) = seen.insert(name.clone(), node.line) {
                         let message = format!("the key is there twice, first on line {first}");
                         return Err(DecodeError::at(node.line, message).within(&name));
