@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::behaviour::Behaviour;
 use super::cri::{CriContainer, CriPod};
 use super::encoded::Encoded;
+use super::meta::{PodMeta, Texts};
 use pod_resources::{CpuQuota, ResourceInfo};
 
 /// Change of one sandbox; the field `do` of a journal record.
@@ -101,6 +102,10 @@ pub struct NewSandbox {
     /// before the first, and for a sandbox of the CRI API, which has them in `cri`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated: Option<Box<Encoded<LinuxPodSandboxConfig>>>,
+    /// Labels and annotations of the pod that no other field has; `None` if there are none, and
+    /// for a sandbox of the CRI API, which has them in `cri`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meta: Option<Box<PodMeta>>,
     /// Values that the CRI API must return later; `None` for a sandbox of another API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cri: Option<Box<CriPod>>,
@@ -176,6 +181,10 @@ pub struct NewContainer {
     /// OOM score adjustment; `None` if none is stated, and for a container of the CRI API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oom_score_adj: Option<i64>,
+    /// Annotations of the container that no other field has; `None` if there are none, and for a
+    /// container of the CRI API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<Box<Texts>>,
     /// Values of the container's first process.
     pub process: NewProcess,
     /// Simulated behaviour; `None` if neither an annotation nor a profile states one.

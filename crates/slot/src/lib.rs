@@ -16,6 +16,7 @@
 //! - `behaviour`: the simulated behaviour of a container, drawn once at its creation.
 //! - `cri`: the values that the CRI API must return later.
 //! - `encoded`: a protobuf message as a field of a JSON record.
+//! - `meta`: labels and annotations of pods and containers.
 //! - `table`: live objects by key, with keys that can be reserved.
 //! - `time`: points in time as the journal and the wire carry them.
 
@@ -25,6 +26,7 @@ mod cri;
 mod encoded;
 mod image;
 mod machine;
+mod meta;
 mod origin;
 mod resources;
 mod state;
@@ -44,6 +46,7 @@ pub use cri::{CriContainer, CriPod, HostPort, updated_pod};
 pub use encoded::Encoded;
 pub use image::{ImageConfig, MountedImage, UserIds, user_id};
 pub use machine::{Next, ProcessEvent, ProcessState, SandboxEvent, SandboxState};
+pub use meta::{PodMeta, Texts};
 pub use origin::Origin;
 pub use state::{Container, Ended, Exit, KILLED, Process, Refusal, Slot};
 pub use table::Table;

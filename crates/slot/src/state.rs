@@ -6,6 +6,7 @@ use super::behaviour::Behaviour;
 use super::change::{NewContainer, NewProcess, NewSandbox, ProcessId};
 use super::cri::CriContainer;
 use super::machine::{ProcessState, SandboxState};
+use super::meta::Texts;
 use crate::time::{Moment, Timestamp};
 use pod_resources::{CpuQuota, ResourceInfo};
 
@@ -74,6 +75,9 @@ pub struct Container {
     /// OOM score adjustment, as in [`NewContainer`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oom_score_adj: Option<i64>,
+    /// Annotations, as in [`NewContainer`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<Box<Texts>>,
     /// Whether the container had ended well before one with another name was created, as an
     /// init container does.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -188,6 +192,7 @@ impl Container {
             info: new.info,
             cpu_quota: new.cpu_quota,
             oom_score_adj: new.oom_score_adj,
+            annotations: new.annotations,
             is_initial: false,
             init: Process::new(new.process),
             behaviour: new.behaviour,

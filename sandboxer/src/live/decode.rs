@@ -9,6 +9,7 @@ use cri_api::v1::{LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConf
 use prost::Message;
 use tracing::{debug, warn};
 
+use super::meta;
 use super::record_network;
 use super::setup;
 use crate::refuse;
@@ -73,10 +74,17 @@ pub(super) fn sandbox(
     );
     let ips = metadata(&options.record).map_or_else(Vec::new, record_network::ips);
     let (hints, annotations) = hints(config.as_ref(), &options.annotations, ips)?;
+    let meta = meta::of_pod(
+        id,
+        config.as_ref(),
+        &options.annotations,
+        &options.record.labels,
+    );
     let new = NewSandbox {
         pid: 0,
         info,
         hints,
+        meta,
         pod: config.and_then(|config| config.metadata).map(Pod::from),
         runtime: options.record.runtime,
         netns: options.netns_path,

@@ -13,7 +13,8 @@
 //! `exit_notice` tells the waiters of ended processes. `recovery` fills the tables at a
 //! start, `observe` describes changes to the observers of the CRI API's pods and of ports, and `drain`
 //! stops changes at the end. `pod_ports` reads slots for what answers on the ports. `record_network` reads
-//! the addresses that containerd records.
+//! the addresses that containerd records, and `meta` chooses the labels and annotations that a
+//! slot keeps.
 //!
 //! Processes: `process` starts the tasks behind a fake process, `end` ends it, `timers`
 //! times it, and `attached` holds the state that ends with it. `stdio` opens its FIFOs, and
@@ -47,6 +48,7 @@ mod lists;
 mod live_slot;
 mod log_root;
 pub(crate) mod logs;
+mod meta;
 mod observe;
 mod orphans;
 mod pod_ports;

@@ -15,6 +15,7 @@ use super::convert;
 use super::core::Core;
 use super::decode;
 use super::live_slot::LiveSlot;
+use super::meta;
 use super::process;
 use super::stdio;
 use crate::refuse;
@@ -221,6 +222,7 @@ impl Sandbox for ResourceSlotSandbox {
             info,
             cpu_quota,
             oom_score_adj,
+            annotations: meta::of_container(id, &options.spec.annotations),
             process: NewProcess {
                 pid: self.core.pids.next(),
                 stdio: convert::slot_stdio(options.stdio),
