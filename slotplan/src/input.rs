@@ -1,6 +1,5 @@
 //! Files and directories to an inventory.
 
-use std::fmt::Write;
 use std::fs;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -8,9 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use inventory::{Inventory, InventoryBuilder, Part, Scale};
-use sha2::{Digest, Sha256};
 
 use crate::answer::InputFile;
+use crate::hashing::Hashing;
+use crate::history::HistoryArgs;
+use crate::journal;
 
 /// Options for the input, which every command has.
 #[derive(Debug, Clone, Args)]
@@ -30,6 +31,9 @@ pub struct InputArgs {
     /// states, within the bounds of the autoscaler, or the least or most that it allows
     #[arg(long, value_enum, default_value_t, value_name = "NUMBER")]
     pub replicas: Replicas,
+    /// Options for what was recorded.
+    #[command(flatten)]
+    pub history: HistoryArgs,
 }
 
 /// Number of pods of a workload with a HorizontalPodAutoscaler.
@@ -87,20 +91,20 @@ impl InputArgs {
         for (part, paths) in parts {
             builder.select(part);
             for path in paths {
-                add(&mut builder, path, &mut files)?;
+                add(&mut builder, path, &self.history, &mut files)?;
             }
         }
-        Ok(Input {
-            inventory: builder.finish()?,
-            files,
-        })
+        let mut inventory = builder.finish()?;
+        inventory.clip(self.history.window());
+        Ok(Input { inventory, files })
     }
 }
 
-/// Adds a file, each file of a directory, or standard input.
+/// Adds a file, a journal, each file of another directory, or standard input.
 fn add(
     builder: &mut InventoryBuilder,
     path: &Path,
+    history: &HistoryArgs,
     files: &mut Vec<InputFile>,
 ) -> anyhow::Result<()> {
     if path.as_os_str() == "-" {
@@ -108,6 +112,10 @@ fn add(
     }
     let context = || format!("read {}", path.display());
     if fs::metadata(path).with_context(context)?.is_dir() {
+        if let Some(directory) = journal::directory(path) {
+            let options = history.journal();
+            return journal::add(builder, &directory, options, history.history, files);
+        }
         let mut found = Vec::new();
         walk(path, 0, &mut found)?;
         anyhow::ensure!(
@@ -115,7 +123,8 @@ fn add(
             "{}: no *.yaml, *.yml or *.json in the directory",
             path.display()
         );
-        return found.iter().try_for_each(|path| add(builder, path, files));
+        let add_one = |path: &PathBuf| add(builder, path, history, files);
+        return found.iter().try_for_each(add_one);
     }
     let file = fs::File::open(path).with_context(context)?;
     add_reader(builder, &path.display().to_string(), &mut &file, files)
@@ -157,45 +166,10 @@ fn add_reader(
     reader: &mut dyn Read,
     files: &mut Vec<InputFile>,
 ) -> anyhow::Result<()> {
-    let hashing = Hashing {
-        inner: reader,
-        hash: Sha256::new(),
-        bytes: 0,
-    };
-    let mut reader = BufReader::with_capacity(1 << 16, hashing);
+    let mut reader = BufReader::with_capacity(1 << 16, Hashing::new(reader));
     inventory::read(builder, name, &mut reader)?;
     // The hash is that of the whole file, wherever its reader stopped.
     io::copy(&mut reader, &mut io::sink()).with_context(|| format!("read {name}"))?;
-    let Hashing { hash, bytes, .. } = reader.into_inner();
-    files.push(InputFile {
-        path: name.to_owned(),
-        bytes,
-        sha256: hexadecimal(&hash.finalize()),
-    });
+    files.push(reader.into_inner().finish(name));
     Ok(())
-}
-
-/// Reader that hashes what passes.
-struct Hashing<R> {
-    inner: R,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.hash.update(&buffer[..read]);
-        self.bytes += read as u64;
-        Ok(read)
-    }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let mut digits = String::new();
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
 }

@@ -7,6 +7,9 @@
 //! cli        the command line and its dispatch
 //! commands   one module for each command: its options, its answer
 //! input      files and directories to an inventory
+//! journal    directories of the sandboxer to pods
+//! history    options for what was recorded
+//! hashing    hashes of files, computed while they are read
 //! answer     text, JSON, Markdown and page of an answer; the header of documents
 //! exit       exit codes
 //! ```
@@ -18,6 +21,9 @@ pub mod answer;
 pub mod cli;
 pub mod commands;
 pub mod exit;
+mod hashing;
+pub mod history;
 pub mod input;
+mod journal;
 
 pub use cli::main;

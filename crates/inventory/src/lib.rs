@@ -12,9 +12,13 @@
 //! - `amounts`, `time`, `source`: values.
 //! - `builder`: assembly out of many inputs, with shared texts and templates.
 //! - `pending`, `finish`: workloads and classes, which need everything to be read first.
+//! - `window`: the part of an inventory in a window of time.
 //! - `tree`: YAML and JSON as trees with lines.
 //! - `kubernetes`: the reader of objects of the API.
 //! - `check`: the API server's checks of specs.
+//! - `journal`: the reader of the sandboxer's journals.
+//! - `lines`: lines of a text that is read in pieces.
+//! - `owner`: the workload of a pod by its labels.
 //! - `read`: the formats, and the choice of a reader.
 
 mod amounts;
@@ -24,13 +28,17 @@ mod check;
 mod effective;
 mod error;
 mod finish;
+pub mod journal;
 pub mod kubernetes;
+mod lines;
 mod model;
+mod owner;
 mod pending;
 mod read;
 mod source;
 mod time;
 mod tree;
+mod window;
 
 pub use amounts::{Amounts, ResourceName};
 pub use builder::{InventoryBuilder, Part, Scale};
@@ -42,9 +50,11 @@ pub use error::ReadError;
 pub use model::{
     Assumption, Ignored, Inventory, Node, Object, Owner, Pod, Sample, Template, UsageSeries,
 };
+pub use owner::owner_of;
 pub use read::{FileFormat, read};
 pub use source::Source;
 pub use time::{Timestamp, TimestampError};
+pub use window::Window;
 
 /// Runs the example of the README as a test.
 #[cfg(doctest)]
