@@ -10,7 +10,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::answer::{Answer, Format, OutputArgs};
-use crate::commands::inventory;
+use crate::commands::{inventory, profile};
 use crate::exit::Verdict;
 
 /// Plans from what ran or would run: placement, number of nodes, size, cost, policy
@@ -38,6 +38,8 @@ Exit codes:
 enum Command {
     /// Show what was read: pods, nodes, usage, and what was taken for granted
     Inventory(inventory::InventoryArgs),
+    /// Show the usage of workloads, and the requests that it suggests
+    Profile(profile::ProfileArgs),
     /// Print completions for a shell
     Completions {
         /// Shell
@@ -54,6 +56,7 @@ impl Command {
     fn run(&self) -> anyhow::Result<Verdict> {
         let (answer, output) = match self {
             Self::Inventory(args) => (args.run()?, &args.output),
+            Self::Profile(args) => (args.run()?, &args.output),
             Self::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(*shell, &mut definition(), "slotplan", &mut script);

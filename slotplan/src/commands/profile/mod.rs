@@ -1,0 +1,117 @@
+//! `slotplan profile`: usage of workloads, and the requests that it suggests.
+
+mod document;
+mod figures;
+mod page;
+mod plan;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use inventory::Inventory;
+use rightsizing::{Strategy, StrategyError};
+
+use crate::answer::{Answer, Header, OutputArgs};
+use crate::exit::Verdict;
+use crate::input::InputArgs;
+use plan::Plan;
+
+/// Options of `slotplan profile`.
+#[derive(Debug, Args)]
+pub struct ProfileArgs {
+    #[command(flatten)]
+    input: InputArgs,
+    /// Read usage over time from FILE, too: Prometheus JSON, OpenMetrics, CSV
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    usage: Vec<PathBuf>,
+    /// Rule for the new requests: vpa, krr, percentile=95 or requested
+    #[arg(long, value_name = "RULE", default_value = "vpa", value_parser = strategy)]
+    strategy: Strategy,
+    /// Rules that the back-test compares
+    #[arg(
+        long,
+        value_name = "RULE",
+        value_delimiter = ',',
+        default_value = "requested,vpa,krr,percentile=95,percentile=99",
+        value_parser = strategy
+    )]
+    compare: Vec<Strategy>,
+    /// Step of the back-test, each with the requests that the time before it suggests
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = step)]
+    step: Duration,
+    /// Write a patch for each workload into the directory DIR (kubectl patch --patch-file)
+    #[arg(long, value_name = "DIR")]
+    apply: Option<PathBuf>,
+    /// Write the new requests to FILE, which other commands read with --resize FILE
+    #[arg(long, value_name = "FILE")]
+    apply_to: Option<PathBuf>,
+    /// Options for the output.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+fn strategy(text: &str) -> Result<Strategy, StrategyError> {
+    text.parse()
+}
+
+fn step(text: &str) -> Result<Duration, String> {
+    let step = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if step < Duration::from_secs(60) {
+        return Err("less than a minute".to_owned());
+    }
+    match i64::try_from(step.as_nanos()) {
+        Ok(_) => Ok(step),
+        Err(_) => Err("more than 292 years".to_owned()),
+    }
+}
+
+impl ProfileArgs {
+    /// Computes the answer.
+    ///
+    /// # Errors
+    /// An input that cannot be read or has no usage; a file that cannot be written.
+    pub fn run(&self) -> anyhow::Result<Answer> {
+        let mut input = self.input.clone();
+        input.inputs.extend_from_slice(&self.usage);
+        let mut input = input.read()?;
+        let plan = self.plan(&mut input.inventory)?;
+        let header = Header::new(
+            "slotplan/profile/1",
+            &input.files,
+            &input.inventory.assumptions,
+        );
+        let resize = plan.resize();
+        if let Some(directory) = &self.apply {
+            write::patches(directory, &resize)?;
+        }
+        if let Some(path) = &self.apply_to {
+            write::resize(path, &resize)?;
+        }
+        Ok(Answer {
+            verdict: Verdict::Good,
+            text: tables::text(&plan)?,
+            document: document::document(&plan, header)?,
+            markdown: Some(tables::markdown(&plan)?),
+            page: self.output.html.as_ref().map(|_| page::page(&plan)),
+        })
+    }
+
+    fn plan(&self, inventory: &mut Inventory) -> anyhow::Result<Plan> {
+        let mut compare = self.compare.clone();
+        if !compare.contains(&self.strategy) {
+            compare.push(self.strategy);
+        }
+        let step = i64::try_from(self.step.as_nanos()).unwrap_or(i64::MAX);
+        let usage = rightsizing::join(inventory);
+        Plan::new(usage, self.strategy, compare, step).context(
+            "no usage of the pods in the input; name a file of Prometheus, OpenMetrics or CSV \
+             with --usage FILE",
+        )
+    }
+}
