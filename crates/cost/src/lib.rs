@@ -1,0 +1,38 @@
+//! What pods and nodes cost, as OpenCost computes it, in exact integers.
+//!
+//! # Modules
+//!
+//! - `hours`, `resource`: time, CPU, memory and graphics processors, amounts and units.
+//! - `money`: amounts of money; `wide`, `share`: exact division.
+//! - `allocation`: costs of containers and nodes over a window; `idle`: what is left.
+//! - `property`, `group`, `aggregate`: groups, with idle and shared costs laid on them.
+//!
+//! The crate is pure: it reads no file, no clock and no network.
+
+mod aggregate;
+mod allocation;
+mod group;
+mod hours;
+mod idle;
+mod money;
+mod property;
+mod resource;
+mod share;
+mod wide;
+
+pub use aggregate::{Grouped, Grouping, Idle, Split, group};
+pub use allocation::{
+    Allocation, Container, CostError, Interval, Names, PricedNode, UnitPrices, Window, allocate,
+    node_cost, price_of,
+};
+pub use group::{Group, GroupKind, IDLE, SHARED};
+pub use hours::{HOUR_NS, MONTH_HOURS};
+pub use idle::{NodeCost, node_costs};
+pub use money::{Money, MoneyError};
+pub use property::{Property, PropertyError, UNALLOCATED};
+pub use resource::{PerResource, Quantities, Rates, Resource};
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
