@@ -5,6 +5,7 @@
 //! - `hours`, `resource`: time, CPU, memory and graphics processors, amounts and units.
 //! - `money`: amounts of money; `wide`, `share`: exact division.
 //! - `allocation`: costs of containers and nodes over a window; `idle`: what is left.
+//! - [`prices`]: lists of prices, and the price of a node.
 //! - `property`, `group`, `aggregate`: groups, with idle and shared costs laid on them.
 //!
 //! The crate is pure: it reads no file, no clock and no network.
@@ -15,6 +16,7 @@ mod group;
 mod hours;
 mod idle;
 mod money;
+pub mod prices;
 mod property;
 mod resource;
 mod share;
