@@ -7,11 +7,14 @@
 //! - `allocation`: costs of containers and nodes over a window; `idle`: what is left.
 //! - [`prices`]: lists of prices, and the price of a node.
 //! - `property`, `group`, `aggregate`: groups, with idle and shared costs laid on them.
+//! - `containers`, `estimate`: the costs of everything in an inventory.
 //!
 //! The crate is pure: it reads no file, no clock and no network.
 
 mod aggregate;
 mod allocation;
+mod containers;
+mod estimate;
 mod group;
 mod hours;
 mod idle;
@@ -27,6 +30,7 @@ pub use allocation::{
     Allocation, Container, CostError, Interval, Names, PricedNode, UnitPrices, Window, allocate,
     node_cost, price_of,
 };
+pub use estimate::{Estimate, EstimateError, Period};
 pub use group::{Group, GroupKind, IDLE, SHARED};
 pub use hours::{HOUR_NS, MONTH_HOURS};
 pub use idle::{NodeCost, node_costs};
