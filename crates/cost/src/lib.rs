@@ -7,7 +7,7 @@
 //! - `allocation`: costs of containers and nodes over a window; `idle`: what is left.
 //! - [`prices`]: lists of prices, and the price of a node.
 //! - `property`, `group`, `aggregate`: groups, with idle and shared costs laid on them.
-//! - `containers`, `estimate`: the costs of everything in an inventory.
+//! - `containers`, `estimate`: the costs of everything in an inventory; `focus`: as a data set.
 //!
 //! The crate is pure: it reads no file, no clock and no network.
 
@@ -15,6 +15,7 @@ mod aggregate;
 mod allocation;
 mod containers;
 mod estimate;
+mod focus;
 mod group;
 mod hours;
 mod idle;
@@ -31,6 +32,7 @@ pub use allocation::{
     node_cost, price_of,
 };
 pub use estimate::{Estimate, EstimateError, Period};
+pub use focus::{Account, COLUMNS, write_focus};
 pub use group::{Group, GroupKind, IDLE, SHARED};
 pub use hours::{HOUR_NS, MONTH_HOURS};
 pub use idle::{NodeCost, node_costs};
