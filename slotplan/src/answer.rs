@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use inventory::Assumption;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::exit::Verdict;
 
@@ -56,7 +56,7 @@ impl Header {
 }
 
 /// File that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputFile {
     /// Path, as the user wrote it.
     pub path: String,

@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::answer::{Answer, Format, OutputArgs};
 use crate::commands::{inventory, profile};
+use crate::commands::{cost, diff, inventory};
 use crate::exit::Verdict;
 
 /// Plans from what ran or would run: placement, number of nodes, size, cost, policy
@@ -70,6 +71,19 @@ impl Command {
         };
         show(&answer, output)?;
         Ok(answer.verdict)
+    /// Show what pods and nodes cost, by group, with idle and shared costs, as OpenCost does
+    Cost(Box<cost::CostArgs>),
+    /// Compare two inputs: requests, money, nodes, pods that no longer fit
+    Diff(Box<diff::DiffArgs>),
+}
+
+impl Command {
+    fn run(&self) -> anyhow::Result<(Answer, &OutputArgs)> {
+        match self {
+            Self::Inventory(args) => Ok((args.run()?, &args.output)),
+            Self::Cost(args) => Ok((args.run()?, &args.output)),
+            Self::Diff(args) => Ok((args.run()?, &args.output)),
+        }
     }
 }
 

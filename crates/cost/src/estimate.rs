@@ -106,7 +106,7 @@ impl Estimate {
             .iter()
             .map(|price| (&*price.node.name, price.node.prices))
             .collect();
-        let anywhere = mean(&prices).unwrap_or(list.defaults.on_demand);
+        let anywhere = mean(&prices, &list.defaults.on_demand);
         let (mut strangers, mut unplaced) = (BTreeSet::new(), BTreeSet::new());
         let mut allocations = Vec::with_capacity(found.containers.len());
         for container in &found.containers {
@@ -201,12 +201,10 @@ fn window(inventory: &Inventory, period: Period) -> Result<(Window, bool), Estim
     Ok((Window::new(start, end)?, true))
 }
 
-/// Returns the mean prices of nodes, weighted by their capacities; `None` without nodes.
-fn mean(prices: &[NodePrice]) -> Option<UnitPrices> {
-    if prices.is_empty() {
-        return None;
-    }
-    Some(PerResource::from_fn(|resource: Resource| {
+/// Returns the mean prices of nodes, weighted by their capacities; the default price of a resource
+/// that no node has.
+fn mean(prices: &[NodePrice], defaults: &UnitPrices) -> UnitPrices {
+    PerResource::from_fn(|resource: Resource| {
         let sum = |part: &dyn Fn(&NodePrice) -> u128| {
             prices
                 .iter()
@@ -219,8 +217,9 @@ fn mean(prices: &[NodePrice]) -> Option<UnitPrices> {
                 .unwrap_or(u128::MAX)
         });
         let mean = mul_div_round(cost, resource.priced(), capacity);
-        mean.and_then(Money::from_units).unwrap_or_default()
-    }))
+        mean.and_then(Money::from_units)
+            .unwrap_or(defaults[resource])
+    })
 }
 
 fn assume_prices(

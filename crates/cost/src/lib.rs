@@ -8,11 +8,13 @@
 //! - [`prices`]: lists of prices, and the price of a node.
 //! - `property`, `group`, `aggregate`: groups, with idle and shared costs laid on them.
 //! - `containers`, `estimate`: the costs of everything in an inventory; `focus`: as a data set.
+//! - `compare`: the costs before and after a change.
 //!
 //! The crate is pure: it reads no file, no clock and no network.
 
 mod aggregate;
 mod allocation;
+mod compare;
 mod containers;
 mod estimate;
 mod focus;
@@ -31,6 +33,7 @@ pub use allocation::{
     Allocation, Container, CostError, Interval, Names, PricedNode, UnitPrices, Window, allocate,
     node_cost, price_of,
 };
+pub use compare::{Change, Side, WorkloadCost, changes};
 pub use estimate::{Estimate, EstimateError, Period};
 pub use focus::{Account, COLUMNS, write_focus};
 pub use group::{Group, GroupKind, IDLE, SHARED};

@@ -49,6 +49,16 @@ impl Money {
         self.to_string().parse().unwrap_or(f64::MAX)
     }
 
+    /// Returns the units of the amount without its sign.
+    pub fn magnitude(self) -> u128 {
+        self.0.unsigned_abs()
+    }
+
+    /// Returns whether the amount is below zero.
+    pub fn is_negative(self) -> bool {
+        self.0 < 0
+    }
+
     /// Returns whether the amount is zero.
     pub fn is_zero(self) -> bool {
         self.0 == 0
@@ -72,6 +82,12 @@ impl Money {
     #[must_use]
     pub fn at_rate(self, nanoseconds: u128, hours: u32) -> Self {
         self.scaled(HOUR_NS * u128::from(hours), nanoseconds)
+    }
+
+    /// Returns this percentage of the amount; the percentage is a number such as 5.
+    #[must_use]
+    pub fn percent(self, percent: Self) -> Self {
+        self.scaled(percent.units(), UNIT * 100)
     }
 
     fn scaled(self, factor: u128, divisor: u128) -> Self {

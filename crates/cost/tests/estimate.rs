@@ -136,7 +136,7 @@ fn usage_above_the_request_costs_until_the_next_sample() {
         let allocated = allocation.allocated;
         (
             allocated.cpu / 3_600_000_000_000_000_000,
-            allocated.memory / 3_600_000_000_000_000 >> 30,
+            (allocated.memory / 3_600_000_000_000_000) >> 30,
         )
     };
     assert_eq!(hours(0), (9000, 13));
@@ -201,6 +201,13 @@ fn pods_without_a_node_are_somewhere_on_the_nodes() {
             .assumptions
             .contains(&"1 pods that are on no node cost the mean prices of all nodes".to_owned())
     );
+}
+
+#[test]
+fn a_resource_that_no_node_has_costs_the_default_price() {
+    let spec = r#"{"containers": [{"name": "app", "resources": {"limits": {"amd.com/gpu": 2}}}]}"#;
+    let estimate = estimate(&inventory(&[NODE, &pod("a", spec, "")]));
+    assert_eq!(allocated(&estimate).to_string(), "1387");
 }
 
 #[test]

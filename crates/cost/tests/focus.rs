@@ -120,7 +120,6 @@ fn rows_sum_to_the_cost_and_have_the_columns_of_the_specification() {
     }
     assert_eq!(sum, grouped.total());
     assert_eq!(tags[0], r#"{"say":"\"x, y\"","team":"a"}"#);
-    // CPU and memory of a, the processor of b, idle CPU and memory of n1, the overhead. The node
-    // has no processor, so the mean price of one is 0.
+    // CPU and memory of a, the processor of b, idle CPU and memory of n1, the overhead.
     assert_eq!(tags.len(), 6);
 }

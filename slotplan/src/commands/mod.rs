@@ -1,4 +1,7 @@
 //! Commands: each module has the options of one command and computes its answer.
 
+pub mod cost;
+pub mod diff;
 pub mod inventory;
 pub mod profile;
+mod pricing;
