@@ -10,8 +10,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::answer::{Answer, Format, OutputArgs};
-use crate::commands::{inventory, profile};
-use crate::commands::{cost, diff, inventory};
+use crate::commands::{cost, diff, inventory, profile};
 use crate::exit::Verdict;
 
 /// Plans from what ran or would run: placement, number of nodes, size, cost, policy
@@ -41,6 +40,10 @@ enum Command {
     Inventory(inventory::InventoryArgs),
     /// Show the usage of workloads, and the requests that it suggests
     Profile(profile::ProfileArgs),
+    /// Show what pods and nodes cost, by group, with idle and shared costs, as OpenCost does
+    Cost(Box<cost::CostArgs>),
+    /// Compare two inputs: requests, money, nodes, pods that no longer fit
+    Diff(Box<diff::DiffArgs>),
     /// Print completions for a shell
     Completions {
         /// Shell
@@ -58,6 +61,8 @@ impl Command {
         let (answer, output) = match self {
             Self::Inventory(args) => (args.run()?, &args.output),
             Self::Profile(args) => (args.run()?, &args.output),
+            Self::Cost(args) => (args.run()?, &args.output),
+            Self::Diff(args) => (args.run()?, &args.output),
             Self::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(*shell, &mut definition(), "slotplan", &mut script);
@@ -71,19 +76,6 @@ impl Command {
         };
         show(&answer, output)?;
         Ok(answer.verdict)
-    /// Show what pods and nodes cost, by group, with idle and shared costs, as OpenCost does
-    Cost(Box<cost::CostArgs>),
-    /// Compare two inputs: requests, money, nodes, pods that no longer fit
-    Diff(Box<diff::DiffArgs>),
-}
-
-impl Command {
-    fn run(&self) -> anyhow::Result<(Answer, &OutputArgs)> {
-        match self {
-            Self::Inventory(args) => Ok((args.run()?, &args.output)),
-            Self::Cost(args) => Ok((args.run()?, &args.output)),
-            Self::Diff(args) => Ok((args.run()?, &args.output)),
-        }
     }
 }
 

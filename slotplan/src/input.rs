@@ -14,7 +14,7 @@ use crate::history::HistoryArgs;
 use crate::journal;
 
 /// Options for the input, which every command has.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Input")]
 pub struct InputArgs {
     /// Files and directories with pods, nodes, usage and policies: manifests, cluster dumps,

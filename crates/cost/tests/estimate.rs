@@ -165,7 +165,7 @@ fn usage_above_the_request_costs_until_the_next_sample() {
 fn what_a_pod_requests_beyond_its_containers_costs_too() {
     let spec = r#"{"containers": [{"name": "app", "resources": {"requests": {"cpu": "500m"}}}],
         "resources": {"requests": {"cpu": "2", "memory": "1Gi"}}, "overhead": {"cpu": "100m"},
-        "initContainers": [{"name": "init", "resources": {"requests": {"cpu": "8"}}},
+        "initContainers": [{"name": "init", "resources": {"requests": {"cpu": "1"}}},
             {"name": "proxy", "restartPolicy": "Always",
              "resources": {"limits": {"cpu": "250m"}}}]}"#;
     let estimate = estimate(&inventory(&[&pod("a", spec, "")]));

@@ -3,5 +3,5 @@
 pub mod cost;
 pub mod diff;
 pub mod inventory;
-pub mod profile;
 mod pricing;
+pub mod profile;

@@ -50,6 +50,7 @@ impl Read {
             inputs,
             load,
             nodes: nodes.to_vec(),
+            ..InputArgs::default()
         };
         let input = args.read()?;
         if input.inventory.pods.is_empty() && input.inventory.nodes.is_empty() {
