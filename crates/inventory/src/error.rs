@@ -57,6 +57,28 @@ impl ReadError {
         }
     }
 
+    /// Returns the error of an input that cannot be read.
+    pub fn io(file: &str, error: io::Error) -> Self {
+        Self::Io {
+            file: file.to_owned(),
+            error,
+        }
+    }
+
+    /// Puts the path of the enclosing value before that of the field.
+    #[must_use]
+    pub(crate) fn within(mut self, path: &str) -> Self {
+        if let Self::Wrong { field, .. } = &mut self {
+            let dot = if field.is_empty() || field.starts_with('[') {
+                ""
+            } else {
+                "."
+            };
+            *field = format!("{path}{dot}{field}");
+        }
+        self
+    }
+
     /// Returns the error of a wrong value of a document in a file.
     pub(crate) fn decode(file: &std::sync::Arc<str>, error: DecodeError) -> Self {
         let (line, field, message) = error.into_parts();

@@ -15,6 +15,7 @@
 //! - `window`: the part of an inventory in a window of time.
 //! - `tree`: YAML and JSON as trees with lines.
 //! - `kubernetes`: the reader of objects of the API.
+//! - `simkube`, `openb`: the readers of traces of SimKube and of Alibaba's CSV files.
 //! - `check`: the API server's checks of specs.
 //! - `journal`: the reader of the sandboxer's journals.
 //! - `lines`: lines of a text that is read in pieces.
@@ -32,9 +33,11 @@ pub mod journal;
 pub mod kubernetes;
 mod lines;
 mod model;
+pub mod openb;
 mod owner;
 mod pending;
 mod read;
+pub mod simkube;
 mod source;
 mod time;
 mod tree;

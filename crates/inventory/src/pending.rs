@@ -36,6 +36,60 @@ pub(crate) struct Workload {
     pub source: Source,
 }
 
+impl Workload {
+    /// Returns the names of the pods.
+    pub fn names(&self) -> Names {
+        let prefix = match self.kind {
+            "Deployment" => format!("{}-{}-", self.name, hash(&self.namespace, &self.name)),
+            "Pod" => self.name.clone(),
+            _ => format!("{}-", self.name),
+        };
+        Names {
+            prefix,
+            kind: self.kind,
+            first: u64::from(self.first_ordinal),
+        }
+    }
+}
+
+/// Names of the pods of a workload: like those that its controller makes, but always the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    prefix: String,
+    kind: &'static str,
+    first: u64,
+}
+
+impl Names {
+    /// Returns the name of a pod, from 0.
+    pub fn pod(&self, index: u32) -> String {
+        match self.kind {
+            "Pod" => self.prefix.clone(),
+            "StatefulSet" => format!("{}{}", self.prefix, self.first + u64::from(index)),
+            _ => format!("{}{index:05}", self.prefix),
+        }
+    }
+}
+
+/// Returns the part of a pod's name that stands for its ReplicaSet. It depends on namespace and
+/// name alone.
+fn hash(namespace: &str, name: &str) -> String {
+    // Letters and digits of generated names (`SafeEncodeString` in apimachinery).
+    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+    // FNV-1a of 64 bits.
+    let bytes = namespace.bytes().chain([b'/']).chain(name.bytes());
+    let mut hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mut text = String::new();
+    for _ in 0..10 {
+        let place = usize::try_from(hash % ALPHABET.len() as u64).unwrap_or(0);
+        text.push(char::from(ALPHABET[place]));
+        hash /= ALPHABET.len() as u64;
+    }
+    text
+}
+
 /// How many pods a workload makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Count {

@@ -3,6 +3,8 @@
 use std::io::BufRead;
 
 use crate::kubernetes::{read_json, read_yaml};
+use crate::openb::{NODE_HEADER, POD_HEADER, read_openb_nodes, read_openb_pods};
+use crate::simkube::read_simkube;
 use crate::{InventoryBuilder, ReadError};
 
 /// Format of a file.
@@ -12,13 +14,28 @@ pub enum FileFormat {
     Yaml,
     /// Objects of the Kubernetes API in JSON.
     Json,
+    /// Trace of SimKube.
+    SimKube,
+    /// Nodes of Alibaba's trace of a cluster with GPUs, in CSV.
+    OpenbNodes,
+    /// Pods of Alibaba's trace of a cluster with GPUs, in CSV.
+    OpenbPods,
 }
 
 impl FileFormat {
     /// Returns the format of a file by the beginning of its contents.
     pub fn of(beginning: &[u8]) -> Self {
-        match beginning.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);
+        if text.starts_with(NODE_HEADER) {
+            return Self::OpenbNodes;
+        }
+        if text.starts_with(POD_HEADER) {
+            return Self::OpenbPods;
+        }
+        match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
             Some(b'{') => Self::Json,
+            // A map of MessagePack with at most 15 keys, which begins no text in UTF-8.
+            Some(0x80..=0x8f) => Self::SimKube,
             _ => Self::Yaml,
         }
     }
@@ -33,12 +50,14 @@ pub fn read(
     file: &str,
     reader: &mut dyn BufRead,
 ) -> Result<(), ReadError> {
-    let beginning = reader.fill_buf().map_err(|error| ReadError::Io {
-        file: file.to_owned(),
-        error,
-    })?;
+    let beginning = reader
+        .fill_buf()
+        .map_err(|error| ReadError::io(file, error))?;
     match FileFormat::of(beginning) {
         FileFormat::Yaml => read_yaml(builder, file, reader),
         FileFormat::Json => read_json(builder, file, reader),
+        FileFormat::SimKube => read_simkube(builder, file, reader),
+        FileFormat::OpenbNodes => read_openb_nodes(builder, file, reader),
+        FileFormat::OpenbPods => read_openb_pods(builder, file, reader),
     }
 }

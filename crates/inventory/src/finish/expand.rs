@@ -91,18 +91,11 @@ fn add(
         Count::PerNode => return add_daemons(builder, &workload),
     };
     check_number(builder, &workload, count as usize)?;
-    let prefix = prefix(&workload);
+    let names = workload.names();
     let maker = Maker::new(builder, &workload);
     let template = builder.template_with_raw(workload.labels, workload.spec, workload.raw);
     for index in 0..count {
-        let name = match workload.kind {
-            "StatefulSet" => format!(
-                "{prefix}{}",
-                u64::from(workload.first_ordinal) + u64::from(index)
-            ),
-            _ => format!("{prefix}{index:05}"),
-        };
-        let pod = maker.pod(&name, &template);
+        let pod = maker.pod(&names.pod(index), &template);
         builder.inventory.pods.push(pod);
     }
     Ok(())
@@ -188,33 +181,6 @@ fn scaled(
         workload.kind, workload.namespace, workload.name, scaler.name, scaler.least, scaler.most
     ));
     count
-}
-
-/// Returns the beginning of the names of the pods. Those of a Deployment have a hash, as if its
-/// ReplicaSet had made them; it depends on namespace and name alone.
-fn prefix(workload: &Workload) -> String {
-    // Letters and digits of generated names (`SafeEncodeString` in apimachinery).
-    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-    if workload.kind != "Deployment" {
-        return format!("{}-", workload.name);
-    }
-    let mut hash = fnv(&[&workload.namespace, "/", &workload.name]);
-    let mut text = format!("{}-", workload.name);
-    for _ in 0..10 {
-        let place = usize::try_from(hash % ALPHABET.len() as u64).unwrap_or(0);
-        text.push(char::from(ALPHABET[place]));
-        hash /= ALPHABET.len() as u64;
-    }
-    text.push('-');
-    text
-}
-
-/// Computes FNV-1a of 64 bits.
-fn fnv(parts: &[&str]) -> u64 {
-    let bytes = parts.iter().flat_map(|part| part.bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 /// What the pods of a workload have in common.

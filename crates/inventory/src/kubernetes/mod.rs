@@ -19,6 +19,8 @@ use crate::{InventoryBuilder, ReadError, Source};
 
 use list::ListSeed;
 
+pub(crate) use object::{add as add_object, workload_of};
+
 /// Reads a YAML file of any number of documents and adds its objects.
 ///
 /// # Errors
@@ -32,7 +34,7 @@ pub fn read_yaml(
     let mut bytes = Vec::new();
     reader
         .read_to_end(&mut bytes)
-        .map_err(|error| io_error(&file, error))?;
+        .map_err(|error| ReadError::io(&file, error))?;
     let text = match std::str::from_utf8(&bytes) {
         Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
         Err(error) => {
@@ -79,16 +81,9 @@ pub fn read_json(
     Ok(())
 }
 
-fn io_error(file: &Arc<str>, error: std::io::Error) -> ReadError {
-    ReadError::Io {
-        file: file.to_string(),
-        error,
-    }
-}
-
 fn json_error(file: &Arc<str>, error: serde_json::Error) -> ReadError {
     if error.is_io() {
-        return io_error(file, error.into());
+        return ReadError::io(file, error.into());
     }
     let place = Source {
         file: file.clone(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::pending::Workload;
 use crate::tree::{Tree, Value};
 use crate::{InventoryBuilder, Object, ReadError, Source};
 
@@ -37,12 +38,28 @@ impl ListKind {
 }
 
 /// Adds an object or the items of a list.
-pub(super) fn add(
+pub(crate) fn add(
     builder: &mut InventoryBuilder,
     file: &Arc<str>,
     tree: Tree,
 ) -> Result<(), ReadError> {
     add_item(builder, file, tree, &ListKind::default())
+}
+
+/// Reads a workload, or a pod as a workload of one; `None` for an object of another kind.
+pub(crate) fn workload_of(
+    builder: &mut InventoryBuilder,
+    source: &Source,
+    tree: &Tree,
+) -> Result<Option<Workload>, ReadError> {
+    let text = |key: &str| tree.get(key).and_then(Tree::text).unwrap_or("");
+    match Kind::of(text("apiVersion"), text("kind")) {
+        Some((Kind::Pod, _)) => pod::workload(builder, source, tree).map(Some),
+        Some((kind, _)) if kind.is_workload() => {
+            workload::workload(builder, kind, source, tree).map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Adds an item of a list, or the items of a list within it.

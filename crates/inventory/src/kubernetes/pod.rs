@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::api::{ObjectMeta, PodSpec};
 use crate::check::Fields;
+use crate::pending::{Count, Workload};
 use crate::tree::Tree;
 use crate::{InventoryBuilder, Pod, ReadError, Source, Timestamp};
 
@@ -96,6 +97,33 @@ pub(super) fn add(
     };
     builder.add_pod(pod);
     Ok(())
+}
+
+/// Reads a pod as a workload that makes this one pod.
+pub(super) fn workload(
+    builder: &mut InventoryBuilder,
+    source: &Source,
+    tree: &Tree,
+) -> Result<Workload, ReadError> {
+    let reader = Reader::new(tree, source);
+    let pod: PodObject = reader.decode()?;
+    reader.check_pod_spec(&["spec"], &pod.spec)?;
+    if pod.metadata.name.is_empty() {
+        return Err(reader.wrong(&["metadata", "name"], "missing"));
+    }
+    Ok(Workload {
+        kind: "Pod",
+        namespace: namespace(&pod.metadata).to_owned(),
+        of_cluster: false,
+        controller: controller(&pod.metadata).cloned(),
+        name: pod.metadata.name,
+        labels: pod.metadata.labels,
+        spec: pod.spec,
+        raw: builder.keeps_raw().then(|| Arc::new(raw(tree))),
+        count: Count::Fixed(1),
+        first_ordinal: 0,
+        source: source.clone(),
+    })
 }
 
 /// End of a pod.

@@ -86,6 +86,21 @@ impl Kind {
         }
     }
 
+    /// Returns whether objects of the kind make pods.
+    pub fn is_workload(self) -> bool {
+        matches!(
+            self,
+            PodTemplate
+                | ReplicationController
+                | Deployment
+                | ReplicaSet
+                | StatefulSet
+                | DaemonSet
+                | Job
+                | CronJob
+        )
+    }
+
     /// Returns the name of a workload's kind.
     pub fn name(self) -> &'static str {
         let known = KINDS.iter().find(|(.., way)| *way == self);

@@ -110,6 +110,18 @@ pub(super) fn add(
     source: &Source,
     tree: &Tree,
 ) -> Result<(), ReadError> {
+    let workload = workload(builder, kind, source, tree)?;
+    builder.pending.workloads.push(workload);
+    Ok(())
+}
+
+/// Reads a workload.
+pub(super) fn workload(
+    builder: &mut InventoryBuilder,
+    kind: Kind,
+    source: &Source,
+    tree: &Tree,
+) -> Result<Workload, ReadError> {
     let reader = Reader::new(tree, source);
     let read = read(builder, kind, reader)?;
     let of_cluster = !read.metadata.uid.is_empty();
@@ -126,7 +138,7 @@ pub(super) fn add(
     reader.check_pod_spec(&[read.keys, &["spec"]].concat(), &read.template.spec)?;
     let template = read.keys.iter().try_fold(tree, |tree, key| tree.get(key));
     let keeps_raw = builder.keeps_raw();
-    builder.pending.workloads.push(Workload {
+    Ok(Workload {
         kind: kind.name(),
         namespace: namespace(&read.metadata).to_owned(),
         of_cluster,
@@ -140,8 +152,7 @@ pub(super) fn add(
         count: read.count,
         first_ordinal: read.first_ordinal,
         source: source.clone(),
-    });
-    Ok(())
+    })
 }
 
 fn read(builder: &mut InventoryBuilder, kind: Kind, reader: Reader<'_>) -> Result<Read, ReadError> {

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::rc::Rc;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -25,8 +26,15 @@ impl LineCounter {
         let reader = CountingReader {
             inner,
             lines: Rc::clone(&lines),
+            chunk: vec![0; CHUNK],
+            unread: 0..0,
         };
         (Self(lines), reader)
+    }
+
+    /// Returns a counter for a format without lines, which stays at 0.
+    pub fn without_lines() -> Self {
+        Self(Rc::new(Cell::new(0)))
     }
 
     /// Returns the line.
@@ -35,20 +43,33 @@ impl LineCounter {
     }
 }
 
-/// Reader that counts lines.
+/// Bytes that are read at once.
+const CHUNK: usize = 1 << 16;
+
+/// Reader that counts lines. It has a buffer of its own, because its consumer asks for single
+/// bytes.
 pub(crate) struct CountingReader<R> {
     inner: R,
     lines: Rc<Cell<u64>>,
+    chunk: Vec<u8>,
+    unread: Range<usize>,
 }
 
 impl<R: Read> Read for CountingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        let breaks = line_breaks(&buffer[..read]);
+        if self.unread.is_empty() {
+            self.unread = 0..self.inner.read(&mut self.chunk)?;
+        }
+        let length = buffer.len().min(self.unread.len());
+        let end = self.unread.start + length;
+        let read = &self.chunk[self.unread.start..end];
+        buffer[..length].copy_from_slice(read);
+        let breaks = line_breaks(read);
         if breaks > 0 {
             self.lines.set(self.lines.get() + breaks);
         }
-        Ok(read)
+        self.unread.start = end;
+        Ok(length)
     }
 }
 
