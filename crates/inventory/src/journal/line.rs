@@ -11,6 +11,8 @@ use crate::Timestamp;
 
 /// Length of `,"crc":"`, eight digits and `"}`.
 const SEAL: usize = 8 + 8 + 2;
+/// Length of a time with nine digits of a second.
+const NINE_DIGITS: usize = 30;
 
 /// Record of a segment.
 #[derive(Debug, PartialEq)]
@@ -68,34 +70,65 @@ pub(super) fn record(object: &str) -> Result<Record<'_>, String> {
 /// Reads a record in the form that the sandboxer writes: members in their order, no spaces, no
 /// escapes.
 fn plain(object: &str) -> Option<Record<'_>> {
-    let rest = object.strip_prefix("{\"seq\":")?;
-    let (seq, rest) = rest.split_once(',')?;
-    let rest = rest.strip_prefix("\"at\":\"")?;
-    let (at, rest) = rest.split_once('"')?;
-    let rest = match rest.strip_prefix(",\"skew\":") {
-        Some(rest) => {
-            let (skew, rest) = rest.split_once(',')?;
-            let _: i64 = skew.parse().ok()?;
-            rest
-        }
-        None => rest.strip_prefix(',')?,
-    };
-    let rest = rest.strip_prefix("\"ns\":\"")?;
-    let (namespace, rest) = rest.split_once('"')?;
-    let rest = rest.strip_prefix(",\"sandbox\":\"")?;
-    let (sandbox, rest) = rest.split_once('"')?;
-    let rest = rest.strip_prefix(",\"do\":")?;
-    let change = rest.get(..rest.len().checked_sub(SEAL)?)?;
-    if namespace.contains('\\') || sandbox.contains('\\') {
-        return None;
+    let mut rest = Rest(object.as_bytes());
+    rest.skip(b"{\"seq\":")?;
+    let seq = rest.number()?;
+    rest.skip(b",\"at\":\"")?;
+    let at = nine_digits(rest.take(NINE_DIGITS)?)?;
+    rest.skip(b"\",\"")?;
+    if rest.skip(b"skew\":").is_some() {
+        let _ = rest.skip(b"-");
+        rest.number()?;
+        rest.skip(b",\"")?;
     }
+    rest.skip(b"ns\":\"")?;
+    let namespace = rest.text()?;
+    rest.skip(b",\"sandbox\":\"")?;
+    let sandbox = rest.text()?;
+    rest.skip(b",\"do\":")?;
+    let begin = object.len() - rest.0.len();
+    let change = object.get(begin..object.len().checked_sub(SEAL)?)?;
     Some(Record {
-        seq: seq.parse().ok()?,
-        at: time(at)?,
+        seq,
+        at,
         namespace: Cow::Borrowed(namespace),
         sandbox: Cow::Borrowed(sandbox),
         change,
     })
+}
+
+/// Rest of a line.
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    fn skip(&mut self, text: &[u8]) -> Option<()> {
+        self.0 = self.0.strip_prefix(text)?;
+        Some(())
+    }
+
+    fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(bytes)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit());
+        let digits = self.take(digits.count())?;
+        let first = digits.first().map(|_| 0_u64);
+        digits.iter().fold(first, |number, digit| {
+            number?
+                .checked_mul(10)?
+                .checked_add(u64::from(digit - b'0'))
+        })
+    }
+
+    /// Takes a text up to its quotation mark; `None` for one with an escape.
+    fn text(&mut self) -> Option<&'a str> {
+        let text = self.take(memchr::memchr2(b'"', b'\\', self.0)?)?;
+        self.skip(b"\"")?;
+        std::str::from_utf8(text).ok()
+    }
 }
 
 fn general(object: &str) -> Result<Record<'_>, String> {
@@ -124,12 +157,12 @@ fn general(object: &str) -> Result<Record<'_>, String> {
 
 /// Reads a time of RFC 3339.
 pub(super) fn time(text: &str) -> Option<Timestamp> {
-    nine_digits(text).or_else(|| text.parse().ok())
+    nine_digits(text.as_bytes()).or_else(|| text.parse().ok())
 }
 
 /// Reads a time in the form that the sandboxer writes, `2024-01-01T10:00:00.000000000Z`.
-fn nine_digits(text: &str) -> Option<Timestamp> {
-    let bytes: &[u8; 30] = text.as_bytes().try_into().ok()?;
+fn nine_digits(text: &[u8]) -> Option<Timestamp> {
+    let bytes: &[u8; NINE_DIGITS] = text.try_into().ok()?;
     let number = |from: usize, to: usize| {
         bytes[from..to].iter().try_fold(0_i64, |number, byte| {
             byte.is_ascii_digit()
@@ -221,7 +254,7 @@ mod tests {
             let since = std::time::Duration::from_nanos(nanos.unsigned_abs());
             let text = humantime::format_rfc3339_nanos(std::time::UNIX_EPOCH + since).to_string();
             prop_assert_eq!(time(&text), Some(Timestamp(nanos)));
-            if let Some(fast) = nine_digits(&text) {
+            if let Some(fast) = nine_digits(text.as_bytes()) {
                 prop_assert_eq!(fast, Timestamp(nanos));
             }
         }

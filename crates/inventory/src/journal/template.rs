@@ -155,6 +155,10 @@ fn state_memory(
 /// States the resources of the pod where they are others than its containers come to. Returns
 /// the knowledge of the memory request if the pod's own statement decides it.
 fn state_pod(spec: &mut PodSpec, info: Info, has_no_containers: bool) -> Option<Memory> {
+    let states_memory = info.memory_request.is_some() || info.memory_limit.is_some();
+    if !states_memory && info.cpu_request.is_none() && info.cpu_limit.is_none() {
+        return has_no_containers.then_some(Memory::Unknown(false));
+    }
     let bare = PodSpec {
         overhead: Quantities::new(),
         resources: None,
