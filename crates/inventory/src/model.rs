@@ -155,7 +155,7 @@ pub struct Object {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Assumption(pub String);
 
-/// Objects of a kind that decides nothing in a plan, such as `Service`.
+/// Objects of a kind that decides nothing in a plan, such as `ConfigMap`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ignored {
     /// Version of its API, such as `v1`.

@@ -43,7 +43,7 @@ spec:
           requests: {cpu: 0.5, memory: 1Gi}
 ---
 apiVersion: v1
-kind: Service
+kind: ConfigMap
 metadata: {name: web}
 ";
 
@@ -67,7 +67,7 @@ fn a_deployment_makes_equal_pods_and_other_kinds_are_counted() {
     assert_eq!(&*all.pods[0].owner.as_ref().unwrap().kind, "Deployment");
     assert_eq!(
         (all.ignored[0].kind.as_str(), all.ignored[0].count),
-        ("Service", 1)
+        ("ConfigMap", 1)
     );
 }
 

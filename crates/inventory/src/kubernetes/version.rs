@@ -28,7 +28,7 @@ pub(super) enum Kind {
 }
 
 /// API group, kind, versions that are known, and the way in which the kind is read.
-const KINDS: [(&str, &str, &[&str], Kind); 20] = [
+const KINDS: [(&str, &str, &[&str], Kind); 21] = [
     ("", "Pod", &["v1"], Pod),
     ("", "Node", &["v1"], Node),
     ("", "PodTemplate", &["v1"], PodTemplate),
@@ -50,6 +50,7 @@ const KINDS: [(&str, &str, &[&str], Kind); 20] = [
     ("", "LimitRange", &["v1"], Keep),
     ("", "ResourceQuota", &["v1"], Keep),
     ("", "Namespace", &["v1"], Keep),
+    ("", "Service", &["v1"], Keep),
     ("policy", "PodDisruptionBudget", &["v1"], Keep),
     (
         "admissionregistration.k8s.io",
