@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::answer::{Answer, Format, OutputArgs};
 use crate::commands::{cost, diff, inventory, profile};
+use crate::commands::{fit, inventory, schedule};
 use crate::exit::Verdict;
 
 /// Plans from what ran or would run: placement, number of nodes, size, cost, policy
@@ -76,6 +77,19 @@ impl Command {
         };
         show(&answer, output)?;
         Ok(answer.verdict)
+    /// Show which node every pod goes to, and why a pod fits nowhere
+    Schedule(schedule::ScheduleArgs),
+    /// Count how many more pods of one kind fit
+    Fit(fit::FitArgs),
+}
+
+impl Command {
+    fn run(&self) -> anyhow::Result<(Answer, &OutputArgs)> {
+        match self {
+            Self::Inventory(args) => Ok((args.run()?, &args.output)),
+            Self::Schedule(args) => Ok((args.run()?, &args.output)),
+            Self::Fit(args) => Ok((args.run()?, &args.output)),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! ```text
 //! cli        the command line and its dispatch
 //! commands   one module for each command: its options, its answer
+//! placement  an inventory to a cluster of the scheduler
 //! input      files and directories to an inventory
 //! journal    directories of the sandboxer to pods
 //! history    options for what was recorded
@@ -25,5 +26,6 @@ mod hashing;
 pub mod history;
 pub mod input;
 mod journal;
+pub mod placement;
 
 pub use cli::main;

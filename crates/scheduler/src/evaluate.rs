@@ -119,6 +119,20 @@ impl Cluster {
     /// # Panics
     /// The class is of another cluster.
     pub fn evaluate(&self, class: ClassId, profile: &Profile) -> Evaluation {
+        self.evaluate_on(class, profile, None)
+    }
+
+    /// Does the same for a pod that may go to one node only, as a DaemonSet makes it: with an
+    /// affinity to the name of the node.
+    ///
+    /// # Panics
+    /// The class is of another cluster.
+    pub fn evaluate_on(
+        &self,
+        class: ClassId,
+        profile: &Profile,
+        only: Option<usize>,
+    ) -> Evaluation {
         let class = self.class_of(class);
         let mut evaluation = Evaluation {
             nodes: self.nodes().len(),
@@ -132,6 +146,9 @@ impl Cluster {
         }
         let prepared = Prepared::new(self, class, profile.version);
         for (number, node) in self.nodes().iter().enumerate() {
+            if only.is_some_and(|only| only != number) {
+                continue;
+            }
             if let Pinned::Names(names) = &class.node_affinity.pinned
                 && !names.contains(&*node.node.name)
             {

@@ -42,7 +42,7 @@ impl Cluster {
             on_nodes: vec![0; self.nodes().len()],
             stop: None,
         };
-        let mut ids = first.0..;
+        let mut ids = first.0..=u32::MAX;
         if self.is_each_node_for_itself(class) {
             self.fill_each_node(class, profile, limit, &mut ids, &mut room);
         }

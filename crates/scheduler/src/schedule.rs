@@ -17,6 +17,8 @@ pub struct Waiting {
     pub id: PodId,
     /// Class.
     pub class: ClassId,
+    /// The only node to which the pod may go, if it is of a DaemonSet.
+    pub only: Option<usize>,
     /// Arrival in the queue; `None` for a pod that is there from the start.
     pub arrival: Option<Timestamp>,
 }
@@ -35,7 +37,7 @@ pub enum Outcome {
     Unschedulable(String),
     /// Gates keep the pod from the scheduler.
     Gated,
-    /// The pod was placed and then removed to make room for another, and is not made again.
+    /// The pod was on a node and then removed to make room for another, and is not made again.
     Evicted,
 }
 
@@ -65,40 +67,39 @@ impl Cluster {
     }
 
     /// Places pods in the order of the queue and returns the outcome of each that waited and of
-    /// each that was removed and came back.
+    /// each that was removed.
     ///
     /// Removed pods are gone at once, and the pod that they made room for takes its place before
-    /// any other. `comes_back` tells whether a removed pod has a workload that makes it again: then
-    /// it waits behind all pods of its priority.
+    /// any other. `remake` returns the pod that a workload makes for one that was removed from a
+    /// node, if there is one: then it waits behind all pods of its priority. `watch` sees the
+    /// cluster before each pod that is placed, with the number of the choice.
     pub fn schedule(
         &mut self,
         mut waiting: Vec<Waiting>,
         settings: &Settings<'_>,
-        comes_back: impl Fn(PodId) -> bool,
+        remake: impl Fn(PodId, usize) -> Option<Waiting>,
+        mut watch: impl FnMut(&Self, Waiting, u64),
     ) -> BTreeMap<PodId, Outcome> {
         self.sort_queue(&mut waiting);
         let mut queue = VecDeque::from(waiting);
         let mut outcomes = BTreeMap::new();
         let mut draw = 0;
         while let Some(pod) = queue.pop_front() {
-            let is_gated = !self
-                .class_of(pod.class)
-                .template
-                .spec
-                .scheduling_gates
-                .is_empty();
-            let outcome = if is_gated {
-                Outcome::Gated
-            } else {
+            let gates = &self.class_of(pod.class).template.spec.scheduling_gates;
+            let outcome = if gates.is_empty() {
+                watch(self, pod, draw);
                 self.schedule_one(pod, settings, draw)
+            } else {
+                Outcome::Gated
             };
             draw += 1;
-            if let Outcome::Placed { victims, .. } = &outcome {
+            if let Outcome::Placed { node, victims } = &outcome {
                 for victim in victims {
-                    if comes_back(victim.id) {
-                        self.queue_again(&mut queue, *victim);
-                    } else {
-                        outcomes.insert(victim.id, Outcome::Evicted);
+                    match remake(victim.id, *node) {
+                        Some(again) => self.queue_again(&mut queue, again),
+                        None => {
+                            outcomes.insert(victim.id, Outcome::Evicted);
+                        }
                     }
                 }
             }
@@ -109,7 +110,7 @@ impl Cluster {
 
     /// Places one pod, and removes others for it if the settings allow it.
     pub fn schedule_one(&mut self, pod: Waiting, settings: &Settings<'_>, draw: u64) -> Outcome {
-        let evaluation = self.evaluate(pod.class, settings.profile);
+        let evaluation = self.evaluate_on(pod.class, settings.profile, pod.only);
         let on_node = PodOnNode {
             id: pod.id,
             class: pod.class,
@@ -140,15 +141,10 @@ impl Cluster {
     }
 
     /// Queues a removed pod behind the pods of its priority.
-    fn queue_again(&self, queue: &mut VecDeque<Waiting>, pod: PodOnNode) {
+    fn queue_again(&self, queue: &mut VecDeque<Waiting>, pod: Waiting) {
         let priority = self.class_of(pod.class).priority();
         let place =
             queue.partition_point(|other| self.class_of(other.class).priority() >= priority);
-        let again = Waiting {
-            id: pod.id,
-            class: pod.class,
-            arrival: None,
-        };
-        queue.insert(place, again);
+        queue.insert(place, pod);
     }
 }

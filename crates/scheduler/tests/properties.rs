@@ -123,6 +123,7 @@ fn waiting(cluster: &mut Cluster, pods: &[Arc<Template>]) -> Vec<Waiting> {
     let pod = |(number, template): (usize, &Arc<Template>)| Waiting {
         id: PodId(u32::try_from(number).unwrap()),
         class: cluster.class(&"default".into(), template, None).unwrap(),
+        only: None,
         arrival: None,
     };
     pods.iter().enumerate().map(pod).collect()
@@ -148,7 +149,8 @@ proptest! {
         let queue = waiting(&mut cluster, &pods);
         let profile = Profile::default();
         let settings = Settings { profile: &profile, ties: Ties::Seeded(seed), preemption: Some(&[]) };
-        let outcomes = cluster.schedule(queue, &settings, |id| id.0 % 2 == 0);
+        let again = |id: PodId, _| queue.iter().find(|pod| pod.id == id && id.0.is_multiple_of(2)).copied();
+        let outcomes = cluster.schedule(queue.clone(), &settings, again, |_, _, _| {});
         prop_assert_eq!(outcomes.len(), pods.len());
         for (number, node) in cluster.nodes().iter().enumerate() {
             let on = || node.pods().iter().map(|pod| &pods[pod.id.0 as usize].effective);
@@ -181,7 +183,7 @@ proptest! {
         let mut one = Cluster::new(&nodes, BTreeMap::new()).unwrap();
         let queue = waiting(&mut one, before);
         let settings = Settings { profile: &profile, ties: Ties::First, preemption: None };
-        one.schedule(queue, &settings, |_| false);
+        one.schedule(queue, &settings, |_, _| None, |_, _, _| {});
         // The other cluster has the same pods on the same nodes.
         let mut other = Cluster::new(&turned, BTreeMap::new()).unwrap();
         for node in one.nodes() {
@@ -214,7 +216,7 @@ proptest! {
         let mut cluster = Cluster::new(&nodes, BTreeMap::new()).unwrap();
         let queue = waiting(&mut cluster, before);
         let settings = Settings { profile: &profile, ties: Ties::First, preemption: None };
-        cluster.schedule(queue, &settings, |_| false);
+        cluster.schedule(queue, &settings, |_, _| None, |_, _, _| {});
         let class = cluster.class(&"default".into(), last, None).unwrap();
         let (state_before, evaluation) = (state(&cluster), cluster.evaluate(class, &profile));
         for node in 0..nodes.len() {
@@ -235,7 +237,7 @@ proptest! {
         let mut cluster = Cluster::new(&nodes, BTreeMap::new()).unwrap();
         let queue = waiting(&mut cluster, before);
         let settings = Settings { profile: &profile, ties: Ties::First, preemption: None };
-        cluster.schedule(queue, &settings, |_| false);
+        cluster.schedule(queue, &settings, |_, _| None, |_, _, _| {});
         let class = cluster.class(&"default".into(), last, None).unwrap();
         let evaluation = cluster.evaluate(class, &profile);
         if !evaluation.feasible().is_empty() {
@@ -266,7 +268,7 @@ proptest! {
         let room = cluster.fill(class, &profile, Ties::First, limit, PodId(0));
         let mut counts = vec![0_u64; nodes.len()];
         for id in 0..u32::try_from(limit).unwrap() {
-            let pod = Waiting { id: PodId(id), class, arrival: None };
+            let pod = Waiting { id: PodId(id), class, only: None, arrival: None };
             let settings = Settings { profile: &profile, ties: Ties::First, preemption: None };
             match one_by_one.schedule_one(pod, &settings, id.into()) {
                 Outcome::Placed { node, .. } => counts[node] += 1,

@@ -5,3 +5,7 @@ pub mod diff;
 pub mod inventory;
 mod pricing;
 pub mod profile;
+pub mod fit;
+pub mod inventory;
+pub mod schedule;
+pub mod scheduler_options;
