@@ -8,6 +8,7 @@
 //! - `plugins`: filters and scores that depend on the pods of nodes.
 //! - `scoring`: scores of a node by its resources.
 //! - `evaluate`, `evaluation`: the full scan over all nodes, and its result.
+//! - `engine`: the same results for many pods, without a look at every node for each.
 //! - `preemption`, `disruption`: making room by removing pods of lower priority.
 //! - `schedule`: placing all pods that wait.
 //! - `fit`: how many more pods of one class fit.
@@ -15,6 +16,7 @@
 
 mod cluster;
 mod disruption;
+mod engine;
 mod evaluate;
 mod evaluation;
 mod explain;
@@ -31,6 +33,7 @@ pub use cluster::{
     Class, ClassId, Cluster, ClusterError, NodeState, PodId, PodOnNode, ResourceIndex, SpecError,
 };
 pub use disruption::{Amount, Bound, Budget};
+pub use engine::{Choice, Engine, EngineError};
 pub use evaluation::{Evaluation, Reason, Rejection, Scores, Ties, Verdict};
 pub use explain::Refusals;
 pub use fit::Room;

@@ -96,6 +96,11 @@ pub fn requested_to_capacity_ratio(uses: &[Use], shape: &Shape) -> i64 {
 pub fn balanced_allocation(uses: &[Use]) -> i64 {
     let with_pod = balance(uses, |used| used.requested);
     let without = balance(uses, |used| used.allocated);
+    improvement(with_pod, without)
+}
+
+/// Returns the score of a balance that the pod changes.
+pub(crate) fn improvement(with_pod: i64, without: i64) -> i64 {
     MAX_NODE_SCORE / 2 + (MAX_NODE_SCORE / 2 + with_pod - without) / 2
 }
 
@@ -117,7 +122,7 @@ fn balance(uses: &[Use], requested: impl Fn(&Use) -> i64) -> i64 {
             let mut fractions = counted().map(fraction);
             let first = fractions.next().unwrap_or_default();
             let second = fractions.next().unwrap_or_default();
-            ((first - second) / 2.0).abs()
+            return balance_of_two(first, second);
         }
         _ => {
             let total = counted().map(fraction).fold(0.0, |sum, next| sum + next);
@@ -129,6 +134,12 @@ fn balance(uses: &[Use], requested: impl Fn(&Use) -> i64) -> i64 {
             (squares / count as f64).sqrt()
         }
     };
+    truncated((1.0 - deviation) * MAX_NODE_SCORE as f64)
+}
+
+/// Returns the score of the balance of two shares, each 1 at most.
+pub(crate) fn balance_of_two(first: f64, second: f64) -> i64 {
+    let deviation = ((first - second) / 2.0).abs();
     truncated((1.0 - deviation) * MAX_NODE_SCORE as f64)
 }
 

@@ -13,7 +13,7 @@ use crate::scoring::MAX_NODE_SCORE;
 
 /// Weight of a required term of a pod on a node for the score of the nodes in its domain
 /// (`HardPodAffinityWeight` of the default configuration).
-const REQUIRED_WEIGHT: i64 = 1;
+pub(crate) const REQUIRED_WEIGHT: i64 = 1;
 
 /// Number of pods, or sum of weights, in each domain of each topology.
 #[derive(Debug, Clone, Default)]
@@ -186,7 +186,7 @@ fn each(terms: &[PodTerm], matches: impl Fn(&PodTerm) -> bool) -> Vec<usize> {
 
 /// Returns whether a pod matches all of the terms, of which there are some
 /// (`podMatchesAllAffinityTerms`).
-fn matches_all(terms: &[PodTerm], other: &Class) -> bool {
+pub(crate) fn matches_all(terms: &[PodTerm], other: &Class) -> bool {
     !terms.is_empty() && terms.iter().all(|term| term.matches_existing(other))
 }
 
@@ -258,7 +258,7 @@ fn weighted<'a>(
 }
 
 /// Maps sums to 0 to 100 (`NormalizeScore`).
-fn normalized(raw: &[i64]) -> Vec<i64> {
+pub(crate) fn normalized(raw: &[i64]) -> Vec<i64> {
     let least = raw.iter().copied().min().unwrap_or(0);
     let range = raw.iter().copied().max().unwrap_or(0).saturating_sub(least);
     let score = |&raw: &i64| {

@@ -13,7 +13,7 @@ use crate::spec::selector::Selector;
 use crate::spec::taints;
 
 /// Least count of a constraint without any domain (`newCriticalPaths`).
-const NO_DOMAIN: i64 = i32::MAX as i64;
+pub(crate) const NO_DOMAIN: i64 = i32::MAX as i64;
 
 /// Counts of the pods in the domains of the constraints that refuse nodes.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ impl Part<'_> {
 
 /// Returns for each node whether its pods are counted: it has the labels of all constraints, if
 /// they are needed, and the policies of this one include it.
-fn counted_nodes(
+pub(crate) fn counted_nodes(
     cluster: &Cluster,
     class: &Class,
     constraint: &SpreadConstraint,
@@ -301,12 +301,12 @@ impl<'a> Counts<'a> {
 
 /// Returns the weight of a constraint with so many domains (`topologyNormalizingWeight`), with one
 /// implementation of the logarithm on every machine.
-fn weight(domains: usize) -> f64 {
+pub(crate) fn weight(domains: usize) -> f64 {
     libm::log((domains + 2) as f64)
 }
 
 /// Turns sums, of which less is better, into scores (`NormalizeScore`).
-fn normalized(raw: &[f64], ignored: &[bool]) -> Vec<i64> {
+pub(crate) fn normalized(raw: &[f64], ignored: &[bool]) -> Vec<i64> {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "such a cast saturates, and the sums are small"
