@@ -9,6 +9,7 @@
 //! - `scoring`: scores of a node by its resources.
 //! - `evaluate`, `evaluation`: the full scan over all nodes, and its result.
 //! - `engine`: the same results for many pods, without a look at every node for each.
+//! - `timeline`: placement over time, with arrivals, departures and waiting pods.
 //! - `preemption`, `disruption`: making room by removing pods of lower priority.
 //! - `schedule`: placing all pods that wait.
 //! - `fit`: how many more pods of one class fit.
@@ -28,6 +29,7 @@ mod profile;
 mod schedule;
 pub mod scoring;
 mod spec;
+pub mod timeline;
 
 pub use cluster::{
     Class, ClassId, Cluster, ClusterError, NodeState, PodId, PodOnNode, ResourceIndex, SpecError,

@@ -28,8 +28,8 @@ mod tests;
 
 use std::sync::Arc;
 
-use inventory::Template;
 use inventory::api::LabelSelector;
+use inventory::{HostPort, Template};
 
 use crate::cluster::{ClassId, Cluster, PodId, PodOnNode, SpecError};
 use crate::evaluation::{Evaluation, Ties};
@@ -190,6 +190,19 @@ impl Engine {
         Some(choice.node)
     }
 
+    /// Returns for each node whether it takes a pod of some class by resources, ports, labels and
+    /// taints, whatever its rules about other pods.
+    pub fn takes_some(&mut self) -> Vec<bool> {
+        let cluster = &self.cluster;
+        let mut takes = vec![false; cluster.nodes().len()];
+        for number in 0..self.classes {
+            let ports = cluster.classes()[number].host_ports();
+            let scores = self.core.update(number, blocked(cluster, ports));
+            scores.feasible(|node, _, _| takes[node] = true);
+        }
+        takes
+    }
+
     /// Returns the verdict and the scores of every node for a pod of a class, by the full scan.
     ///
     /// # Panics
@@ -201,10 +214,7 @@ impl Engine {
     fn find(&mut self, class: ClassId, all: bool) -> Option<Best> {
         let number = class.number();
         let (cluster, core) = (&self.cluster, &mut self.core);
-        let ports = cluster.class_of(class).host_ports();
-        let blocked = |node: usize| {
-            !ports.is_empty() && ports::collide(ports, &cluster.nodes()[node].usage.ports)
-        };
+        let blocked = blocked(cluster, cluster.class_of(class).host_ports());
         let rules = self.rules.of(number);
         if rules.is_empty() {
             return core.best(number, blocked, all);
@@ -232,6 +242,11 @@ impl Engine {
         }
         self.classes = self.cluster.classes().len();
     }
+}
+
+/// Returns whether a node has one of these ports in use.
+fn blocked<'a>(cluster: &'a Cluster, ports: &'a [HostPort]) -> impl Fn(usize) -> bool + 'a {
+    move |node| !ports.is_empty() && ports::collide(ports, &cluster.nodes()[node].usage.ports)
 }
 
 /// Returns the verdicts on all nodes of the plugins that look at labels and taints alone.
