@@ -10,8 +10,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::answer::{Answer, Format, OutputArgs};
-use crate::commands::{cost, diff, inventory, profile};
-use crate::commands::{fit, inventory, schedule};
+use crate::commands::{cost, diff, fit, inventory, profile, schedule};
 use crate::exit::Verdict;
 
 /// Plans from what ran or would run: placement, number of nodes, size, cost, policy
@@ -39,6 +38,10 @@ Exit codes:
 enum Command {
     /// Show what was read: pods, nodes, usage, and what was taken for granted
     Inventory(inventory::InventoryArgs),
+    /// Show which node every pod goes to, and why a pod fits nowhere
+    Schedule(schedule::ScheduleArgs),
+    /// Count how many more pods of one kind fit
+    Fit(fit::FitArgs),
     /// Show the usage of workloads, and the requests that it suggests
     Profile(profile::ProfileArgs),
     /// Show what pods and nodes cost, by group, with idle and shared costs, as OpenCost does
@@ -61,6 +64,8 @@ impl Command {
     fn run(&self) -> anyhow::Result<Verdict> {
         let (answer, output) = match self {
             Self::Inventory(args) => (args.run()?, &args.output),
+            Self::Schedule(args) => (args.run()?, &args.output),
+            Self::Fit(args) => (args.run()?, &args.output),
             Self::Profile(args) => (args.run()?, &args.output),
             Self::Cost(args) => (args.run()?, &args.output),
             Self::Diff(args) => (args.run()?, &args.output),
@@ -77,19 +82,6 @@ impl Command {
         };
         show(&answer, output)?;
         Ok(answer.verdict)
-    /// Show which node every pod goes to, and why a pod fits nowhere
-    Schedule(schedule::ScheduleArgs),
-    /// Count how many more pods of one kind fit
-    Fit(fit::FitArgs),
-}
-
-impl Command {
-    fn run(&self) -> anyhow::Result<(Answer, &OutputArgs)> {
-        match self {
-            Self::Inventory(args) => Ok((args.run()?, &args.output)),
-            Self::Schedule(args) => Ok((args.run()?, &args.output)),
-            Self::Fit(args) => Ok((args.run()?, &args.output)),
-        }
     }
 }
 

@@ -2,10 +2,9 @@
 
 pub mod cost;
 pub mod diff;
+pub mod fit;
 pub mod inventory;
 mod pricing;
 pub mod profile;
-pub mod fit;
-pub mod inventory;
 pub mod schedule;
 pub mod scheduler_options;

@@ -33,9 +33,9 @@ use inventory::{HostPort, Template};
 
 use crate::cluster::{ClassId, Cluster, PodId, PodOnNode, SpecError};
 use crate::evaluation::{Evaluation, Ties};
-use crate::plugins::node_affinity::Pinned;
-use crate::plugins::{ports, taints};
 use crate::profile::{Profile, ResourceWeight, Strategy, Version};
+use crate::spec::node_affinity::Pinned;
+use crate::spec::{ports, taints};
 
 use class::{Best, Fixed, FixedWeights};
 use core::Core;
