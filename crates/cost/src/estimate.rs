@@ -172,29 +172,42 @@ fn check_names(inventory: &Inventory, list: &PriceList) -> Result<(), EstimateEr
     Ok(())
 }
 
+/// Returns the first and the last time in an inventory: arrivals, departures, samples; `None`
+/// without any.
+pub fn extent(inventory: &Inventory) -> Option<(Timestamp, Timestamp)> {
+    let lives = inventory
+        .pods
+        .iter()
+        .flat_map(|pod| [pod.arrival, pod.departure]);
+    let samples = inventory.usage.iter().flat_map(|series| &series.samples);
+    let times = lives.flatten().chain(samples.map(|sample| sample.time));
+    times.fold(None, |extent, time| {
+        let (first, last) = extent.unwrap_or((time, time));
+        Some((first.min(time), last.max(time)))
+    })
+}
+
 /// Returns the window, and whether it is a month to come.
 fn window(inventory: &Inventory, period: Period) -> Result<(Window, bool), EstimateError> {
-    let pods = || inventory.pods.iter();
-    let samples = || inventory.usage.iter().flat_map(|series| &series.samples);
-    let times = || {
-        let lives = pods().flat_map(|pod| [pod.arrival, pod.departure]);
-        lives.flatten().chain(samples().map(|sample| sample.time))
-    };
-    let ended = !inventory.pods.is_empty() && pods().all(|pod| pod.departure.is_some());
+    let pods = &inventory.pods;
+    let is_over = !pods.is_empty() && pods.iter().all(|pod| pod.departure.is_some());
+    let is_measured = inventory
+        .usage
+        .iter()
+        .any(|series| !series.samples.is_empty());
+    let extent = extent(inventory);
     let is_recorded = match period {
         Period::Window(window) => return Ok((window, false)),
         Period::Recorded => true,
         Period::Month => false,
-        Period::Fitting => ended || samples().next().is_some(),
+        Period::Fitting => is_over || is_measured,
     };
     if is_recorded {
-        let (Some(start), Some(end)) = (times().min(), times().max()) else {
-            return Err(EstimateError::Timeless);
-        };
+        let (start, end) = extent.ok_or(EstimateError::Timeless)?;
         return Ok((Window::new(start, end)?, false));
     }
     // All pods that stay are there after the last change.
-    let start = times().max().unwrap_or_default();
+    let start = extent.map_or(Timestamp::default(), |(_, last)| last);
     let month = HOUR_NS * u128::from(MONTH_HOURS);
     let month = i64::try_from(month).unwrap_or(i64::MAX);
     let end = Timestamp(start.0.saturating_add(month));

@@ -34,7 +34,7 @@ pub use allocation::{
     node_cost, price_of,
 };
 pub use compare::{Change, Side, WorkloadCost, changes};
-pub use estimate::{Estimate, EstimateError, Period};
+pub use estimate::{Estimate, EstimateError, Period, extent};
 pub use focus::{Account, COLUMNS, write_focus};
 pub use group::{Group, GroupKind, IDLE, SHARED};
 pub use hours::{HOUR_NS, MONTH_HOURS};

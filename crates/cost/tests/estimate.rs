@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cost::prices::PriceList;
+use cost::prices::{GivenPrice, PriceList};
 use cost::{Estimate, EstimateError, Group, Grouping, Money, Period, Window, group};
 use inventory::{Inventory, InventoryBuilder, Sample, Timestamp, UsageSeries, read};
 
@@ -227,7 +227,7 @@ fn nodes_alone_are_idle() {
 fn wrong_inputs_are_told() {
     let node: Arc<str> = "n2".into();
     let list = PriceList {
-        given: vec![(node, Money::ZERO)],
+        given: vec![(node, GivenPrice::Node(Money::ZERO))],
         ..PriceList::default()
     };
     let error = |inventory: &Inventory, list: &PriceList, period| {

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use cost::prices::{GivenPrice, PriceList};
 use cost::{
-    Allocation, Container, Group, Grouping, Idle, Interval, Money, Names, NodeCost, PricedNode,
-    Rates, Split, UnitPrices, Window, allocate, group, node_costs,
+    Allocation, Container, Estimate, Group, Grouping, Idle, Interval, Money, Names, NodeCost,
+    Period, PricedNode, Rates, Split, UnitPrices, Window, allocate, group, node_costs,
 };
-use inventory::Timestamp;
+use inventory::api::{self, PodSpec, ResourceRequirements};
+use inventory::{Amounts, Inventory, Node, Pod, Sample, Source, Template, Timestamp, UsageSeries};
+use kube_resources::{Format, Quantity};
 use serde::Deserialize;
 
 const GOLDEN: &str = include_str!("../../../tests/data/golden/cost.json");
@@ -344,5 +347,134 @@ fn each_case_has_the_same_groups() {
         near.assert(grouped.total().to_f64(), case.sum, &name);
         let sum: Money = grouped.groups.iter().map(Group::total).sum();
         assert_eq!(sum, grouped.total(), "{name}");
+    }
+}
+
+/// Returns the golden input as an inventory, with usage in whole bytes.
+fn inventory(golden: &Golden) -> Inventory {
+    let source = || Source {
+        file: "golden".into(),
+        line: 0,
+    };
+    let node = |node: &PricedNode| {
+        let amounts: Amounts = [
+            ("cpu", node.capacity.cpu / 1_000_000),
+            ("memory", node.capacity.memory / 1000),
+            ("nvidia.com/gpu", node.capacity.gpu / 1000),
+        ]
+        .into_iter()
+        .map(|(name, amount)| (name, i64::try_from(amount).unwrap()))
+        .collect();
+        Node {
+            name: node.name.clone(),
+            labels: Arc::default(),
+            taints: [].into(),
+            unschedulable: false,
+            allocatable: amounts.clone().into(),
+            capacity: amounts.into(),
+            provider_id: None,
+            source: source(),
+        }
+    };
+    let containers = golden.containers();
+    let mut pods: BTreeMap<&str, Pod> = BTreeMap::new();
+    let mut usage = Vec::new();
+    for container in &containers {
+        let (names, first) = (&container.names, &container.intervals[0]);
+        let quantities = [
+            (
+                "cpu",
+                Quantity::from_nanos(first.request.cpu, Format::DecimalSi),
+            ),
+            (
+                "memory",
+                Quantity::from_bytes(u64::try_from(first.request.memory / 1000).unwrap()),
+            ),
+            (
+                "nvidia.com/gpu",
+                Quantity::from_milli(u64::try_from(first.request.gpu).unwrap()),
+            ),
+        ];
+        let named = quantities.map(|(name, quantity)| (name.to_owned(), quantity));
+        let resources = ResourceRequirements {
+            requests: named.into_iter().collect(),
+            ..ResourceRequirements::default()
+        };
+        let spec = api::Container {
+            name: names.container.to_string(),
+            resources,
+            ..api::Container::default()
+        };
+        let earlier = pods.get(&*names.pod);
+        let mut all = earlier.map_or_else(Vec::new, |pod| pod.template.spec.containers.clone());
+        all.push(spec);
+        let spec = PodSpec {
+            containers: all,
+            ..PodSpec::default()
+        };
+        let pod = Pod {
+            namespace: names.namespace.clone(),
+            name: names.pod.clone(),
+            uid: None,
+            template: Template::new((*names.labels).clone(), spec).into(),
+            owner: None,
+            node: names.node.clone(),
+            arrival: Some(first.start),
+            departure: container.intervals.last().map(|last| last.end),
+            source: source(),
+        };
+        pods.insert(&names.pod, pod);
+        let sample = |interval: &Interval| Sample {
+            time: interval.start,
+            cpu_nanocores: Some(i64::try_from(interval.usage.cpu).unwrap()),
+            memory_bytes: Some(i64::try_from(interval.usage.memory / 1000).unwrap()),
+            oom_killed: false,
+        };
+        usage.push(UsageSeries {
+            namespace: names.namespace.clone(),
+            pod: names.pod.clone(),
+            container: names.container.clone(),
+            samples: container.intervals.iter().map(sample).collect(),
+        });
+    }
+    Inventory {
+        nodes: golden.nodes().iter().map(node).collect(),
+        pods: pods.into_values().collect(),
+        usage,
+        ..Inventory::default()
+    }
+}
+
+#[test]
+fn an_inventory_has_the_same_costs() {
+    let golden = golden();
+    let near = Near(golden.tolerance);
+    let given = golden.nodes().into_iter().map(|node| {
+        let prices = GivenPrice::Resources(node.prices);
+        (node.name, prices)
+    });
+    let list = PriceList {
+        given: given.collect(),
+        ..PriceList::default()
+    };
+    let period = Period::Window(golden.window());
+    let estimate = Estimate::of(&inventory(&golden), &list, period).unwrap();
+    assert_eq!(estimate.assumptions, Vec::<String>::new());
+    for case in &golden.cases {
+        let grouped = group(
+            &estimate.allocations,
+            &estimate.nodes,
+            estimate.window,
+            &case.grouping(),
+        );
+        assert_eq!(grouped.groups.len(), case.result.len());
+        for group in &grouped.groups {
+            let total = case.result[&group.key][4];
+            near.assert(
+                group.total().to_f64(),
+                total,
+                &format!("{}: {}", case.name, group.key),
+            );
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Prices of nodes from lists in the forms of OpenCost.
 
-use cost::prices::{CsvPrices, PriceList, PriceSource};
+use cost::prices::{CsvPrices, GivenPrice, PriceList, PriceSource};
 use cost::{Money, Resource};
 use inventory::{Amounts, Node, Source};
 
@@ -153,4 +153,28 @@ fn rows_without_a_machine_are_told() {
     let list = list(",n1,,node,metadata.name,,1,\n,n2,,node,metadata.name,,2,\n");
     let nodes = [node("n1", 0, &[], None)];
     assert_eq!(list.price(&nodes).1, [(3, "n2")]);
+}
+
+#[test]
+fn a_given_price_goes_before_all_others() {
+    let mut list = list(",n1,,node,metadata.name,,0.5,\n");
+    for (given, price) in [
+        ("2", "2.000000000"),
+        ("0.5,0.25", "6.000000000"),
+        ("0.5,0.25,3", "12.000000000"),
+    ] {
+        list.given = vec![("n1".into(), given.parse().unwrap())];
+        let (cost, source) = per_hour(&list, &node("n1", 2, &[], None));
+        assert_eq!((cost.as_str(), source), (price, PriceSource::Given));
+    }
+    for (text, message) in [
+        ("x", "\"x\": not a decimal number such as 0.031611"),
+        (
+            "1,2,3,4",
+            "neither the price of a node nor those of a core, a GiB and a GPU, such as \
+          0.03,0.004,0.95",
+        ),
+    ] {
+        assert_eq!(text.parse::<GivenPrice>().unwrap_err().to_string(), message);
+    }
 }

@@ -4,6 +4,8 @@ pub mod cost;
 pub mod diff;
 pub mod fit;
 pub mod inventory;
+mod period;
+mod placement;
 mod pricing;
 pub mod profile;
 pub mod schedule;

@@ -7,8 +7,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use cost::Money;
-use cost::prices::PriceList;
+use cost::prices::{GivenPrice, PriceList};
 use sha2::{Digest, Sha256};
 
 use crate::answer::InputFile;
@@ -21,9 +20,10 @@ pub struct PriceArgs {
     /// one of each may be given
     #[arg(long, value_name = "FILE")]
     prices: Vec<PathBuf>,
-    /// Price of a node per hour, before any other
-    #[arg(long, value_name = "NAME=PRICE", value_parser = Named::<Money>::from_str)]
-    node_price: Vec<Named<Money>>,
+    /// Price of a node per hour, before any other; or those of its cores, GiB and GPUs, as in
+    /// n1=0.03,0.004,0.95
+    #[arg(long, value_name = "NAME=PRICE", value_parser = Named::<GivenPrice>::from_str)]
+    node_price: Vec<Named<GivenPrice>>,
 }
 
 /// Value with a name: `NAME=VALUE`.

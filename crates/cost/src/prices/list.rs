@@ -1,12 +1,13 @@
 //! Price of a node from all lists.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use inventory::Node;
 
 use crate::allocation::{PricedNode, UnitPrices};
-use crate::money::Money;
+use crate::money::{Money, MoneyError};
 use crate::prices::csv::{CsvPrices, Match};
 use crate::prices::defaults::{DefaultPrices, discounted};
 use crate::prices::split::split;
@@ -19,8 +20,58 @@ pub struct PriceList {
     pub defaults: DefaultPrices,
     /// Prices of machines.
     pub machines: CsvPrices,
-    /// Prices of nodes by name, which go before all others.
-    pub given: Vec<(Arc<str>, Money)>,
+    /// Prices of nodes by name, which go before all others; of two for one node, the last counts.
+    pub given: Vec<(Arc<str>, GivenPrice)>,
+}
+
+/// Price that is given for a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivenPrice {
+    /// Price of the whole node per hour.
+    Node(Money),
+    /// Prices of its resources.
+    Resources(UnitPrices),
+}
+
+/// Reason why a text is no given price.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GivenPriceError {
+    /// A wrong amount.
+    #[error("{text:?}: {error}")]
+    Amount {
+        /// The text.
+        text: String,
+        /// Reason.
+        error: MoneyError,
+    },
+    /// A wrong number of amounts.
+    #[error(
+        "neither the price of a node nor those of a core, a GiB and a GPU, such as 0.03,0.004,0.95"
+    )]
+    Count,
+}
+
+/// Reads the price of a node, or those of a core, a GiB and (0 without it) a processor, separated
+/// by commas.
+impl FromStr for GivenPrice {
+    type Err = GivenPriceError;
+
+    fn from_str(text: &str) -> Result<Self, GivenPriceError> {
+        let amount = |text: &str| {
+            text.parse().map_err(|error| GivenPriceError::Amount {
+                text: text.to_owned(),
+                error,
+            })
+        };
+        let amounts: Vec<Money> = text.split(',').map(amount).collect::<Result<_, _>>()?;
+        let (cpu, memory, gpu) = match amounts[..] {
+            [node] => return Ok(Self::Node(node)),
+            [cpu, memory] => (cpu, memory, Money::ZERO),
+            [cpu, memory, gpu] => (cpu, memory, gpu),
+            _ => return Err(GivenPriceError::Count),
+        };
+        Ok(Self::Resources(PerResource { cpu, memory, gpu }))
+    }
 }
 
 /// Origin of the price of a node.
@@ -77,19 +128,26 @@ impl PriceList {
         let (defaults, is_spot) = self.defaults.of(&node.labels);
         let given = self.given.iter().rev().find(|(name, _)| *name == node.name);
         let machine = self.machines.of(node);
-        let (price, source) = match (given, machine) {
-            (Some((_, price)), _) => (Some(*price), PriceSource::Given),
+        let (prices, source) = match (given, machine) {
+            (Some((_, GivenPrice::Resources(prices))), _) => (*prices, PriceSource::Given),
+            (Some((_, GivenPrice::Node(price))), _) => {
+                // A given price is final: no discount, and nothing beside it.
+                let prices = split(*price, &capacity, &self.defaults.on_demand);
+                (prices.unwrap_or_default(), PriceSource::Given)
+            }
             (None, Some(Match::Exact(place, price))) => {
                 matched.insert(place);
-                (Some(price), PriceSource::Machine)
+                (
+                    self.of_machine(node, price, &capacity),
+                    PriceSource::Machine,
+                )
             }
-            (None, Some(Match::Type(price))) => (Some(price), PriceSource::InstanceType),
-            (None, None) if is_spot => (None, PriceSource::DefaultSpot),
-            (None, None) => (None, PriceSource::Default),
-        };
-        let prices = match price {
-            None => defaults,
-            Some(price) => self.of_machine(node, price, &capacity, source),
+            (None, Some(Match::Type(price))) => (
+                self.of_machine(node, price, &capacity),
+                PriceSource::InstanceType,
+            ),
+            (None, None) if is_spot => (defaults, PriceSource::DefaultSpot),
+            (None, None) => (defaults, PriceSource::Default),
         };
         NodePrice {
             node: PricedNode {
@@ -105,18 +163,9 @@ impl PriceList {
 
     /// Splits the price of a machine. Processors that have a price of their own are paid beside the
     /// machine, as in `NodePricing` of OpenCost's CSV provider.
-    fn of_machine(
-        &self,
-        node: &Node,
-        price: Money,
-        capacity: &Rates,
-        source: PriceSource,
-    ) -> UnitPrices {
+    fn of_machine(&self, node: &Node, price: Money, capacity: &Rates) -> UnitPrices {
         let basis = &self.defaults.on_demand;
-        let gpu = self
-            .machines
-            .gpu(node)
-            .filter(|_| source != PriceSource::Given && capacity.gpu > 0);
+        let gpu = self.machines.gpu(node).filter(|_| capacity.gpu > 0);
         let prices = match gpu {
             None => split(price, capacity, basis),
             Some(gpu) => {
@@ -127,12 +176,7 @@ impl PriceList {
                 split(price, &without, basis).map(|prices| PerResource { gpu, ..prices })
             }
         };
-        // OpenCost applies discounts to CPU and memory of all nodes. Given prices are final.
-        let discount = match source {
-            PriceSource::Given => 0,
-            _ => self.defaults.discount,
-        };
-        discounted(prices.unwrap_or_default(), discount)
+        discounted(prices.unwrap_or_default(), self.defaults.discount)
     }
 }
 

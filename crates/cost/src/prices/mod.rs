@@ -14,7 +14,7 @@ mod split;
 pub use csv::{CsvPrices, FIELDS};
 pub use defaults::DefaultPrices;
 pub(crate) use list::gpus;
-pub use list::{NodePrice, PriceList, PriceSource};
+pub use list::{GivenPrice, GivenPriceError, NodePrice, PriceList, PriceSource};
 pub use split::split;
 
 use crate::money::MoneyError;

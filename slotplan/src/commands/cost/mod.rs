@@ -12,11 +12,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use cost::{
-    Account, Estimate, Grouped, Grouping, MONTH_HOURS, Money, Property, group, write_focus,
+    Account, Estimate, Grouped, Grouping, MONTH_HOURS, Money, Period, Property, group, write_focus,
 };
 use inventory::{Assumption, Node};
 
 use crate::answer::{Answer, Header, OutputArgs};
+use crate::commands::period::period;
+use crate::commands::placement::place;
 use crate::commands::pricing::PriceArgs;
 use crate::exit::Verdict;
 use crate::input::InputArgs;
@@ -93,8 +95,13 @@ impl CostArgs {
         let mut input = self.input.read()?;
         let (list, files) = self.prices.read()?;
         input.files.extend(files);
+        place(&mut input.inventory)?;
         let inventory = &input.inventory;
-        let estimate = Estimate::of(inventory, &list, self.period.period()?)?;
+        let period = match self.period.period()? {
+            Period::Fitting => period(&self.input.history, inventory)?,
+            chosen => chosen,
+        };
+        let estimate = Estimate::of(inventory, &list, period)?;
         let grouping = self.grouping();
         let grouped = group(
             &estimate.allocations,

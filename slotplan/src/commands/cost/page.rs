@@ -7,9 +7,9 @@ use maud::{Markup, html};
 use super::{Shown, table};
 
 const STYLE: &str = "\
-.bars { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr max-content; gap: .35rem .75rem; align-items: center; font-size: .875rem; font-variant-numeric: tabular-nums; }
-.bars dt { overflow-wrap: anywhere; }
-.bars dd { margin: 0; }
+.bars { list-style: none; margin: 0; padding: 0; font-size: .875rem; font-variant-numeric: tabular-nums; }
+.bars li { display: grid; grid-template-columns: minmax(0, 16rem) minmax(0, 1fr) 7rem; gap: .15rem .75rem; align-items: center; margin: .35rem 0; }
+.bars .name { overflow-wrap: anywhere; }
 .bar { display: flex; height: 1.1rem; background: var(--raised); border-radius: .2rem; overflow: hidden; }
 .bar span { display: block; height: 100%; }
 .cpu { background: var(--s0); } .memory { background: var(--s2); } .gpu { background: var(--s3); }
@@ -17,7 +17,10 @@ const STYLE: &str = "\
 .idle { background: repeating-linear-gradient(45deg, var(--s6) 0 4px, transparent 4px 7px); }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1rem; font-size: .875rem; color: var(--soft); margin: .5rem 0 1rem; padding: 0; list-style: none; }
 .legend i { display: inline-block; width: .9rem; height: .9rem; border-radius: .2rem; margin-right: .35rem; vertical-align: -.1rem; }
-@media (max-width: 34rem) { .bars { grid-template-columns: 1fr max-content; } .bars .wide-bar { grid-column: 1 / -1; grid-row: auto; } }
+@media (max-width: 40rem) {
+  .bars li { grid-template-columns: minmax(0, 1fr) max-content; }
+  .bars .bar { grid-column: 1 / -1; grid-row: 2; }
+}
 ";
 
 /// Parts of a bar: class, name, amount.
@@ -60,11 +63,13 @@ pub fn page(shown: &Shown) -> String {
         section aria-labelledby="groups" {
             h2 id="groups" { "Cost by " (by.join(", ")) }
             (legend())
-            dl.bars {
+            ul.bars {
                 @for group in &groups {
-                    dt { (group.key) }
-                    dd.wide-bar { (bar(group, largest)) }
-                    dd.n { (group.total().rounded(decimals)) }
+                    li {
+                        span.name { (group.key) }
+                        (bar(group, largest))
+                        span.n { (group.total().rounded(decimals)) }
+                    }
                 }
             }
             @if left > 0 { p.why { "and " (left) " more groups that cost less" } }
@@ -80,10 +85,9 @@ pub fn page(shown: &Shown) -> String {
     let header = html! {
         p.what { "slotplan cost" }
         h1 {
-            @if let Some(budget) = table::budget(shown) {
+            @if let Some((verdict, amounts)) = table::budget(shown) {
                 @let class = if shown.is_over_budget() { "verdict bad" } else { "verdict good" };
-                span class=(class) { (if shown.is_over_budget() { "over" } else { "within" }) }
-                " " (budget)
+                span class=(class) { (verdict) } " " (amounts)
             } @else {
                 (shown.per_month(shown.grouped.total()).rounded(2)) " "
                 (shown.estimate.currency) " a month"

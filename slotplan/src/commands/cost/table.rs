@@ -112,17 +112,17 @@ fn sum_rows(shown: &Shown) -> Vec<Vec<String>> {
     rows
 }
 
-/// Returns the verdict on the budget.
-pub fn budget(shown: &Shown) -> Option<String> {
-    let budget = shown.budget?;
-    let total = shown.per_month(shown.grouped.total());
-    let (currency, total) = (&shown.estimate.currency, total.rounded(2));
-    let budget = budget.rounded(2);
-    Some(if shown.is_over_budget() {
-        format!("over budget: {total} of {budget} {currency} a month")
+/// Returns the verdict on the budget, and the amounts.
+pub fn budget(shown: &Shown) -> Option<(&'static str, String)> {
+    let budget = shown.budget?.rounded(2);
+    let total = shown.per_month(shown.grouped.total()).rounded(2);
+    let verdict = if shown.is_over_budget() {
+        "over budget"
     } else {
-        format!("within budget: {total} of {budget} {currency} a month")
-    })
+        "within budget"
+    };
+    let currency = &shown.estimate.currency;
+    Some((verdict, format!("{total} of {budget} {currency} a month")))
 }
 
 /// Returns the tables for a terminal.
@@ -143,8 +143,8 @@ pub fn text(shown: &Shown) -> Result<String, fmt::Error> {
     }
     writeln!(text)?;
     columns::write(&mut text, &sum_rows(shown))?;
-    if let Some(budget) = budget(shown) {
-        writeln!(text, "\n{budget}")?;
+    if let Some((verdict, amounts)) = budget(shown) {
+        writeln!(text, "\n{verdict}: {amounts}")?;
     }
     for (place, assumption) in shown.assumptions.iter().enumerate() {
         let blank = if place == 0 { "\n" } else { "" };
@@ -169,8 +169,8 @@ pub fn markdown(shown: &Shown) -> Result<String, fmt::Error> {
         shown.per_hour(total).rounded(6),
         shown.period()
     )?;
-    if let Some(budget) = budget(shown) {
-        writeln!(text, "{budget}\n")?;
+    if let Some((verdict, amounts)) = budget(shown) {
+        writeln!(text, "{verdict}: {amounts}\n")?;
     }
     let (groups, left) = ordered(shown);
     let decimals = decimals(total);

@@ -4,8 +4,8 @@ use cost::{Change, Resource, WorkloadCost};
 use serde::Serialize;
 
 use super::Compared;
-use super::fit::Fit;
 use crate::answer::Header;
+use crate::commands::placement::Placement;
 
 #[derive(Debug, Serialize)]
 struct Document {
@@ -128,7 +128,7 @@ fn cost(compared: &Compared, cost: &WorkloadCost) -> Cost {
     }
 }
 
-fn nodes(fit: &Fit) -> Nodes {
+fn nodes(fit: &Placement) -> Nodes {
     Nodes {
         all: fit.nodes,
         used: fit.used,

@@ -1,7 +1,6 @@
 //! `slotplan diff`: two inputs, before and after a change.
 
 mod document;
-mod fit;
 mod side;
 mod table;
 
@@ -13,10 +12,12 @@ use cost::{Change, Money, WorkloadCost, changes};
 use inventory::Assumption;
 
 use crate::answer::{Answer, Header, OutputArgs};
+use crate::commands::placement::Placement;
 use crate::commands::pricing::PriceArgs;
 use crate::exit::Verdict;
+use crate::history::HistoryArgs;
+use crate::input::Replicas;
 
-use fit::Fit;
 use side::Read;
 
 /// Options of `slotplan diff`.
@@ -28,9 +29,8 @@ pub struct DiffArgs {
     /// The same after the change
     #[arg(value_name = "AFTER")]
     after: PathBuf,
-    /// Nodes of both sides, in place of those in BEFORE and AFTER
-    #[arg(long, value_name = "INPUT")]
-    nodes: Vec<PathBuf>,
+    #[command(flatten)]
+    common: Common,
     #[command(flatten)]
     prices: PriceArgs,
     /// Largest cost of a month after the change; above it, the exit code is 3
@@ -46,6 +46,20 @@ pub struct DiffArgs {
     /// Options for the output.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Options for the input of both sides.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Input")]
+struct Common {
+    /// Nodes of both sides, in place of those in BEFORE and AFTER
+    #[arg(long, value_name = "INPUT")]
+    nodes: Vec<PathBuf>,
+    /// Number of pods of a workload with a HorizontalPodAutoscaler
+    #[arg(long, value_enum, default_value_t, value_name = "NUMBER")]
+    replicas: Replicas,
+    #[command(flatten)]
+    history: HistoryArgs,
 }
 
 /// Limit of an increase.
@@ -77,7 +91,7 @@ struct Compared {
     provisioned: Option<(Money, Money)>,
     changes: Vec<Change>,
     /// Places of the pods on the nodes, before and after.
-    fit: Option<(Fit, Fit)>,
+    fit: Option<(Placement, Placement)>,
     /// Whether the number of pods and the requests are known.
     has_pods: bool,
     /// Limits that are exceeded.
@@ -92,8 +106,8 @@ impl DiffArgs {
     /// An input that cannot be read, or two that cannot be compared.
     pub fn run(&self) -> anyhow::Result<Answer> {
         let (list, mut files) = self.prices.read()?;
-        let before = Read::from(&self.before, &self.nodes, &list)?;
-        let after = Read::from(&self.after, &self.nodes, &list)?;
+        let before = Read::from(&self.before, &self.common, &list)?;
+        let after = Read::from(&self.after, &self.common, &list)?;
         anyhow::ensure!(
             before.currency == after.currency,
             "the costs before are in {}, those after in {}",
@@ -101,7 +115,7 @@ impl DiffArgs {
             after.currency
         );
         anyhow::ensure!(
-            before.inventory.is_some() == after.inventory.is_some(),
+            before.is_document == after.is_document,
             "a document of slotplan cost can only be compared with another"
         );
         let mut assumptions = before.assumptions.clone();
@@ -110,20 +124,14 @@ impl DiffArgs {
                 assumptions.push(assumption.clone());
             }
         }
-        let fit = match (&before.inventory, &after.inventory) {
-            (Some(before), Some(after)) if has_nodes(before, after) => {
-                Some((Fit::of(before)?, Fit::of(after)?))
-            }
-            _ => None,
-        };
         let mut compared = Compared {
             currency: after.currency.clone(),
             before: before.side.total(),
             after: after.side.total(),
             provisioned: before.side.provisioned.zip(after.side.provisioned),
             changes: changes(&before.side, &after.side),
-            fit,
-            has_pods: after.inventory.is_some(),
+            fit: before.placement.zip(after.placement),
+            has_pods: !after.is_document,
             exceeded: Vec::new(),
             top: self.top,
         };
@@ -176,10 +184,6 @@ impl DiffArgs {
         }
         exceeded
     }
-}
-
-fn has_nodes(before: &inventory::Inventory, after: &inventory::Inventory) -> bool {
-    !before.nodes.is_empty() && !after.nodes.is_empty()
 }
 
 impl Compared {

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use cost::prices::PriceList;
-use cost::{Estimate, Money, Period, Rates, Side, WorkloadCost};
-use inventory::{Assumption, Inventory};
+use cost::{Estimate, Money, Rates, Side, WorkloadCost};
+use inventory::Assumption;
 use serde::Deserialize;
 use serde_json::Number;
 
-use super::together;
+use super::{Common, together};
 use crate::answer::InputFile;
+use crate::commands::period::period;
+use crate::commands::placement::{Placement, place};
 use crate::input::InputArgs;
 
 /// Schema of the documents that can be compared.
@@ -24,8 +26,10 @@ pub struct Read {
     pub side: Side,
     /// Code of the currency.
     pub currency: String,
-    /// Pods and nodes; `None` for a document.
-    pub inventory: Option<Inventory>,
+    /// Whether this is a document.
+    pub is_document: bool,
+    /// Places of the pods; `None` if they are not placed.
+    pub placement: Option<Placement>,
     /// Files that were read.
     pub files: Vec<InputFile>,
     /// Assumptions that were made.
@@ -37,38 +41,46 @@ impl Read {
     ///
     /// # Errors
     /// An input that cannot be read, or has no costs.
-    pub fn from(path: &Path, nodes: &[PathBuf], list: &PriceList) -> anyhow::Result<Self> {
+    pub fn from(path: &Path, common: &Common, list: &PriceList) -> anyhow::Result<Self> {
         if let Some(text) = document(path)? {
             return Self::from_document(path, &text);
         }
         let path = vec![path.to_owned()];
-        let (inputs, load) = match nodes {
+        let (inputs, load) = match common.nodes[..] {
             [] => (path, Vec::new()),
             _ => (Vec::new(), path),
         };
         let args = InputArgs {
             inputs,
             load,
-            nodes: nodes.to_vec(),
-            ..InputArgs::default()
+            nodes: common.nodes.clone(),
+            replicas: common.replicas,
+            history: common.history.clone(),
         };
-        let input = args.read()?;
+        let mut input = args.read()?;
+        let placement = place(&mut input.inventory)?;
         if input.inventory.pods.is_empty() && input.inventory.nodes.is_empty() {
             // A change may add the first workload, or remove the last.
             return Ok(Self {
                 side: Side::default(),
                 currency: list.defaults.currency.clone(),
-                assumptions: input.inventory.assumptions.clone(),
-                inventory: Some(input.inventory),
+                assumptions: input.inventory.assumptions,
+                is_document: false,
+                placement,
                 files: input.files,
             });
         }
-        let estimate = Estimate::of(&input.inventory, list, Period::Fitting)?;
+        let estimate = Estimate::of(
+            &input.inventory,
+            list,
+            period(&common.history, &input.inventory)?,
+        )?;
         Ok(Self {
             side: Side::of(&estimate),
             currency: estimate.currency,
             assumptions: together(&input.inventory.assumptions, &estimate.assumptions),
-            inventory: Some(input.inventory),
+            is_document: false,
+            placement,
             files: input.files,
         })
     }
@@ -96,7 +108,8 @@ impl Read {
                 provisioned: provisioned.map(money).transpose()?,
             },
             currency: document.currency,
-            inventory: None,
+            is_document: true,
+            placement: None,
             files: document.inputs,
             assumptions: document.assumptions.into_iter().map(Assumption).collect(),
         })
