@@ -22,7 +22,7 @@ fn zones() -> World {
     ])
 }
 
-fn spread(more: serde_json::Value) -> serde_json::Value {
+fn spread(more: &serde_json::Value) -> serde_json::Value {
     let mut constraint = json!({
         "maxSkew": 1, "topologyKey": ZONE, "whenUnsatisfiable": "DoNotSchedule",
         "labelSelector": {"matchLabels": {"app": "web"}},
@@ -44,10 +44,10 @@ fn too_few_domains_count_as_an_empty_one() {
     world.run("n0", &[("app", "web")], json!({}));
     world.run("n2", &[("app", "web")], json!({}));
     assert_eq!(
-        world.feasible(&[("app", "web")], spread(json!({}))).len(),
+        world.feasible(&[("app", "web")], spread(&json!({}))).len(),
         3
     );
-    let few = spread(json!({"minDomains": 3}));
+    let few = spread(&json!({"minDomains": 3}));
     assert_eq!(
         world.feasible(&[("app", "web")], few.clone()),
         [] as [&str; 0]
@@ -66,19 +66,19 @@ fn tainted_and_excluded_nodes_are_domains_unless_policies_say_otherwise() {
     ]);
     world.run("n0", &[("app", "web")], json!({}));
     let web = [("app", "web")];
-    assert!(world.feasible(&web, spread(json!({}))).is_empty());
-    let honour = spread(json!({"nodeTaintsPolicy": "Honor"}));
+    assert!(world.feasible(&web, spread(&json!({}))).is_empty());
+    let honour = spread(&json!({"nodeTaintsPolicy": "Honor"}));
     assert_eq!(world.feasible(&web, honour), ["n0"]);
     // The affinity is honoured by default.
     let mut world = zones();
     world.run("n0", &web, json!({}));
-    let in_a = |more| {
+    let in_a = |more: &serde_json::Value| {
         let mut spec = spread(more);
         spec["nodeSelector"] = json!({ZONE: "a"});
         spec
     };
-    assert_eq!(world.feasible(&web, in_a(json!({}))), ["n0", "n1"]);
-    let ignore = in_a(json!({"nodeAffinityPolicy": "Ignore"}));
+    assert_eq!(world.feasible(&web, in_a(&json!({}))), ["n0", "n1"]);
+    let ignore = in_a(&json!({"nodeAffinityPolicy": "Ignore"}));
     assert!(world.feasible(&web, ignore).is_empty());
 }
 
@@ -86,7 +86,7 @@ fn tainted_and_excluded_nodes_are_domains_unless_policies_say_otherwise() {
 fn a_node_without_the_label_is_refused_in_other_words() {
     let mut world = World::new(&[node("n0")]);
     assert_eq!(
-        world.message(&[("app", "web")], spread(json!({}))),
+        world.message(&[("app", "web")], spread(&json!({}))),
         "0/1 nodes are available: 1 node(s) didn't match pod topology spread constraints \
          (missing required label)."
     );
@@ -99,8 +99,8 @@ fn label_keys_narrow_what_is_counted() {
         world.run("n0", &[("app", "web"), ("version", "1")], json!({}));
     }
     let new = [("app", "web"), ("version", "2")];
-    assert_eq!(world.feasible(&new, spread(json!({}))), ["n2"]);
-    let keys = spread(json!({"matchLabelKeys": ["version"]}));
+    assert_eq!(world.feasible(&new, spread(&json!({}))), ["n2"]);
+    let keys = spread(&json!({"matchLabelKeys": ["version"]}));
     assert_eq!(world.feasible(&new, keys).len(), 3);
 }
 

@@ -8,7 +8,7 @@ use scheduler::NodeState;
 
 use super::document::{Document, requests};
 use super::plan::{Plan, name};
-use super::text::{cores, percent};
+use super::text::{cores, groups, percent};
 
 /// Largest number of nodes with a bar.
 const MOST_NODES: usize = 200;
@@ -25,7 +25,8 @@ const STYLE: &str = "\
 .seg { stroke: var(--ground); stroke-width: 2; vector-effect: non-scaling-stroke; }
 .c0 { fill: var(--s0); } .c1 { fill: var(--s1); } .c2 { fill: var(--s2); } .c3 { fill: var(--s3); }
 .c4 { fill: var(--s4); } .c5 { fill: var(--s5); } .c6 { fill: var(--s6); }
-.key .box { width: .8rem; height: .8rem; flex: none; }
+.key .chip { width: .8rem; height: .8rem; flex: none; }
+.refused { margin: .75rem 0; } .refused h3 { margin: 0; overflow-wrap: anywhere; } .refused p { margin: .1rem 0; }
 .packed { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: 0 1.5rem; }
 ";
 
@@ -83,30 +84,21 @@ pub fn write(document: &Document, plan: &Plan<'_>) -> String {
 }
 
 fn refused(document: &Document) -> Markup {
-    if document.unschedulable.is_empty() {
+    let groups = groups(document);
+    if groups.is_empty() {
         return html! {};
     }
     html! {
         section aria-labelledby="refused" {
             h2 id="refused" { "Without a node" }
-            div.wide tabindex="0" {
-                table {
-                    thead { tr { th scope="col" { "pod" } th scope="col" { "message" } } }
-                    tbody {
-                        @for refused in document.unschedulable.iter().take(MOST_NODES) {
-                            tr {
-                                th scope="row" { (refused.pod) }
-                                td.message { (refused.message) }
-                            }
-                        }
-                    }
+            @for (names, message) in groups.iter().take(MOST_NODES) {
+                div.refused {
+                    h3 { (names) }
+                    p.message { (message) }
                 }
             }
-            @if document.unschedulable.len() > MOST_NODES {
-                p.none {
-                    "and " (human::count((document.unschedulable.len() - MOST_NODES) as u64))
-                    " more pods"
-                }
+            @if groups.len() > MOST_NODES {
+                p.none { "and " (human::count((groups.len() - MOST_NODES) as u64)) " more groups" }
             }
         }
     }
@@ -178,7 +170,11 @@ fn bar(
 }
 
 /// Colours of the workloads that request the most CPU; the others share one.
-struct Colours(Vec<String>);
+struct Colours {
+    workloads: Vec<String>,
+    /// Whether there are others.
+    others: bool,
+}
 
 impl Colours {
     fn new(plan: &Plan<'_>) -> Self {
@@ -189,25 +185,29 @@ impl Colours {
         }
         let mut order: Vec<_> = sums.into_iter().collect();
         order.sort_by(|(name, sum), (other, of_other)| (of_other, name).cmp(&(sum, other)));
+        let others = order.len() > COLOURS;
         let first = order.into_iter().take(COLOURS);
-        Self(first.map(|(name, _)| name).collect())
+        Self {
+            workloads: first.map(|(name, _)| name).collect(),
+            others,
+        }
     }
 
     fn of(&self, pod: &inventory::Pod) -> usize {
         let workload = workload(pod);
-        let place = self.0.iter().position(|name| *name == workload);
+        let place = self.workloads.iter().position(|name| *name == workload);
         place.unwrap_or(COLOURS)
     }
 
     fn key(&self) -> Markup {
-        let names = self.0.iter().map(String::as_str).enumerate();
-        let names = names.chain([(COLOURS, "others")]);
+        let names = self.workloads.iter().map(String::as_str).enumerate();
+        let names = names.chain(self.others.then_some((COLOURS, "others")));
         html! {
             ul.key {
                 @for (colour, name) in names {
                     li {
                         (PreEscaped(format!(
-                            "<svg class=\"box\" viewBox=\"0 0 10 10\" aria-hidden=\"true\">\
+                            "<svg class=\"chip\" viewBox=\"0 0 10 10\" aria-hidden=\"true\">\
                              <rect class=\"c{colour}\" width=\"10\" height=\"10\"/></svg>"
                         )))
                         (name)

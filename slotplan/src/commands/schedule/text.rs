@@ -100,30 +100,41 @@ fn more(text: &mut String, count: usize, of: &str) -> fmt::Result {
     }
 }
 
-/// Writes the pods without a node, with those of one workload and message as one line.
+/// Writes the pods without a node.
 fn refused(text: &mut String, document: &Document) -> fmt::Result {
-    let mut groups: BTreeMap<(&str, &str), Vec<&Refused>> = BTreeMap::new();
+    let groups = groups(document);
+    for (names, message) in groups.iter().take(MOST_ROWS) {
+        writeln!(text, "\n{names}:\n  {message}")?;
+    }
+    more(text, groups.len(), "groups of pods")
+}
+
+/// Returns the pods without a node by message, those of one workload together.
+pub fn groups(document: &Document) -> Vec<(String, &str)> {
+    let mut groups: BTreeMap<(&str, &str), (&Refused, usize)> = BTreeMap::new();
     for refused in &document.unschedulable {
         let of = refused.workload.as_deref().unwrap_or(&refused.pod);
         let key = (of, refused.message.as_str());
-        groups.entry(key).or_default().push(refused);
+        groups.entry(key).or_insert((refused, 0)).1 += 1;
     }
-    for pods in groups.values().take(MOST_ROWS) {
-        let Some((first, others)) = pods.split_first() else {
-            continue;
+    let named = groups.into_values().map(|(first, count)| {
+        let others = match (&first.workload, count) {
+            (Some(workload), 2..) => {
+                let others = human::count(count as u64 - 1);
+                format!(" and {others} more of {workload}")
+            }
+            _ => String::new(),
         };
-        write!(text, "\n{}", first.pod)?;
-        if let (Some(workload), 1..) = (&first.workload, others.len()) {
-            let count = human::count(others.len() as u64);
-            write!(text, " and {count} more of {workload}")?;
-        }
-        let verb = match first.reason {
-            SCHEDULING_GATED => "waits",
-            _ => "fits nowhere",
+        let verb = match (first.reason, count) {
+            (SCHEDULING_GATED, 1) => "waits",
+            (SCHEDULING_GATED, _) => "wait",
+            (_, 1) => "fits nowhere",
+            _ => "fit nowhere",
         };
-        writeln!(text, ": {verb}\n  {}", first.message)?;
-    }
-    more(text, groups.len(), "groups of pods")
+        let names = format!("{}{others} {verb}", first.pod);
+        (names, first.message.as_str())
+    });
+    named.collect()
 }
 
 fn evictions(text: &mut String, document: &Document) -> fmt::Result {
