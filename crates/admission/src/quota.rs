@@ -152,6 +152,7 @@ struct Line {
 pub struct Share(Vec<(usize, Quantity)>);
 
 impl Line {
+    /// Returns an amount in the notation of the line.
     fn quantity(&self, nanos: u128) -> Quantity {
         Quantity::from_nanos(nanos, self.format)
     }
@@ -265,8 +266,10 @@ impl Ledger {
         ))
     }
 
-    /// Counts the usage of a pod that was admitted.
-    pub fn charge(&mut self, share: &Share) {
+    /// Counts the usage of a pod that was admitted, and returns the places of the lines that rose
+    /// above all of their earlier usage, with that usage.
+    pub fn charge(&mut self, share: &Share) -> Vec<(usize, Quantity)> {
+        let mut raised = Vec::new();
         for &(place, requested) in &share.0 {
             let Some(line) = self.lines.get_mut(place) else {
                 continue;
@@ -275,8 +278,12 @@ impl Ledger {
                 line.format = requested.format();
             }
             line.used = line.used.saturating_add(requested.nanos());
-            line.peak = line.peak.max(line.used);
+            if line.used > line.peak {
+                line.peak = line.used;
+                raised.push((place, line.quantity(line.peak)));
+            }
         }
+        raised
     }
 
     /// Frees the usage of a pod that has left.

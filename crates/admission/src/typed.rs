@@ -88,6 +88,11 @@ fn kind(text: &'static str) -> Kind {
     }
 }
 
+/// Returns a pod as expressions see it, without the API server's defaults.
+pub fn pod(json: &Json) -> Value {
+    typed("Pod", json)
+}
+
 /// Returns an object of one of the types that a pod consists of, such as `Pod` or `PodSpec`.
 pub(crate) fn typed(name: &'static str, json: &Json) -> Value {
     value(&Kind::Struct(name), json)
