@@ -110,7 +110,17 @@ pub(super) fn add_item(
         ));
     };
     let Some((way, known)) = Kind::of(&api_version, &kind) else {
-        builder.ignore(&api_version, &kind);
+        if builder.keeps_raw() {
+            // The parameters of a policy can be of any kind.
+            builder.add_object(Object {
+                value: tree.to_json(),
+                api_version,
+                kind,
+                source,
+            });
+        } else {
+            builder.ignore(&api_version, &kind);
+        }
         return Ok(());
     };
     if !known {
