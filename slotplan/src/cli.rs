@@ -10,7 +10,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::answer::{Answer, Format, OutputArgs};
-use crate::commands::{cost, diff, fit, inventory, profile, schedule};
+use crate::commands::{cost, diff, fit, inventory, policy, profile, schedule};
 use crate::exit::Verdict;
 
 /// Plans from what ran or would run: placement, number of nodes, size, cost, policy
@@ -44,6 +44,9 @@ enum Command {
     Fit(fit::FitArgs),
     /// Show the usage of workloads, and the requests that it suggests
     Profile(profile::ProfileArgs),
+    /// Decide on each pod as an API server would: LimitRange, ValidatingAdmissionPolicy,
+    /// ResourceQuota
+    Policy(policy::PolicyCommandArgs),
     /// Show what pods and nodes cost, by group, with idle and shared costs, as OpenCost does
     Cost(Box<cost::CostArgs>),
     /// Compare two inputs: requests, money, nodes, pods that no longer fit
@@ -67,6 +70,7 @@ impl Command {
             Self::Schedule(args) => (args.run()?, &args.output),
             Self::Fit(args) => (args.run()?, &args.output),
             Self::Profile(args) => (args.run()?, &args.output),
+            Self::Policy(args) => (args.run()?, &args.output),
             Self::Cost(args) => (args.run()?, &args.output),
             Self::Diff(args) => (args.run()?, &args.output),
             Self::Completions { shell } => {

@@ -4,10 +4,12 @@ use std::fs;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use admission::Requester;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use inventory::{Inventory, InventoryBuilder, Part, Scale};
 
+use crate::admit;
 use crate::answer::InputFile;
 use crate::hashing::Hashing;
 use crate::history::HistoryArgs;
@@ -34,6 +36,36 @@ pub struct InputArgs {
     /// Options for what was recorded.
     #[command(flatten)]
     pub history: HistoryArgs,
+    #[command(flatten)]
+    policies: PolicyArgs,
+}
+
+/// Options for policies that decide on pods before a command computes, which every command has.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Policies")]
+pub struct PolicyArgs {
+    /// Let the policies of INPUT and of all other inputs decide on the pods first: refused pods are
+    /// left out, and default requests and limits are set
+    #[arg(long, value_name = "INPUT")]
+    pub policies: Vec<PathBuf>,
+    /// User that creates the pods, for policies
+    #[arg(long, value_name = "NAME", default_value = "kubernetes-admin")]
+    pub user: String,
+    /// Group of the user, beside system:authenticated; can be given several times
+    #[arg(long, value_name = "GROUP")]
+    pub group: Vec<String>,
+}
+
+impl PolicyArgs {
+    /// Returns the user that creates the pods, with the group that every user has.
+    pub fn requester(&self) -> Requester {
+        let mut groups = self.group.clone();
+        groups.push("system:authenticated".to_owned());
+        Requester {
+            name: self.user.clone(),
+            groups,
+        }
+    }
 }
 
 /// Number of pods of a workload with a HorizontalPodAutoscaler.
@@ -58,12 +90,22 @@ pub struct Input {
 }
 
 impl InputArgs {
-    /// Reads all inputs.
+    /// Reads all inputs, and lets the policies decide on the pods if `--policies` names some.
     ///
     /// # Errors
     /// A file that cannot be read, or whose contents are wrong.
     pub fn read(&self) -> anyhow::Result<Input> {
-        self.read_into(InventoryBuilder::new())
+        if self.policies.policies.is_empty() {
+            return self.read_into(InventoryBuilder::new());
+        }
+        let mut input = self.read_raw()?;
+        admit::apply(&mut input.inventory, &self.policies.requester())?;
+        Ok(input)
+    }
+
+    /// Returns the user that creates the pods.
+    pub fn requester(&self) -> Requester {
+        self.policies.requester()
     }
 
     /// Reads all inputs, and keeps pods and pod templates as they were written, for policies.
@@ -87,6 +129,7 @@ impl InputArgs {
             (Part::All, &self.inputs),
             (Part::Load, &self.load),
             (Part::Nodes, &self.nodes),
+            (Part::Load, &self.policies.policies),
         ];
         for (part, paths) in parts {
             builder.select(part);

@@ -11,6 +11,7 @@
 //! journal    directories of the sandboxer to pods
 //! history    options for what was recorded
 //! hashing    hashes of files, computed while they are read
+//! admit      policies that decide on pods before a command computes
 //! answer     text, JSON, Markdown and page of an answer; the header of documents
 //! exit       exit codes
 //! ```
@@ -18,6 +19,7 @@
 //! The computations are pure functions in crates of their own; this package opens files and
 //! prints.
 
+pub mod admit;
 pub mod answer;
 pub mod cli;
 pub mod commands;

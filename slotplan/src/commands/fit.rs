@@ -73,8 +73,7 @@ impl FitArgs {
             (Some(path), _) => {
                 let manifest = InputArgs {
                     inputs: vec![path.clone()],
-                    load: Vec::new(),
-                    nodes: Vec::new(),
+                    ..InputArgs::default()
                 };
                 let read = manifest.read()?;
                 let pod = the_pod(&read.inventory, path)?;

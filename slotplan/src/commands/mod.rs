@@ -6,6 +6,7 @@ pub mod fit;
 pub mod inventory;
 mod period;
 mod placement;
+pub mod policy;
 mod pricing;
 pub mod profile;
 pub mod schedule;

@@ -1,0 +1,84 @@
+//! The tables for a pull request.
+
+use display::human;
+
+use super::document::Document;
+
+/// Number of rows of a table.
+const MOST: usize = 20;
+
+/// Writes the tables.
+pub(super) fn write(document: &Document) -> String {
+    let pods = &document.pods;
+    let mut out = format!(
+        "### Policy: {} of {} pods refused\n\n{} admitted, {} of them with defaults of LimitRange.\n",
+        human::count(pods.refused),
+        human::count(pods.total),
+        human::count(pods.admitted),
+        human::count(pods.changed)
+    );
+    let reasons = document.reasons.iter().map(|reason| {
+        [
+            reason.namespace.clone(),
+            human::count(reason.pods),
+            reason.first.clone(),
+        ]
+    });
+    table(
+        &mut out,
+        ["namespace", "pods", "first refusal"],
+        reasons.collect(),
+    );
+    let keys = document.quotas.iter().flat_map(|quota| {
+        quota.keys.iter().map(|key| {
+            [
+                format!("{}/{} `{}`", quota.namespace, quota.name, key.key),
+                key.hard.clone(),
+                format!("{} (sufficient: {})", key.peak, key.sufficient),
+            ]
+        })
+    });
+    table(
+        &mut out,
+        ["quota", "bound", "high-water mark"],
+        keys.collect(),
+    );
+    for assumption in &document.header.assumptions {
+        out.push_str(&format!("\nAssumed: {}\n", escaped(assumption)));
+    }
+    out
+}
+
+fn table(out: &mut String, head: [&str; 3], rows: Vec<[String; 3]>) {
+    if rows.is_empty() {
+        return;
+    }
+    out.push_str(&format!(
+        "\n| {} |\n| --- | ---: | --- |\n",
+        head.join(" | ")
+    ));
+    let count = rows.len();
+    for row in rows.into_iter().take(MOST) {
+        let cells = row.map(|cell| escaped(&cell));
+        out.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    if count > MOST {
+        out.push_str(&format!("\nand {} more\n", count - MOST));
+    }
+}
+
+/// Writes a text so that it stays in its cell and is no markup.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '|' | '\\' | '<' | '*' | '_' | '[' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '\n' | '\r' => out.push(' '),
+            plain => out.push(plain),
+        }
+    }
+    out
+}
