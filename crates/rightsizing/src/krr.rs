@@ -145,6 +145,13 @@ mod tests {
     }
 
     #[test]
+    fn a_percentile_between_two_samples_is_interpolated() {
+        // The rank is 0.95 * 101 = 95.95: 0.05 * 950 + 0.95 * 960 = 959.5 millicores.
+        let pod = samples(102, |minute| minute * 10_000_000, 1);
+        assert_eq!(cpu_request(&[Series::new(&pod)], RANGE, END), Ok(960));
+    }
+
+    #[test]
     fn memory_is_the_largest_usage_and_15_percent_in_whole_mebibytes() {
         let pod = samples(200, |_| 1, 200 << 20);
         let pods = [Series::new(&pod)];

@@ -281,6 +281,7 @@ mod tests {
     #[test]
     fn replicas_are_the_most_pods_at_one_time() {
         assert_eq!(largest_together(&[(0, 5), (5, 9), (5, i64::MAX)]), 2);
+        assert_eq!(largest_together(&[(5, 9), (0, 5)]), 1);
         assert_eq!(largest_together(&[(i64::MIN, i64::MAX); 3]), 3);
         assert_eq!(largest_together(&[(7, 7), (9, 3)]), 0);
     }

@@ -31,7 +31,13 @@ pub struct ProfileArgs {
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     usage: Vec<PathBuf>,
     /// Rule for the new requests: vpa, krr, percentile=95 or requested
-    #[arg(long, value_name = "RULE", default_value = "vpa", value_parser = strategy)]
+    #[arg(
+        long,
+        value_name = "RULE",
+        default_value = "vpa",
+        value_parser = strategy,
+        help_heading = "Profile"
+    )]
     strategy: Strategy,
     /// Rules that the back-test compares
     #[arg(
@@ -39,17 +45,18 @@ pub struct ProfileArgs {
         value_name = "RULE",
         value_delimiter = ',',
         default_value = "requested,vpa,krr,percentile=95,percentile=99",
-        value_parser = strategy
+        value_parser = strategy,
+        help_heading = "Profile"
     )]
     compare: Vec<Strategy>,
     /// Step of the back-test, each with the requests that the time before it suggests
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = step)]
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = step, help_heading = "Profile")]
     step: Duration,
     /// Write a patch for each workload into the directory DIR (kubectl patch --patch-file)
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Profile")]
     apply: Option<PathBuf>,
     /// Write the new requests to FILE, which other commands read with --resize FILE
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Profile")]
     apply_to: Option<PathBuf>,
     /// Options for the output.
     #[command(flatten)]
