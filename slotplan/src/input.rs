@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use admission::Requester;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use inventory::{Inventory, InventoryBuilder, Part, Scale};
+use inventory::{Assumption, Inventory, InventoryBuilder, Part, Scale};
+use rightsizing::resize::Resize;
 
 use crate::admit;
 use crate::answer::InputFile;
@@ -33,6 +34,9 @@ pub struct InputArgs {
     /// states, within the bounds of the autoscaler, or the least or most that it allows
     #[arg(long, value_enum, default_value_t, value_name = "NUMBER")]
     pub replicas: Replicas,
+    /// Give pods the requests and limits of FILE, which `slotplan profile --apply-to FILE` writes
+    #[arg(long, value_name = "FILE")]
+    pub resize: Vec<PathBuf>,
     /// Options for what was recorded.
     #[command(flatten)]
     pub history: HistoryArgs,
@@ -139,8 +143,29 @@ impl InputArgs {
         }
         let mut inventory = builder.finish()?;
         inventory.clip(self.history.window());
+        for path in &self.resize {
+            files.push(resize(&mut inventory, path)?);
+        }
         Ok(Input { inventory, files })
     }
+}
+
+/// Gives pods the requests and limits of a file. New requests without a pod are an assumption.
+fn resize(inventory: &mut Inventory, path: &Path) -> anyhow::Result<InputFile> {
+    let file = path.display().to_string();
+    let context = || format!("read {file}");
+    let mut opened = fs::File::open(path).with_context(context)?;
+    let mut reader = Hashing::new(&mut opened);
+    let mut text = String::new();
+    reader.read_to_string(&mut text).with_context(context)?;
+    let unused = Resize::parse(&text)
+        .and_then(|resize| resize.apply(inventory))
+        .with_context(|| file.clone())?;
+    for name in unused {
+        let text = format!("{file}: no pod has {name}, so its new requests are left out");
+        inventory.assumptions.push(Assumption(text));
+    }
+    Ok(reader.finish(&file))
 }
 
 /// Adds a file, a journal, each file of another directory, or standard input.
