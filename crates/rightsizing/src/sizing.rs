@@ -143,6 +143,7 @@ mod tests {
             (amount(None, Some(1_000)), 100, Some(100)),
             (amount(Some(0), Some(1_000)), 100, Some(100)),
             (amount(Some(500), None), 100, None),
+            (amount(Some(500), Some(0)), 100, Some(0)),
             (amount(Some(1), Some(i64::MAX)), i64::MAX, Some(i64::MAX)),
         ] {
             let today = Sizing {
