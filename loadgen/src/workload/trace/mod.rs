@@ -3,7 +3,8 @@
 //! A trace is a JSON Lines file: a head, then one pod per line, in order of arrival.
 //! The source is a run or the journal of a sandboxer, and a trace can be replayed.
 //! The requests of the pods follow from the trace byte for byte; the hash in its head
-//! verifies them.
+//! verifies them. A trace that another program wrote, such as `slotplan`, has the hash of its
+//! lines instead.
 
 mod journal;
 
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 pub use self::journal::{Told, of_journal};
 
@@ -51,7 +53,12 @@ struct Head {
     schema_version: u32,
     source: String,
     pods: u64,
-    plan_hash: String,
+    /// Hash of the requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plan_hash: Option<String>,
+    /// SHA-256 of the lines below the head, for writers that do not know the requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pods_sha256: Option<String>,
 }
 
 /// Failure to read, write or build a trace.
@@ -133,7 +140,8 @@ impl Trace {
             schema_version: SCHEMA_VERSION,
             source: self.source.clone(),
             pods: self.pods.len() as u64,
-            plan_hash: hash.to_string(),
+            plan_hash: Some(hash.to_string()),
+            pods_sha256: None,
         };
         let write = || {
             let mut out = BufWriter::new(File::create(path)?);
@@ -180,10 +188,15 @@ impl Trace {
             return Err(wrong(1, what));
         }
         let mut pods: Vec<Arrived> = Vec::new();
+        let mut lines = Sha256::new();
         for number in 2.. {
             let Some(line) = next().map_err(failed)? else {
                 break;
             };
+            if head.pods_sha256.is_some() {
+                lines.update(&line);
+                lines.update("\n");
+            }
             let arrived: Arrived = serde_json::from_str(&line)
                 .map_err(|e| wrong(number, format!("not a pod of a trace: {e}")))?;
             check(&arrived.pod).map_err(|what| wrong(number, what))?;
@@ -199,20 +212,33 @@ impl Trace {
             let what = format!("pods is {}, and {} follow", head.pods, pods.len());
             return Err(wrong(1, what));
         }
+        if let Some(stated) = &head.pods_sha256 {
+            let hash = hexadecimal(&lines.finalize());
+            if hash != *stated {
+                let what = format!("pods_sha256 is {stated}, and that of the lines {hash}");
+                return Err(wrong(1, what));
+            }
+        }
+        if head.plan_hash.is_none() && head.pods_sha256.is_none() {
+            return Err(wrong(1, "neither plan_hash nor pods_sha256".to_owned()));
+        }
         let trace = Self {
             source: head.source,
             pods,
         };
-        let hash = plan::hash(&trace.plan(), head.pods).map_err(TraceError::Encode)?;
-        if hash.to_string() != head.plan_hash {
-            let what = format!(
-                "plan_hash is {}, and that of the pods {hash}",
-                head.plan_hash
-            );
-            return Err(wrong(1, what));
+        if let Some(stated) = &head.plan_hash {
+            let hash = plan::hash(&trace.plan(), head.pods).map_err(TraceError::Encode)?;
+            if hash.to_string() != *stated {
+                let what = format!("plan_hash is {stated}, and that of the pods {hash}");
+                return Err(wrong(1, what));
+            }
         }
         Ok(trace)
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Checks the ids of a pod, because ids become paths.
@@ -268,6 +294,47 @@ mod tests {
         );
         let ms: Vec<u128> = read.arrivals(0.5).iter().map(Duration::as_millis).collect();
         assert_eq!(ms, [0, 40, 40, 80]);
+    }
+
+    /// Returns the text of a trace with the hash of its lines in place of that of its requests.
+    fn by_lines(text: &str) -> String {
+        let (head, lines) = text.split_once('\n').unwrap();
+        let mut head: serde_json::Value = serde_json::from_str(head).unwrap();
+        head.as_object_mut().unwrap().remove("plan_hash");
+        head["pods_sha256"] = hexadecimal(&Sha256::digest(lines)).into();
+        format!("{head}\n{lines}")
+    }
+
+    #[test]
+    fn the_hash_of_the_lines_stands_for_that_of_the_requests() {
+        let (_dir, path) = written();
+        let text = by_lines(&fs::read_to_string(&path).unwrap());
+        fs::write(&path, &text).unwrap();
+        assert_eq!(Trace::read(&path).unwrap(), trace());
+        for (text, expected) in [
+            (
+                text.replace("\"at_ns\":0", "\"at_ns\":1"),
+                "t.jsonl:1: pods_sha256 is",
+            ),
+            (
+                text.replace("pods_sha256\":", "pods_sha256\":null,\"plan_hash\":"),
+                "t.jsonl:1: plan_hash is",
+            ),
+        ] {
+            fs::write(&path, text).unwrap();
+            let message = Trace::read(&path).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}\nnot {expected}");
+        }
+        let mut lines = text.lines();
+        let mut head: serde_json::Value = serde_json::from_str(lines.next().unwrap()).unwrap();
+        head["pods_sha256"] = serde_json::Value::Null;
+        let rest: String = lines.map(|line| format!("{line}\n")).collect();
+        fs::write(&path, format!("{head}\n{rest}")).unwrap();
+        let message = Trace::read(&path).unwrap_err().to_string();
+        assert!(
+            message.ends_with("neither plan_hash nor pods_sha256"),
+            "{message}"
+        );
     }
 
     #[test]
