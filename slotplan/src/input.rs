@@ -40,8 +40,9 @@ pub struct InputArgs {
     /// Options for what was recorded.
     #[command(flatten)]
     pub history: HistoryArgs,
+    /// Options for policies.
     #[command(flatten)]
-    policies: PolicyArgs,
+    pub policies: PolicyArgs,
 }
 
 /// Options for policies that decide on pods before a command computes, which every command has.

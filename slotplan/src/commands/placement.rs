@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::anyhow;
 use inventory::{Assumption, Inventory, Pod};
-use scheduler::{Cluster, Outcome, PodId, PodOnNode, Profile, Settings, Ties, Waiting};
+use scheduler::{Outcome, Profile, Settings, Ties};
+
+use crate::placement::Placement;
 
 /// Largest number of pods times nodes for which pods are placed; the scheduler looks at every node
 /// for every pod, a hundred million of them in a few seconds.
@@ -13,7 +14,7 @@ const MOST_LOOKS: usize = 200_000_000;
 
 /// Places of all pods.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placement {
+pub struct Places {
     /// Number of nodes.
     pub nodes: u64,
     /// Number of nodes with pods.
@@ -33,7 +34,7 @@ pub struct Placement {
 ///
 /// # Errors
 /// Two nodes of one name, or a selector that no API server accepts.
-pub fn place(inventory: &mut Inventory) -> anyhow::Result<Option<Placement>> {
+pub fn place(inventory: &mut Inventory) -> anyhow::Result<Option<Places>> {
     let (pods, nodes) = (inventory.pods.len(), inventory.nodes.len());
     if nodes == 0 || inventory.pods.iter().any(|pod| pod.departure.is_some()) {
         return Ok(None);
@@ -43,34 +44,16 @@ pub fn place(inventory: &mut Inventory) -> anyhow::Result<Option<Placement>> {
         inventory.assumptions.push(Assumption(told));
         return Ok(None);
     }
-    let mut cluster = Cluster::new(&inventory.nodes, BTreeMap::new())?;
-    let mut waiting = Vec::new();
-    for (place, pod) in inventory.pods.iter().enumerate() {
-        let id = PodId(u32::try_from(place)?);
-        let class = cluster
-            .class(&pod.namespace, &pod.template, None)
-            .map_err(|error| anyhow!("{}: {error}", pod.source))?;
-        match &pod.node {
-            None => waiting.push(Waiting {
-                id,
-                class,
-                arrival: pod.arrival,
-            }),
-            Some(name) => {
-                if let Some(node) = cluster.find_node(name) {
-                    let start = pod.arrival.unwrap_or(PodOnNode::NOT_STARTED);
-                    cluster.add(node, PodOnNode { id, class, start });
-                }
-            }
-        }
-    }
+    let placement = Placement::new(inventory)?;
+    let (mut cluster, waiting) = (placement.cluster, placement.waiting);
+    inventory.assumptions.extend(placement.assumptions);
     let settings = Settings {
         profile: &Profile::default(),
         ties: Ties::First,
         preemption: None,
     };
     let chosen = waiting.len();
-    let outcomes = cluster.schedule(waiting, &settings, |_| false);
+    let outcomes = cluster.schedule(waiting, &settings, |_, _| None, |_, _, _| ());
     let mut pending: BTreeMap<String, (u64, String)> = BTreeMap::new();
     for (id, outcome) in outcomes {
         let Some(pod) = inventory.pods.get_mut(id.0 as usize) else {
@@ -97,7 +80,7 @@ pub fn place(inventory: &mut Inventory) -> anyhow::Result<Option<Placement>> {
         .nodes()
         .iter()
         .filter(|node| !node.pods().is_empty());
-    Ok(Some(Placement {
+    Ok(Some(Places {
         nodes: nodes as u64,
         used: used.count() as u64,
         placed: inventory
@@ -109,7 +92,7 @@ pub fn place(inventory: &mut Inventory) -> anyhow::Result<Option<Placement>> {
     }))
 }
 
-impl Placement {
+impl Places {
     /// Returns the number of pods without a node.
     pub fn without_node(&self) -> u64 {
         self.pending.values().map(|(count, _)| count).sum()

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Compared;
 use crate::answer::Header;
-use crate::commands::placement::Placement;
+use crate::commands::placement::Places;
 
 #[derive(Debug, Serialize)]
 struct Document {
@@ -128,7 +128,7 @@ fn cost(compared: &Compared, cost: &WorkloadCost) -> Cost {
     }
 }
 
-fn nodes(fit: &Placement) -> Nodes {
+fn nodes(fit: &Places) -> Nodes {
     Nodes {
         all: fit.nodes,
         used: fit.used,

@@ -12,7 +12,7 @@ use cost::{Change, Money, WorkloadCost, changes};
 use inventory::Assumption;
 
 use crate::answer::{Answer, Header, OutputArgs};
-use crate::commands::placement::Placement;
+use crate::commands::placement::Places;
 use crate::commands::pricing::PriceArgs;
 use crate::exit::Verdict;
 use crate::history::HistoryArgs;
@@ -91,7 +91,7 @@ struct Compared {
     provisioned: Option<(Money, Money)>,
     changes: Vec<Change>,
     /// Places of the pods on the nodes, before and after.
-    fit: Option<(Placement, Placement)>,
+    fit: Option<(Places, Places)>,
     /// Whether the number of pods and the requests are known.
     has_pods: bool,
     /// Limits that are exceeded.

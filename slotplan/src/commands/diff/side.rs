@@ -14,7 +14,7 @@ use serde_json::Number;
 use super::{Common, together};
 use crate::answer::InputFile;
 use crate::commands::period::period;
-use crate::commands::placement::{Placement, place};
+use crate::commands::placement::{Places, place};
 use crate::input::InputArgs;
 
 /// Schema of the documents that can be compared.
@@ -29,7 +29,7 @@ pub struct Read {
     /// Whether this is a document.
     pub is_document: bool,
     /// Places of the pods; `None` if they are not placed.
-    pub placement: Option<Placement>,
+    pub placement: Option<Places>,
     /// Files that were read.
     pub files: Vec<InputFile>,
     /// Assumptions that were made.
@@ -56,6 +56,7 @@ impl Read {
             nodes: common.nodes.clone(),
             replicas: common.replicas,
             history: common.history.clone(),
+            ..InputArgs::default()
         };
         let mut input = args.read()?;
         let placement = place(&mut input.inventory)?;
