@@ -193,6 +193,15 @@ impl InventoryBuilder {
         *self.ignored.entry(key).or_default() += 1;
     }
 
+    /// States what a kind of workload leaves open, before its pods are made.
+    pub(crate) fn assume_of_kind(&mut self, kind: &str) {
+        match kind {
+            "CronJob" => self.assume("a CronJob has one run, which begins when the CronJob does"),
+            "PodTemplate" => self.assume("a PodTemplate stands for one pod"),
+            _ => {}
+        }
+    }
+
     /// States something that the input does not say; a second time adds nothing.
     pub fn assume(&mut self, text: impl Into<String>) {
         let assumption = Assumption(text.into());

@@ -130,6 +130,7 @@ pub fn read_openb_pods(
     builder.assume(
         "GPUs of openb lists are thousandths of a node's GPUs together: a share may span devices",
     );
+    builder.assume("times of openb lists count from 1970-01-01T00:00:00Z");
     let namespace = builder.text("default");
     rows(file, reader, |source, row: PodRow| {
         let figures = [

@@ -203,6 +203,7 @@ impl Replay {
         if let Some(lives) = self.recorded(&workload) {
             return add_recorded(builder, workload, &lives);
         }
+        builder.assume_of_kind(workload.kind);
         let key = key(&workload);
         let names = workload.names();
         round_up(&mut workload.spec);

@@ -258,9 +258,9 @@ fn every_kind_of_workload_makes_its_pods() {
     assert_eq!(
         assumptions,
         [
-            "a CronJob has one run, whose pods are there from the start",
-            "a PodTemplate stands for one pod",
             "Deployment of apps/v2, an unknown version, is read as if it were the known one",
+            "a CronJob has one run, which begins when the CronJob does",
+            "a PodTemplate stands for one pod",
         ]
     );
     assert_eq!(all.ignored[0].kind, "Rollout");

@@ -91,6 +91,9 @@ fn add(
         Count::PerNode => return add_daemons(builder, &workload),
     };
     check_number(builder, &workload, count as usize)?;
+    if count > 0 {
+        builder.assume_of_kind(workload.kind);
+    }
     let names = workload.names();
     let maker = Maker::new(builder, &workload);
     let template = builder.template_with_raw(workload.labels, workload.spec, workload.raw);

@@ -123,7 +123,7 @@ pub(super) fn workload(
     tree: &Tree,
 ) -> Result<Workload, ReadError> {
     let reader = Reader::new(tree, source);
-    let read = read(builder, kind, reader)?;
+    let read = read(kind, reader)?;
     let of_cluster = !read.metadata.uid.is_empty();
     let fields = match kind {
         Kind::Job => &Fields::JOB,
@@ -155,7 +155,7 @@ pub(super) fn workload(
     })
 }
 
-fn read(builder: &mut InventoryBuilder, kind: Kind, reader: Reader<'_>) -> Result<Read, ReadError> {
+fn read(kind: Kind, reader: Reader<'_>) -> Result<Read, ReadError> {
     let (metadata, template, keys, count, first_ordinal) = match kind {
         Kind::CronJob => {
             let object: CronJobObject = reader.decode()?;
@@ -168,8 +168,6 @@ fn read(builder: &mut InventoryBuilder, kind: Kind, reader: Reader<'_>) -> Resul
             let mut count = at_once(reader, keys, &job)?;
             if suspend {
                 count = 0;
-            } else {
-                builder.assume("a CronJob has one run, whose pods are there from the start");
             }
             (
                 object.metadata,
@@ -181,7 +179,6 @@ fn read(builder: &mut InventoryBuilder, kind: Kind, reader: Reader<'_>) -> Resul
         }
         Kind::PodTemplate => {
             let object: PodTemplateObject = reader.decode()?;
-            builder.assume("a PodTemplate stands for one pod");
             let keys: &[&str] = &["template"];
             (object.metadata, object.template, keys, Count::Fixed(1), 0)
         }
