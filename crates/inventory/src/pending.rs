@@ -1,6 +1,6 @@
 //! Objects that can be used only when everything was read: workloads and classes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::Source;
@@ -13,6 +13,8 @@ pub(crate) struct Pending {
     pub autoscalers: Vec<Autoscaler>,
     pub priority_classes: BTreeMap<String, PriorityClass>,
     pub runtime_classes: BTreeMap<String, RuntimeClass>,
+    /// Beginnings of the names of pods that workloads have, by namespace.
+    pub taken: BTreeSet<(String, String)>,
     /// Whether some pod came from a cluster.
     pub has_pods_of_cluster: bool,
 }
@@ -37,13 +39,15 @@ pub(crate) struct Workload {
 }
 
 impl Workload {
-    /// Returns the names of the pods.
-    pub fn names(&self) -> Names {
-        let prefix = match self.kind {
-            "Deployment" => format!("{}-{}-", self.name, hash(&self.namespace, &self.name)),
-            "Pod" => self.name.clone(),
-            _ => format!("{}-", self.name),
-        };
+    /// Returns the names of the pods. `taken` has the beginnings that other workloads have: a
+    /// Deployment and a Job may have one name, their pods may not.
+    pub fn names(&self, taken: &mut BTreeSet<(String, String)>) -> Names {
+        let mut prefix = format!("{}-", self.name);
+        if self.kind == "Pod" {
+            prefix.clone_from(&self.name);
+        } else if !taken.insert((self.namespace.clone(), prefix.clone())) {
+            prefix = format!("{}-{}-", self.name, self.kind.to_ascii_lowercase());
+        }
         Names {
             prefix,
             kind: self.kind,
@@ -69,25 +73,6 @@ impl Names {
             _ => format!("{}{index:05}", self.prefix),
         }
     }
-}
-
-/// Returns the part of a pod's name that stands for its ReplicaSet. It depends on namespace and
-/// name alone.
-fn hash(namespace: &str, name: &str) -> String {
-    // Letters and digits of generated names (`SafeEncodeString` in apimachinery).
-    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-    // FNV-1a of 64 bits.
-    let bytes = namespace.bytes().chain([b'/']).chain(name.bytes());
-    let mut hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let mut text = String::new();
-    for _ in 0..10 {
-        let place = usize::try_from(hash % ALPHABET.len() as u64).unwrap_or(0);
-        text.push(char::from(ALPHABET[place]));
-        hash /= ALPHABET.len() as u64;
-    }
-    text
 }
 
 /// How many pods a workload makes.

@@ -205,7 +205,10 @@ impl Replay {
         }
         builder.assume_of_kind(workload.kind);
         let key = key(&workload);
-        let names = workload.names();
+        let names = match self.alive.get(&key) {
+            Some(life) => life.names.clone(),
+            None => workload.names(&mut builder.pending.taken),
+        };
         round_up(&mut workload.spec);
         let node = workload.spec.node_name.clone();
         let template = builder.template_with_raw(workload.labels, workload.spec, workload.raw);
@@ -239,6 +242,11 @@ impl Replay {
 
     fn delete(&mut self, builder: &mut InventoryBuilder, workload: &Workload, time: Timestamp) {
         if let Some(life) = self.alive.remove(&key(workload)) {
+            let prefix = format!("{}-", workload.name);
+            builder
+                .pending
+                .taken
+                .remove(&(workload.namespace.clone(), prefix));
             life.end(builder, 0, Some(time));
         }
     }
@@ -299,7 +307,7 @@ impl Life {
 /// Adds a pod for each life that was recorded.
 fn add_recorded(builder: &mut InventoryBuilder, mut workload: Workload, lives: &[Lifecycle]) {
     round_up(&mut workload.spec);
-    let names = workload.names();
+    let names = workload.names(&mut builder.pending.taken);
     let owner = builder.owner(workload.kind, &workload.name);
     let namespace = builder.text(&workload.namespace);
     let template = builder.template_with_raw(workload.labels, workload.spec, workload.raw);

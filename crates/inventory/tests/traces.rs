@@ -93,7 +93,7 @@ fn pods_of_a_simkube_trace_follow_their_workloads() {
         event(40, &[web(1, "2")], &[bare]),
         event(
             50,
-            &[json!({"apiVersion": "v1", "kind": "Service"})],
+            &[json!({"apiVersion": "v1", "kind": "ConfigMap"})],
             &[web(0, "2")],
         ),
     ];
@@ -111,7 +111,7 @@ fn pods_of_a_simkube_trace_follow_their_workloads() {
         ]
     );
     assert_eq!(&*all.pods[0].owner.as_ref().unwrap().name, "web");
-    assert_eq!(all.ignored[0].kind, "Service");
+    assert_eq!(all.ignored[0].kind, "ConfigMap");
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn add(
     if count > 0 {
         builder.assume_of_kind(workload.kind);
     }
-    let names = workload.names();
+    let names = workload.names(&mut builder.pending.taken);
     let maker = Maker::new(builder, &workload);
     let template = builder.template_with_raw(workload.labels, workload.spec, workload.raw);
     for index in 0..count {
@@ -122,12 +122,13 @@ fn add_daemons(builder: &mut InventoryBuilder, workload: &Workload) -> Result<()
         .collect();
     check_number(builder, workload, names.len())?;
     let maker = Maker::new(builder, workload);
-    for (index, node) in names.iter().enumerate() {
+    let pods = workload.names(&mut builder.pending.taken);
+    for (index, node) in (0..).zip(&names) {
         let mut bound = spec.clone();
         daemons::bind(&mut bound, node);
         let raw = workload.raw.clone();
         let template = builder.template_with_raw(workload.labels.clone(), bound, raw);
-        let pod = maker.pod(&format!("{}-{index:05}", workload.name), &template);
+        let pod = maker.pod(&pods.pod(index), &template);
         builder.inventory.pods.push(pod);
     }
     Ok(())
