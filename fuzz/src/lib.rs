@@ -12,6 +12,7 @@ use std::path::Path;
 use containerd_sandbox::server::fuzzed;
 use containerd_sandbox::{LinuxResources, Spec};
 use cri_api::v1::{ContainerConfig, PodSandboxConfig};
+use inventory::InventoryBuilder;
 use journal::{Journal, JournalError, Options, Sync};
 use kube_resources::Quantity;
 use loadgen::record::hdr_log::LogReader;
@@ -27,12 +28,13 @@ use toy_userland as userland;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("annotations", annotations),
     ("connection", connection),
     ("container_config", container_config),
     ("grpc_connection", grpc_connection),
     ("hdr_log", hdr_log),
+    ("inventory", inventory),
     ("journal", journal),
     ("oci_spec", oci_spec),
     ("quantity", quantity),
@@ -55,6 +57,18 @@ fn both(extract: impl Fn(OnInvalid) -> Result<Extraction, InvalidResource>) {
             assert!(!error.to_string().is_empty());
             assert!(!lenient.warnings.is_empty());
         }
+    }
+}
+
+/// Reads a manifest, a cluster dump or a trace, and makes the pods of its workloads.
+fn inventory(bytes: &[u8]) {
+    let mut builder = InventoryBuilder::new();
+    builder.limit_pods(10_000);
+    builder.keep_raw();
+    let read = inventory::read(&mut builder, "input", &mut &bytes[..]);
+    let error = read.err().or_else(|| builder.finish().err());
+    if let Some(error) = error {
+        assert!(!error.to_string().is_empty());
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::api::{Labels, PodSpec};
-use crate::pending::Pending;
+use crate::pending::{Pending, Workload};
 use crate::{
     Assumption, Inventory, Node, Object, Owner, Pod, ReadError, Source, Template, UsageSeries,
 };
@@ -33,6 +33,16 @@ pub enum Scale {
     Most,
 }
 
+/// Most pods that workloads may make; more are taken for a slip of the pen.
+#[derive(Debug, Clone, Copy)]
+struct MostPods(usize);
+
+impl Default for MostPods {
+    fn default() -> Self {
+        Self(10_000_000)
+    }
+}
+
 /// Inventory in the making: each reader adds what it finds, and `finish` expands workloads,
 /// resolves classes and puts all in order.
 ///
@@ -44,6 +54,7 @@ pub struct InventoryBuilder {
     pub(crate) pending: Pending,
     pub(crate) ignored: BTreeMap<(String, String), u64>,
     pub(crate) scale: Scale,
+    most_pods: MostPods,
     part: Part,
     keep_raw: bool,
     assumed: HashSet<Assumption>,
@@ -67,6 +78,24 @@ impl InventoryBuilder {
     /// Takes this number of pods for workloads with a HorizontalPodAutoscaler.
     pub fn scale(&mut self, scale: Scale) {
         self.scale = scale;
+    }
+
+    /// Refuses workloads that make more pods than this in all; ten million by default.
+    pub fn limit_pods(&mut self, most: usize) {
+        self.most_pods = MostPods(most);
+    }
+
+    /// Checks that a workload may make this number of pods.
+    pub(crate) fn check_number(&self, workload: &Workload, count: usize) -> Result<(), ReadError> {
+        let MostPods(most) = self.most_pods;
+        if self.inventory.pods.len().saturating_add(count) > most {
+            let message = format!(
+                "{} {} makes {count} pods: more than {most} pods in all",
+                workload.kind, workload.name
+            );
+            return Err(ReadError::wrong(workload.source.clone(), "", message));
+        }
+        Ok(())
     }
 
     /// Keeps pods and pod templates as they were written ([`Template::raw`]), which takes memory

@@ -20,9 +20,6 @@ use crate::{InventoryBuilder, Owner, Pod, ReadError, Source, Template, Timestamp
 /// Version of the format that is read.
 const VERSION: u16 = 2;
 
-/// Most pods of one workload at a time; more are taken for a fault of the trace.
-const MOST_PODS: u32 = 1_000_000;
-
 #[derive(Deserialize)]
 struct Trace {
     version: u16,
@@ -174,7 +171,9 @@ impl Replay {
                 let workload =
                     workload_of(builder, source, &tree).map_err(|error| error.within(&within))?;
                 match workload {
-                    Some(workload) if is_applied => self.apply(builder, workload, time),
+                    Some(workload) if is_applied => self
+                        .apply(builder, workload, time)
+                        .map_err(|error| error.within(&within))?,
                     Some(workload) => self.delete(builder, &workload, time),
                     None if is_applied => add_object(builder, &source.file, tree)
                         .map_err(|error| error.within(&within))?,
@@ -185,9 +184,14 @@ impl Replay {
         Ok(())
     }
 
-    fn apply(&mut self, builder: &mut InventoryBuilder, mut workload: Workload, time: Timestamp) {
+    fn apply(
+        &mut self,
+        builder: &mut InventoryBuilder,
+        mut workload: Workload,
+        time: Timestamp,
+    ) -> Result<(), ReadError> {
         let count = match workload.count {
-            Count::Fixed(count) | Count::Replicas(count) => count.min(MOST_PODS),
+            Count::Fixed(count) | Count::Replicas(count) => count,
             Count::PerNode => {
                 builder.assume("a DaemonSet of a SimKube trace is there from the start");
                 let is_known = builder.pending.workloads.iter().any(|known| {
@@ -197,12 +201,14 @@ impl Replay {
                 if !is_known {
                     builder.pending.workloads.push(workload);
                 }
-                return;
+                return Ok(());
             }
         };
         if let Some(lives) = self.recorded(&workload) {
-            return add_recorded(builder, workload, &lives);
+            add_recorded(builder, workload, &lives);
+            return Ok(());
         }
+        builder.check_number(&workload, count as usize)?;
         builder.assume_of_kind(workload.kind);
         let key = key(&workload);
         let names = match self.alive.get(&key) {
@@ -238,6 +244,7 @@ impl Replay {
             life.shrink(builder, count as usize, Some(time));
             life.arrivals.resize(count as usize, time);
         }
+        Ok(())
     }
 
     fn delete(&mut self, builder: &mut InventoryBuilder, workload: &Workload, time: Timestamp) {

@@ -122,9 +122,13 @@ fn wrong_specs_are_refused_where_the_fault_is() {
         ),
         (
             error_of_container(
-                "    resources:\n      requests:\n        cpu: 9E\n      limits:\n        cpu: 1\n",
+                "    resources:\n      requests:\n        cpu: 9\n      limits:\n        cpu: 1\n",
             ),
-            "one.yaml:10: spec.containers[0].resources.requests.cpu: 9E is above the limit, 1",
+            "one.yaml:10: spec.containers[0].resources.requests.cpu: 9 is above the limit, 1",
+        ),
+        (
+            error_of_container("    resources:\n      requests: {cpu: 1E}\n"),
+            "one.yaml:9: spec.containers[0].resources.requests.cpu: 1E is above 9223372036854775 cores",
         ),
         (
             error_of_container("    resources:\n      requests: {memory: 10000E}\n"),
@@ -169,6 +173,22 @@ fn wrong_specs_are_refused_where_the_fault_is() {
     ] {
         assert_eq!(found, expected);
     }
+}
+
+#[test]
+fn fields_that_no_plan_follows_are_assumptions() {
+    let text = "kind: Pod\napiVersion: v1\nmetadata: {name: p}\nspec:\n  \
+                containers: [{name: a}]\n  resourceClaims: [{name: gpu}]\n  \
+                volumes: [{name: v, persistentVolumeClaim: {claimName: c}}]\n";
+    let assumptions: Vec<_> = read_one(text).assumptions;
+    let assumptions: Vec<_> = assumptions.iter().map(|a| a.0.as_str()).collect();
+    assert_eq!(
+        assumptions,
+        [
+            "devices of resource claims are not counted",
+            "persistent volumes keep no pod from a node",
+        ]
+    );
 }
 
 #[test]

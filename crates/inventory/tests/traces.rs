@@ -216,3 +216,39 @@ proptest! {
         let _ = try_read(&bytes);
     }
 }
+
+/// Seeds of the fuzz target, and the number of pods and nodes of each.
+#[test]
+fn seeds_of_the_fuzz_target_are_read() {
+    let seeds: [(&[u8], usize, usize); 5] = [
+        (
+            include_bytes!("../../../fuzz/seeds/inventory/kinds.yaml"),
+            6,
+            1,
+        ),
+        (
+            include_bytes!("../../../fuzz/seeds/inventory/dump.json"),
+            1,
+            1,
+        ),
+        (
+            include_bytes!("../../../fuzz/seeds/inventory/trace.sktrace"),
+            5,
+            0,
+        ),
+        (
+            include_bytes!("../../../fuzz/seeds/inventory/nodes.csv"),
+            0,
+            2,
+        ),
+        (
+            include_bytes!("../../../fuzz/seeds/inventory/pods.csv"),
+            2,
+            0,
+        ),
+    ];
+    for (seed, pods, nodes) in seeds {
+        let all = try_read(seed).unwrap();
+        assert_eq!((all.pods.len(), all.nodes.len()), (pods, nodes));
+    }
+}

@@ -17,6 +17,7 @@ use crate::api::{Container, PodSpec};
 use crate::tree::{DecodeError, Step, Tree};
 
 pub(crate) use fields::{Fields, unknown_field};
+pub(crate) use resources::is_countable;
 
 use Step::{Item, Key};
 

@@ -1,5 +1,7 @@
 //! Requests and limits (`validateResourceRequirements`, `validatePodResourceConsistency`).
 
+use kube_resources::Quantity;
+
 use crate::ResourceName;
 use crate::api::{PodSpec, Quantities, ResourceRequirements};
 use crate::effective::{aggregate_limits, aggregate_requests};
@@ -13,6 +15,9 @@ const STANDARD: [&str; 3] = [
     ResourceName::MEMORY,
     ResourceName::EPHEMERAL_STORAGE,
 ];
+
+/// Billionths of a core that fit into 64 bits as millicores.
+const MOST_CPU: u128 = i64::MAX as u128 * 1_000_000;
 
 /// Checks the resources of a container.
 pub(super) fn of_container(
@@ -77,6 +82,11 @@ pub(super) fn of_pod(tree: &Tree, spec: &PodSpec) -> Result<(), DecodeError> {
     Ok(())
 }
 
+/// Checks that an amount of CPU can be counted in millicores.
+pub(crate) fn is_countable(name: &str, quantity: Quantity) -> bool {
+    name != ResourceName::CPU || quantity.nanos() <= MOST_CPU
+}
+
 /// Checks amounts, and requests against limits.
 fn amounts(
     tree: &Tree,
@@ -85,6 +95,10 @@ fn amounts(
 ) -> Result<(), DecodeError> {
     for (part, quantities) in parts(resources) {
         for (name, quantity) in quantities {
+            if !is_countable(name, *quantity) {
+                let message = format!("{quantity} is above 9223372036854775 cores");
+                return Err(DecodeError::of(tree, &path(at, part, name), message));
+            }
             if !is_native(name) && !quantity.nanos().is_multiple_of(1_000_000_000) {
                 let message = format!("{quantity} is not a whole number of devices");
                 return Err(DecodeError::of(tree, &path(at, part, name), message));

@@ -9,13 +9,10 @@ use crate::{InventoryBuilder, Owner, Pod, ReadError, Scale, Template};
 use super::daemons;
 use super::owners::Owners;
 
-/// Most pods of one inventory; more are taken for a slip of the pen.
-const MOST_PODS: usize = 10_000_000;
-
 /// Adds the pods of every workload that has none in the input.
 ///
 /// # Errors
-/// More than ten million pods.
+/// More pods than the builder allows.
 pub(super) fn expand(builder: &mut InventoryBuilder, owners: &Owners) -> Result<(), ReadError> {
     let autoscalers = std::mem::take(&mut builder.pending.autoscalers);
     let mut covered = 0_u64;
@@ -90,7 +87,7 @@ fn add(
         Count::Replicas(count) => scaled(builder, autoscalers, &workload, count),
         Count::PerNode => return add_daemons(builder, &workload),
     };
-    check_number(builder, &workload, count as usize)?;
+    builder.check_number(&workload, count as usize)?;
     if count > 0 {
         builder.assume_of_kind(workload.kind);
     }
@@ -120,7 +117,7 @@ fn add_daemons(builder: &mut InventoryBuilder, workload: &Workload) -> Result<()
         .filter(|node| daemons::runs_on(&spec, node))
         .map(|node| Arc::clone(&node.name))
         .collect();
-    check_number(builder, workload, names.len())?;
+    builder.check_number(workload, names.len())?;
     let maker = Maker::new(builder, workload);
     let pods = workload.names(&mut builder.pending.taken);
     for (index, node) in (0..).zip(&names) {
@@ -142,21 +139,6 @@ fn add_per_node(builder: &mut InventoryBuilder, workload: &Workload) {
     let template = builder.template_with_raw(workload.labels.clone(), spec, raw);
     let pod = maker.pod(&workload.name, &template);
     builder.inventory.per_node.push(pod);
-}
-
-fn check_number(
-    builder: &InventoryBuilder,
-    workload: &Workload,
-    count: usize,
-) -> Result<(), ReadError> {
-    if builder.inventory.pods.len().saturating_add(count) > MOST_PODS {
-        let message = format!(
-            "{} {} makes {count} pods: more than {MOST_PODS} pods in all",
-            workload.kind, workload.name
-        );
-        return Err(ReadError::wrong(workload.source.clone(), "", message));
-    }
-    Ok(())
 }
 
 /// Returns the number of pods of a workload that an autoscaler may scale. Without pods, a workload

@@ -48,14 +48,27 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Checks the spec of a pod, which lies below these keys.
-    pub fn check_pod_spec(self, keys: &[&str], spec: &PodSpec) -> Result<(), ReadError> {
+    /// Checks the spec of a pod, which lies below these keys, and states which of its fields no
+    /// plan follows.
+    pub fn check_pod_spec(
+        self,
+        builder: &mut InventoryBuilder,
+        keys: &[&str],
+        spec: &PodSpec,
+    ) -> Result<(), ReadError> {
         let mut tree = self.tree;
         for key in keys {
             match tree.get(key) {
                 Some(within) => tree = within,
                 None => break,
             }
+        }
+        if tree.get("resourceClaims").is_some() {
+            builder.assume("devices of resource claims are not counted");
+        }
+        let volumes = tree.get("volumes").into_iter().flat_map(Tree::items);
+        if { volumes }.any(|volume| volume.get("persistentVolumeClaim").is_some()) {
+            builder.assume("persistent volumes keep no pod from a node");
         }
         check::pod_spec(tree, spec).map_err(|error| {
             let error = keys

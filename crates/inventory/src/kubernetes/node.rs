@@ -1,6 +1,9 @@
 //! Nodes.
 
+use kube_resources::Quantity;
+
 use crate::api::NodeObject;
+use crate::check::is_countable;
 use crate::tree::Tree;
 use crate::{Amounts, InventoryBuilder, Node, ReadError, ResourceName, Source, amounts};
 
@@ -35,6 +38,16 @@ pub(super) fn add(
                 taint.effect
             );
             return Err(reader.wrong(&["spec", "taints"], message));
+        }
+    }
+    for (list, quantities) in [
+        ("capacity", &status.capacity),
+        ("allocatable", &status.allocatable),
+    ] {
+        let beyond = |(name, quantity): &(&String, &Quantity)| !is_countable(name, **quantity);
+        if let Some((name, quantity)) = quantities.iter().find(beyond) {
+            let message = format!("{quantity} is above 9223372036854775 cores");
+            return Err(reader.wrong(&["status", list, name], message));
         }
     }
     let capacity = amounts(&status.capacity);

@@ -112,12 +112,7 @@ pub(super) fn add_item(
     let Some((way, known)) = Kind::of(&api_version, &kind) else {
         if builder.keeps_raw() {
             // The parameters of a policy can be of any kind.
-            builder.add_object(Object {
-                value: tree.to_json(),
-                api_version,
-                kind,
-                source,
-            });
+            keep(builder, &tree, api_version, kind, source);
         } else {
             builder.ignore(&api_version, &kind);
         }
@@ -134,18 +129,33 @@ pub(super) fn add_item(
         Kind::Node => node::add(builder, source, &tree),
         _ if !builder.takes_load() => Ok(()),
         Kind::Pod => pod::add(builder, source, &tree),
-        Kind::PriorityClass => class::add_priority(builder, &source, reader),
+        Kind::PriorityClass => {
+            class::add_priority(builder, &source, reader)?;
+            keep(builder, &tree, api_version, kind, source);
+            Ok(())
+        }
         Kind::RuntimeClass => class::add_runtime(builder, &source, reader),
         Kind::Autoscaler => class::add_autoscaler(builder, reader),
         Kind::Keep => {
-            builder.add_object(Object {
-                value: tree.to_json(),
-                api_version,
-                kind,
-                source,
-            });
+            keep(builder, &tree, api_version, kind, source);
             Ok(())
         }
         _ => workload::add(builder, way, &source, &tree),
     }
+}
+
+/// Keeps an object for a command that knows its kind.
+fn keep(
+    builder: &mut InventoryBuilder,
+    tree: &Tree,
+    api_version: String,
+    kind: String,
+    source: Source,
+) {
+    builder.add_object(Object {
+        value: tree.to_json(),
+        api_version,
+        kind,
+        source,
+    });
 }

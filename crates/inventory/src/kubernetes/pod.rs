@@ -61,7 +61,7 @@ pub(super) fn add(
     let pod: PodObject = reader.decode()?;
     let of_cluster = !pod.metadata.uid.is_empty();
     reader.check_fields(builder, &Fields::POD, "Pod", of_cluster)?;
-    reader.check_pod_spec(&["spec"], &pod.spec)?;
+    reader.check_pod_spec(builder, &["spec"], &pod.spec)?;
     let name = match (&pod.metadata.name, &pod.metadata.generate_name) {
         (name, _) if !name.is_empty() => name.clone(),
         (_, prefix) if !prefix.is_empty() => format!("{prefix}{:05}", builder.inventory.pods.len()),
@@ -107,7 +107,7 @@ pub(super) fn workload(
 ) -> Result<Workload, ReadError> {
     let reader = Reader::new(tree, source);
     let pod: PodObject = reader.decode()?;
-    reader.check_pod_spec(&["spec"], &pod.spec)?;
+    reader.check_pod_spec(builder, &["spec"], &pod.spec)?;
     if pod.metadata.name.is_empty() {
         return Err(reader.wrong(&["metadata", "name"], "missing"));
     }

@@ -135,7 +135,11 @@ pub(super) fn workload(
     if read.metadata.name.is_empty() {
         return Err(reader.wrong(&["metadata", "name"], "missing"));
     }
-    reader.check_pod_spec(&[read.keys, &["spec"]].concat(), &read.template.spec)?;
+    reader.check_pod_spec(
+        builder,
+        &[read.keys, &["spec"]].concat(),
+        &read.template.spec,
+    )?;
     let template = read.keys.iter().try_fold(tree, |tree, key| tree.get(key));
     let keeps_raw = builder.keeps_raw();
     Ok(Workload {

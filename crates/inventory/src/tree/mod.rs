@@ -57,6 +57,14 @@ impl Tree {
         }
     }
 
+    /// Returns the items of a list.
+    pub fn items(&self) -> &[Tree] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => &[],
+        }
+    }
+
     /// Returns the keys of a map.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         let entries = match &self.value {
