@@ -63,7 +63,9 @@ impl<'a> Hashing<'a> {
                 let (pieces, received) = sync_channel::<Vec<u8>>(PIECES);
                 let mut hash = hash.clone();
                 let thread = std::thread::Builder::new().spawn(move || {
-                    received.iter().for_each(|piece| hash.update(piece));
+                    for piece in received {
+                        hash.update(piece);
+                    }
                     hash
                 });
                 // Without another thread, this one goes on.

@@ -1,9 +1,18 @@
 //! Options for what was recorded: journals and usage.
 
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::PathBuf;
+
+use anyhow::Context;
 use clap::Args;
+use inventory::InventoryBuilder;
 use inventory::journal::JournalOptions;
+use inventory::usage::{Quantity, UsageReader};
 use inventory::{Timestamp, Window};
-use kube_resources::Quantity;
+
+use crate::answer::InputFile;
+use crate::hashing::Hashing;
 
 /// Options for what was recorded.
 #[derive(Debug, Clone, Default, Args)]
@@ -22,6 +31,20 @@ pub struct HistoryArgs {
     /// Use only what lived or was measured before TIME
     #[arg(long, value_name = "TIME")]
     pub to: Option<Timestamp>,
+    /// Usage of containers: an answer of Prometheus to a range query in JSON, metrics with times
+    /// as text (OpenMetrics), or a CSV table. `cpu=FILE` and `memory=FILE` name the quantity of
+    /// series without a name, in cores and bytes
+    #[arg(long, value_name = "[QUANTITY=]FILE", value_parser = usage_file)]
+    pub usage: Vec<UsageFile>,
+}
+
+/// File with the usage of containers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageFile {
+    /// Path.
+    pub path: PathBuf,
+    /// Quantity of series whose metric has no name.
+    pub unnamed: Option<Quantity>,
 }
 
 impl HistoryArgs {
@@ -41,10 +64,72 @@ impl HistoryArgs {
     }
 }
 
+/// Adds the usage of all files.
+///
+/// # Errors
+/// A file that cannot be read, or whose contents are wrong.
+pub(crate) fn add_usage(
+    builder: &mut InventoryBuilder,
+    files: &[UsageFile],
+    read: &mut Vec<InputFile>,
+) -> anyhow::Result<()> {
+    let mut usage = UsageReader::new();
+    for UsageFile { path, unnamed } in files {
+        let name = path.display().to_string();
+        let mut file = File::open(path).with_context(|| format!("read {name}"))?;
+        let mut reader = BufReader::with_capacity(1 << 18, Hashing::new(&mut file));
+        usage.read(&name, &mut reader, *unnamed)?;
+        // The hash is that of the whole file, wherever its reader stopped.
+        io::copy(&mut reader, &mut io::sink()).with_context(|| format!("read {name}"))?;
+        read.push(reader.into_inner().finish(&name));
+    }
+    usage.finish(builder);
+    Ok(())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the signature of clap's parsers")]
+fn usage_file(text: &str) -> Result<UsageFile, String> {
+    let quantities = [("cpu=", Quantity::Cpu), ("memory=", Quantity::Memory)];
+    let named = quantities.iter().find_map(|(prefix, quantity)| {
+        let path = text.strip_prefix(prefix)?;
+        Some((path, *quantity))
+    });
+    Ok(UsageFile {
+        path: named.map_or(text, |(path, _)| path).into(),
+        unnamed: named.map(|(_, quantity)| quantity),
+    })
+}
+
 fn memory(text: &str) -> Result<u64, String> {
-    let quantity: Quantity = text.parse().map_err(|error| format!("{error}"))?;
+    let quantity: kube_resources::Quantity = text.parse().map_err(|error| format!("{error}"))?;
     match quantity.whole() {
         0 => Err("a node has more than 0 bytes".to_owned()),
         bytes => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantity_before_a_file_is_that_of_series_without_a_name() {
+        for (text, path, unnamed) in [
+            ("a.json", "a.json", None),
+            ("cpu=a.json", "a.json", Some(Quantity::Cpu)),
+            ("memory=a=b", "a=b", Some(Quantity::Memory)),
+        ] {
+            let expected = UsageFile {
+                path: path.into(),
+                unnamed,
+            };
+            assert_eq!(usage_file(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_memory_of_a_node_is_a_quantity() {
+        assert_eq!(memory("16Gi"), Ok(16 << 30));
+        assert!(memory("0").is_err() && memory("-1").is_err() && memory("much").is_err());
     }
 }

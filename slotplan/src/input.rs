@@ -13,7 +13,7 @@ use rightsizing::resize::Resize;
 use crate::admit;
 use crate::answer::InputFile;
 use crate::hashing::Hashing;
-use crate::history::HistoryArgs;
+use crate::history::{self, HistoryArgs};
 use crate::journal;
 
 /// Options for the input, which every command has.
@@ -142,6 +142,8 @@ impl InputArgs {
                 add(&mut builder, path, &self.history, &mut files)?;
             }
         }
+        builder.select(Part::Load);
+        history::add_usage(&mut builder, &self.history.usage, &mut files)?;
         let mut inventory = builder.finish()?;
         inventory.clip(self.history.window());
         for path in &self.resize {

@@ -12,6 +12,7 @@
 //! - `amounts`, `time`, `source`: values.
 //! - `builder`: assembly out of many inputs, with shared texts and templates.
 //! - `pending`, `finish`: workloads and classes, which need everything to be read first.
+//! - `usage`: readers of the usage of containers.
 //! - `window`: the part of an inventory in a window of time.
 //! - `tree`: YAML and JSON as trees with lines.
 //! - `kubernetes`: the reader of objects of the API.
@@ -41,6 +42,7 @@ pub mod simkube;
 mod source;
 mod time;
 mod tree;
+pub mod usage;
 mod window;
 
 pub use amounts::{Amounts, ResourceName};
