@@ -108,6 +108,17 @@ fn node_of<'a>(document: &'a Value, pod: &str) -> Option<&'a str> {
     placed["node"].as_str()
 }
 
+/// Returns the first pod whose name begins so.
+fn pod_of(document: &Value, beginning: &str) -> String {
+    let placements = document["placements"].as_array().unwrap();
+    let mut pods = placements
+        .iter()
+        .filter_map(|placed| placed["pod"].as_str());
+    pods.find(|pod| pod.starts_with(beginning))
+        .unwrap()
+        .to_owned()
+}
+
 #[test]
 fn pods_are_placed_and_daemons_go_to_their_nodes() {
     let inputs = Inputs::new(&[("nodes.yaml", NODES), ("load.yaml", LOAD)]);
@@ -196,13 +207,20 @@ fn a_pod_of_higher_priority_takes_the_place_that_no_budget_protects() {
 fn a_pod_is_explained_node_by_node() {
     let inputs = Inputs::new(&[("nodes.yaml", NODES), ("load.yaml", LOAD)]);
     let explain = |pod| ["schedule", "nodes.yaml", "load.yaml", "--explain", pod];
-    let document = inputs.json(&explain("default/web-00000"), 0);
+    let placed = inputs.json(&["schedule", "nodes.yaml", "load.yaml"], 0);
+    let web = pod_of(&placed, "default/web-");
+    let document = inputs.json(&explain(&web), 0);
     assert_eq!(document["node"], "n2");
     let nodes = document["nodes"].as_array().unwrap();
     assert_eq!(nodes[0]["feasible"], true);
     assert_eq!(nodes[0]["scores"]["TaintToleration"], 300);
     assert_eq!(nodes[2]["refusals"][0]["plugin"], "TaintToleration");
-    let text = String::from_utf8(inputs.run(&explain("web-00000")).stdout).unwrap();
+    let text = String::from_utf8(
+        inputs
+            .run(&explain(web.trim_start_matches("default/")))
+            .stdout,
+    )
+    .unwrap();
     assert!(
         text.contains("n3: node(s) had untolerated taint(s) (TaintToleration)"),
         "{text}"
@@ -233,12 +251,13 @@ fn versions_are_compared() {
 #[test]
 fn a_page_shows_the_nodes() {
     let inputs = Inputs::new(&[("nodes.yaml", NODES), ("load.yaml", LOAD)]);
-    inputs.json(
+    let document = inputs.json(
         &["schedule", "nodes.yaml", "load.yaml", "--html", "page.html"],
         0,
     );
     let page = fs::read_to_string(inputs.0.path().join("page.html")).unwrap();
-    assert!(page.contains("<title>default/web-00000</title>"));
+    let title = format!("<title>{}</title>", pod_of(&document, "default/web-"));
+    assert!(page.contains(&title));
     assert!(page.contains("6 of 6 waiting pods placed"));
 }
 
@@ -297,7 +316,7 @@ fn wrong_input_is_one_clear_error() {
         ),
         (
             &["schedule", "nodes.yaml", "selector.yaml"],
-            "\"Near\" is not a valid label selector operator",
+            "\"Near\" is none of In, NotIn, Exists, DoesNotExist",
         ),
         (&["fit", "nodes.yaml", "--pod-shape", "1"], "not CPU,MEMORY"),
         (&["fit", "nodes.yaml", "--pod-shape", "x,1Gi"], "\"x\""),

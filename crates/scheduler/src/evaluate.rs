@@ -145,19 +145,27 @@ impl Cluster {
             return evaluation;
         }
         let prepared = Prepared::new(self, class, profile.version);
-        for (number, node) in self.nodes().iter().enumerate() {
-            if only.is_some_and(|only| only != number) {
-                continue;
+        let named: Option<Vec<usize>> = match (only, &class.node_affinity.pinned) {
+            (Some(only), _) => Some(vec![only]),
+            (None, Pinned::Names(names)) => {
+                let mut named: Vec<_> = (names.iter())
+                    .filter_map(|name| self.find_node(name))
+                    .collect();
+                named.sort_unstable();
+                Some(named)
             }
-            if let Pinned::Names(names) = &class.node_affinity.pinned
-                && !names.contains(&*node.node.name)
-            {
-                continue;
-            }
-            match prepared.filter(self, number, &node.usage) {
+            (None, _) => None,
+        };
+        let mut look = |number: usize| {
+            let usage = &self.nodes()[number].usage;
+            match prepared.filter(self, number, usage) {
                 Ok(()) => evaluation.feasible.push(number),
                 Err(rejection) => evaluation.rejected.push((number, rejection)),
             }
+        };
+        match named {
+            Some(named) => named.into_iter().for_each(&mut look),
+            None => (0..self.nodes().len()).for_each(&mut look),
         }
         evaluation.scores = self.scores(class, profile, &evaluation.feasible);
         evaluation

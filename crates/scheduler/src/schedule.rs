@@ -7,7 +7,8 @@ use inventory::Timestamp;
 
 use crate::cluster::{ClassId, Cluster, PodId, PodOnNode};
 use crate::disruption::Budget;
-use crate::evaluation::Ties;
+use crate::engine::Engine;
+use crate::evaluation::{Evaluation, Ties};
 use crate::profile::Profile;
 
 /// Pod that waits for a node.
@@ -66,8 +67,8 @@ impl Cluster {
         });
     }
 
-    /// Places pods in the order of the queue and returns the outcome of each that waited and of
-    /// each that was removed.
+    /// Places pods in the order of the queue, with a look at every node for each, and returns the
+    /// outcome of each that waited and of each that was removed.
     ///
     /// Removed pods are gone at once, and the pod that they made room for takes its place before
     /// any other. `remake` returns the pod that a workload makes for one that was removed from a
@@ -75,69 +76,27 @@ impl Cluster {
     /// cluster before each pod that is placed, with the number of the choice.
     pub fn schedule(
         &mut self,
-        mut waiting: Vec<Waiting>,
+        waiting: Vec<Waiting>,
         settings: &Settings<'_>,
         remake: impl Fn(PodId, usize) -> Option<Waiting>,
-        mut watch: impl FnMut(&Self, Waiting, u64),
+        watch: impl FnMut(&Self, Waiting, u64),
     ) -> BTreeMap<PodId, Outcome> {
-        self.sort_queue(&mut waiting);
-        let mut queue = VecDeque::from(waiting);
-        let mut outcomes = BTreeMap::new();
-        let mut draw = 0;
-        while let Some(pod) = queue.pop_front() {
-            let gates = &self.class_of(pod.class).template.spec.scheduling_gates;
-            let outcome = if gates.is_empty() {
-                watch(self, pod, draw);
-                self.schedule_one(pod, settings, draw)
-            } else {
-                Outcome::Gated
-            };
-            draw += 1;
-            if let Outcome::Placed { node, victims } = &outcome {
-                for victim in victims {
-                    match remake(victim.id, *node) {
-                        Some(again) => self.queue_again(&mut queue, again),
-                        None => {
-                            outcomes.insert(victim.id, Outcome::Evicted);
-                        }
-                    }
-                }
-            }
-            outcomes.insert(pod.id, outcome);
-        }
-        outcomes
+        let mut scan = FullScan {
+            cluster: self,
+            profile: settings.profile,
+            ties: settings.ties,
+        };
+        schedule(&mut scan, waiting, settings.preemption, remake, watch)
     }
 
     /// Places one pod, and removes others for it if the settings allow it.
     pub fn schedule_one(&mut self, pod: Waiting, settings: &Settings<'_>, draw: u64) -> Outcome {
-        let evaluation = self.evaluate_on(pod.class, settings.profile, pod.only);
-        let on_node = PodOnNode {
-            id: pod.id,
-            class: pod.class,
-            start: PodOnNode::NOT_STARTED,
+        let mut scan = FullScan {
+            cluster: self,
+            profile: settings.profile,
+            ties: settings.ties,
         };
-        if let Some(node) = evaluation.placed(settings.ties, draw) {
-            self.add(node, on_node);
-            let victims = Vec::new();
-            return Outcome::Placed { node, victims };
-        }
-        let message = evaluation.message().unwrap_or_default();
-        let Some(budgets) = settings.preemption.filter(|_| !self.nodes().is_empty()) else {
-            return Outcome::Unschedulable(message);
-        };
-        match self.preempt(pod.class, settings.profile, &evaluation, budgets) {
-            Err(words) => Outcome::Unschedulable(format!("{message} {}", words.all)),
-            Ok(nomination) => {
-                for victim in &nomination.victims {
-                    self.remove(nomination.node, victim.id);
-                }
-                self.add(nomination.node, on_node);
-                Outcome::Placed {
-                    node: nomination.node,
-                    victims: nomination.victims,
-                }
-            }
-        }
+        schedule_one(&mut scan, pod, settings.preemption, draw)
     }
 
     /// Queues a removed pod behind the pods of its priority.
@@ -146,5 +105,188 @@ impl Cluster {
         let place =
             queue.partition_point(|other| self.class_of(other.class).priority() >= priority);
         queue.insert(place, pod);
+    }
+}
+
+impl Engine {
+    /// Places pods as [`Cluster::schedule`] does, with the engine's profile and choice among equal
+    /// nodes, and without a look at every node for each pod.
+    pub fn schedule(
+        &mut self,
+        waiting: Vec<Waiting>,
+        preemption: Option<&[Budget]>,
+        remake: impl Fn(PodId, usize) -> Option<Waiting>,
+        watch: impl FnMut(&Cluster, Waiting, u64),
+    ) -> BTreeMap<PodId, Outcome> {
+        schedule(self, waiting, preemption, remake, watch)
+    }
+}
+
+/// Cluster whose nodes are chosen in one way or another.
+trait Chooser {
+    fn cluster(&self) -> &Cluster;
+    fn profile(&self) -> &Profile;
+    /// Chooses the node for a pod, or tells why there is none.
+    fn choose(&mut self, pod: Waiting, draw: u64) -> Result<usize, Evaluation>;
+    fn add(&mut self, node: usize, pod: PodOnNode);
+    fn remove(&mut self, node: usize, pod: PodId);
+}
+
+/// Choice by a look at every node.
+struct FullScan<'a> {
+    cluster: &'a mut Cluster,
+    profile: &'a Profile,
+    ties: Ties,
+}
+
+impl Chooser for FullScan<'_> {
+    fn cluster(&self) -> &Cluster {
+        self.cluster
+    }
+
+    fn profile(&self) -> &Profile {
+        self.profile
+    }
+
+    fn choose(&mut self, pod: Waiting, draw: u64) -> Result<usize, Evaluation> {
+        let evaluation = self.cluster.evaluate_on(pod.class, self.profile, pod.only);
+        evaluation.placed(self.ties, draw).ok_or(evaluation)
+    }
+
+    fn add(&mut self, node: usize, pod: PodOnNode) {
+        self.cluster.add(node, pod);
+    }
+
+    fn remove(&mut self, node: usize, pod: PodId) {
+        self.cluster.remove(node, pod);
+    }
+}
+
+impl Chooser for Engine {
+    fn cluster(&self) -> &Cluster {
+        self.cluster()
+    }
+
+    fn profile(&self) -> &Profile {
+        self.profile()
+    }
+
+    fn choose(&mut self, pod: Waiting, draw: u64) -> Result<usize, Evaluation> {
+        if pod.only.is_none()
+            && let Some(choice) = self.choose(pod.class, draw)
+        {
+            return Ok(choice.node);
+        }
+        let evaluation = self
+            .cluster()
+            .evaluate_on(pod.class, self.profile(), pod.only);
+        // At most one node is feasible here, so no tie is to be broken.
+        evaluation.placed(Ties::First, draw).ok_or(evaluation)
+    }
+
+    fn add(&mut self, node: usize, pod: PodOnNode) {
+        self.add(node, pod);
+    }
+
+    fn remove(&mut self, node: usize, pod: PodId) {
+        self.remove(node, pod);
+    }
+}
+
+/// Refusal of a pod, which holds for the next one of its class if nothing has changed since.
+struct LastRefusal {
+    class: ClassId,
+    only: Option<usize>,
+    outcome: Outcome,
+}
+
+fn schedule(
+    chooser: &mut impl Chooser,
+    mut waiting: Vec<Waiting>,
+    preemption: Option<&[Budget]>,
+    remake: impl Fn(PodId, usize) -> Option<Waiting>,
+    mut watch: impl FnMut(&Cluster, Waiting, u64),
+) -> BTreeMap<PodId, Outcome> {
+    chooser.cluster().sort_queue(&mut waiting);
+    let mut queue = VecDeque::from(waiting);
+    let mut outcomes = BTreeMap::new();
+    let mut last: Option<LastRefusal> = None;
+    let mut draw = 0;
+    while let Some(pod) = queue.pop_front() {
+        let class = chooser.cluster().class_of(pod.class);
+        let outcome = if class.template.spec.scheduling_gates.is_empty() {
+            watch(chooser.cluster(), pod, draw);
+            match &last {
+                Some(last) if last.class == pod.class && last.only == pod.only => {
+                    last.outcome.clone()
+                }
+                _ => schedule_one(chooser, pod, preemption, draw),
+            }
+        } else {
+            Outcome::Gated
+        };
+        draw += 1;
+        match &outcome {
+            Outcome::Placed { node, victims } => {
+                last = None;
+                for victim in victims {
+                    match remake(victim.id, *node) {
+                        Some(again) => chooser.cluster().queue_again(&mut queue, again),
+                        None => {
+                            outcomes.insert(victim.id, Outcome::Evicted);
+                        }
+                    }
+                }
+            }
+            Outcome::Unschedulable(_) => {
+                last = Some(LastRefusal {
+                    class: pod.class,
+                    only: pod.only,
+                    outcome: outcome.clone(),
+                });
+            }
+            Outcome::Gated | Outcome::Evicted => {}
+        }
+        outcomes.insert(pod.id, outcome);
+    }
+    outcomes
+}
+
+fn schedule_one(
+    chooser: &mut impl Chooser,
+    pod: Waiting,
+    preemption: Option<&[Budget]>,
+    draw: u64,
+) -> Outcome {
+    let on_node = PodOnNode {
+        id: pod.id,
+        class: pod.class,
+        start: PodOnNode::NOT_STARTED,
+    };
+    let evaluation = match chooser.choose(pod, draw) {
+        Ok(node) => {
+            chooser.add(node, on_node);
+            let victims = Vec::new();
+            return Outcome::Placed { node, victims };
+        }
+        Err(evaluation) => evaluation,
+    };
+    let message = evaluation.message().unwrap_or_default();
+    let cluster = chooser.cluster();
+    let Some(budgets) = preemption.filter(|_| !cluster.nodes().is_empty()) else {
+        return Outcome::Unschedulable(message);
+    };
+    match cluster.preempt(pod.class, chooser.profile(), &evaluation, budgets) {
+        Err(words) => Outcome::Unschedulable(format!("{message} {}", words.all)),
+        Ok(nomination) => {
+            for victim in &nomination.victims {
+                chooser.remove(nomination.node, victim.id);
+            }
+            chooser.add(nomination.node, on_node);
+            Outcome::Placed {
+                node: nomination.node,
+                victims: nomination.victims,
+            }
+        }
     }
 }

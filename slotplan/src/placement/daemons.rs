@@ -1,99 +1,55 @@
-//! Pods of DaemonSets: one for each node that the controller does not pass over.
+//! Pods of DaemonSets, each of which is bound to its node by an affinity.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::Context;
-use inventory::api::Toleration;
+use inventory::api::{NodeSelector, NodeSelectorRequirement, NodeSelectorTerm};
 use inventory::{Pod, Template};
-use scheduler::{ClassId, Cluster, Plugin, Profile};
 
-/// Taints that every pod of a DaemonSet tolerates
-/// (`AddOrUpdateDaemonPodTolerations` in `pkg/controller/daemon/util/daemonset_util.go`).
-const TOLERATED: [(&str, &str); 6] = [
-    ("node.kubernetes.io/not-ready", "NoExecute"),
-    ("node.kubernetes.io/unreachable", "NoExecute"),
-    ("node.kubernetes.io/disk-pressure", "NoSchedule"),
-    ("node.kubernetes.io/memory-pressure", "NoSchedule"),
-    ("node.kubernetes.io/pid-pressure", "NoSchedule"),
-    ("node.kubernetes.io/unschedulable", "NoSchedule"),
-];
-const NETWORK: (&str, &str) = ("node.kubernetes.io/network-unavailable", "NoSchedule");
-
-/// Returns whether a pod is one that a DaemonSet of the input would make.
-pub(super) fn is_daemon(pod: &Pod) -> bool {
-    let owner = pod.owner.as_deref();
-    // A pod of a running cluster names its node already.
-    owner.is_some_and(|owner| &*owner.kind == "DaemonSet") && pod.uid.is_none()
-}
-
-/// DaemonSets that have been met.
-#[derive(Debug, Default)]
-pub(super) struct Daemons {
-    known: HashMap<(Arc<str>, Arc<str>), Daemon>,
-}
-
-#[derive(Debug)]
-struct Daemon {
-    class: ClassId,
-    /// Nodes that have no pod of the DaemonSet yet, the next one last.
-    nodes: Vec<usize>,
-}
-
-impl Daemons {
-    /// Returns the class of a pod and its node; `None` if the controller makes no more pods.
-    pub fn place(
-        &mut self,
-        cluster: &mut Cluster,
-        pod: &Pod,
-    ) -> anyhow::Result<Option<(ClassId, usize)>> {
-        let owner = pod.owner.as_deref().context("a pod without a DaemonSet")?;
-        let key = (Arc::clone(&pod.namespace), Arc::clone(&owner.name));
-        let daemon = match self.known.get_mut(&key) {
-            Some(daemon) => daemon,
-            None => {
-                let daemon = Daemon::new(cluster, pod)?;
-                self.known.entry(key).or_insert(daemon)
-            }
-        };
-        let node = daemon.nodes.pop();
-        Ok(node.map(|node| (daemon.class, node)))
+/// Returns the node to which the controller of a DaemonSet has bound a pod, and the template of
+/// its pods without the affinity that does so. Then the pods of all nodes are of one class.
+pub(super) fn bound(pod: &Pod) -> Option<(String, Arc<Template>)> {
+    let owner = pod.owner.as_deref()?;
+    if &*owner.kind != "DaemonSet" {
+        return None;
     }
+    let spec = &pod.template.spec;
+    let required = spec
+        .affinity
+        .as_ref()?
+        .node_affinity
+        .as_ref()?
+        .required
+        .as_ref()?;
+    let node = only_name(required)?.to_owned();
+    let mut spec = spec.clone();
+    if let Some(affinity) = spec.affinity.as_mut()
+        && let Some(to_nodes) = affinity.node_affinity.as_mut()
+    {
+        to_nodes.required = None;
+    }
+    let template = Template::new(pod.template.labels.clone(), spec);
+    Some((node, Arc::new(template)))
 }
 
-impl Daemon {
-    /// Finds the nodes on which the controller makes a pod (`NodeShouldRunDaemonPod`).
-    fn new(cluster: &mut Cluster, pod: &Pod) -> anyhow::Result<Self> {
-        let mut spec = pod.template.spec.clone();
-        let network = spec.host_network.then_some(NETWORK);
-        for (key, effect) in TOLERATED.into_iter().chain(network) {
-            spec.tolerations.push(Toleration {
-                key: key.to_owned(),
-                operator: "Exists".to_owned(),
-                effect: effect.to_owned(),
-                ..Toleration::default()
-            });
-        }
-        let template = Arc::new(Template::new(pod.template.labels.clone(), spec));
-        let class = cluster
-            .class(&pod.namespace, &template, None)
-            .with_context(|| format!("{}: {}/{}", pod.source, pod.namespace, pod.name))?;
-        let refusals = cluster.explain(class, &Profile::default());
-        let passed_over = |plugin| {
-            matches!(
-                plugin,
-                Plugin::NodeName | Plugin::NodeAffinity | Plugin::TaintToleration
-            )
-        };
-        let nodes = refusals.iter().enumerate().rev();
-        let nodes = nodes.filter(|(_, refusals)| {
-            !refusals
-                .iter()
-                .any(|rejection| passed_over(rejection.plugin))
-        });
-        Ok(Self {
-            class,
-            nodes: nodes.map(|(node, _)| node).collect(),
-        })
+/// Returns the name of the only node that a selector selects, if it says no more.
+fn only_name(selector: &NodeSelector) -> Option<&str> {
+    let [term] = selector.node_selector_terms.as_slice() else {
+        return None;
+    };
+    let NodeSelectorTerm {
+        match_expressions,
+        match_fields,
+    } = term;
+    let ([], [field]) = (match_expressions.as_slice(), match_fields.as_slice()) else {
+        return None;
+    };
+    let NodeSelectorRequirement {
+        key,
+        operator,
+        values,
+    } = field;
+    match values.as_slice() {
+        [name] if key == "metadata.name" && operator == "In" => Some(name),
+        _ => None,
     }
 }

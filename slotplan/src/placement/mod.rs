@@ -65,7 +65,6 @@ impl Placement {
             services: objects::services(&inventory.objects)?,
             known: HashMap::new(),
         };
-        let mut daemons = daemons::Daemons::default();
         let mut counts = LeftOut::default();
         for (number, pod) in inventory.pods.iter().enumerate() {
             let id = PodId(u32::try_from(number).context("more than 4,294,967,296 pods")?);
@@ -86,16 +85,16 @@ impl Placement {
             if !matches!(&*pod.template.spec.scheduler_name, "" | "default-scheduler") {
                 counts.of_others.insert(&pod.template.spec.scheduler_name);
             }
-            let (class, only) = if node.is_none() && daemons::is_daemon(pod) {
-                match daemons.place(&mut placement.cluster, pod)? {
-                    Some((class, node)) => (class, Some(node)),
-                    None => {
-                        counts.daemons += 1;
-                        continue;
-                    }
+            let bound = daemons::bound(pod).and_then(|(name, template)| {
+                let node = placement.cluster.find_node(&name)?;
+                Some((node, template))
+            });
+            let (class, only) = match bound {
+                Some((node, template)) => {
+                    let class = compile(&mut placement.cluster, pod, &template, None)?;
+                    (class, Some(node))
                 }
-            } else {
-                (classes.of(&mut placement.cluster, pod)?, None)
+                None => (classes.of(&mut placement.cluster, pod)?, None),
             };
             match node {
                 Some(node) => {
@@ -136,10 +135,6 @@ impl Placement {
                 left_out.elsewhere,
                 "pods on nodes that the input does not have are left out",
             ),
-            count(
-                left_out.daemons,
-                "pods of a DaemonSet are left out for nodes that its controller passes over",
-            ),
             others,
             spread,
         ];
@@ -153,7 +148,6 @@ impl Placement {
 struct LeftOut<'a> {
     ended: usize,
     elsewhere: usize,
-    daemons: usize,
     of_others: HashSet<&'a str>,
 }
 
@@ -182,9 +176,7 @@ impl Classes {
             ..LabelSelector::default()
         };
         let selector = (!selector.match_labels.is_empty()).then_some(&selector);
-        let class = cluster
-            .class(&pod.namespace, &pod.template, selector)
-            .with_context(|| format!("{}: pod {}/{}", pod.source, pod.namespace, pod.name))?;
+        let class = compile(cluster, pod, &pod.template, selector)?;
         self.known.insert(key, (Arc::clone(&pod.template), class));
         Ok(class)
     }
@@ -211,6 +203,17 @@ impl Classes {
         }
         all
     }
+}
+
+fn compile(
+    cluster: &mut Cluster,
+    pod: &Pod,
+    template: &Arc<Template>,
+    selector: Option<&LabelSelector>,
+) -> anyhow::Result<ClassId> {
+    cluster
+        .class(&pod.namespace, template, selector)
+        .with_context(|| format!("{}: pod {}/{}", pod.source, pod.namespace, pod.name))
 }
 
 /// Labels of namespaces by their names.

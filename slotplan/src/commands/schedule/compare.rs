@@ -49,7 +49,7 @@ impl Comparison {
         let place = |profile: &Profile| -> anyhow::Result<_> {
             let placement = Placement::new(inventory)?;
             let ties = options.ties.0;
-            let plan = Plan::new(inventory, placement, profile, ties, preempts);
+            let plan = Plan::new(inventory, placement, profile, ties, preempts)?;
             Ok(nodes(&plan))
         };
         let (nodes, others) = (place(&chosen)?, place(&other)?);

@@ -54,7 +54,7 @@ impl Explanation {
                 turn = Some((cluster.clone(), draw));
             }
         };
-        let (end, _) = plan::place(inventory, placement, profile, ties, preempts, watch);
+        let (end, _) = plan::place(inventory, placement, profile, ties, preempts, watch)?;
         let (cluster, draw) = turn.unwrap_or((end, 0));
         Ok(Self::of(cluster, waiting, &settings, draw))
     }
@@ -141,7 +141,11 @@ impl Document {
         let nodes = explanation.nodes.iter().enumerate();
         let node = |(number, name): (usize, &String)| {
             let verdict = explanation.evaluation.verdict(number);
-            let refusals = explanation.refusals[number].iter().map(|refusal| Refusal {
+            let refused = match verdict {
+                Verdict::Excluded => &[],
+                _ => explanation.refusals[number].as_slice(),
+            };
+            let refusals = refused.iter().map(|refusal| Refusal {
                 plugin: refusal.plugin.name(),
                 reasons: refusal.reasons.iter().map(ToString::to_string).collect(),
                 resolvable: refusal.resolvable,

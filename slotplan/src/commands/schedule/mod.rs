@@ -80,7 +80,7 @@ impl ScheduleArgs {
             &profile,
             self.scheduler.ties.0,
             self.preempts(),
-        );
+        )?;
         let document = Document::new(
             header,
             self.scheduler.shown(),

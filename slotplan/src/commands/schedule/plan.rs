@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context;
 use inventory::{Inventory, Pod};
-use scheduler::{Cluster, NodeState, Outcome, PodId, Profile, Settings, Ties, Waiting};
+use scheduler::{Cluster, Engine, NodeState, Outcome, PodId, Profile, Settings, Ties, Waiting};
 
 use crate::placement::Placement;
 
@@ -19,22 +20,25 @@ pub struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     /// Places all pods that wait.
+    ///
+    /// # Errors
+    /// None that the options admit.
     pub fn new(
         inventory: &'a Inventory,
         placement: Placement,
         profile: &Profile,
         ties: Ties,
         preempts: bool,
-    ) -> Self {
+    ) -> anyhow::Result<Self> {
         let waiting = placement.waiting.len();
         let (cluster, outcomes) =
-            place(inventory, placement, profile, ties, preempts, |_, _, _| {});
-        Self {
+            place(inventory, placement, profile, ties, preempts, |_, _, _| {})?;
+        Ok(Self {
             inventory,
             cluster,
             waiting,
             outcomes,
-        }
+        })
     }
 
     /// Returns a pod.
@@ -48,20 +52,19 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// Largest number of scores that are kept, one for each class and node; beyond it, every node is
+/// looked at for every pod.
+const MOST_SCORES: usize = 20_000_000;
+
 /// Places all pods that wait and shows `watch` the cluster before each.
 pub fn place(
     inventory: &Inventory,
-    mut placement: Placement,
+    placement: Placement,
     profile: &Profile,
     ties: Ties,
     preempts: bool,
     watch: impl FnMut(&Cluster, Waiting, u64),
-) -> (Cluster, BTreeMap<PodId, Outcome>) {
-    let settings = Settings {
-        profile,
-        ties,
-        preemption: preempts.then_some(&placement.budgets),
-    };
+) -> anyhow::Result<(Cluster, BTreeMap<PodId, Outcome>)> {
     let classes: BTreeMap<PodId, Waiting> = placement
         .waiting
         .iter()
@@ -87,10 +90,26 @@ pub fn place(
             arrival: None,
         })
     };
-    let outcomes = placement
-        .cluster
-        .schedule(placement.waiting, &settings, remake, watch);
-    (placement.cluster, outcomes)
+    let budgets = preempts.then_some(placement.budgets.as_slice());
+    let (mut cluster, waiting) = (placement.cluster, placement.waiting);
+    let scores = cluster
+        .classes()
+        .len()
+        .saturating_mul(cluster.nodes().len());
+    if scores <= MOST_SCORES {
+        // The options admit no profile that the engine refuses.
+        let engine = Engine::new(cluster, profile.clone(), ties);
+        let mut engine = engine.context("the profile of the scheduler")?;
+        let outcomes = engine.schedule(waiting, budgets, remake, watch);
+        return Ok((engine.cluster().clone(), outcomes));
+    }
+    let settings = Settings {
+        profile,
+        ties,
+        preemption: budgets,
+    };
+    let outcomes = cluster.schedule(waiting, &settings, remake, watch);
+    Ok((cluster, outcomes))
 }
 
 /// Returns the name of a pod with its namespace.
