@@ -96,9 +96,11 @@ pub fn resized(
 ) -> Sizing {
     let proportional = |today: Amount, request: i64| Amount {
         request: Some(request),
-        limit: today
-            .limit
-            .map(|limit| scaled(limit, today.request, request)),
+        limit: today.limit.map(|limit| match limit {
+            // A limit of 0 is none.
+            ..=0 => limit,
+            _ => scaled(limit, today.request, request),
+        }),
     };
     let of_krr = |request, limit| Amount {
         request: Some(request),
