@@ -38,36 +38,46 @@ pub struct Costs {
 impl Costs {
     /// Adds the costs of another container.
     pub fn add(&mut self, other: &Self) {
-        self.cpu_above_request += other.cpu_above_request;
-        self.cpu_throttled += other.cpu_throttled;
-        self.cpu_wasted += other.cpu_wasted;
-        self.memory_above_request += other.memory_above_request;
-        self.memory_wasted += other.memory_wasted;
+        let sums = [
+            (&mut self.cpu_above_request, other.cpu_above_request),
+            (&mut self.cpu_throttled, other.cpu_throttled),
+            (&mut self.cpu_wasted, other.cpu_wasted),
+            (&mut self.memory_above_request, other.memory_above_request),
+            (&mut self.memory_wasted, other.memory_wasted),
+        ];
+        for (sum, more) in sums {
+            *sum = sum.saturating_add(more);
+        }
         self.oom_kills += other.oom_kills;
         self.without_answer += other.without_answer;
     }
 
     fn count(&mut self, held: &Held, today: &Sizing, sizing: &Sizing, was_above: &mut bool) {
-        let nanos = i128::from(held.nanos);
+        // Absurd amounts saturate.
+        let add = |sum: &mut i128, amount: i128| {
+            let over_time = amount.max(0).saturating_mul(held.nanos.into());
+            *sum = sum.saturating_add(over_time);
+        };
         if let Some(used) = held.sample.cpu_nanocores {
             let used = i128::from(used.max(0));
             let request = i128::from(sizing.cpu.request.unwrap_or(0)) * NANO;
-            self.cpu_above_request += (used - request).max(0) * nanos;
-            self.cpu_wasted += (request - used).max(0) * nanos;
-            if let Some(limit) = sizing.cpu.limit {
-                self.cpu_throttled += (used - i128::from(limit) * NANO).max(0) * nanos;
+            add(&mut self.cpu_above_request, used - request);
+            add(&mut self.cpu_wasted, request - used);
+            if let Some(limit) = sizing.cpu.limit.filter(|limit| *limit > 0) {
+                add(&mut self.cpu_throttled, used - i128::from(limit) * NANO);
             }
         }
+        let limit = sizing.memory.limit.filter(|limit| *limit > 0);
         let mut is_above = *was_above;
         if let Some(used) = held.sample.memory_bytes {
             let request = i128::from(sizing.memory.request.unwrap_or(0));
             let over = i128::from(used.max(0)) - request;
-            self.memory_above_request += over.max(0) * nanos;
-            self.memory_wasted += (-over).max(0) * nanos;
-            is_above = sizing.memory.limit.is_some_and(|limit| used > limit);
+            add(&mut self.memory_above_request, over);
+            add(&mut self.memory_wasted, -over);
+            is_above = limit.is_some_and(|limit| used > limit);
         }
         let is_killed = held.sample.oom_killed
-            && match (sizing.memory.limit, today.memory.limit) {
+            && match (limit, today.memory.limit) {
                 (Some(limit), Some(today)) => limit <= today,
                 (limit, None) => limit.is_some() || sizing == today,
                 (None, Some(_)) => false,
@@ -144,6 +154,7 @@ pub fn back_test(
 #[cfg(test)]
 mod tests {
     use inventory::Sample;
+    use proptest::prelude::{any, prop, prop_assert, proptest};
 
     use super::*;
     use crate::percentile::Percent;
@@ -261,5 +272,47 @@ mod tests {
         }
         let strategy = Strategy::Percentile(Percent::whole(50));
         assert_eq!(test(vec![pod], strategy).costs[0].oom_kills, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn absurd_samples_and_requests_are_no_panic(
+            samples in prop::collection::vec(
+                (any::<i64>(), any::<Option<i64>>(), any::<Option<i64>>(), any::<bool>()),
+                0..20,
+            ),
+            amounts in any::<[Option<i64>; 4]>(),
+            step in any::<i64>(),
+        ) {
+            let mut pod: Vec<_> = samples
+                .into_iter()
+                .map(|(time, cpu_nanocores, memory_bytes, oom_killed)| Sample {
+                    time: Timestamp(time),
+                    cpu_nanocores,
+                    memory_bytes,
+                    oom_killed,
+                })
+                .collect();
+            pod.sort_by_key(|sample| sample.time);
+            let Some((first, last)) = pod.first().zip(pod.last()) else { return Ok(()) };
+            let span = Span { first: first.time, last: last.time };
+            let [cpu, cpu_limit, memory, memory_limit] = amounts;
+            let container = ContainerUsage {
+                name: "app".to_owned(),
+                today: Sizing {
+                    cpu: Amount { request: cpu, limit: cpu_limit },
+                    memory: Amount { request: memory, limit: memory_limit },
+                },
+                pods: vec![pod],
+            };
+            for name in ["requested", "vpa", "krr", "percentile=50"] {
+                let strategy: Strategy = name.parse().unwrap();
+                let test = back_test(&container, 1, &[strategy], span, step);
+                let mut sum = test.costs[0];
+                sum.add(&test.costs[0]);
+                prop_assert!(sum.cpu_wasted >= 0 && sum.memory_wasted >= 0);
+                crate::profile(&container, 1, strategy, span);
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use inventory::Timestamp;
+use proptest::prelude::*;
 use rightsizing::vpa::{Checkpoint, Estimate, Moment, Observation, Recommender};
 use serde_json::{Value, json};
 
@@ -125,5 +126,32 @@ fn plain(value: Value) -> Value {
             .map(|(name, value)| (name, plain(value)))
             .collect(),
         value => value,
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_observations_give_ordered_amounts(
+        observations in prop::collection::vec(
+            (0..3_usize, any::<i64>(), 0..3_u8, prop_oneof![any::<i64>(), 0..5_000_i64]),
+            0..60,
+        ),
+        containers in 1..5_usize,
+    ) {
+        let mut recommender = Recommender::default();
+        for (pod, time, kind, amount) in observations {
+            let observation = match kind {
+                0 => Observation::Cpu(amount),
+                1 => Observation::Memory(amount),
+                _ => Observation::OutOfMemory(amount),
+            };
+            recommender.add(pod, Timestamp(time), observation);
+        }
+        let Estimate { target, lower_bound, upper_bound } = recommender.estimate(containers);
+        let least = rightsizing::vpa::minimum_for(containers);
+        let cpu = [least, lower_bound, target, upper_bound].map(|of| of.cpu_millicores);
+        prop_assert!(cpu.is_sorted(), "{cpu:?}");
+        let memory = [least, lower_bound, target, upper_bound].map(|of| of.memory_bytes);
+        prop_assert!(memory.is_sorted(), "{memory:?}");
     }
 }

@@ -82,7 +82,7 @@ impl Plan {
                 after.add(workload.replicas, &new);
                 let of_one = back_test(with_usage, count, &compare, span, step);
                 test.steps = test.steps.max(of_one.steps);
-                test.nanos += of_one.nanos;
+                test.nanos = test.nanos.saturating_add(of_one.nanos);
                 for (sum, costs) in costs.iter_mut().zip(&of_one.costs) {
                     sum.add(costs);
                 }
@@ -245,9 +245,10 @@ impl Sums {
             if amount.request.is_none() {
                 self.without[place] += replicas;
             }
-            i128::from(amount.request.unwrap_or(0)) * i128::from(replicas)
+            i128::from(amount.request.unwrap_or(0)).saturating_mul(replicas.into())
         };
-        self.millicores += sum(0, sizing.cpu);
-        self.bytes += sum(1, sizing.memory);
+        let (millicores, bytes) = (sum(0, sizing.cpu), sum(1, sizing.memory));
+        self.millicores = self.millicores.saturating_add(millicores);
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 }
