@@ -102,12 +102,13 @@ fn enough(pods: &[Vec<f64>], range: i64) -> Result<(), Lack> {
 
 /// Returns a quantile by linear interpolation (`quantile_over_time` of Prometheus).
 fn quantile(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
     let rank = CPU_QUANTILE * (values.len().checked_sub(1)? as f64);
     let lower = usize::try_from(whole(rank.floor())).ok()?;
-    let upper = (lower + 1).min(values.len() - 1);
     let weight = rank - rank.floor();
-    Some(values.get(lower)? * (1.0 - weight) + values.get(upper)? * weight)
+    let (_, lower, above) = values.select_nth_unstable_by(lower, f64::total_cmp);
+    let next = above.iter().copied().min_by(f64::total_cmp);
+    let upper = next.unwrap_or(*lower);
+    Some(*lower * (1.0 - weight) + upper * weight)
 }
 
 #[expect(
