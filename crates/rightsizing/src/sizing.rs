@@ -25,6 +25,17 @@ pub struct Sizing {
     pub memory: Amount,
 }
 
+impl Amount {
+    /// Returns the part of this request that another one saves, of all of `replicas` pods; less
+    /// than 0 if the other one is larger. A request that is not stated counts as 0.
+    pub fn saved_by(self, other: Self, replicas: u64) -> i64 {
+        let request = |amount: Self| i128::from(amount.request.unwrap_or(0));
+        let saved = (request(self) - request(other)).saturating_mul(replicas.into());
+        let bounds = (i64::MIN.into(), i64::MAX.into());
+        i64::try_from(saved.clamp(bounds.0, bounds.1)).unwrap_or(i64::MAX)
+    }
+}
+
 /// Rule for new requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Strategy {
@@ -158,6 +169,18 @@ mod tests {
                 assert_eq!(sizing.memory, today.memory);
             }
         }
+    }
+
+    #[test]
+    fn savings_are_those_of_all_pods() {
+        let amount = |request| Amount {
+            request,
+            limit: None,
+        };
+        assert_eq!(amount(Some(500)).saved_by(amount(Some(126)), 3), 1_122);
+        assert_eq!(amount(None).saved_by(amount(Some(126)), 3), -378);
+        let all = amount(Some(i64::MAX)).saved_by(amount(None), u64::MAX);
+        assert_eq!(all, i64::MAX);
     }
 
     #[test]

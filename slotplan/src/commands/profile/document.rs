@@ -33,6 +33,8 @@ struct Container<'a> {
     pods_with_usage: usize,
     today: Sizing,
     new: Sizing,
+    /// Part of the requests of all pods that the new ones save.
+    saved: Sum,
     cpu: Resource,
     memory: Resource,
     oom_kills: u64,
@@ -176,6 +178,13 @@ fn container<'a>(plan: &'a Plan, row: &'a Row) -> Container<'a> {
         pods_with_usage: container.pods.len(),
         today: container.today,
         new: row.new,
+        saved: Sum {
+            cpu_millicores: container.today.cpu.saved_by(row.new.cpu, workload.replicas),
+            memory_bytes: container
+                .today
+                .memory
+                .saved_by(row.new.memory, workload.replicas),
+        },
         cpu: Resource {
             usage: profile.cpu_nanocores,
             vpa: profile.vpa_cpu,

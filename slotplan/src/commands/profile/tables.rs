@@ -21,12 +21,14 @@ struct Line {
     vpa: Option<Bounds>,
     krr: Result<i64, Lack>,
     answer: Result<i64, Lack>,
+    saved: i64,
     of_usage: fn(i64) -> String,
     of_request: fn(i64) -> String,
 }
 
 fn lines(plan: &Plan, row: &Row) -> [Line; 2] {
     let (today, profile) = (plan.container(row).today, &row.profile);
+    let replicas = plan.workload(row).replicas;
     [
         Line {
             name: "cpu",
@@ -36,6 +38,7 @@ fn lines(plan: &Plan, row: &Row) -> [Line; 2] {
             vpa: profile.vpa_cpu,
             krr: profile.krr_cpu,
             answer: profile.cpu,
+            saved: today.cpu.saved_by(row.new.cpu, replicas),
             of_usage: figures::nanocores,
             of_request: figures::cpu,
         },
@@ -47,6 +50,7 @@ fn lines(plan: &Plan, row: &Row) -> [Line; 2] {
             vpa: profile.vpa_memory,
             krr: profile.krr_memory,
             answer: profile.memory,
+            saved: today.memory.saved_by(row.new.memory, replicas),
             of_usage: figures::memory,
             of_request: figures::memory,
         },
@@ -64,6 +68,12 @@ impl Line {
         std::iter::once(points).chain(amounts).collect()
     }
 
+    fn saved(&self) -> String {
+        let sign = if self.saved < 0 { "-" } else { "" };
+        let amount = (self.of_request)(self.saved.saturating_abs());
+        format!("{sign}{amount}")
+    }
+
     fn requests(&self) -> Vec<String> {
         let amount = |amount: Option<i64>| amount.map_or(NONE.to_owned(), self.of_request);
         let vpa = |of: fn(&Bounds) -> i64| amount(self.vpa.as_ref().map(of));
@@ -76,6 +86,7 @@ impl Line {
             amount(self.krr.ok()),
             amount(self.new.request),
             amount(self.new.limit),
+            self.saved(),
         ]
     }
 }
@@ -97,7 +108,7 @@ pub(super) fn text(plan: &Plan) -> Result<String, fmt::Error> {
     write_blocks(&mut out, &header, &blocks(Line::usage))?;
     writeln!(out, "\nRequests and limits; new ones by {}", plan.strategy)?;
     let header = [
-        "now", "limit", "vpa low", "target", "upper", "krr", "new", "limit",
+        "now", "limit", "vpa low", "target", "upper", "krr", "new", "limit", "saved",
     ];
     write_blocks(&mut out, &header, &blocks(Line::requests))?;
     writeln!(out, "\nRequested by all pods")?;
@@ -138,7 +149,7 @@ pub(super) fn markdown(plan: &Plan) -> Result<String, fmt::Error> {
 }
 
 /// Returns one line for each resource of each container, with a header.
-pub(super) fn overview(plan: &Plan) -> Vec<[String; 9]> {
+pub(super) fn overview(plan: &Plan) -> Vec<[String; 10]> {
     let header = [
         "container",
         "resource",
@@ -149,6 +160,7 @@ pub(super) fn overview(plan: &Plan) -> Vec<[String; 9]> {
         "VPA",
         "krr",
         "new",
+        "saved",
     ];
     let rows = plan.rows.iter().flat_map(|row| {
         lines(plan, row).map(|line| {
@@ -167,6 +179,7 @@ pub(super) fn overview(plan: &Plan) -> Vec<[String; 9]> {
                 request(line.vpa.map(|bounds| bounds.target)),
                 request(line.krr.ok()),
                 request(line.new.request),
+                line.saved(),
             ]
         })
     });
