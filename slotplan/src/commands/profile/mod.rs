@@ -27,9 +27,6 @@ use plan::Plan;
 pub struct ProfileArgs {
     #[command(flatten)]
     input: InputArgs,
-    /// Read usage over time from FILE, too: Prometheus JSON, OpenMetrics, CSV
-    #[arg(long, value_name = "FILE", help_heading = "Input")]
-    usage: Vec<PathBuf>,
     /// Rule for the new requests: vpa, krr, percentile=95 or requested
     #[arg(
         long,
@@ -84,9 +81,7 @@ impl ProfileArgs {
     /// # Errors
     /// An input that cannot be read or has no usage; a file that cannot be written.
     pub fn run(&self) -> anyhow::Result<Answer> {
-        let mut input = self.input.clone();
-        input.inputs.extend_from_slice(&self.usage);
-        let mut input = input.read()?;
+        let mut input = self.input.read()?;
         let plan = self.plan(&mut input.inventory)?;
         let header = Header::new(
             "slotplan/profile/1",
