@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use inventory::Inventory;
+use inventory::{Assumption, Inventory};
 use rightsizing::{Strategy, StrategyError};
 
 use crate::answer::{Answer, Header, OutputArgs};
@@ -82,12 +82,13 @@ impl ProfileArgs {
     /// An input that cannot be read or has no usage; a file that cannot be written.
     pub fn run(&self) -> anyhow::Result<Answer> {
         let mut input = self.input.read()?;
-        let plan = self.plan(&mut input.inventory)?;
-        let header = Header::new(
-            "slotplan/profile/1",
-            &input.files,
-            &input.inventory.assumptions,
-        );
+        let mut plan = self.plan(&mut input.inventory)?;
+        let assumptions = &input.inventory.assumptions;
+        plan.assumptions = assumptions
+            .iter()
+            .map(|Assumption(text)| text.clone())
+            .collect();
+        let header = Header::new("slotplan/profile/1", &input.files, assumptions);
         let resize = plan.resize();
         if let Some(directory) = &self.apply {
             write::patches(directory, &resize)?;

@@ -17,6 +17,8 @@ pub(super) struct Plan {
     pub before: Sums,
     pub after: Sums,
     pub back_test: BackTest,
+    /// What the input does not say and was taken for granted.
+    pub assumptions: Vec<String>,
 }
 
 /// Profile of one container.
@@ -103,6 +105,7 @@ impl Plan {
             before,
             after,
             back_test: test,
+            assumptions: Vec::new(),
         })
     }
 

@@ -295,10 +295,11 @@ pub(super) fn back_test(plan: &Plan) -> Vec<[String; 8]> {
         .collect()
 }
 
-/// Returns remarks: those of the plan, and the containers without an answer.
+/// Returns remarks: those of the plan, assumptions, and the containers without an answer.
 pub(super) fn notes(plan: &Plan) -> Vec<String> {
     const MOST: usize = 10;
     let mut notes = plan.notes();
+    notes.extend(plan.assumptions.iter().cloned());
     if plan.strategy == Strategy::Requested {
         return notes;
     }
