@@ -55,7 +55,7 @@ pub struct Grouping {
     pub cluster: String,
     /// Use of idle costs.
     pub idle: Idle,
-    /// Namespaces whose costs the others bear, with the division.
+    /// Namespaces with costs that the others bear, and the division.
     pub shares: Vec<(String, Split)>,
     /// Costs per hour of the window that the groups bear, with the division.
     pub overheads: Vec<(Money, Split)>,

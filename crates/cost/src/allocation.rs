@@ -76,7 +76,7 @@ pub struct PricedNode {
     pub end: Option<Timestamp>,
 }
 
-/// What a container requested and used over a part of its life.
+/// Request and usage of a container over a part of its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interval {
     /// Start.
@@ -106,7 +106,7 @@ pub struct Names {
     pub labels: Arc<Labels>,
 }
 
-/// Container with what it requested and used.
+/// Container with its requests and usage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
     /// Names.

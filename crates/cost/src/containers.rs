@@ -13,7 +13,7 @@ use crate::allocation::{Container, Interval, Names, Window};
 use crate::prices::gpus;
 use crate::resource::Rates;
 
-/// Name of the container that stands for what a pod requests beyond its containers.
+/// Name of the container that stands for the requests of a pod beyond its containers.
 const POD: &str = "(pod)";
 
 /// Containers of all pods of an inventory.
@@ -94,11 +94,11 @@ fn rates(requests: &Requests, limits: &Requests) -> Rates {
     Rates {
         cpu: nanos(ResourceName::CPU).unwrap_or(0),
         memory: nanos(ResourceName::MEMORY).unwrap_or(0) / 1_000_000,
-        gpu: gpus(nanos) / 1_000_000,
+        gpu: gpus(nanos),
     }
 }
 
-/// Returns what a pod requests beyond its containers: by requests of the pod as a whole, or by the
+/// Returns the requests of a pod beyond its containers: those of the pod as a whole, and the
 /// overhead of its runtime.
 fn beyond(spec: &PodSpec, containers: &[(Arc<str>, Rates)]) -> Option<Rates> {
     if spec.resources.is_none() && spec.overhead.is_empty() {

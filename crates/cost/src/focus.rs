@@ -261,7 +261,7 @@ impl<'a> Common<'a> {
         machine: Option<&Machine>,
     ) -> Row {
         let idle = cost.idle[resource];
-        // The quantity whose product with the price is the cost.
+        // The product of this quantity and the price is the cost.
         let quantity = mul_div_round(idle.units(), resource.unit_hour(), price.units().max(1));
         let window = self.estimate.window;
         let mut row = self.usage(window, idle, price, quantity.unwrap_or(0), resource);
@@ -313,7 +313,7 @@ impl<'a> Common<'a> {
 
 const UNIT: u128 = 10_u128.pow(Money::DECIMALS);
 
-/// Provider of machines whose identifiers name none.
+/// Provider of machines with identifiers that name none.
 const UNKNOWN_PROVIDER: &str = "Self-managed";
 
 /// Providers by the scheme of the identifiers of their machines.

@@ -1,4 +1,4 @@
-//! Idle costs: what nodes cost beyond their containers.
+//! Idle costs: the costs of nodes beyond those of their containers.
 //!
 //! OpenCost computes idle costs node by node and resource by resource (`computeIdleAllocations` in
 //! `pkg/costmodel/costmodel.go`). There, a node with more usage than capacity has a negative idle

@@ -1,10 +1,10 @@
-//! What pods and nodes cost, as OpenCost computes it, in exact integers.
+//! Computes the costs of pods and nodes as OpenCost does, in exact integers.
 //!
 //! # Modules
 //!
 //! - `hours`, `resource`: time, CPU, memory and graphics processors, amounts and units.
 //! - `money`: amounts of money; `wide`, `share`: exact division.
-//! - `allocation`: costs of containers and nodes over a window; `idle`: what is left.
+//! - `allocation`: costs of containers and nodes over a window; `idle`: the rest.
 //! - [`prices`]: lists of prices, and the price of a node.
 //! - `property`, `group`, `aggregate`: groups, with idle and shared costs laid on them.
 //! - `containers`, `estimate`: the costs of everything in an inventory; `focus`: as a data set.

@@ -208,6 +208,13 @@ fn a_resource_that_no_node_has_costs_the_default_price() {
     let spec = r#"{"containers": [{"name": "app", "resources": {"limits": {"amd.com/gpu": 2}}}]}"#;
     let estimate = estimate(&inventory(&[NODE, &pod("a", spec, "")]));
     assert_eq!(allocated(&estimate).to_string(), "1387");
+    // Half a processor in the way of Alibaba's lists.
+    let spec = spec.replace(
+        r#""amd.com/gpu": 2"#,
+        r#""alibabacloud.com/gpu-milli": 500"#,
+    );
+    let estimate = self::estimate(&inventory(&[NODE, &pod("a", &spec, "")]));
+    assert_eq!(allocated(&estimate).to_string(), "346.75");
 }
 
 #[test]

@@ -36,6 +36,9 @@ pub struct Places {
 /// Two nodes of one name, or a selector that no API server accepts.
 pub fn place(inventory: &mut Inventory) -> anyhow::Result<Option<Places>> {
     let (pods, nodes) = (inventory.pods.len(), inventory.nodes.len());
+    if nodes == 1 && inventory.pods.iter().any(|pod| pod.departure.is_some()) {
+        put_on_the_only_node(inventory);
+    }
     if nodes == 0 || inventory.pods.iter().any(|pod| pod.departure.is_some()) {
         return Ok(None);
     }
@@ -90,6 +93,21 @@ pub fn place(inventory: &mut Inventory) -> anyhow::Result<Option<Places>> {
             .count() as u64,
         pending,
     }))
+}
+
+/// Puts pods without a node on the only one: they ran, and there they did.
+fn put_on_the_only_node(inventory: &mut Inventory) {
+    let Some(name) = inventory.nodes.first().map(|node| Arc::clone(&node.name)) else {
+        return;
+    };
+    let without = inventory.pods.iter_mut().filter(|pod| pod.node.is_none());
+    let count = without
+        .map(|pod| pod.node = Some(Arc::clone(&name)))
+        .count();
+    if count > 0 {
+        let told = format!("{count} pods without a node ran on the only one, {name}");
+        inventory.assumptions.push(Assumption(told));
+    }
 }
 
 impl Places {

@@ -11,7 +11,7 @@ use crate::money::{Money, MoneyError};
 use crate::prices::csv::{CsvPrices, Match};
 use crate::prices::defaults::{DefaultPrices, discounted};
 use crate::prices::split::split;
-use crate::resource::{PerResource, Rates, Resource};
+use crate::resource::{PerResource, Rates};
 
 /// Prices of machines, and of resources where no machine has a price.
 #[derive(Debug, Clone, Default)]
@@ -180,24 +180,25 @@ impl PriceList {
     }
 }
 
-/// Names of resources that count graphics processors.
+/// Names of resources that count graphics processors (`getGPUCount` in
+/// `pkg/costmodel/costmodel.go` of OpenCost knows the first).
 const GPUS: [&str; 2] = ["nvidia.com/gpu", "amd.com/gpu"];
 
-/// Returns the number of graphics processors among amounts.
-pub(crate) fn gpus(get: impl Fn(&str) -> Option<u128>) -> u128 {
-    GPUS.iter().filter_map(|name| get(name)).sum()
+/// Name of a resource that counts thousandths of graphics processors.
+const GPU_MILLI: &str = "alibabacloud.com/gpu-milli";
+
+/// Returns the thousandths of graphics processors among amounts in billionths.
+pub(crate) fn gpus(nanos: impl Fn(&str) -> Option<u128>) -> u128 {
+    let whole: u128 = GPUS.iter().filter_map(|name| nanos(name)).sum();
+    whole / 1_000_000 + nanos(GPU_MILLI).unwrap_or(0) / 1_000_000_000
 }
 
 fn capacity(node: &Node) -> Rates {
     let amounts = &node.capacity;
-    let get = |name: &str| {
-        amounts
-            .get(name)
-            .and_then(|amount| u128::try_from(amount).ok())
-    };
+    let unsigned = |amount: i64| u128::try_from(amount).unwrap_or(0);
     Rates {
-        cpu: u128::try_from(amounts.cpu()).unwrap_or(0) * 1_000_000,
-        memory: u128::try_from(amounts.memory()).unwrap_or(0) * 1000,
-        gpu: gpus(get) * Resource::Gpu.priced(),
+        cpu: unsigned(amounts.cpu()) * 1_000_000,
+        memory: unsigned(amounts.memory()) * 1000,
+        gpu: gpus(|name| Some(unsigned(amounts.get(name)?) * 1_000_000_000)),
     }
 }

@@ -28,12 +28,6 @@ use choices::{Divided, IdleChoice, PeriodArgs, ShareIdle};
 /// Options of `slotplan cost`.
 #[derive(Debug, Args)]
 pub struct CostArgs {
-    #[command(flatten)]
-    input: InputArgs,
-    #[command(flatten)]
-    prices: PriceArgs,
-    #[command(flatten)]
-    period: PeriodArgs,
     /// Group by these properties together: cluster, node, namespace, owner, controllerkind,
     /// deployment, statefulset, daemonset, job, pod, container, team, department, environment,
     /// product, label:NAME
@@ -69,6 +63,12 @@ pub struct CostArgs {
     /// Write the costs of all containers and idle nodes as a data set of FOCUS 1.2 to FILE, too
     #[arg(long, value_name = "FILE")]
     focus: Option<PathBuf>,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    prices: PriceArgs,
+    #[command(flatten)]
+    period: PeriodArgs,
     /// Options for the output.
     #[command(flatten)]
     pub output: OutputArgs,

@@ -29,10 +29,6 @@ pub struct DiffArgs {
     /// The same after the change
     #[arg(value_name = "AFTER")]
     after: PathBuf,
-    #[command(flatten)]
-    common: Common,
-    #[command(flatten)]
-    prices: PriceArgs,
     /// Largest cost of a month after the change; above it, the exit code is 3
     #[arg(long, value_name = "AMOUNT")]
     budget: Option<Money>,
@@ -43,6 +39,10 @@ pub struct DiffArgs {
     /// Number of workloads in tables, those with the largest change of cost; 0 for all
     #[arg(long, default_value_t = 30, value_name = "NUMBER")]
     top: usize,
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    prices: PriceArgs,
     /// Options for the output.
     #[command(flatten)]
     pub output: OutputArgs,

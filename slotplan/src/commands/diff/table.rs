@@ -171,8 +171,8 @@ pub fn text(compared: &Compared, assumptions: &[Assumption]) -> Result<String, f
     Ok(text)
 }
 
-/// Returns the comment for a pull request: one headline, the table of workloads, what no longer
-/// fits.
+/// Returns the comment for a pull request: one headline, the table of workloads, the pods that
+/// no longer fit.
 ///
 /// # Errors
 /// None that is known.
