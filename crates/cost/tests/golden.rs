@@ -15,13 +15,19 @@ use serde::Deserialize;
 
 const GOLDEN: &str = include_str!("../../../tests/data/golden/cost.json");
 
+/// Results of OpenCost's own code for random input: containers that come and go, on nodes without
+/// some resource or price, under every use of idle and shared costs.
+const RANDOM: &str = include_str!("data/opencost.json");
+
 #[derive(Deserialize)]
 struct Golden {
     tolerance: f64,
     window: [String; 2],
     nodes: Vec<GoldenNode>,
     containers: Vec<GoldenContainer>,
+    #[serde(default)]
     each: BTreeMap<String, Each>,
+    #[serde(default)]
     idle_by_node: BTreeMap<String, GoldenIdle>,
     cases: Vec<Case>,
 }
@@ -100,6 +106,11 @@ struct Case {
     sum: f64,
 }
 
+#[derive(Deserialize)]
+struct Random {
+    sets: Vec<Golden>,
+}
+
 fn golden() -> Golden {
     serde_json::from_str(GOLDEN).unwrap()
 }
@@ -144,7 +155,8 @@ impl Golden {
 
     fn containers(&self) -> Vec<Container> {
         let at = |hour: f64| {
-            let nanoseconds = i64::try_from(times(hour, 3.6e12)).unwrap();
+            #[expect(clippy::cast_possible_truncation, reason = "the numbers are small")]
+            let nanoseconds = (hour * 3.6e12).round() as i64;
             Timestamp(self.window().start().0 + nanoseconds)
         };
         let interval = |span: &Span| Interval {
@@ -186,11 +198,12 @@ impl Golden {
         };
         let allocation = |container: Container| {
             let node = container.names.node.as_deref().unwrap();
-            allocate(&container, &prices(node), self.window())
-                .unwrap()
-                .unwrap()
+            allocate(&container, &prices(node), self.window()).unwrap()
         };
-        self.containers().into_iter().map(allocation).collect()
+        self.containers()
+            .into_iter()
+            .filter_map(allocation)
+            .collect()
     }
 
     fn node_costs(&self) -> Vec<NodeCost> {
@@ -317,9 +330,21 @@ fn each_node_has_the_same_idle_cost() {
 #[test]
 fn each_case_has_the_same_groups() {
     let golden = golden();
+    assert_eq!(golden.cases.len(), 34);
+    assert_cases(&golden);
+}
+
+#[test]
+fn random_input_has_the_same_groups() {
+    let random: Random = serde_json::from_str(RANDOM).unwrap();
+    for set in &random.sets {
+        assert_cases(set);
+    }
+}
+
+fn assert_cases(golden: &Golden) {
     let near = Near(golden.tolerance);
     let (allocations, nodes) = (golden.allocations(), golden.node_costs());
-    assert_eq!(golden.cases.len(), 34);
     for case in &golden.cases {
         let name = format!("{} by {}", case.name, case.aggregate_by.join(","));
         let grouped = group(&allocations, &nodes, golden.window(), &case.grouping());
