@@ -198,10 +198,8 @@ impl Check<'_> {
             self.bound,
         ];
         let fine = all.iter().all(|amount| amount.whole() <= MAX_MILLI_VALUE);
-        let [request, limit, bound] = all.map(|amount| match fine {
-            true => amount.milli(),
-            false => amount.whole(),
-        });
+        let [request, limit, bound] =
+            all.map(|amount| if fine { amount.milli() } else { amount.whole() });
         (request, limit, bound)
     }
 
@@ -252,9 +250,10 @@ impl Check<'_> {
             return Some(format!("{words}, but no limit is specified or limit is 0"));
         }
         let ratio = limit as f64 / request as f64;
-        let (observed, bound) = match self.bound.whole() <= MAX_MILLI_VALUE {
-            true => (ratio * 1000.0, self.bound.milli() as f64),
-            false => (ratio, self.bound.whole() as f64),
+        let (observed, bound) = if self.bound.whole() <= MAX_MILLI_VALUE {
+            (ratio * 1000.0, self.bound.milli() as f64)
+        } else {
+            (ratio, self.bound.whole() as f64)
         };
         (observed > bound).then(|| format!("{words}, but provided ratio is {ratio:.6}"))
     }

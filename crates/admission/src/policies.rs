@@ -32,7 +32,7 @@ pub struct ObjectError {
 pub struct Policies {
     limits: BTreeMap<String, Vec<LimitRange>>,
     quotas: BTreeMap<String, Vec<ResourceQuota>>,
-    policies: Vec<BoundPolicy>,
+    bound: Vec<BoundPolicy>,
     namespaces: BTreeMap<String, Namespace>,
     params: Vec<ParamObject>,
     unbound: Vec<String>,
@@ -167,14 +167,14 @@ impl Policies {
             if !bindings.iter().any(|binding| binding.policy_name() == name) {
                 all.unbound.push(name);
             }
-            all.policies.push(policy.bind(&bindings));
+            all.bound.push(policy.bind(&bindings));
         }
         Ok(all)
     }
 
     /// Returns whether nothing decides on pods.
     pub fn is_empty(&self) -> bool {
-        self.limits.is_empty() && self.quotas.is_empty() && self.policies.is_empty()
+        self.limits.is_empty() && self.quotas.is_empty() && self.bound.is_empty()
     }
 
     /// Returns the number of LimitRanges, ResourceQuotas and ValidatingAdmissionPolicies.
@@ -182,7 +182,7 @@ impl Policies {
         (
             self.limits.values().map(Vec::len).sum(),
             self.quotas.values().map(Vec::len).sum(),
-            self.policies.len(),
+            self.bound.len(),
         )
     }
 
@@ -202,7 +202,7 @@ impl Policies {
     }
 
     pub(crate) fn policies(&self) -> &[BoundPolicy] {
-        &self.policies
+        &self.bound
     }
 
     pub(crate) fn params(&self) -> &[ParamObject] {

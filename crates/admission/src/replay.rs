@@ -108,6 +108,15 @@ struct Run<'a> {
     assumptions: BTreeSet<Assumption>,
 }
 
+fn admitted(pod: &Pod) -> Decision {
+    Decision {
+        template: Arc::clone(&pod.template),
+        changed: None,
+        refused: None,
+        warnings: Vec::new(),
+    }
+}
+
 impl Run<'_> {
     fn arrive(&mut self, pod: &Pod) -> Decision {
         if let Some(now) = pod.arrival {
@@ -115,7 +124,7 @@ impl Run<'_> {
         }
         let place = self.place(pod);
         let Some(prepared) = self.all.get(place) else {
-            return self.admitted(pod);
+            return admitted(pod);
         };
         let mut decision = Decision {
             template: Arc::clone(&prepared.template),
@@ -159,15 +168,6 @@ impl Run<'_> {
             self.leaving.push(Reverse(leaving));
         }
         decision
-    }
-
-    fn admitted(&self, pod: &Pod) -> Decision {
-        Decision {
-            template: Arc::clone(&pod.template),
-            changed: None,
-            refused: None,
-            warnings: Vec::new(),
-        }
     }
 
     fn release_until(&mut self, now: Timestamp) {

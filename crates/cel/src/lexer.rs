@@ -152,7 +152,9 @@ impl<'a> Lexer<'a> {
     /// Reads a text or bytes literal, if there is one.
     fn quoted(&mut self) -> Result<Option<Lexeme>, CompileError> {
         let rest = self.rest();
-        let prefix = rest.find(['"', '\'']).filter(|length| *length <= 2);
+        // At most two letters come before the quote.
+        let mut start = rest.bytes().take(3);
+        let prefix = start.position(|byte| matches!(byte, b'"' | b'\''));
         let Some(prefix) = prefix else {
             return Ok(None);
         };

@@ -86,9 +86,10 @@ impl Parser<'_> {
     }
 
     fn expect(&mut self, sign: &str) -> Result<(), CompileError> {
-        match self.takes(sign) {
-            true => Ok(()),
-            false => Err(self.unexpected()),
+        if self.takes(sign) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
         }
     }
 
@@ -163,9 +164,12 @@ impl Parser<'_> {
 
     fn logic(&mut self, is_or: bool) -> Result<Expr, CompileError> {
         let sign = if is_or { "||" } else { "&&" };
-        let term = |parser: &mut Self| match is_or {
-            true => parser.logic(false),
-            false => parser.binary(0),
+        let term = |parser: &mut Self| {
+            if is_or {
+                parser.logic(false)
+            } else {
+                parser.binary(0)
+            }
         };
         let first = term(self)?;
         let at = self.place();

@@ -198,12 +198,13 @@ impl Unknowns {
             (Type::Var(a), Type::Var(b)) if a == b => true,
             (Type::Var(place), other) => self.substitutes(*place, other, true),
             (other, Type::Var(place)) => self.substitutes(*place, other, false),
-            (Type::Dyn, _) | (_, Type::Dyn) => true,
             (Type::List(a), Type::List(b))
             | (Type::Optional(a), Type::Optional(b))
             | (Type::Type(a), Type::Type(b)) => self.accepts(a, b),
             (Type::Map(ka, va), Type::Map(kb, vb)) => self.accepts(ka, kb) && self.accepts(va, vb),
-            (Type::Opaque(_) | Type::Object(_) | Type::Timestamp | Type::Duration, Type::Null)
+            (Type::Dyn, _)
+            | (_, Type::Dyn)
+            | (Type::Opaque(_) | Type::Object(_) | Type::Timestamp | Type::Duration, Type::Null)
             | (Type::Null, Type::Opaque(_) | Type::Object(_) | Type::Timestamp | Type::Duration) => {
                 true
             }
@@ -226,9 +227,10 @@ impl Unknowns {
             }
             return true;
         };
-        let accepted = match var_is_wanted {
-            true => self.accepts(&bound, other),
-            false => self.accepts(other, &bound),
+        let accepted = if var_is_wanted {
+            self.accepts(&bound, other)
+        } else {
+            self.accepts(other, &bound)
         };
         if accepted {
             let (bound, other) = (self.resolve(&bound, false), self.resolve(other, false));
@@ -260,8 +262,7 @@ pub(crate) fn most_general(a: &Type, b: &Type) -> Type {
 fn is_at_least_as_general(a: &Type, b: &Type) -> bool {
     match (a, b) {
         (Type::Dyn | Type::Var(_), _) => true,
-        (_, Type::Dyn | Type::Var(_)) => false,
-        (Type::Null, _) => false,
+        (_, Type::Dyn | Type::Var(_)) | (Type::Null, _) => false,
         (_, Type::Null) => true,
         (Type::List(a), Type::List(b))
         | (Type::Optional(a), Type::Optional(b))

@@ -7,7 +7,7 @@ use inventory::api::Labels;
 
 use super::matching::{Subject, matches};
 use super::params::{ParamObject, collect};
-use super::{BoundPolicy, NAMESPACE, OBJECT, OLD_OBJECT, PARAMS, Policy, REQUEST};
+use super::{BoundPolicy, NAMESPACE, OBJECT, PARAMS, Policy, REQUEST};
 
 /// Budget of all match conditions of a policy (`RuntimeCELCostBudgetMatchConditions`).
 const MATCH_BUDGET: u64 = Budget::PER_POLICY / 4;
@@ -258,7 +258,8 @@ impl Bindings for Case<'_> {
             NAMESPACE => self.namespace.clone(),
             REQUEST => self.request.clone(),
             PARAMS => self.params.clone(),
-            OLD_OBJECT | _ => Value::Null,
+            // `oldObject`: a pod that is created has none.
+            _ => Value::Null,
         }
     }
 

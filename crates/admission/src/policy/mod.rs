@@ -54,7 +54,6 @@ pub struct BoundPolicy {
 
 /// Numbers of the names in every environment.
 const OBJECT: usize = 0;
-const OLD_OBJECT: usize = 1;
 const NAMESPACE: usize = 2;
 const REQUEST: usize = 3;
 const PARAMS: usize = 4;

@@ -114,15 +114,13 @@ impl Checker<'_> {
         style: Style,
         nodes: Vec<Node>,
     ) -> Result<Node, CompileError> {
-        if let Some(operator) = operator(name)
-            && let Ok(operands) = <[Node; 2]>::try_from(nodes.clone())
-        {
+        let mut rest = nodes.into_iter();
+        if let Some(operator) = operator(name) {
             return Ok(Node::Binary {
                 operator,
-                operands: Box::new(operands),
+                operands: Box::new([next(&mut rest), next(&mut rest)]),
             });
         }
-        let mut rest = nodes.into_iter();
         match (name, rest.len()) {
             ("!_", 1) => Ok(Node::Not(Box::new(next(&mut rest)))),
             ("-_", 1) => Ok(Node::Negate(Box::new(next(&mut rest)))),

@@ -26,9 +26,10 @@ impl Checker<'_> {
             Type::Map(..) => key.clone(),
             _ => value.clone(),
         };
-        let types = match has_two {
-            true => vec![key.clone(), value],
-            false => vec![element.clone()],
+        let types = if has_two {
+            vec![key.clone(), value]
+        } else {
+            vec![element.clone()]
         };
         let depth = self.scope.len();
         self.scope.extend(of.variables.iter().cloned().zip(types));
@@ -117,14 +118,15 @@ impl Checker<'_> {
         is_flat: bool,
     ) -> Checked {
         let (target_node, of) = self.check(target)?;
-        let inner = self.unwrapped(target.at, of)?;
+        let inner = self.unwrapped(target.at, &of)?;
         self.scope.push((variable.to_owned(), inner));
         let checked = self.check(body);
         self.scope.pop();
         let (body_node, of) = checked?;
-        let result = match is_flat {
-            true => Type::optional(self.unwrapped(body.at, of)?),
-            false => Type::optional(of),
+        let result = if is_flat {
+            Type::optional(self.unwrapped(body.at, &of)?)
+        } else {
+            Type::optional(of)
         };
         let node = Node::OptMap {
             target: Box::new(target_node),

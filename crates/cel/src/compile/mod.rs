@@ -199,9 +199,9 @@ impl Checker<'_> {
     }
 
     /// Returns the type in an optional element, which must be optional.
-    fn unwrapped(&mut self, at: usize, of: Type) -> Result<Type, CompileError> {
+    fn unwrapped(&mut self, at: usize, of: &Type) -> Result<Type, CompileError> {
         let inner = self.unknowns.fresh();
-        self.expect(at, &Type::optional(inner.clone()), &of)?;
+        self.expect(at, &Type::optional(inner.clone()), of)?;
         match of {
             Type::Dyn => Ok(Type::Dyn),
             _ => Ok(self.unknowns.resolve(&inner, false)),
@@ -213,7 +213,7 @@ impl Checker<'_> {
         for Element { value, is_optional } in elements {
             let (node, mut of) = self.check(value)?;
             if *is_optional {
-                of = self.unwrapped(value.at, of)?;
+                of = self.unwrapped(value.at, &of)?;
             }
             element = Some(self.join(value.at, element, of)?);
             nodes.push((node, *is_optional));
@@ -244,7 +244,7 @@ impl Checker<'_> {
             key_type = Some(of);
             let (value, mut of) = self.check(&entry.value)?;
             if entry.is_optional {
-                of = self.unwrapped(entry.value.at, of)?;
+                of = self.unwrapped(entry.value.at, &of)?;
             }
             value_type = Some(self.join(entry.value.at, value_type, of)?);
             nodes.push((key, value, entry.is_optional));

@@ -94,7 +94,7 @@ impl Machine<'_> {
     ) -> Evaluated<Option<bool>> {
         self.budget.charge(2)?;
         if let Some(filter) = &of.filter
-            && !truth(self.evaluate(filter)?)?
+            && !truth(&self.evaluate(filter)?)?
         {
             return Ok(None);
         }
@@ -102,7 +102,7 @@ impl Machine<'_> {
         match of.kind {
             Over::All | Over::Exists => {
                 let decides = of.kind == Over::Exists;
-                match body.and_then(truth) {
+                match body.and_then(|body| truth(&body)) {
                     Ok(truth) if truth == decides => return Ok(Some(decides)),
                     Ok(_) => {}
                     Err(EvalError::OutOfBudget) => return Err(EvalError::OutOfBudget),
@@ -112,9 +112,9 @@ impl Machine<'_> {
                     }
                 }
             }
-            Over::ExistsOne => growing.count += usize::from(truth(body?)?),
+            Over::ExistsOne => growing.count += usize::from(truth(&body?)?),
             Over::Filter => {
-                if truth(body?)? {
+                if truth(&body?)? {
                     growing.values.push(element.clone());
                 }
             }
@@ -143,9 +143,9 @@ impl Machine<'_> {
     }
 }
 
-fn truth(value: Value) -> Evaluated<bool> {
+fn truth(value: &Value) -> Evaluated<bool> {
     match value {
-        Value::Bool(truth) => Ok(truth),
+        Value::Bool(truth) => Ok(*truth),
         _ => Err(EvalError::overload("condition")),
     }
 }

@@ -151,9 +151,10 @@ fn hex(bytes: &[u8], is_upper: bool) -> String {
     let mut out = String::new();
     for byte in bytes {
         // Writing to a string cannot fail.
-        let _ = match is_upper {
-            true => write!(out, "{byte:02X}"),
-            false => write!(out, "{byte:02x}"),
+        let _ = if is_upper {
+            write!(out, "{byte:02X}")
+        } else {
+            write!(out, "{byte:02x}")
         };
     }
     out

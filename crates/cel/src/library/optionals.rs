@@ -1,4 +1,8 @@
 //! Optional values.
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "the table wants functions that can fail"
+)]
 
 use super::Style::{Global, Method};
 use super::{Row, unexpected};

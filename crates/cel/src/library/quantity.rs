@@ -162,7 +162,7 @@ fn scaled(text: &str) -> Option<(i64, i32)> {
         .position(|known| *known == suffix)
     {
         let exponent = 10 * (power + 1);
-        let fits = fraction.is_empty() && whole.len() + exponent * 3 / 10 + 1 <= 15;
+        let fits = fraction.is_empty() && whole.len() + exponent * 3 / 10 < 15;
         let factor = 1_i64.checked_shl(u32::try_from(exponent).ok()?)?;
         return fits
             .then(|| whole.parse::<i64>().ok()?.checked_mul(factor))

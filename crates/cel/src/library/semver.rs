@@ -64,9 +64,10 @@ impl Semver {
         for part in &mut parts {
             if part.len() > 1 {
                 let stripped = part.trim_start_matches('0');
-                *part = match stripped.starts_with(|c: char| c.is_ascii_digit()) {
-                    true => stripped.to_owned(),
-                    false => format!("0{stripped}"),
+                *part = if stripped.starts_with(|c: char| c.is_ascii_digit()) {
+                    stripped.to_owned()
+                } else {
+                    format!("0{stripped}")
                 };
             }
         }

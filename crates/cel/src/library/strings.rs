@@ -155,9 +155,10 @@ fn replace(args: &[Value], budget: &mut Budget) -> Evaluated<Value> {
         _ => return unexpected(),
     };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let found = match old.is_empty() {
-        true => text.chars().count() + 1,
-        false => text.matches(old.as_ref()).count(),
+    let found = if old.is_empty() {
+        text.chars().count() + 1
+    } else {
+        text.matches(old.as_ref()).count()
     };
     let added = (found.min(limit) as u64).saturating_mul(new.len() as u64);
     budget.charge_walk(added)?;

@@ -213,8 +213,7 @@ fn timestamp(args: &[Value], _: &mut Budget) -> Evaluated<Value> {
 
 fn duration(args: &[Value], _: &mut Budget) -> Evaluated<Value> {
     let nanos = match args {
-        [Value::Duration(nanos)] => Some(*nanos),
-        [Value::Int(nanos)] => Some(*nanos),
+        [Value::Duration(nanos) | Value::Int(nanos)] => Some(*nanos),
         [Value::String(text)] => parse_duration(text),
         _ => return unexpected(),
     };
@@ -288,9 +287,8 @@ pub(crate) fn parse_duration(text: &str) -> Option<i64> {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let (number, behind) = rest.split_at(end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        let is_number = !(whole.is_empty() && fraction.is_empty())
-            && !fraction.contains('.')
-            && number.len() < 40;
+        let has_digits = !whole.is_empty() || !fraction.is_empty();
+        let is_number = has_digits && !fraction.contains('.') && number.len() < 40;
         is_number.then_some(())?;
         let units = [
             ("ns", 1),

@@ -1,6 +1,7 @@
 //! URLs (`library/urls.go`), read as Go's `net/url` reads the target of a request.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use super::Style::{Global, Method};
 use super::{Row, unexpected};
@@ -42,15 +43,15 @@ impl Url {
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         if !rest.starts_with('/') {
             // A URL such as mailto:a@b has no host and no path.
-            return match scheme.is_empty() {
-                true => Err("invalid URI for request"),
-                false => Ok(Self {
-                    scheme,
-                    host: String::new(),
-                    path: String::new(),
-                    query: query.to_owned(),
-                }),
-            };
+            if scheme.is_empty() {
+                return Err("invalid URI for request");
+            }
+            return Ok(Self {
+                scheme,
+                host: String::new(),
+                path: String::new(),
+                query: query.to_owned(),
+            });
         }
         let has_authority = rest.starts_with("//") && (!scheme.is_empty());
         let (host, path) = match rest.strip_prefix("//").filter(|_| has_authority) {
@@ -190,7 +191,10 @@ fn escaped_path(args: &[Value], _: &mut Budget) -> Evaluated<Value> {
             | b'@' | b'%' | b'!' | b'\'' | b'(' | b')' | b'*' | b'[' | b']' => {
                 escaped.push(char::from(byte));
             }
-            other => escaped.push_str(&format!("%{other:02X}")),
+            other => {
+                // Writing to a string cannot fail.
+                let _ = write!(escaped, "%{other:02X}");
+            }
         }
     }
     Ok(Value::string(escaped))
