@@ -10,7 +10,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::answer::{Answer, Format, OutputArgs};
-use crate::commands::{cost, diff, fit, inventory, policy, profile, schedule};
+use crate::commands::{cost, diff, export, fit, inventory, policy, profile, schedule};
 use crate::exit::Verdict;
 
 /// Plans from what ran or would run: placement, number of nodes, size, cost, policy
@@ -51,6 +51,8 @@ enum Command {
     Cost(Box<cost::CostArgs>),
     /// Compare two inputs: requests, money, nodes, pods that no longer fit
     Diff(Box<diff::DiffArgs>),
+    /// Write tables for other programs, and traces that make a placement happen
+    Export(Box<export::ExportArgs>),
     /// Print completions for a shell
     Completions {
         /// Shell
@@ -73,6 +75,7 @@ impl Command {
             Self::Policy(args) => (args.run()?, &args.output),
             Self::Cost(args) => (args.run()?, &args.output),
             Self::Diff(args) => (args.run()?, &args.output),
+            Self::Export(args) => (args.run()?, &args.output),
             Self::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(*shell, &mut definition(), "slotplan", &mut script);

@@ -2,6 +2,7 @@
 
 pub mod cost;
 pub mod diff;
+pub mod export;
 pub mod fit;
 pub mod inventory;
 mod period;

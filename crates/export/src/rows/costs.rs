@@ -13,7 +13,7 @@ pub(super) const TABLE: Table = Table {
     name: "costs",
     columns: &[
         column("result", Kind::Text),
-        column("by", Kind::Text),
+        column("grouped_by", Kind::Text),
         column("key", Kind::Text),
         column("kind", Kind::Text),
         column("currency", Kind::Text),
