@@ -100,11 +100,22 @@ fn lacks_room(evaluation: &scheduler::Evaluation) -> bool {
         .any(|(_, rejection)| rejection.plugin == scheduler::Plugin::NodeResourcesFit)
 }
 
+/// Pod that is on a node before any is placed.
+#[derive(Debug, Clone)]
+pub struct Present {
+    /// Namespace, template and workload.
+    pub kind: Kind,
+    /// Place in the list of pods that the load was made of.
+    pub pod: usize,
+    /// Whether the pod goes with its node: one of a DaemonSet.
+    pub is_daemon: bool,
+}
+
 /// Nodes of a plan.
 #[derive(Debug, Clone, Default)]
 pub struct Fleet<'a> {
-    /// Nodes that exist, and the kinds of the pods on each.
-    pub existing: Vec<(&'a Node, Vec<Kind>)>,
+    /// Nodes that exist, and the pods on each.
+    pub existing: Vec<(&'a Node, Vec<Present>)>,
     /// New nodes, by shape.
     pub new: Vec<(ShapedNode<'a>, usize)>,
 }
@@ -130,7 +141,8 @@ impl<'a> Fleet<'a> {
     }
 
     /// Returns an engine with these nodes, the pods on them and the daemons, and the classes of
-    /// the load's kinds. Those pods have numbers from 2^31 on.
+    /// the load's kinds. Pods on nodes have the number of their place in the list and
+    /// [`FIRST_PRESENT`], daemons have numbers from [`FIRST_DAEMON`] on.
     ///
     /// # Errors
     /// A spec that no API server accepts, or a profile that no scheduler does.
@@ -145,11 +157,18 @@ impl<'a> Fleet<'a> {
             nodes.extend((0..*count).map(|number| node(of_shape.shape, place, number)));
         }
         let mut cluster = Cluster::new(&nodes, BTreeMap::new())?;
-        let mut numbers = FIRST_PRESENT..;
+        let mut daemon_numbers = FIRST_DAEMON..;
+        let mut daemon_number = || daemon_numbers.next().unwrap_or(u32::MAX);
         for (number, (_, pods)) in self.existing.iter().enumerate() {
-            for kind in pods {
-                let class = class(&mut cluster, kind)?;
-                cluster.add(number, pod(numbers.next().unwrap_or(u32::MAX), class));
+            for present in pods {
+                let class = class(&mut cluster, &present.kind)?;
+                let place = u32::try_from(present.pod).unwrap_or(u32::MAX);
+                let id = if present.is_daemon {
+                    daemon_number()
+                } else {
+                    FIRST_PRESENT.saturating_add(place).min(FIRST_DAEMON - 1)
+                };
+                cluster.add(number, pod(id, class));
             }
         }
         let mut number = self.existing.len();
@@ -161,7 +180,7 @@ impl<'a> Fleet<'a> {
             let daemons = daemons?;
             for _ in 0..*count {
                 for daemon in &daemons {
-                    cluster.add(number, pod(numbers.next().unwrap_or(u32::MAX), *daemon));
+                    cluster.add(number, pod(daemon_number(), *daemon));
                 }
                 number += 1;
             }
@@ -174,6 +193,9 @@ impl<'a> Fleet<'a> {
 
 /// Number of the first of the pods that are on nodes before any is placed.
 pub const FIRST_PRESENT: u32 = 1 << 31;
+
+/// Number of the first pod that goes with its node.
+pub const FIRST_DAEMON: u32 = 3 << 30;
 
 fn class(cluster: &mut Cluster, kind: &Kind) -> Result<ClassId, PlanError> {
     let class = cluster.class(&kind.namespace, &kind.template, None);

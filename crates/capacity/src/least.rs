@@ -47,14 +47,19 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
+    /// Returns the nodes of the plan with this number of new ones.
+    pub fn fleet(&self, nodes: usize) -> Fleet<'_> {
+        let mut fleet = self.base.clone();
+        fleet.new.push((self.shape.clone(), nodes));
+        fleet
+    }
+
     /// Places the items on this number of new nodes.
     ///
     /// # Errors
     /// A spec that no API server accepts.
     pub fn place(&self, nodes: usize, stop_at_first: bool) -> Result<Trial, PlanError> {
-        let mut fleet = self.base.clone();
-        fleet.new.push((self.shape.clone(), nodes));
-        let (mut engine, classes) = fleet.engine(self.load, self.profile)?;
+        let (mut engine, classes) = self.fleet(nodes).engine(self.load, self.profile)?;
         Ok(trial::place(
             &mut engine,
             &classes,
@@ -70,9 +75,7 @@ impl Attempt<'_> {
     /// # Errors
     /// A spec that no API server accepts.
     pub fn refusal(&self, nodes: usize) -> Result<Option<(usize, String)>, PlanError> {
-        let mut fleet = self.base.clone();
-        fleet.new.push((self.shape.clone(), nodes));
-        let (mut engine, classes) = fleet.engine(self.load, self.profile)?;
+        let (mut engine, classes) = self.fleet(nodes).engine(self.load, self.profile)?;
         let trial = trial::place(&mut engine, &classes, self.load, self.order, true);
         Ok(trial.first_left_over.map(|item| {
             let class = classes[self.load.items[item].kind];
@@ -82,55 +85,70 @@ impl Attempt<'_> {
 
     /// Searches upwards from `lower`, below which no placement exists.
     ///
-    /// The search first doubles its steps until a number suffices, then tries all numbers that it
-    /// left out, if that takes no more than `placements`, or else halves the last gap.
-    ///
     /// # Errors
     /// A spec that no API server accepts.
     pub fn least(&self, lower: usize, placements: u64) -> Result<Least, PlanError> {
-        let suffices = |nodes: usize| -> Result<bool, PlanError> {
-            Ok(self.place(nodes, true)?.first_left_over.is_none())
+        let search = Search {
+            lower,
+            most: self.order.len().max(lower),
+            each: self.order.len() as u64,
+            placements,
         };
-        let most = self.order.len().max(lower);
-        let mut tried = vec![lower];
-        let mut enough = lower;
+        let found = search.run(|nodes| Ok(self.place(nodes, true)?.first_left_over.is_none()))?;
+        if let Some((nodes, is_proven)) = found {
+            return Ok(Least::Nodes { nodes, is_proven });
+        }
+        let (item, message) = self.refusal(search.most)?.unwrap_or_default();
+        Ok(Least::Never { item, message })
+    }
+}
+
+/// Search for the least number of nodes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Search {
+    /// Number below which no placement exists.
+    pub lower: usize,
+    /// Largest number that is tried.
+    pub most: usize,
+    /// Number of placements of one trial.
+    pub each: u64,
+    /// Number of placements after which not every number is tried.
+    pub placements: u64,
+}
+
+impl Search {
+    /// Returns the least number that suffices and whether all below it were tried in vain; `None`
+    /// if the largest number does not suffice.
+    ///
+    /// The search first doubles its steps until a number suffices, then tries all numbers that it
+    /// left out, if that takes no more than the placements, or else halves the last gap.
+    pub fn run(
+        &self,
+        suffices: impl Fn(usize) -> Result<bool, PlanError>,
+    ) -> Result<Option<(usize, bool)>, PlanError> {
+        let mut tried = vec![self.lower];
+        let mut enough = self.lower;
         let mut step = 1;
         while !suffices(enough)? {
-            if enough >= most {
-                return Ok(self.never(enough)?.unwrap_or(Least::Nodes {
-                    nodes: enough,
-                    is_proven: false,
-                }));
+            if enough >= self.most {
+                return Ok(None);
             }
-            enough = enough.saturating_add(step).min(most);
+            enough = enough.saturating_add(step).min(self.most);
             step *= 2;
             tried.push(enough);
         }
-        let between = (enough - lower) as u64;
-        let each = self.order.len().max(1) as u64;
-        if between.saturating_mul(each) > placements {
-            let failed = tried.iter().rev().nth(1).copied().unwrap_or(lower);
+        let between = (enough - self.lower) as u64;
+        if between.saturating_mul(self.each) > self.placements {
+            let failed = tried.iter().rev().nth(1).copied().unwrap_or(self.lower);
             let nodes = halve(failed, enough, suffices)?;
-            return Ok(Least::Nodes {
-                nodes,
-                is_proven: nodes <= lower + 1,
-            });
+            return Ok(Some((nodes, nodes <= self.lower + 1)));
         }
-        for nodes in lower..enough {
+        for nodes in self.lower..enough {
             if !tried.contains(&nodes) && suffices(nodes)? {
-                enough = nodes;
-                break;
+                return Ok(Some((nodes, true)));
             }
         }
-        Ok(Least::Nodes {
-            nodes: enough,
-            is_proven: true,
-        })
-    }
-
-    fn never(&self, nodes: usize) -> Result<Option<Least>, PlanError> {
-        let refusal = self.refusal(nodes)?;
-        Ok(refusal.map(|(item, message)| Least::Never { item, message }))
+        Ok(Some((enough, true)))
     }
 }
 

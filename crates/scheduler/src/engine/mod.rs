@@ -22,6 +22,7 @@ mod node;
 mod rules;
 mod scan;
 mod score;
+mod without;
 
 #[cfg(test)]
 mod tests;
@@ -79,6 +80,8 @@ pub struct Engine {
     rules: Rules,
     scan: Scan,
     ties: Ties,
+    /// Whether a node takes no pods.
+    closed: Vec<bool>,
     /// Number of classes that are known to `core` and `rules`.
     classes: usize,
 }
@@ -101,6 +104,7 @@ impl Engine {
             rules: Rules::default(),
             scan: Scan::default(),
             classes: 0,
+            closed: vec![false; cluster.nodes().len()],
             cluster,
             profile,
             ties,
@@ -190,6 +194,18 @@ impl Engine {
         Some(choice.node)
     }
 
+    /// Keeps new pods off a node, or lets them go there again.
+    ///
+    /// The node stays in its domains, unlike one that is gone: constraints of topology spread
+    /// count it.
+    ///
+    /// # Panics
+    /// The cluster has no such node.
+    pub fn close(&mut self, node: usize, is_closed: bool) {
+        self.closed[node] = is_closed;
+        self.core.change(node, &self.cluster.nodes()[node]);
+    }
+
     /// Returns for each node whether it takes a pod of some class by resources, ports, labels and
     /// taints, whatever its rules about other pods.
     pub fn takes_some(&mut self) -> Vec<bool> {
@@ -197,7 +213,9 @@ impl Engine {
         let mut takes = vec![false; cluster.nodes().len()];
         for number in 0..self.classes {
             let ports = cluster.classes()[number].host_ports();
-            let scores = self.core.update(number, blocked(cluster, ports));
+            let scores = self
+                .core
+                .update(number, blocked(cluster, &self.closed, ports));
             scores.feasible(|node, _, _| takes[node] = true);
         }
         takes
@@ -214,7 +232,8 @@ impl Engine {
     fn find(&mut self, class: ClassId, all: bool) -> Option<Best> {
         let number = class.number();
         let (cluster, core) = (&self.cluster, &mut self.core);
-        let blocked = blocked(cluster, cluster.class_of(class).host_ports());
+        let ports = cluster.class_of(class).host_ports();
+        let blocked = blocked(cluster, &self.closed, ports);
         let rules = self.rules.of(number);
         if rules.is_empty() {
             return core.best(number, blocked, all);
@@ -244,9 +263,16 @@ impl Engine {
     }
 }
 
-/// Returns whether a node has one of these ports in use.
-fn blocked<'a>(cluster: &'a Cluster, ports: &'a [HostPort]) -> impl Fn(usize) -> bool + 'a {
-    move |node| !ports.is_empty() && ports::collide(ports, &cluster.nodes()[node].usage.ports)
+/// Returns whether a node is closed or has one of these ports in use.
+fn blocked<'a>(
+    cluster: &'a Cluster,
+    closed: &'a [bool],
+    ports: &'a [HostPort],
+) -> impl Fn(usize) -> bool + 'a {
+    move |node| {
+        closed[node]
+            || !ports.is_empty() && ports::collide(ports, &cluster.nodes()[node].usage.ports)
+    }
 }
 
 /// Returns the verdicts on all nodes of the plugins that look at labels and taints alone.

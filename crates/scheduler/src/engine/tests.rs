@@ -117,3 +117,19 @@ fn weights_out_of_range_are_refused() {
     let error = Engine::new(Cluster::default(), profile, Ties::First).err();
     assert_eq!(error, Some(EngineError::ResourceWeight(101)));
 }
+
+#[test]
+fn a_closed_node_takes_no_pods() {
+    let mut draws = Draws(3);
+    let nodes: Vec<_> = (0..9).map(|number| node(&mut draws, number)).collect();
+    let cluster = Cluster::new(&nodes, BTreeMap::new()).expect("nodes");
+    let mut engine = Engine::new(cluster, Profile::default(), Ties::First).expect("a profile");
+    let class = engine.class(&"default".into(), &template(0, false), None);
+    let class = class.expect("a valid spec");
+    let open = engine.best(class).expect("a node");
+    engine.close(open.0[0], true);
+    let other = engine.best(class).expect("another node");
+    assert!(!other.0.contains(&open.0[0]));
+    engine.close(open.0[0], false);
+    assert_eq!(engine.best(class), Some(open));
+}
