@@ -19,12 +19,17 @@ SECONDS ?= 60
 PROGRAMS = $(addprefix $(TARGET)/$(PROFILE)/,resource-slot-sandboxer loadgen slotplan)
 SAMPLES = deploy/cni/* deploy/systemd/answer-probes.conf deploy/kubernetes/*.yaml deploy/kubernetes/*.json deploy/resource-slot-sandboxer.toml README.md
 
-.PHONY: deny workflows run overhead prove full-node scrape torture bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall words pictures book setup clean
+.PHONY: deny workflows run plan overhead prove full-node scrape torture bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall words pictures book setup clean
 
 ## run: send 2,000 pods through a sandboxer that loadgen starts; ARGS are passed to `loadgen run`
 run: setup
 	$(CARGO) build --release -p sandboxer -p loadgen
 	$(TARGET)/release/loadgen run $(ARGS)
+
+## plan: send 2,000 pods through a sandboxer, and say how many nodes they would have needed; ARGS are
+## passed to `slotplan capacity`
+plan: resource-slot
+	scripts/plan $(TARGET)/release $(ARGS)
 
 ## overhead: measure the time that containerd and the sandboxer each add to a pod; ARGS are passed
 ## to `loadgen overhead`
