@@ -191,7 +191,7 @@ fn add(
         walk(path, 0, &mut found)?;
         anyhow::ensure!(
             !found.is_empty(),
-            "{}: no *.yaml, *.yml or *.json in the directory",
+            "{}: no *.yaml, *.yml, *.json or *.sktrace in the directory",
             path.display()
         );
         let add_one = |path: &PathBuf| add(builder, path, history, files);
@@ -218,7 +218,7 @@ fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> anyhow::Res
     for entry in entries {
         let path = entry.path();
         let is_manifest = path.extension().is_some_and(|extension| {
-            ["yaml", "yml", "json"]
+            ["yaml", "yml", "json", "sktrace"]
                 .iter()
                 .any(|known| extension == *known)
         });
