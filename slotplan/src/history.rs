@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use inventory::InventoryBuilder;
 use inventory::journal::JournalOptions;
-use inventory::usage::{Quantity, UsageReader};
+use inventory::usage::Quantity;
 use inventory::{Timestamp, Window};
 
 use crate::answer::InputFile;
@@ -73,17 +73,15 @@ pub(crate) fn add_usage(
     files: &[UsageFile],
     read: &mut Vec<InputFile>,
 ) -> anyhow::Result<()> {
-    let mut usage = UsageReader::new();
     for UsageFile { path, unnamed } in files {
         let name = path.display().to_string();
         let mut file = File::open(path).with_context(|| format!("read {name}"))?;
         let mut reader = BufReader::with_capacity(1 << 18, Hashing::new(&mut file));
-        usage.read(&name, &mut reader, *unnamed)?;
+        builder.read_usage(&name, &mut reader, *unnamed)?;
         // The hash is that of the whole file, wherever its reader stopped.
         io::copy(&mut reader, &mut io::sink()).with_context(|| format!("read {name}"))?;
         read.push(reader.into_inner().finish(&name));
     }
-    usage.finish(builder);
     Ok(())
 }
 

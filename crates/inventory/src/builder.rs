@@ -1,10 +1,12 @@
 //! Assembly of an inventory out of many inputs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::BufRead;
 use std::sync::Arc;
 
 use crate::api::{Labels, PodSpec};
 use crate::pending::{Pending, Workload};
+use crate::usage::{Quantity, UsageReader};
 use crate::{
     Assumption, Inventory, Node, Object, Owner, Pod, ReadError, Source, Template, UsageSeries,
 };
@@ -55,6 +57,7 @@ pub struct InventoryBuilder {
     pub(crate) ignored: BTreeMap<(String, String), u64>,
     pub(crate) scale: Scale,
     most_pods: MostPods,
+    pub(crate) usage: UsageReader,
     part: Part,
     keep_raw: bool,
     assumed: HashSet<Assumption>,
@@ -200,6 +203,24 @@ impl InventoryBuilder {
             .insert(Arc::clone(&node.name), node.source.clone());
         self.inventory.nodes.push(node);
         Ok(())
+    }
+
+    /// Reads a file with the usage of containers, unless only nodes are used. Series of one
+    /// container in several files become one. `unnamed` is the quantity of series whose metric
+    /// has no name.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is wrong.
+    pub fn read_usage(
+        &mut self,
+        file: &str,
+        reader: &mut dyn BufRead,
+        unnamed: Option<Quantity>,
+    ) -> Result<(), ReadError> {
+        if !self.takes_load() {
+            return Ok(());
+        }
+        self.usage.read(file, reader, unnamed)
     }
 
     /// Adds the usage of a container, unless only nodes are used.

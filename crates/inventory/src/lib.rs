@@ -17,6 +17,7 @@
 //! - `tree`: YAML and JSON as trees with lines.
 //! - `kubernetes`: the reader of objects of the API.
 //! - `simkube`, `openb`: the readers of traces of SimKube and of Alibaba's CSV files.
+//! - `trace`: the reader of loadgen's traces.
 //! - `check`: the API server's checks of specs.
 //! - `journal`: the reader of the sandboxer's journals.
 //! - `lines`: lines of a text that is read in pieces.
@@ -41,6 +42,7 @@ mod read;
 pub mod simkube;
 mod source;
 mod time;
+mod trace;
 mod tree;
 pub mod usage;
 mod window;

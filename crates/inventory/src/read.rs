@@ -5,6 +5,8 @@ use std::io::BufRead;
 use crate::kubernetes::{read_json, read_yaml};
 use crate::openb::{NODE_HEADER, POD_HEADER, read_openb_nodes, read_openb_pods};
 use crate::simkube::read_simkube;
+use crate::trace::{self, read_trace};
+use crate::usage;
 use crate::{InventoryBuilder, ReadError};
 
 /// Format of a file.
@@ -20,6 +22,10 @@ pub enum FileFormat {
     OpenbNodes,
     /// Pods of Alibaba's trace of a cluster with GPUs, in CSV.
     OpenbPods,
+    /// Trace of loadgen.
+    Trace,
+    /// Usage of containers.
+    Usage,
 }
 
 impl FileFormat {
@@ -31,6 +37,13 @@ impl FileFormat {
         }
         if text.starts_with(POD_HEADER) {
             return Self::OpenbPods;
+        }
+        let head = text.trim_ascii_start();
+        if head.starts_with(b"{\"schema\":\"") && head[11..].starts_with(trace::SCHEMA.as_bytes()) {
+            return Self::Trace;
+        }
+        if usage::is_usage(head) {
+            return Self::Usage;
         }
         match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
             Some(b'{') => Self::Json,
@@ -59,5 +72,7 @@ pub fn read(
         FileFormat::SimKube => read_simkube(builder, file, reader),
         FileFormat::OpenbNodes => read_openb_nodes(builder, file, reader),
         FileFormat::OpenbPods => read_openb_pods(builder, file, reader),
+        FileFormat::Trace => read_trace(builder, file, reader),
+        FileFormat::Usage => builder.read_usage(file, reader, None),
     }
 }

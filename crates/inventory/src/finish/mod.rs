@@ -12,7 +12,7 @@ mod duplicates;
 mod expand;
 mod owners;
 
-use crate::{Ignored, Inventory, InventoryBuilder, ReadError};
+use crate::{Ignored, Inventory, InventoryBuilder, Part, ReadError};
 
 impl InventoryBuilder {
     /// Returns the inventory: workloads are expanded to pods, classes resolved, pods in the order
@@ -22,6 +22,8 @@ impl InventoryBuilder {
     /// Two pods of one name that live at the same time, two workloads of one name, more than ten
     /// million pods, or a pod whose runtime class contradicts it.
     pub fn finish(mut self) -> Result<Inventory, ReadError> {
+        self.select(Part::All);
+        std::mem::take(&mut self.usage).finish(&mut self);
         let owners = owners::resolve(&mut self)?;
         expand::expand(&mut self, &owners)?;
         classes::resolve(&mut self)?;

@@ -57,7 +57,7 @@ fn of_cores(cores: f64) -> u64 {
 
 /// Returns the request that CPU shares stand for, in millicores; `None` for 2 shares and less,
 /// which a kubelet sends for no request (`MilliCPUToShares` and its inverse, in the same file).
-pub(super) fn of_shares(shares: i64) -> Option<u64> {
+pub(crate) fn of_shares(shares: i64) -> Option<u64> {
     let shares = u64::try_from(shares).ok().filter(|shares| *shares > 2)?;
     Some(shares.saturating_mul(1000).div_ceil(1024))
 }

@@ -35,6 +35,8 @@ use crate::{InventoryBuilder, ReadError, Source, Timestamp};
 use change::Change;
 use living::Living;
 
+pub(crate) use amounts::of_shares as request_of_shares;
+
 /// Format of the files that the reader knows, which the file `format` of a journal states.
 pub const FORMAT: u32 = 1;
 

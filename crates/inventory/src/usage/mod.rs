@@ -64,10 +64,9 @@ impl UsageReader {
         reader: &mut dyn BufRead,
         unnamed: Option<Quantity>,
     ) -> Result<(), ReadError> {
-        let beginning = reader.fill_buf().map_err(|error| ReadError::Io {
-            file: file.to_owned(),
-            error,
-        })?;
+        let beginning = reader
+            .fill_buf()
+            .map_err(|error| ReadError::io(file, error))?;
         let first = beginning.iter().find(|byte| !byte.is_ascii_whitespace());
         if first == Some(&b'{') {
             prometheus::read(self, file, reader, unnamed)
@@ -147,6 +146,16 @@ impl Measured {
             });
         }
     }
+}
+
+/// Returns whether a file that begins like this has usage, and nothing else that is known.
+pub(crate) fn is_usage(beginning: &[u8]) -> bool {
+    /// Beginnings of an answer of Prometheus, of metrics as text, and of lines of cAdvisor.
+    const HEADS: [&str; 4] = ["{\"status\":\"", "#HELP", "#TYPE", "container_"];
+    let head = &beginning[..beginning.len().min(40)];
+    let head = head.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let head: Vec<u8> = head.copied().collect();
+    csv::is_table(beginning) || HEADS.iter().any(|known| head.starts_with(known.as_bytes()))
 }
 
 /// Returns the name of a file to share it between places.
