@@ -4,6 +4,8 @@
 //! cargo test --release -p admission --test scale -- --ignored --nocapture --test-threads 1
 //! ```
 
+#![expect(clippy::disallowed_methods, reason = "measures time")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

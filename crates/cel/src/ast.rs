@@ -1,6 +1,10 @@
 //! Syntax trees.
 
+use crate::error::CompileError;
 use crate::value::Value;
+
+/// Highest tree: a chain of operators or of fields adds one for each.
+const MAX_HEIGHT: usize = 250;
 
 /// Expression as it was written, with macros expanded.
 #[derive(Debug, Clone)]
@@ -90,4 +94,56 @@ pub(crate) enum Over {
     Entries,
     /// List of elements in the order of the bodies: `sortBy`.
     Sorted,
+}
+
+/// Maker of trees of bounded height.
+pub(crate) struct Maker<'a> {
+    /// Text of the expression.
+    pub(crate) text: &'a str,
+}
+
+impl Maker<'_> {
+    pub(crate) fn error(&self, at: usize, message: impl Into<String>) -> CompileError {
+        CompileError::at(self.text, at, message)
+    }
+
+    /// Makes a node and refuses a tree that is too high.
+    pub(crate) fn node(&self, kind: Kind, at: usize) -> Result<Expr, CompileError> {
+        let height = 1 + height_below(&kind);
+        if height > MAX_HEIGHT {
+            return Err(self.error(at, "expression is too deep"));
+        }
+        Ok(Expr { kind, at, height })
+    }
+}
+
+/// Returns the height of the highest tree below a node.
+fn height_below(kind: &Kind) -> usize {
+    let highest = |all: &mut dyn Iterator<Item = &Expr>| all.map(|e| e.height).max().unwrap_or(0);
+    match kind {
+        Kind::Literal(_) | Kind::Ident(_) | Kind::Message(_) => 0,
+        Kind::Select { operand, .. } => operand.height,
+        Kind::Call { target, args, .. } => highest(&mut target.iter().map(Box::as_ref).chain(args)),
+        Kind::Logic { terms, .. } => highest(&mut terms.iter()),
+        Kind::List(elements) => highest(&mut elements.iter().map(|element| &element.value)),
+        Kind::Map(entries) => highest(&mut entries.iter().flat_map(|e| [&e.key, &e.value])),
+        Kind::Comprehension(all) => {
+            highest(&mut [&all.range, &all.body].into_iter().chain(&all.filter))
+        }
+        Kind::OptMap { target, body, .. } => highest(&mut [target.as_ref(), body].into_iter()),
+    }
+}
+
+/// Returns the dotted name that a chain of fields is.
+pub(crate) fn qualified(expr: &Expr) -> Option<String> {
+    match &expr.kind {
+        Kind::Ident(name) => Some(name.clone()),
+        Kind::Select {
+            operand,
+            field,
+            is_test: false,
+            is_optional: false,
+        } => Some(format!("{}.{field}", qualified(operand)?)),
+        _ => None,
+    }
 }

@@ -1,9 +1,5 @@
 //! Names that expressions may use.
 
-use crate::compile::compile;
-use crate::error::CompileError;
-use crate::parser::parse;
-use crate::program::Program;
 use crate::types::Type;
 
 /// Names that expressions may use, with their types.
@@ -28,29 +24,6 @@ impl Environment {
         let variables = self.variables.get_or_insert_default();
         variables.push((name.to_owned(), of));
         variables.len() - 1
-    }
-
-    /// Compiles an expression.
-    ///
-    /// # Errors
-    /// A text that is no expression, an unknown name, or types that do not fit.
-    pub fn compile(&self, text: &str) -> Result<Program, CompileError> {
-        compile(self, text, &parse(text)?)
-    }
-
-    /// Compiles an expression whose values must have one type.
-    ///
-    /// # Errors
-    /// As [`Self::compile`], and an expression of another type.
-    pub fn compile_to(&self, text: &str, wanted: &Type) -> Result<Program, CompileError> {
-        let program = self.compile(text)?;
-        match program.output() {
-            output if output == wanted => Ok(program),
-            output => {
-                let message = format!("must evaluate to {wanted} but got {output}");
-                Err(CompileError::at(text, 0, message))
-            }
-        }
     }
 
     pub(crate) fn global(&self, name: &str) -> Option<(usize, &Type)> {

@@ -11,7 +11,7 @@
 //! - `types`, `compile`, `environment`: syntax tree to program, with all types checked.
 //! - `program`, `evaluate`, `budget`: evaluation.
 //! - `library`: functions.
-//! - `value`, `error`: values and errors.
+//! - `value`, `opaque`, `calendar`, `error`: values and errors.
 //!
 //! # Differences from cel-go
 //!
@@ -22,6 +22,7 @@
 
 mod ast;
 mod budget;
+mod calendar;
 mod compile;
 mod environment;
 mod error;
@@ -29,6 +30,7 @@ mod evaluate;
 mod lexer;
 mod library;
 mod macros;
+mod opaque;
 mod parser;
 mod program;
 mod types;
@@ -37,7 +39,7 @@ mod value;
 pub use budget::Budget;
 pub use environment::Environment;
 pub use error::{CompileError, EvalError, Evaluated};
-pub use library::{NamedFormat, Quantity, Semver, Url};
+pub use opaque::{NamedFormat, Quantity, Semver, Url};
 pub use program::{Bindings, Program};
 pub use types::{ObjectType, Type};
 pub use value::{Map, Value};

@@ -1,29 +1,11 @@
 //! Macros: calls that are syntax, such as `has(a.b)` and `list.all(x, x > 0)`.
 
-use crate::ast::{Comprehension, Expr, Kind, Over};
+use crate::ast::{Comprehension, Expr, Kind, Maker, Over};
 use crate::error::CompileError;
-use crate::parser::Parser;
-
-/// Returns the height of the highest tree below a node.
-pub(crate) fn height_below(kind: &Kind) -> usize {
-    let highest = |all: &mut dyn Iterator<Item = &Expr>| all.map(|e| e.height).max().unwrap_or(0);
-    match kind {
-        Kind::Literal(_) | Kind::Ident(_) | Kind::Message(_) => 0,
-        Kind::Select { operand, .. } => operand.height,
-        Kind::Call { target, args, .. } => highest(&mut target.iter().map(Box::as_ref).chain(args)),
-        Kind::Logic { terms, .. } => highest(&mut terms.iter()),
-        Kind::List(elements) => highest(&mut elements.iter().map(|element| &element.value)),
-        Kind::Map(entries) => highest(&mut entries.iter().flat_map(|e| [&e.key, &e.value])),
-        Kind::Comprehension(all) => {
-            highest(&mut [&all.range, &all.body].into_iter().chain(&all.filter))
-        }
-        Kind::OptMap { target, body, .. } => highest(&mut [target.as_ref(), body].into_iter()),
-    }
-}
 
 /// Makes a call without a target, or expands the macro that it is.
 pub(crate) fn global_call(
-    parser: &Parser<'_>,
+    maker: &Maker<'_>,
     at: usize,
     name: String,
     mut args: Vec<Expr>,
@@ -40,7 +22,7 @@ pub(crate) fn global_call(
             ..
         }) = args.pop()
         else {
-            return Err(parser.error(at, "invalid argument to has() macro"));
+            return Err(maker.error(at, "invalid argument to has() macro"));
         };
         let kind = Kind::Select {
             operand,
@@ -48,19 +30,19 @@ pub(crate) fn global_call(
             is_test: true,
             is_optional: false,
         };
-        return parser.node(kind, at);
+        return maker.node(kind, at);
     }
     let kind = Kind::Call {
         target: None,
         name,
         args,
     };
-    parser.node(kind, at)
+    maker.node(kind, at)
 }
 
 /// Makes a call with a target, or expands the macro that it is.
 pub(crate) fn member_call(
-    parser: &Parser<'_>,
+    maker: &Maker<'_>,
     at: usize,
     target: Expr,
     name: String,
@@ -70,15 +52,15 @@ pub(crate) fn member_call(
         let mut args = args.into_iter();
         let mut names = Vec::new();
         for variable in args.by_ref().take(variables) {
-            names.push(variable_name(parser, &variable)?);
+            names.push(variable_name(maker, &variable)?);
         }
         if names.len() == 2 && names.first() == names.last() {
             let message = "duplicate variable name in macro";
-            return Err(parser.error(at, message));
+            return Err(maker.error(at, message));
         }
         let filter = if has_filter { args.next() } else { None };
         let Some(body) = args.next() else {
-            return Err(parser.error(at, "missing argument of a macro"));
+            return Err(maker.error(at, "missing argument of a macro"));
         };
         let comprehension = Comprehension {
             kind,
@@ -87,7 +69,7 @@ pub(crate) fn member_call(
             filter,
             body,
         };
-        return parser.node(Kind::Comprehension(Box::new(comprehension)), at);
+        return maker.node(Kind::Comprehension(Box::new(comprehension)), at);
     }
     let is_flat = name == "optFlatMap";
     if (is_flat || name == "optMap") && args.len() == 2 {
@@ -95,20 +77,20 @@ pub(crate) fn member_call(
         if let (Some(variable), Some(body)) = (args.next(), args.next()) {
             let kind = Kind::OptMap {
                 target: Box::new(target),
-                variable: variable_name(parser, &variable)?,
+                variable: variable_name(maker, &variable)?,
                 body: Box::new(body),
                 is_flat,
             };
-            return parser.node(kind, at);
+            return maker.node(kind, at);
         }
-        return Err(parser.error(at, "missing argument of a macro"));
+        return Err(maker.error(at, "missing argument of a macro"));
     }
     let kind = Kind::Call {
         target: Some(Box::new(target)),
         name,
         args,
     };
-    parser.node(kind, at)
+    maker.node(kind, at)
 }
 
 /// Returns the result of a macro over elements, its number of variables, and whether it has a
@@ -136,9 +118,9 @@ fn comprehension(name: &str, args: usize) -> Option<(Over, usize, bool)> {
     Some(found)
 }
 
-fn variable_name(parser: &Parser<'_>, variable: &Expr) -> Result<String, CompileError> {
+fn variable_name(maker: &Maker<'_>, variable: &Expr) -> Result<String, CompileError> {
     match &variable.kind {
         Kind::Ident(name) => Ok(name.clone()),
-        _ => Err(parser.error(variable.at, "argument must be a simple name")),
+        _ => Err(maker.error(variable.at, "argument must be a simple name")),
     }
 }

@@ -1,6 +1,6 @@
 //! Tokens to a syntax tree.
 
-use crate::ast::{Element, Entry, Expr, Kind};
+use crate::ast::{Element, Entry, Expr, Kind, Maker, qualified};
 use crate::error::CompileError;
 use crate::lexer::{Lexeme, Token, tokens};
 use crate::macros;
@@ -11,9 +11,6 @@ const MAX_LENGTH: usize = 100_000;
 
 /// Deepest nesting of brackets and macros. cel-go allows 250.
 const MAX_DEPTH: usize = 100;
-
-/// Highest tree: a chain of operators or of fields adds one for each.
-pub(crate) const MAX_HEIGHT: usize = 250;
 
 /// Words that cannot be names.
 const RESERVED: [&str; 17] = [
@@ -43,7 +40,7 @@ pub(crate) fn parse(text: &str) -> Result<Expr, CompileError> {
         return Err(CompileError::at(text, 0, message));
     }
     let mut parser = Parser {
-        text,
+        maker: Maker { text },
         tokens: tokens(text)?,
         next: 0,
         depth: 0,
@@ -55,8 +52,8 @@ pub(crate) fn parse(text: &str) -> Result<Expr, CompileError> {
     }
 }
 
-pub(crate) struct Parser<'a> {
-    pub(crate) text: &'a str,
+struct Parser<'a> {
+    maker: Maker<'a>,
     tokens: Vec<Token>,
     next: usize,
     depth: usize,
@@ -72,7 +69,7 @@ impl Parser<'_> {
     fn place(&self) -> usize {
         self.tokens
             .get(self.next)
-            .map_or(self.text.len(), |token| token.at)
+            .map_or(self.maker.text.len(), |token| token.at)
     }
 
     fn is(&self, sign: &str) -> bool {
@@ -93,10 +90,6 @@ impl Parser<'_> {
         }
     }
 
-    pub(crate) fn error(&self, at: usize, message: impl Into<String>) -> CompileError {
-        CompileError::at(self.text, at, message)
-    }
-
     fn unexpected(&self) -> CompileError {
         let found = match self.peek() {
             Lexeme::End => "<EOF>".to_owned(),
@@ -104,19 +97,10 @@ impl Parser<'_> {
             Lexeme::Sign(sign) => (*sign).to_owned(),
             _ => "literal".to_owned(),
         };
-        self.error(
+        self.maker.error(
             self.place(),
             format!("Syntax error: mismatched input '{found}'"),
         )
-    }
-
-    /// Makes a node and refuses a tree that is too high.
-    pub(crate) fn node(&self, kind: Kind, at: usize) -> Result<Expr, CompileError> {
-        let height = 1 + macros::height_below(&kind);
-        if height > MAX_HEIGHT {
-            return Err(self.error(at, "expression is too deep"));
-        }
-        Ok(Expr { kind, at, height })
     }
 
     fn nested<T>(
@@ -125,7 +109,7 @@ impl Parser<'_> {
     ) -> Result<T, CompileError> {
         if self.depth >= MAX_DEPTH {
             let message = format!("expression recursion limit exceeded: {MAX_DEPTH}");
-            return Err(self.error(self.place(), message));
+            return Err(self.maker.error(self.place(), message));
         }
         self.depth += 1;
         let result = inner(self);
@@ -159,7 +143,7 @@ impl Parser<'_> {
             name: name.to_owned(),
             args,
         };
-        self.node(kind, at)
+        self.maker.node(kind, at)
     }
 
     fn logic(&mut self, is_or: bool) -> Result<Expr, CompileError> {
@@ -180,7 +164,7 @@ impl Parser<'_> {
         while self.takes(sign) {
             terms.push(term(self)?);
         }
-        self.node(Kind::Logic { is_or, terms }, at)
+        self.maker.node(Kind::Logic { is_or, terms }, at)
     }
 
     /// Returns the name and the precedence of the operator that comes next.
@@ -255,11 +239,11 @@ impl Parser<'_> {
                 };
                 i64::from_str_radix(&signed, *base)
                     .map(Value::Int)
-                    .map_err(|_| self.error(at, "invalid int literal"))?
+                    .map_err(|_| self.maker.error(at, "invalid int literal"))?
             }
             Lexeme::Uint(digits, base) => u64::from_str_radix(digits, *base)
                 .map(Value::Uint)
-                .map_err(|_| self.error(at, "invalid uint literal"))?,
+                .map_err(|_| self.maker.error(at, "invalid uint literal"))?,
             Lexeme::Double(number) if is_negative => Value::Double(-number),
             Lexeme::Double(number) => Value::Double(*number),
             Lexeme::String(text) => Value::string(text.as_str()),
@@ -267,7 +251,7 @@ impl Parser<'_> {
             _ => return Err(self.unexpected()),
         };
         self.next += 1;
-        self.node(Kind::Literal(value), at)
+        self.maker.node(Kind::Literal(value), at)
     }
 
     fn member(&mut self) -> Result<Expr, CompileError> {
@@ -285,7 +269,7 @@ impl Parser<'_> {
                 operand = if !is_optional && self.is("(") {
                     let at = self.place();
                     let args = self.args()?;
-                    macros::member_call(self, at, operand, field, args)?
+                    macros::member_call(&self.maker, at, operand, field, args)?
                 } else {
                     let kind = Kind::Select {
                         operand: Box::new(operand),
@@ -293,7 +277,7 @@ impl Parser<'_> {
                         is_test: false,
                         is_optional,
                     };
-                    self.node(kind, at)?
+                    self.maker.node(kind, at)?
                 };
             } else if self.takes("[") {
                 let name = if self.takes("?") { "_[?_]" } else { "_[_]" };
@@ -304,7 +288,7 @@ impl Parser<'_> {
                 && let Some(name) = qualified(&operand)
             {
                 self.map_literal()?;
-                operand = self.node(Kind::Message(name), at)?;
+                operand = self.maker.node(Kind::Message(name), at)?;
             } else {
                 return Ok(operand);
             }
@@ -349,7 +333,7 @@ impl Parser<'_> {
         }
         if self.is("{") {
             let entries = self.map_literal()?;
-            return self.node(Kind::Map(entries), at);
+            return self.maker.node(Kind::Map(entries), at);
         }
         let keyword = match self.peek() {
             Lexeme::Ident(name) => match name.as_str() {
@@ -363,20 +347,20 @@ impl Parser<'_> {
         };
         if let Some(value) = keyword {
             self.next += 1;
-            return self.node(Kind::Literal(value), at);
+            return self.maker.node(Kind::Literal(value), at);
         }
         self.takes(".");
         let name = self.name()?;
         if self.is("(") {
             let at = self.place();
             let args = self.args()?;
-            return macros::global_call(self, at, name, args);
+            return macros::global_call(&self.maker, at, name, args);
         }
         if RESERVED.contains(&name.as_str()) {
             let message = format!("reserved identifier: {name}");
-            return Err(self.error(at, message));
+            return Err(self.maker.error(at, message));
         }
-        self.node(Kind::Ident(name), at)
+        self.maker.node(Kind::Ident(name), at)
     }
 
     fn list_literal(&mut self) -> Result<Expr, CompileError> {
@@ -392,7 +376,7 @@ impl Parser<'_> {
                 break;
             }
         }
-        self.node(Kind::List(elements), at)
+        self.maker.node(Kind::List(elements), at)
     }
 
     fn map_literal(&mut self) -> Result<Vec<Entry>, CompileError> {
@@ -414,19 +398,5 @@ impl Parser<'_> {
             }
         }
         Ok(entries)
-    }
-}
-
-/// Returns the dotted name that a chain of fields is.
-pub(crate) fn qualified(expr: &Expr) -> Option<String> {
-    match &expr.kind {
-        Kind::Ident(name) => Some(name.clone()),
-        Kind::Select {
-            operand,
-            field,
-            is_test: false,
-            is_optional: false,
-        } => Some(format!("{}.{field}", qualified(operand)?)),
-        _ => None,
     }
 }

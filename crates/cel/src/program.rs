@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::ast::Over;
 use crate::budget::Budget;
 use crate::error::Evaluated;
-use crate::evaluate::Machine;
 use crate::library::{Function, Style};
 use crate::types::Type;
 use crate::value::Value;
@@ -36,14 +35,6 @@ impl Program {
     /// Returns the type of the expression's values.
     pub fn output(&self) -> &Type {
         &self.output
-    }
-
-    /// Evaluates the expression and takes the work from the budget.
-    ///
-    /// # Errors
-    /// The error of an operation whose value the result needs, or that of an empty budget.
-    pub fn evaluate(&self, bindings: &dyn Bindings, budget: &mut Budget) -> Evaluated<Value> {
-        Machine::new(bindings, budget).evaluate(&self.node)
     }
 }
 

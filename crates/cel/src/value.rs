@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::library::{NamedFormat, Quantity, Semver, Url};
+use crate::opaque::{NamedFormat, Quantity, Semver, Url};
 use crate::types::Type;
 
 /// Value of an expression. Copies share texts, lists and maps.

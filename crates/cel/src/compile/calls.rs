@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::{Checked, Checker};
 use crate::ast::Expr;
 use crate::budget::Budget;
+use crate::calendar::{parse_duration, parse_timestamp};
 use crate::error::CompileError;
-use crate::library::{Style, compile_regex, function, parse_duration, parse_timestamp};
+use crate::library::{Style, compile_regex, function};
 use crate::program::{Node, Operator};
 use crate::types::Type;
 use crate::value::Value;
@@ -23,7 +24,7 @@ impl Checker<'_> {
         args: &[Expr],
     ) -> Checked {
         let qualified = target
-            .and_then(crate::parser::qualified)
+            .and_then(crate::ast::qualified)
             .map(|prefix| format!("{prefix}.{name}"))
             .filter(|qualified| function(qualified).is_some());
         let (style, name, target) = match (&qualified, target) {

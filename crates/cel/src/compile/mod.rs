@@ -11,16 +11,38 @@ use std::sync::Arc;
 use crate::ast::{Element, Entry, Expr, Kind};
 use crate::environment::Environment;
 use crate::error::CompileError;
+use crate::parser::parse;
 use crate::program::{Mode, Node, Program};
 use crate::types::{Type, Unknowns, most_general};
 use crate::value::Value;
 
+impl Environment {
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    /// A text that is no expression, an unknown name, or types that do not fit.
+    pub fn compile(&self, text: &str) -> Result<Program, CompileError> {
+        compile(self, text, &parse(text)?)
+    }
+
+    /// Compiles an expression whose values must have one type.
+    ///
+    /// # Errors
+    /// As [`Self::compile`], and an expression of another type.
+    pub fn compile_to(&self, text: &str, wanted: &Type) -> Result<Program, CompileError> {
+        let program = self.compile(text)?;
+        match program.output() {
+            output if output == wanted => Ok(program),
+            output => {
+                let message = format!("must evaluate to {wanted} but got {output}");
+                Err(CompileError::at(text, 0, message))
+            }
+        }
+    }
+}
+
 /// Checks a syntax tree.
-pub(crate) fn compile(
-    environment: &Environment,
-    text: &str,
-    expr: &Expr,
-) -> Result<Program, CompileError> {
+fn compile(environment: &Environment, text: &str, expr: &Expr) -> Result<Program, CompileError> {
     let mut checker = Checker {
         environment,
         text,
@@ -128,7 +150,7 @@ impl Checker<'_> {
                 None => self.error(expr.at, format!("undefined field '{field}'")),
             };
         }
-        let dotted = crate::parser::qualified(expr);
+        let dotted = crate::ast::qualified(expr);
         if mode == Mode::Value
             && let Some(of) = dotted.as_deref().and_then(named_type)
         {

@@ -6,8 +6,18 @@ mod operators;
 use crate::budget::Budget;
 use crate::error::{EvalError, Evaluated};
 use crate::library::Style;
-use crate::program::{Bindings, Mode, Node};
+use crate::program::{Bindings, Mode, Node, Program};
 use crate::value::{Map, Value};
+
+impl Program {
+    /// Evaluates the expression and takes the work from the budget.
+    ///
+    /// # Errors
+    /// The error of an operation whose value the result needs, or that of an empty budget.
+    pub fn evaluate(&self, bindings: &dyn Bindings, budget: &mut Budget) -> Evaluated<Value> {
+        Machine::new(bindings, budget).evaluate(&self.node)
+    }
+}
 
 /// State of one evaluation.
 pub(crate) struct Machine<'a> {

@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 
 use crate::budget::Budget;
+use crate::calendar::in_range;
 use crate::error::{EvalError, Evaluated};
-use crate::library::{equal, in_range};
+use crate::library::equal;
 use crate::program::Operator;
 use crate::value::Value;
 

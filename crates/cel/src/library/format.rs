@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::Style::Method;
-use super::{Row, show_double, time, unexpected};
+use super::{Row, show_double, unexpected};
 use crate::budget::Budget;
+use crate::calendar::{show_duration, show_timestamp};
 use crate::error::{EvalError, Evaluated};
 use crate::value::Value;
 
@@ -182,8 +183,8 @@ fn show_text(
         Value::Double(number) if !number.is_finite() => out.push_str(&special(*number)),
         Value::Double(number) => out.push_str(&show_double(*number)),
         Value::Bytes(bytes) => out.push_str(&String::from_utf8_lossy(bytes)),
-        Value::Timestamp(nanos) => out.push_str(&time::show_timestamp(*nanos)),
-        Value::Duration(nanos) => out.push_str(&time::show_duration(*nanos)),
+        Value::Timestamp(nanos) => out.push_str(&show_timestamp(*nanos)),
+        Value::Duration(nanos) => out.push_str(&show_duration(*nanos)),
         Value::Type(of) => out.push_str(&of.to_string()),
         Value::List(values) => {
             out.push('[');

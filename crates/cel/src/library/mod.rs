@@ -28,14 +28,9 @@ use crate::error::{EvalError, Evaluated};
 use crate::types::Type;
 use crate::value::Value;
 
-pub use formats::NamedFormat;
 pub(crate) use lists::sorted;
-pub use quantity::Quantity;
 pub(crate) use regexes::compile as compile_regex;
-pub use semver::Semver;
 pub(crate) use standard::show_double;
-pub(crate) use time::{in_range, parse_duration, parse_timestamp};
-pub use url::Url;
 
 /// Code of a function.
 pub(crate) type Run = fn(&[Value], &mut Budget) -> Evaluated<Value>;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::Style::{Global, Method};
-use super::{Row, int, time, unexpected};
+use super::{Row, int, unexpected};
 use crate::budget::Budget;
+use crate::calendar::{SECOND, show_duration, show_timestamp};
 use crate::error::{EvalError, Evaluated};
 use crate::value::Value;
 
@@ -103,7 +104,7 @@ fn to_int(args: &[Value], _: &mut Budget) -> Evaluated<Value> {
         [Value::Double(number)] => truncated(*number)
             .and_then(|number| i64::try_from(number).ok())
             .filter(|number| *number != i64::MIN),
-        [Value::Timestamp(nanos)] => i64::try_from(nanos.div_euclid(i128::from(time::SECOND))).ok(),
+        [Value::Timestamp(nanos)] => i64::try_from(nanos.div_euclid(i128::from(SECOND))).ok(),
         [Value::Duration(nanos)] => Some(*nanos),
         [Value::String(text)] => Some(parsed(text, "int")?),
         _ => return unexpected(),
@@ -180,8 +181,8 @@ fn to_string(args: &[Value], budget: &mut Budget) -> Evaluated<Value> {
             let text = text.map_err(|_| EvalError::invalid("invalid UTF-8 in bytes"))?;
             text.into()
         }
-        [Value::Timestamp(nanos)] => time::show_timestamp(*nanos).into(),
-        [Value::Duration(nanos)] => time::show_duration(*nanos).into(),
+        [Value::Timestamp(nanos)] => show_timestamp(*nanos).into(),
+        [Value::Duration(nanos)] => show_duration(*nanos).into(),
         _ => return unexpected(),
     };
     Ok(Value::String(text))
