@@ -8,6 +8,7 @@
 //!
 //! - `value`, `table`, `day`: values, columns and partitions.
 //! - `format`: Parquet and CSV.
+//! - `place`: the places of files: the cluster, and the function that opens a file.
 //! - `sheet`: the files of one table.
 //! - `rows`: the tables, each with the rows of an inventory or of results.
 //! - `results`: the documents of other commands that are read.
@@ -18,6 +19,7 @@ mod day;
 mod error;
 mod exporter;
 mod format;
+mod place;
 pub mod replay;
 mod results;
 mod rows;
@@ -26,8 +28,9 @@ mod table;
 mod value;
 
 pub use error::ExportError;
-pub use exporter::{Cluster, ClusterError, Exporter, Opener};
+pub use exporter::Exporter;
 pub use format::Format;
+pub use place::{Cluster, ClusterError, Opener};
 pub use results::{CostLine, Document, Placement, ResultError, Results, Schedule, read_result};
 pub use rows::TABLES;
 pub use sheet::{Sum, TableSummary};

@@ -4,8 +4,8 @@ use inventory::Timestamp;
 
 use crate::ExportError;
 use crate::day::Day;
-use crate::exporter::{Cluster, Opener};
 use crate::format::{Format, Rows};
+use crate::place::{Cluster, Opener};
 use crate::table::{Kind, Table};
 use crate::value::Value;
 
