@@ -151,6 +151,10 @@ fn wrong_specs_are_refused_where_the_fault_is() {
             "one.yaml:9: spec.containers[0].resources.limits[nvidia.com/gpu]: 500m is not a whole number of devices",
         ),
         (
+            error_of_container("  - name: B_2\n"),
+            "one.yaml:8: spec.containers[1].name: \"B_2\" is not a name of at most 63 lower case letters, digits and inner hyphens",
+        ),
+        (
             error_of_container("  - name: b\n  - name: a\n"),
             "one.yaml:9: spec.containers[2].name: \"a\" is the name of containers[0], too",
         ),
@@ -173,6 +177,29 @@ fn wrong_specs_are_refused_where_the_fault_is() {
     ] {
         assert_eq!(found, expected);
     }
+}
+
+#[test]
+fn kinds_that_are_not_known_are_never_passed_in_silence() {
+    let typo = WEB.replace("kind: Deployment", "kind: Deploymnet");
+    assert_eq!(error(&typo), "one.yaml:1: apps/v1 has no kind Deploymnet");
+    let group = WEB.replace("apiVersion: apps/v1", "apiVersion: v1");
+    assert_eq!(error(&group), "one.yaml:1: v1 has no kind Deployment");
+    let rollout = WEB
+        .replace("apps/v1", "argoproj.io/v1alpha1")
+        .replace("kind: Deployment", "kind: Rollout");
+    let all = read_one(&rollout);
+    assert_eq!(
+        all.assumptions[0].0,
+        "Rollout of argoproj.io/v1alpha1, an unknown kind with a pod template, makes no pods"
+    );
+    let newer = "---\n{kind: PodGang, apiVersion: v1, metadata: {name: a, uid: b}}";
+    assert_eq!(
+        read_one(newer).assumptions[0].0,
+        "PodGang of v1, an unknown kind, decides nothing"
+    );
+    let lists = "---\n{kind: ConfigMapList, apiVersion: v1, items: [{metadata: {name: a}}]}";
+    assert_eq!(read_one(lists).ignored[0].kind, "ConfigMap");
 }
 
 #[test]

@@ -75,6 +75,14 @@ fn container(
         let at = [at[0], at[1], Key("name")];
         return Err(DecodeError::of(tree, &at, "a container needs a name"));
     }
+    let is_name = container.name.len() <= 63 && is_label(&container.name);
+    if !is_name {
+        let message = format!(
+            "{:?} is not a name of at most 63 lower case letters, digits and inner hyphens",
+            container.name
+        );
+        return Err(DecodeError::of(tree, &[at[0], at[1], Key("name")], message));
+    }
     let policy = container.restart_policy.as_deref().unwrap_or("");
     one_of(
         tree,
@@ -116,6 +124,28 @@ fn container(
         }
     }
     Ok(())
+}
+
+/// Checks the name of a pod, node or workload (`IsDNS1123Subdomain`).
+///
+/// # Errors
+/// The reason.
+pub(crate) fn object_name(name: &str) -> Result<(), String> {
+    if name.is_empty() {
+        return Err("missing".to_owned());
+    }
+    if name.len() > 253 || !name.split('.').all(is_label) {
+        return Err(format!(
+            "{name:?} is not a name of at most 253 lower case letters, digits, inner hyphens and \
+             dots between them"
+        ));
+    }
+    Ok(())
+}
+
+fn is_label(text: &str) -> bool {
+    let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !text.is_empty() && text.chars().all(is_inner) && !text.starts_with('-') && !text.ends_with('-')
 }
 
 /// Checks that a text is one of some.

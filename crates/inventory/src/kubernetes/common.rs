@@ -79,6 +79,11 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Checks the name of the object.
+    pub fn check_name(self, name: &str) -> Result<(), ReadError> {
+        check::object_name(name).map_err(|message| self.wrong(&["metadata", "name"], message))
+    }
+
     /// Returns the error of the field below these keys.
     pub fn wrong(self, keys: &[&str], message: impl Into<String>) -> ReadError {
         let steps: Vec<_> = keys.iter().copied().map(Step::Key).collect();

@@ -28,9 +28,7 @@ pub(super) fn add(
         spec,
         status,
     } = reader.decode()?;
-    if metadata.name.is_empty() {
-        return Err(reader.wrong(&["metadata", "name"], "missing"));
-    }
+    reader.check_name(&metadata.name)?;
     for (place, taint) in spec.taints.iter().enumerate() {
         if !["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(&taint.effect.as_str()) {
             let message = format!(

@@ -7,7 +7,7 @@ use crate::tree::{Tree, Value};
 use crate::{InventoryBuilder, Object, ReadError, Source};
 
 use super::common::Reader;
-use super::version::Kind;
+use super::version::{Kind, may_have};
 use super::{class, node, pod, workload};
 
 /// Kind and version of a list, which its items may leave out.
@@ -110,6 +110,7 @@ pub(super) fn add_item(
         ));
     };
     let Some((way, known)) = Kind::of(&api_version, &kind) else {
+        unknown(builder, &tree, &api_version, &kind).map_err(|message| wrong(&message))?;
         if builder.keeps_raw() {
             // The parameters of a policy can be of any kind.
             keep(builder, &tree, api_version, kind, source);
@@ -142,6 +143,36 @@ pub(super) fn add_item(
         }
         _ => workload::add(builder, way, &source, &tree),
     }
+}
+
+/// States what an object of an unknown kind is taken for.
+///
+/// # Errors
+/// A kind that its API group does not have, such as a misspelt one.
+fn unknown(
+    builder: &mut InventoryBuilder,
+    tree: &Tree,
+    api_version: &str,
+    kind: &str,
+) -> Result<(), String> {
+    let within = |tree: &Tree, keys: &[&str]| {
+        let mut keys = keys.iter();
+        keys.try_fold(tree, |tree, key| tree.get(key)).is_some()
+    };
+    if !may_have(api_version, kind) {
+        if !within(tree, &["metadata", "uid"]) {
+            return Err(format!("{api_version} has no kind {kind}"));
+        }
+        builder.assume(format!(
+            "{kind} of {api_version}, an unknown kind, decides nothing"
+        ));
+    }
+    if within(tree, &["spec", "template", "spec", "containers"]) {
+        builder.assume(format!(
+            "{kind} of {api_version}, an unknown kind with a pod template, makes no pods"
+        ));
+    }
+    Ok(())
 }
 
 /// Keeps an object for a command that knows its kind.

@@ -67,6 +67,7 @@ pub(super) fn add(
         (_, prefix) if !prefix.is_empty() => format!("{prefix}{:05}", builder.inventory.pods.len()),
         _ => return Err(reader.wrong(&["metadata", "name"], "missing")),
     };
+    reader.check_name(&name)?;
     let arrival = pod.metadata.creation_timestamp;
     let departure = match departure(&pod) {
         Departure::Never => None,
@@ -108,9 +109,7 @@ pub(super) fn workload(
     let reader = Reader::new(tree, source);
     let pod: PodObject = reader.decode()?;
     reader.check_pod_spec(builder, &["spec"], &pod.spec)?;
-    if pod.metadata.name.is_empty() {
-        return Err(reader.wrong(&["metadata", "name"], "missing"));
-    }
+    reader.check_name(&pod.metadata.name)?;
     Ok(Workload {
         kind: "Pod",
         namespace: namespace(&pod.metadata).to_owned(),

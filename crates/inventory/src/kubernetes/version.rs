@@ -67,6 +67,33 @@ const KINDS: [(&str, &str, &[&str], Kind); 21] = [
     ("", "List", &["v1"], List),
 ];
 
+/// Kinds of API groups whose kinds are all known, beside those of [`KINDS`].
+const OTHERS: [(&str, &[&str]); 3] = [
+    (
+        "",
+        &[
+            "Binding",
+            "ComponentStatus",
+            "ConfigMap",
+            "Endpoints",
+            "Event",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
+            "Secret",
+            "ServiceAccount",
+        ],
+    ),
+    ("apps", &["ControllerRevision"]),
+    ("batch", &[]),
+];
+
+/// Returns whether an API group has a kind, as far as its kinds are known.
+pub(super) fn may_have(api_version: &str, kind: &str) -> bool {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let others = OTHERS.iter().find(|(of, _)| *of == group);
+    others.is_none_or(|(_, kinds)| version != "v1" || kinds.contains(&kind))
+}
+
 impl Kind {
     /// Returns the kind of objects of this version and kind, and whether the version is known;
     /// `None` for a kind that decides nothing.

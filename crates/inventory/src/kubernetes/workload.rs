@@ -132,9 +132,7 @@ pub(super) fn workload(
         _ => &Fields::WORKLOAD,
     };
     reader.check_fields(builder, fields, kind.name(), of_cluster)?;
-    if read.metadata.name.is_empty() {
-        return Err(reader.wrong(&["metadata", "name"], "missing"));
-    }
+    reader.check_name(&read.metadata.name)?;
     reader.check_pod_spec(
         builder,
         &[read.keys, &["spec"]].concat(),
