@@ -74,12 +74,11 @@ pub(super) fn sandbox(
     );
     let ips = metadata(&options.record).map_or_else(Vec::new, record_network::ips);
     let (hints, annotations) = hints(config.as_ref(), &options.annotations, ips)?;
-    let meta = meta::of_pod(
-        id,
-        config.as_ref(),
-        &options.annotations,
-        &options.record.labels,
-    );
+    // containerd's record has the labels of a pod without a configuration.
+    let labels = &options.record.labels;
+    let labels = config.as_ref().map_or(labels, |config| &config.labels);
+    let of_config = config.iter().flat_map(|config| &config.annotations);
+    let meta = meta::of_pod(id, labels, options.annotations.iter().chain(of_config));
     let new = NewSandbox {
         pid: 0,
         info,

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 
-use cri_api::v1::PodSandboxConfig;
 use tracing::debug;
 
 use crate::simulate::annotations;
@@ -33,19 +32,14 @@ const OF_CRI_PLUGIN: &str = "io.kubernetes.cri.";
 const IMAGE_NAME: &str = "io.kubernetes.cri.image-name";
 
 /// Returns the labels and annotations of a pod that are kept; `None` if there are none.
-/// `record_labels` are those of containerd's record, for a request without a configuration.
-pub(super) fn of_pod(
+pub(super) fn of_pod<'a>(
     id: &str,
-    config: Option<&PodSandboxConfig>,
-    annotations: &HashMap<String, String>,
-    record_labels: &HashMap<String, String>,
+    labels: &HashMap<String, String>,
+    annotations: impl Iterator<Item = (&'a String, &'a String)>,
 ) -> Option<Box<PodMeta>> {
-    let labels = config.map_or(record_labels, |config| &config.labels);
     let labels = labels
         .iter()
         .filter(|(key, _)| !key.starts_with(POD_LABELS));
-    let of_config = config.iter().flat_map(|config| &config.annotations);
-    let annotations = annotations.iter().chain(of_config);
     let annotations = annotations.filter(|(key, _)| is_kept(key) && *key != SEEN);
     let meta = PodMeta {
         labels: bounded(id, "labels", labels),
@@ -94,30 +88,21 @@ mod tests {
 
     #[test]
     fn a_pod_keeps_what_no_other_field_has() {
-        let config = PodSandboxConfig {
-            labels: texts(&[("app", "web"), ("io.kubernetes.pod.name", "web-0")]),
-            annotations: texts(&[
-                ("example.com/owner", "team-a"),
-                ("kubernetes.io/config.seen", "2026-01-01T00:00:00Z"),
-                ("resources.limits.cpu", "1"),
-                ("resource-slot.kuasar.io/cpu", "0.5"),
-            ]),
-            ..PodSandboxConfig::default()
-        };
-        let own = texts(&[("example.com/zone", "z")]);
-        let record = texts(&[("app", "of the record")]);
-        let meta = of_pod("p", Some(&config), &own, &record).unwrap();
+        let labels = texts(&[("app", "web"), ("io.kubernetes.pod.name", "web-0")]);
+        let annotations = texts(&[
+            ("example.com/owner", "team-a"),
+            ("kubernetes.io/config.seen", "2026-01-01T00:00:00Z"),
+            ("resources.limits.cpu", "1"),
+            ("resource-slot.kuasar.io/cpu", "0.5"),
+        ]);
+        let more = texts(&[("example.com/zone", "z")]);
+        let meta = of_pod("p", &labels, more.iter().chain(&annotations)).unwrap();
         assert_eq!(meta.labels.iter().collect::<Vec<_>>(), [("app", "web")]);
         assert_eq!(
             meta.annotations.iter().collect::<Vec<_>>(),
             [("example.com/owner", "team-a"), ("example.com/zone", "z")]
         );
-        let meta = of_pod("p", None, &HashMap::new(), &record).unwrap();
-        assert_eq!(
-            meta.labels.iter().collect::<Vec<_>>(),
-            [("app", "of the record")]
-        );
-        assert_eq!(of_pod("p", None, &HashMap::new(), &HashMap::new()), None);
+        assert_eq!(of_pod("p", &HashMap::new(), HashMap::new().iter()), None);
     }
 
     #[test]
@@ -144,7 +129,7 @@ mod tests {
     fn a_manifest_beyond_the_bound_is_not_kept_and_the_rest_is() {
         let manifest = "x".repeat(MOST_BYTES);
         let annotations = texts(&[("a/manifest", &manifest), ("b/owner", "team-a")]);
-        let meta = of_pod("p", None, &annotations, &HashMap::new()).unwrap();
+        let meta = of_pod("p", &HashMap::new(), annotations.iter()).unwrap();
         assert_eq!(
             meta.annotations.iter().collect::<Vec<_>>(),
             [("b/owner", "team-a")]
