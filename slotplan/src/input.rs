@@ -191,7 +191,7 @@ fn add(
         walk(path, 0, &mut found)?;
         anyhow::ensure!(
             !found.is_empty(),
-            "{}: no *.yaml, *.yml, *.json or *.sktrace in the directory",
+            "{}: no *.yaml, *.yml, *.json, *.sktrace or journal in the directory",
             path.display()
         );
         let add_one = |path: &PathBuf| add(builder, path, history, files);
@@ -201,7 +201,8 @@ fn add(
     add_reader(builder, &path.display().to_string(), &mut &file, files)
 }
 
-/// Finds the manifests of a directory and of the directories within it, in the order of names.
+/// Finds the manifests and journals of a directory and of the directories within it, in the order
+/// of names.
 fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     /// Deepest nesting; a link to an enclosing directory would go on without end.
     const DEEPEST: usize = 32;
@@ -222,9 +223,9 @@ fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> anyhow::Res
                 .iter()
                 .any(|known| extension == *known)
         });
-        if path.is_dir() {
+        if path.is_dir() && journal::directory(&path).is_none() {
             walk(&path, depth + 1, found)?;
-        } else if is_manifest {
+        } else if is_manifest || path.is_dir() {
             found.push(path);
         }
     }

@@ -198,13 +198,15 @@ async fn facts_survive_a_kill_a_compaction_and_a_copy() {
     let daemon = home.start();
     let (home, _) = daemon.terminate();
 
-    let copy = home.root().join("copy");
-    fs::create_dir(&copy).unwrap();
+    // A folder with the journals of some nodes.
+    let nodes = home.root().join("nodes");
+    let copy = nodes.join("n1");
+    fs::create_dir_all(&copy).unwrap();
     for entry in fs::read_dir(&journal).unwrap() {
         let path = entry.unwrap().path();
         fs::copy(&path, copy.join(path.file_name().unwrap())).unwrap();
     }
-    for dir in [&home.dir(), &copy] {
+    for dir in [&home.dir(), &copy, &nodes] {
         let all = HistoryArgs {
             history: true,
             ..on_the_node()
