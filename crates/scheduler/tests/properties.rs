@@ -7,7 +7,8 @@ use inventory::api::{Labels, PodSpec};
 use inventory::{Node, ResourceName, Source, Template};
 use proptest::prelude::*;
 use scheduler::{
-    Cluster, Outcome, PodId, PodOnNode, Profile, ResourceIndex, Scores, Settings, Ties, Waiting,
+    Cluster, Engine, Outcome, PodId, PodOnNode, Profile, ResourceIndex, Scores, Settings, Ties,
+    Waiting,
 };
 use serde_json::{Value, json};
 
@@ -277,5 +278,23 @@ proptest! {
         }
         prop_assert_eq!(&room.on_nodes, &counts);
         prop_assert_eq!(room.stop, one_by_one.evaluate(class, &profile).message());
+    }
+
+    #[test]
+    fn the_engine_schedules_as_the_full_scan(
+        shapes in shapes(), pods in pods(), seed in any::<u64>(), is_first in any::<bool>(),
+    ) {
+        let nodes = nodes(&shapes);
+        let mut cluster = Cluster::new(&nodes, BTreeMap::new()).unwrap();
+        let queue = waiting(&mut cluster, &pods);
+        let profile = Profile::default();
+        let ties = if is_first { Ties::First } else { Ties::Seeded(seed) };
+        let mut engine = Engine::new(cluster.clone(), profile.clone(), ties).unwrap();
+        let settings = Settings { profile: &profile, ties, preemption: Some(&[]) };
+        let again = |id: PodId, _| queue.iter().find(|pod| pod.id == id && id.0.is_multiple_of(2)).copied();
+        let outcomes = cluster.schedule(queue.clone(), &settings, again, |_, _, _| {});
+        let of_engine = engine.schedule(queue.clone(), Some(&[]), again, |_, _, _| {});
+        prop_assert_eq!(of_engine, outcomes);
+        prop_assert_eq!(state(engine.cluster()), state(&cluster));
     }
 }
