@@ -150,6 +150,7 @@ impl<'a> Fleet<'a> {
         &self,
         load: &Load,
         profile: &Profile,
+        ties: Ties,
     ) -> Result<(Engine, Vec<ClassId>), PlanError> {
         let existing = self.existing.iter().map(|(node, _)| (*node).clone());
         let mut nodes: Vec<Node> = existing.collect();
@@ -187,7 +188,7 @@ impl<'a> Fleet<'a> {
         }
         let classes = load.kinds.iter().map(|kind| class(&mut cluster, kind));
         let classes: Vec<_> = classes.collect::<Result<_, _>>()?;
-        Ok((Engine::new(cluster, profile.clone(), Ties::First)?, classes))
+        Ok((Engine::new(cluster, profile.clone(), ties)?, classes))
     }
 }
 
@@ -198,7 +199,7 @@ pub const FIRST_PRESENT: u32 = 1 << 31;
 pub const FIRST_DAEMON: u32 = 3 << 30;
 
 fn class(cluster: &mut Cluster, kind: &Kind) -> Result<ClassId, PlanError> {
-    let class = cluster.class(&kind.namespace, &kind.template, None);
+    let class = cluster.class(&kind.namespace, &kind.template, kind.selector.as_ref());
     class.map_err(|fault| PlanError::Spec {
         name: Arc::clone(&kind.name),
         fault,

@@ -1,6 +1,6 @@
 //! Least number of equal nodes on which a scheduler places every pod.
 
-use scheduler::Profile;
+use scheduler::{Profile, Ties};
 
 use crate::fleet::{Fleet, PlanError, ShapedNode};
 use crate::load::Load;
@@ -44,6 +44,8 @@ pub struct Attempt<'a> {
     pub shape: &'a ShapedNode<'a>,
     /// Configuration of the scheduler.
     pub profile: &'a Profile,
+    /// Choice among equal nodes.
+    pub ties: Ties,
 }
 
 impl Attempt<'_> {
@@ -59,7 +61,9 @@ impl Attempt<'_> {
     /// # Errors
     /// A spec that no API server accepts.
     pub fn place(&self, nodes: usize, stop_at_first: bool) -> Result<Trial, PlanError> {
-        let (mut engine, classes) = self.fleet(nodes).engine(self.load, self.profile)?;
+        let (mut engine, classes) = self
+            .fleet(nodes)
+            .engine(self.load, self.profile, self.ties)?;
         Ok(trial::place(
             &mut engine,
             &classes,
@@ -75,7 +79,9 @@ impl Attempt<'_> {
     /// # Errors
     /// A spec that no API server accepts.
     pub fn refusal(&self, nodes: usize) -> Result<Option<(usize, String)>, PlanError> {
-        let (mut engine, classes) = self.fleet(nodes).engine(self.load, self.profile)?;
+        let (mut engine, classes) = self
+            .fleet(nodes)
+            .engine(self.load, self.profile, self.ties)?;
         let trial = trial::place(&mut engine, &classes, self.load, self.order, true);
         Ok(trial.first_left_over.map(|item| {
             let class = classes[self.load.items[item].kind];

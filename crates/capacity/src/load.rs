@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use inventory::api::{Affinity, Labels, PodSpec};
+use inventory::api::{Affinity, LabelSelector, Labels, PodSpec};
 use inventory::{Amounts, Pod, ResourceName, Template, Timestamp};
 
 use crate::packing::Problem;
@@ -16,6 +16,8 @@ pub struct Kind {
     pub namespace: Arc<str>,
     /// Template with the fields that decide a placement.
     pub template: Arc<Template>,
+    /// Selector by which the scheduler spreads the pods by default.
+    pub selector: Option<LabelSelector>,
     /// Workload of the first of the pods, or its own name without one: `web` of `web-7d4b9`.
     pub name: Arc<str>,
 }
@@ -59,10 +61,15 @@ impl Load {
     /// pods of DaemonSets in the list.
     ///
     /// Equal pods become one kind. Labels and namespaces belong to a kind only if some pod has a
-    /// rule about others, because only then do they decide a placement.
-    pub fn new(pods: &[Pod], daemons: &[Pod]) -> Self {
-        let all = pods.iter().chain(daemons);
-        let has_rules = all.clone().any(|pod| has_rules(&pod.template.spec));
+    /// rule about others, because only then do they decide a placement. `selector` selects the
+    /// pods of the services and the workload of a pod, by which the scheduler spreads it.
+    pub fn new(
+        pods: &[Pod],
+        daemons: &[Pod],
+        selector: impl Fn(&Pod) -> Option<LabelSelector>,
+    ) -> Self {
+        let mut all = pods.iter().chain(daemons);
+        let has_rules = all.any(|pod| has_rules(&pod.template.spec) || selector(pod).is_some());
         let mut load = Self::default();
         let mut kinds = Kinds::default();
         let mut seen_daemons = BTreeSet::new();
@@ -82,12 +89,13 @@ impl Load {
                         load.daemons.push(Kind {
                             namespace: Arc::clone(&pod.namespace),
                             template: Arc::new(without_node(&pod.template)),
+                            selector: None,
                             name: Arc::clone(name),
                         });
                     }
                 }
                 Some(place) => load.items.push(Item {
-                    kind: kinds.of(pod, name, has_rules),
+                    kind: kinds.of(pod, name, has_rules, &selector),
                     pod: place,
                     arrival: pod.arrival,
                     departure: pod.departure,
@@ -144,12 +152,9 @@ impl Load {
         node: &Amounts,
         daemons: &[usize],
     ) -> Problem {
-        let mut names: BTreeSet<&str> = node.iter().map(|(name, _)| name).collect();
-        names.extend(
-            self.kinds
-                .iter()
-                .flat_map(|kind| kind.requests().iter().map(|(name, _)| name)),
-        );
+        // A resource that no pod requests decides nothing.
+        let requested = self.kinds.iter().flat_map(|kind| kind.requests().iter());
+        let mut names: BTreeSet<&str> = requested.map(|(name, _)| name).collect();
         names.remove(ResourceName::PODS);
         let names: Vec<_> = names.into_iter().filter(|name| is_counted(name)).collect();
         let amount = |amounts: &Amounts, name: &str| amounts.get(name).unwrap_or(0).max(0);
@@ -226,27 +231,40 @@ fn has_rules(spec: &PodSpec) -> bool {
     !spec.topology_spread_constraints.is_empty() || affinity.is_some_and(about_pods)
 }
 
+/// Namespace, if it decides something, template, and selector for the default spreading.
+type TemplateKey = (Option<Arc<str>>, Template, Option<LabelSelector>);
+
+/// Namespace, address of the template, and kind of the workload.
+type AddressKey = (Arc<str>, usize, Option<Arc<str>>);
+
 /// Kinds by their namespaces and templates.
 #[derive(Default)]
 struct Kinds {
     all: Vec<Kind>,
-    by_template: HashMap<(Option<Arc<str>>, Template), usize>,
-    /// Kinds by the address of the template, of pods that share one.
-    by_address: HashMap<(Arc<str>, usize), usize>,
+    by_template: HashMap<TemplateKey, usize>,
+    /// Kinds by the address of the template, of pods that share one, and the kind of the workload,
+    /// which the selector depends on.
+    by_address: HashMap<AddressKey, usize>,
 }
 
 impl Kinds {
-    fn of(&mut self, pod: &Pod, name: &Arc<str>, has_rules: bool) -> usize {
+    fn of(
+        &mut self,
+        pod: &Pod,
+        name: &Arc<str>,
+        has_rules: bool,
+        selector: impl Fn(&Pod) -> Option<LabelSelector>,
+    ) -> usize {
         // The pods outlive this table, so that an address stays with its template.
-        let address = (
-            Arc::clone(&pod.namespace),
-            Arc::as_ptr(&pod.template).addr(),
-        );
+        let owner = pod.owner.as_ref().map(|owner| Arc::clone(&owner.kind));
+        let template = Arc::as_ptr(&pod.template).addr();
+        let address = (Arc::clone(&pod.namespace), template, owner);
         if let Some(kind) = self.by_address.get(&address) {
             return *kind;
         }
         let template = reduced(&pod.template, has_rules);
-        let key = (has_rules.then(|| Arc::clone(&pod.namespace)), template);
+        let namespace = has_rules.then(|| Arc::clone(&pod.namespace));
+        let key = (namespace, template, selector(pod));
         let kind = match self.by_template.get(&key) {
             Some(kind) => *kind,
             None => {
@@ -258,6 +276,7 @@ impl Kinds {
                         "default".into()
                     },
                     template: Arc::new(key.1.clone()),
+                    selector: key.2.clone(),
                     name: Arc::clone(name),
                 });
                 self.by_template.insert(key, kind);
@@ -268,6 +287,13 @@ impl Kinds {
         kind
     }
 }
+
+/// Labels that differ between the pods of one workload.
+const LABELS_OF_ONE_POD: [&str; 3] = [
+    "apps.kubernetes.io/pod-index",
+    "controller-revision-hash",
+    "statefulset.kubernetes.io/pod-name",
+];
 
 /// Returns a template with only those fields that decide a placement.
 fn reduced(template: &Template, has_rules: bool) -> Template {
@@ -283,11 +309,11 @@ fn reduced(template: &Template, has_rules: bool) -> Template {
     spec.runtime_class_name = None;
     spec.preemption_policy = None;
     spec.scheduling_gates.clear();
-    let labels = if has_rules {
-        template.labels.clone()
-    } else {
-        Labels::new()
-    };
+    let mut labels = Labels::new();
+    if has_rules {
+        labels.clone_from(&template.labels);
+        labels.retain(|key, _| !LABELS_OF_ONE_POD.contains(&key.as_str()));
+    }
     Template::new(labels, spec)
 }
 

@@ -109,7 +109,9 @@ impl Attempt<'_> {
         intervals: usize,
         stop_at_first_wait: bool,
     ) -> Result<timeline::Timeline, PlanError> {
-        let (mut engine, classes) = self.fleet(nodes).engine(self.load, self.profile)?;
+        let (mut engine, classes) = self
+            .fleet(nodes)
+            .engine(self.load, self.profile, self.ties)?;
         let lifetime = |item: &crate::load::Item| Lifetime {
             class: classes[item.kind],
             arrival: item.arrival,

@@ -6,7 +6,7 @@ use capacity::packing::{lower_bound, pack, sum_bound};
 use capacity::{Attempt, Fleet, Least, Load, PLACEMENTS, Shape, ShapedNode};
 use inventory::api::{Labels, PodSpec};
 use inventory::{Amounts, Pod, Source, Template};
-use scheduler::{Profile, Strategy};
+use scheduler::{Profile, Strategy, Ties};
 use serde_json::{Value, json};
 
 fn pod(number: usize, cpu: i64, memory: i64) -> Pod {
@@ -55,7 +55,7 @@ fn numbers_of_nodes_are_those_of_kube_scheduler() {
             .enumerate()
             .map(|(place, of)| pod(place, number(&of[0]), number(&of[1])))
             .collect();
-        let load = Load::new(&pods, &[]);
+        let load = Load::new(&pods, &[], |_| None);
         let mut found = json!({});
         for strategy in [Strategy::LeastAllocated, Strategy::MostAllocated] {
             let name = format!("{strategy:?}");
@@ -75,6 +75,7 @@ fn numbers_of_nodes_are_those_of_kube_scheduler() {
                     base: Fleet::default(),
                     shape: &shaped,
                     profile: &profile,
+                    ties: Ties::First,
                 };
                 let least = attempt
                     .least(lower_bound(&problem), PLACEMENTS)

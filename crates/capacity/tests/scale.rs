@@ -7,7 +7,7 @@ use capacity::packing::{lower_bound, pack};
 use capacity::{Attempt, Fleet, Least, Load, PLACEMENTS, Shape, ShapedNode};
 use inventory::api::{Labels, PodSpec};
 use inventory::{Pod, Source, Template};
-use scheduler::{Profile, Strategy};
+use scheduler::{Profile, Strategy, Ties};
 use serde_json::json;
 
 #[test]
@@ -49,7 +49,7 @@ fn ten_thousand_pods_are_planned_in_two_seconds() {
         })
         .collect();
     let start = Instant::now();
-    let load = Load::new(&pods, &[]);
+    let load = Load::new(&pods, &[], |_| None);
     let shape: Shape = "16c,64Gi,110pods".parse().expect("a shape");
     let order = load.in_order();
     let problem = load.problem(&order, &shape.allocatable, &[]);
@@ -76,6 +76,7 @@ fn ten_thousand_pods_are_planned_in_two_seconds() {
                 base: Fleet::default(),
                 shape: &shaped,
                 profile: &profile,
+                ties: Ties::First,
             };
             let least = attempt.least(lower, PLACEMENTS).expect("an answer");
             println!("{:?}: {least:?} {:?}", profile.strategy, start.elapsed());

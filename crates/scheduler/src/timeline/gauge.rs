@@ -77,9 +77,7 @@ impl Gauge {
         };
         Self {
             now: start,
-            length_ns: (span / parts)
-                .saturating_add(i64::from(span % parts != 0))
-                .max(1),
+            length_ns: length(span, parts),
             most: count.saturating_mul(MOST),
             allocatable: sum(NodeState::allocatable),
             requested: sum(NodeState::requested),
@@ -179,6 +177,17 @@ impl Gauge {
             in_use: self.in_use,
             waiting,
         };
+    }
+}
+
+/// Returns the length of an interval: whole seconds, unless it is shorter.
+fn length(span_ns: i64, parts: i64) -> i64 {
+    const SECOND: i64 = 1_000_000_000;
+    let up = |amount: i64, step: i64| (amount / step).saturating_add(i64::from(amount % step != 0));
+    let exact = up(span_ns, parts).max(1);
+    match exact {
+        ..SECOND => exact,
+        _ => up(exact, SECOND).saturating_mul(SECOND),
     }
 }
 
