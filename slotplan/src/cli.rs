@@ -10,7 +10,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::answer::{Answer, Format, OutputArgs};
-use crate::commands::{cost, diff, export, fit, inventory, policy, profile, schedule};
+use crate::commands::{capacity, cost, diff, export, fit, inventory, policy, profile, schedule};
 use crate::exit::Verdict;
 
 /// Plans from what ran or would run: placement, number of nodes, size, cost, policy
@@ -40,6 +40,8 @@ enum Command {
     Inventory(inventory::InventoryArgs),
     /// Show which node every pod goes to, and why a pod fits nowhere
     Schedule(schedule::ScheduleArgs),
+    /// Find how many nodes of which shapes a load needs, now and at its peak
+    Capacity(Box<capacity::CapacityArgs>),
     /// Count how many more pods of one kind fit
     Fit(fit::FitArgs),
     /// Show the usage of workloads, and the requests that it suggests
@@ -70,6 +72,7 @@ impl Command {
         let (answer, output) = match self {
             Self::Inventory(args) => (args.run()?, &args.output),
             Self::Schedule(args) => (args.run()?, &args.output),
+            Self::Capacity(args) => (args.run()?, &args.output),
             Self::Fit(args) => (args.run()?, &args.output),
             Self::Profile(args) => (args.run()?, &args.output),
             Self::Policy(args) => (args.run()?, &args.output),

@@ -1,5 +1,6 @@
 //! Commands: each module has the options of one command and computes its answer.
 
+pub mod capacity;
 pub mod cost;
 pub mod diff;
 pub mod export;

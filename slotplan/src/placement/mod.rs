@@ -151,6 +151,35 @@ struct LeftOut<'a> {
     of_others: HashSet<&'a str>,
 }
 
+/// Selectors by which a scheduler spreads pods without constraints of their own.
+#[derive(Debug)]
+pub struct DefaultSpread {
+    services: Vec<objects::Service>,
+}
+
+impl DefaultSpread {
+    /// Reads the services of an inventory.
+    ///
+    /// # Errors
+    /// A service that is wrong.
+    pub fn new(inventory: &Inventory) -> anyhow::Result<Self> {
+        Ok(Self {
+            services: objects::services(&inventory.objects)?,
+        })
+    }
+
+    /// Returns the selector of the services and the workload of a pod; `None` if it has neither.
+    pub fn selector(&self, pod: &Pod) -> Option<LabelSelector> {
+        let owner = pod.owner.as_deref();
+        let is_spread = owner.is_some_and(|owner| SPREAD_KINDS.contains(&&*owner.kind));
+        let match_labels = default_labels(&self.services, pod, is_spread);
+        (!match_labels.is_empty()).then(|| LabelSelector {
+            match_labels,
+            ..LabelSelector::default()
+        })
+    }
+}
+
 /// Classes by template, namespace and whether the pods are spread by default.
 #[derive(Debug)]
 struct Classes {
@@ -170,7 +199,7 @@ impl Classes {
         if let Some((_, class)) = self.known.get(&key) {
             return Ok(*class);
         }
-        let labels = self.default_labels(pod, is_spread);
+        let labels = default_labels(&self.services, pod, is_spread);
         let selector = LabelSelector {
             match_labels: labels,
             ..LabelSelector::default()
@@ -180,29 +209,28 @@ impl Classes {
         self.known.insert(key, (Arc::clone(&pod.template), class));
         Ok(class)
     }
+}
 
-    /// Returns the labels by which a scheduler spreads the pods of a service or workload
-    /// (`DefaultSelector` in `pkg/scheduler/framework/plugins/helper/spread.go`).
-    fn default_labels(&self, pod: &Pod, is_spread: bool) -> Labels {
-        let labels = &pod.template.labels;
-        if !pod.template.spec.topology_spread_constraints.is_empty() {
-            return Labels::new();
-        }
-        let services = self
-            .services
-            .iter()
-            .filter(|service| service.selects(&pod.namespace, labels));
-        let mut all: Labels = services
-            .flat_map(|service| service.selector.clone())
-            .collect();
-        if is_spread {
-            let of_workload = labels
-                .iter()
-                .filter(|(key, _)| !LABELS_OF_ONE_POD.contains(&key.as_str()));
-            all.extend(of_workload.map(|(key, value)| (key.clone(), value.clone())));
-        }
-        all
+/// Returns the labels by which a scheduler spreads the pods of a service or workload
+/// (`DefaultSelector` in `pkg/scheduler/framework/plugins/helper/spread.go`).
+fn default_labels(services: &[objects::Service], pod: &Pod, is_spread: bool) -> Labels {
+    let labels = &pod.template.labels;
+    if !pod.template.spec.topology_spread_constraints.is_empty() {
+        return Labels::new();
     }
+    let services = services
+        .iter()
+        .filter(|service| service.selects(&pod.namespace, labels));
+    let mut all: Labels = services
+        .flat_map(|service| service.selector.clone())
+        .collect();
+    if is_spread {
+        let of_workload = labels
+            .iter()
+            .filter(|(key, _)| !LABELS_OF_ONE_POD.contains(&key.as_str()));
+        all.extend(of_workload.map(|(key, value)| (key.clone(), value.clone())));
+    }
+    all
 }
 
 fn compile(

@@ -3,6 +3,7 @@
 mod compare;
 mod document;
 mod explain;
+mod over_time;
 mod page;
 mod plan;
 mod text;
@@ -43,6 +44,10 @@ pub struct ScheduleArgs {
         conflicts_with = "compare_schedulers"
     )]
     explain: Option<String>,
+    /// Let pods arrive, wait, run and depart at their times; a pod that waits runs as long as it
+    /// ran, and no pod is removed for another
+    #[arg(long, conflicts_with_all = ["explain", "compare_schedulers"])]
+    over_time: bool,
     /// Show which pods the scheduler of the other version places elsewhere, too
     #[arg(long)]
     compare_schedulers: bool,
@@ -64,6 +69,13 @@ impl ScheduleArgs {
     /// An input that cannot be read or is wrong, or a pod to explain that the input does not have.
     pub fn run(&self) -> anyhow::Result<Answer> {
         let input = self.input.read()?;
+        if self.over_time {
+            let assumptions = &input.inventory.assumptions;
+            let schema = "slotplan/schedule-over-time/1";
+            let mut header = Header::new(schema, &input.files, assumptions);
+            header.seed = self.scheduler.seed();
+            return over_time::answer(&input.inventory, header, &self.scheduler);
+        }
         let placement = Placement::new(&input.inventory)?;
         if let Some(name) = &self.explain {
             return self.explain(&input, placement, name);
