@@ -114,6 +114,10 @@ fn new_requests_reach_patches_and_other_commands() {
     assert_eq!(before["sums"]["before"]["cpu_millicores"], 3_000);
     assert_eq!(after["sums"]["before"]["cpu_millicores"], 300);
     assert_eq!(after["inputs"].as_array().unwrap().len(), 3);
+    let as_they_are = files.document(&[&resized[..], &["--strategy", "requested"]].concat());
+    let notes = as_they_are["notes"].to_string();
+    assert!(!notes.contains("not enough data"), "{notes}");
+    assert_eq!(as_they_are["sums"]["before"], as_they_are["sums"]["after"]);
 }
 
 #[test]

@@ -200,12 +200,14 @@ impl Plan {
             "containers have",
             "no usage",
         );
-        note(
-            lacking(|row| row.profile.cpu.is_err() || row.profile.memory.is_err()),
-            "container has",
-            "containers have",
-            "not enough data for a new request and keep today's",
-        );
+        if self.strategy != Strategy::Requested {
+            note(
+                lacking(|row| row.profile.cpu.is_err() || row.profile.memory.is_err()),
+                "container has",
+                "containers have",
+                "not enough data for a new request and keep today's",
+            );
+        }
         if self.strategy == Strategy::Vpa {
             note(
                 lacking(|row| row.profile.is_known() && row.profile.krr_cpu.is_err()),
