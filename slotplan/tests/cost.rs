@@ -156,6 +156,34 @@ fn idle_and_shared_costs_are_laid_on_the_groups() {
 }
 
 #[test]
+fn the_cheapest_nodes_are_chosen_for_the_pods_that_stay() {
+    let files = Files::new();
+    let shapes = [
+        "--node",
+        "2c,4Gi,price=0.1",
+        "--node",
+        "8c,32Gi,price=0.5,name=large",
+    ];
+    let document = files.json(&[&["cost", "before"][..], &shapes].concat(), 0);
+    let cheapest = &document["cheapest"];
+    assert_eq!(
+        cheapest["nodes"],
+        serde_json::json!({"2c,4Gi,price=0.1": 1})
+    );
+    near(&cheapest["per_month"], 73.0);
+    // A pod of 2,500 millicores needs the large one.
+    let document = files.json(&[&["cost", "after"][..], &shapes].concat(), 0);
+    assert_eq!(document["cheapest"]["nodes"]["large"], 2);
+    near(&document["cheapest"]["per_hour"], 1.0);
+    // Without a price, a shape costs its resources.
+    let document = files.json(&["cost", "before", "--node", "2c,4Gi"], 0);
+    near(
+        &document["cheapest"]["per_hour"],
+        2.0 * 0.031_611 + 4.0 * 0.004_237,
+    );
+}
+
+#[test]
 fn a_budget_decides_the_exit_code() {
     let files = Files::new();
     let arguments = |budget| ["cost", "before", "nodes.yaml", "--budget", budget];

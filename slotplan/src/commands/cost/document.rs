@@ -1,11 +1,16 @@
 //! The document of `slotplan cost`.
 
+use std::collections::BTreeMap;
+
 use cost::prices::NodePrice;
-use cost::{Group, GroupKind, HOUR_NS, Money, NodeCost, PerResource, Resource};
+use cost::{Group, GroupKind, HOUR_NS, MONTH_HOURS, Money, NodeCost, PerResource, Resource};
 use serde::Serialize;
 
 use super::Shown;
 use crate::answer::Header;
+
+/// Nanoseconds of a month.
+const MONTH_NS: u128 = HOUR_NS * MONTH_HOURS as u128;
 
 /// Document. Money is in the currency unit: exact to 16 digits as a number, and in billionths as
 /// an integer where parts must sum to the whole.
@@ -19,6 +24,9 @@ struct Document {
     total: Totals,
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<Budget>,
+    /// Cheapest nodes of the shapes that can be bought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cheapest: Option<Cheapest>,
     groups: Vec<GroupDocument>,
     nodes: Vec<NodeDocument>,
 }
@@ -46,6 +54,16 @@ struct Totals {
     provisioned: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     provisioned_per_month: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Cheapest {
+    /// Number of nodes by shape.
+    nodes: BTreeMap<String, usize>,
+    per_hour: f64,
+    per_month: f64,
+    /// Cost per hour below which no nodes of these shapes have room.
+    at_least_per_hour: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -148,6 +166,12 @@ pub fn document(header: Header, shown: &Shown) -> serde_json::Result<serde_json:
         budget: shown.budget.map(|budget| Budget {
             per_month: budget.to_f64(),
             exceeded: shown.is_over_budget(),
+        }),
+        cheapest: shown.cheapest.map(|cheapest| Cheapest {
+            nodes: cheapest.nodes.iter().cloned().collect(),
+            per_hour: cheapest.per_hour.to_f64(),
+            per_month: cheapest.per_hour.over(MONTH_NS).to_f64(),
+            at_least_per_hour: cheapest.at_least.to_f64(),
         }),
         groups: groups
             .map(|(group, nano)| of_group(shown, group, nano))

@@ -2,6 +2,7 @@
 
 mod choices;
 mod document;
+mod mixture;
 mod page;
 mod table;
 
@@ -10,6 +11,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use capacity::Shape;
 use clap::Args;
 use cost::{
     Account, Estimate, Grouped, Grouping, MONTH_HOURS, Money, Period, Property, group, write_focus,
@@ -24,6 +26,7 @@ use crate::exit::Verdict;
 use crate::input::InputArgs;
 
 use choices::{Divided, IdleChoice, PeriodArgs, ShareIdle};
+use mixture::Mixture;
 
 /// Options of `slotplan cost`.
 #[derive(Debug, Args)]
@@ -54,6 +57,10 @@ pub struct CostArgs {
     /// Name of the cluster
     #[arg(long, default_value = "cluster", value_name = "NAME")]
     cluster: String,
+    /// Node that can be bought, such as 8c,32Gi,110pods,price=0.40: shows the cheapest of these
+    /// shapes for the pods that stay; without a price, a shape costs the prices by resource
+    #[arg(long, value_name = "SHAPE")]
+    node: Vec<Shape>,
     /// Largest total cost of a month of 730 hours; above it, the exit code is 3
     #[arg(long, value_name = "AMOUNT")]
     budget: Option<Money>,
@@ -78,6 +85,7 @@ pub struct CostArgs {
 struct Shown<'a> {
     estimate: &'a Estimate,
     grouped: &'a Grouped,
+    cheapest: Option<&'a Mixture>,
     by: &'a [Property],
     has_usage: bool,
     budget: Option<Money>,
@@ -114,9 +122,11 @@ impl CostArgs {
         }
         let mut assumptions = inventory.assumptions.clone();
         assumptions.extend(estimate.assumptions.iter().cloned().map(Assumption));
+        let cheapest = mixture::mixture(inventory, &self.node, &list, &mut assumptions)?;
         let shown = Shown {
             estimate: &estimate,
             grouped: &grouped,
+            cheapest: cheapest.as_ref(),
             by: &self.by,
             has_usage: !inventory.usage.is_empty(),
             budget: self.budget,

@@ -95,6 +95,14 @@ pub fn sums(shown: &Shown) -> Vec<(String, Money)> {
         let name = format!("provisioned ({nodes} nodes)");
         sums.push((name, estimate.provisioned().total()));
     }
+    if let Some(cheapest) = shown.cheapest {
+        let nodes = cheapest.nodes.iter();
+        let nodes: Vec<_> = nodes
+            .map(|(shape, count)| format!("{count} x {shape}"))
+            .collect();
+        let name = format!("cheapest nodes ({})", nodes.join(", "));
+        sums.push((name, cheapest.per_hour.over(estimate.window.nanoseconds())));
+    }
     sums
 }
 
