@@ -32,7 +32,7 @@ pub use limit_range::{LimitRange, LimitRangeItem, LimitRangeSpec, refusal};
 pub use policies::{ObjectError, Policies};
 pub use policy::{
     BoundPolicy, Denial, Findings, ParamObject, PodRequest, Policy, PolicyBindingObject,
-    PolicyError, PolicyObject, Requester,
+    PolicyError, PolicyObject, Requester, environment,
 };
 pub use quota::{Ledger, ResourceQuota, ResourceQuotaSpec, Share, Usage};
 pub use replay::{Decision, Plugin, Replay, replay};

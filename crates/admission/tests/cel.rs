@@ -1,15 +1,21 @@
-//! The answers of the API server's own expression compiler, compared verdict by verdict.
-use cel::{Bindings, Budget, Environment, Evaluated, Program, Type, Value};
-use serde_json::Value as Json;
+//! The verdicts of the API server's own expression compiler and evaluator.
 
+use cel::{Bindings, Budget, Evaluated, Program, Value};
+use serde_json::{Value as Json, json};
+
+const GOLDEN: &str = include_str!("../../../tests/data/golden/cel.json");
+
+/// Values of the names of one pod.
 struct Case<'a> {
-    globals: [Value; 3],
+    globals: [Value; 4],
     variables: &'a [Program],
 }
+
 impl Bindings for Case<'_> {
     fn global(&self, place: usize) -> Value {
         self.globals[place].clone()
     }
+
     fn variable(&self, place: usize, budget: &mut Budget) -> Evaluated<Value> {
         self.variables[place].evaluate(self, budget)
     }
@@ -17,64 +23,58 @@ impl Bindings for Case<'_> {
 
 #[test]
 fn every_expression_has_the_verdict_of_the_api_server() {
-    let golden: Json =
-        serde_json::from_str(include_str!("../../../tests/data/golden/cel.json")).unwrap();
-    let mut environment = Environment::default();
-    environment.declare("object", Type::Dyn);
-    environment.declare("namespaceObject", Type::Dyn);
-    environment.declare("request", Type::Dyn);
+    let golden: Json = serde_json::from_str(GOLDEN).unwrap();
+    let list = |field: &str| golden[field].as_array().unwrap();
+    let mut environment = admission::environment(false);
     let mut variables = Vec::new();
-    for v in golden["variables"].as_array().unwrap() {
-        let program = environment
-            .compile(v["expression"].as_str().unwrap())
-            .unwrap();
-        environment.declare_variable(v["name"].as_str().unwrap(), program.output().clone());
+    for variable in list("variables") {
+        let expression = variable["expression"].as_str().unwrap();
+        let program = environment.compile(expression).unwrap();
+        let name = variable["name"].as_str().unwrap();
+        environment.declare_variable(name, program.output().clone());
         variables.push(program);
     }
-    for case in golden["cases"].as_array().unwrap() {
+    let namespace = json!({"metadata": {"name": golden["request"]["namespace"], "labels": golden["namespace_labels"]}});
+    let user =
+        json!({"username": golden["request"]["user"], "groups": golden["request"]["groups"]});
+    let mut verdicts = 0;
+    for case in list("cases") {
         let text = case["expression"].as_str().unwrap();
-        let program = environment.compile(text);
-        if let Some(e) = case.get("does_not_compile") {
-            assert_eq!(
-                format!("compilation failed: {}", program.unwrap_err()),
-                e.as_str().unwrap()
-            );
+        let compiled = environment.compile(text);
+        if case.get("does_not_compile").is_some() {
+            assert!(compiled.is_err(), "{text}");
+            verdicts += 1;
             continue;
         }
-        let program = program.unwrap();
-        for (pod, expected) in golden["pods"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .zip(case["results"].as_array().unwrap())
-        {
-            let b = Case {
+        let program = compiled.unwrap_or_else(|error| panic!("{text}: {error}"));
+        let results = case["results"].as_array().unwrap();
+        assert_eq!(results.len(), list("pods").len());
+        for (pod, expected) in list("pods").iter().zip(results) {
+            let request = json!({
+                "name": pod["metadata"]["name"],
+                "namespace": golden["request"]["namespace"],
+                "operation": golden["request"]["operation"],
+                "userInfo": user
+            });
+            let case = Case {
                 globals: [
                     admission::typed_pod(pod),
-                    Value::from_json(
-                        &serde_json::json!({"metadata": {"labels": golden["namespace_labels"]}}),
-                    ),
-                    Value::from_json(
-                        &serde_json::json!({"operation": "CREATE", "userInfo": {"username": golden["request"]["user"], "groups": golden["request"]["groups"]}}),
-                    ),
+                    Value::Null,
+                    Value::from_json(&namespace),
+                    Value::from_json(&request),
                 ],
                 variables: &variables,
             };
-            let got = program.evaluate(&b, &mut Budget::new(Budget::PER_CALL));
-            match expected.get("error") {
-                Some(e) => {
-                    let got = got.map(|v| format!("{v:?}")).unwrap_err();
-                    assert_eq!(
-                        format!("expression '{text}' resulted in error: {got}"),
-                        e.as_str().unwrap()
-                    );
-                }
-                None => assert!(
-                    got.clone()
-                        .is_ok_and(|v| v.equals(&Value::from_json(expected))),
-                    "{text} {pod}: {got:?} {expected}"
-                ),
+            let value = program.evaluate(&case, &mut Budget::new(Budget::PER_CALL));
+            let place = format!("{text} on {}: {value:?}", pod["metadata"]["name"]);
+            if expected.get("error").is_some() {
+                assert!(value.is_err(), "{place}");
+            } else {
+                let equal = value.is_ok_and(|value| value.equals(&Value::from_json(expected)));
+                assert!(equal, "{place}, not {expected}");
             }
+            verdicts += 1;
         }
     }
+    assert!(verdicts > 100, "{verdicts}");
 }

@@ -111,3 +111,15 @@ fn every_step_is_decided_as_by_the_api_server() {
     }
     assert!(steps > 200, "{steps}");
 }
+
+#[test]
+fn the_usage_of_odd_pods_is_that_of_the_quota_evaluator() {
+    let golden: Value =
+        serde_json::from_str(include_str!("../../../tests/data/golden/podfacts.json")).unwrap();
+    for case in golden["cases"].as_array().unwrap() {
+        let mut spec: PodSpec = serde_json::from_value(case["spec"].clone()).unwrap();
+        set_resource_defaults(&mut spec);
+        let usage = listed(Usage::of(&spec).amounts());
+        assert_eq!(usage, case["expect"]["quota_usage"], "{}", case["name"]);
+    }
+}

@@ -139,9 +139,9 @@ impl Policy {
     }
 }
 
-/// Returns the names of every expression (`createEnvForOpts`); `params` is there if the policy has
-/// parameters.
-fn environment(has_params: bool) -> Environment {
+/// Returns the names of every expression (`createEnvForOpts`), numbered in this order: `object`,
+/// `oldObject`, `namespaceObject`, `request` and, if the policy has parameters, `params`.
+pub fn environment(has_params: bool) -> Environment {
     let mut environment = Environment::default();
     environment.declare("object", Type::Dyn);
     environment.declare("oldObject", Type::Dyn);
