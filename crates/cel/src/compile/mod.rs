@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::ast::{Element, Entry, Expr, Kind};
 use crate::environment::Environment;
 use crate::error::CompileError;
+use crate::library::{Style, function};
 use crate::parser::parse;
 use crate::program::{Mode, Node, Program};
 use crate::types::{Type, Unknowns, most_general};
@@ -146,7 +147,7 @@ impl Checker<'_> {
             return match self.environment.variable(field) {
                 Some(_) if mode == Mode::Test => Ok((Node::Const(Value::Bool(true)), Type::Bool)),
                 Some((place, of)) if mode == Mode::Value => Ok((Node::Variable(place), of.clone())),
-                Some(_) => self.error(expr.at, "unsupported optional field selection"),
+                Some((place, of)) => self.optional_of(expr.at, Node::Variable(place), of),
                 None => self.error(expr.at, format!("undefined field '{field}'")),
             };
         }
@@ -190,6 +191,19 @@ impl Checker<'_> {
             mode,
         };
         Ok((node, result))
+    }
+
+    /// Returns the optional value that a node is in.
+    fn optional_of(&self, at: usize, node: Node, of: &Type) -> Checked {
+        let Some(function) = function("optional.of") else {
+            return self.error(at, "undeclared reference to 'optional.of'");
+        };
+        let node = Node::Call {
+            function,
+            style: Style::Global,
+            args: vec![node],
+        };
+        Ok((node, Type::optional(of.clone())))
     }
 
     fn logic(&mut self, is_or: bool, terms: &[Expr]) -> Checked {

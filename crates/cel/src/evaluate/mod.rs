@@ -194,9 +194,8 @@ impl<'a> Machine<'a> {
                 (_, true) => return Err(EvalError::overload("optional entry")),
                 (value, false) => value,
             };
-            if !map.insert(key, value) {
-                return Err(EvalError::invalid("Failed with repeated key"));
-            }
+            // Of equal keys, the last one counts, as in cel-go.
+            map.insert(key, value);
         }
         Ok(Value::Map(map.into()))
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Style::Method;
-use super::{Row, show_double, unexpected};
+use super::{Row, unexpected};
 use crate::budget::Budget;
 use crate::calendar::{show_duration, show_timestamp};
 use crate::error::{EvalError, Evaluated};
@@ -181,7 +181,8 @@ fn show_text(
         Value::Int(number) => out.push_str(&number.to_string()),
         Value::Uint(number) => out.push_str(&number.to_string()),
         Value::Double(number) if !number.is_finite() => out.push_str(&special(*number)),
-        Value::Double(number) => out.push_str(&show_double(*number)),
+        // Without an exponent, unlike `string`.
+        Value::Double(number) => out.push_str(&number.to_string()),
         Value::Bytes(bytes) => out.push_str(&String::from_utf8_lossy(bytes)),
         Value::Timestamp(nanos) => out.push_str(&show_timestamp(*nanos)),
         Value::Duration(nanos) => out.push_str(&show_duration(*nanos)),

@@ -30,7 +30,6 @@ use crate::value::Value;
 
 pub(crate) use lists::sorted;
 pub(crate) use regexes::compile as compile_regex;
-pub(crate) use standard::show_double;
 
 /// Code of a function.
 pub(crate) type Run = fn(&[Value], &mut Budget) -> Evaluated<Value>;

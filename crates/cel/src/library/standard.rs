@@ -148,7 +148,7 @@ fn to_double(args: &[Value], _: &mut Budget) -> Evaluated<Value> {
 
 /// Writes a floating-point number as Go's `%g` does: the shortest text, with an exponent for
 /// numbers below 1e-4 and from 1e21.
-pub(crate) fn show_double(number: f64) -> String {
+fn show_double(number: f64) -> String {
     if number.is_nan() {
         return "NaN".to_owned();
     }

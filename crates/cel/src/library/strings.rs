@@ -74,7 +74,7 @@ fn places(text: &str, wanted: &str) -> Vec<usize> {
     places
 }
 
-/// Returns text, wanted text and offset of a search.
+/// Returns text, wanted text and offset of a search; a negative offset is an error.
 fn search<'a>(
     args: &'a [Value],
     budget: &mut Budget,
@@ -85,14 +85,10 @@ fn search<'a>(
         [_, Value::String(wanted), Value::Int(offset)] => (wanted, Some(*offset)),
         _ => return unexpected(),
     };
-    budget.charge_walk(text.len() as u64 * (wanted.len() as u64 + 1) / 10)?;
-    let length = text.chars().count();
-    let out = |offset: i64| EvalError::OutOfBounds(offset.to_string());
+    let work = (text.len() as u64).saturating_mul(wanted.len() as u64 + 1);
+    budget.charge_walk(work / 10)?;
     let offset = offset.map(|offset| {
-        let place = usize::try_from(offset).ok();
-        place
-            .filter(|place| *place <= length)
-            .ok_or_else(|| out(offset))
+        usize::try_from(offset).map_err(|_| EvalError::OutOfBounds(offset.to_string()))
     });
     Ok((text, wanted, offset.transpose()?))
 }
@@ -110,10 +106,14 @@ fn index_of(args: &[Value], budget: &mut Budget) -> Evaluated<Value> {
 
 fn last_index_of(args: &[Value], budget: &mut Budget) -> Evaluated<Value> {
     let (text, wanted, offset) = search(args, budget)?;
-    let most = offset.unwrap_or(usize::MAX);
+    let length = text.chars().count();
     if wanted.is_empty() {
-        return Ok(int(offset.unwrap_or_else(|| text.chars().count())));
+        return Ok(int(offset.unwrap_or(length)));
     }
+    if offset.is_some_and(|offset| offset >= length) {
+        return Ok(Value::Int(-1));
+    }
+    let most = offset.unwrap_or(length);
     let found = places(text, wanted);
     let found = found.into_iter().rev().find(|place| *place <= most);
     Ok(found.map_or(Value::Int(-1), int))

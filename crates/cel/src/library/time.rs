@@ -112,8 +112,6 @@ fn field(args: &[Value], part: fn(&Fields) -> i64) -> Evaluated<Value> {
 
 fn part(args: &[Value], unit: i64) -> Evaluated<Value> {
     match args {
-        // The milliseconds of a length of time are those behind its whole seconds.
-        [Value::Duration(nanos)] if unit < SECOND => Ok(Value::Int(nanos % SECOND / unit)),
         [Value::Duration(nanos)] => Ok(Value::Int(nanos / unit)),
         _ => unexpected(),
     }
