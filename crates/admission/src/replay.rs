@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use cel::Value;
+use inventory::api::PodSpec;
 use inventory::{Assumption, Pod, Template, Timestamp};
 
 use crate::books::{Books, QuotaReport};
@@ -106,6 +107,16 @@ struct Run<'a> {
     /// Times at which pods leave, the place of their preparation, and whether they were admitted.
     leaving: BinaryHeap<Reverse<(Timestamp, usize, bool)>>,
     assumptions: BTreeSet<Assumption>,
+}
+
+/// Returns whether a container requests more than its limit.
+fn exceeds_limit(spec: &PodSpec) -> bool {
+    let containers = spec.containers.iter().chain(&spec.init_containers);
+    containers.map(|container| &container.resources).any(|of| {
+        let limit = |name| of.limits.get(name);
+        let mut requests = of.requests.iter();
+        requests.any(|(name, request)| limit(name).is_some_and(|limit| request > limit))
+    })
 }
 
 fn admitted(pod: &Pod) -> Decision {
@@ -213,6 +224,11 @@ impl Run<'_> {
             raw: pod.template.raw.clone(),
             spec,
         };
+        if changed.is_some() && exceeds_limit(&effective.spec) {
+            self.assume(
+                "with the defaults of LimitRange, some pods request more than their limit; an API server finds such pods invalid, and here they are admitted",
+            );
+        }
         let namespace = self.policies.namespace(&pod.namespace);
         let object = (!self.policies.policies().is_empty()).then(|| {
             if namespace.is_assumed() {

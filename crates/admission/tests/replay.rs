@@ -1,5 +1,10 @@
 //! Policies over time: quotas, departures, defaults, expressions.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "the macro `json` makes values"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -24,11 +24,11 @@ pub(super) struct Document {
     /// Label by whose values `refusals_by_team` counts.
     pub team_label: String,
     pub refusals_by_team: Vec<Refusals>,
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<Cause>,
     pub changes: Vec<Change>,
     pub quotas: Vec<Quota>,
     pub evictions: Vec<Eviction>,
-    pub decisions: Vec<Decision>,
+    pub decisions: Vec<PodDecision>,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,7 +80,7 @@ pub(super) struct Refusals {
 
 /// Reason of refusals, without the name of the pod and without amounts that differ by pod.
 #[derive(Debug, Serialize)]
-pub(super) struct Reason {
+pub(super) struct Cause {
     pub namespace: String,
     pub by: &'static str,
     pub reason: String,
@@ -104,11 +104,11 @@ pub(super) struct Quota {
     pub namespace: String,
     pub name: String,
     pub refused: u64,
-    pub keys: Vec<Key>,
+    pub keys: Vec<QuotaKey>,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Key {
+pub(super) struct QuotaKey {
     pub key: String,
     pub hard: String,
     pub used: String,
@@ -158,7 +158,7 @@ pub(super) struct Evicted {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Decision {
+pub(super) struct PodDecision {
     pub namespace: String,
     pub pod: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -231,9 +231,9 @@ struct Counts {
     totals: Totals,
     namespaces: BTreeMap<String, (u64, ByPlugin)>,
     teams: BTreeMap<String, (u64, ByPlugin)>,
-    reasons: BTreeMap<(String, Plugin, String), Reason>,
+    reasons: BTreeMap<(String, Plugin, String), Cause>,
     changes: BTreeMap<(String, String, String), Change>,
-    decisions: Vec<Decision>,
+    decisions: Vec<PodDecision>,
 }
 
 impl Counts {
@@ -257,7 +257,7 @@ impl Counts {
             }
             let reason = reason(*plugin, words);
             let key = (namespace.clone(), *plugin, reason.clone());
-            let entry = self.reasons.entry(key).or_insert_with(|| Reason {
+            let entry = self.reasons.entry(key).or_insert_with(|| Cause {
                 namespace: namespace.clone(),
                 by: plugin.name(),
                 reason,
@@ -305,8 +305,8 @@ fn reason(plugin: Plugin, words: &str) -> String {
     }
 }
 
-fn shown(pod: &Pod, decision: &admission::Decision) -> Decision {
-    Decision {
+fn shown(pod: &Pod, decision: &admission::Decision) -> PodDecision {
+    PodDecision {
         namespace: pod.namespace.to_string(),
         pod: pod.name.to_string(),
         arrival: pod.arrival.map(|time| time.to_string()),
@@ -341,7 +341,7 @@ fn quota(report: &QuotaReport) -> Quota {
         let share = |amount: kube_resources::Quantity| {
             u64::try_from(amount.nanos().saturating_mul(1000) / largest).unwrap_or(1000)
         };
-        Key {
+        QuotaKey {
             key: key.key.clone(),
             hard: key.hard.to_string(),
             used: key.used.to_string(),

@@ -1,5 +1,7 @@
 //! The tables for a pull request.
 
+use std::fmt::Write;
+
 use display::human;
 
 use super::document::Document;
@@ -7,7 +9,7 @@ use super::document::Document;
 /// Number of rows of a table.
 const MOST: usize = 20;
 
-/// Writes the tables.
+/// Writes the tables. Writing to a string cannot fail.
 pub(super) fn write(document: &Document) -> String {
     let pods = &document.pods;
     let mut out = format!(
@@ -44,7 +46,7 @@ pub(super) fn write(document: &Document) -> String {
         keys.collect(),
     );
     for assumption in &document.header.assumptions {
-        out.push_str(&format!("\nAssumed: {}\n", escaped(assumption)));
+        let _ = write!(out, "\nAssumed: {}\n", escaped(assumption));
     }
     out
 }
@@ -53,17 +55,14 @@ fn table(out: &mut String, head: [&str; 3], rows: Vec<[String; 3]>) {
     if rows.is_empty() {
         return;
     }
-    out.push_str(&format!(
-        "\n| {} |\n| --- | ---: | --- |\n",
-        head.join(" | ")
-    ));
+    let _ = write!(out, "\n| {} |\n| --- | ---: | --- |\n", head.join(" | "));
     let count = rows.len();
     for row in rows.into_iter().take(MOST) {
         let cells = row.map(|cell| escaped(&cell));
-        out.push_str(&format!("| {} |\n", cells.join(" | ")));
+        let _ = writeln!(out, "| {} |", cells.join(" | "));
     }
     if count > MOST {
-        out.push_str(&format!("\nand {} more\n", count - MOST));
+        let _ = write!(out, "\nand {} more\n", count - MOST);
     }
 }
 

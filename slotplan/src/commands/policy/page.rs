@@ -3,7 +3,7 @@
 use display::{human, page};
 use maud::{Markup, PreEscaped, html};
 
-use super::document::{Document, Key, Quota, Refusals};
+use super::document::{Document, Quota, QuotaKey, Refusals};
 
 /// Number of rows of a table.
 const MOST: usize = 200;
@@ -140,7 +140,7 @@ fn quota_bars(quota: &Quota) -> Markup {
     }
 }
 
-fn bar(key: &Key) -> Markup {
+fn bar(key: &QuotaKey) -> Markup {
     let shares = key.shares;
     let above = shares.sufficient.saturating_sub(shares.peak);
     let text = format!(
