@@ -31,14 +31,23 @@ pub fn apply(inventory: &mut Inventory, requester: &Requester) -> anyhow::Result
     let mut assume = |text: String| inventory.assumptions.push(Assumption(text));
     if refused > 0 {
         assume(format!(
-            "policies refuse {refused} pods, which are left out (slotplan policy names them)"
+            "policies refuse {}, left out here (slotplan policy gives the reasons)",
+            pods(refused)
         ));
     }
     if changed > 0 {
         assume(format!(
-            "LimitRange sets default requests or limits of {changed} pods"
+            "LimitRange sets default requests or limits of {}",
+            pods(changed)
         ));
     }
     inventory.assumptions.extend(replay.assumptions);
     Ok(())
+}
+
+fn pods(count: u64) -> String {
+    match count {
+        1 => "1 pod".to_owned(),
+        more => format!("{more} pods"),
+    }
 }

@@ -97,8 +97,8 @@ fn reasons(out: &mut String, document: &Document) -> fmt::Result {
     }
     writeln!(out, "\nreasons, each with the words on its first pod")?;
     for reason in document.reasons.iter().take(MOST) {
-        let pods = human::count(reason.pods);
-        writeln!(out, "{}: {pods} pods, by {}", reason.namespace, reason.by)?;
+        let pods = pods(reason.pods);
+        writeln!(out, "{}: {pods}, by {}", reason.namespace, reason.by)?;
         wrapped(out, "  ", &reason.first)?;
     }
     more(out, document.reasons.len())
@@ -136,12 +136,8 @@ fn changes(out: &mut String, document: &Document) -> fmt::Result {
     }
     writeln!(out, "\ndefaults that LimitRange sets")?;
     for change in document.changes.iter().take(MOST) {
-        let pods = human::count(change.pods);
-        writeln!(
-            out,
-            "{}: {}, {pods} pods",
-            change.namespace, change.workload
-        )?;
+        let pods = pods(change.pods);
+        writeln!(out, "{}: {}, {pods}", change.namespace, change.workload)?;
         wrapped(out, "  ", &change.set)?;
     }
     more(out, document.changes.len())
@@ -200,6 +196,13 @@ fn decisions(out: &mut String, document: &Document) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+fn pods(count: u64) -> String {
+    match count {
+        1 => "1 pod".to_owned(),
+        more => format!("{} pods", human::count(more)),
+    }
 }
 
 /// Writes a text in lines of at most 80 characters, if its words allow it.
