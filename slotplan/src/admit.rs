@@ -15,8 +15,8 @@ pub fn apply(inventory: &mut Inventory, requester: &Requester) -> anyhow::Result
     let replay = admission::replay(&inventory.pods, &policies, requester);
     let (mut changed, mut refused) = (0_u64, 0_u64);
     let mut admitted = Vec::with_capacity(inventory.pods.len());
-    let pods = std::mem::take(&mut inventory.pods);
-    for (mut pod, decision) in pods.into_iter().zip(&replay.decisions) {
+    let asking = std::mem::take(&mut inventory.pods);
+    for (mut pod, decision) in asking.into_iter().zip(&replay.decisions) {
         if decision.refused.is_some() {
             refused += 1;
             continue;

@@ -1,5 +1,6 @@
 //! Tables of `slotplan export`, read by DuckDB.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -199,7 +200,6 @@ fn sums_of_duckdb_are_those_of_slotplan() {
         .iter()
         .filter_map(|group| group["core_hours"].as_f64());
     let core_hours: f64 = core_hours.sum();
-    #[expect(clippy::cast_precision_loss, reason = "compared as floats")]
     let difference = core_hours - amount as f64 / 3.6e15;
     assert!(difference.abs() < 1e-9, "{difference}");
 
@@ -339,4 +339,82 @@ fn samples_keep_every_nanosecond_and_nanocore() {
             "peak_millicores": peak, "unused": 1000 - peak})
     };
     assert_eq!(unused, [row("idle", 3), row("busy", 901)]);
+}
+
+/// Returns the contents of all files below a directory, by their paths.
+fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut directories = vec![directory.to_owned()];
+    while let Some(next) = directories.pop() {
+        for entry in fs::read_dir(next).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else {
+                let name = path.strip_prefix(directory).expect("below it").display();
+                found.insert(name.to_string(), fs::read(&path).expect("a file"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    write_inputs(dir);
+    let export = |name: &str| {
+        let directory = |kind: &str| format!("{name}/{kind}");
+        let (lake, csv, traces) = (directory("lake"), directory("csv"), directory("traces"));
+        let args = ["export", "dump.json", "--parquet", &lake, "--csv", &csv];
+        slotplan(dir, &[&args[..], &["--emit-trace", &traces]].concat());
+        files(&dir.join(name))
+    };
+    let first = export("first");
+    // Pods, containers and usage have one day, changes two, and three tables none; one trace.
+    assert_eq!(
+        first.len(),
+        2 * (1 + 1 + 1 + 2 + 3) + 1,
+        "{:?}",
+        first.keys()
+    );
+    assert!(first == export("second"), "the bytes differ");
+}
+
+#[test]
+fn what_cannot_be_written_or_read_is_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    write_inputs(dir);
+    fs::create_dir(dir.join("full")).unwrap();
+    fs::write(dir.join("full/file"), "").unwrap();
+    fs::write(dir.join("old.json"), r#"{"schema": "slotplan/cost/9"}"#).unwrap();
+    let place = r#"{"schema": "slotplan/schedule/1", "placements": [{"pod": "a/b", "node": "n"}]}"#;
+    fs::write(dir.join("plan.json"), place).unwrap();
+    for (args, message) in [
+        (&[][..], "nothing to write: give --parquet, --csv"),
+        (&["--csv", "full"], "full is not empty: it contains file"),
+        (&["--csv", "full/file"], "create the directory full/file: "),
+        (&["--csv", "a", "--cluster", "a/b"], "not 1 to 128 letters"),
+        (
+            &["--csv", "b", "--result", "old.json"],
+            "old.json: schema is \"slotplan/cost/9\", not",
+        ),
+        (&["--csv", "c", "--result", "none.json"], "read none.json: "),
+        (
+            &["--emit-trace", "d", "--result", "plan.json"],
+            "plan.json: placement of pod a/b, which does not wait for a node in the input",
+        ),
+    ] {
+        let output = Command::new(binary("slotplan"))
+            .args(["export", "dump.json"])
+            .args(args)
+            .current_dir(dir)
+            .output()
+            .expect("slotplan runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert_eq!(said.matches(message).count(), 1, "{message}: {said}");
+    }
 }

@@ -2,11 +2,13 @@
 //! replay` plays the trace of each node against a sandboxer of its own, and each sandboxer then
 //! holds the pods and the resources that were planned for its node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use loadgen::workload::plan::Plan;
+use loadgen::workload::scenario::Scenario;
 use serde_json::Value;
 use tests::{Daemon, binary, read_json, run};
 
@@ -222,4 +224,32 @@ fn sandboxers_hold_what_was_planned_for_their_nodes() {
             assert!(in_time, "node {node} holds {last:#?}, not {planned:#?}");
         }
     }
+}
+
+#[test]
+fn loadgen_draws_pods_like_those_of_a_plan() {
+    let root = tempfile::tempdir().unwrap();
+    write_inputs(root.path());
+    let file = root.path().join("planned.toml");
+    let file = file.to_str().unwrap();
+    let exported = slotplan(root.path(), "export", &["--emit-scenario", file]);
+    assert_eq!(exported["tables"], Value::Array(Vec::new()));
+    let text = fs::read_to_string(file).unwrap();
+    let scenario = Scenario::parse(&text, file).expect("a scenario");
+    let plan = Plan::of(&scenario);
+    let (mut containers, mut millicores, mut memory) =
+        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for pod in (0..500).map(|index| plan.pod(index)) {
+        containers.insert(pod.containers.len());
+        for container in pod.containers {
+            let info = container.resources.info();
+            millicores.extend(info.cpu_request.map(|cores| format!("{cores}")));
+            memory.extend(info.memory_request.map(|bytes| bytes / MIB));
+        }
+    }
+    // Those of the containers, of which the first has what the pod requests beyond them.
+    assert_eq!(containers, [1, 2].into());
+    let cores = ["0.25", "0.7", "0.75", "0.453", "1.5"].map(str::to_owned);
+    assert_eq!(millicores, cores.into());
+    assert_eq!(memory, [32, 128, 177, 1024, 2048].into());
 }

@@ -6,9 +6,11 @@
 
 mod laid;
 mod nodes;
+mod scenario;
 mod timeline;
 mod trace;
 
 pub use nodes::{ByNode, PlacementError, by_node};
+pub use scenario::scenario;
 pub use timeline::Timeline;
 pub use trace::{Trace, TraceSummary};

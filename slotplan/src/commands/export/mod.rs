@@ -3,13 +3,14 @@
 mod answer;
 mod files;
 
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
 use clap::Args;
-use export::replay::{Timeline, Trace, by_node};
+use export::replay::{Timeline, Trace, by_node, scenario};
 use export::{Cluster, Exporter, Format, Results, read_result};
 use inventory::{Assumption, Inventory};
 
@@ -55,6 +56,9 @@ pub struct ExportArgs {
         help_heading = "Traces"
     )]
     stay: Duration,
+    /// Write a scenario for `loadgen run` to FILE, which draws pods like those of the input
+    #[arg(long, value_name = "FILE", help_heading = "Traces")]
+    emit_scenario: Option<PathBuf>,
     /// Options for the output.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -73,8 +77,11 @@ impl ExportArgs {
         // Before the inputs, which may take long to read.
         let open = |path: &Option<PathBuf>| path.as_deref().map(Directory::new).transpose();
         ensure!(
-            self.parquet.is_some() || self.csv.is_some() || self.emit_trace.is_some(),
-            "nothing to write: give --parquet, --csv or --emit-trace"
+            self.parquet.is_some()
+                || self.csv.is_some()
+                || self.emit_trace.is_some()
+                || self.emit_scenario.is_some(),
+            "nothing to write: give --parquet, --csv, --emit-trace or --emit-scenario"
         );
         let parquet = open(&self.parquet)?;
         let csv = open(&self.csv)?;
@@ -91,6 +98,10 @@ impl ExportArgs {
         };
         if let Some(directory) = traces {
             self.write_traces(inventory, &results, &directory, &mut document)?;
+        }
+        if let Some(path) = &self.emit_scenario {
+            let text = scenario(&inventory.pods).context("a scenario needs pods in the input")?;
+            fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
         }
         let assumptions = inventory.assumptions.drain(..);
         document.header.assumptions = assumptions.map(|Assumption(text)| text).collect();
