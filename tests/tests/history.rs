@@ -90,9 +90,8 @@ async fn run_by_cri(daemon: &Daemon, config: &PodSandboxConfig) -> String {
 fn read(dir: &Path, history: HistoryArgs) -> slotplan::input::Input {
     let args = InputArgs {
         inputs: vec![dir.to_owned()],
-        load: Vec::new(),
-        nodes: Vec::new(),
         history,
+        ..InputArgs::default()
     };
     args.read().unwrap()
 }

@@ -7,11 +7,13 @@
 //! - `csv`: tables.
 //! - `metric`: the metrics that are known, and the container of a series.
 //! - `number`: times and values as they are written.
-//! - `series`: points of one source to usage over time: counters to rates, order, gaps.
+//! - `series`: points of one source to usage over time: counters to rates, order. `gaps` finds the
+//!   gaps between them.
 //! - `notes`: what was taken for granted, counted.
 
 mod csv;
 mod exposition;
+mod gaps;
 mod metric;
 mod notes;
 mod number;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::series;
+use super::gaps::gaps;
 use crate::InventoryBuilder;
 
 /// Counts for the assumptions about usage.
@@ -33,8 +33,8 @@ pub(super) struct Notes {
 impl Notes {
     /// Counts the gaps between the times of a series.
     pub(super) fn gaps(&mut self, times: &[i64]) {
-        let (gaps, longest) = series::gaps(times);
-        self.gaps += gaps;
+        let (count, longest) = gaps(times);
+        self.gaps += count;
         self.longest_gap = self.longest_gap.max(longest);
     }
 
