@@ -451,6 +451,24 @@ fn a_pod_or_workload_that_is_there_twice_is_an_error_with_both_places() {
 }
 
 #[test]
+fn a_name_may_come_back_after_its_pod_has_gone() {
+    let pod = |start: u32, end: u32| {
+        format!(
+            "---\nkind: Pod\napiVersion: v1\nmetadata:\n  name: p\n  \
+             creationTimestamp: 2026-01-01T0{start}:00:00Z\n  \
+             deletionTimestamp: 2026-01-01T0{end}:00:00Z\nspec: {{containers: [{{name: a}}]}}\n"
+        )
+    };
+    let in_turn = format!("{}{}", pod(3, 4), pod(1, 3));
+    assert_eq!(read_one(&in_turn).pods.len(), 2);
+    let at_once = format!("{}{}", pod(2, 4), pod(1, 3));
+    assert_eq!(
+        error(&at_once),
+        "one.yaml:2: Pod default/p: is there twice, first at one.yaml:10"
+    );
+}
+
+#[test]
 fn classes_add_priority_overhead_and_scheduling() {
     let text = "
 apiVersion: scheduling.k8s.io/v1

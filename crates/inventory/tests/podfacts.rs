@@ -169,3 +169,17 @@ fn the_largest_amounts_do_not_overflow() {
     assert_eq!(container_facts(&pod, 1)[0].oom_score_adj, 3);
     assert_eq!(container_facts(&pod, 0)[0].cpu_shares, 262_144);
 }
+
+#[test]
+fn overhead_is_added_to_requests_and_to_limits_above_zero() {
+    let pod = spec(serde_json::json!({
+        "containers": [{"name": "a", "resources": {
+            "limits": {"cpu": "0", "memory": "1Gi"}, "requests": {"memory": "1Gi"}
+        }}],
+        "overhead": {"cpu": "250m", "memory": "1Gi"}
+    }));
+    let effective = Effective::of(&pod);
+    assert_eq!(effective.limits.get("cpu"), Some(0));
+    assert_eq!(effective.limits.memory(), 2 << 30);
+    assert_eq!(effective.requests.cpu(), 250);
+}
