@@ -257,7 +257,7 @@ fn wrong_inputs_are_told() {
         error(&twice, &none, Period::Month),
         EstimateError::Twice("n1".into())
     );
-    let huge = on("n1", &[container("app", "9E", "8E")]);
+    let huge = on("n1", &[container("app", "9P", "8E")]);
     let huge = pod("a", &huge, "");
     let error = error(&inventory(&[&huge]), &none, Period::Month);
     assert_eq!(
