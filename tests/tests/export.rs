@@ -100,6 +100,11 @@ fn write_inputs(directory: &Path) {
         pod("batch/none", &json!({}), ["2026-01-30T23:30:00Z", ""]),
     ]});
     fs::write(directory.join("dump.json"), list.to_string()).unwrap();
+    let usage = "time,namespace,pod,container,cpu_millicores,memory_bytes\n\
+        2026-01-30T23:59:00Z,shop,web-0,app,30,1000\n\
+        2026-01-31T00:01:00Z,shop,web-0,app,90,2000\n\
+        2026-01-30T23:59:00Z,batch,job-0,app,1500,3000\n";
+    fs::write(directory.join("usage.csv"), usage).unwrap();
 }
 
 /// Returns the table of an export's document.
@@ -127,6 +132,7 @@ fn sums_of_duckdb_are_those_of_slotplan() {
     let args = [
         "export",
         "dump.json",
+        "usage.csv",
         "--result",
         "cost.json",
         "--cluster",
@@ -203,7 +209,16 @@ fn sums_of_duckdb_are_those_of_slotplan() {
     let difference = core_hours - amount as f64 / 3.6e15;
     assert!(difference.abs() < 1e-9, "{difference}");
 
-    assert_eq!(query(&python, dir, &queries[1]), Vec::<Value>::new());
+    let unused = query(&python, dir, &queries[1]);
+    let row = |namespace: &str, pod: &str, requested: i64, peak: i64| {
+        json!({"namespace": namespace, "pod": pod, "container": "app",
+            "requested_millicores": requested, "peak_millicores": peak, "unused": requested - peak})
+    };
+    let rows = [
+        row("batch", "job-0", 2000, 1500),
+        row("shop", "web-0", 250, 90),
+    ];
+    assert_eq!(unused, rows);
 
     let owners = query(&python, dir, &queries[2]);
     let told = groups.iter().filter(|group| group["kind"] == "containers");

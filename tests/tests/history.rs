@@ -156,7 +156,7 @@ async fn both_ways_in_leave_the_facts_of_a_plan_in_the_journal() {
         let requests = &pod.template.effective.requests;
         assert_eq!(requests.cpu(), 100);
         let off = requests.memory().abs_diff(1 << 30);
-        assert!(off <= NODE / 2000, "{} bytes off", off);
+        assert!(off <= NODE / 2000, "{off} bytes off");
         assert!(pod.arrival.is_some());
     }
     let ended: Vec<bool> = pods.iter().map(|pod| pod.departure.is_some()).collect();

@@ -334,7 +334,7 @@ mod tests {
         let mut lines = text.lines();
         let mut head: serde_json::Value = serde_json::from_str(lines.next().unwrap()).unwrap();
         head["pods_sha256"] = serde_json::Value::Null;
-        let rest: String = lines.map(|line| format!("{line}\n")).collect();
+        let rest = lines.collect::<Vec<_>>().join("\n") + "\n";
         fs::write(&path, format!("{head}\n{rest}")).unwrap();
         let message = Trace::read(&path).unwrap_err().to_string();
         assert!(
