@@ -15,8 +15,8 @@ pub fn apply(inventory: &mut Inventory, requester: &Requester) -> anyhow::Result
     let replay = admission::replay(&inventory.pods, &policies, requester);
     let (mut changed, mut refused) = (0_u64, 0_u64);
     let mut admitted = Vec::with_capacity(inventory.pods.len());
-    let asking = std::mem::take(&mut inventory.pods);
-    for (mut pod, decision) in asking.into_iter().zip(&replay.decisions) {
+    let pods = std::mem::take(&mut inventory.pods);
+    for (mut pod, decision) in pods.into_iter().zip(&replay.decisions) {
         if decision.refused.is_some() {
             refused += 1;
             continue;
@@ -32,20 +32,20 @@ pub fn apply(inventory: &mut Inventory, requester: &Requester) -> anyhow::Result
     if refused > 0 {
         assume(format!(
             "policies refuse {}, left out here (slotplan policy gives the reasons)",
-            pods(refused)
+            counted(refused)
         ));
     }
     if changed > 0 {
         assume(format!(
             "LimitRange sets default requests or limits of {}",
-            pods(changed)
+            counted(changed)
         ));
     }
     inventory.assumptions.extend(replay.assumptions);
     Ok(())
 }
 
-fn pods(count: u64) -> String {
+fn counted(count: u64) -> String {
     match count {
         1 => "1 pod".to_owned(),
         more => format!("{more} pods"),

@@ -97,8 +97,8 @@ fn reasons(out: &mut String, document: &Document) -> fmt::Result {
     }
     writeln!(out, "\nreasons, each with the words on its first pod")?;
     for reason in document.reasons.iter().take(MOST) {
-        let pods = pods(reason.pods);
-        writeln!(out, "{}: {pods}, by {}", reason.namespace, reason.by)?;
+        let count = pods(reason.pods);
+        writeln!(out, "{}: {count}, by {}", reason.namespace, reason.by)?;
         wrapped(out, "  ", &reason.first)?;
     }
     more(out, document.reasons.len())
@@ -136,8 +136,8 @@ fn changes(out: &mut String, document: &Document) -> fmt::Result {
     }
     writeln!(out, "\ndefaults that LimitRange sets")?;
     for change in document.changes.iter().take(MOST) {
-        let pods = pods(change.pods);
-        writeln!(out, "{}: {}, {pods}", change.namespace, change.workload)?;
+        let count = pods(change.pods);
+        writeln!(out, "{}: {}, {count}", change.namespace, change.workload)?;
         wrapped(out, "  ", &change.set)?;
     }
     more(out, document.changes.len())
