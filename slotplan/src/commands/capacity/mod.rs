@@ -1,6 +1,7 @@
 //! `slotplan capacity`: how many nodes a load needs.
 
 pub(super) mod document;
+pub(super) mod fill;
 mod loss;
 mod mixture;
 pub(super) mod page;

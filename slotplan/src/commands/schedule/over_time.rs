@@ -11,7 +11,8 @@ use scheduler::timeline::{self, Lifetime, Settings, Timeline};
 use serde::Serialize;
 
 use crate::answer::{Answer, Header};
-use crate::commands::capacity::document::{OverTime, over_time};
+use crate::commands::capacity::document::OverTime;
+use crate::commands::capacity::fill::over_time;
 use crate::commands::capacity::page::{STYLE, heat_map};
 use crate::commands::scheduler_options::{SchedulerArgs, ShownScheduler};
 use crate::exit::Verdict;
