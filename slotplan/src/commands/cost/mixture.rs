@@ -54,7 +54,7 @@ pub fn mixture(
     if pods.len() > MOST_PODS {
         return none(format!("{} pods are more than {MOST_PODS}", pods.len()));
     }
-    let load = Load::new(&pods, &[], |_| None);
+    let load = Load::new(&pods, &inventory.per_node, |_| None);
     let order = load.in_order();
     let mut offers: Vec<Offer> = Vec::new();
     let mut items = Vec::new();
