@@ -121,6 +121,38 @@ fn integer(value: &Value) -> i128 {
         .unwrap_or_else(|_| panic!("{text} is no integer"))
 }
 
+/// Checks that the sums of DuckDB over each table, in both formats, are those of the document.
+fn assert_sums(python: &Path, dir: &Path, document: &Value) {
+    for table in document["tables"].as_array().expect("tables") {
+        let name = table["name"].as_str().expect("a name");
+        for source in [
+            format!("read_parquet('lake/{name}/**/*.parquet')"),
+            format!("read_csv('csv/{name}/**/*.csv', union_by_name = true)"),
+        ] {
+            let sums = table["sums"].as_object().expect("sums");
+            let columns: Vec<_> = sums
+                .keys()
+                .map(|column| format!("coalesce(sum(\"{column}\"::BIGINT), 0) AS \"{column}\""))
+                .collect();
+            let columns = columns.join(", ");
+            let comma = if columns.is_empty() { "" } else { ", " };
+            let rows = query(
+                python,
+                dir,
+                &format!("SELECT count(*) AS rows{comma}{columns} FROM {source}"),
+            );
+            assert_eq!(rows[0]["rows"], table["rows"], "{source}");
+            for (column, sum) in sums {
+                assert_eq!(
+                    integer(&rows[0][column]),
+                    integer(sum),
+                    "{source}: {column}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn sums_of_duckdb_are_those_of_slotplan() {
     let Some(python) = python() else { return };
@@ -141,34 +173,7 @@ fn sums_of_duckdb_are_those_of_slotplan() {
     let args = [&args[..], &["--parquet", "lake", "--csv", "csv"]].concat();
     let document = slotplan(dir, &args);
 
-    for table in document["tables"].as_array().expect("tables") {
-        let name = table["name"].as_str().expect("a name");
-        for source in [
-            format!("read_parquet('lake/{name}/**/*.parquet')"),
-            format!("read_csv('csv/{name}/**/*.csv', union_by_name = true)"),
-        ] {
-            let sums = table["sums"].as_object().expect("sums");
-            let columns: Vec<_> = sums
-                .keys()
-                .map(|column| format!("coalesce(sum(\"{column}\"::BIGINT), 0) AS \"{column}\""))
-                .collect();
-            let columns = columns.join(", ");
-            let comma = if columns.is_empty() { "" } else { ", " };
-            let rows = query(
-                &python,
-                dir,
-                &format!("SELECT count(*) AS rows{comma}{columns} FROM {source}"),
-            );
-            assert_eq!(rows[0]["rows"], table["rows"], "{source}");
-            for (column, sum) in sums {
-                assert_eq!(
-                    integer(&rows[0][column]),
-                    integer(sum),
-                    "{source}: {column}"
-                );
-            }
-        }
-    }
+    assert_sums(&python, dir, &document);
     let pods = table(&document, "pods");
     assert_eq!(pods["rows"], 4);
     assert_eq!(pods["files"], 2);
@@ -225,7 +230,7 @@ fn sums_of_duckdb_are_those_of_slotplan() {
     let mut told: Vec<_> = told
         .map(|group| (integer(&group["total_nano"]), group["key"].clone()))
         .collect();
-    told.sort_by(|a, b| b.0.cmp(&a.0));
+    told.sort_by_key(|(nano, _)| std::cmp::Reverse(*nano));
     let found = owners.iter();
     let found: Vec<_> = found
         .map(|row| (integer(&row["total_nano"]), row["owner"].clone()))
