@@ -25,7 +25,7 @@ pub(in crate::commands) const STYLE: &str = "\
 .key .chip { width: .8rem; height: .8rem; flex: none; }
 .packed { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 16rem), 1fr)); gap: 0 1.5rem; }
 .cells { display: block; width: 100%; height: 1.2rem; } .cells .empty { fill: var(--band); }
-h1, h2, h3, .headline dd { overflow-wrap: anywhere; } .headline dd { font-size: 1rem; }
+h1, h2, h3, .headline dd { overflow-wrap: anywhere; } .headline dd { font-size: 1rem; white-space: normal; }
 .headline.facts { grid-template-columns: repeat(auto-fill, minmax(min(100%, 14rem), 1fr)); }
 .message { overflow-wrap: anywhere; margin: .2rem 0; }
 ";

@@ -279,7 +279,10 @@ pub fn facts(shape: &Shape) -> Vec<(String, String)> {
         add("each node runs", shape.daemons.join(", "));
     }
     if let Some(peak) = &shape.peak {
-        let at = peak.at.as_deref().unwrap_or("the start");
+        let at = peak
+            .at
+            .as_deref()
+            .map_or("the start".to_owned(), to_the_second);
         add("peak", format!("{} pods at {at}", count(peak.pods)));
     }
     let Some(placed) = &shape.placed else {
@@ -308,7 +311,11 @@ pub fn facts(shape: &Shape) -> Vec<(String, String)> {
     if let Some(time) = &placed.over_time {
         add(
             "most nodes in use",
-            format!("{} at {}", count(time.high_water_nodes), time.high_water_at),
+            format!(
+                "{} at {}",
+                count(time.high_water_nodes),
+                to_the_second(&time.high_water_at)
+            ),
         );
         let waited = match time.waited_pods {
             0 => "no pod waits".to_owned(),
@@ -436,4 +443,12 @@ fn escaped(text: &str) -> String {
 
 fn count(number: usize) -> String {
     human::count(number as u64)
+}
+
+/// Cuts the fraction of a second off a time in RFC 3339.
+fn to_the_second(time: &str) -> String {
+    match time.split_once('.') {
+        Some((whole, _)) => format!("{whole}Z"),
+        None => time.to_owned(),
+    }
 }

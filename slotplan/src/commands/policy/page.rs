@@ -15,6 +15,7 @@ const STYLE: &str = "\
 .bar .room { fill: var(--band); } .bar .peak { fill: var(--s0); } .bar .above { fill: var(--bad); opacity: .35; }
 .bar .bound { stroke: var(--text); stroke-width: 3; vector-effect: non-scaling-stroke; }
 .quotas { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: 0 1.5rem; }
+td.message { min-width: 10rem; overflow-wrap: anywhere; }
 ";
 
 /// Writes the page.
