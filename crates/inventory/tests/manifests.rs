@@ -171,6 +171,10 @@ fn wrong_specs_are_refused_where_the_fault_is() {
             "one.yaml:8: spec.priority: \"high\" is not a whole number",
         ),
         (
+            error_of_container("  priority: 99999999999\n"),
+            "one.yaml:8: spec.priority: 99999999999 is not from -2147483648 to 2147483647",
+        ),
+        (
             error_of_pod("  containers: []\n"),
             "one.yaml:6: spec.containers: a pod has at least one container",
         ),

@@ -150,7 +150,19 @@ impl de::Error for DecodeError {
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::invalid_type(found, expected)
+        let range = match expected.to_string().as_str() {
+            "i32" => (i64::from(i32::MIN), i64::from(i32::MAX)),
+            "i64" => (i64::MIN, i64::MAX),
+            "u32" => (0, i64::from(u32::MAX)),
+            _ => return Self::invalid_type(found, expected),
+        };
+        let number = match found {
+            Unexpected::Signed(value) => value.to_string(),
+            Unexpected::Unsigned(value) => value.to_string(),
+            _ => return Self::invalid_type(found, expected),
+        };
+        let (least, most) = range;
+        Self::custom(format_args!("{number} is not from {least} to {most}"))
     }
 }
 
