@@ -19,7 +19,7 @@ SECONDS ?= 60
 PROGRAMS = $(addprefix $(TARGET)/$(PROFILE)/,resource-slot-sandboxer loadgen slotplan)
 SAMPLES = deploy/cni/* deploy/systemd/answer-probes.conf deploy/kubernetes/*.yaml deploy/kubernetes/*.json deploy/resource-slot-sandboxer.toml README.md
 
-.PHONY: deny workflows run plan overhead prove full-node scrape torture bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall words pictures book setup clean
+.PHONY: deny workflows run plan overhead prove full-node scrape torture bars plan-bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall words pictures book setup clean
 
 ## run: send 2,000 pods through a sandboxer that loadgen starts; ARGS are passed to `loadgen run`
 run: setup
@@ -70,6 +70,10 @@ fuzz: setup
 ## bars: compare the speed of the sandboxer with its bars, each a ratio of two measurements in turns
 bars: resource-slot
 	scripts/bars 11 $(TARGET)/release
+
+## plan-bars: measure the planner with a million pods, and compare it with its bars
+plan-bars: setup
+	scripts/plan-bars
 
 ## test: check formatting, lints and documentation, and run every test
 test: setup lint docs
