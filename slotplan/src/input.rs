@@ -15,6 +15,7 @@ use crate::answer::InputFile;
 use crate::hashing::Hashing;
 use crate::history::{self, HistoryArgs};
 use crate::journal;
+use crate::progress::Phase;
 
 /// Options for the input, which every command has.
 #[derive(Debug, Clone, Default, Args)]
@@ -139,6 +140,7 @@ impl InputArgs {
         for (part, paths) in parts {
             builder.select(part);
             for path in paths {
+                let _phase = Phase::begin(format!("reading {}", path.display()));
                 add(&mut builder, path, &self.history, &mut files)?;
             }
         }

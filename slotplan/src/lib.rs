@@ -13,6 +13,7 @@
 //! hashing    hashes of files, computed while they are read
 //! admit      policies that decide on pods before a command computes
 //! answer     text, JSON, Markdown and page of an answer; the header of documents
+//! progress   a line on the terminal for long work
 //! exit       exit codes
 //! ```
 //!
@@ -29,5 +30,6 @@ pub mod history;
 pub mod input;
 mod journal;
 pub mod placement;
+mod progress;
 
 pub use cli::main;

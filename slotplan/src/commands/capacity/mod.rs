@@ -18,6 +18,7 @@ use crate::commands::scheduler_options::SchedulerArgs;
 use crate::exit::Verdict;
 use crate::input::InputArgs;
 use crate::placement::DefaultSpread;
+use crate::progress::Phase;
 
 use document::Document;
 use plan::Planner;
@@ -69,6 +70,7 @@ impl CapacityArgs {
     /// An input that cannot be read or is wrong, or a spec that no API server accepts.
     pub fn run(&self) -> anyhow::Result<Answer> {
         let input = self.input.read()?;
+        let _phase = Phase::begin(format!("placing {} pods", input.inventory.pods.len()));
         let inventory = &input.inventory;
         let spread = DefaultSpread::new(inventory)?;
         let mut assumptions = inventory.assumptions.clone();

@@ -24,6 +24,7 @@ use crate::commands::placement::place;
 use crate::commands::pricing::PriceArgs;
 use crate::exit::Verdict;
 use crate::input::InputArgs;
+use crate::progress::Phase;
 
 use choices::{Divided, IdleChoice, PeriodArgs, ShareIdle};
 use mixture::Mixture;
@@ -101,6 +102,7 @@ impl CostArgs {
     /// be written.
     pub fn run(&self) -> anyhow::Result<Answer> {
         let mut input = self.input.read()?;
+        let _phase = Phase::begin("computing the costs".to_owned());
         let (list, files) = self.prices.read()?;
         input.files.extend(files);
         place(&mut input.inventory)?;

@@ -17,6 +17,7 @@ use inventory::{Assumption, Inventory};
 use crate::answer::{Answer, Header, InputFile, OutputArgs};
 use crate::exit::Verdict;
 use crate::input::InputArgs;
+use crate::progress::Phase;
 use answer::Document;
 use files::Directory;
 
@@ -87,6 +88,7 @@ impl ExportArgs {
         let csv = open(&self.csv)?;
         let traces = open(&self.emit_trace)?;
         let mut input = self.input.read()?;
+        let _phase = Phase::begin("writing the tables".to_owned());
         let results = self.results(&mut input.files)?;
         let inventory = &mut input.inventory;
         let mut document = Document {

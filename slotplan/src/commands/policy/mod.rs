@@ -11,6 +11,7 @@ use clap::Args;
 use crate::answer::{Answer, OutputArgs};
 use crate::exit::Verdict;
 use crate::input::InputArgs;
+use crate::progress::Phase;
 
 use document::Document;
 
@@ -37,6 +38,7 @@ impl PolicyCommandArgs {
     /// An input that cannot be read, or a policy that no API server accepts.
     pub fn run(&self) -> anyhow::Result<Answer> {
         let input = self.input.read_raw()?;
+        let _phase = Phase::begin(format!("deciding on {} pods", input.inventory.pods.len()));
         let policies = Policies::read(&input.inventory.objects)?;
         let requester = self.input.requester();
         let replay = admission::replay(&input.inventory.pods, &policies, &requester);

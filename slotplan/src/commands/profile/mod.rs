@@ -20,6 +20,7 @@ use rightsizing::{Strategy, StrategyError};
 use crate::answer::{Answer, Header, OutputArgs};
 use crate::exit::Verdict;
 use crate::input::InputArgs;
+use crate::progress::Phase;
 use plan::Plan;
 
 /// Options of `slotplan profile`.
@@ -82,6 +83,7 @@ impl ProfileArgs {
     /// An input that cannot be read or has no usage; a file that cannot be written.
     pub fn run(&self) -> anyhow::Result<Answer> {
         let mut input = self.input.read()?;
+        let _phase = Phase::begin("trying the rules".to_owned());
         let mut plan = self.plan(&mut input.inventory)?;
         let assumptions = &input.inventory.assumptions;
         plan.assumptions = assumptions

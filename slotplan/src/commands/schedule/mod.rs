@@ -17,6 +17,7 @@ use crate::commands::scheduler_options::SchedulerArgs;
 use crate::exit::Verdict;
 use crate::input::{Input, InputArgs};
 use crate::placement::Placement;
+use crate::progress::Phase;
 use compare::Comparison;
 use document::Document;
 use plan::Plan;
@@ -69,6 +70,7 @@ impl ScheduleArgs {
     /// An input that cannot be read or is wrong, or a pod to explain that the input does not have.
     pub fn run(&self) -> anyhow::Result<Answer> {
         let input = self.input.read()?;
+        let _phase = Phase::begin(format!("placing {} pods", input.inventory.pods.len()));
         if self.over_time {
             let assumptions = &input.inventory.assumptions;
             let schema = "slotplan/schedule-over-time/1";
