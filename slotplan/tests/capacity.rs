@@ -158,6 +158,29 @@ fn the_peak_needs_fewer_nodes_than_all_at_once() {
     assert_eq!((nodes("over time"), nodes("as listed")), (Some(2), Some(3)));
 }
 
+/// Pods that run at the peak may be where only an earlier pod that has left made them go.
+#[test]
+fn nodes_that_hold_the_load_over_time_hold_it_at_the_peak() {
+    let head = TRACE.lines().next().unwrap();
+    let trace = format!(
+        "{head}\n\
+         x,1000,14336,0,0,,LS,Running,0,20,0\n\
+         y,1000,512,0,0,,LS,Running,1,100,1\n\
+         z,1000,512,0,0,,LS,Running,10,100,10\n\
+         w,4000,1024,0,0,,LS,Running,30,100,30\n"
+    );
+    let output = run(
+        &[("pods.csv", &trace)],
+        &["capacity", "pods.csv", "--node", "4c,16Gi,20pods", "--json"],
+    );
+    let document = json(&output);
+    assert_eq!(output.status.code(), Some(0), "{document}");
+    let shape = &document["shapes"][0];
+    assert_eq!(shape["nodes"], 2);
+    assert_eq!(shape["placed"]["left_over"], 0);
+    assert_eq!(shape["placed"]["requested_share"]["cpu"], 0.75);
+}
+
 #[test]
 fn pods_wait_for_departures() {
     let files = [("openb_pod_list.csv", TRACE), ("node.yaml", NODE)];

@@ -31,7 +31,7 @@ pub use mix::{Mix, Offer, mix, offer};
 pub use more::{Room, room};
 pub use peak::{Peak, peak};
 pub use shape::{DEFAULT_PODS, Shape, ShapeError, ZONE, money};
-pub use trial::{Trial, place};
+pub use trial::{Trial, place, place_as_at};
 
 /// Runs the example of the README as a test.
 #[cfg(doctest)]

@@ -1,8 +1,10 @@
 //! Scheduling of a load on a number of nodes.
 
+use inventory::Timestamp;
+use scheduler::timeline::Timeline;
 use scheduler::{ClassId, Engine, PodId, PodOnNode};
 
-use crate::load::Load;
+use crate::load::{Item, Load};
 
 /// Placement of items one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,11 +37,7 @@ pub fn place(
         let node = if is_full[kind] {
             None
         } else {
-            engine.place(PodOnNode {
-                id: PodId(u32::try_from(item).unwrap_or(u32::MAX)),
-                class: classes[kind],
-                start: PodOnNode::NOT_STARTED,
-            })
+            engine.place(on_node(item, classes[kind]))
         };
         trial.nodes[item] = node;
         if node.is_none() {
@@ -52,4 +50,49 @@ pub fn place(
         }
     }
     trial
+}
+
+/// Puts the items that run at a time on the nodes that a timeline gave them; without a time, all
+/// items with a node. Items that wait to the end are left over.
+pub fn place_as_at(
+    engine: &mut Engine,
+    classes: &[ClassId],
+    load: &Load,
+    timeline: &Timeline,
+    time: Option<Timestamp>,
+) -> Trial {
+    let mut trial = Trial {
+        nodes: vec![None; load.items.len()],
+        first_left_over: None,
+        left_over: 0,
+    };
+    for (item, (of_item, stay)) in load.items.iter().zip(&timeline.stays).enumerate() {
+        let Some(node) = stay.node else {
+            trial.left_over += 1;
+            trial.first_left_over.get_or_insert(item);
+            continue;
+        };
+        if time.is_none_or(|time| runs(of_item, stay.waited_ns, time)) {
+            engine.add(node, on_node(item, classes[of_item.kind]));
+            trial.nodes[item] = Some(node);
+        }
+    }
+    trial
+}
+
+/// Returns whether an item that waited runs at a time. It runs for as long as it would have run.
+fn runs(item: &Item, waited_ns: i64, time: Timestamp) -> bool {
+    let later = |time: Timestamp| Timestamp(time.0.saturating_add(waited_ns));
+    item.arrival.is_none_or(|arrival| later(arrival) <= time)
+        && item
+            .departure
+            .is_none_or(|departure| later(departure) > time)
+}
+
+fn on_node(item: usize, class: ClassId) -> PodOnNode {
+    PodOnNode {
+        id: PodId(u32::try_from(item).unwrap_or(u32::MAX)),
+        class,
+        start: PodOnNode::NOT_STARTED,
+    }
 }

@@ -264,11 +264,10 @@ impl<'a> Planner<'a> {
         let ties = self.args.scheduler.ties.0;
         let (mut engine, classes) = attempt.fleet(nodes).engine(load, profile, ties)?;
         let at_peak = planned.peak.and_then(|peak| peak.at);
-        let order: Vec<usize> = order
-            .into_iter()
-            .filter(|item| at_peak.is_none_or(|at| lives(&load.items[*item], at)))
-            .collect();
-        let trial = capacity::place(&mut engine, &classes, load, &order, false);
+        let trial = match &timeline {
+            Some(timeline) => capacity::place_as_at(&mut engine, &classes, load, timeline, at_peak),
+            None => capacity::place(&mut engine, &classes, load, &order, false),
+        };
         let losses = loss::losses(&mut engine);
         let more = self.kind_of_more(load)?.map(|kind| {
             let room = capacity::room(&mut engine, classes[kind], MOST_MORE);
@@ -345,11 +344,6 @@ impl<'a> Planner<'a> {
 
 /// Limit of the number of further pods that are counted.
 const MOST_MORE: usize = 1_000_000;
-
-fn lives(item: &capacity::Item, at: inventory::Timestamp) -> bool {
-    item.arrival.is_none_or(|arrival| arrival <= at)
-        && item.departure.is_none_or(|departure| departure > at)
-}
 
 /// Returns the shares of CPU and memory of all nodes that pods request, in thousandths.
 pub fn requested(cluster: &Cluster) -> [i64; 2] {
