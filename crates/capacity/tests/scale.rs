@@ -86,21 +86,13 @@ fn ten_thousand_pods_are_planned_in_two_seconds() {
         }
     }
     let took = start.elapsed();
-    println!(
-        "{best} nodes, FFD {}, bound {}, in {took:?}",
-        packing.upper, packing.lower
-    );
     let near = packing.upper + (packing.upper / 50).max(1);
+    let is_met = took.as_secs_f64() <= 2.0 && best <= near;
     println!(
-        "{} 2 s",
-        if took.as_secs_f64() <= 2.0 {
-            "met:"
-        } else {
-            "MISSED:"
-        }
-    );
-    println!(
-        "{} 2 % of FFD",
-        if best <= near { "met:" } else { "MISSED:" }
+        "{}: nodes for 10000 pods, by two strategies and two orders, in {took:.2?}, at most 2 s; \
+         {best} nodes, a packing by size {}, at most 2 % more; bound {}",
+        if is_met { "met" } else { "MISSED" },
+        packing.upper,
+        packing.lower
     );
 }

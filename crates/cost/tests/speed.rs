@@ -100,7 +100,9 @@ fn a_million_intervals_cost_two_seconds_at_most() {
     for (count, intervals) in [(1_000_000, 1), (10_000, 100)] {
         let took = measure(count, intervals);
         let verdict = if took <= BAR { "met" } else { "MISSED" };
-        println!("{verdict}: {count} containers of {intervals} intervals in {took:?}");
+        println!(
+            "{verdict}: costs of {count} containers of {intervals} intervals: {took:.2?}, at most {BAR:?}"
+        );
         assert!(took <= BAR);
     }
 }

@@ -27,8 +27,10 @@ fn ten_million_samples_take_ten_seconds_on_one_core() {
     }
     let target = recommender.estimate(1).target;
     let taken = begin.elapsed();
-    println!("{SAMPLES} samples in {taken:?}: {target:?}");
-    assert!(taken <= FLOOR, "MISSED: {taken:?}");
+    assert!(target.cpu_millicores > 0);
+    let verdict = if taken <= FLOOR { "met" } else { "MISSED" };
+    println!("{verdict}: a recommendation from {SAMPLES} samples: {taken:.2?}, at most {FLOOR:?}");
+    assert!(taken <= FLOOR);
 }
 
 #[test]

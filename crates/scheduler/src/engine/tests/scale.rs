@@ -132,23 +132,23 @@ fn measure(what: &str, of_nodes: usize, pods: u32, rules: bool, seconds: f64, me
     }
     let (after, peak) = used();
     let took = after - before;
-    println!("{what}: {placed} of {pods} pods placed in {took:.2} s of one core, {peak} MiB");
-    let verdict = |is_met: bool, bar: &str| {
-        println!("{} {bar}", if is_met { "met:" } else { "MISSED:" });
-    };
-    verdict(took <= seconds, &format!("{seconds} s"));
-    verdict(peak <= mebibytes, &format!("{mebibytes} MiB"));
-    assert!(took <= seconds && peak <= mebibytes, "a bar is missed");
+    let is_met = took <= seconds && peak <= mebibytes;
+    println!(
+        "{}: {placed} of {pods} pods of 200 classes{what} on {of_nodes} nodes: {took:.2} s of one \
+         core, at most {seconds} s; {peak} MiB, at most {mebibytes}",
+        if is_met { "met" } else { "MISSED" }
+    );
+    assert!(is_met, "a bar is missed");
 }
 
 #[test]
 #[ignore = "a measurement"]
 fn scale_of_a_million_pods_on_ten_thousand_nodes() {
-    measure("plain", 10_000, 1_000_000, false, 10.0, 500);
+    measure("", 10_000, 1_000_000, false, 10.0, 500);
 }
 
 #[test]
 #[ignore = "a measurement"]
 fn scale_of_spread_and_affinity_on_five_thousand_nodes() {
-    measure("rules", 5_000, 100_000, true, 60.0, 500);
+    measure(" with spread and affinity", 5_000, 100_000, true, 60.0, 500);
 }
