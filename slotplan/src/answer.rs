@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use display::page;
 use inventory::Assumption;
+use maud::html;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Verdict;
@@ -17,10 +19,29 @@ pub struct Answer {
     pub text: String,
     /// Document; contains a [`Header`].
     pub document: serde_json::Value,
-    /// Tables for a pull request.
+    /// Tables for a pull request; `None` for the text in a block.
     pub markdown: Option<String>,
-    /// Self-contained page.
+    /// Self-contained page; `None` for the text on a page.
     pub page: Option<String>,
+}
+
+impl Answer {
+    /// Returns the answer for a pull request.
+    pub fn markdown(&self) -> String {
+        let in_block = || format!("```text\n{}```\n", self.text);
+        self.markdown.clone().unwrap_or_else(in_block)
+    }
+
+    /// Returns the answer as a page.
+    pub fn page(&self) -> String {
+        let schema = self.document["schema"].as_str().unwrap_or("slotplan");
+        let command: Vec<&str> = schema.split('/').take(2).collect();
+        let command = command.join(" ");
+        let header = html! { p.what { (command) } };
+        let main = html! { pre tabindex="0" { (self.text) } };
+        let on_page = || page::readable(&page::shell(&command, "", &header, &main).into_string());
+        self.page.clone().unwrap_or_else(on_page)
+    }
 }
 
 /// Header of every document.

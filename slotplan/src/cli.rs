@@ -154,11 +154,7 @@ fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
 /// Prints an answer in the form that the user chose, and writes its page.
 fn show(answer: &Answer, output: &OutputArgs) -> anyhow::Result<()> {
     if let Some(path) = &output.html {
-        let page = answer
-            .page
-            .as_deref()
-            .context("this command has no page (--html)")?;
-        std::fs::write(path, page).with_context(|| format!("write {}", path.display()))?;
+        std::fs::write(path, answer.page()).with_context(|| format!("write {}", path.display()))?;
     }
     let text = match output.form() {
         Format::Text => answer.text.clone(),
@@ -167,10 +163,7 @@ fn show(answer: &Answer, output: &OutputArgs) -> anyhow::Result<()> {
             text.push('\n');
             text
         }
-        Format::Markdown => {
-            let markdown = answer.markdown.clone();
-            markdown.context("this command has no Markdown (--markdown)")?
-        }
+        Format::Markdown => answer.markdown(),
     };
     print(text.as_bytes())
 }

@@ -36,6 +36,13 @@ metadata: {name: a}
 spec: {containers: [{name: c, image: i, resources: {requests: {cpu: 250m}}}]}
 ";
 
+const NODE: &str = "\
+apiVersion: v1
+kind: Node
+metadata: {name: n1}
+status: {allocatable: {cpu: \"4\", memory: 8Gi, pods: \"20\"}}
+";
+
 #[test]
 fn a_flag_wins_over_the_environment_and_the_environment_over_the_file() {
     let dir = tempfile::tempdir().unwrap();
@@ -124,6 +131,31 @@ fn wrong_usage_and_wrong_input_are_told_once_with_exit_code_1() {
         "{}",
         stderr(&output)
     );
+}
+
+#[test]
+fn every_answer_has_a_page_and_markdown() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("pod.yaml"), POD).unwrap();
+    fs::write(dir.path().join("node.yaml"), NODE).unwrap();
+    let inputs = ["pod.yaml", "node.yaml"];
+    for command in [
+        &["inventory"][..],
+        &["schedule"],
+        &["fit", "--pod-shape", "1,1Gi"],
+        &["capacity", "--node", "4c,8Gi"],
+        &["policy"],
+        &["cost"],
+    ] {
+        let args = [command, &inputs, &["--html", "page.html", "--markdown"]].concat();
+        let output = slotplan(dir.path(), &[], &args);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(!stdout(&output).is_empty(), "{command:?}");
+        let page = fs::read_to_string(dir.path().join("page.html")).unwrap();
+        fs::remove_file(dir.path().join("page.html")).unwrap();
+        assert!(page.starts_with("<!DOCTYPE html>"), "{command:?}");
+        assert!(page.contains(command[0]), "{command:?}");
+    }
 }
 
 #[test]
