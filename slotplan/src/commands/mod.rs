@@ -13,3 +13,4 @@ mod pricing;
 pub mod profile;
 pub mod schedule;
 pub mod scheduler_options;
+mod workload_colours;

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use display::{human, page};
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 use scheduler::{NodeState, ResourceIndex};
+
+use crate::commands::workload_colours::{self, WorkloadColours};
 
 use super::document::{Document, OverTime, Shape};
 use super::plan::{Placed, Planned, Planner, Plans};
@@ -12,17 +14,11 @@ use super::text::{facts, headline, mixture_lines, rows, savings};
 
 /// Largest number of nodes with a bar.
 const MOST_NODES: usize = 200;
-/// Number of workloads with a colour of their own.
-const COLOURS: usize = 6;
 
 pub(in crate::commands) const STYLE: &str = "\
 .node { margin: .6rem 0; } .node h4 { margin: 0 0 .15rem; font-size: .8125rem; font-weight: 500; overflow-wrap: anywhere; }
 .bar { display: block; width: 100%; height: .8rem; margin: .1rem 0; }
 .bar .room { fill: var(--band); }
-.seg { stroke: var(--ground); stroke-width: 2; vector-effect: non-scaling-stroke; }
-.c0 { fill: var(--s0); } .c1 { fill: var(--s1); } .c2 { fill: var(--s2); } .c3 { fill: var(--s3); }
-.c4 { fill: var(--s4); } .c5 { fill: var(--s5); } .c6 { fill: var(--s6); }
-.key .chip { width: .8rem; height: .8rem; flex: none; }
 .packed { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 16rem), 1fr)); gap: 0 1.5rem; }
 .cells { display: block; width: 100%; height: 1.2rem; } .cells .empty { fill: var(--band); }
 h1, h2, h3, .headline dd { overflow-wrap: anywhere; } .headline dd { font-size: 1rem; white-space: normal; }
@@ -60,7 +56,12 @@ pub fn page(document: &Document, planner: &Planner<'_>, plans: &Plans<'_>) -> St
             }
         }
     };
-    let shell = page::shell("slotplan capacity", STYLE, &header, &main);
+    let shell = page::shell(
+        "slotplan capacity",
+        &(STYLE.to_owned() + workload_colours::STYLE),
+        &header,
+        &main,
+    );
     page::readable(&shell.into_string())
 }
 
@@ -173,7 +174,7 @@ fn nodes(planner: &Planner<'_>, planned: &Planned<'_>, placed: &Placed) -> Marku
     html! {
         h3 { "Nodes" }
         p.why { "Upper bar CPU, lower bar memory; each segment is a pod's request." }
-        (pods.key())
+        (pods.colours.key())
         div.packed {
             @for node in nodes.iter().take(MOST_NODES) {
                 div.node {
@@ -245,8 +246,7 @@ struct Pods<'a> {
     planner: &'a Planner<'a>,
     planned: &'a Planned<'a>,
     placed: &'a Placed,
-    workloads: Vec<String>,
-    has_others: bool,
+    colours: WorkloadColours,
 }
 
 impl<'a> Pods<'a> {
@@ -255,22 +255,14 @@ impl<'a> Pods<'a> {
             planner,
             planned,
             placed,
-            workloads: Vec::new(),
-            has_others: false,
+            colours: WorkloadColours::default(),
         };
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        let mut counts: BTreeMap<String, i64> = BTreeMap::new();
         let nodes = placed.engine.cluster().nodes();
         for pod in nodes.iter().flat_map(NodeState::pods) {
             *counts.entry(pods.workload(pod.id.0)).or_default() += 1;
         }
-        let mut order: Vec<_> = counts.into_iter().collect();
-        order.sort_by(|(name, count), (other, of_other)| (of_other, name).cmp(&(count, other)));
-        pods.has_others = order.len() > COLOURS;
-        pods.workloads = order
-            .into_iter()
-            .take(COLOURS)
-            .map(|(name, _)| name)
-            .collect();
+        pods.colours = WorkloadColours::new(counts);
         pods
     }
 
@@ -301,27 +293,7 @@ impl<'a> Pods<'a> {
     }
 
     fn colour(&self, number: u32) -> usize {
-        let workload = self.workload(number);
-        let place = self.workloads.iter().position(|name| *name == workload);
-        place.unwrap_or(COLOURS)
-    }
-
-    fn key(&self) -> Markup {
-        let names = self.workloads.iter().map(String::as_str).enumerate();
-        let names = names.chain(self.has_others.then_some((COLOURS, "others")));
-        html! {
-            ul.key {
-                @for (colour, name) in names {
-                    li {
-                        (PreEscaped(format!(
-                            "<svg class=\"chip\" viewBox=\"0 0 10 10\" aria-hidden=\"true\">\
-                             <rect class=\"c{colour}\" width=\"10\" height=\"10\"/></svg>"
-                        )))
-                        (name)
-                    }
-                }
-            }
-        }
+        self.colours.of(&self.workload(number))
     }
 }
 

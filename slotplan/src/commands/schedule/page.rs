@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use display::{human, page};
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 use scheduler::NodeState;
+
+use crate::commands::workload_colours::{self, WorkloadColours};
 
 use super::document::{Document, requests};
 use super::plan::{Plan, name};
@@ -12,8 +14,6 @@ use super::text::{cores, groups, percent};
 
 /// Largest number of nodes with a bar.
 const MOST_NODES: usize = 200;
-/// Largest number of workloads with a colour of their own.
-const COLOURS: usize = 6;
 /// Width of a bar in units of the drawing.
 const WIDTH: f64 = 1000.0;
 
@@ -22,10 +22,6 @@ const STYLE: &str = "\
 .node .why { margin: 0; font-variant-numeric: tabular-nums; }
 .bar { display: block; width: 100%; height: .9rem; margin: .1rem 0; }
 .bar .room { fill: var(--band); }
-.seg { stroke: var(--ground); stroke-width: 2; vector-effect: non-scaling-stroke; }
-.c0 { fill: var(--s0); } .c1 { fill: var(--s1); } .c2 { fill: var(--s2); } .c3 { fill: var(--s3); }
-.c4 { fill: var(--s4); } .c5 { fill: var(--s5); } .c6 { fill: var(--s6); }
-.key .chip { width: .8rem; height: .8rem; flex: none; }
 .refused { margin: .75rem 0; } .refused h3 { margin: 0; overflow-wrap: anywhere; } .refused p { margin: .1rem 0; }
 .packed { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: 0 1.5rem; }
 ";
@@ -48,7 +44,7 @@ pub fn write(document: &Document, plan: &Plan<'_>) -> String {
         p.what { "slotplan schedule, " (document.scheduler) }
         h1 { span.verdict.(class) { (word) } " " (answer) }
     };
-    let colours = Colours::new(plan);
+    let colours = colours(plan);
     let main = html! {
         dl.headline.columns-4 {
             div { dt { "nodes" } dd { (count(document.nodes.len())) } }
@@ -79,7 +75,12 @@ pub fn write(document: &Document, plan: &Plan<'_>) -> String {
             }
         }
     };
-    let shell = page::shell("slotplan schedule", STYLE, &header, &main);
+    let shell = page::shell(
+        "slotplan schedule",
+        &(STYLE.to_owned() + workload_colours::STYLE),
+        &header,
+        &main,
+    );
     page::readable(&shell.into_string())
 }
 
@@ -104,7 +105,7 @@ fn refused(document: &Document) -> Markup {
     }
 }
 
-fn node(document: &Document, plan: &Plan<'_>, colours: &Colours, number: usize) -> Markup {
+fn node(document: &Document, plan: &Plan<'_>, colours: &WorkloadColours, number: usize) -> Markup {
     let node = &document.nodes[number];
     let ((cpu, all_cpu), (memory, all_memory)) = (node.cpu(), node.memory());
     let summary = format!(
@@ -128,7 +129,7 @@ fn node(document: &Document, plan: &Plan<'_>, colours: &Colours, number: usize) 
 
 fn bar(
     plan: &Plan<'_>,
-    colours: &Colours,
+    colours: &WorkloadColours,
     number: usize,
     of: &str,
     allocatable: i64,
@@ -139,7 +140,11 @@ fn bar(
         .iter()
         .map(|on_node| {
             let pod = plan.pod(on_node.id);
-            (colours.of(pod), part(requests(plan, on_node)), pod)
+            (
+                colours.of(&workload(pod)),
+                part(requests(plan, on_node)),
+                pod,
+            )
         })
         .filter(|(_, amount, _)| *amount > 0)
         .collect();
@@ -169,53 +174,14 @@ fn bar(
     }
 }
 
-/// Colours of the workloads that request the most CPU; the others share one.
-struct Colours {
-    workloads: Vec<String>,
-    /// Whether there are others.
-    others: bool,
-}
-
-impl Colours {
-    fn new(plan: &Plan<'_>) -> Self {
-        let mut sums: BTreeMap<String, i64> = BTreeMap::new();
-        for on_node in plan.cluster.nodes().iter().flat_map(NodeState::pods) {
-            let sum = sums.entry(workload(plan.pod(on_node.id))).or_insert(0);
-            *sum = sum.saturating_add(requests(plan, on_node).0.max(1));
-        }
-        let mut order: Vec<_> = sums.into_iter().collect();
-        order.sort_by(|(name, sum), (other, of_other)| (of_other, name).cmp(&(sum, other)));
-        let others = order.len() > COLOURS;
-        let first = order.into_iter().take(COLOURS);
-        Self {
-            workloads: first.map(|(name, _)| name).collect(),
-            others,
-        }
+/// Returns the colours of the workloads that request the most CPU.
+fn colours(plan: &Plan<'_>) -> WorkloadColours {
+    let mut sums: BTreeMap<String, i64> = BTreeMap::new();
+    for on_node in plan.cluster.nodes().iter().flat_map(NodeState::pods) {
+        let sum = sums.entry(workload(plan.pod(on_node.id))).or_insert(0);
+        *sum = sum.saturating_add(requests(plan, on_node).0.max(1));
     }
-
-    fn of(&self, pod: &inventory::Pod) -> usize {
-        let workload = workload(pod);
-        let place = self.workloads.iter().position(|name| *name == workload);
-        place.unwrap_or(COLOURS)
-    }
-
-    fn key(&self) -> Markup {
-        let names = self.workloads.iter().map(String::as_str).enumerate();
-        let names = names.chain(self.others.then_some((COLOURS, "others")));
-        html! {
-            ul.key {
-                @for (colour, name) in names {
-                    li {
-                        (PreEscaped(format!(
-                            "<svg class=\"chip\" viewBox=\"0 0 10 10\" aria-hidden=\"true\">\
-                             <rect class=\"c{colour}\" width=\"10\" height=\"10\"/></svg>"
-                        )))
-                        (name)
-                    }
-                }
-            }
-        }
-    }
+    WorkloadColours::new(sums)
 }
 
 fn workload(pod: &inventory::Pod) -> String {
