@@ -7,7 +7,7 @@ pub mod export;
 pub mod fit;
 pub mod inventory;
 mod period;
-mod placement;
+mod places;
 pub mod policy;
 mod pricing;
 pub mod profile;

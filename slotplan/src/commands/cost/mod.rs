@@ -20,7 +20,7 @@ use inventory::{Assumption, Node};
 
 use crate::answer::{Answer, Header, OutputArgs};
 use crate::commands::period::period;
-use crate::commands::placement::place;
+use crate::commands::places::place;
 use crate::commands::pricing::PriceArgs;
 use crate::exit::Verdict;
 use crate::input::InputArgs;

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Compared;
 use crate::answer::Header;
-use crate::commands::placement::Places;
+use crate::commands::places::Places;
 
 #[derive(Debug, Serialize)]
 struct Document {

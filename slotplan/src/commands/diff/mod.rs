@@ -12,7 +12,7 @@ use cost::{Change, Money, WorkloadCost, changes};
 use inventory::Assumption;
 
 use crate::answer::{Answer, Header, OutputArgs};
-use crate::commands::placement::Places;
+use crate::commands::places::Places;
 use crate::commands::pricing::PriceArgs;
 use crate::exit::Verdict;
 use crate::history::HistoryArgs;

@@ -14,7 +14,7 @@ use serde_json::Number;
 use super::{Common, together};
 use crate::answer::InputFile;
 use crate::commands::period::period;
-use crate::commands::placement::{Places, place};
+use crate::commands::places::{Places, place};
 use crate::input::InputArgs;
 
 /// Schema of the documents that can be compared.
