@@ -1,5 +1,7 @@
-//! Reads CPU time, memory, threads and descriptors of processes.
+//! Reads CPU time, memory, threads and descriptors of processes, and confines them to CPUs.
 
+pub mod affinity;
+pub mod counters;
 pub mod cpu_time;
 pub mod sampler;
 mod usage;
