@@ -266,9 +266,9 @@ fn a_gate_without_programs_or_rounds_says_what_is_missing() {
     ];
     let (code, _, err) = loadgen("gate", &[], &options);
     assert_eq!((code, err.contains("/bin/true ended")), (1, true), "{err}");
-    let few = [&options[..], &["--max-rounds", "4"]].concat();
+    let few = [&options[..], &["--max-blocks", "4"]].concat();
     let (code, _, err) = loadgen("gate", &[], &few);
-    assert_eq!((code, err.contains("at least 16")), (1, true), "{err}");
+    assert_eq!((code, err.contains("at least 8")), (1, true), "{err}");
 }
 
 fn git(dir: &Path, args: &[&str]) -> String {

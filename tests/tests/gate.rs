@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tests::{binary, read_json};
 
 /// The least number of blocks that allows a failure, with pods for a few seconds.
-const SMALL: [&str; 6] = ["--max-rounds", "16", "--pods", "5", "--seed", "5"];
+const SMALL: [&str; 6] = ["--max-blocks", "8", "--pods", "5", "--seed", "5"];
 
 fn gate(results: &Path, args: &[&str]) -> (Option<i32>, Value, String) {
     let sandboxer = binary("resource-slot-sandboxer");
@@ -75,7 +75,7 @@ fn every_round_has_its_figures_and_orders_are_drawn() {
             let rounds = block[side].as_array().expect("a list");
             assert_eq!(rounds.len(), 2);
             for round in rounds {
-                for figure in ["cpu_ms_per_pod", "p50_ms", "mean_ms", "pods_per_s"] {
+                for figure in ["pods", "cpu_ms_per_pod", "p50_ms", "mean_ms"] {
                     assert!(
                         round[figure].as_f64().expect("a number") > 0.0,
                         "{figure}: {round}"
@@ -85,5 +85,54 @@ fn every_round_has_its_figures_and_orders_are_drawn() {
         }
     }
     let orders: Vec<_> = blocks.iter().map(|block| &block["order"]).collect();
-    assert!(orders.contains(&&json!("ABBA")) && orders.contains(&&json!("BAAB")));
+    assert!(orders.contains(&&json!("base_first")) && orders.contains(&&json!("head_first")));
+    // Each block has one CPU, and its programs and load share it.
+    let cpus = blocks
+        .iter()
+        .map(|block| block["cpus"].as_array().expect("a list").len());
+    assert!(cpus.eq([1; 8]));
+    let forecast = &result["forecast"];
+    assert_eq!(forecast["blocks"], 6);
+    assert!(forecast["noise"].as_f64().expect("a number") > 0.0);
+}
+
+#[test]
+fn a_slow_program_serves_as_many_pods_as_the_other() {
+    let results = tempfile::tempdir().expect("a directory");
+    let (_, result, shown) = gate(results.path(), &["--head-arg=--test-slowdown=300"]);
+    assert_eq!(result["complaints"], json!([]), "{shown}");
+    let pods = |side: &str| -> u64 {
+        let blocks = result["blocks"].as_array().expect("a list").iter();
+        let rounds = blocks.flat_map(|block| block[side].as_array().expect("a list"));
+        rounds
+            .map(|round| round["pods"].as_u64().expect("a number"))
+            .sum()
+    };
+    assert_eq!((pods("base"), pods("head")), (8 * 2 * 5, 8 * 2 * 5));
+}
+
+#[test]
+fn too_few_blocks_and_too_many_cpus_are_refused() {
+    let results = tempfile::tempdir().expect("a directory");
+    for (args, message) in [
+        (["--max-blocks", "7"], "--max-blocks must be at least 8"),
+        (["--cpus", "5000"], "--cpus 5000: this process may use"),
+        (["--cpus", "none"], "a number above 0, or all"),
+        (["--max-minutes", "0"], "more than 0"),
+    ] {
+        let sandboxer = binary("resource-slot-sandboxer");
+        let output = Command::new(binary("loadgen"))
+            .args(["gate", "--base"])
+            .arg(&sandboxer)
+            .arg("--head")
+            .arg(&sandboxer)
+            .arg("--results")
+            .arg(results.path())
+            .args(args)
+            .output()
+            .expect("loadgen runs");
+        let shown = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{shown}");
+        assert!(shown.contains(message), "{shown}");
+    }
 }

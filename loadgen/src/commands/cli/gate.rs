@@ -1,7 +1,10 @@
 //! Options of `loadgen gate`.
 
 use std::ffi::OsString;
+use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
 
@@ -20,7 +23,7 @@ pub struct GateArgs {
     /// Program to compare: like --base.
     #[arg(long, env = "LOADGEN_HEAD", value_name = "BIN|REV")]
     pub head: String,
-    /// Smallest increase of CPU time that matters, in percent.
+    /// Smallest increase of a pod's CPU time that matters, in percent.
     #[arg(long, env = "LOADGEN_MIN_EFFECT", value_name = "PERCENT", default_value = "3",
           value_parser = percent)]
     pub min_effect: f64,
@@ -32,11 +35,21 @@ pub struct GateArgs {
     #[arg(long, env = "LOADGEN_ALPHA", value_name = "P", default_value = "0.01",
           value_parser = alpha)]
     pub alpha: f64,
-    /// Highest number of rounds of each program.
-    #[arg(long, env = "LOADGEN_MAX_ROUNDS", value_name = "N", default_value_t = 64,
-          value_parser = clap::value_parser!(u32).range(2..=1000))]
-    pub max_rounds: u32,
-    /// Number of pods in each round.
+    /// Time for the rounds, in minutes. After the first blocks the gate says what it can find in
+    /// this time. Most gates decide earlier.
+    #[arg(long, env = "LOADGEN_MAX_MINUTES", value_name = "M", default_value = "5",
+          value_parser = minutes)]
+    pub max_minutes: f64,
+    /// Highest number of blocks of rounds; no limit by default.
+    #[arg(long, env = "LOADGEN_MAX_BLOCKS", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub max_blocks: Option<u32>,
+    /// CPUs that both programs and their load share in a block: a number, or all. They are drawn
+    /// for each block. One CPU gives the least noise, and hides the cost of contention
+    /// between CPUs.
+    #[arg(long, env = "LOADGEN_CPUS", value_name = "N|all", default_value = "1")]
+    pub cpus: CpuChoice,
+    /// Number of pods of each program in each round.
     #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 300,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub pods: u64,
@@ -93,6 +106,47 @@ impl GateArgs {
     /// Returns the plan of each round.
     pub fn plan(&self) -> Plan {
         self.requests.plan(&self.containers)
+    }
+}
+
+/// Number of CPUs for a block, or all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CpuChoice(Option<NonZeroUsize>);
+
+impl CpuChoice {
+    /// Returns the number of CPUs; `None` for all.
+    pub fn number(self) -> Option<usize> {
+        self.0.map(NonZeroUsize::get)
+    }
+}
+
+impl FromStr for CpuChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "all" {
+            return Ok(Self(None));
+        }
+        let number = text
+            .parse()
+            .map_err(|_| "a number above 0, or all".to_owned())?;
+        Ok(Self(Some(number)))
+    }
+}
+
+impl fmt::Display for CpuChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(number) => write!(f, "{number}"),
+            None => f.write_str("all"),
+        }
+    }
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(minutes) if minutes > 0.0 && minutes <= 1440.0 => Ok(minutes),
+        _ => Err("more than 0 and at most 1440, in minutes".to_owned()),
     }
 }
 

@@ -193,10 +193,11 @@ pub enum Command {
     /// Decide whether one build of the sandboxer is slower than another.
     ///
     /// Both builds are started on this machine, on private sockets and directories,
-    /// and run the same pods in turns, in blocks of four rounds, A B B A or B A A B.
-    /// After each of a few looks the gate passes (the head is not slower by
-    /// --min-effect), fails (it is slower by at least that), or goes on, up to
-    /// --max-rounds. The result is saved as results/gate-TIME-SEED/.
+    /// and serve the same pods in turns of some dozen pods on one CPU. After the first
+    /// blocks of rounds the gate says how noisy the machine is and which increase it
+    /// can find in --max-minutes. After each of a few looks it passes (the head is
+    /// not slower by --min-effect), fails (it is slower by at least that), or goes on.
+    /// The result is saved as results/gate-TIME-SEED/.
     #[command(after_help = GATE_EXIT_CODES)]
     Gate(Box<GateArgs>),
     /// Run one pod from the JSON files that crictl takes, and leave it running.

@@ -82,6 +82,7 @@ impl ReplayArgs {
             connections,
             threads: size(self.threads).min(connections),
             stages: Vec::new(),
+            turns: None,
         }
     }
 }

@@ -8,13 +8,15 @@
 //!   at least the minimum effect, so it matters;
 //! - **not slower**: the upper bound is below the minimum effect.
 //!
-//! The CPU time of the sandboxer per pod and the median latency of a pod decide. The
-//! gate fails if one of them is slower. It passes once CPU time is not slower, unless
-//! the estimate of latency is an increase by the minimum effect or more. A certain
-//! upper bound for latency is not required, because latencies on a shared machine
-//! vary too much for the gate ever to reach one.
+//! The cost of a pod and its median latency decide. The cost is the sandboxer's CPU time;
+//! its cycles where the machine counts them in user space and in the kernel, because a changing
+//! clock frequency does not change them. The gate fails if one of the two is slower. It passes
+//! once the cost is not slower, unless the estimate of latency is an increase by the minimum
+//! effect or more. A certain upper bound for latency is not required, because latencies on a
+//! shared machine vary too much for the gate ever to reach one.
 //!
-//! The gate looks only a few times, at numbers of blocks fixed in advance. Each lower
+//! The gate looks only a few times. The numbers of blocks of the looks depend on the duration
+//! of a block, never on a difference. Each lower
 //! bound, for each look and deciding metric, is wrong with a probability of at most
 //! `alpha / looks / metrics`, and each upper bound with at most [`MISS`]` / looks`.
 //! By Bonferroni's inequality, at any stop the probability of an alarm without a
@@ -25,7 +27,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::block::{Block, Round};
+use super::block::Block;
+use super::round::Round;
+use crate::process::counters::Counted;
 use crate::stats::{SignedRank, mean};
 
 /// Probability of a pass if the head is slower by just the minimum effect.
@@ -42,68 +46,93 @@ const LEAST_BLOCKS: u32 = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// CPU time of the sandboxer per pod.
+    /// CPU time of the sandboxer per pod, in milliseconds.
     CpuPerPod,
-    /// Median latency of a pod.
+    /// Cycles of the sandboxer per pod.
+    CyclesPerPod,
+    /// Instructions of the sandboxer per pod.
+    InstructionsPerPod,
+    /// Median latency of a pod, in milliseconds.
     PodP50,
-    /// Mean latency of a pod.
+    /// Mean latency of a pod, in milliseconds.
     PodMean,
-    /// Time per pod: the inverse of pods per second.
-    TimePerPod,
 }
 
 impl Metric {
-    /// All metrics, the deciding ones first.
-    pub const ALL: [Self; 4] = [
+    /// All metrics.
+    pub const ALL: [Self; 5] = [
         Self::CpuPerPod,
+        Self::CyclesPerPod,
+        Self::InstructionsPerPod,
         Self::PodP50,
         Self::PodMean,
-        Self::TimePerPod,
     ];
 
-    /// Number of deciding metrics; the others are only shown.
+    /// Number of deciding metrics, the cost and the median latency; the others are only shown.
     pub const DECIDE: u32 = 2;
+
+    /// Returns the metric of the cost of a pod: cycles if all work is counted, else CPU time.
+    pub fn of_cost(counted: Option<Counted>) -> Self {
+        match counted {
+            Some(Counted::UserAndKernel) => Self::CyclesPerPod,
+            Some(Counted::User) | None => Self::CpuPerPod,
+        }
+    }
 
     /// Returns the name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::CpuPerPod => "sandboxer's CPU per pod",
+            Self::CyclesPerPod => "its cycles per pod",
+            Self::InstructionsPerPod => "its instructions per pod",
             Self::PodP50 => "pod p50",
             Self::PodMean => "pod mean",
-            Self::TimePerPod => "time per pod",
         }
     }
 
-    /// Returns the value of the metric in a round, in milliseconds.
-    pub fn of(self, round: &Round) -> f64 {
+    /// Returns whether the metric is a number of events, not a time.
+    pub fn is_count(self) -> bool {
+        matches!(self, Self::CyclesPerPod | Self::InstructionsPerPod)
+    }
+
+    /// Returns the value of the metric in a round; `None` if it was not measured.
+    pub fn of(self, round: &Round) -> Option<f64> {
         match self {
-            Self::CpuPerPod => round.cpu_ms_per_pod,
-            Self::PodP50 => round.p50_ms,
-            Self::PodMean => round.mean_ms,
-            Self::TimePerPod => 1000.0 / round.pods_per_s,
+            Self::CpuPerPod => Some(round.cpu_ms_per_pod),
+            Self::CyclesPerPod => round.cycles_per_pod,
+            Self::InstructionsPerPod => round.instructions_per_pod,
+            Self::PodP50 => Some(round.p50_ms),
+            Self::PodMean => Some(round.mean_ms),
         }
     }
 
     /// Returns the difference of logarithms between head and base in a block;
-    /// positive if the head is slower.
-    pub fn difference(self, block: &Block) -> f64 {
+    /// positive if the head is slower. `None` if it was not measured.
+    pub fn difference(self, block: &Block) -> Option<f64> {
         let level = |rounds: &[Round]| {
-            let logs: Vec<f64> = rounds.iter().map(|round| self.of(round).ln()).collect();
-            mean(&logs)
+            let logs = rounds.iter().map(|round| self.of(round).map(f64::ln));
+            Some(mean(&logs.collect::<Option<Vec<f64>>>()?))
         };
-        level(&block.head) - level(&block.base)
+        Some(level(&block.head)? - level(&block.base)?)
+    }
+
+    /// Returns the differences of all blocks; `None` if one of them has none.
+    pub fn differences(self, blocks: &[Block]) -> Option<Vec<f64>> {
+        blocks.iter().map(|block| self.difference(block)).collect()
     }
 }
 
 /// Parameters of the decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
-    /// Smallest increase of CPU time that matters, as a share: 0.03 for 3 %.
+    /// Smallest increase of the cost that matters, as a share: 0.03 for 3 %.
     pub min_effect: f64,
     /// Smallest increase of latency that matters, as a share.
     pub min_latency_effect: f64,
     /// Highest probability of an alarm if nothing is slower.
     pub alpha: f64,
+    /// Metric of the cost of a pod, which decides.
+    pub cost: Metric,
     /// Numbers of blocks after which the gate looks.
     pub looks: Vec<u32>,
 }
@@ -127,10 +156,10 @@ pub enum Standing {
 pub struct Judged {
     /// The metric.
     pub metric: Metric,
-    /// Median over the rounds of the base, in milliseconds.
-    pub base_ms: f64,
-    /// Median over the rounds of the head, in milliseconds.
-    pub head_ms: f64,
+    /// Median over the rounds of the base, in the unit of the metric.
+    pub base: f64,
+    /// Median over the rounds of the head, in the unit of the metric.
+    pub head: f64,
     /// Estimated increase from base to head, as a share; negative for a decrease.
     pub change: f64,
     /// Lower bound of the increase; `None` with too few blocks.
@@ -155,18 +184,17 @@ pub enum Decision {
     Undecided,
 }
 
-impl Judged {
-    /// Returns whether the metric permits a pass.
-    fn lets_pass(&self) -> bool {
-        match self.standing {
-            Standing::NotSlower | Standing::Shown => true,
-            Standing::Slower => false,
-            Standing::Open => {
-                self.metric != Metric::CpuPerPod
-                    && self.min_effect.is_some_and(|least| self.change < least)
-            }
-        }
-    }
+/// Effects that matter, and the errors that a gate may make.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Terms {
+    /// Smallest increase of the cost that matters, as a share: 0.03 for 3 %.
+    pub min_effect: f64,
+    /// Smallest increase of latency that matters, as a share.
+    pub min_latency_effect: f64,
+    /// Highest probability of an alarm if nothing is slower.
+    pub alpha: f64,
+    /// Metric of the cost of a pod.
+    pub cost: Metric,
 }
 
 impl Rule {
@@ -175,16 +203,11 @@ impl Rule {
     /// # Errors
     /// The lowest sufficient number of blocks for this `alpha`, if `most_blocks` is
     /// below it.
-    pub fn new(
-        min_effect: f64,
-        min_latency_effect: f64,
-        alpha: f64,
-        most_blocks: u32,
-    ) -> Result<Self, u32> {
+    pub fn new(terms: Terms, most_blocks: u32) -> Result<Self, u32> {
         // All n blocks are slower by chance with probability 1/2 to the power of n. A
         // look can only fail the gate once this is at most the error of a look.
         let first = |looks: u32| {
-            let error = alpha / f64::from(looks * Metric::DECIDE);
+            let error = terms.alpha / f64::from(looks * Metric::DECIDE);
             let enough =
                 (LEAST_BLOCKS..).take_while(|blocks| 0.5_f64.powf(f64::from(*blocks)) > error);
             enough.last().map_or(LEAST_BLOCKS, |blocks| blocks + 1)
@@ -193,17 +216,26 @@ impl Rule {
             .rev()
             .find(|looks| first(*looks) + 2 * (looks - 1) <= most_blocks)
             .ok_or_else(|| first(1))?;
-        let first = first(count);
+        let first = f64::from(first(count));
+        // Each look comes after the same multiple of the blocks of the one before, as the
+        // precision grows with the square root of their number.
+        let ratio = f64::from(most_blocks) / first;
         let looks = (0..count).map(|look| match count - 1 {
             0 => most_blocks,
-            steps => first + (most_blocks - first) * look / steps,
+            steps => blocks(first * ratio.powf(f64::from(look) / f64::from(steps))),
         });
         Ok(Self {
-            min_effect,
-            min_latency_effect,
-            alpha,
+            min_effect: terms.min_effect,
+            min_latency_effect: terms.min_latency_effect,
+            alpha: terms.alpha,
+            cost: terms.cost,
             looks: looks.collect(),
         })
+    }
+
+    /// Returns the highest number of blocks.
+    pub fn most_blocks(&self) -> usize {
+        self.looks.last().map_or(0, |look| *look as usize)
     }
 
     /// Returns whether the gate looks after this number of blocks.
@@ -212,21 +244,33 @@ impl Rule {
     }
 
     /// Returns the error probability of one lower bound.
-    fn alarm(&self) -> f64 {
+    pub(super) fn alarm(&self) -> f64 {
         self.alpha / (self.looks.len() as f64 * f64::from(Metric::DECIDE))
     }
 
     /// Returns the error probability of one upper bound. It is not divided by the number of
     /// metrics, because no pass is possible without the upper bound of CPU time.
-    fn miss(&self) -> f64 {
+    pub(super) fn miss(&self) -> f64 {
         MISS / self.looks.len() as f64
     }
 
     fn min_effect_of(&self, metric: Metric) -> Option<f64> {
         match metric {
-            Metric::CpuPerPod => Some(self.min_effect),
+            cost if cost == self.cost => Some(self.min_effect),
             Metric::PodP50 => Some(self.min_latency_effect),
-            Metric::PodMean | Metric::TimePerPod => None,
+            _ => None,
+        }
+    }
+
+    /// Returns whether a metric permits a pass.
+    fn lets_pass(&self, judged: &Judged) -> bool {
+        match judged.standing {
+            Standing::NotSlower | Standing::Shown => true,
+            Standing::Slower => false,
+            Standing::Open => {
+                judged.metric != self.cost
+                    && judged.min_effect.is_some_and(|least| judged.change < least)
+            }
         }
     }
 
@@ -234,11 +278,11 @@ impl Rule {
     pub fn judge(&self, blocks: &[Block]) -> (Vec<Judged>, Decision) {
         let judged: Vec<Judged> = Metric::ALL
             .into_iter()
-            .map(|metric| self.metric(metric, blocks))
+            .filter_map(|metric| self.metric(metric, blocks))
             .collect();
         let decision = if judged.iter().any(|j| j.standing == Standing::Slower) {
             Decision::Fail
-        } else if judged.iter().all(Judged::lets_pass) {
+        } else if judged.iter().all(|one| self.lets_pass(one)) {
             Decision::Pass
         } else {
             Decision::Undecided
@@ -246,8 +290,11 @@ impl Rule {
         (judged, decision)
     }
 
-    fn metric(&self, metric: Metric, blocks: &[Block]) -> Judged {
-        let differences: Vec<f64> = blocks.iter().map(|b| metric.difference(b)).collect();
+    fn metric(&self, metric: Metric, blocks: &[Block]) -> Option<Judged> {
+        // Without blocks, a metric that may be missing is taken to be.
+        let differences = metric
+            .differences(blocks)
+            .filter(|found| !found.is_empty() || !metric.is_count() || metric == self.cost)?;
         let rank = SignedRank::of(&differences);
         let (low, high) = (rank.at_least(self.alarm()), rank.at_most(self.miss()));
         let estimate = rank.estimate();
@@ -260,20 +307,33 @@ impl Rule {
         };
         let share = |log: f64| log.is_finite().then(|| log.exp_m1());
         let level = |side: fn(&Block) -> &[Round]| {
-            let values = blocks.iter().flat_map(side).map(|round| metric.of(round));
+            let values = blocks
+                .iter()
+                .flat_map(side)
+                .filter_map(|round| metric.of(round));
             crate::stats::median(values.collect())
         };
-        Judged {
+        Some(Judged {
             metric,
-            base_ms: level(|block| &block.base),
-            head_ms: level(|block| &block.head),
+            base: level(|block| &block.base),
+            head: level(|block| &block.head),
             change: estimate.exp_m1(),
             at_least: share(low),
             at_most: share(high),
             min_effect,
             standing,
-        }
+        })
     }
+}
+
+/// Rounds a number of blocks.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "between the least and the highest number of blocks"
+)]
+fn blocks(number: f64) -> u32 {
+    number.round() as u32
 }
 
 #[cfg(test)]
@@ -285,22 +345,36 @@ mod tests {
     /// without noise.
     fn blocks(cpu: &[f64], latency: f64) -> Vec<Block> {
         let round = |cpu: f64, latency: f64| Round {
+            pods: 300,
             cpu_ms_per_pod: cpu,
+            cycles_per_pod: None,
+            instructions_per_pod: None,
             p50_ms: latency,
             mean_ms: latency,
-            pods_per_s: 1000.0 / latency,
         };
         cpu.iter()
             .map(|more| Block {
-                order: Order::BaseOutside,
+                order: Order::BaseFirst,
+                cpus: vec![0],
                 base: vec![round(1.0, 5.0); 2],
                 head: vec![round(1.0 + more, 5.0 * (1.0 + latency)); 2],
             })
             .collect()
     }
 
+    const TERMS: Terms = Terms {
+        min_effect: 0.03,
+        min_latency_effect: 0.10,
+        alpha: 0.01,
+        cost: Metric::CpuPerPod,
+    };
+
     fn rule() -> Rule {
-        Rule::new(0.03, 0.10, 0.01, 32).unwrap()
+        Rule::new(TERMS, 40).unwrap()
+    }
+
+    fn looks(alpha: f64, most: u32) -> Result<Vec<u32>, u32> {
+        Rule::new(Terms { alpha, ..TERMS }, most).map(|rule| rule.looks)
     }
 
     fn decided(cpu: &[f64], latency: f64) -> Decision {
@@ -309,7 +383,7 @@ mod tests {
 
     #[test]
     fn the_first_look_is_the_first_that_can_fail_and_the_last_is_after_all_blocks() {
-        assert_eq!(rule().looks, [10, 15, 21, 26, 32]);
+        assert_eq!(rule().looks, [10, 14, 20, 28, 40]);
         let error = rule().alarm();
         assert!((error - 0.001).abs() < 1e-12);
         assert!(0.5_f64.powi(10) <= error && 0.5_f64.powi(9) > error);
@@ -317,11 +391,38 @@ mod tests {
 
     #[test]
     fn few_blocks_have_fewer_looks_and_too_few_are_refused() {
-        assert_eq!(Rule::new(0.03, 0.1, 0.01, 12).unwrap().looks, [9, 12]);
-        assert_eq!(Rule::new(0.03, 0.1, 0.01, 8).unwrap().looks, [8]);
-        assert_eq!(Rule::new(0.03, 0.1, 0.01, 7), Err(8));
-        assert_eq!(Rule::new(0.03, 0.1, 1e-6, 8), Err(21));
-        assert_eq!(Rule::new(0.03, 0.1, 0.2, 100).unwrap().looks[0], 8);
+        assert_eq!(looks(0.01, 12), Ok(vec![9, 12]));
+        assert_eq!(looks(0.01, 8), Ok(vec![8]));
+        assert_eq!(looks(0.01, 7), Err(8));
+        assert_eq!(looks(1e-6, 8), Err(21));
+        assert_eq!(looks(0.2, 100).unwrap()[0], 8);
+    }
+
+    #[test]
+    fn cycles_decide_where_all_of_them_are_counted() {
+        let rule = Rule::new(
+            Terms {
+                cost: Metric::of_cost(Some(Counted::UserAndKernel)),
+                ..TERMS
+            },
+            40,
+        )
+        .unwrap();
+        // CPU time rose because the clock was slower.
+        let mut all = blocks(&[0.2; 10], 0.0);
+        for block in &mut all {
+            for round in block.base.iter_mut().chain(&mut block.head) {
+                round.cycles_per_pod = Some(1e6);
+                round.instructions_per_pod = Some(9e5);
+            }
+        }
+        let (judged, decision) = rule.judge(&all);
+        assert_eq!((judged.len(), decision), (5, Decision::Pass));
+        for round in all.iter_mut().flat_map(|block| &mut block.head) {
+            round.cycles_per_pod = Some(1.1e6);
+        }
+        assert_eq!(rule.judge(&all).1, Decision::Fail);
+        assert_eq!(Metric::of_cost(Some(Counted::User)), Metric::CpuPerPod);
     }
 
     #[test]
@@ -370,12 +471,11 @@ mod tests {
         for block in &mut all {
             for round in &mut block.head {
                 round.mean_ms *= 3.0;
-                round.pods_per_s /= 3.0;
             }
         }
         let (judged, decision) = rule().judge(&all);
         assert_eq!(decision, Decision::Pass);
-        assert!((judged[3].change - 2.0).abs() < 1e-9);
-        assert_eq!(judged[3].standing, Standing::Shown);
+        assert!((judged[2].change - 2.0).abs() < 1e-9);
+        assert_eq!(judged[2].standing, Standing::Shown);
     }
 }

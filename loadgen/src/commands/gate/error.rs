@@ -14,13 +14,33 @@ pub enum GateError {
     /// One of the two programs is not available.
     #[error(transparent)]
     Program(#[from] ProgramError),
-    /// No result of so few rounds could show that the head is slower.
-    #[error("--max-rounds must be at least {needed} for --alpha {alpha}")]
-    TooFewRounds {
-        /// Lowest sufficient number of rounds.
+    /// No result of so few blocks could show that the head is slower.
+    #[error("--max-blocks must be at least {needed} for --alpha {alpha}")]
+    TooFewBlocks {
+        /// Lowest sufficient number of blocks.
         needed: u32,
         /// Highest probability of an alarm by chance.
         alpha: f64,
+    },
+    /// The kernel does not tell the CPUs of this process.
+    #[error("find the CPUs that may be used; --cpus all needs none")]
+    Cpus(#[source] io::Error),
+    /// This process may use fewer CPUs than a block is to use.
+    #[error("--cpus {asked}: this process may use {allowed} CPUs")]
+    TooFewCpus {
+        /// Number of CPUs for each block.
+        asked: usize,
+        /// Number of CPUs that this process may use.
+        allowed: usize,
+    },
+    /// The programs cannot be kept on their CPUs.
+    #[error("stay on the CPUs {cpus:?}; --cpus all does not need it")]
+    Confine {
+        /// Numbers of the CPUs.
+        cpus: Vec<usize>,
+        /// The failure.
+        #[source]
+        source: io::Error,
     },
     /// There is no directory for the logs.
     #[error("keep the sandboxers' logs")]
@@ -40,7 +60,11 @@ impl GateError {
         match self {
             Self::Run(error) => error.is_interruption(),
             Self::Program(error) => matches!(error, ProgramError::Interrupted),
-            Self::TooFewRounds { .. } | Self::Directory(_) => false,
+            Self::TooFewBlocks { .. }
+            | Self::Cpus(_)
+            | Self::TooFewCpus { .. }
+            | Self::Confine { .. }
+            | Self::Directory(_) => false,
         }
     }
 }

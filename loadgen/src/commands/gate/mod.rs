@@ -2,23 +2,26 @@
 //!
 //! ```text
 //! program    files, or revisions to build
-//! block      rounds of both programs with the same pods, A B B A or B A A B
+//! block      rounds of both programs in turns of a few pods; round, the figures of one
+//! sequence   blocks until a look decides or the time is over
 //! decide     after each look: pass, fail, or go on
+//! forecast   the increases that the gate can find, and the time that they take
 //! result     the saved document; table, its printed form
 //! ```
 //!
-//! The CPU time of the sandboxer per pod decides first: of the measured figures, a
-//! shared machine disturbs it least. On two cores shared by client, sandboxer and
-//! other programs, latencies and rates of one program vary by a quarter from round to
-//! round, and its CPU time by a few percent. The median latency of a pod decides as
+//! The cost of a pod decides first, the CPU time or the cycles of the sandboxer: of the measured
+//! figures, a shared machine disturbs it least. The median latency of a pod decides as
 //! well, with a larger minimum effect, because waiting for a lock or a disk costs no
 //! CPU time.
 
 pub mod block;
 pub mod decide;
 mod error;
+pub mod forecast;
 pub mod program;
 pub mod result;
+pub mod round;
+pub mod sequence;
 #[cfg(test)]
 mod simulated;
 pub mod table;
@@ -29,27 +32,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-
-use self::block::{Block, Experiment, Order, ROUNDS_PER_BLOCK};
 pub use self::error::GateError;
 
-use self::decide::{Decision, Judged, Metric, Rule, Standing};
+use self::block::Experiment;
+use self::decide::{Decision, Metric, Terms};
 use self::program::Programs;
 use self::result::{GateResult, GateScenario};
+use self::sequence::{Cpus, Length};
 use crate::commands::cli::GateArgs;
 use crate::commands::error::RunError;
 use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
 use crate::drive::bundle::Bundles;
 use crate::drive::engine::{Load, Shape};
-use crate::record::recorder::Recorder;
+use crate::process::{affinity, counters};
 use crate::result::directory::{self, SaveError};
 use crate::result::environment::{self, Environment};
 use crate::result::header::Header;
 use crate::scratch::Scratch;
-use crate::show::progress::{Preparing, Style};
+use crate::show::progress::Preparing;
 use crate::workload::scenario::Closed;
 
 /// Warm-up pods before the rounds of a block, for connections, caches and pools.
@@ -64,15 +65,6 @@ const TABLE_FILE: &str = "gate.txt";
 /// File name that stands for standard output.
 const STDOUT: &str = "-";
 
-/// State of a gate after its blocks.
-struct Gate {
-    blocks: Vec<Block>,
-    metrics: Vec<Judged>,
-    decision: Decision,
-    problems: Recorder,
-    complaints: Vec<String>,
-}
-
 /// Compares two programs and saves the result.
 ///
 /// # Errors
@@ -80,16 +72,23 @@ struct Gate {
 pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateError> {
     let style = args.output.style();
     let percent = |percent: f64| percent / 100.0;
-    let rule = Rule::new(
-        percent(args.min_effect),
-        percent(args.min_latency_effect),
-        args.alpha,
-        args.max_rounds / ROUNDS_PER_BLOCK,
-    )
-    .map_err(|blocks| GateError::TooFewRounds {
-        needed: blocks * ROUNDS_PER_BLOCK,
+    let counted = counters::available();
+    let terms = Terms {
+        min_effect: percent(args.min_effect),
+        min_latency_effect: percent(args.min_latency_effect),
+        alpha: args.alpha,
+        cost: Metric::of_cost(counted.as_ref().ok().copied()),
+    };
+    let length = Length {
+        time: Duration::from_secs_f64(args.max_minutes * 60.0),
+        most_blocks: args.max_blocks,
+    };
+    // Refuses too few blocks before anything is built.
+    sequence::first_rule(terms, length.most_blocks).map_err(|needed| GateError::TooFewBlocks {
+        needed,
         alpha: args.alpha,
     })?;
+    let cpus = cpus(args)?;
     directory::check(&args.output.results).map_err(RunError::from)?;
     let stop = style.stop_on_signals().map_err(RunError::from)?;
     let programs = Programs::of(&args.base, &args.head, &stop, style)?;
@@ -113,22 +112,26 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateEr
             shape: closed(args, args.pods.min(WARM_UP_PODS)),
             ..load.clone()
         },
+        at_once: u64::from(args.concurrency),
         load,
         bundles: &bundles,
+        counted: counted.as_ref().ok().copied(),
         stop: &stop,
     };
     let started = SystemTime::now();
-    let gate = experiment.run(&rule, args.requests.seed, style)?;
+    let gate = experiment.sequence(terms, length, &cpus, args.requests.seed, style)?;
     let result = GateResult {
         header: Header::of::<GateResult>(command_line, started).with_build(),
-        wall_s: started.elapsed().unwrap_or(Duration::ZERO).as_secs_f64(),
+        wall_s: gate.took.as_secs_f64(),
         decision: gate.decision,
-        reasons: gate.reasons(&rule),
+        reasons: gate.reasons(length),
         scenario: scenario(args, &experiment),
         base: programs.base.clone(),
         head: programs.head.clone(),
         plan_hash: bundles.summary().hash.to_string(),
-        rule,
+        rule: gate.rule,
+        counters: result::Counters::of(&counted),
+        forecast: gate.forecast,
         metrics: gate.metrics,
         blocks: gate.blocks,
         errors: crate::result::errors(&gate.problems),
@@ -147,83 +150,25 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateEr
     Ok(verdict(&result))
 }
 
-impl Experiment<'_> {
-    /// Runs blocks until a look decides, all blocks are run, an error occurs, or a
-    /// stop is requested.
-    fn run(&self, rule: &Rule, seed: u64, style: Style) -> Result<Gate, RunError> {
-        let mut coin = ChaCha8Rng::seed_from_u64(seed);
-        let (metrics, decision) = rule.judge(&[]);
-        let mut gate = Gate {
-            blocks: Vec::new(),
-            metrics,
-            decision,
-            problems: Recorder::default(),
-            complaints: Vec::new(),
-        };
-        let most = rule.looks.last().copied().unwrap_or_default();
-        for number in 1..=most {
-            if self.stop.requested() {
-                break;
-            }
-            let order = if coin.next_u32().is_multiple_of(2) {
-                Order::BaseOutside
-            } else {
-                Order::HeadOutside
-            };
-            let ended = match self.block(order) {
-                // Blocks measured before the interruption remain valid.
-                Err(error) if error.is_interruption() && !self.stop.aborted() => break,
-                ended => ended?,
-            };
-            gate.problems.merge(&ended.problems);
-            gate.complaints.extend(ended.complaints);
-            let Some(block) = ended.block else {
-                break;
-            };
-            gate.blocks.push(block);
-            let (metrics, decision) = rule.judge(&gate.blocks);
-            style.say(&format!(
-                "Block {number} of at most {most}: {} {}",
-                Metric::CpuPerPod.name(),
-                table::signed(metrics[0].change)
-            ));
-            gate.metrics = metrics;
-            if rule.looks_after(gate.blocks.len()) {
-                gate.decision = decision;
-            }
-            if gate.decision != Decision::Undecided {
-                break;
-            }
-        }
-        Ok(gate)
+/// Returns the CPUs from which the blocks draw theirs.
+///
+/// # Errors
+/// If the machine has fewer CPUs than the option asks for, or the kernel does not tell.
+fn cpus(args: &GateArgs) -> Result<Cpus, GateError> {
+    let Some(per_block) = args.cpus.number() else {
+        return Ok(Cpus {
+            allowed: Vec::new(),
+            per_block: 0,
+        });
+    };
+    let allowed = affinity::allowed().map_err(GateError::Cpus)?;
+    if allowed.len() < per_block {
+        return Err(GateError::TooFewCpus {
+            asked: per_block,
+            allowed: allowed.len(),
+        });
     }
-}
-
-impl Gate {
-    /// Returns the reasons for an undecided gate; empty for a decision.
-    fn reasons(&self, rule: &Rule) -> Vec<String> {
-        if self.decision != Decision::Undecided {
-            return Vec::new();
-        }
-        let most = rule.looks.last().copied().unwrap_or_default();
-        if self.blocks.len() < most as usize {
-            return vec![format!(
-                "only {} of {most} blocks were run",
-                self.blocks.len()
-            )];
-        }
-        let open = self.metrics.iter().filter(|m| m.standing == Standing::Open);
-        open.map(|metric| {
-            let most = metric.at_most.map_or_else(|| "?".to_owned(), table::signed);
-            let change = table::signed(metric.change);
-            format!(
-                "{} changed by {change}, with an upper bound of {most}: too noisy for this \
-                 number of rounds, or too close to the minimum effect",
-                metric.metric.name()
-            )
-        })
-        .collect()
-    }
+    Ok(Cpus { allowed, per_block })
 }
 
 fn load(args: &GateArgs) -> Load {
@@ -235,6 +180,7 @@ fn load(args: &GateArgs) -> Load {
         connections: usize::try_from(connections).unwrap_or(1),
         threads: 1,
         stages: Vec::new(),
+        turns: None,
         speed: 1.0,
     }
 }
@@ -277,7 +223,9 @@ fn scenario(args: &GateArgs, experiment: &Experiment<'_>) -> GateScenario {
         concurrency: args.concurrency,
         connections: experiment.load.connections,
         timeout_s: args.requests.timeout.as_secs_f64(),
-        max_rounds: args.max_rounds,
+        cpus: args.cpus.to_string(),
+        max_minutes: args.max_minutes,
+        max_blocks: args.max_blocks,
     }
 }
 

@@ -1,10 +1,14 @@
 //! Document of a gate, as saved in `result.json`.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 
 use super::block::Block;
 use super::decide::{Decision, Judged, Rule};
+use super::forecast::Forecast;
 use super::program::Program;
+use crate::process::counters::Counted;
 use crate::result::ErrorResult;
 use crate::result::environment::Environment;
 use crate::result::header::{Document, Header};
@@ -31,6 +35,11 @@ pub struct GateResult {
     pub plan_hash: String,
     /// Rule of the decision.
     pub rule: Rule,
+    /// Counters of the machine.
+    pub counters: Counters,
+    /// Forecast after the first blocks; absent if the gate ended before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
     /// Verdict on each metric after the last look, or after all blocks.
     pub metrics: Vec<Judged>,
     /// Figures of every block.
@@ -45,7 +54,30 @@ pub struct GateResult {
 
 impl Document for GateResult {
     const SCHEMA: &'static str = "resource-slot.loadgen.gate";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
+    /// Version 1 had rounds of one program after the other.
+    const OLDEST_VERSION: u32 = 2;
+}
+
+/// Counters of instructions and cycles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Counted part of the programs' work; absent without counters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
+    /// Reason for which there are none, in words of the kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+}
+
+impl Counters {
+    /// Describes what a machine counts.
+    pub fn of(available: &io::Result<Counted>) -> Self {
+        Self {
+            counted: available.as_ref().ok().copied(),
+            missing: available.as_ref().err().map(ToString::to_string),
+        }
+    }
 }
 
 /// Parameters of a gate.
@@ -61,7 +93,7 @@ pub struct GateScenario {
     pub files_on: String,
     /// Seed of all random numbers.
     pub seed: u64,
-    /// Number of pods in each round.
+    /// Number of pods of each program in each round.
     pub pods: u64,
     /// Number of warm-up pods of each program before the rounds of a block; not
     /// measured.
@@ -78,6 +110,10 @@ pub struct GateScenario {
     pub connections: usize,
     /// Time limit of a call, in seconds.
     pub timeout_s: f64,
-    /// Highest number of rounds of each program.
-    pub max_rounds: u32,
+    /// CPUs that programs and load share in a block: a number, or `all`.
+    pub cpus: String,
+    /// Time for all blocks, in minutes.
+    pub max_minutes: f64,
+    /// Highest number of blocks; `None` without a limit.
+    pub max_blocks: Option<u32>,
 }

@@ -166,6 +166,7 @@ fn load(args: &OverheadArgs, plan: Plan) -> Load {
         connections: 1,
         threads: 1,
         stages: Vec::new(),
+        turns: None,
         speed: 1.0,
     }
 }

@@ -8,6 +8,7 @@
 mod error;
 mod hold;
 mod shared;
+mod turns;
 mod work;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 pub use self::error::EngineError;
+pub use self::turns::Turns;
 
 use self::shared::Shared;
 use self::work::Prepared;
@@ -52,6 +54,8 @@ pub struct Load {
     /// Stages of held pods, as numbers of started pods. At each of them the observer is
     /// notified, and no more pods are started until it has returned.
     pub stages: Vec<u64>,
+    /// Turns that a closed loop takes with another one; `None` for one on its own.
+    pub turns: Option<Turns>,
 }
 
 /// Shape of a load: the rule for the times at which pods begin.
@@ -164,6 +168,7 @@ impl Load {
             connections,
             threads: size(scenario.threads).min(connections),
             stages: Vec::new(),
+            turns: None,
             speed: 1.0,
             shape,
         }

@@ -121,6 +121,12 @@ async fn all(tasks: &mut JoinSet<()>) -> Result<(), EngineError> {
 async fn work<D: Driver>(local: Local, closed: Closed, driver: D) {
     let mut held = JoinSet::new();
     while let Some((index, counts)) = local.shared.next(&closed) {
+        if let Some(turns) = &local.shared.load.turns {
+            tokio::select! {
+                () = turns.may_begin(index) => {}
+                () = local.shared.stop.request_made() => break,
+            }
+        }
         let pod = local.shared.load.plan.pod(index);
         if pod.lifecycle.is_held() {
             let (stop, hold) = (&local.shared.stop, &local.shared.hold);
@@ -136,6 +142,9 @@ async fn work<D: Driver>(local: Local, closed: Closed, driver: D) {
         } else {
             let started = Starting::default().one_more();
             local.pod(&driver, &pod, None, counts, started).await;
+        }
+        if let Some(turns) = &local.shared.load.turns {
+            turns.one_ended();
         }
         if local.shared.lost.load(Ordering::Relaxed) {
             // The other workers on this connection notice the loss in their own next

@@ -1,0 +1,100 @@
+//! Figures of a round: the work of both programs, and the latencies of their pods.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::block::Side;
+use crate::drive::engine::Measured;
+use crate::process::counters::{Counted, Counters, Work};
+use crate::process::cpu_time::CpuClock;
+use crate::record::operation::Operation;
+use crate::server::embedded::Embedded;
+
+/// A running program with its clock and counters.
+#[derive(Debug)]
+pub struct Member {
+    /// Program of the gate.
+    pub side: Side,
+    /// The process.
+    pub program: Embedded,
+    clock: Option<CpuClock>,
+    counters: Option<Counters>,
+}
+
+impl Member {
+    /// Opens clock and counters of a program that has just started.
+    pub fn new(side: Side, program: Embedded, counted: Option<Counted>) -> Self {
+        let pid = program.pid();
+        Self {
+            side,
+            clock: CpuClock::of(pid),
+            counters: counted.and_then(|counted| Counters::of(pid, counted).ok()),
+            program,
+        }
+    }
+}
+
+/// Work of a program since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Used {
+    /// CPU time in user space and in the kernel.
+    pub cpu: Duration,
+    /// Counted work; `None` without counters.
+    pub work: Option<Work>,
+}
+
+impl Used {
+    /// Returns the work of both programs so far; `None` if one of them has ended.
+    pub fn by(members: &mut [Member; 2]) -> Option<[Self; 2]> {
+        let [one, other] = members;
+        Some([Self::of(one)?, Self::of(other)?])
+    }
+
+    fn of(member: &mut Member) -> Option<Self> {
+        Some(Self {
+            cpu: member.clock?.now()?,
+            work: member.counters.as_mut().and_then(|c| c.now().ok()),
+        })
+    }
+}
+
+/// Figures of one program in one round.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Round {
+    /// Number of pods that were served.
+    pub pods: u64,
+    /// CPU time of the sandboxer per pod, in milliseconds, to the nanosecond.
+    pub cpu_ms_per_pod: f64,
+    /// Cycles of the sandboxer per pod; absent without counters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles_per_pod: Option<f64>,
+    /// Instructions of the sandboxer per pod; absent without counters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions_per_pod: Option<f64>,
+    /// Median latency of a pod, in milliseconds.
+    pub p50_ms: f64,
+    /// Mean latency of a pod, in milliseconds.
+    pub mean_ms: f64,
+}
+
+impl Round {
+    /// Computes the figures from the measured pods and the work before and after them.
+    pub fn of(measured: &Measured, before: Used, after: Used) -> Self {
+        let pod = measured.recorder.histogram(Operation::Pod);
+        let pods = pod.len().max(1) as f64;
+        let ms = |ns: f64| ns / 1e6;
+        let counted = |of: fn(&Work) -> u64| {
+            let (before, after) = (before.work?, after.work?);
+            Some(of(&after).saturating_sub(of(&before)) as f64 / pods)
+        };
+        Self {
+            pods: pod.len(),
+            cpu_ms_per_pod: after.cpu.saturating_sub(before.cpu).as_secs_f64() * 1e3 / pods,
+            cycles_per_pod: counted(|work| work.cycles),
+            instructions_per_pod: counted(|work| work.instructions),
+            p50_ms: ms(pod.value_at_quantile(0.5) as f64),
+            mean_ms: ms(pod.mean()),
+        }
+    }
+}
