@@ -9,7 +9,8 @@ use tonic::Request;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 
-use super::{channel, failed};
+use super::wire::{Wire, timed};
+use super::{channel, failed, timed_channel};
 use crate::error::{Error, Result};
 use crate::namespace::GRPC_NAMESPACE;
 
@@ -36,6 +37,7 @@ pub struct Controller {
     client: ControllerClient<Channel>,
     namespace: MetadataValue<Ascii>,
     timeout: Option<Duration>,
+    wire: Option<Wire>,
 }
 
 impl Controller {
@@ -45,13 +47,26 @@ impl Controller {
     /// `Unavailable`, with the path of the socket; `InvalidArgument` if the namespace cannot be
     /// the value of a header.
     pub async fn connect(socket: &Path, namespace: &str) -> Result<Self> {
-        let namespace = namespace
-            .parse()
-            .map_err(|e| Error::invalid_argument(format!("namespace {namespace:?}: {e}")))?;
         Ok(Self {
+            namespace: checked(namespace)?,
             client: ControllerClient::new(channel(socket).await?),
-            namespace,
             timeout: None,
+            wire: None,
+        })
+    }
+
+    /// Connects like [`Controller::connect`], with the times of the calls on the wire: see
+    /// [`super::wire`].
+    ///
+    /// # Errors
+    /// As [`Controller::connect`].
+    pub async fn connect_timed(socket: &Path, namespace: &str) -> Result<Self> {
+        let wire = Wire::default();
+        Ok(Self {
+            namespace: checked(namespace)?,
+            client: ControllerClient::new(timed_channel(socket, &wire).await?),
+            timeout: None,
+            wire: Some(wire),
         })
     }
 
@@ -68,6 +83,12 @@ impl Controller {
         self.timeout = None;
         self
     }
+}
+
+fn checked(namespace: &str) -> Result<MetadataValue<Ascii>> {
+    namespace
+        .parse()
+        .map_err(|e| Error::invalid_argument(format!("namespace {namespace:?}: {e}")))
 }
 
 macro_rules! calls {
@@ -87,7 +108,10 @@ macro_rules! calls {
                     if let Some(timeout) = self.timeout {
                         request.set_timeout(timeout);
                     }
-                    let reply = self.client.clone().$method(request).await;
+                    let mut client = self.client.clone();
+                    // The future is boxed because it is large, as the messages are.
+                    let call = Box::pin(client.$method(request));
+                    let reply = timed(self.wire.as_ref(), call).await;
                     Ok(reply.map_err(failed)?.into_inner())
                 }
             )*

@@ -9,7 +9,8 @@ use cri_api::v1::runtime_service_client::RuntimeServiceClient;
 use tonic::Request;
 use tonic::transport::Channel;
 
-use super::{channel, failed};
+use super::wire::{Wire, timed};
+use super::{channel, failed, timed_channel};
 use crate::error::Result;
 
 /// Longest message that is received, in bytes: the kubelet's limit (16 MiB).
@@ -36,6 +37,7 @@ pub struct Cri {
     runtime: RuntimeServiceClient<Channel>,
     image: ImageServiceClient<Channel>,
     timeout: Option<Duration>,
+    wire: Option<Wire>,
 }
 
 impl Cri {
@@ -44,13 +46,28 @@ impl Cri {
     /// # Errors
     /// `Unavailable`, with the path of the socket.
     pub async fn connect(socket: &Path) -> Result<Self> {
-        let channel = channel(socket).await?;
-        Ok(Self {
+        Ok(Self::over(channel(socket).await?, None))
+    }
+
+    /// Connects like [`Cri::connect`], with the times of the calls on the wire: see
+    /// [`super::wire`].
+    ///
+    /// # Errors
+    /// As [`Cri::connect`].
+    pub async fn connect_timed(socket: &Path) -> Result<Self> {
+        let wire = Wire::default();
+        let channel = timed_channel(socket, &wire).await?;
+        Ok(Self::over(channel, Some(wire)))
+    }
+
+    fn over(channel: Channel, wire: Option<Wire>) -> Self {
+        Self {
             runtime: RuntimeServiceClient::new(channel.clone())
                 .max_decoding_message_size(MAX_MESSAGE),
             image: ImageServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE),
             timeout: None,
-        })
+            wire,
+        }
     }
 
     /// Sets the timeout of all later calls. The server receives it, too.
@@ -83,7 +100,8 @@ macro_rules! calls {
                     let request = self.request(request);
                     // The future is boxed because it is large, as the messages are.
                     let mut client = self.$service.clone();
-                    let reply = Box::pin(client.$method(request)).await;
+                    let call = Box::pin(client.$method(request));
+                    let reply = timed(self.wire.as_ref(), call).await;
                     Ok(reply.map_err(failed)?.into_inner())
                 }
             )*
@@ -149,7 +167,8 @@ macro_rules! streams {
                     request: v1::$request,
                 ) -> Result<tonic::Streaming<v1::$response>> {
                     let mut client = self.$service.clone();
-                    let reply = Box::pin(client.$method(Request::new(request))).await;
+                    let call = Box::pin(client.$method(Request::new(request)));
+                    let reply = timed(self.wire.as_ref(), call).await;
                     Ok(reply.map_err(failed)?.into_inner())
                 }
             )*

@@ -7,6 +7,7 @@
 mod controller;
 mod cri;
 mod ttrpc;
+pub mod wire;
 
 use std::path::Path;
 
@@ -18,21 +19,35 @@ pub use ttrpc::Ttrpc;
 
 use crate::address::SocketPath;
 use crate::error::{Code, Error, Result};
+use wire::{Connector, Wire};
 
 /// Opens a gRPC connection to a Unix socket.
 ///
 /// # Errors
 /// `Unavailable`, with the path of the socket; `InvalidArgument` if no socket can have this path.
 pub async fn channel(socket: &Path) -> Result<Channel> {
+    channel_over(socket, None).await
+}
+
+/// Opens a gRPC connection to a Unix socket, with the times of its calls on the wire.
+async fn timed_channel(socket: &Path, wire: &Wire) -> Result<Channel> {
+    channel_over(socket, Some(wire)).await
+}
+
+async fn channel_over(socket: &Path, wire: Option<&Wire>) -> Result<Channel> {
     let failed = |e: tonic::transport::Error| {
         Error::unavailable(format!("connect {}: {e}", socket.display()))
     };
     checked(socket)?;
-    Endpoint::from_shared(format!("unix://{}", socket.display()))
-        .map_err(failed)?
-        .connect()
-        .await
-        .map_err(failed)
+    let endpoint = Endpoint::from_shared(format!("unix://{}", socket.display())).map_err(failed)?;
+    let opened = match wire {
+        None => endpoint.connect().await,
+        Some(wire) => {
+            let connector = Connector::new(socket.to_owned(), wire.clone());
+            endpoint.connect_with_connector(connector).await
+        }
+    };
+    opened.map_err(failed)
 }
 
 /// Refuses a path that no socket can have: the libraries of the protocols would name neither the

@@ -8,8 +8,11 @@ use containerd_shim_protos::sandbox_api as sandbox;
 use containerd_shim_protos::sandbox_async::SandboxClient;
 use containerd_shim_protos::shim_async::TaskClient;
 use protobuf::well_known_types::empty::Empty;
+use tokio::net::UnixStream;
+use ttrpc::asynchronous::transport::Socket;
 use ttrpc::context::Context;
 
+use super::wire::{Protocol, Stamped, Wire, timed};
 use crate::error::{Error, Result};
 use crate::namespace::TTRPC_NAMESPACE;
 
@@ -37,6 +40,7 @@ pub struct Ttrpc {
     sandbox: SandboxClient,
     task: TaskClient,
     context: Context,
+    wire: Option<Wire>,
 }
 
 impl Ttrpc {
@@ -46,19 +50,34 @@ impl Ttrpc {
     /// `Unavailable`, with the path of the socket; `InvalidArgument` if no socket can have this
     /// path.
     pub async fn connect(socket: &Path, namespace: &str) -> Result<Self> {
-        super::checked(socket)?;
-        let stream = tokio::net::UnixStream::connect(socket)
-            .await
-            .map_err(|e| Error::unavailable(format!("connect {}: {e}", socket.display())))?;
-        let client =
-            ttrpc::asynchronous::Client::new(ttrpc::asynchronous::transport::Socket::new(stream));
+        Ok(Self::over(
+            Socket::new(open(socket).await?),
+            namespace,
+            None,
+        ))
+    }
+
+    /// Connects like [`Ttrpc::connect`], with the times of the calls on the wire: see
+    /// [`super::wire`].
+    ///
+    /// # Errors
+    /// As [`Ttrpc::connect`].
+    pub async fn connect_timed(socket: &Path, namespace: &str) -> Result<Self> {
+        let wire = Wire::default();
+        let stream = Stamped::new(open(socket).await?, Protocol::Ttrpc, wire.clone());
+        Ok(Self::over(Socket::new(stream), namespace, Some(wire)))
+    }
+
+    fn over(socket: Socket, namespace: &str, wire: Option<Wire>) -> Self {
+        let client = ttrpc::asynchronous::Client::new(socket);
         let mut context = Context::default();
         context.add(TTRPC_NAMESPACE.to_owned(), namespace.to_owned());
-        Ok(Self {
+        Self {
             sandbox: SandboxClient::new(client.clone()),
             task: TaskClient::new(client),
             context,
-        })
+            wire,
+        }
     }
 
     /// Sets the timeout of all later calls; zero for none. The server receives it, too.
@@ -67,6 +86,13 @@ impl Ttrpc {
         self.context.timeout_nano = i64::try_from(per_call.as_nanos()).unwrap_or(i64::MAX);
         self
     }
+}
+
+async fn open(socket: &Path) -> Result<UnixStream> {
+    super::checked(socket)?;
+    UnixStream::connect(socket)
+        .await
+        .map_err(|e| Error::unavailable(format!("connect {}: {e}", socket.display())))
 }
 
 macro_rules! calls {
@@ -80,7 +106,8 @@ macro_rules! calls {
                 /// The error of the server; `Unavailable` if the connection is lost;
                 /// `DeadlineExceeded` after the time set by [`Ttrpc::with_timeout`].
                 pub async fn $method(&self, request: &$request) -> Result<$response> {
-                    Ok(self.$service.$method(self.context.clone(), request).await?)
+                    let call = self.$service.$method(self.context.clone(), request);
+                    Ok(timed(self.wire.as_ref(), call).await?)
                 }
             )*
         }
@@ -108,7 +135,8 @@ impl Ttrpc {
         &self,
         request: &task::ConnectRequest,
     ) -> Result<task::ConnectResponse> {
-        Ok(self.task.connect(self.context.clone(), request).await?)
+        let call = self.task.connect(self.context.clone(), request);
+        Ok(timed(self.wire.as_ref(), call).await?)
     }
 }
 
