@@ -97,6 +97,23 @@ async fn a_run_against_a_correct_sandboxer_is_valid() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_call_but_a_wait_has_a_time_on_the_wire() {
+    let args = ["--pods", "50", "--concurrency", "8", "--connections", "2"];
+    let run = run_against(&Fake::new(Lie::None), &args).await;
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    let result = run.result.unwrap();
+    for told in &result.operations {
+        let Some(wire) = result.wire_of(told.operation) else {
+            assert_eq!(told.operation, Operation::TaskWait);
+            continue;
+        };
+        assert_eq!(wire.count, told.count, "{wire:?}");
+        assert!(wire.mean_ns <= told.mean_ns, "{wire:?} {told:?}");
+    }
+    assert_eq!(result.wire.len(), result.operations.len() - 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn threads_share_the_plan_and_change_no_request() {
     let mut hashes = Vec::new();
     for args in [

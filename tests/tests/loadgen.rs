@@ -205,6 +205,22 @@ fn roles(processes: &Value) -> Vec<&str> {
         .collect()
 }
 
+/// Asserts that each call but the Wait of a task has a time on the wire.
+fn assert_wire(result: &Value) {
+    let counts = |field: &str| -> Vec<(String, u64)> {
+        let all = result[field].as_array().expect("a list").iter();
+        let some = all.filter(|one| one["operation"] != "task_wait");
+        some.map(|one| {
+            (
+                one["operation"].to_string(),
+                one["count"].as_u64().expect("a count"),
+            )
+        })
+        .collect()
+    };
+    assert_eq!(counts("wire"), counts("operations"));
+}
+
 #[test]
 fn the_same_plan_runs_as_containerd_calls_a_sandboxer() {
     let place = Place::new();
@@ -213,6 +229,7 @@ fn the_same_plan_runs_as_containerd_calls_a_sandboxer() {
     assert_eq!(result["scenario"]["target"], "controller");
     assert_eq!(result["plan_hash"], plan_hash(&["--pods", PODS]));
     assert!(operations(&result).contains(&"sandbox_create"));
+    assert_wire(&result);
     place.assert_empty();
 }
 
@@ -227,6 +244,7 @@ fn the_same_plan_runs_over_cri_through_containerd() {
     assert_eq!(result["valid"], true, "{}", result["reasons"]);
     assert_eq!(result["totals"]["pods"], 20);
     assert_eq!(result["totals"]["errors"], 0);
+    assert_wire(&result);
     assert_eq!(
         result["notes"],
         serde_json::json!([]),

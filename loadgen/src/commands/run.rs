@@ -141,7 +141,7 @@ impl Execution<'_> {
         for outcome in &held {
             let line = format!("{outcome}\n");
             text.whole += &line;
-            if !outcome.met {
+            if !outcome.met || !outcome.known {
                 text.problems += &line;
             }
         }
@@ -156,8 +156,10 @@ fn verdict(result: &RunResult, complaints: &[String], held: &[Outcome]) -> Verdi
         Verdict::WrongAnswers
     } else if !result.valid {
         Verdict::Incomplete
-    } else if held.iter().any(|outcome| !outcome.met) {
+    } else if held.iter().any(|outcome| outcome.known && !outcome.met) {
         Verdict::Missed
+    } else if held.iter().any(|outcome| !outcome.known) {
+        Verdict::Incomplete
     } else {
         Verdict::Good
     }

@@ -44,7 +44,7 @@ pub(crate) fn create(pod: &Pod) -> api::ControllerCreateRequest {
 
 impl Connection for ControllerConnection {
     async fn connect(socket: &Path, namespace: &str, timeout: Duration) -> Result<Self> {
-        let sandboxes = Controller::connect(socket, namespace).await?;
+        let sandboxes = Controller::connect_timed(socket, namespace).await?;
         Ok(Self {
             sandboxes: sandboxes.with_timeout(timeout),
             tasks: TtrpcConnection::connect(socket, namespace, timeout).await?,

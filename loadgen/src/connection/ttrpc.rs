@@ -45,7 +45,7 @@ macro_rules! request {
 
 impl Connection for TtrpcConnection {
     async fn connect(socket: &Path, namespace: &str, timeout: Duration) -> Result<Self> {
-        let waits = Ttrpc::connect(socket, namespace).await?;
+        let waits = Ttrpc::connect_timed(socket, namespace).await?;
         Ok(Self {
             calls: waits.clone().with_timeout(timeout),
             waits,

@@ -1,9 +1,11 @@
 //! Times, checks and records each call of a pod.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use containerd_sandbox::Error;
+use containerd_sandbox::client::wire;
 
 use crate::drive::check::Checked;
 use crate::record::failure::Failure;
@@ -20,6 +22,8 @@ pub struct Calls<'a> {
     pub counts: bool,
     /// Time limit of a call, and of the Wait of a task after the end of the task.
     pub timeout: Duration,
+    /// Sum of the times for which the pod's calls, or their replies, waited in this program.
+    pub queue: &'a Cell<Duration>,
 }
 
 impl Calls<'_> {
@@ -34,12 +38,28 @@ impl Calls<'_> {
         check: impl FnOnce(&R) -> Checked,
     ) -> Result<R, Failure> {
         let begun = Instant::now();
-        let reply = call.await;
+        let mut call = pin!(call);
+        let (reply, on_wire) = std::future::poll_fn(|cx| {
+            // A time that another call has left is not this one's.
+            wire::take_last();
+            let reply = call.as_mut().poll(cx);
+            reply.map(|reply| (reply, wire::take_last()))
+        })
+        .await;
         let took = begun.elapsed();
         let reply = reply.map_err(|error| Failure::status(operation, &error))?;
         check(&reply).map_err(|wrong| Failure::wrong(operation, &wrong))?;
         self.success(operation, took);
+        if let Some(on_wire) = on_wire {
+            self.on_wire(operation, took, on_wire.min(took));
+        }
         Ok(reply)
+    }
+
+    fn on_wire(&self, operation: Operation, took: Duration, on_wire: Duration) {
+        self.queue
+            .set(self.queue.get() + took.saturating_sub(on_wire));
+        self.record(|recorder| recorder.wire(operation, on_wire));
     }
 
     /// Records a successful call that the caller has timed.

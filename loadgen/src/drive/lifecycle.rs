@@ -27,6 +27,9 @@ pub struct Intended {
     pub at: Instant,
     /// Index of the phase that contains the start.
     pub phase: usize,
+    /// Delay of the real start by this program, without the wait for a place among the pods
+    /// in progress.
+    pub lag: Duration,
 }
 
 /// A pod whose lifecycle has begun.
@@ -97,14 +100,30 @@ impl<'a, D: Driver> Begun<'a, D> {
         let served = (now - self.since).saturating_sub(without);
         let Some(intended) = self.intended else {
             self.calls.success(operation, served);
+            self.without_queue(operation, served);
             return;
         };
         let took = now.duration_since(intended.at).saturating_sub(without);
         self.calls.success(operation, took);
+        self.without_queue(operation, took);
+        self.without_queue(service, served);
+        let in_time = took.saturating_sub(intended.lag);
+        self.calls
+            .record(|recorder| recorder.without_lag(operation, in_time));
         self.calls.success(service, served);
         if operation == Operation::Pod {
             self.calls
                 .record_always(|recorder| recorder.pod_of_phase(intended.phase, took));
+        }
+    }
+
+    /// Records the part of an operation that its calls did not spend in the queue of this
+    /// program; nothing if their times on the wire are not known.
+    fn without_queue(&self, operation: Operation, took: Duration) {
+        let queue = self.calls.queue.get();
+        if !queue.is_zero() {
+            let rest = took.saturating_sub(queue);
+            self.calls.record(|recorder| recorder.wire(operation, rest));
         }
     }
 

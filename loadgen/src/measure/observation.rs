@@ -18,6 +18,7 @@ use crate::record::recorder::Recorder;
 use crate::record::tape::Counters;
 use crate::result::environment::Environment;
 use crate::result::header::Header;
+use crate::result::lag;
 use crate::result::timeline::Timeline;
 use crate::result::validity;
 use crate::result::{self, HoldResult, ProcessResult, RunResult};
@@ -132,8 +133,26 @@ impl Observed {
         let (measured, load) = (&self.measured, context.load);
         let offered = result::offered(&load.shape, measured);
         let planned = (!measured.timed_out).then(|| load.pods());
-        let reasons =
-            validity::reasons(measured, &offered, planned, self.pause, context.complaints);
+        let recorder = &measured.recorder;
+        let operations = result::operations(recorder, context.operations);
+        let wire = result::wire(&operations, |operation| {
+            Some(recorder.wire_times(operation))
+        });
+        let without_lag = |wanted| {
+            let mut known = recorder.latencies_without_lag();
+            known.find(|(of, _)| *of == wanted).map(|(_, times)| times)
+        };
+        let per_s = offered.offered_pods_per_s.unwrap_or_default();
+        let figures = lag::figures(&operations, without_lag, recorder.lags(), per_s);
+        let reasons = validity::reasons(
+            measured,
+            &offered,
+            &figures,
+            planned,
+            self.pause,
+            context.complaints,
+        );
+        let remarks = result::remark(offered.mode, &wire);
         RunResult {
             header: Header::of::<RunResult>(context.command_line, self.started),
             wall_s: measured.wall.as_secs_f64(),
@@ -145,8 +164,11 @@ impl Observed {
             totals: result::totals(&measured.recorder, measured.wall),
             load: offered,
             phases: result::phases(&load.shape, &measured.recorder),
-            notes: notes(&measured.recorder),
-            operations: result::operations(&measured.recorder, context.operations),
+            notes: notes(recorder),
+            remarks: remarks.into_iter().collect(),
+            operations,
+            wire,
+            figures,
             errors: result::errors(&measured.recorder),
             environment: Environment::of_this_machine(),
             processes: self.processes.clone(),

@@ -41,6 +41,10 @@ pub type ErrorKey = (Operation, FailureCode, String);
 #[derive(Debug)]
 pub struct Recorder {
     histograms: Vec<Histogram<u64>>,
+    /// Times on the wire by operation.
+    wire: Vec<Histogram<u64>>,
+    /// Latencies from the real start on, by operation.
+    without_lag: BTreeMap<Operation, Histogram<u64>>,
     errors: BTreeMap<ErrorKey, ErrorClass>,
     /// Times from the intended start of a pod until it was begun.
     lag: Histogram<u64>,
@@ -87,6 +91,8 @@ impl Default for Recorder {
             // Each histogram is created on its own: a copy would touch memory that most
             // of them never need.
             histograms: Operation::ALL.into_iter().map(|_| histogram()).collect(),
+            wire: Operation::ALL.into_iter().map(|_| histogram()).collect(),
+            without_lag: BTreeMap::new(),
             errors: BTreeMap::new(),
             lag: histogram(),
             phases: Vec::new(),
@@ -101,6 +107,20 @@ impl Recorder {
     /// Records a successful operation.
     pub fn success(&mut self, operation: Operation, took: Duration) {
         self.histograms[operation as usize].saturating_record(nanoseconds(took));
+    }
+
+    /// Records the part of a successful operation that was spent on the wire and in the
+    /// server.
+    pub fn wire(&mut self, operation: Operation, took: Duration) {
+        self.wire[operation as usize].saturating_record(nanoseconds(took));
+    }
+
+    /// Records the latency of a successful operation without the lag of its pod.
+    pub fn without_lag(&mut self, operation: Operation, took: Duration) {
+        self.without_lag
+            .entry(operation)
+            .or_insert_with(histogram)
+            .saturating_record(nanoseconds(took));
     }
 
     /// Records a failure.
@@ -154,6 +174,13 @@ impl Recorder {
         for (ours, theirs) in self.histograms.iter_mut().zip(&other.histograms) {
             add(ours, theirs);
         }
+        for (ours, theirs) in self.wire.iter_mut().zip(&other.wire) {
+            add(ours, theirs);
+        }
+        for (operation, theirs) in &other.without_lag {
+            let ours = self.without_lag.entry(*operation);
+            add(ours.or_insert_with(histogram), theirs);
+        }
         for (key, class) in &other.errors {
             self.add(key.clone(), class.clone());
         }
@@ -170,8 +197,10 @@ impl Recorder {
 
     /// Removes all measurements, but keeps the allocated memory.
     pub fn clear(&mut self) {
-        let used = self.histograms.iter_mut().chain([&mut self.lag]);
-        used.filter(|histogram| !histogram.is_empty())
+        let used = self.histograms.iter_mut().chain(&mut self.wire);
+        used.chain(self.without_lag.values_mut())
+            .chain([&mut self.lag])
+            .filter(|histogram| !histogram.is_empty())
             .for_each(Histogram::reset);
         self.errors.clear();
         self.phases.clear();
@@ -195,6 +224,19 @@ impl Recorder {
     /// Returns the latencies of the successful calls of an operation, in nanoseconds.
     pub fn histogram(&self, operation: Operation) -> &Histogram<u64> {
         &self.histograms[operation as usize]
+    }
+
+    /// Returns the times of the successful calls of an operation on the wire, in
+    /// nanoseconds; of pods, the latencies without the generator's queue.
+    pub fn wire_times(&self, operation: Operation) -> &Histogram<u64> {
+        &self.wire[operation as usize]
+    }
+
+    /// Returns the latencies of an operation without the lag of its pods, in nanoseconds.
+    /// Only operations of an open loop that count from the intended start have them.
+    pub fn latencies_without_lag(&self) -> impl Iterator<Item = (Operation, &Histogram<u64>)> {
+        let some = self.without_lag.iter();
+        some.map(|(operation, histogram)| (*operation, histogram))
     }
 
     /// Returns the failures in groups.
@@ -317,11 +359,19 @@ mod tests {
         let mut recorder = recorder();
         recorder.success(Operation::Pod, Duration::from_millis(1));
         recorder.lag(Duration::from_micros(5));
+        recorder.wire(Operation::Pod, Duration::from_micros(5));
+        recorder.without_lag(Operation::Pod, Duration::from_micros(5));
         recorder.failure(&Failure::wrong(Operation::Pod, "x"));
         recorder.pod_of_phase(1, Duration::from_millis(3));
         recorder.pod_left_behind();
         recorder.clear();
         assert!(recorder.histogram(Operation::Pod).is_empty() && recorder.lags().is_empty());
+        assert!(recorder.wire_times(Operation::Pod).is_empty());
+        assert!(
+            recorder
+                .latencies_without_lag()
+                .all(|(_, times)| times.is_empty())
+        );
         assert!(recorder.errors().is_empty() && recorder.phases().is_empty());
         assert_eq!(recorder.left_behind(), 0);
     }

@@ -81,8 +81,11 @@ pub fn example() -> RunResult {
         },
         phases: Vec::new(),
         notes: Vec::new(),
+        remarks: Vec::new(),
         hold: None,
         operations: result::operations(&recorder, Operation::OF_TASKS),
+        wire: Vec::new(),
+        figures: Vec::new(),
         errors: result::errors(&recorder),
         environment: Environment {
             kernel: "Linux 6.1".to_owned(),
@@ -337,8 +340,8 @@ fn describe(result: &mut RunResult) {
     result.valid = false;
     result.reasons = vec![
         format!("{} errors", result.totals.errors),
-        "the generator began pods up to 285ms late (p99), more than a tenth of their median \
-         latency of 12.1ms: give it more CPU, or a lower rate"
+        "the generator began pods up to 285ms late (p99), which is over a twentieth of their \
+         median latency of 12.1ms and of their p99: give it more CPU, or a lower rate"
             .to_owned(),
     ];
     result.scenario.pods = result.totals.pods;

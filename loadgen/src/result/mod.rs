@@ -8,6 +8,8 @@ mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod header;
+pub mod lag;
+mod latency;
 mod load;
 mod processes;
 mod run;
@@ -16,11 +18,14 @@ pub mod search;
 pub mod slo;
 pub mod timeline;
 pub mod validity;
+mod wire;
 
 pub use self::figures::{errors, offered, operations, phases, totals};
+pub use self::latency::{FigureResult, WireResult};
 pub use self::load::{LoadError, LoadProblem, load, load_as, parse, parse_as, schema_of};
 pub use self::processes::{HeldProcess, HoldResult, ProcessResult};
 pub use self::run::{
     ErrorResult, Interval, Lag, LoadMode, LoadResult, OperationResult, PhaseResult, RunResult,
     Scenario, Totals,
 };
+pub use self::wire::{remark, wire};

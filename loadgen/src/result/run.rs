@@ -9,6 +9,7 @@ use super::header::{Document, Header};
 use crate::record::operation::Operation;
 use crate::result::environment::Environment;
 
+use super::latency::{FigureResult, WireResult};
 use super::processes::{HoldResult, ProcessResult};
 
 /// One run: its parameters, its measurements, and their validity.
@@ -39,8 +40,19 @@ pub struct RunResult {
     /// Comparisons that were left out; empty if everything was compared.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Remarks on the load that do not make the result invalid.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// Figures of the operations of the target, in the order of a lifecycle.
     pub operations: Vec<OperationResult>,
+    /// Times on the wire of the operations that have some; empty in documents of older
+    /// programs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wire: Vec<WireResult>,
+    /// Validity of each latency that counts from the intended starts of pods; empty for a
+    /// closed loop, and in documents of older programs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<FigureResult>,
     /// Failures by operation, code and class of message.
     pub errors: Vec<ErrorResult>,
     /// Machine of the measurement.
@@ -264,6 +276,11 @@ impl RunResult {
     pub fn pod(&self) -> Option<&OperationResult> {
         let mut operations = self.operations.iter();
         operations.find(|figures| figures.operation == Operation::Pod)
+    }
+
+    /// Returns the times of an operation on the wire.
+    pub fn wire_of(&self, operation: Operation) -> Option<&WireResult> {
+        self.wire.iter().find(|times| times.operation == operation)
     }
 
     /// Returns the median latency of the pods, in nanoseconds; 0 without any.

@@ -16,6 +16,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::record::operation::Operation;
+use crate::result::lag;
 use crate::result::{OperationResult, RunResult};
 use display::human;
 
@@ -86,6 +87,8 @@ pub struct Outcome {
     pub found: Option<f64>,
     /// Whether the threshold is met. Without a measurement it is not met.
     pub met: bool,
+    /// Whether the measured value is a valid figure. If it is not, `met` may be wrong.
+    pub known: bool,
 }
 
 /// Reason for which a text is no threshold.
@@ -288,6 +291,7 @@ impl Slo {
             slo: self,
             found,
             met: found.is_some_and(|found| self.comparison.holds(found, self.limit)),
+            known: lag::is_valid(&result.figures, self.operation, self.statistic.name()),
         }
     }
 }
@@ -360,7 +364,9 @@ impl fmt::Display for Slo {
 }
 
 impl fmt::Display for Outcome {
-    /// Formats one line: `met: pod.p99 is 18.2ms, to be below 20.0ms`.
+    /// Formats one line: `met: pod.p99 is 18.2ms, to be below 20.0ms`. It begins with
+    /// `MISSED` for a threshold that is not met, and with `unknown` for one of an invalid
+    /// figure.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Slo {
             operation,
@@ -369,14 +375,23 @@ impl fmt::Display for Outcome {
             limit,
         } = self.slo;
         let unit = statistic.unit();
-        let met = if self.met { "met" } else { "MISSED" };
+        let met = match (self.known, self.met) {
+            (false, _) => "unknown",
+            (true, true) => "met",
+            (true, false) => "MISSED",
+        };
+        let moved = if self.known {
+            ""
+        } else {
+            " with over a twentieth of generator's lag"
+        };
         let found = match self.found {
             Some(found) => format!("is {}", unit.show(found)),
             None => "was not measured".to_owned(),
         };
         write!(
             f,
-            "{met}: {}.{} {found}, to be {} {}",
+            "{met}: {}.{} {found}{moved}, to be {} {}",
             operation.name(),
             statistic.name(),
             comparison.words(),
@@ -388,6 +403,7 @@ impl fmt::Display for Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::result::FigureResult;
     use crate::result::fixture::example;
     use proptest::prelude::*;
 
@@ -462,6 +478,27 @@ mod tests {
             assert_eq!(slo(text).check(&result).to_string(), line);
         }
         assert!(check(&[slo("pod.errors<=0")], &result)[0].met);
+    }
+
+    #[test]
+    fn a_threshold_for_an_invalid_figure_is_unknown() {
+        let mut result = example();
+        result.figures = vec![FigureResult {
+            operation: Operation::TaskCreate,
+            statistic: "p99".to_owned(),
+            told_ns: 990e3,
+            least_ns: 900e3,
+            valid: false,
+            reason: Some("late".to_owned()),
+        }];
+        let outcome = slo("task_create.p99<1ms").check(&result);
+        assert!(!outcome.known);
+        assert_eq!(
+            outcome.to_string(),
+            "unknown: task_create.p99 is 990µs with over a twentieth of generator's lag, to be \
+             below 1.00ms"
+        );
+        assert!(slo("task_create.p50<1ms").check(&result).known);
     }
 
     #[test]

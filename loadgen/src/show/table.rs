@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Write};
 
-use crate::result::{ErrorResult, HoldResult, OperationResult, RunResult};
+use crate::record::operation::Operation;
+use crate::result::lag;
+use crate::result::{ErrorResult, FigureResult, HoldResult, OperationResult, RunResult};
 use display::columns;
 use display::human;
 
@@ -20,6 +22,12 @@ const HEAD: [&str; 8] = [
     "max",
 ];
 
+/// Columns of the times on the wire, for results that have some.
+const ON_WIRE: [&str; 2] = ["wire p50", "wire p99"];
+
+/// Mark of a figure that is not valid.
+const LATE: &str = "†";
+
 /// Formats the latencies, totals, errors, and the reasons against the validity.
 pub fn render(result: &RunResult) -> String {
     let mut text = String::new();
@@ -36,7 +44,7 @@ pub fn problems(result: &RunResult) -> String {
 }
 
 fn write(out: &mut String, result: &RunResult) -> fmt::Result {
-    latencies(out, &result.operations)?;
+    latencies(out, result)?;
     totals(out, result)?;
     write_problems(out, result)
 }
@@ -55,29 +63,83 @@ fn write_problems(out: &mut String, result: &RunResult) -> fmt::Result {
     Ok(())
 }
 
-fn row(operation: &OperationResult) -> [String; 8] {
+fn row(result: &RunResult, operation: &OperationResult) -> Vec<String> {
     let name = operation.operation.name().replace('_', " ");
     let count = human::count(operation.count);
+    let none = || "-".to_owned();
+    let mut row = vec![name, count];
     if operation.count == 0 {
-        let none = || "-".to_owned();
-        return [name, count, none(), none(), none(), none(), none(), none()];
+        row.resize_with(HEAD.len(), none);
+    } else {
+        let marked = |statistic, shown: String| {
+            if lag::is_valid(&result.figures, operation.operation, statistic) {
+                shown
+            } else {
+                shown + LATE
+            }
+        };
+        row.extend([
+            marked("mean", human::duration(operation.mean_ns)),
+            marked("p50", human::nanoseconds(operation.p50_ns)),
+            marked("p90", human::nanoseconds(operation.p90_ns)),
+            marked("p99", human::nanoseconds(operation.p99_ns)),
+            marked("p999", human::nanoseconds(operation.p999_ns)),
+            marked("max", human::nanoseconds(operation.max_ns)),
+        ]);
     }
-    [
-        name,
-        count,
-        human::duration(operation.mean_ns),
-        human::nanoseconds(operation.p50_ns),
-        human::nanoseconds(operation.p90_ns),
-        human::nanoseconds(operation.p99_ns),
-        human::nanoseconds(operation.p999_ns),
-        human::nanoseconds(operation.max_ns),
-    ]
+    if !result.wire.is_empty() {
+        match result.wire_of(operation.operation) {
+            Some(wire) => row.extend([wire.p50_ns, wire.p99_ns].map(human::nanoseconds)),
+            None => row.extend([none(), none()]),
+        }
+    }
+    row
 }
 
-fn latencies(out: &mut String, operations: &[OperationResult]) -> fmt::Result {
-    let mut rows = vec![HEAD.map(str::to_owned)];
-    rows.extend(operations.iter().map(row));
-    columns::write(out, &rows)
+fn latencies(out: &mut String, result: &RunResult) -> fmt::Result {
+    let mut head: Vec<_> = HEAD.map(str::to_owned).into();
+    if !result.wire.is_empty() {
+        head.extend(ON_WIRE.map(str::to_owned));
+    }
+    let mut rows = vec![head];
+    rows.extend(result.operations.iter().map(|figures| row(result, figures)));
+    columns::write(out, &rows)?;
+    late(out, result)
+}
+
+/// Explains the marks of the figures that are not valid.
+fn late(out: &mut String, result: &RunResult) -> fmt::Result {
+    let invalid = result.figures.iter().filter(|figure| !figure.valid);
+    let shown = |figure: &FigureResult| {
+        let operation = figure.operation.name().replace('_', " ");
+        format!(
+            "{operation} {} (at least {})",
+            figure.statistic,
+            human::duration(figure.least_ns)
+        )
+    };
+    let invalid: Vec<_> = invalid.map(shown).collect();
+    if invalid.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "{LATE} not valid: over a twentieth may be the generator's lag: {}",
+        invalid.join(", ")
+    )
+}
+
+/// Writes the median of a pod's time in this program's queue.
+fn queue(out: &mut String, result: &RunResult) -> fmt::Result {
+    let Some(pod) = result.wire_of(Operation::Pod) else {
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "queue      {} of a pod's median latency were in the generator ({:.0} %)",
+        human::nanoseconds(pod.queue_ns),
+        pod.queue_share() * 100.0,
+    )
 }
 
 /// Writes the resource usage while all pods were running.
@@ -138,6 +200,7 @@ fn totals(out: &mut String, result: &RunResult) -> fmt::Result {
     if let Some(hold) = &result.hold {
         held(out, hold)?;
     }
+    queue(out, result)?;
     writeln!(
         out,
         "plan       {} (seed {})",
@@ -145,6 +208,9 @@ fn totals(out: &mut String, result: &RunResult) -> fmt::Result {
     )?;
     for note in &result.notes {
         writeln!(out, "note       {note}")?;
+    }
+    for remark in &result.remarks {
+        writeln!(out, "remark     {remark}")?;
     }
     Ok(())
 }
@@ -223,6 +289,36 @@ mod tests {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
         }
         assert!(!text.contains("PARTIAL"));
+    }
+
+    #[test]
+    fn times_on_the_wire_and_invalid_figures_are_shown() {
+        let mut result = example();
+        let told = result.operations.clone();
+        let mut times = crate::record::recorder::histogram();
+        times.record(9_000_000).unwrap();
+        result.wire = crate::result::wire(&told, |operation| {
+            (operation == Operation::Pod).then_some(&times)
+        });
+        result.figures = vec![FigureResult {
+            operation: Operation::Pod,
+            statistic: "p99".to_owned(),
+            told_ns: 12e6,
+            least_ns: 10e6,
+            valid: false,
+            reason: None,
+        }];
+        let text = render(&result);
+        let pod = text.lines().find(|l| l.starts_with("pod  ")).unwrap();
+        let cells: Vec<_> = pod.split_whitespace().skip(5).collect();
+        assert_eq!(cells, ["12.0ms†", "12.0ms", "12.0ms", "9.00ms", "9.00ms"]);
+        for part in [
+            "wire p50  wire p99",
+            "generator's lag: pod p99 (at least 10.0ms)",
+            "queue      3.00ms of a pod's median latency were in the generator (25 %)",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in\n{text}");
+        }
     }
 
     #[test]

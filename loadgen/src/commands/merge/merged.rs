@@ -14,6 +14,7 @@ use crate::record::operation::Operation;
 use crate::record::recorder;
 use crate::record::tape::INTERVAL;
 use crate::result::header::{Document, Header};
+use crate::result::lag;
 use crate::result::{
     ErrorResult, Interval, Lag, LoadResult, OperationResult, PhaseResult, ProcessResult, RunResult,
     Scenario, Totals,
@@ -57,6 +58,17 @@ pub fn result(
     let first = results[0];
     let wall = wall_s(parts);
     let reasons = reasons(parts);
+    let operations = operations(&results, sums);
+    let load = load(&results, sums.get(&Series::Lag));
+    let wire = crate::result::wire(&operations, |of| sums.get(&Series::Wire(of)));
+    let remarks = crate::result::remark(load.mode, &wire);
+    let figures = match (sums.get(&Series::Lag), load.offered_pods_per_s) {
+        (Some(lags), Some(per_s)) => {
+            let without_lag = |of| sums.get(&Series::WithoutLag(of));
+            lag::figures(&operations, without_lag, lags, per_s)
+        }
+        _ => Vec::new(),
+    };
     RunResult {
         header: header(&results, command_line),
         wall_s: wall,
@@ -66,12 +78,15 @@ pub fn result(
         scenario: scenario(&results),
         plan_hash: plan_hash(&results),
         totals: totals(&results, wall),
-        load: load(&results, sums.get(&Series::Lag)),
+        load,
         phases: phases(&results, sums),
         notes: notes(parts),
+        remarks: remarks.into_iter().collect(),
         // Each part has a hold of its own.
         hold: None,
-        operations: operations(&results, sums),
+        operations,
+        wire,
+        figures,
         errors: errors(&results),
         environment: first.environment.clone(),
         processes: processes(parts),

@@ -5,6 +5,7 @@
 //! record without locks. In a closed loop each worker of a thread begins the next pod of
 //! the plan; in an open loop a [`crate::drive::pacer`] sends the pods to begin.
 
+mod cpu;
 mod error;
 mod hold;
 mod shared;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+pub use self::cpu::CpuTime;
 pub use self::error::EngineError;
 pub use self::turns::Turns;
 
@@ -106,6 +108,8 @@ pub struct Measured {
     pub lost: bool,
     /// Whether a closed loop ended because its time limit was reached.
     pub timed_out: bool,
+    /// CPU time of the load threads, with the warm-up; `None` if the kernel does not count it.
+    pub cpu: Option<CpuTime>,
 }
 
 impl Shape {
@@ -225,16 +229,21 @@ impl Load {
         // All threads are joined before the first error is returned, so that no bundle is
         // in use any more.
         let ended: Vec<_> = threads.into_iter().map(JoinHandle::join).collect();
-        let mut over = shared.base;
+        let (mut over, mut cpu) = (shared.base, Some(CpuTime::default()));
         for ended in ended {
-            over = over.max(ended.map_err(|_| EngineError::Panicked)??);
+            let (at, used) = ended.map_err(|_| EngineError::Panicked)??;
+            over = over.max(at);
+            cpu = cpu.zip(used).map(|(sum, used)| sum + used);
         }
         if let Some(pacer) = pacer {
             pacer.join().map_err(|_| EngineError::Panicked)?;
         }
         let (recorder, begun) = collector.join().map_err(|_| EngineError::Panicked)?;
         let arrivals = self.shape.arrivals(&begun);
-        Ok(shared.measured(recorder, arrivals, over, counters))
+        Ok(Measured {
+            cpu,
+            ..shared.measured(recorder, arrivals, over, counters)
+        })
     }
 
     /// Returns the sending and the receiving ends of the ticket channels of an open loop.

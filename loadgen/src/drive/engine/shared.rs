@@ -101,6 +101,7 @@ impl Shared {
             held: self.held(over),
             lost: self.lost.load(Ordering::Relaxed),
             timed_out: self.timed_out.load(Ordering::Relaxed),
+            cpu: None,
         }
     }
 

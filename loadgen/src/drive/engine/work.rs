@@ -1,6 +1,6 @@
 //! A load thread. Its pods run concurrently on one thread.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{JoinSet, LocalSet};
 
 use super::EngineError;
+use super::cpu::CpuTime;
 use super::hold::{StartGuard, Starting};
 use super::shared::Shared;
 use super::{Shape, size};
@@ -44,8 +45,12 @@ struct Local {
 }
 
 impl<D: Driver> Prepared<D> {
-    /// Runs the thread's share of the load. Returns the time at which its last pod ended.
-    pub(super) fn run(self, shared: &Arc<Shared>) -> Result<Instant, EngineError> {
+    /// Runs the thread's share of the load. Returns the time at which its last pod ended, and
+    /// the CPU time of the thread.
+    pub(super) fn run(
+        self,
+        shared: &Arc<Shared>,
+    ) -> Result<(Instant, Option<CpuTime>), EngineError> {
         let tape = Rc::new(RefCell::new(self.tape));
         let permits = match &shared.load.shape {
             Shape::Closed(closed) => size(closed.concurrency),
@@ -83,7 +88,7 @@ impl<D: Driver> Prepared<D> {
         drop(local);
         let tape = Rc::into_inner(tape).ok_or(EngineError::Panicked)?;
         tape.into_inner().end();
-        Ok(over)
+        Ok((over, CpuTime::of_this_thread()))
     }
 }
 
@@ -171,8 +176,6 @@ async fn open_loop<D: Driver>(
             break;
         }
         let counts = schedule.phases()[ticket.phase].measured;
-        let late = ticket.due.elapsed();
-        local.tape.borrow_mut().part(counts).lag(late);
         let (local, driver, started) = (local.clone(), driver.clone(), starting.one_more());
         pods.spawn_local(async move { local.due(&driver, ticket, counts, started).await });
         while let Some(ended) = pods.try_join_next() {
@@ -187,6 +190,8 @@ async fn open_loop<D: Driver>(
 impl Local {
     /// Runs a pod of an open loop that is due. It begins when a permit is free.
     async fn due<D: Driver>(&self, driver: &D, ticket: Ticket, counts: bool, started: StartGuard) {
+        let lag = ticket.due.elapsed();
+        self.tape.borrow_mut().part(counts).lag(lag);
         // The semaphore is never closed.
         let permit = self.permits.acquire().await;
         if self.shared.over() {
@@ -197,6 +202,7 @@ impl Local {
         let intended = Some(Intended {
             at: ticket.due,
             phase: ticket.phase,
+            lag,
         });
         // A held pod keeps its permit only until it is started, so that further pods can
         // start.
@@ -219,7 +225,9 @@ impl Local {
         counts: bool,
         started: S,
     ) {
+        let queue = Cell::default();
         let calls = Calls {
+            queue: &queue,
             tape: &self.tape,
             counts,
             timeout: self.shared.load.timeout,

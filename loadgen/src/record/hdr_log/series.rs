@@ -12,6 +12,8 @@ use crate::record::tape::Part;
 const WARM_UP: &str = "warm_up:";
 const LAG: &str = "lag";
 const PHASE: &str = "phase:";
+const WIRE: &str = "wire:";
+const WITHOUT_LAG: &str = "without_lag:";
 
 /// Series of a histogram. Its display form is the tag of the histogram in the log.
 ///
@@ -27,6 +29,11 @@ pub enum Series {
     /// Latencies of the pods of a phase from their intended starts; phases count from 0:
     /// `phase:0`.
     Phase(usize),
+    /// Times on the wire of the calls of an operation, without a warm-up: `wire:task_start`.
+    Wire(Operation),
+    /// Latencies of an operation without the lag of its pods, without a warm-up:
+    /// `without_lag:pod`.
+    WithoutLag(Operation),
 }
 
 /// Histograms of several series.
@@ -38,7 +45,7 @@ impl Series {
     pub fn operation(self) -> Option<Operation> {
         match self {
             Self::Measured(operation) => Some(operation),
-            Self::WarmUp(_) | Self::Lag | Self::Phase(_) => None,
+            _ => None,
         }
     }
 
@@ -49,12 +56,18 @@ impl Series {
         let of_warm_up = operations
             .clone()
             .map(|operation| (Self::WarmUp(operation), part.warm_up.histogram(operation)));
+        let on_wire = operations
+            .clone()
+            .map(|operation| (Self::Wire(operation), measured.wire_times(operation)));
+        let without_lag = measured.latencies_without_lag();
         let phases = measured.phases().iter().enumerate();
         operations
             .map(|operation| (Self::Measured(operation), measured.histogram(operation)))
             .chain(of_warm_up)
             .chain([(Self::Lag, measured.lags())])
             .chain(phases.map(|(number, phase)| (Self::Phase(number), &phase.pod)))
+            .chain(on_wire)
+            .chain(without_lag.map(|(operation, times)| (Self::WithoutLag(operation), times)))
             .filter(|(_, histogram)| !histogram.is_empty())
     }
 }
@@ -72,6 +85,8 @@ impl fmt::Display for Series {
             Self::WarmUp(operation) => write!(f, "{WARM_UP}{}", operation.name()),
             Self::Lag => f.write_str(LAG),
             Self::Phase(number) => write!(f, "{PHASE}{number}"),
+            Self::Wire(operation) => write!(f, "{WIRE}{}", operation.name()),
+            Self::WithoutLag(operation) => write!(f, "{WITHOUT_LAG}{}", operation.name()),
         }
     }
 }
@@ -85,6 +100,10 @@ impl FromStr for Series {
             Ok(Self::Lag)
         } else if let Some(name) = tag.strip_prefix(WARM_UP) {
             operation(name).map(Self::WarmUp)
+        } else if let Some(name) = tag.strip_prefix(WIRE) {
+            operation(name).map(Self::Wire)
+        } else if let Some(name) = tag.strip_prefix(WITHOUT_LAG) {
+            operation(name).map(Self::WithoutLag)
         } else if let Some(number) = tag.strip_prefix(PHASE) {
             let number = number.parse();
             number
@@ -104,13 +123,24 @@ mod tests {
 
     #[test]
     fn every_tag_is_parsed_again() {
-        let of_operations = Operation::ALL
-            .into_iter()
-            .flat_map(|operation| [Series::Measured(operation), Series::WarmUp(operation)]);
+        let of_operations = Operation::ALL.into_iter().flat_map(|operation| {
+            let both = [Series::Measured(operation), Series::WarmUp(operation)];
+            both.into_iter()
+                .chain([Series::Wire(operation), Series::WithoutLag(operation)])
+        });
         for series in of_operations.chain([Series::Lag, Series::Phase(0), Series::Phase(17)]) {
             assert_eq!(series.to_string().parse(), Ok(series));
         }
-        for tag in ["", "pods", "warm_up:", "phase:", "phase:-1", "Lag"] {
+        for tag in [
+            "",
+            "pods",
+            "warm_up:",
+            "wire:",
+            "without_lag:pods",
+            "phase:",
+            "phase:-1",
+            "Lag",
+        ] {
             assert!(tag.parse::<Series>().is_err(), "{tag}");
         }
     }
@@ -121,6 +151,8 @@ mod tests {
         let took = Duration::from_millis(1);
         part.measured.success(Operation::Pod, took);
         part.measured.lag(took);
+        part.measured.wire(Operation::TaskKill, took);
+        part.measured.without_lag(Operation::Pod, took);
         part.measured.pod_of_phase(1, took);
         part.warm_up.success(Operation::TaskKill, took);
         let found: Vec<_> = Series::of(&part).map(|(series, _)| series).collect();
@@ -129,6 +161,8 @@ mod tests {
             Series::WarmUp(Operation::TaskKill),
             Series::Lag,
             Series::Phase(1),
+            Series::Wire(Operation::TaskKill),
+            Series::WithoutLag(Operation::Pod),
         ];
         assert_eq!(found, expected);
     }

@@ -4,9 +4,13 @@ use std::fmt::{self, Write};
 
 use crate::record::operation::Operation;
 use crate::result::environment::Environment;
+use crate::result::lag;
 use crate::result::{OperationResult, RunResult};
 use crate::show::table;
 use display::human;
+
+/// Mark of a figure that is not valid.
+const LATE: &str = "†";
 
 const HEAD: &str = "\
 | scenario | pods | offered | ended | pod start p50 | p99 | pod p50 | p99 | sandboxer's CPU per pod | its memory at most | errors |
@@ -24,6 +28,26 @@ pub fn table(runs: &[RunResult]) -> String {
 fn write(out: &mut String, runs: &[RunResult]) -> fmt::Result {
     for run in runs {
         row(out, run)?;
+    }
+    if runs
+        .iter()
+        .any(|run| run.figures.iter().any(|one| !one.valid))
+    {
+        writeln!(
+            out,
+            "\n{LATE} Over a twentieth of this figure may be the generator's lag."
+        )?;
+    }
+    for run in runs {
+        if let Some(pod) = run.wire_of(Operation::Pod) {
+            writeln!(
+                out,
+                "\n{}: {} of the pods' median latency were in the generator's queue ({:.0} %).",
+                escaped(&run.scenario.name),
+                human::nanoseconds(pod.queue_ns),
+                pod.queue_share() * 100.0,
+            )?;
+        }
     }
     let mut seen: Vec<&Environment> = Vec::new();
     for run in runs {
@@ -43,8 +67,12 @@ fn row(out: &mut String, run: &RunResult) -> fmt::Result {
     };
     let start = operation(Operation::PodStart);
     let pod = operation(Operation::Pod);
-    let time = |pod: Option<&OperationResult>, of: fn(&OperationResult) -> u64| {
-        pod.map_or_else(|| "–".to_owned(), |pod| human::nanoseconds(of(pod)))
+    let time = |pod: Option<&OperationResult>, of: fn(&OperationResult) -> u64, name| {
+        let shown = |pod: &OperationResult| {
+            let valid = lag::is_valid(&run.figures, pod.operation, name);
+            human::nanoseconds(of(pod)) + if valid { "" } else { LATE }
+        };
+        pod.map_or_else(|| "–".to_owned(), shown)
     };
     let offered = run.load.offered_pods_per_s;
     let sandboxer = run.processes.iter().find(|p| p.role == "sandboxer");
@@ -65,10 +93,10 @@ fn row(out: &mut String, run: &RunResult) -> fmt::Result {
         human::count(run.totals.pods),
         offered.map_or_else(|| "–".to_owned(), human::rate),
         human::rate(run.totals.pods_per_s),
-        time(start, |pod| pod.p50_ns),
-        time(start, |pod| pod.p99_ns),
-        time(pod, |pod| pod.p50_ns),
-        time(pod, |pod| pod.p99_ns),
+        time(start, |pod| pod.p50_ns, "p50"),
+        time(start, |pod| pod.p99_ns, "p99"),
+        time(pod, |pod| pod.p50_ns, "p50"),
+        time(pod, |pod| pod.p99_ns, "p99"),
         cpu.unwrap_or_else(|| "–".to_owned()),
         memory.unwrap_or_else(|| "–".to_owned()),
         human::count(run.totals.errors),

@@ -122,6 +122,7 @@ fn verdict(result: &RunResult) -> Markup {
         @if !result.notes.is_empty() {
             ul.notes { @for note in &result.notes { li { (note) } } }
         }
+        @for remark in &result.remarks { p.why { (remark) } }
     }
 }
 

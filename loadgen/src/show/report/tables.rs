@@ -3,6 +3,8 @@
 use maud::{Markup, html};
 
 use super::latencies::Latencies;
+use crate::record::operation::Operation;
+use crate::result::lag;
 use crate::result::{ErrorResult, OperationResult, PhaseResult, RunResult};
 use display::human;
 use display::scale::Scale;
@@ -25,12 +27,29 @@ pub fn operations(result: &RunResult, latencies: &Latencies) -> Markup {
                         @for name in ["count", "errors", "mean", "p50", "p90", "p99", "p99.9", "max"] {
                             th.n scope="col" { (name) }
                         }
+                        @if !result.wire.is_empty() {
+                            th.n scope="col" { "wire p50" }
+                            th.n scope="col" { "wire p99" }
+                        }
                         th scope="col" { "min to max" }
                     }
                 }
                 tbody {
-                    @for figures in &result.operations { (operation(figures, scale)) }
+                    @for figures in &result.operations { (operation(result, figures, scale)) }
                 }
+            }
+        }
+        @for figure in result.figures.iter().filter(|figure| !figure.valid) {
+            p.why {
+                "† " (figure.operation.name().replace('_', " ")) " " (figure.statistic) " is not valid: "
+                (figure.reason.as_deref().unwrap_or_default()) "."
+            }
+        }
+        @if let Some(pod) = result.wire_of(Operation::Pod) {
+            p.why {
+                "On the wire: from the last byte of a request to the first byte of its reply. "
+                (human::nanoseconds(pod.queue_ns)) " of a pod's median latency were in the \
+                 generator's queue (" (format!("{:.0} %", pod.queue_share() * 100.0)) ")."
             }
         }
         @if !latencies.whole.is_empty() {
@@ -42,7 +61,7 @@ pub fn operations(result: &RunResult, latencies: &Latencies) -> Markup {
     }
 }
 
-fn operation(figures: &OperationResult, scale: Scale) -> Markup {
+fn operation(result: &RunResult, figures: &OperationResult, scale: Scale) -> Markup {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -50,20 +69,29 @@ fn operation(figures: &OperationResult, scale: Scale) -> Markup {
     )]
     let mean = figures.mean_ns.round() as u64;
     let times = [
-        mean,
-        figures.p50_ns,
-        figures.p90_ns,
-        figures.p99_ns,
-        figures.p999_ns,
-        figures.max_ns,
+        ("mean", mean),
+        ("p50", figures.p50_ns),
+        ("p90", figures.p90_ns),
+        ("p99", figures.p99_ns),
+        ("p999", figures.p999_ns),
+        ("max", figures.max_ns),
     ];
+    let late = |name| !lag::is_valid(&result.figures, figures.operation, name);
+    let wire = result.wire_of(figures.operation);
+    let wire = [wire.map(|wire| wire.p50_ns), wire.map(|wire| wire.p99_ns)];
     html! {
         tr {
             th scope="row" { (figures.operation.name().replace('_', " ")) }
             td.n { (human::count(figures.count)) }
             td.n.bad[figures.errors > 0] { (human::count(figures.errors)) }
-            @for ns in times {
-                td.n { @if figures.count > 0 { (human::nanoseconds(ns)) } @else { "–" } }
+            @for (name, ns) in times {
+                td.n.bad[late(name)] {
+                    @if figures.count > 0 { (human::nanoseconds(ns)) } @else { "–" }
+                    @if late(name) { "†" }
+                }
+            }
+            @if !result.wire.is_empty() {
+                @for ns in wire { td.n { @if let Some(ns) = ns { (human::nanoseconds(ns)) } @else { "–" } } }
             }
             td.range { @if figures.count > 0 { (range(figures, scale)) } }
         }

@@ -88,7 +88,9 @@ impl Driver for CriDriver {
     type Running = RunningPod;
 
     async fn connect(at: &CriAt) -> Reply<Self> {
-        let cri = Cri::connect(&at.socket).await?.with_timeout(at.timeout);
+        let cri = Cri::connect_timed(&at.socket)
+            .await?
+            .with_timeout(at.timeout);
         Ok(Self {
             exits: Exits::new(cri.clone()),
             cri,
