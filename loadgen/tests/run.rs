@@ -272,7 +272,7 @@ async fn objects_that_cannot_be_removed_are_counted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sandbox_or_task_that_stays_is_counted() {
     for (lie, operation) in [
-        (Lie::StillThere, Operation::SandboxShutdown),
+        (Lie::StillThere, Operation::SandboxGone),
         (Lie::DeleteFails, Operation::TaskDelete),
     ] {
         let run = run_against(&Fake::new(lie), &["--pods", "3", "--quiet"]).await;

@@ -2,16 +2,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use containerd_sandbox::Error;
 use containerd_sandbox::client::wire;
+use containerd_sandbox::{Code, Error};
 
 use crate::drive::check::Checked;
 use crate::record::failure::Failure;
 use crate::record::operation::Operation;
 use crate::record::recorder::Recorder;
-use crate::record::tape::Tape;
+use crate::record::tape::{Counters, Tape};
 
 /// Context in which the calls of a pod are made and recorded.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +28,23 @@ pub struct Calls<'a> {
     pub queue: &'a Cell<Duration>,
 }
 
+/// Counter of the requests of failed pods without a reply.
+#[derive(Debug, Clone)]
+pub struct Abandoned(Arc<Counters>);
+
+impl Abandoned {
+    /// Counts one request.
+    pub fn count(&self) {
+        self.0.abandoned.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 impl Calls<'_> {
+    /// Returns the counter for requests of a failed pod that have no reply.
+    pub fn abandoned(&self) -> Abandoned {
+        Abandoned(self.tape.borrow().counters())
+    }
+
     /// Makes and times one call, and records its latency if the reply passes `check`.
     ///
     /// # Errors
@@ -60,6 +78,49 @@ impl Calls<'_> {
         self.queue
             .set(self.queue.get() + took.saturating_sub(on_wire));
         self.record(|recorder| recorder.wire(operation, on_wire));
+    }
+
+    /// Makes and times a call about a removed object, which must not be found.
+    ///
+    /// # Errors
+    /// A failed call, or `still_there` if the object is found.
+    pub async fn gone<R>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Result<R, Error>>,
+        still_there: &str,
+    ) -> Result<(), Failure> {
+        let call = async {
+            match call.await {
+                Ok(_) => Ok(false),
+                Err(error) if error.code() == Code::NotFound => Ok(true),
+                Err(error) => Err(error),
+            }
+        };
+        let check = |gone: &bool| gone.then_some(()).ok_or_else(|| still_there.to_owned());
+        self.call(operation, call, check).await.map(drop)
+    }
+
+    /// Makes and times a call that removes something of a failed pod, and returns its reply.
+    /// Any reply counts as success: the object may be gone, or in a state that refuses the
+    /// call. A call without a reply counts as abandoned, because the failure of the pod is an
+    /// error already.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn clean_up<R>(
+        &self,
+        call: impl Future<Output = Result<R, Error>>,
+    ) -> Result<R, Error> {
+        let begun = Instant::now();
+        let reply = call.await;
+        let took = begun.elapsed();
+        let failure = |error| Failure::status(Operation::CleanUp, error);
+        match reply.as_ref().err().map(failure) {
+            Some(failure) if failure.is_silence() => self.abandoned().count(),
+            _ => self.success(Operation::CleanUp, took),
+        }
+        reply
     }
 
     /// Records a successful call that the caller has timed.

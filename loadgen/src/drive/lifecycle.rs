@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::drive::calls::Calls;
+use crate::drive::calls::{Calls, any};
 use crate::drive::driver::{Created, Driver};
 use crate::record::failure::Failure;
 use crate::record::operation::Operation;
@@ -127,10 +127,20 @@ impl<'a, D: Driver> Begun<'a, D> {
         }
     }
 
+    /// Asks the server whether it still replies.
+    async fn answers(&self) -> bool {
+        let probe = self.calls.call(Operation::Probe, self.driver.probe(), any);
+        let answers = probe.await.is_ok();
+        if !answers {
+            self.calls.abandoned().count();
+        }
+        answers
+    }
+
     /// Records a failure and removes the objects that the pod may have created.
     async fn failed(self, failure: &Failure) -> PodEnd {
         self.calls.failure(failure);
-        let lost = failure.is_silence() && self.driver.probe().await.is_err();
+        let lost = failure.is_silence() && !self.answers().await;
         let created = self.created.without_others(failure);
         if !created.is_empty()
             && (lost || !self.driver.tear_down(self.pod, created, self.calls).await)

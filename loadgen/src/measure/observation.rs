@@ -21,7 +21,7 @@ use crate::result::header::Header;
 use crate::result::lag;
 use crate::result::timeline::Timeline;
 use crate::result::validity;
-use crate::result::{self, HoldResult, ProcessResult, RunResult};
+use crate::result::{self, HoldResult, ProcessResult, RunResult, Totals};
 use crate::show::live::{Live, Sources};
 use crate::show::progress::{Reporter, Style};
 use display::human;
@@ -161,7 +161,7 @@ impl Observed {
             reasons,
             scenario: context.setup,
             plan_hash: context.prepared.summary.hash.to_string(),
-            totals: result::totals(&measured.recorder, measured.wall),
+            totals: totals(measured),
             load: offered,
             phases: result::phases(&load.shape, &measured.recorder),
             notes: notes(recorder),
@@ -207,6 +207,15 @@ fn used(
         })
     })
     .collect()
+}
+
+fn totals(measured: &Measured) -> Totals {
+    let totals = result::totals(&measured.recorder, measured.wall);
+    Totals {
+        warm_up_rpcs: Some(measured.rpcs.saturating_sub(totals.rpcs)),
+        abandoned: Some(measured.abandoned),
+        ..totals
+    }
 }
 
 /// Describes the comparisons that were left out.

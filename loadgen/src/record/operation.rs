@@ -25,12 +25,24 @@ pub enum Operation {
     TaskKill,
     /// From the signal to the reply to the Wait, which is pending since before Start.
     TaskWait,
+    /// From the planned end of a task that ends by itself, counted from the request to
+    /// start the task, to the reply to the Wait.
+    TaskExit,
+    /// Send all processes of a stopped task SIGKILL.
+    TaskKillAll,
+    /// Wait for a task that has stopped already.
+    TaskWaitStopped,
     /// Delete a stopped task.
     TaskDelete,
     /// Stop a sandbox.
     SandboxStop,
+    /// From the request to stop a sandbox to the reply to the Wait, which is pending since
+    /// the start of the sandbox.
+    SandboxWait,
     /// Shut a sandbox down, which removes it.
     SandboxShutdown,
+    /// Ask for the status of a removed sandbox, which must not be found.
+    SandboxGone,
     /// Ask a sandboxer for a sandbox's platform.
     SandboxPlatform,
     /// Ask for a task's process id on a new connection.
@@ -43,16 +55,29 @@ pub enum Operation {
     StartContainer,
     /// Ask CRI for a container's status.
     ContainerStatus,
+    /// Open the stream of events of a CRI endpoint, once per connection.
+    GetContainerEvents,
+    /// List the exited containers of a CRI endpoint, once per stream of events.
+    ListContainers,
     /// Ask CRI for a pod sandbox's verbose status.
     PodSandboxStatus,
     /// Stop a container over CRI.
     StopContainer,
     /// Remove a container over CRI.
     RemoveContainer,
+    /// Ask CRI for the status of a removed container, which must not be found.
+    ContainerGone,
     /// Stop a pod sandbox over CRI.
     StopPodSandbox,
     /// Remove a pod sandbox over CRI.
     RemovePodSandbox,
+    /// Ask CRI for the status of a removed pod sandbox, which must not be found.
+    PodSandboxGone,
+    /// Stop or remove an object of a failed pod. Any reply counts, because the object may
+    /// be gone.
+    CleanUp,
+    /// Ask a server that left a call without a reply whether it still replies.
+    Probe,
     /// From the intended start of a pod until all its containers run.
     PodStart,
     /// The same, but from its first request. Only an open loop has it.
@@ -66,7 +91,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 37] = [
         Self::SandboxCreate,
         Self::SandboxStart,
         Self::TaskCreate,
@@ -75,20 +100,31 @@ impl Operation {
         Self::SandboxStatus,
         Self::TaskKill,
         Self::TaskWait,
+        Self::TaskExit,
+        Self::TaskKillAll,
+        Self::TaskWaitStopped,
         Self::TaskDelete,
         Self::SandboxStop,
+        Self::SandboxWait,
         Self::SandboxShutdown,
+        Self::SandboxGone,
         Self::SandboxPlatform,
         Self::TaskConnect,
         Self::RunPodSandbox,
         Self::CreateContainer,
         Self::StartContainer,
         Self::ContainerStatus,
+        Self::GetContainerEvents,
+        Self::ListContainers,
         Self::PodSandboxStatus,
         Self::StopContainer,
         Self::RemoveContainer,
+        Self::ContainerGone,
         Self::StopPodSandbox,
         Self::RemovePodSandbox,
+        Self::PodSandboxGone,
+        Self::CleanUp,
+        Self::Probe,
         Self::PodStart,
         Self::PodStartService,
         Self::Pod,
@@ -105,9 +141,13 @@ impl Operation {
         Self::SandboxStatus,
         Self::TaskKill,
         Self::TaskWait,
+        Self::TaskExit,
         Self::TaskDelete,
         Self::SandboxStop,
         Self::SandboxShutdown,
+        Self::SandboxGone,
+        Self::CleanUp,
+        Self::Probe,
         Self::PodStart,
         Self::PodStartService,
         Self::Pod,
@@ -126,9 +166,16 @@ impl Operation {
         Self::TaskState,
         Self::TaskKill,
         Self::TaskWait,
+        Self::TaskExit,
+        Self::TaskKillAll,
+        Self::TaskWaitStopped,
         Self::TaskDelete,
         Self::SandboxStop,
+        Self::SandboxWait,
         Self::SandboxShutdown,
+        Self::SandboxGone,
+        Self::CleanUp,
+        Self::Probe,
         Self::PodStart,
         Self::PodStartService,
         Self::Pod,
@@ -141,11 +188,17 @@ impl Operation {
         Self::CreateContainer,
         Self::StartContainer,
         Self::ContainerStatus,
+        Self::GetContainerEvents,
+        Self::ListContainers,
         Self::PodSandboxStatus,
         Self::StopContainer,
         Self::RemoveContainer,
+        Self::ContainerGone,
         Self::StopPodSandbox,
         Self::RemovePodSandbox,
+        Self::PodSandboxGone,
+        Self::CleanUp,
+        Self::Probe,
         Self::PodStart,
         Self::PodStartService,
         Self::Pod,
@@ -163,20 +216,31 @@ impl Operation {
             Self::SandboxStatus => "sandbox_status",
             Self::TaskKill => "task_kill",
             Self::TaskWait => "task_wait",
+            Self::TaskExit => "task_exit",
+            Self::TaskKillAll => "task_kill_all",
+            Self::TaskWaitStopped => "task_wait_stopped",
             Self::TaskDelete => "task_delete",
             Self::SandboxStop => "sandbox_stop",
+            Self::SandboxWait => "sandbox_wait",
             Self::SandboxShutdown => "sandbox_shutdown",
+            Self::SandboxGone => "sandbox_gone",
             Self::SandboxPlatform => "sandbox_platform",
             Self::TaskConnect => "task_connect",
             Self::RunPodSandbox => "run_pod_sandbox",
             Self::CreateContainer => "create_container",
             Self::StartContainer => "start_container",
             Self::ContainerStatus => "container_status",
+            Self::GetContainerEvents => "get_container_events",
+            Self::ListContainers => "list_containers",
             Self::PodSandboxStatus => "pod_sandbox_status",
             Self::StopContainer => "stop_container",
             Self::RemoveContainer => "remove_container",
+            Self::ContainerGone => "container_gone",
             Self::StopPodSandbox => "stop_pod_sandbox",
             Self::RemovePodSandbox => "remove_pod_sandbox",
+            Self::PodSandboxGone => "pod_sandbox_gone",
+            Self::CleanUp => "clean_up",
+            Self::Probe => "probe",
             Self::PodStart => "pod_start",
             Self::PodStartService => "pod_start_service",
             Self::Pod => "pod",
@@ -188,6 +252,20 @@ impl Operation {
     /// its intended start. Only an open loop has such operations.
     pub fn is_service(self) -> bool {
         matches!(self, Self::PodStartService | Self::PodService)
+    }
+
+    /// Returns whether many runs have no such operation. Results leave it out if it has no
+    /// measurements.
+    pub fn is_optional(self) -> bool {
+        self.is_service()
+            || matches!(
+                self,
+                Self::TaskExit
+                    | Self::GetContainerEvents
+                    | Self::ListContainers
+                    | Self::CleanUp
+                    | Self::Probe
+            )
     }
 
     /// Returns whether the operation is a single RPC; a pod consists of many.
@@ -225,7 +303,7 @@ impl JsonSchema for Operation {
         json_schema!({
             "description": "One kind of call of a pod's lifecycle, or the whole lifecycle.",
             "type": "string",
-            "enum": Self::ALL,
+            "enum": Self::ALL.as_slice(),
         })
     }
 }

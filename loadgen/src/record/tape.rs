@@ -30,6 +30,8 @@ pub struct Counters {
     pub rpcs: AtomicU64,
     /// Number of failed calls.
     pub errors: AtomicU64,
+    /// Number of requests without a reply that no error tells of, as their pods failed before.
+    pub abandoned: AtomicU64,
     /// Maximum number of pods in progress at the same time.
     pub most: AtomicU64,
 }
@@ -168,6 +170,11 @@ pub fn tapes(counters: &[Arc<Counters>]) -> (Vec<Tape>, Collector) {
 }
 
 impl Tape {
+    /// Returns the counters of the thread.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
     /// Notes that the pod at `index` was begun, at a time since the beginning of the
     /// load.
     pub fn pod_begun(&mut self, index: u64, at: Duration) {

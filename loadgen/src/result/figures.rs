@@ -38,8 +38,8 @@ impl OperationResult {
     }
 }
 
-/// Computes the figures of the given operations. Operations of open loops only are left
-/// out if they have no measurements.
+/// Computes the figures of the given operations. Operations that many runs do not have are
+/// left out without measurements.
 pub fn operations(recorder: &Recorder, operations: &[Operation]) -> Vec<OperationResult> {
     let of = |operation: &Operation| {
         let errors = recorder.error_count(*operation);
@@ -48,7 +48,9 @@ pub fn operations(recorder: &Recorder, operations: &[Operation]) -> Vec<Operatio
     operations
         .iter()
         .map(of)
-        .filter(|figures| figures.count > 0 || !figures.operation.is_service())
+        .filter(|figures| {
+            figures.count > 0 || figures.errors > 0 || !figures.operation.is_optional()
+        })
         .collect()
 }
 
@@ -125,10 +127,9 @@ pub fn errors(recorder: &Recorder) -> Vec<ErrorResult> {
     errors
 }
 
-/// Computes the sums of a run of this duration.
+/// Computes the sums of a run of this duration. Calls outside of the recorder are unknown.
 pub fn totals(recorder: &Recorder, wall: Duration) -> Totals {
-    let count = |operation| recorder.histogram(operation).len();
-    let pods = count(Operation::Pod);
+    let (pods, rpcs) = (recorder.histogram(Operation::Pod).len(), recorder.rpcs());
     let per_second = |number: u64| {
         if wall.is_zero() {
             0.0
@@ -140,9 +141,11 @@ pub fn totals(recorder: &Recorder, wall: Duration) -> Totals {
         pods,
         pods_failed: recorder.failed(),
         pods_left_behind: recorder.left_behind(),
-        rpcs: recorder.rpcs(),
+        rpcs,
+        warm_up_rpcs: None,
+        abandoned: None,
         errors: recorder.errors_in_all(),
         pods_per_s: per_second(pods),
-        rpcs_per_s: per_second(recorder.rpcs()),
+        rpcs_per_s: per_second(rpcs),
     }
 }

@@ -221,8 +221,16 @@ pub struct Totals {
     pub pods_failed: u64,
     /// Number of failed pods that could not be removed.
     pub pods_left_behind: u64,
-    /// Number of successful RPCs.
+    /// Number of successful RPCs: the sum of the counts of all operations that are RPCs.
     pub rpcs: u64,
+    /// Number of successful RPCs of the warm-up, which no other figure contains; absent in
+    /// results of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_up_rpcs: Option<u64>,
+    /// Number of requests without a reply that no error tells of: pending Waits of failed pods,
+    /// and removals and probes after a failure; absent in results of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abandoned: Option<u64>,
     /// Number of failed calls.
     pub errors: u64,
     /// Successful pods per second of wall time.

@@ -158,6 +158,8 @@ mod tests {
             wall: Duration::from_secs(1),
             warm_up: Duration::ZERO,
             pods,
+            rpcs: 0,
+            abandoned: 0,
             most_in_flight: 1,
             arrivals: Vec::new(),
             held: None,

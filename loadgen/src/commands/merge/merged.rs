@@ -181,6 +181,10 @@ fn plan_hash(results: &[&RunResult]) -> String {
 
 fn totals(results: &[&RunResult], wall_s: f64) -> Totals {
     let sum = |of: fn(&Totals) -> u64| results.iter().map(|result| of(&result.totals)).sum();
+    let known = |of: fn(&Totals) -> Option<u64>| {
+        let each = results.iter().map(|result| of(&result.totals));
+        each.sum::<Option<u64>>()
+    };
     let (pods, rpcs) = (sum(|totals| totals.pods), sum(|totals| totals.rpcs));
     let per_second = |number: u64| {
         if wall_s > 0.0 {
@@ -194,6 +198,8 @@ fn totals(results: &[&RunResult], wall_s: f64) -> Totals {
         pods_failed: sum(|totals| totals.pods_failed),
         pods_left_behind: sum(|totals| totals.pods_left_behind),
         rpcs,
+        warm_up_rpcs: known(|totals| totals.warm_up_rpcs),
+        abandoned: known(|totals| totals.abandoned),
         errors: sum(|totals| totals.errors),
         pods_per_s: per_second(pods),
         rpcs_per_s: per_second(rpcs),
@@ -232,11 +238,13 @@ fn phases(results: &[&RunResult], sums: &Histograms) -> Vec<PhaseResult> {
 
 fn operations(results: &[&RunResult], sums: &Histograms) -> Vec<OperationResult> {
     let none = recorder::histogram();
-    // The longest list includes operations that only some parts have.
-    let longest = results.iter().max_by_key(|result| result.operations.len());
-    let operations = longest.into_iter().flat_map(|result| &result.operations);
+    // Some operations are in the results of some parts only.
+    let has = |operation: &Operation| {
+        let mut all = results.iter().flat_map(|result| &result.operations);
+        all.any(|figures| figures.operation == *operation)
+    };
+    let operations = Operation::ALL.into_iter().filter(has);
     operations
-        .map(|figures| figures.operation)
         .map(|operation| {
             let histogram = sums.get(&Series::Measured(operation)).unwrap_or(&none);
             let errors = results.iter().flat_map(|result| &result.operations);

@@ -6,10 +6,13 @@
 //! that it publishes, and so does this driver. Concurrent calls of containerd are
 //! concurrent here, too, except for the Status calls.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use containerd_client::services::v1::sandbox as api;
 use containerd_sandbox::client::{Controller, Ttrpc};
@@ -54,6 +57,8 @@ struct RunningTask {
     tasks: TtrpcConnection,
     pid: u32,
     waiting: Waiting,
+    /// Duration of the Connect call that precedes the pending Wait, until it is recorded.
+    connected: Rc<Cell<Option<Duration>>>,
     streams: [File; 2],
 }
 
@@ -100,7 +105,8 @@ impl Driver for AsContainerd {
         let start = connection.start_sandbox(id);
         calls.call(Op::SandboxStart, start, any).await?;
         self.event(id, calls).await?;
-        let ended = Waiting::begin(wait(self.waits.clone(), id.to_owned()));
+        let wait = wait(self.waits.clone(), id.to_owned());
+        let ended = Waiting::begin(wait, calls.abandoned());
         tokio::task::yield_now().await;
         self.event(id, calls).await?;
 
@@ -180,12 +186,16 @@ impl Driver for AsContainerd {
             self.event(id, calls).await?;
         }
         // StopPodSandbox
+        let begun = Instant::now();
         let stop = connection.stop_sandbox(id);
         calls.call(Op::SandboxStop, stop, any).await?;
         let ended = tokio::time::timeout(calls.timeout, ended.answer()).await;
-        ended
-            .unwrap_or_else(|_| Err(late("Wait after the sandbox was stopped")))
-            .map_err(|error| Failure::status(Op::SandboxStop, &error))?;
+        let (ended, replied) = ended.unwrap_or_else(|_| {
+            let late = late("Wait after the sandbox was stopped");
+            (Err(late), Instant::now())
+        });
+        ended.map_err(|error| Failure::status(Op::SandboxWait, &error))?;
+        calls.success(Op::SandboxWait, replied.saturating_duration_since(begun));
         let stopped = |status: &_| check::sandbox_not_ready(id, status);
         let status = self.status(id, false);
         calls.call(Op::SandboxStatus, status, stopped).await?;
@@ -195,18 +205,14 @@ impl Driver for AsContainerd {
         // RemovePodSandbox
         let shutdown = connection.shutdown_sandbox(id);
         calls.call(Op::SandboxShutdown, shutdown, any).await?;
-        match self.status(id, false).await {
-            Err(error) if error.code() == Code::NotFound => Ok(()),
-            Err(error) => Err(Failure::status(Op::SandboxStatus, &error)),
-            Ok(_) => Err(Failure::wrong(
-                Op::SandboxShutdown,
-                "the sandbox is still there",
-            )),
-        }
+        let status = self.status(id, false);
+        calls
+            .gone(Op::SandboxGone, status, "the sandbox is still there")
+            .await
     }
 
     async fn tear_down(&self, pod: &Pod, created: CreatedTasks, calls: Calls<'_>) -> bool {
-        tear_down(&self.connection, pod, created, calls.timeout).await
+        tear_down(&self.connection, pod, created, calls).await
     }
 }
 
@@ -271,10 +277,15 @@ impl AsContainerd {
         let connected = connect(tasks.client(), id);
         calls.call(Operation::TaskConnect, connected, same).await?;
         let (waiter, waited) = (tasks.clone(), id.to_owned());
-        let waiting = Waiting::begin(async move {
+        let connected = Rc::new(Cell::new(None));
+        let took = Rc::clone(&connected);
+        let wait = async move {
+            let begun = Instant::now();
             connect(waiter.client(), &waited).await?;
+            took.set(Some(begun.elapsed()));
             waiter.wait_task(&waited).await
-        });
+        };
+        let waiting = Waiting::begin(wait, calls.abandoned());
         tokio::task::yield_now().await;
         let start = tasks.start_task(id);
         calls.call(Operation::TaskStart, start, same).await?;
@@ -285,6 +296,7 @@ impl AsContainerd {
             tasks,
             pid,
             waiting,
+            connected,
             streams,
         })
     }
@@ -303,6 +315,7 @@ async fn end(
         tasks,
         pid,
         waiting,
+        connected,
         streams,
     } = running;
     let id = &*container.id;
@@ -314,26 +327,31 @@ async fn end(
     let stopped = |state: &_| check::task_stopped(id, pid, expected, state);
     let state = tasks.task_state(id);
     calls.call(Operation::TaskState, state, stopped).await?;
-    let again = async {
-        connect(tasks.client(), id).await?;
-        tasks.wait_task(id).await
-    };
-    let (killed, waited) = tokio::join!(kill_all(tasks.client(), id), again);
-    match killed {
-        Err(error) if error.code() != Code::NotFound => {
-            return Err(Failure::status(Operation::TaskKill, &error));
-        }
-        _ => {}
+    if let Some(took) = connected.take() {
+        calls.success(Operation::TaskConnect, took);
     }
-    let status = waited.map_err(|error| Failure::status(Operation::TaskWait, &error))?;
-    check::exit_status(expected, status)
-        .map_err(|wrong| Failure::wrong(Operation::TaskWait, &wrong))?;
+    let right = |found: &u32| check::exit_status(expected, *found);
+    let again = async {
+        let connected = connect(tasks.client(), id);
+        calls.call(Operation::TaskConnect, connected, any).await?;
+        let wait = tasks.wait_task(id);
+        calls.call(Operation::TaskWaitStopped, wait, right).await
+    };
+    let kill = async {
+        match kill_all(tasks.client(), id).await {
+            Err(error) if error.code() == Code::NotFound => Ok(()),
+            killed => killed,
+        }
+    };
+    let kill = calls.call(Operation::TaskKillAll, kill, any);
+    let (killed, waited) = tokio::join!(kill, again);
+    killed?;
+    waited?;
     let state = tasks.task_state(id);
     calls.call(Operation::TaskState, state, stopped).await?;
     for stream in streams {
         ended(stream).map_err(|wrong| Failure::wrong(Operation::TaskWait, &wrong))?;
     }
-    let right = |found: &u32| check::exit_status(expected, *found);
     let delete = tasks.delete_task(id);
     calls.call(Operation::TaskDelete, delete, right).await?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use containerd_sandbox::{Code, Error, Result as Reply};
 use futures::future::try_join_all;
@@ -188,18 +188,14 @@ impl<T: Connection> Driver for Tasks<T> {
         calls
             .call(Op::SandboxShutdown, connection.shutdown_sandbox(id), any)
             .await?;
-        match connection.sandbox_status(id).await {
-            Err(error) if error.code() == Code::NotFound => Ok(()),
-            Err(error) => Err(Failure::status(Op::SandboxStatus, &error)),
-            Ok(_) => Err(Failure::wrong(
-                Op::SandboxShutdown,
-                "the sandbox is still there",
-            )),
-        }
+        let status = connection.sandbox_status(id);
+        calls
+            .gone(Op::SandboxGone, status, "the sandbox is still there")
+            .await
     }
 
     async fn tear_down(&self, pod: &Pod, created: CreatedTasks, calls: Calls<'_>) -> bool {
-        tear_down(&self.connection, pod, created, calls.timeout).await
+        tear_down(&self.connection, pod, created, calls).await
     }
 }
 
@@ -221,7 +217,8 @@ impl<T: Connection> Tasks<T> {
             )
             .await?;
         let (waiter, waited) = (connection.clone(), id.to_owned());
-        let waiting = Waiting::begin(async move { waiter.wait_task(&waited).await });
+        let wait = async move { waiter.wait_task(&waited).await };
+        let waiting = Waiting::begin(wait, calls.abandoned());
         // Lets the Wait send its request first.
         tokio::task::yield_now().await;
         let same = |started: &_| check::started_pid(created, *started);
@@ -281,13 +278,17 @@ pub(super) async fn ended<T: Connection>(
             .await
         }
         End::Exit(exit) => {
-            let failed = |error: &Error| Failure::status(Operation::TaskWait, error);
-            let status = tokio::time::timeout(exit.after + calls.timeout, waiting.answer())
-                .await
-                .unwrap_or_else(|_| Err(late("after the task should have ended")))
-                .map_err(|error| failed(&error))?;
+            let planned = waiting.begun() + exit.after;
+            let answer = tokio::time::timeout(exit.after + calls.timeout, waiting.answer());
+            let (status, replied) = answer.await.unwrap_or_else(|_| {
+                let late = late("after the task should have ended");
+                (Err(late), Instant::now())
+            });
+            let status = status.map_err(|error| Failure::status(Operation::TaskWait, &error))?;
             check::exit_status(exit.code.into(), status)
                 .map_err(|wrong| Failure::wrong(Operation::TaskWait, &wrong))?;
+            let took = replied.saturating_duration_since(planned);
+            calls.success(Operation::TaskExit, took);
             Ok(status)
         }
     }
@@ -308,7 +309,7 @@ async fn kill<T: Connection>(
     calls: Calls<'_>,
 ) -> Result<u32, Failure> {
     if waiting.is_answered() {
-        return Err(match waiting.answer().await {
+        return Err(match waiting.answer().await.0 {
             Ok(status) => Failure::wrong(
                 Operation::TaskWait,
                 &format!("answered before Kill, with exit status {status}"),
@@ -317,9 +318,10 @@ async fn kill<T: Connection>(
         });
     }
     let wait = async {
-        tokio::time::timeout(calls.timeout, waiting.answer())
-            .await
-            .unwrap_or_else(|_| Err(late("after the task was sent a signal")))
+        match tokio::time::timeout(calls.timeout, waiting.answer()).await {
+            Ok((status, _)) => status,
+            Err(_) => Err(late("after the task was sent a signal")),
+        }
     };
     let kill = async {
         match connection.kill_task(&container.id, signal.number()).await {
@@ -355,19 +357,27 @@ pub(super) async fn tear_down<T: Connection>(
     connection: &T,
     pod: &Pod,
     created: CreatedTasks,
-    timeout: Duration,
+    calls: Calls<'_>,
 ) -> bool {
     let mut gone = true;
     for container in &pod.containers[..created.tasks] {
         let id = &*container.id;
-        if connection.kill_task(id, KILL).await.is_ok() {
-            let wait = connection.wait_task(id);
-            let _ = tokio::time::timeout(TEARDOWN_WAIT.min(timeout), wait).await;
+        let killed = calls.clean_up(connection.kill_task(id, KILL)).await;
+        if killed.is_ok() {
+            let limit = TEARDOWN_WAIT.min(calls.timeout);
+            let wait = async {
+                tokio::time::timeout(limit, connection.wait_task(id))
+                    .await
+                    .unwrap_or_else(|_| Err(late("after the task was sent SIGKILL")))
+            };
+            let _ = calls.clean_up(wait).await;
         }
-        gone &= is_gone(connection.delete_task(id).await);
+        gone &= is_gone(calls.clean_up(connection.delete_task(id)).await);
     }
-    let _ = connection.stop_sandbox(&pod.sandbox_id).await;
-    gone & is_gone(connection.shutdown_sandbox(&pod.sandbox_id).await)
+    let stop = connection.stop_sandbox(&pod.sandbox_id);
+    let _ = calls.clean_up(stop).await;
+    let shutdown = connection.shutdown_sandbox(&pod.sandbox_id);
+    gone & is_gone(calls.clean_up(shutdown).await)
 }
 
 /// Returns whether the object no longer exists after this reply to a removal.

@@ -1,25 +1,45 @@
 //! Wait calls that stay pending while other calls are made.
 
+use std::time::Instant;
+
 use containerd_sandbox::{Error, Result};
 use tokio::task::JoinHandle;
 
+use crate::drive::calls::Abandoned;
+
 /// A pending Wait call on an async task of its own. A call that is not polled would delay
-/// the other calls on its connection. Dropping this value cancels the call.
+/// the other calls on its connection. Dropping this value cancels the call, which then
+/// counts as abandoned.
 #[derive(Debug)]
 pub struct Waiting {
-    task: JoinHandle<Result<u32>>,
-    /// Reply, if [`Waiting::answered`] has received it.
-    answer: Option<Result<u32>>,
+    task: JoinHandle<(Result<u32>, Instant)>,
+    begun: Instant,
+    /// Reply and its time, once [`Waiting::answered`] has received it.
+    answer: Option<(Result<u32>, Instant)>,
+    taken: bool,
+    abandoned: Abandoned,
 }
 
 impl Waiting {
     /// Begins a Wait call. The request is sent when the caller next yields to other
     /// tasks.
-    pub(super) fn begin(wait: impl Future<Output = Result<u32>> + 'static) -> Self {
+    pub(super) fn begin(
+        wait: impl Future<Output = Result<u32>> + 'static,
+        abandoned: Abandoned,
+    ) -> Self {
+        let wait = async { (wait.await, Instant::now()) };
         Self {
             task: tokio::task::spawn_local(wait),
+            begun: Instant::now(),
             answer: None,
+            taken: false,
+            abandoned,
         }
+    }
+
+    /// Returns the time at which the call was begun.
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
     }
 
     /// Returns whether the reply has arrived.
@@ -34,8 +54,10 @@ impl Waiting {
         }
     }
 
-    /// Returns the reply: an exit status.
-    pub(super) async fn answer(&mut self) -> Result<u32> {
+    /// Returns the reply, an exit status, with the time of its arrival. The caller records
+    /// the call from now on, also if it drops this future.
+    pub(super) async fn answer(&mut self) -> (Result<u32>, Instant) {
+        self.taken = true;
         match self.answer.take() {
             Some(answer) => answer,
             None => joined(&mut self.task).await,
@@ -43,13 +65,18 @@ impl Waiting {
     }
 }
 
-async fn joined(task: &mut JoinHandle<Result<u32>>) -> Result<u32> {
-    task.await
-        .unwrap_or_else(|e| Err(Error::internal(format!("the Wait's task: {e}"))))
+async fn joined(task: &mut JoinHandle<(Result<u32>, Instant)>) -> (Result<u32>, Instant) {
+    task.await.unwrap_or_else(|e| {
+        let error = Error::internal(format!("the Wait's task: {e}"));
+        (Err(error), Instant::now())
+    })
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
         self.task.abort();
+        if !self.taken {
+            self.abandoned.count();
+        }
     }
 }

@@ -95,6 +95,10 @@ pub struct Measured {
     pub warm_up: Duration,
     /// Number of pods that were begun and have ended, with those of the warm-up.
     pub pods: u64,
+    /// Number of successful RPCs, with those of the warm-up.
+    pub rpcs: u64,
+    /// Number of requests without a reply that no error tells of, as their pods failed before.
+    pub abandoned: u64,
     /// Maximum number of pods in progress at the same time; with several threads, the sum
     /// of their maxima.
     pub most_in_flight: u64,

@@ -89,14 +89,18 @@ impl Shared {
             }
         };
         let since = since.unwrap_or(over);
-        let pods = counters.iter().map(|one| one.pods.load(Ordering::Relaxed));
-        let most = counters.iter().map(|one| one.most.load(Ordering::Relaxed));
+        let sum = |of: fn(&Counters) -> &AtomicU64| {
+            let each = counters.iter().map(|one| of(one).load(Ordering::Relaxed));
+            each.sum()
+        };
         Measured {
             recorder,
             wall: over.saturating_duration_since(since),
             warm_up: since.saturating_duration_since(self.base),
-            pods: pods.sum(),
-            most_in_flight: most.sum(),
+            pods: sum(|one| &one.pods),
+            rpcs: sum(|one| &one.rpcs),
+            abandoned: sum(|one| &one.abandoned),
+            most_in_flight: sum(|one| &one.most),
             arrivals,
             held: self.held(over),
             lost: self.lost.load(Ordering::Relaxed),

@@ -1,6 +1,5 @@
 //! Lifecycle of a container over CRI, with the calls of a kubelet.
 
-use containerd_sandbox::Code;
 use cri_api::v1::{
     ContainerStatusRequest, CreateContainerRequest, PodSandboxConfig, RemoveContainerRequest,
     StartContainerRequest, StopContainerRequest,
@@ -98,6 +97,9 @@ impl CriDriver {
                 &[exit.code.into()]
             }
         };
+        for (operation, took) in self.exits.made() {
+            calls.success(operation, took);
+        }
         let status = self.cri.container_status(container_status_of(&id));
         let exited = |status: &_| check::cri::container_exited(&id, right, status);
         calls
@@ -108,14 +110,14 @@ impl CriDriver {
         };
         let remove = self.cri.remove_container(request);
         calls.call(Operation::RemoveContainer, remove, any).await?;
-        match self.cri.container_status(container_status_of(&id)).await {
-            Err(error) if error.code() == Code::NotFound => Ok(()),
-            Err(error) => Err(Failure::status(Operation::ContainerStatus, &error)),
-            Ok(_) => Err(Failure::wrong(
-                Operation::RemoveContainer,
+        let status = self.cri.container_status(container_status_of(&id));
+        calls
+            .gone(
+                Operation::ContainerGone,
+                status,
                 "the container is still there",
-            )),
-        }
+            )
+            .await
     }
 
     async fn stop_container(

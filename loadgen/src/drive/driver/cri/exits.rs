@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use containerd_sandbox::client::Cri;
 use containerd_sandbox::{Code, Error};
@@ -16,6 +16,8 @@ use cri_api::v1::{
 };
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+
+use crate::record::operation::Operation;
 
 /// Interval between two lists for a runtime without a stream of events, and the pause
 /// before a broken stream is opened again.
@@ -36,6 +38,8 @@ struct State {
     listening: bool,
     /// Senders to the waiters, by the id of the container.
     waiting: HashMap<String, oneshot::Sender<()>>,
+    /// Calls of the listening task that are not recorded yet, with their durations.
+    made: Vec<(Operation, Duration)>,
 }
 
 /// Registered wait for the end of a container; dropping it removes the registration.
@@ -74,6 +78,13 @@ impl Exits {
             ended: false,
         }
     }
+
+    /// Returns the calls of the listening task since the last call of this function, with
+    /// their durations. Any reply counts as success: the pods' own calls on this connection
+    /// report errors, and not every runtime has a stream of events.
+    pub(super) fn made(&self) -> Vec<(Operation, Duration)> {
+        std::mem::take(&mut self.0.state.lock().made)
+    }
 }
 
 impl Inner {
@@ -111,7 +122,10 @@ impl Drop for Awaited {
 /// Notifies waiters of ends until the registry is dropped.
 async fn listen(cri: Cri, inner: Weak<Inner>) {
     loop {
-        let failed = match cri.get_container_events(GetEventsRequest::default()).await {
+        let begun = Instant::now();
+        let events = cri.get_container_events(GetEventsRequest::default()).await;
+        note(&inner, Operation::GetContainerEvents, begun);
+        let failed = match events {
             Ok(mut events) => {
                 if relist(&cri, &inner).await.is_none() {
                     return;
@@ -142,6 +156,13 @@ async fn listen(cri: Cri, inner: Weak<Inner>) {
     }
 }
 
+/// Notes a call of this task that had a reply, with or without success.
+fn note(inner: &Weak<Inner>, operation: Operation, begun: Instant) {
+    if let Some(inner) = inner.upgrade() {
+        inner.state.lock().made.push((operation, begun.elapsed()));
+    }
+}
+
 fn is_end(event: &ContainerEventResponse) -> bool {
     event.container_event_type() == ContainerEventType::ContainerStoppedEvent
 }
@@ -158,7 +179,9 @@ async fn relist(cri: &Cri, inner: &Weak<Inner>) -> Option<()> {
     let request = ListContainersRequest {
         filter: Some(filter),
     };
+    let begun = Instant::now();
     let listed = cri.list_containers(request).await;
+    note(inner, Operation::ListContainers, begun);
     let inner = inner.upgrade()?;
     // An error is ignored here: the pods' own calls on this connection report it.
     for container in listed.map_or_else(|_| Vec::new(), |listed| listed.containers) {

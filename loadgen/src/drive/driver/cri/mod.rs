@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use containerd_sandbox::Result as Reply;
 use containerd_sandbox::client::Cri;
-use containerd_sandbox::{Code, Result as Reply};
 use cri_api::v1::{
     ListPodSandboxRequest, PodSandboxFilter, PodSandboxStatusRequest, RemovePodSandboxRequest,
     RunPodSandboxRequest, StopPodSandboxRequest, VersionRequest,
@@ -208,22 +208,18 @@ impl Driver for CriDriver {
         };
         let remove = self.cri.remove_pod_sandbox(request);
         calls.call(Operation::RemovePodSandbox, remove, any).await?;
-        match self.cri.pod_sandbox_status(status_of(&id)).await {
-            Err(error) if error.code() == Code::NotFound => Ok(()),
-            Err(error) => Err(Failure::status(Operation::PodSandboxStatus, &error)),
-            Ok(_) => Err(Failure::wrong(
-                Operation::RemovePodSandbox,
-                "the pod is still there",
-            )),
-        }
+        let status = self.cri.pod_sandbox_status(status_of(&id));
+        calls
+            .gone(Operation::PodSandboxGone, status, "the pod is still there")
+            .await
     }
 
     /// The removal of a pod also removes its containers.
-    async fn tear_down(&self, pod: &Pod, created: CreatedPod, _: Calls<'_>) -> bool {
+    async fn tear_down(&self, pod: &Pod, created: CreatedPod, calls: Calls<'_>) -> bool {
         let mut gone = true;
         let ids = match created.id {
             Some(id) => vec![id],
-            None => match self.of_uid(&pod.uid).await {
+            None => match calls.clean_up(self.of_uid(&pod.uid)).await {
                 Ok(ids) => ids,
                 Err(_) => return false,
             },
@@ -234,9 +230,10 @@ impl Driver for CriDriver {
             };
             // RemovePodSandbox also stops the pod and returns whether it is gone, so an
             // error of StopPodSandbox is ignored.
-            let _ = self.cri.stop_pod_sandbox(request).await;
+            let _ = calls.clean_up(self.cri.stop_pod_sandbox(request)).await;
             let request = RemovePodSandboxRequest { pod_sandbox_id };
-            gone &= self.cri.remove_pod_sandbox(request).await.is_ok();
+            let remove = self.cri.remove_pod_sandbox(request);
+            gone &= calls.clean_up(remove).await.is_ok();
         }
         gone
     }
