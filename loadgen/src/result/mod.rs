@@ -1,5 +1,6 @@
 //! Result documents, and the directories in which they are saved.
 
+pub mod conclusion;
 pub mod csv;
 pub mod density;
 pub mod directory;
@@ -8,6 +9,7 @@ mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod header;
+pub mod judgement;
 pub mod lag;
 mod latency;
 mod load;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::conclusion::{Conclusion, LineOutcome, Unknown};
 use super::header::{Document, Header};
 
 use crate::result::environment::Environment;
@@ -23,10 +24,15 @@ pub struct SearchResult {
     pub plan_hash: String,
     /// Thresholds for each rate.
     pub slo: Vec<String>,
-    /// Highest rate that met the thresholds, in pods per second; absent if no rate did.
+    /// Highest rate that met the thresholds and is below every rate that missed them, in pods
+    /// per second; absent if there is no such rate.
     pub met: Option<f64>,
-    /// Lowest rate above it that missed them, in pods per second; absent if no rate did.
+    /// Lowest rate that missed them, in pods per second; absent if no rate did.
     pub missed: Option<f64>,
+    /// Sentences that follow from the points, which the table shows; empty in results of an
+    /// older version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conclusion: Vec<String>,
     /// Rate at which the curve of p99 over the rate turns upwards, in pods per second;
     /// absent if the curve has no such point.
     pub knee: Option<f64>,
@@ -41,17 +47,27 @@ impl Document for SearchResult {
     const VERSION: u32 = 1;
 }
 
-/// One run of the search.
+/// One run of the search, or several at the same rate together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Offered pods per second.
     pub rate: f64,
     /// Whether the thresholds were met.
     pub met: bool,
-    /// Whether the generator kept up: its lag (p99) is at most a tenth of the least time
-    /// in the thresholds, or of the pods' median latency if no threshold is a time.
-    /// Otherwise the run gives no information about the server.
+    /// Whether the outcome is known. Otherwise the lag of the generator, or a larger number of
+    /// pods, could have changed it.
     pub counts: bool,
+    /// Reason for which the outcome is unknown; absent if it is known, and in results of an
+    /// older version, where it was the lag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<Unknown>,
+    /// Duration of a run with enough pods for the percentiles in the thresholds, in seconds;
+    /// absent unless there were too few pods, and if it is impractically long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needed_s: Option<f64>,
+    /// Number of runs whose measurements the point adds up.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub runs: u64,
     /// Thresholds and the measured values.
     pub slo: Vec<String>,
     /// Offered load, and the accuracy with which it was generated.
@@ -64,13 +80,54 @@ pub struct Point {
     pub processes: Vec<ProcessResult>,
 }
 
+fn one() -> u64 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_one(runs: &u64) -> bool {
+    *runs == 1
+}
+
+impl SearchResult {
+    /// Draws the conclusion from the points.
+    pub fn conclude(&self) -> Conclusion {
+        conclude(&self.slo, &self.points)
+    }
+}
+
+/// Draws the conclusion from points.
+pub fn conclude(slo: &[String], points: &[Point]) -> Conclusion {
+    let lines = points.iter().map(|point| (point.rate, point.outcome()));
+    Conclusion::of(slo, lines)
+}
+
 impl Point {
-    /// Returns the outcome in one word.
-    pub fn verdict(&self) -> &'static str {
+    /// Returns the outcome.
+    pub fn outcome(&self) -> LineOutcome {
         match (self.counts, self.met) {
-            (false, _) => "late",
-            (true, true) => "met",
-            (true, false) => "missed",
+            (true, true) => LineOutcome::Met,
+            (true, false) => LineOutcome::Missed,
+            (false, _) => LineOutcome::Unknown {
+                why: self.unknown.unwrap_or(Unknown::Late),
+                needed_s: self.needed_s,
+            },
+        }
+    }
+
+    /// Returns the outcome in a few words: `met`, `too few pods`, `missed in 3 runs together`.
+    pub fn verdict(&self) -> String {
+        let verdict = match self.outcome() {
+            LineOutcome::Met => "met",
+            LineOutcome::Missed => "missed",
+            LineOutcome::Unknown { why, .. } => why.verdict(),
+        };
+        match self.runs {
+            1 => verdict.to_owned(),
+            runs => format!("{verdict} in {runs} runs together"),
         }
     }
 
@@ -112,6 +169,9 @@ mod tests {
             rate,
             met: false,
             counts,
+            unknown: None,
+            needed_s: None,
+            runs: 1,
             slo: Vec::new(),
             load: run.load,
             pods_per_s: rate,

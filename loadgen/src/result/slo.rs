@@ -162,6 +162,18 @@ impl Statistic {
         }
     }
 
+    /// Returns the quantile of the latencies that the statistic is, from 0 to 1; `None` for
+    /// other statistics.
+    pub fn quantile(self) -> Option<f64> {
+        match self {
+            Self::P50 => Some(0.5),
+            Self::P90 => Some(0.9),
+            Self::P99 => Some(0.99),
+            Self::P999 => Some(0.999),
+            Self::Mean | Self::Max | Self::Rate | Self::Errors => None,
+        }
+    }
+
     /// Returns the value of the statistic. Without successful calls only `rate` and
     /// `errors` have a value.
     fn of(self, operation: &OperationResult, seconds: f64) -> Option<f64> {
@@ -262,6 +274,11 @@ impl Comparison {
         }
     }
 
+    /// Returns whether values must stay below the limit.
+    pub fn is_upper(self) -> bool {
+        matches!(self, Self::Below | Self::AtMost)
+    }
+
     fn words(self) -> &'static str {
         match self {
             Self::Below => "below",
@@ -282,8 +299,13 @@ impl Slo {
         } else {
             result.wall_s
         };
-        let found = result
-            .operations
+        self.check_figures(&result.operations, seconds)
+    }
+
+    /// Checks the threshold against the figures of operations that were measured over this
+    /// time.
+    pub fn check_figures(self, operations: &[OperationResult], seconds: f64) -> Outcome {
+        let found = operations
             .iter()
             .find(|operation| operation.operation == self.operation)
             .and_then(|operation| self.statistic.of(operation, seconds));
@@ -294,16 +316,6 @@ impl Slo {
             known: lag::is_valid(&result.figures, self.operation, self.statistic.name()),
         }
     }
-}
-
-/// Returns the least upper limit of a time in these thresholds, in nanoseconds; `None` if
-/// there is none.
-pub fn least_time_ns(slos: &[Slo]) -> Option<f64> {
-    slos.iter()
-        .filter(|slo| slo.statistic.unit() == Unit::Nanoseconds)
-        .filter(|slo| matches!(slo.comparison, Comparison::Below | Comparison::AtMost))
-        .map(|slo| slo.limit)
-        .min_by(f64::total_cmp)
 }
 
 /// Checks thresholds against a run, in their order.
@@ -368,6 +380,19 @@ impl fmt::Display for Outcome {
     /// `MISSED` for a threshold that is not met, and with `unknown` for one of an invalid
     /// figure.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let met = match (self.known, self.met) {
+            (false, _) => "unknown",
+            (true, true) => "met",
+            (true, false) => "MISSED",
+        };
+        write!(f, "{met}: {}", self.finding())
+    }
+}
+
+impl Outcome {
+    /// Returns the measured value and the limit in words: `pod.p99 is 18.2ms, to be below
+    /// 20.0ms`.
+    pub fn finding(&self) -> String {
         let Slo {
             operation,
             statistic,
@@ -375,11 +400,6 @@ impl fmt::Display for Outcome {
             limit,
         } = self.slo;
         let unit = statistic.unit();
-        let met = match (self.known, self.met) {
-            (false, _) => "unknown",
-            (true, true) => "met",
-            (true, false) => "MISSED",
-        };
         let moved = if self.known {
             ""
         } else {
@@ -389,9 +409,8 @@ impl fmt::Display for Outcome {
             Some(found) => format!("is {}", unit.show(found)),
             None => "was not measured".to_owned(),
         };
-        write!(
-            f,
-            "{met}: {}.{} {found}{moved}, to be {} {}",
+        format!(
+            "{}.{} {found}{moved}, to be {} {}",
             operation.name(),
             statistic.name(),
             comparison.words(),
@@ -499,18 +518,6 @@ mod tests {
              below 1.00ms"
         );
         assert!(slo("task_create.p50<1ms").check(&result).known);
-    }
-
-    #[test]
-    fn the_least_time_is_of_those_that_times_must_stay_below() {
-        let slos = [
-            "pod.p99<20ms",
-            "pod.p50<=3ms",
-            "pod.max>1us",
-            "pod.rate>5/s",
-        ];
-        assert_eq!(least_time_ns(&slos.map(slo)), Some(3e6));
-        assert_eq!(least_time_ns(&[slo("pod.errors<1")]), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! order        mean, median, quantile
+//! binomial     on which side of a limit does a quantile lie
 //! student      quantiles of Student's t: wider intervals for few values
 //! bootstrap    confidence intervals of any statistic by resampling
 //! signed_rank  is one of two programs slower: paired rounds in random order
@@ -18,6 +19,7 @@
 //! random numbers). That crate has neither a bootstrap in blocks nor the exact distribution
 //! of signed ranks, so both are written here.
 
+pub mod binomial;
 pub mod bootstrap;
 #[cfg(test)]
 pub(crate) mod noise;

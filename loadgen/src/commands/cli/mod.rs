@@ -140,9 +140,10 @@ pub enum Command {
     /// Rates are tried in geometric steps until one misses, then between the highest
     /// rate that met the threshold and the lowest that missed. Each try is an open
     /// loop of its own with a warm-up, --duration long; a rate that misses is tried
-    /// once more. A try does not count if this program was late by over a tenth of
-    /// the threshold's time. The result, with the curve of latency over rate and its
-    /// knee, is saved as results/search-TIME-SEED/.
+    /// once more. The outcome of a try is unknown if the thresholds are missed only by
+    /// the lag of this program, or if a percentile of so few pods may be on either side
+    /// of its threshold: up to four such tries are added up. The result, with the curve
+    /// of latency over rate and its knee, is saved as results/search-TIME-SEED/.
     #[command(after_help = EXIT_CODES)]
     Search(Box<SearchArgs>),
     /// Measure the memory and file descriptors that a living pod costs each process.

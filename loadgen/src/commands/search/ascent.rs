@@ -1,6 +1,6 @@
 //! Choice of the next rate of a search: up in geometric steps until a rate is too
 //! high, then between the highest rate that met the threshold and the lowest that
-//! missed.
+//! missed. A rate with an unknown outcome counts here as the more likely one.
 
 /// Parameters of a search.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,9 +22,9 @@ pub struct Steps {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ascent {
     steps: Steps,
-    /// Highest rate that met the threshold; `None` if no rate did.
+    /// Highest rate that met the threshold, or appears to; `None` if no rate does.
     pub met: Option<f64>,
-    /// Lowest rate above it that missed; `None` if no rate did.
+    /// Lowest rate above it that missed, or appears to; `None` if no rate does.
     pub missed: Option<f64>,
 }
 
@@ -91,6 +91,7 @@ pub fn knee(curve: &[(f64, f64)]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::result::conclusion::{Conclusion, LineOutcome, Unknown};
     use proptest::prelude::*;
 
     const STEPS: Steps = Steps {
@@ -149,6 +150,38 @@ mod tests {
     }
 
     proptest! {
+        /// Unknown outcomes lie about the capacity, as those of a busy machine do.
+        #[test]
+        fn the_conclusion_from_all_outcomes_agrees(
+            capacity in 1.0..50_000.0_f64,
+            doubt in 1.0..2.0_f64,
+            appears in any::<bool>(),
+        ) {
+            let mut ascent = Ascent::new(STEPS);
+            let mut lines = Vec::new();
+            while let Some(rate) = ascent.next() {
+                let known = rate < capacity / doubt || rate > capacity * doubt;
+                let met = rate <= capacity;
+                lines.push((rate, match (known, met) {
+                    (true, true) => LineOutcome::Met,
+                    (true, false) => LineOutcome::Missed,
+                    (false, _) => LineOutcome::Unknown { why: Unknown::Late, needed_s: None },
+                }));
+                ascent.tell(rate, if known { met } else { appears });
+                prop_assert!(lines.len() < 100);
+            }
+            let conclusion = Conclusion::of(&[], lines.iter().copied());
+            prop_assert!(conclusion.met.is_none_or(|met| Some(met) <= ascent.met));
+            let appears = ascent.missed.unwrap_or(f64::INFINITY);
+            prop_assert!(conclusion.missed.is_none_or(|missed| appears <= missed));
+            let all_known = lines.iter().all(|(_, outcome)| {
+                matches!(outcome, LineOutcome::Met | LineOutcome::Missed)
+            });
+            if all_known {
+                prop_assert_eq!((conclusion.met, conclusion.missed), (ascent.met, ascent.missed));
+            }
+        }
+
         #[test]
         fn every_capacity_is_found(capacity in 1.0..50_000.0_f64, first in 1.0..5_000.0_f64) {
             let (ascent, tried) = search(Steps { first, ..STEPS }, capacity);

@@ -1,17 +1,18 @@
 //! `loadgen search`: highest rate that meets the thresholds.
 //!
-//! Each try of a rate is a run of its own, an open loop with a warm-up. A rate that
-//! misses is tried once more, because one disturbance must not end the ascent. If the
-//! generator itself was late by more than a tenth of the time in the threshold, the run
-//! gives no information about the server and does not count.
+//! Each run at a rate is an open loop with a warm-up. [`tries`] judges the runs of a rate,
+//! [`ascent`] chooses the next rate, and [`crate::result::conclusion`] draws the conclusion from
+//! all of them.
 
 mod ascent;
 pub mod table;
+mod tries;
 
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 pub use self::ascent::{Ascent, Steps, knee};
+use self::tries::{Step, Tries};
 use crate::commands::cli::SearchArgs;
 use crate::commands::error::RunError;
 use crate::commands::exit::Verdict;
@@ -20,13 +21,10 @@ use crate::drive::engine::Load;
 use crate::measure::metrics::Monitor;
 use crate::measure::observation::{self, Context};
 use crate::measure::session::{self, Session};
-use crate::result::RunResult;
 use crate::result::directory::{self, SaveError};
 use crate::result::environment::Environment;
 use crate::result::header::Header;
 use crate::result::search::{self as result, Point, SearchResult};
-use crate::result::slo;
-use crate::result::validity;
 use crate::server::{Source, Target};
 use crate::show::progress::Style;
 use crate::show::report;
@@ -36,12 +34,6 @@ use display::human;
 
 /// Scenario without a name on the command line.
 const DEFAULT: &str = "steady";
-
-/// Misses of a rate until the rate counts as missed.
-const MISSES: usize = 2;
-
-/// Tries of a rate until the rate counts as beyond the generator.
-const TRIES: usize = 4;
 
 /// File names of the table and the curve.
 const TABLE_FILE: &str = "search.txt";
@@ -79,10 +71,10 @@ pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunE
     let mut found = Found::default();
     while let Some(rate) = ascent.next().filter(|_| !stop.requested()) {
         let scenario = args.at(DEFAULT, rate)?;
-        let Some(met) = found.try_rate(rate, args, &scenario, &session, &stop, style)? else {
+        let Some(higher) = found.try_rate(rate, args, &scenario, &session, &stop, style)? else {
             break;
         };
-        ascent.tell(rate, met);
+        ascent.tell(rate, higher);
     }
     if stop.requested() {
         found.reasons.push("interrupted".to_owned());
@@ -96,15 +88,22 @@ pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunE
     found.points.sort_by(|a, b| a.rate.total_cmp(&b.rate));
     let best = result::best(&found.points).into_iter();
     let curve: Vec<(f64, f64)> = best.map(|point| (point.rate, point.p99_ms())).collect();
+    let slo: Vec<String> = args.slo.iter().map(ToString::to_string).collect();
+    let conclusion = result::conclude(&slo, &found.points);
+    // After an interruption or an error, that is the reason.
+    if found.reasons.is_empty() {
+        found.reasons.extend(conclusion.open_end());
+    }
     let result = SearchResult {
         header: Header::of::<SearchResult>(command_line, started),
         valid: found.reasons.is_empty(),
         reasons: found.reasons,
         scenario: setup,
         plan_hash: found.hash,
-        slo: args.slo.iter().map(ToString::to_string).collect(),
-        met: ascent.met,
-        missed: ascent.missed,
+        slo,
+        met: conclusion.met,
+        missed: conclusion.missed,
+        conclusion: conclusion.sentences(),
         knee: knee(&curve).map(|place| curve[place].0),
         points: found.points,
         environment: Environment::of_this_machine(),
@@ -131,8 +130,8 @@ fn steps(args: &SearchArgs) -> Steps {
 }
 
 impl Found {
-    /// Tries a rate; returns whether the rate meets the thresholds, or `None` if that
-    /// remains unknown.
+    /// Runs the load at a rate until its outcome is known, or would take too many runs.
+    /// Returns whether the search goes on above the rate; `None` if it ends.
     fn try_rate(
         &mut self,
         rate: f64,
@@ -148,8 +147,8 @@ impl Found {
             self.hash = prepared.summary.hash.to_string();
         }
         let operations = session.target().driver.operations();
-        let mut misses = 0;
-        for _ in 0..TRIES {
+        let mut tries = Tries::new(rate, &args.slo, operations);
+        loop {
             style.say(&format!("Offering {} pods", human::rate(rate)));
             let observed = observation::observe(
                 session,
@@ -171,10 +170,11 @@ impl Found {
                 operations,
                 complaints: &[],
             });
-            let point = point(rate, args, &result);
-            style.say(&format!("  {}", table::line(&point)));
-            let (met, missed) = (point.met, point.counts && !point.met);
-            self.points.push(point);
+            let (step, points) = tries.add(&observed.measured, &result);
+            for point in &points {
+                style.say(&format!("  {}", table::line(point)));
+            }
+            self.points.extend(points);
             if result.totals.errors > 0 || observed.measured.lost {
                 self.wrong = true;
                 self.reasons.push(format!(
@@ -184,37 +184,10 @@ impl Found {
                 ));
                 return Ok(None);
             }
-            misses += usize::from(missed);
-            if met || misses == MISSES {
-                return Ok(Some(met));
+            if let Step::Done(higher) = step {
+                return Ok(Some(higher));
             }
         }
-        self.reasons.push(format!(
-            "at {} the generator was late: the limit may be the generator's, not the server's",
-            human::rate(rate)
-        ));
-        Ok(None)
-    }
-}
-
-fn point(rate: f64, args: &SearchArgs, result: &RunResult) -> Point {
-    let outcomes = slo::check(&args.slo, result);
-    // A rate at which the server prevented starts is missed, not unknown.
-    let kept_up = !validity::too_few(&result.load);
-    // Lag matters in relation to the lowest time threshold, because it could change
-    // that outcome.
-    let time_ns = slo::least_time_ns(&args.slo).unwrap_or(result.pod_p50_ns() as f64);
-    let counts = !kept_up || !validity::too_late(&result.load, time_ns);
-    let met = counts && kept_up && outcomes.iter().all(|outcome| outcome.met);
-    Point {
-        rate,
-        met,
-        counts,
-        slo: outcomes.iter().map(ToString::to_string).collect(),
-        load: result.load.clone(),
-        pods_per_s: result.totals.pods_per_s,
-        pod: result.pod().cloned(),
-        processes: result.processes.clone(),
     }
 }
 

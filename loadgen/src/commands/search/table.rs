@@ -19,26 +19,7 @@ fn write(out: &mut String, result: &SearchResult) -> fmt::Result {
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(result.points.iter().map(|point| cells(point).to_vec()));
     columns::write(out, &rows)?;
-    let slo = result.slo.join(" and ");
-    match (result.met, result.missed) {
-        (Some(met), Some(missed)) => writeln!(
-            out,
-            "\n{} is the highest rate found with {slo}; {} is too high",
-            human::rate(met),
-            human::rate(missed)
-        )?,
-        (Some(met), None) => writeln!(
-            out,
-            "\n{} meets {slo}, and nothing higher was tried",
-            human::rate(met)
-        )?,
-        (None, Some(missed)) => writeln!(
-            out,
-            "\nno rate meets {slo}: {} is too high",
-            human::rate(missed)
-        )?,
-        (None, None) => writeln!(out, "\nno rate was measured")?,
-    }
+    write!(out, "\n{}", result.conclude())?;
     if let Some(knee) = result.knee {
         writeln!(
             out,
@@ -72,7 +53,7 @@ fn cells(point: &Point) -> [String; 7] {
         time(pod.map(|pod| pod.p99_ns)),
         time(pod.map(|pod| pod.max_ns)),
         time(point.load.lag.map(|lag| lag.p99_ns)),
-        point.verdict().to_owned(),
+        point.verdict(),
     ]
 }
 
@@ -84,13 +65,14 @@ pub fn line(point: &Point) -> String {
 
 /// Returns the curve as CSV: rates in pods per second, times in nanoseconds.
 pub fn csv(result: &SearchResult) -> String {
-    let mut text = "offered,started,completed,p50_ns,p90_ns,p99_ns,max_ns,met,counts\n".to_owned();
+    let mut text =
+        "offered,started,completed,p50_ns,p90_ns,p99_ns,max_ns,met,counts,runs\n".to_owned();
     for point in &result.points {
         let started = point.load.started_pods_per_s.unwrap_or_default();
         let pod = |of: fn(&crate::result::OperationResult) -> u64| point.pod.as_ref().map_or(0, of);
         let _ = writeln!(
             text,
-            "{},{started},{},{},{},{},{},{},{}",
+            "{},{started},{},{},{},{},{},{},{},{}",
             point.rate,
             point.pods_per_s,
             pod(|pod| pod.p50_ns),
@@ -99,6 +81,7 @@ pub fn csv(result: &SearchResult) -> String {
             pod(|pod| pod.max_ns),
             point.met,
             point.counts,
+            point.runs,
         );
     }
     text

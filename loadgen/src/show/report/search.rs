@@ -44,19 +44,18 @@ fn header(result: &SearchResult) -> Markup {
 }
 
 fn answer(result: &SearchResult) -> String {
-    match result.met {
-        Some(met) => format!("{} with {}", human::rate(met), slo(result)),
-        None => format!("no rate meets {}", slo(result)),
-    }
+    result.conclude().headline()
 }
 
 fn headline(result: &SearchResult) -> Vec<(&'static str, String)> {
     let rate = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), human::rate);
+    let conclusion = result.conclude();
+    let runs = result.points.iter().filter(|point| point.runs == 1);
     vec![
-        ("highest rate that met it", rate(result.met)),
-        ("lowest rate that missed it", rate(result.missed)),
+        ("highest rate that met it", rate(conclusion.met)),
+        ("lowest rate that missed it", rate(conclusion.missed)),
         ("knee", rate(result.knee)),
-        ("runs", result.points.len().to_string()),
+        ("runs", runs.count().to_string()),
     ]
 }
 
@@ -157,9 +156,11 @@ fn table(result: &SearchResult) -> Markup {
                 }
             }
         }
+        @for sentence in result.conclude().sentences() { p { (sentence) "." } }
         p.why {
-            "In the charts, each rate's best run. late: the generator did not keep up, so that the \
-             run says nothing of the server."
+            "In the charts, each rate's best run with a known outcome. late: without the lag of the \
+             generator the thresholds might have been met. too few pods: the confidence interval \
+             of a percentile contains its threshold."
         }
     }
 }
