@@ -88,8 +88,13 @@ async fn a_run_against_a_correct_sandboxer_is_valid() {
     let result = run.result.unwrap();
     assert!(result.complete && result.valid, "{:?}", result.reasons);
     assert_eq!((result.totals.pods, result.totals.errors), (50, 0));
-    let count = |operation: Operation| result.operations[operation as usize].count;
+    let count = |operation: Operation| {
+        let mut operations = result.operations.iter();
+        let found = operations.find(|figures| figures.operation == operation);
+        found.map_or(0, |figures| figures.count)
+    };
     assert_eq!(count(Operation::SandboxShutdown), 50);
+    assert_eq!(count(Operation::SandboxGone), 50);
     assert_eq!(count(Operation::TaskCreate), count(Operation::TaskDelete));
     assert_eq!(count(Operation::TaskCreate), count(Operation::TaskWait));
     let roles: Vec<_> = result.processes.iter().map(|p| &*p.role).collect();

@@ -299,11 +299,14 @@ impl Slo {
         } else {
             result.wall_s
         };
-        self.check_figures(&result.operations, seconds)
+        Outcome {
+            known: lag::is_valid(&result.figures, self.operation, self.statistic.name()),
+            ..self.check_figures(&result.operations, seconds)
+        }
     }
 
     /// Checks the threshold against the figures of operations that were measured over this
-    /// time.
+    /// time, and takes them for valid.
     pub fn check_figures(self, operations: &[OperationResult], seconds: f64) -> Outcome {
         let found = operations
             .iter()
@@ -313,7 +316,7 @@ impl Slo {
             slo: self,
             found,
             met: found.is_some_and(|found| self.comparison.holds(found, self.limit)),
-            known: lag::is_valid(&result.figures, self.operation, self.statistic.name()),
+            known: true,
         }
     }
 }
