@@ -8,6 +8,8 @@
 //! bootstrap    confidence intervals of any statistic by resampling
 //! signed_rank  is one of two programs slower: paired rounds in random order
 //! slope        trend over time, with its confidence interval
+//! two_samples  difference between two groups of runs, with its confidence interval
+//! permutation  is one of two programs slower: groups of runs, several figures together
 //! ```
 //!
 //! Measurements of this kind are few (8 to 60 rounds or seconds), have heavy tails
@@ -24,14 +26,17 @@ pub mod bootstrap;
 #[cfg(test)]
 pub(crate) mod noise;
 pub mod order;
+pub mod permutation;
 pub mod signed_rank;
 pub mod slope;
 pub mod student;
+pub mod two_samples;
 
 pub use self::bootstrap::Bootstrap;
 pub use self::order::{mean, median, quantile};
 pub use self::signed_rank::SignedRank;
 pub use self::slope::{Errors, Slope};
+pub use self::two_samples::TwoSamples;
 
 use serde::{Deserialize, Serialize};
 
