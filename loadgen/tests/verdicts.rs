@@ -137,22 +137,45 @@ fn results_are_compared_and_the_exit_code_says_how() {
     let dir = tempfile::tempdir().unwrap();
     let result = Null::start(dir.path()).run(&dir.path().join("results"));
 
-    // The run is too short for a decision, and nothing is slower.
+    // The runs are too short for intervals, and one run a side decides nothing.
     let (code, out, _) = loadgen("compare", &[&result, &result], &[]);
-    assert_eq!(code, 0, "{out}");
+    assert_eq!(code, 4, "{out}");
     assert!(
-        out.contains("pod p50") && out.contains("undecided: too short"),
+        out.contains("pod p50") && out.contains("undecided: no interval"),
         "{out}"
     );
 
     let (a, b) = (dir.path().join("a"), dir.path().join("b"));
     changed(&result, &a, |document| long(document, 1.0));
     changed(&result, &b, |document| long(document, 1.5));
-    let (code, out, _) = loadgen("compare", &[&a, &a], &[]);
-    assert_eq!((code, out.contains("same")), (0, true), "{out}");
     let (code, out, _) = loadgen("compare", &[&a, &b], &["--markdown"]);
+    assert_eq!((code, out.contains("| differs |")), (4, true), "{out}");
+
+    // Three runs a side decide. The CPU time of a null sandboxer is not in the way.
+    let side = |factor: f64| {
+        [0.99, 1.0, 1.01].map(|varies| {
+            let run = dir.path().join(format!("{factor}-{varies}"));
+            changed(&result, &run, |document| {
+                long(document, factor * varies);
+                document["processes"] = json!([]);
+            });
+            run.display().to_string()
+        })
+    };
+    let compare = |[a1, a2, a3]: &[String; 3], [b1, b2, b3]: &[String; 3], more: &[&str]| {
+        let sides = ["--a", a1, a2, a3, "--b", b1, b2, b3];
+        loadgen("compare", &[], &[&sides[..], more].concat())
+    };
+    let (fast, slow) = (side(1.0), side(1.5));
+    let (code, out, _) = compare(&fast, &fast, &[]);
+    assert_eq!(
+        (code, out.contains("not slower: pod p50")),
+        (0, true),
+        "{out}"
+    );
+    let (code, out, _) = compare(&fast, &slow, &["--markdown"]);
     assert_eq!((code, out.contains("**SLOWER**")), (3, true), "{out}");
-    let (code, out, _) = loadgen("compare", &[&b, &a], &["--json"]);
+    let (code, out, _) = compare(&slow, &fast, &["--json"]);
     let document: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(
         (code, &document["schema"]),
@@ -160,7 +183,8 @@ fn results_are_compared_and_the_exit_code_says_how() {
     );
     assert!(out.contains("\"faster\""), "{out}");
     // A difference of 50 % is below 60 %.
-    assert_eq!(loadgen("compare", &[&a, &b], &["--min-effect", "60"]).0, 0);
+    let (code, out, _) = compare(&fast, &slow, &["--min-latency-effect", "60"]);
+    assert_eq!(code, 0, "{out}");
 
     changed(&result, &b, |document| {
         document["scenario"]["seed"] = json!(7);
@@ -171,7 +195,7 @@ fn results_are_compared_and_the_exit_code_says_how() {
     let (code, out, _) = loadgen("compare", &[&result, &b], &["--anyway"]);
     assert_eq!(
         (code, out.starts_with("NOT COMPARABLE")),
-        (0, true),
+        (4, true),
         "{out}"
     );
 

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use super::gate::result::GateResult;
 use super::overhead::result::OverheadResult;
+use crate::result::calibration::Calibration;
 use crate::result::density::DensityResult;
 use crate::result::header::Document;
+use crate::result::repeated::RepeatedResult;
 use crate::result::search::SearchResult;
 use crate::result::{self, LoadError, LoadProblem, RunResult};
 
@@ -20,6 +22,10 @@ pub enum AnyResult {
     Density(Box<DensityResult>),
     /// Result of `gate`.
     Gate(Box<GateResult>),
+    /// Result of `run --repeat`.
+    Repeated(Box<RepeatedResult>),
+    /// Result of `calibrate`.
+    Calibration(Box<Calibration>),
     /// Result of `overhead`.
     Overhead(Box<OverheadResult>),
 }
@@ -39,17 +45,25 @@ fn parse(text: &str) -> Result<AnyResult, LoadProblem> {
         Some(SearchResult::SCHEMA) => result::parse_as(text).map(Box::new).map(AnyResult::Search),
         Some(DensityResult::SCHEMA) => result::parse_as(text).map(Box::new).map(AnyResult::Density),
         Some(GateResult::SCHEMA) => result::parse_as(text).map(Box::new).map(AnyResult::Gate),
+        Some(RepeatedResult::SCHEMA) => result::parse_as(text)
+            .map(Box::new)
+            .map(AnyResult::Repeated),
+        Some(Calibration::SCHEMA) => result::parse_as(text)
+            .map(Box::new)
+            .map(AnyResult::Calibration),
         Some(OverheadResult::SCHEMA) => result::parse_as(text)
             .map(Box::new)
             .map(AnyResult::Overhead),
         _ => Err(LoadProblem::Foreign {
             found: schema.to_string(),
             right: format!(
-                "one of \"{}\", \"{}\", \"{}\", \"{}\" and \"{}\"",
+                "one of \"{}\", \"{}\", \"{}\", \"{}\", \"{}\", \"{}\" and \"{}\"",
                 RunResult::SCHEMA,
                 SearchResult::SCHEMA,
                 DensityResult::SCHEMA,
                 GateResult::SCHEMA,
+                RepeatedResult::SCHEMA,
+                Calibration::SCHEMA,
                 OverheadResult::SCHEMA
             ),
         }),
@@ -64,6 +78,8 @@ impl AnyResult {
             Self::Search(result) => crate::commands::search::table::render(result),
             Self::Density(result) => crate::commands::density::table::render(result),
             Self::Gate(result) => crate::commands::gate::table::text(result),
+            Self::Repeated(result) => crate::show::repeated::render(result),
+            Self::Calibration(result) => crate::commands::calibrate::table::render(result),
             Self::Overhead(result) => crate::commands::overhead::table::render(result),
         }
     }

@@ -11,8 +11,8 @@ use rustix::process::umask;
 use super::cli::{Cli, Command};
 use super::exit::Verdict;
 use super::{
-    bare, compare, density, error, gate, merge, overhead, plan, pod, print, record, report, run,
-    search, trend,
+    bare, calibrate, compare, density, error, gate, merge, overhead, plan, pod, print, record,
+    report, run, search, trend,
 };
 use crate::result::schema;
 use crate::server::null;
@@ -40,6 +40,9 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Merge(merge) => merge::run(&merge, words(args)).map_err(anyhow::Error::from),
         Command::Schema => to_stdout(|out| Ok(schema::write(out)?)),
         Command::Compare(compare) => compare::run(&compare).map_err(anyhow::Error::from),
+        Command::Calibrate(calibrate) => {
+            calibrate::run(&calibrate, words(args)).map_err(anyhow::Error::from)
+        }
         Command::Gate(gate) => gate::run(&gate, words(args)).map_err(anyhow::Error::from),
         Command::Pod(args) => to_stdout(|out| pod::run(&args, out)),
         Command::Plan(command) => to_stdout(|out| plan::plan(&command, out)),

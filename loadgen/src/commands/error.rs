@@ -1,6 +1,7 @@
 //! Error of the commands that run pods: any failure of the modules below.
 
 use std::io;
+use std::path::PathBuf;
 
 use containerd_sandbox::Code;
 
@@ -8,6 +9,7 @@ use crate::commands::cli::ScenarioChoiceError;
 use crate::drive::bundle::BundleError;
 use crate::drive::engine::EngineError;
 use crate::measure::metrics::MetricsError;
+use crate::result::LoadError;
 use crate::result::directory::SaveError;
 use crate::server::ServerError;
 use crate::server::child::ChildError;
@@ -35,6 +37,30 @@ pub enum RunError {
     /// The metrics of the run cannot be served or pushed.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+    /// The calibration cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The calibration was made on another machine.
+    #[error(
+        "{} was made on another machine: {}; make one here with loadgen calibrate",
+        path.display(),
+        differences.join("; ")
+    )]
+    OtherMachine {
+        /// Path of the calibration.
+        path: PathBuf,
+        /// Differing fields of the machine, with both values.
+        differences: Vec<String>,
+    },
+    /// The stop was requested before the first of several runs.
+    #[error("interrupted before the first run")]
+    NoRun,
+    /// The runs of a calibration do not measure its figures.
+    #[error("no calibration: {reason}")]
+    NotCalibrated {
+        /// Reason, in words.
+        reason: String,
+    },
     /// The result could not be saved.
     #[error(transparent)]
     Save(#[from] SaveError),
@@ -62,7 +88,8 @@ impl RunError {
     /// Returns whether the cause is a requested stop.
     pub fn is_interruption(&self) -> bool {
         match self {
-            Self::Bundle(BundleError::Interrupted)
+            Self::NoRun
+            | Self::Bundle(BundleError::Interrupted)
             | Self::Engine(EngineError::Aborted)
             | Self::Server(ServerError::Child(ChildError::Interrupted)) => true,
             Self::Server(

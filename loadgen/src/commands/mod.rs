@@ -3,11 +3,13 @@
 
 pub mod any_result;
 pub mod bare;
+pub mod calibrate;
 pub mod cli;
 pub mod compare;
 pub mod density;
 pub mod dispatch;
 pub mod error;
+mod execution;
 pub mod exit;
 pub mod gate;
 pub mod merge;
@@ -16,6 +18,7 @@ pub mod plan;
 pub mod pod;
 pub mod print;
 pub mod record;
+mod repeat;
 pub mod report;
 pub mod run;
 mod save;

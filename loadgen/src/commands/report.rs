@@ -75,7 +75,10 @@ fn page(path: &Path, dir: &Path) -> Result<String, ReportError> {
         AnyResult::Run(result) => Ok(report::of(&result, dir)?),
         AnyResult::Search(result) => Ok(report::of_search(&result)),
         AnyResult::Density(result) => Ok(report::of_density(&result)),
-        AnyResult::Gate(_) | AnyResult::Overhead(_) => Err(ReportError::None {
+        AnyResult::Gate(_)
+        | AnyResult::Repeated(_)
+        | AnyResult::Calibration(_)
+        | AnyResult::Overhead(_) => Err(ReportError::None {
             path: path.to_owned(),
             of: "run, search or density",
         }),

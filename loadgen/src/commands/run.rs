@@ -5,15 +5,15 @@ use std::path::Path;
 
 use crate::commands::cli::{OutputArgs, ReplayArgs, RunArgs};
 use crate::commands::error::RunError;
+use crate::commands::execution::{Execution, Made, Place};
 use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
-use crate::commands::save::Saved;
+use crate::commands::repeat;
 use crate::drive::engine::Load;
 use crate::measure::metrics::{Destinations, Metrics};
-use crate::measure::observation::{self, Context};
-use crate::measure::session::{self, Session, Workload};
-use crate::result::RunResult;
+use crate::measure::session::{self, Workload};
 use crate::result::directory;
+use crate::result::machine_spread::MachineSpread;
 use crate::result::slo::{self, Outcome, Slo};
 use crate::server::{Source, Target};
 use crate::show::table;
@@ -23,14 +23,16 @@ use display::human;
 /// Scenario without a name on the command line.
 pub const DEFAULT: &str = "churn";
 
-/// Load, server and outputs of one run.
-struct Execution<'a> {
+/// Load, server and outputs of a command.
+struct Task<'a> {
     workload: Workload,
     load: Load,
     target: Target,
     output: &'a OutputArgs,
     slo: &'a [Slo],
     record: Option<&'a Path>,
+    repeat: u32,
+    calibration: Option<MachineSpread>,
     metrics: Destinations,
     command_line: Vec<String>,
 }
@@ -41,13 +43,16 @@ struct Execution<'a> {
 /// If there is no result; see [`RunError::is_interruption`].
 pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
     let scenario = args.scenario.resolve(DEFAULT)?;
-    Execution {
+    let calibration = args.calibration.as_deref().map(repeat::calibration);
+    Task {
         workload: Workload::from(&scenario),
         load: Load::of(&scenario),
         target: Target::from(&args.target),
         output: &args.output,
         slo: &args.slo,
         record: args.record.as_deref(),
+        repeat: args.repeat,
+        calibration: calibration.transpose()?,
         metrics: Destinations::from(&args.metrics),
         command_line,
     }
@@ -60,7 +65,7 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
 /// As [`run`], and if there is no trace.
 pub fn replay(args: &ReplayArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
     let trace = Trace::read(&args.trace)?;
-    Execution {
+    Task {
         workload: Workload {
             name: "replay".to_owned(),
             document: format!("# {}, {} times as fast\n", trace.source, args.speed),
@@ -71,13 +76,15 @@ pub fn replay(args: &ReplayArgs, command_line: Vec<String>) -> Result<Verdict, R
         output: &args.output,
         slo: &args.slo,
         record: None,
+        repeat: 1,
+        calibration: None,
         metrics: Destinations::default(),
         command_line,
     }
     .run()
 }
 
-impl Execution<'_> {
+impl Task<'_> {
     fn run(self) -> Result<Verdict, RunError> {
         let (output, load) = (self.output, &self.load);
         let style = output.style();
@@ -95,48 +102,39 @@ impl Execution<'_> {
         if let Some(announcement) = metrics.announcement() {
             style.say(&announcement);
         }
-        let session = Session::open(source, &self.target, load, &stop)?;
-        let setup = session.setup(&self.workload, load);
-        let operations = self.target.driver.operations();
-        let observed = observation::observe(
-            &session,
+        let execution = Execution {
+            workload: &self.workload,
             load,
-            &prepared,
-            operations,
-            style,
-            metrics.monitor(),
-        )?;
-        if let Err(failed) = metrics.finish() {
-            let failed = anyhow::Error::from(failed);
-            // A failed write means that standard error has no reader.
-            let _ = writeln!(io::stderr(), "warning: --push: {failed:#}");
-        }
-        let measured = &observed.measured;
-        let emptied = !measured.lost && measured.recorder.left_behind() == 0;
-        let stopped = session.close(emptied);
-        let complaints = stopped.as_ref().map_or(&[][..], |s| &s.complaints);
-        let result = observed.result(Context {
-            command_line: self.command_line,
-            setup,
-            load,
+            target: &self.target,
+            source,
             prepared: &prepared,
-            operations,
-            complaints,
-        });
-        let saved = Saved {
-            result: &result,
-            histograms: observed.histograms(),
-            logs: stopped.as_ref().map_or(&[], |stopped| &stopped.logs),
+            calibration: self.calibration.as_ref(),
+            command_line: &self.command_line,
+            stop: &stop,
+            style,
+        };
+        if self.repeat > 1 {
+            let repeated =
+                repeat::run(&execution, self.repeat, output, self.slo, metrics.monitor());
+            finish(metrics);
+            return repeated;
         }
-        .under(&output.results);
+        let made = execution.run(metrics.monitor())?;
+        finish(metrics);
+        self.single(made)
+    }
+
+    /// Prints a single run, and writes its trace.
+    fn single(&self, made: Made) -> Result<Verdict, RunError> {
+        let result = &made.result;
         let recorded = self.record.map(|path| {
             let source = format!("loadgen run {}", self.workload.name);
-            Trace::of_plan(&load.plan, &measured.arrivals, source).write(path)
+            Trace::of_plan(&self.load.plan, &made.arrivals, source).write(path)
         });
-        let held = slo::check(self.slo, &result);
+        let held = slo::check(self.slo, result);
         let mut text = Text {
-            whole: table::render(&result),
-            problems: table::problems(&result),
+            whole: table::render(result),
+            problems: table::problems(result),
         };
         for outcome in &held {
             let line = format!("{outcome}\n");
@@ -145,16 +143,26 @@ impl Execution<'_> {
                 text.problems += &line;
             }
         }
-        print::result(output, text, saved.map_err(RunError::from), &result)?;
+        let verdict = verdict(&made, &held);
+        let (result, saved) = made.save(Place::Under(&self.output.results));
+        print::result(self.output, text, saved.map_err(RunError::from), &result)?;
         recorded.transpose()?;
-        Ok(verdict(&result, complaints, &held))
+        Ok(verdict)
     }
 }
 
-fn verdict(result: &RunResult, complaints: &[String], held: &[Outcome]) -> Verdict {
-    if result.totals.errors > 0 || !complaints.is_empty() {
+fn finish(metrics: Metrics) {
+    if let Err(failed) = metrics.finish() {
+        let failed = anyhow::Error::from(failed);
+        // A failed write means that standard error has no reader.
+        let _ = writeln!(io::stderr(), "warning: --push: {failed:#}");
+    }
+}
+
+fn verdict(made: &Made, held: &[Outcome]) -> Verdict {
+    if made.is_wrong() {
         Verdict::WrongAnswers
-    } else if !result.valid {
+    } else if !made.result.valid {
         Verdict::Incomplete
     } else if held.iter().any(|outcome| outcome.known && !outcome.met) {
         Verdict::Missed

@@ -1,6 +1,6 @@
 //! Saving of a run: its document, its histograms, and the files derived from them.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,22 @@ impl Saved<'_> {
     /// The first [`SaveError`], naming the file.
     pub fn under(self, results: &Path) -> Result<PathBuf, SaveError> {
         let (at, seed) = (&self.result.header.started_at, self.result.scenario.seed);
-        let dir = directory::create(results, "run", at, seed)?;
+        self.into(directory::create(results, "run", at, seed)?)
+    }
+
+    /// Saves the run in a directory that does not exist, and returns it; as [`Saved::under`].
+    ///
+    /// # Errors
+    /// The first [`SaveError`], naming the file or the directory.
+    pub fn create(self, dir: &Path) -> Result<PathBuf, SaveError> {
+        fs::create_dir(dir).map_err(|source| SaveError {
+            path: dir.to_owned(),
+            source,
+        })?;
+        self.into(dir.to_owned())
+    }
+
+    fn into(self, dir: PathBuf) -> Result<PathBuf, SaveError> {
         let document = directory::document(&dir, self.result);
         let histograms = directory::file(&dir, HISTOGRAM_FILE, |out| {
             hdr_log::copy(&self.histograms?, out)
@@ -61,7 +76,6 @@ pub fn derived(dir: &Path, result: &RunResult) -> Result<(), SaveError> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::time::SystemTime;
 
     use super::*;

@@ -177,6 +177,7 @@ impl Observed {
                 .as_ref()
                 .map(|held| HoldResult::of(held, &self.processes)),
             timeline: self.timeline.intervals(measured.warm_up + measured.wall),
+            calibration: None,
         }
     }
 }

@@ -14,10 +14,13 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cpu_time::CpuClock;
+
 /// Resource usage of a process since its start, or between two points in time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessUsage {
-    /// CPU time in user mode, in seconds, to 10 ms.
+    /// CPU time in user mode, in seconds. The sum of both times is exact, and their division
+    /// to 10 ms.
     pub cpu_user_s: f64,
     /// CPU time in the kernel, in seconds, to 10 ms.
     pub cpu_system_s: f64,
@@ -88,8 +91,12 @@ impl ProcessUsage {
             voluntary += field(&status, "voluntary_ctxt_switches").unwrap_or(0);
             involuntary += field(&status, "nonvoluntary_ctxt_switches").unwrap_or(0);
         }
+        // The kernel counts both times in ticks, and drops the rest.
+        let all = CpuClock::of(pid).and_then(CpuClock::now);
+        let ticks = stat.user + stat.system;
+        let rest = all.unwrap_or_default().saturating_sub(ticks);
         Some(Self {
-            cpu_user_s: stat.user.as_secs_f64(),
+            cpu_user_s: (stat.user + rest).as_secs_f64(),
             cpu_system_s: stat.system.as_secs_f64(),
             max_rss_bytes: field(status, "VmHWM")?.saturating_mul(1024),
             voluntary_ctx_switches: voluntary,
@@ -178,6 +185,20 @@ mod tests {
         assert_eq!(field(status, "VmHWM"), Some(2048));
         assert_eq!(field(status, "voluntary_ctxt_switches"), Some(9));
         assert_eq!(field(status, "Vm"), None);
+    }
+
+    #[test]
+    fn the_sum_of_both_cpu_times_is_that_of_the_clock() {
+        let clock = CpuClock::of(std::process::id()).unwrap();
+        let before = clock.now().unwrap().as_secs_f64();
+        let usage = ProcessUsage::of(std::process::id()).unwrap();
+        let after = clock.now().unwrap().as_secs_f64();
+        let sum = usage.cpu_user_s + usage.cpu_system_s;
+        // To the rounding errors of a sum of seconds.
+        assert!(
+            before - 1e-9 <= sum && sum <= after + 1e-9,
+            "{before} {sum} {after}"
+        );
     }
 
     #[test]

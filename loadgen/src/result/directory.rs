@@ -28,6 +28,8 @@ pub const HISTOGRAM_FILE: &str = "latencies.hlog";
 pub const OPERATIONS_FILE: &str = "operations.csv";
 /// Name of the table with a row for each second.
 pub const TIMELINE_FILE: &str = "timeline.csv";
+/// Name of the calibration of a machine, in the directory for results.
+pub const CALIBRATION_FILE: &str = "calibration.json";
 /// Name of the report, an HTML page.
 pub const REPORT_FILE: &str = "report.html";
 
@@ -58,6 +60,19 @@ pub fn document(dir: &Path, result: &impl Serialize) -> Result<(), SaveError> {
         serde_json::to_writer_pretty(&mut *out, result)?;
         writeln!(out)
     })
+}
+
+/// Writes a document as [`CALIBRATION_FILE`] in the directory for results, in place of an
+/// earlier one, and returns its path.
+///
+/// # Errors
+/// [`SaveError`] with the file.
+pub fn calibration(results: &Path, calibration: &impl Serialize) -> Result<PathBuf, SaveError> {
+    file(results, CALIBRATION_FILE, |out| {
+        serde_json::to_writer_pretty(&mut *out, calibration)?;
+        writeln!(out)
+    })?;
+    Ok(results.join(CALIBRATION_FILE))
 }
 
 /// Writes a text file.

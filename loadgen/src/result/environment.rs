@@ -42,6 +42,21 @@ impl Environment {
     }
 }
 
+impl Environment {
+    /// Returns the fields that differ from those of another machine, each with both values.
+    pub fn differences(&self, here: &Self) -> Vec<String> {
+        let fields = |of: &Self| serde_json::to_value(of).unwrap_or_default();
+        let (there, here) = (fields(self), fields(here));
+        let Some(names) = there.as_object() else {
+            return Vec::new();
+        };
+        let differ = names.iter().filter(|(name, value)| here[*name] != **value);
+        differ
+            .map(|(name, value)| format!("{name}: {value}, and here {}", here[name]))
+            .collect()
+    }
+}
+
 /// Returns the type of the file system of a directory: that of the mount with the longest
 /// mount point that is a prefix of the path (proc_pid_mountinfo(5)).
 pub fn file_system(dir: &Path) -> String {
@@ -85,6 +100,18 @@ mod tests {
         assert_eq!(value(text, "MemTotal").and_then(kibibytes), Some(2 << 20));
         assert_eq!(value(text, "model"), None);
         assert_eq!(kibibytes("12 MB"), None);
+    }
+
+    #[test]
+    fn a_difference_to_another_machine_is_named_with_both_values() {
+        let here = Environment::of_this_machine();
+        assert_eq!(here.differences(&here), Vec::<String>::new());
+        let other = Environment {
+            cores: 4096,
+            ..here.clone()
+        };
+        let wanted = format!("cores: 4096, and here {}", here.cores);
+        assert_eq!(other.differences(&here), [wanted]);
     }
 
     #[test]

@@ -126,6 +126,7 @@ pub fn example() -> RunResult {
             in_flight: 4,
             operations: result::operations(&recorder, &[Operation::Pod]),
         }],
+        calibration: None,
     }
 }
 

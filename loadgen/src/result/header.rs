@@ -47,7 +47,7 @@ impl Header {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             debug_build: None,
             command_line,
-            started_at: humantime::format_rfc3339_seconds(printable(started)).to_string(),
+            started_at: rfc3339(started),
         }
     }
 
@@ -64,6 +64,11 @@ impl Header {
     pub fn is_debug_build(&self) -> bool {
         self.debug_build == Some(true)
     }
+}
+
+/// Returns the time to the second (RFC 3339, UTC), or the nearest one that can be expressed.
+pub fn rfc3339(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(printable(time)).to_string()
 }
 
 /// Returns the time, or the nearest one that RFC 3339 can express: a clock that was never set

@@ -1,5 +1,6 @@
 //! Result documents, and the directories in which they are saved.
 
+pub mod calibration;
 pub mod conclusion;
 pub mod csv;
 pub mod density;
@@ -10,14 +11,19 @@ mod figures;
 pub(crate) mod fixture;
 pub mod header;
 pub mod judgement;
+pub mod key_figure;
+pub mod key_figures;
 pub mod lag;
 mod latency;
 mod load;
+pub mod machine_spread;
 mod processes;
+pub mod repeated;
 mod run;
 pub mod schema;
 pub mod search;
 pub mod slo;
+pub mod spread;
 pub mod timeline;
 pub mod validity;
 mod wire;

@@ -10,6 +10,7 @@ use crate::record::operation::Operation;
 use crate::result::environment::Environment;
 
 use super::latency::{FigureResult, WireResult};
+use super::machine_spread::MachineSpread;
 use super::processes::{HoldResult, ProcessResult};
 
 /// One run: its parameters, its measurements, and their validity.
@@ -65,6 +66,10 @@ pub struct RunResult {
     pub hold: Option<HoldResult>,
     /// Seconds of the run, with the warm-up.
     pub timeline: Vec<Interval>,
+    /// Known variation from run to run on the machine, from `loadgen calibrate`; absent
+    /// without a calibration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<MachineSpread>,
 }
 
 impl Document for RunResult {

@@ -2,6 +2,7 @@
 
 pub mod live;
 pub mod progress;
+pub mod repeated;
 pub mod report;
 pub mod table;
 pub mod terminal;

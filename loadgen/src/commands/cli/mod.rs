@@ -1,6 +1,7 @@
 //! Command-line options.
 
 mod bare;
+mod calibrate;
 mod compare;
 mod density;
 mod gate;
@@ -29,6 +30,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use self::bare::{BareArgs, BareCalls};
+pub use self::calibrate::CalibrateArgs;
 pub use self::compare::CompareArgs;
 pub use self::density::DensityArgs;
 pub use self::gate::GateArgs;
@@ -56,8 +58,7 @@ Exit codes: 0 good; 1 wrong usage, or a missing file or program; 2 errors or wro
 invalid.";
 
 const COMPARE_EXIT_CODES: &str = "\
-Exit codes: 0 no figure is slower; 1 not comparable, or wrong usage; 3 a figure is slower by
---min-effect or more.";
+Exit codes: 0 B is not slower; 1 not comparable, or wrong usage; 3 B is slower; 4 undecided.";
 
 const GATE_EXIT_CODES: &str = "\
 Exit codes: 0 passed; 1 wrong usage, or a missing file or program; 2 errors or wrong answers;
@@ -181,16 +182,29 @@ pub enum Command {
     Merge(MergeArgs),
     /// Print the JSON schema of a run's result.json.
     Schema,
-    /// Compare two results of the same plan on the same machine.
+    /// Compare runs of two programs with the same plan on the same machine.
+    ///
+    /// The unit of the comparison is a run: a verdict takes three runs a side at least, and
+    /// five find a slowdown of 11 % where CPU time varies by 3 % from run to run. Make them
+    /// with `loadgen run --repeat 5`. CPU time per pod and the median latency of a pod decide,
+    /// tested together so that at most 1 in 20 comparisons of a program with itself calls one
+    /// of them slower; further figures are shown. Single runs are judged if they carry the
+    /// calibration of the machine (`loadgen calibrate`), and are undecided otherwise.
     ///
     /// The comparison has the ratio B/A of median, 99th percentile and mean for each
     /// operation, of pods per second for the run, and of CPU time per pod for each
-    /// process. Each ratio has a 95 % confidence interval from the seconds of both
-    /// runs, and a verdict. Results that are not comparable are refused. The interval
-    /// covers the variation between the seconds of a run, not changes of the machine
-    /// between the two runs; `loadgen gate` covers both.
+    /// process, with 95 % confidence intervals. Results that are not comparable are refused.
     #[command(after_help = COMPARE_EXIT_CODES)]
     Compare(Box<CompareArgs>),
+    /// Measure how much the figures of one program vary from run to run on this machine.
+    ///
+    /// A short load runs again and again, each time with a newly started server, for about a
+    /// minute. The table shows the spread of each figure, and the slowdowns that `loadgen
+    /// compare` finds here with 1, 3, 5 and 10 runs of each program. The spread is saved as
+    /// calibration.json in the directory for results; `loadgen run --calibration` copies it
+    /// into results, so that `loadgen compare` can judge single runs.
+    #[command(after_help = EXIT_CODES)]
+    Calibrate(Box<CalibrateArgs>),
     /// Decide whether one build of the sandboxer is slower than another.
     ///
     /// Both builds are started on this machine, on private sockets and directories,

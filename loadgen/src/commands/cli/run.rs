@@ -15,7 +15,7 @@ pub struct RunArgs {
     pub scenario: ScenarioArgs,
     /// Threshold for the run, as in pod.p99<20ms; a missed threshold gives exit code 3.
     /// Available are any operation's mean, p50, p90, p99, p999, max, rate (per second) or
-    /// errors; may be repeated.
+    /// errors; may be repeated. With --repeat every run must meet it.
     #[arg(
         long,
         env = "LOADGEN_SLO",
@@ -26,6 +26,16 @@ pub struct RunArgs {
     /// Write a trace of the run to this file, for `loadgen replay`.
     #[arg(long, env = "LOADGEN_RECORD", value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Number of runs, each with a newly started server and the same pods. They are saved as
+    /// results/runs-TIME-SEED/, with their median and spread.
+    #[arg(long, env = "LOADGEN_REPEAT", value_name = "N", default_value_t = 1,
+          conflicts_with = "record", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeat: u32,
+    /// Known variation of this machine from run to run, as measured by `loadgen calibrate`:
+    /// its calibration.json. The result carries it, so that `loadgen compare` can judge
+    /// single runs.
+    #[arg(long, env = "LOADGEN_CALIBRATION", value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
     /// Server to load.
     #[command(flatten)]
     pub target: TargetArgs,

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::side::Side;
 use crate::result::RunResult;
 
 /// Fields of a scenario that may differ: paths of the compared programs, their
@@ -17,64 +18,128 @@ const MAY_DIFFER: &[&str] = &[
 /// Returns the reasons against a comparison, one per field with both values; empty if
 /// there are none.
 ///
-/// All fields of scenario and machine must be equal except known exceptions, so that
+/// The first runs of both sides are compared, and each further run with the first one of its
+/// side. All fields of scenario and machine must be equal except known exceptions, so that
 /// fields added later are compared as well.
-pub fn differences(a: &RunResult, b: &RunResult) -> Vec<String> {
+pub fn differences(a: &Side, b: &Side) -> Vec<String> {
+    let (a, b) = (named("A", a), named("B", b));
     let mut found = Vec::new();
-    for (which, result) in [("A", a), ("B", b)] {
-        if !result.complete {
-            found.push(format!("{which} is partial: complete is false"));
+    for run in a.iter().chain(&b) {
+        if !run.result.complete {
+            found.push(format!("{} is partial: complete is false", run.name));
         }
-        if !result.valid {
-            let reasons = result.reasons.join("; ");
-            found.push(format!("{which} is not valid: {reasons}"));
+        if !run.result.valid {
+            let reasons = run.result.reasons.join("; ");
+            found.push(format!("{} is not valid: {reasons}", run.name));
         }
     }
-    differ(&mut found, "plan_hash", &a.plan_hash, &b.plan_hash);
+    if let (Some(one), Some(other)) = (a.first(), b.first()) {
+        differing(&mut found, &one.as_side("A"), &other.as_side("B"));
+    }
+    for side in [&a, &b] {
+        if let Some((first, others)) = side.split_first() {
+            others
+                .iter()
+                .for_each(|other| differing(&mut found, first, other));
+        }
+    }
+    found
+}
+
+/// A run with its name in messages.
+struct Named<'a> {
+    name: String,
+    result: &'a RunResult,
+}
+
+impl Named<'_> {
+    /// Returns the run under the name of its side.
+    fn as_side(&self, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            result: self.result,
+        }
+    }
+}
+
+fn named<'a>(name: &str, side: &'a Side) -> Vec<Named<'a>> {
+    let runs = (1..).zip(&side.runs);
+    runs.map(|(number, result)| Named {
+        name: if side.runs.len() == 1 {
+            name.to_owned()
+        } else {
+            format!("run {number} of {name}")
+        },
+        result,
+    })
+    .collect()
+}
+
+fn differing(found: &mut Vec<String>, one: &Named<'_>, other: &Named<'_>) {
+    let names = (&*one.name, &*other.name);
+    let (a, b) = (one.result, other.result);
+    differ(found, names, "plan_hash", &a.plan_hash, &b.plan_hash);
     let parts = [
         ("scenario", value(&a.scenario), value(&b.scenario)),
         ("environment", value(&a.environment), value(&b.environment)),
     ];
     for (part, a, b) in parts {
-        fields(&mut found, part, &a, &b);
+        fields(found, names, part, &a, &b);
     }
-    differ(&mut found, "load.mode", &a.load.mode, &b.load.mode);
+    differ(found, names, "load.mode", &a.load.mode, &b.load.mode);
     let (a, b) = (a.load.offered_pods_per_s, b.load.offered_pods_per_s);
-    differ(&mut found, "load.offered_pods_per_s", &a, &b);
-    found
+    differ(found, names, "load.offered_pods_per_s", &a, &b);
 }
 
-/// Returns the permitted differences as remarks for the reader.
-pub fn remarks(a: &RunResult, b: &RunResult) -> Vec<String> {
+/// Returns the permitted differences between the first runs as remarks for the reader.
+pub fn remarks(a: &Side, b: &Side) -> Vec<String> {
     let mut found = Vec::new();
+    let (Some(a), Some(b)) = (a.runs.first(), b.runs.first()) else {
+        return found;
+    };
+    let names = ("A", "B");
+    let version = "tool_version";
     differ(
         &mut found,
-        "tool_version",
+        names,
+        version,
         &a.header.tool_version,
         &b.header.tool_version,
     );
     let (a, b) = (&a.scenario, &b.scenario);
     let args = "scenario.sandboxer_args";
-    differ(&mut found, args, &a.sandboxer_args, &b.sandboxer_args);
+    differ(
+        &mut found,
+        names,
+        args,
+        &a.sandboxer_args,
+        &b.sandboxer_args,
+    );
     found
 }
 
-fn fields(found: &mut Vec<String>, part: &str, a: &Value, b: &Value) {
+fn fields(found: &mut Vec<String>, names: (&str, &str), part: &str, a: &Value, b: &Value) {
     let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else {
         return;
     };
-    let mut names: Vec<_> = a.keys().chain(b.keys()).collect();
-    names.sort();
-    names.dedup();
-    for name in names {
+    let mut keys: Vec<_> = a.keys().chain(b.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    for name in keys {
         if part != "scenario" || !MAY_DIFFER.contains(&name.as_str()) {
             let name_of = format!("{part}.{name}");
-            differ(found, &name_of, &a.get(name), &b.get(name));
+            differ(found, names, &name_of, &a.get(name), &b.get(name));
         }
     }
 }
 
-fn differ<T: serde::Serialize + PartialEq>(found: &mut Vec<String>, name: &str, a: &T, b: &T) {
+fn differ<T: serde::Serialize + PartialEq>(
+    found: &mut Vec<String>,
+    names: (&str, &str),
+    field: &str,
+    a: &T,
+    b: &T,
+) {
     if a == b {
         return;
     }
@@ -86,7 +151,8 @@ fn differ<T: serde::Serialize + PartialEq>(found: &mut Vec<String>, name: &str, 
         }
         _ => (a.to_string(), b.to_string()),
     };
-    found.push(format!("{name}: {a} in A, {b} in B"));
+    let (in_a, in_b) = names;
+    found.push(format!("{field}: {a} in {in_a}, {b} in {in_b}"));
 }
 
 fn lines_beyond(one: &str, other: &str) -> String {
@@ -109,6 +175,18 @@ mod tests {
     use crate::result::LoadMode;
     use crate::result::fixture::example;
 
+    fn side(runs: &[RunResult]) -> Side {
+        Side {
+            paths: vec!["results".to_owned()],
+            runs: runs.to_vec(),
+            latencies: None,
+        }
+    }
+
+    fn against(b: RunResult) -> Vec<String> {
+        differences(&side(&[good()]), &side(&[b]))
+    }
+
     fn good() -> RunResult {
         RunResult {
             valid: true,
@@ -119,7 +197,7 @@ mod tests {
 
     #[test]
     fn two_of_a_kind_can_be_compared() {
-        assert_eq!(differences(&good(), &good()), Vec::<String>::new());
+        assert_eq!(against(good()), Vec::<String>::new());
     }
 
     #[test]
@@ -168,7 +246,7 @@ mod tests {
         for (change, words) in change {
             let mut b = good();
             change(&mut b);
-            let found = differences(&good(), &b);
+            let found = against(b);
             assert_eq!(found.len(), 1, "{words}: {found:?}");
             assert!(found[0].contains(words), "{words}: {found:?}");
         }
@@ -179,11 +257,26 @@ mod tests {
         let mut b = good();
         b.scenario.sandboxer = Some("/elsewhere".into());
         b.scenario.sandboxer_args = vec!["--views=off".into()];
-        assert_eq!(differences(&good(), &b), Vec::<String>::new());
-        let remarks = remarks(&good(), &b);
+        assert_eq!(against(b.clone()), Vec::<String>::new());
+        let remarks = remarks(&side(&[good()]), &side(&[b]));
         assert_eq!(
             remarks,
             ["scenario.sandboxer_args: [] in A, [\"--views=off\"] in B"]
+        );
+    }
+
+    #[test]
+    fn each_run_of_a_side_must_fit_the_first() {
+        let mut odd = good();
+        odd.scenario.seed = 7;
+        odd.complete = false;
+        let found = differences(&side(&[good(), good()]), &side(&[good(), odd]));
+        assert_eq!(
+            found,
+            [
+                "run 2 of B is partial: complete is false",
+                "scenario.seed: 42 in run 1 of B, 7 in run 2 of B"
+            ]
         );
     }
 }

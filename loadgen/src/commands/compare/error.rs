@@ -5,7 +5,7 @@ use std::io;
 use crate::record::hdr_log::LogError;
 use crate::result::LoadError;
 
-/// Failure to compare two results.
+/// Failure to compare results.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
     /// A result cannot be read.
@@ -14,6 +14,9 @@ pub enum CompareError {
     /// The log beside a result cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The summary of repeated runs lists none.
+    #[error("there is no run to compare: the field runs is empty, and must list one at least")]
+    NoRun,
     /// The results differ in their conditions.
     #[error(
         "not comparable:\n  {}\n--anyway compares them nevertheless",

@@ -1,84 +1,25 @@
-//! Figures of a comparison, with confidence intervals of their ratios.
+//! Intervals of ratios between two runs from the seconds inside them.
+//!
+//! They contain the variation between the seconds of a run, and none between runs: a new
+//! process with other places in memory, or a neighbour of the machine. So they say that two
+//! runs differ, and nothing of the programs.
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::compared::Compared;
-use super::verdict::Verdict;
+use super::latencies::Latencies;
+use super::side::Side;
 use crate::record::operation::Operation;
-use crate::result::{Interval as Second, OperationResult, ProcessResult, RunResult};
+use crate::result::key_figure::{KeyFigure, Statistic};
+use crate::result::{Interval as Second, ProcessResult, RunResult};
 use crate::stats::{Bootstrap, CONFIDENCE, Interval};
 
 /// Lowest number of seconds for an interval: fewer do not show the variation between
 /// seconds.
 pub const LEAST_SECONDS: usize = 8;
 
-/// Figure of both results.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Figure {
-    /// Subject: name of an operation, `pods`, or role of a process.
-    pub what: String,
-    /// Statistic of the subject: `p50`, `p99`, `mean`, `rate` or `cpu`.
-    pub statistic: Statistic,
-    /// Value in A, in the unit of the statistic; `None` if A lacks it.
-    pub a: Option<f64>,
-    /// Value in B, in the unit of the statistic; `None` if B lacks it.
-    pub b: Option<f64>,
-    /// B divided by A; `None` without both values.
-    pub ratio: Option<f64>,
-    /// 95 % confidence interval of the ratio; `None` if a run was too short, lacks the
-    /// figure, or has no log of its latencies.
-    pub interval: Option<Interval>,
-    /// Verdict from the interval.
-    pub verdict: Verdict,
-}
-
-/// Compared statistic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Statistic {
-    /// Median latency, in nanoseconds.
-    P50,
-    /// 99th percentile of latency, in nanoseconds.
-    P99,
-    /// Mean latency, in nanoseconds.
-    Mean,
-    /// Rate per second.
-    Rate,
-    /// CPU time per pod, in milliseconds.
-    Cpu,
-}
-
-impl Statistic {
-    /// Returns the latency in the figures of an operation, in nanoseconds.
-    fn of(self, figures: &OperationResult) -> f64 {
-        match self {
-            Self::P50 => figures.p50_ns as f64,
-            Self::P99 => figures.p99_ns as f64,
-            Self::Mean | Self::Rate | Self::Cpu => figures.mean_ns,
-        }
-    }
-
-    /// Returns the quantile of the statistic; `None` for a statistic that is not a
-    /// quantile.
-    fn quantile(self) -> Option<f64> {
-        match self {
-            Self::P50 => Some(0.5),
-            Self::P99 => Some(0.99),
-            Self::Mean | Self::Rate | Self::Cpu => None,
-        }
-    }
-
-    /// Returns whether a higher value is better.
-    pub fn more_is_better(self) -> bool {
-        self == Self::Rate
-    }
-}
-
 /// Result with its measured seconds.
 struct Run<'a> {
-    compared: &'a Compared,
+    latencies: Option<&'a Latencies>,
     result: &'a RunResult,
     seconds: Vec<&'a Second>,
 }
@@ -88,8 +29,7 @@ struct Run<'a> {
 type LogOf = Box<dyn Fn(&[usize]) -> Option<f64>>;
 
 impl<'a> Run<'a> {
-    fn of(compared: &'a Compared) -> Self {
-        let result = &compared.result;
+    fn of(latencies: Option<&'a Latencies>, result: &'a RunResult) -> Self {
         let end = result
             .timeline
             .last()
@@ -107,15 +47,10 @@ impl<'a> Run<'a> {
             })
         };
         Self {
-            compared,
+            latencies,
             result,
             seconds: result.timeline.iter().filter(|s| counts(s)).collect(),
         }
-    }
-
-    fn operation(&self, operation: Operation) -> Option<&'a OperationResult> {
-        let of = |list: &'a [OperationResult]| list.iter().find(|o| o.operation == operation);
-        of(&self.result.operations).filter(|found| found.count > 0)
     }
 
     /// Returns the numbers of the measured seconds.
@@ -127,61 +62,52 @@ impl<'a> Run<'a> {
             .collect()
     }
 
-    fn latency(&self, operation: Operation, statistic: Statistic) -> (Option<f64>, LogOf) {
-        let whole = self.operation(operation);
-        let Some(latencies) = &self.compared.latencies else {
-            let figure = whole.map(|whole| statistic.of(whole));
-            return (figure, Box::new(|_| None));
+    /// Returns the logarithm of a figure in resampled seconds.
+    fn log_of(&self, figure: &KeyFigure) -> LogOf {
+        match figure.statistic {
+            Statistic::P50 => self.latency(&figure.what, Some(0.5)),
+            Statistic::P99 => self.latency(&figure.what, Some(0.99)),
+            Statistic::Mean => self.latency(&figure.what, None),
+            Statistic::Rate => {
+                let seconds = self.seconds.iter();
+                let parts = seconds.map(|second| (second.pods as f64, second.duration_s));
+                log_of_sums(parts.collect())
+            }
+            Statistic::Cpu => self.cpu(&figure.what),
+        }
+    }
+
+    /// Returns the logarithm of a quantile of the latencies, or of their mean.
+    fn latency(&self, operation: &str, quantile: Option<f64>) -> LogOf {
+        let operation = Operation::try_from(operation.to_owned()).ok();
+        let (Some(latencies), Some(operation)) = (self.latencies, operation) else {
+            return Box::new(|_| None);
         };
         let seconds = latencies.of(operation, &self.numbers());
-        let log_of: LogOf = match statistic.quantile() {
+        match quantile {
             None => log_of_sums(seconds.sums()),
             Some(quantile) => Box::new(move |places| {
                 let ns = seconds.quantile(places, quantile)?;
                 Some((ns.max(1) as f64).ln())
             }),
+        }
+    }
+
+    fn cpu(&self, role: &str) -> LogOf {
+        let mut processes = self.result.processes.iter();
+        let Some(process) = processes.find(|process| process.role == role) else {
+            return Box::new(|_| None);
         };
-        (whole.map(|whole| statistic.of(whole)), log_of)
-    }
-
-    fn rate(&self) -> (Option<f64>, LogOf) {
-        let parts = self
-            .seconds
-            .iter()
-            .map(|second| (second.pods as f64, second.duration_s))
-            .collect();
-        (Some(self.result.totals.pods_per_s), log_of_sums(parts))
-    }
-
-    fn process(&self, role: &str) -> Option<&'a ProcessResult> {
-        self.result
-            .processes
-            .iter()
-            .find(|process| process.role == role)
-    }
-
-    fn cpu(&self, role: &str) -> (Option<f64>, LogOf) {
-        let Some(process) = self.process(role) else {
-            return (None, Box::new(|_| None));
-        };
-        let totals = &self.result.totals;
-        let pods = totals.pods + totals.pods_failed;
-        let used_s = process.usage.cpu_user_s + process.usage.cpu_system_s;
-        let whole = (pods > 0).then(|| used_s * 1000.0 / pods as f64);
-        let parts = self
-            .seconds
-            .iter()
-            .map(|second| {
-                let end = second.start_s + second.duration_s;
-                let used = cpu_at(process, end) - cpu_at(process, second.start_s);
-                (used, second.pods as f64)
-            })
-            .collect();
         // A few samples show only the CPU time of the whole run, not of its seconds.
         if process.samples.len() < LEAST_SECONDS {
-            return (whole, Box::new(|_| None));
+            return Box::new(|_| None);
         }
-        (whole, log_of_sums(parts))
+        let parts = self.seconds.iter().map(|second| {
+            let end = second.start_s + second.duration_s;
+            let used = cpu_at(process, end) - cpu_at(process, second.start_s);
+            (used, second.pods as f64)
+        });
+        log_of_sums(parts.collect())
     }
 }
 
@@ -213,53 +139,38 @@ fn cpu_at(process: &ProcessResult, at_s: f64) -> f64 {
     }
 }
 
-/// Returns all figures of two results: the operations of both in the order of a
-/// lifecycle, the rate, and the processes.
-pub fn all(a: &Compared, b: &Compared, min_effect: f64) -> Vec<Figure> {
-    let (a, b) = (Run::of(a), Run::of(b));
-    let draws = Draws::of(a.seconds.len(), b.seconds.len(), a.result.scenario.seed);
-    let figure = |what: &str, statistic, (in_a, log_a): (_, LogOf), (in_b, log_b): (_, LogOf)| {
-        let ratio = match (in_a, in_b) {
-            (Some(a), Some(b)) if a > 0.0 && b > 0.0 => Some(b / a),
-            _ => None,
-        };
-        let interval = ratio
-            .zip(draws.as_ref())
-            .and_then(|(ratio, draws)| draws.interval(ratio, &log_a, &log_b));
-        Figure {
-            what: what.to_owned(),
-            statistic,
-            a: in_a,
-            b: in_b,
-            ratio,
-            interval,
-            verdict: Verdict::of(interval, statistic.more_is_better(), min_effect),
-        }
-    };
-    let mut figures = Vec::new();
-    for operation in Operation::ALL {
-        if a.operation(operation).is_some() || b.operation(operation).is_some() {
-            for statistic in [Statistic::P50, Statistic::P99, Statistic::Mean] {
-                figures.push(figure(
-                    operation.name(),
-                    statistic,
-                    a.latency(operation, statistic),
-                    b.latency(operation, statistic),
-                ));
-            }
-        }
-    }
-    figures.push(figure("pods", Statistic::Rate, a.rate(), b.rate()));
-    for process in &a.result.processes {
-        let role = &process.role;
-        figures.push(figure(role, Statistic::Cpu, a.cpu(role), b.cpu(role)));
-    }
-    figures
+/// Two runs, and their resampled seconds.
+pub struct Within<'a> {
+    a: Run<'a>,
+    b: Run<'a>,
+    draws: Option<Draws>,
 }
 
-/// Returns the number of seconds of a result that intervals are computed from.
-pub fn seconds(compared: &Compared) -> usize {
-    Run::of(compared).seconds.len()
+impl<'a> Within<'a> {
+    /// Resamples the seconds of the first run of each side.
+    pub fn of(a: &'a Side, b: &'a Side) -> Option<Self> {
+        let run = |side: &'a Side| Some(Run::of(side.latencies.as_ref(), side.runs.first()?));
+        let (a, b) = (run(a)?, run(b)?);
+        Some(Self {
+            draws: Draws::of(a.seconds.len(), b.seconds.len(), a.result.scenario.seed),
+            a,
+            b,
+        })
+    }
+
+    /// Returns the interval about the ratio B/A of a figure; `None` if a run was too short,
+    /// or has no log of its latencies.
+    pub fn interval(&self, figure: &KeyFigure, ratio: f64) -> Option<Interval> {
+        let (log_a, log_b) = (self.a.log_of(figure), self.b.log_of(figure));
+        self.draws.as_ref()?.interval(ratio, &log_a, &log_b)
+    }
+}
+
+/// Returns the number of measured seconds of the shortest run of a side.
+pub fn seconds(side: &Side) -> usize {
+    let runs = side.runs.iter();
+    let seconds = runs.map(|run| Run::of(None, run).seconds.len());
+    seconds.min().unwrap_or(0)
 }
 
 /// Resampled seconds of both runs, shared by all figures.

@@ -2,17 +2,14 @@
 
 use std::fmt::{self, Write};
 
-use super::comparison::Comparison;
-use super::figure::{Figure, LEAST_SECONDS, Statistic};
-use super::verdict::Verdict;
+use super::comparison::{Comparison, Origin};
+use super::figure::{Basis, Figure};
+use super::seconds::LEAST_SECONDS;
+use super::verdict::{Outcome, Verdict};
 use display::columns;
 use display::human;
 
 const HEAD: [&str; 6] = ["figure", "A", "B", "B/A", "95 % interval", "verdict"];
-
-/// Limit of the intervals of a comparison.
-const LIMITS: &str = "The intervals cover the variation between the seconds of a run, not \
-                      changes of the machine between the two runs; `loadgen gate` covers both.";
 
 /// Returns the comparison as text for a terminal.
 pub fn text(comparison: &Comparison) -> String {
@@ -38,12 +35,7 @@ fn write_text(out: &mut String, comparison: &Comparison) -> fmt::Result {
         out.push('\n');
     }
     for (name, origin) in [("A", &comparison.a), ("B", &comparison.b)] {
-        let pods = human::count(origin.pods);
-        writeln!(
-            out,
-            "{name}  {} ({}, {pods} pods)",
-            origin.path, origin.started_at
-        )?;
+        writeln!(out, "{name}  {}", described(origin))?;
     }
     out.push('\n');
     let mut rows = vec![HEAD.map(str::to_owned)];
@@ -76,7 +68,7 @@ fn write_markdown(out: &mut String, comparison: &Comparison) -> fmt::Result {
     }
     out.push('\n');
     for (name, origin) in [("A", &comparison.a), ("B", &comparison.b)] {
-        writeln!(out, "{name}: `{}`, {}  ", origin.path, origin.started_at)?;
+        writeln!(out, "{name}: {}  ", escaped(&described(origin)))?;
     }
     for line in last_lines(comparison) {
         writeln!(out, "{}  ", escaped(&line))?;
@@ -97,28 +89,84 @@ fn escaped(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;")
 }
 
-fn headline(comparison: &Comparison) -> String {
-    let percent = comparison.min_effect * 100.0;
-    let names = |verdict: Verdict| {
-        let found = comparison.figures.iter().filter(|f| f.verdict == verdict);
-        found.map(name).collect::<Vec<_>>()
+/// Describes a side in a line.
+fn described(origin: &Origin) -> String {
+    let runs = match origin.runs {
+        1 => String::new(),
+        runs => format!("{runs} runs, "),
     };
-    let slower = names(Verdict::Slower);
-    if slower.is_empty() {
-        let open = names(Verdict::Undecided).len() + names(Verdict::TooShort).len();
-        let all = comparison.figures.len();
-        format!(
-            "nothing is surely slower by {percent} % or more; {open} of {all} figures undecided"
-        )
-    } else {
-        format!("slower by {percent} % or more: {}", slower.join(", "))
+    format!(
+        "{} ({runs}{}, {} pods)",
+        origin.paths.join(" "),
+        origin.started_at,
+        human::count(origin.pods)
+    )
+}
+
+fn headline(comparison: &Comparison) -> String {
+    let named = |verdict: Verdict| {
+        let found = comparison
+            .figures
+            .iter()
+            .filter(|f| f.verdict == verdict && f.decides);
+        found.map(size).collect::<Vec<_>>().join(", ")
+    };
+    match comparison.outcome {
+        Outcome::Slower => format!("SLOWER: {}", named(Verdict::Slower)),
+        Outcome::Same => {
+            let deciding = comparison.figures.iter().filter(|figure| figure.decides);
+            let all = deciding.map(size).collect::<Vec<_>>().join(", ");
+            format!("not slower: {all}")
+        }
+        Outcome::Undecided => match comparison.basis {
+            Basis::Seconds => "undecided: one run a side cannot tell a program from the machine",
+            Basis::FewRuns => "undecided: too few runs for a verdict",
+            Basis::Runs | Basis::Calibration => "undecided: the runs vary too much for a verdict",
+        }
+        .to_owned(),
+    }
+}
+
+/// Returns a figure with its difference in percent, and the verdict if it is no difference.
+fn size(figure: &Figure) -> String {
+    let name = figure.name.words();
+    let percent = |ratio: f64| format!("{:+.1} %", (ratio - 1.0) * 100.0);
+    match (figure.ratio, figure.interval) {
+        (Some(ratio), Some(within)) => format!(
+            "{name} {} ({} to {})",
+            percent(ratio),
+            percent(within.low),
+            percent(within.high)
+        ),
+        _ => name,
     }
 }
 
 fn last_lines(comparison: &Comparison) -> Vec<String> {
     let mut lines = vec![headline(comparison)];
+    // Without the rounding errors of a share.
+    let in_percent = |share: f64| (share * 1e5).round() / 1e3;
+    let percent = in_percent(comparison.min_effect);
+    let of_latency = in_percent(comparison.min_latency_effect);
+    let deciding = comparison.figures.iter().filter(|figure| figure.decides);
+    let deciding: Vec<String> = deciding.map(|figure| figure.name.words()).collect();
+    lines.push(format!(
+        "deciding: {}; a difference counts from {percent} % of CPU time and {of_latency} % of \
+         latency",
+        deciding.join(" and ")
+    ));
+    lines.push(basis(comparison));
+    for figure in &comparison.figures {
+        if let Some(relative) = figure.relative {
+            lines.push(format!(
+                "relative to the CPU time of loadgen: {} {:+.1} %",
+                figure.name.words(),
+                (relative - 1.0) * 100.0
+            ));
+        }
+    }
     let seconds = comparison.a.seconds.min(comparison.b.seconds);
-    if seconds < LEAST_SECONDS {
+    if comparison.basis == Basis::Seconds && seconds < LEAST_SECONDS {
         lines.push(format!(
             "too short: the shorter run has measurements of {seconds} s, and intervals need \
              {LEAST_SECONDS} s"
@@ -126,32 +174,46 @@ fn last_lines(comparison: &Comparison) -> Vec<String> {
     }
     let remarks = comparison.remarks.iter().map(|one| format!("note: {one}"));
     lines.extend(remarks);
-    lines.push(LIMITS.to_owned());
     lines
 }
 
-fn name(figure: &Figure) -> String {
-    let what = figure.what.replace('_', " ");
-    match figure.statistic {
-        Statistic::P50 => format!("{what} p50"),
-        Statistic::P99 => format!("{what} p99"),
-        Statistic::Mean => format!("{what} mean"),
-        Statistic::Rate => format!("{what} per second"),
-        Statistic::Cpu => format!("{what} CPU per pod"),
+/// Explains the source of the intervals, and the step to a verdict without one.
+fn basis(comparison: &Comparison) -> String {
+    match comparison.basis {
+        Basis::Runs => {
+            let deciding = comparison
+                .figures
+                .iter()
+                .filter_map(|figure| figure.p_slower);
+            let least = deciding.fold(1.0, f64::min);
+            format!(
+                "intervals: spread between the runs; chance of a difference like this for the \
+                 worse between runs of one program: {:.1} %",
+                least * 100.0
+            )
+        }
+        Basis::Calibration => {
+            "intervals: run-to-run spread of the machine from its calibration".to_owned()
+        }
+        Basis::FewRuns => "intervals: spread between the runs; a verdict takes three runs a side: \
+                           loadgen run --repeat 5"
+            .to_owned(),
+        Basis::Seconds => "intervals: seconds inside the two runs, without the spread between \
+                           runs; a verdict takes three runs a side (loadgen run --repeat 5) or a \
+                           calibrated machine (loadgen calibrate)"
+            .to_owned(),
     }
 }
 
 fn row(figure: &Figure) -> [String; 6] {
     let none = || "-".to_owned();
-    let value = |value: Option<f64>| {
-        value.map_or_else(none, |value| match figure.statistic {
-            Statistic::P50 | Statistic::P99 | Statistic::Mean => human::duration(value),
-            Statistic::Rate => human::rate(value),
-            Statistic::Cpu => format!("{value:.3} ms"),
-        })
+    let value = |value: Option<f64>| value.map_or_else(none, |value| figure.name.shown(value));
+    let verdict = match (figure.decides, figure.verdict) {
+        (false, Verdict::Undecided) => String::new(),
+        (_, verdict) => verdict.words().to_owned(),
     };
     [
-        name(figure),
+        figure.name.words(),
         value(figure.a),
         value(figure.b),
         figure
@@ -160,6 +222,6 @@ fn row(figure: &Figure) -> [String; 6] {
         figure.interval.map_or_else(none, |within| {
             format!("{:.3} to {:.3}", within.low, within.high)
         }),
-        figure.verdict.words().to_owned(),
+        verdict,
     ]
 }

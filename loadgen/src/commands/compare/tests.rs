@@ -1,14 +1,16 @@
 //! Comparisons of results with varying seconds.
 
-use super::compared::Compared;
-use super::figure::{Figure, LEAST_SECONDS, Statistic};
+use super::figure::{Basis, Figure};
 use super::latencies::Latencies;
-use super::verdict::Verdict;
+use super::seconds::LEAST_SECONDS;
+use super::side::Side;
+use super::verdict::{Limits, Outcome, Verdict};
 use super::{Comparison, table};
 use crate::process::Sample;
 use crate::record::operation::Operation;
 use crate::record::recorder::histogram;
 use crate::result::fixture::example;
+use crate::result::key_figure::Statistic;
 use crate::result::{Interval as Second, OperationResult};
 use crate::stats::noise::Noise;
 
@@ -74,7 +76,7 @@ fn record(latencies: &mut Latencies, second: u64, figures: &OperationResult) {
     latencies.add(figures.operation, second, &recorded);
 }
 
-fn run(shape: RunShape) -> Compared {
+fn run(shape: RunShape) -> Side {
     let RunShape {
         seed,
         seconds,
@@ -144,15 +146,46 @@ fn run(shape: RunShape) -> Compared {
         operation(Operation::TaskCreate, 2 * pods.max(1), mean),
         operation(Operation::Pod, pods.max(1), mean),
     ];
-    Compared {
-        path: "results/run".to_owned(),
-        result,
+    Side {
+        paths: vec!["results/run".to_owned()],
+        runs: vec![result],
         latencies: Some(latencies),
     }
 }
 
-fn compared(a: &Compared, b: &Compared) -> Comparison {
-    Comparison::of(a, b, 0.05)
+/// Returns a single run of 20 s with the CPU time and latencies of another one, spread over
+/// its seconds.
+pub(super) fn with_seconds(other: &crate::result::RunResult, seed: u64) -> Side {
+    let pod = other.pod().map_or(1.0, |pod| pod.p50_ns as f64 / 6e6);
+    run(RunShape {
+        seed,
+        seconds: 20,
+        slower: pod,
+    })
+}
+
+fn compared(a: &Side, b: &Side) -> Comparison {
+    let limits = Limits {
+        cpu: 0.05,
+        latency: 0.05,
+    };
+    Comparison::of(a, b, limits)
+}
+
+/// Returns a side of several runs of 20 s, each with seeds of its own.
+fn runs(seed: u64, count: u64, slower: f64) -> Side {
+    let sides = (0..count).map(|number| {
+        run(RunShape {
+            seed: 100 * seed + number,
+            seconds: 20,
+            slower,
+        })
+    });
+    Side {
+        runs: sides.flat_map(|side| side.runs).collect(),
+        paths: vec!["results/runs".to_owned()],
+        latencies: None,
+    }
 }
 
 fn of(seconds: usize, slower: f64) -> Comparison {
@@ -170,13 +203,13 @@ fn figure<'a>(comparison: &'a Comparison, what: &str, statistic: Statistic) -> &
     comparison
         .figures
         .iter()
-        .find(|figure| figure.what == what && figure.statistic == statistic)
+        .find(|figure| figure.name.what == what && figure.name.statistic == statistic)
         .unwrap()
 }
 
 #[test]
 fn every_figure_has_its_ratio() {
-    let comparison = of(30, 1.25);
+    let comparison = compared(&runs(1, 5, 1.0), &runs(2, 5, 1.25));
     for (what, statistic, ratio) in [
         ("task_create", Statistic::P50, 1.25),
         ("pod", Statistic::P50, 1.25),
@@ -191,41 +224,95 @@ fn every_figure_has_its_ratio() {
             "{found:?}"
         );
         assert!(found.interval.unwrap().contains(ratio), "{found:?}");
-        assert_eq!(found.verdict, Verdict::Slower, "{found:?}");
-    }
-    assert!(comparison.is_slower());
-}
-
-#[test]
-fn faster_and_equal_figures_are_not_slower() {
-    let faster = of(30, 0.8);
-    assert_eq!(
-        figure(&faster, "pod", Statistic::P50).verdict,
-        Verdict::Faster
-    );
-    assert_eq!(
-        figure(&faster, "pods", Statistic::Rate).verdict,
-        Verdict::Faster
-    );
-    assert!(!faster.is_slower());
-    let same = of(60, 1.0);
-    assert_eq!(figure(&same, "pod", Statistic::P50).verdict, Verdict::Same);
-    assert!(!same.is_slower());
-}
-
-#[test]
-fn runs_of_one_program_are_rarely_slower() {
-    let alarms = (0..20).filter(|run_number| {
-        let run_of = |seed| {
-            run(RunShape {
-                seed,
-                seconds: 10,
-                slower: 1.0,
-            })
+        let verdict = if found.decides {
+            Verdict::Slower
+        } else {
+            Verdict::Differs
         };
-        compared(&run_of(2 * run_number), &run_of(2 * run_number + 1)).is_slower()
-    });
-    assert!(alarms.count() <= 1);
+        assert_eq!(found.verdict, verdict, "{found:?}");
+    }
+    assert_eq!(comparison.outcome, Outcome::Slower);
+    let decide = comparison.figures.iter().filter(|figure| figure.decides);
+    let words: Vec<String> = decide.map(|figure| figure.name.words()).collect();
+    assert_eq!(words, ["sandboxer CPU per pod", "pod p50"]);
+    assert!(comparison.figures[..2].iter().all(|figure| figure.decides));
+}
+
+#[test]
+fn faster_and_equal_sides_are_not_slower() {
+    let faster = compared(&runs(1, 5, 1.0), &runs(2, 5, 0.8));
+    let p50 = figure(&faster, "pod", Statistic::P50);
+    assert_eq!(p50.verdict, Verdict::Faster);
+    assert_eq!(faster.outcome, Outcome::Same);
+    let same = compared(&runs(1, 8, 1.0), &runs(2, 8, 1.0));
+    assert_eq!(figure(&same, "pod", Statistic::P50).verdict, Verdict::Same);
+    assert_eq!(same.outcome, Outcome::Same);
+}
+
+#[test]
+fn single_runs_differ_at_most_and_decide_nothing() {
+    for slower in [0.5, 1.0, 2.0] {
+        let comparison = of(30, slower);
+        assert_eq!(comparison.basis, Basis::Seconds);
+        assert_eq!(comparison.outcome, Outcome::Undecided);
+        let p50 = figure(&comparison, "pod", Statistic::P50);
+        let verdict = if (slower - 1.0_f64).abs() < 0.1 {
+            Verdict::Undecided
+        } else {
+            Verdict::Differs
+        };
+        assert_eq!(p50.verdict, verdict, "{p50:?}");
+        let text = table::text(&comparison);
+        assert!(text.contains("one run a side cannot tell"), "{text}");
+        assert!(text.contains("loadgen run --repeat 5"), "{text}");
+    }
+}
+
+#[test]
+fn two_runs_a_side_are_too_few_for_a_verdict() {
+    for (in_a, in_b) in [(2, 2), (1, 2), (2, 4), (1, 18)] {
+        let comparison = compared(&runs(1, in_a, 1.0), &runs(2, in_b, 3.0));
+        assert_eq!(comparison.basis, Basis::FewRuns, "{in_a} {in_b}");
+        assert_eq!(comparison.outcome, Outcome::Undecided);
+        let cpu = figure(&comparison, "sandboxer", Statistic::Cpu);
+        assert!(cpu.interval.is_some(), "{cpu:?}");
+    }
+    for (in_a, in_b) in [(3, 3), (2, 5), (1, 19)] {
+        let comparison = compared(&runs(1, in_a, 1.0), &runs(2, in_b, 3.0));
+        assert_eq!(comparison.outcome, Outcome::Slower, "{in_a} {in_b}");
+    }
+}
+
+#[test]
+fn sides_that_did_not_take_turns_are_remarked() {
+    let (mut a, mut b) = (runs(1, 3, 1.0), runs(2, 3, 1.0));
+    let begin = |side: &mut Side, minutes: [u32; 3]| {
+        for (run, minute) in side.runs.iter_mut().zip(minutes) {
+            run.header.started_at = format!("2026-01-02T03:{minute:02}:00Z");
+        }
+    };
+    begin(&mut a, [0, 1, 2]);
+    begin(&mut b, [3, 4, 5]);
+    let remarked = |a: &Side, b: &Side| {
+        let remarks = compared(a, b).remarks;
+        remarks
+            .iter()
+            .any(|remark| remark.contains("did not take turns"))
+    };
+    assert!(remarked(&a, &b) && remarked(&b, &a));
+    begin(&mut a, [0, 2, 4]);
+    begin(&mut b, [1, 3, 5]);
+    assert!(!remarked(&a, &b) && !remarked(&b, &a));
+}
+
+#[test]
+fn a_figure_that_one_run_lacks_decides_nothing() {
+    let (a, mut b) = (runs(1, 5, 1.0), runs(2, 5, 1.0));
+    b.runs[3].processes.clear();
+    let comparison = compared(&a, &b);
+    let cpu = figure(&comparison, "sandboxer", Statistic::Cpu);
+    assert_eq!((cpu.ratio, cpu.verdict), (None, Verdict::TooShort));
+    assert_eq!(comparison.outcome, Outcome::Undecided);
 }
 
 #[test]
@@ -259,9 +346,8 @@ fn a_short_run_has_ratios_and_no_verdict() {
         );
         assert_eq!(figure.verdict, Verdict::TooShort);
     }
-    assert!(!short.is_slower());
     let text = table::text(&short);
-    assert!(text.contains("undecided: too short"), "{text}");
+    assert!(text.contains("undecided: no interval"), "{text}");
     assert!(
         text.contains("the shorter run has measurements of 7 s"),
         "{text}"
@@ -276,7 +362,7 @@ fn an_operation_of_one_run_only_is_shown_without_a_ratio() {
         slower: 1.0,
     });
     let mut b = a.clone();
-    b.result.operations.remove(0);
+    b.runs[0].operations.remove(0);
     let comparison = compared(&a, &b);
     let create = figure(&comparison, "task_create", Statistic::P99);
     assert_eq!((create.b, create.ratio), (None, None));
@@ -298,7 +384,7 @@ fn without_a_log_latencies_have_ratios_and_no_intervals() {
     let p50 = figure(&comparison, "pod", Statistic::P50);
     assert!(p50.ratio.is_some() && p50.interval.is_none(), "{p50:?}");
     let rate = figure(&comparison, "pods", Statistic::Rate);
-    assert_eq!(rate.verdict, Verdict::Slower);
+    assert_eq!(rate.verdict, Verdict::Differs);
     let remark = "B has no latencies.hlog, so its latencies have no intervals";
     assert_eq!(comparison.remarks, [remark]);
 }
@@ -320,16 +406,16 @@ fn a_slower_tail_is_found_with_an_equal_median() {
             recorded.saturating_record_n(ms * 1_000_000, slow);
             latencies.add(Operation::Pod, second, &recorded);
         }
-        let pod = run.result.operations.last_mut().unwrap();
+        let pod = run.runs[0].operations.last_mut().unwrap();
         (pod.p50_ns, pod.p99_ns) = (5_000_000, ms * 1_000_000);
         run.latencies = Some(latencies);
         run
     };
     let comparison = compared(&with_tail(20), &with_tail(30));
     let p50 = figure(&comparison, "pod", Statistic::P50);
-    assert_eq!((p50.ratio, p50.verdict), (Some(1.0), Verdict::Same));
+    assert_eq!((p50.ratio, p50.verdict), (Some(1.0), Verdict::Undecided));
     let p99 = figure(&comparison, "pod", Statistic::P99);
-    assert_eq!((p99.ratio, p99.verdict), (Some(1.5), Verdict::Slower));
+    assert_eq!((p99.ratio, p99.verdict), (Some(1.5), Verdict::Differs));
     // In every resample, more than 1 % of the calls are slow.
     let within = p99.interval.unwrap();
     assert!((within.low / 1.5 - 1.0).abs() < 0.002, "{within:?}");
@@ -351,14 +437,14 @@ fn warm_up_does_not_count() {
         duration_s: 10.0,
         offered: 0,
         started: 0,
-        pod: result.result.operations[0].clone(),
+        pod: result.runs[0].operations[0].clone(),
     };
     let phases = vec![phase("warm-up", false, 0.0), phase("steady", true, 10.0)];
     assert_eq!(compared(&result, &result).a.seconds, 20);
-    result.result.phases = phases;
+    result.runs[0].phases = phases;
     assert_eq!(compared(&result, &result).a.seconds, 10);
-    result.result.phases.clear();
-    result.result.wall_s = 15.0;
+    result.runs[0].phases.clear();
+    result.runs[0].wall_s = 15.0;
     assert_eq!(compared(&result, &result).a.seconds, 15);
 }
 
@@ -371,7 +457,7 @@ fn a_forced_comparison_says_so_at_the_top() {
     };
     let a = run(shape);
     let mut b = a.clone();
-    b.result.environment.cores = 64;
+    b.runs[0].environment.cores = 64;
     let comparison = compared(&a, &b);
     let difference = "environment.cores: 2 in A, 64 in B";
     assert_eq!(comparison.incomparable, [difference]);
@@ -384,7 +470,7 @@ fn a_forced_comparison_says_so_at_the_top() {
 
 #[test]
 fn markdown_has_as_many_cells_in_each_row() {
-    let markdown = table::markdown(&of(10, 1.3));
+    let markdown = table::markdown(&compared(&runs(1, 3, 1.0), &runs(2, 3, 1.3)));
     let rows: Vec<_> = markdown
         .lines()
         .filter(|line| line.starts_with('|'))
@@ -394,7 +480,7 @@ fn markdown_has_as_many_cells_in_each_row() {
         assert_eq!(row.matches('|').count(), 7, "{row}");
     }
     assert!(markdown.contains("**SLOWER**"));
-    assert!(markdown.starts_with("### loadgen compare: slower by 5 % or more: "));
+    assert!(markdown.starts_with("### loadgen compare: SLOWER: "));
 }
 
 #[test]

@@ -1,22 +1,44 @@
-//! Verdict on a ratio from its interval.
+//! Verdict on a figure, and the outcome of a comparison.
 
 use serde::{Deserialize, Serialize};
 
+use super::figure::Figure;
+use crate::result::key_figure::Statistic;
 use crate::stats::Interval;
+use crate::stats::permutation::Chance;
 
-/// Verdict on a ratio.
-///
-/// The whole interval decides, not its middle. One in twenty 95 % intervals misses the
-/// true ratio, but hardly any lies wholly beyond the minimum effect without a change.
+/// Smallest differences that count, as shares: 0.05 for 5 %.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// For CPU time per pod.
+    pub cpu: f64,
+    /// For latencies and rates.
+    pub latency: f64,
+}
+
+impl Limits {
+    /// Returns the smallest difference of a statistic that counts.
+    pub fn of(self, statistic: Statistic) -> f64 {
+        match statistic {
+            Statistic::Cpu => self.cpu,
+            Statistic::P50 | Statistic::P99 | Statistic::Mean | Statistic::Rate => self.latency,
+        }
+    }
+}
+
+/// Verdict on a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The whole interval is better by the minimum effect or more.
+    /// B is better beyond chance, and by the minimum effect or more.
     Faster,
-    /// The whole interval is worse by the minimum effect or more.
+    /// B is worse beyond chance, and by the minimum effect or more.
     Slower,
     /// The whole interval is within the minimum effect to both sides.
     Same,
+    /// The interval excludes equality, and the ratio is beyond the minimum effect. The figure
+    /// decides nothing, or the runs cannot tell a program from the machine.
+    Differs,
     /// The interval is too wide for a verdict.
     Undecided,
     /// There is no interval: a run was too short, lacks the figure, or has no log of its
@@ -25,37 +47,115 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Returns the verdict on the interval of a ratio.
-    pub fn of(interval: Option<Interval>, more_is_better: bool, min_effect: f64) -> Self {
-        let Some(Interval { low, high }) = interval else {
-            return Self::TooShort;
-        };
-        // Factors of longer times, or of lower rates.
-        let (low, high) = if more_is_better {
-            (1.0 / high, 1.0 / low)
-        } else {
-            (low, high)
-        };
-        let most = 1.0 + min_effect;
-        if low >= most {
-            Self::Slower
-        } else if high <= 1.0 / most {
-            Self::Faster
-        } else if low > 1.0 / most && high < most {
-            Self::Same
-        } else {
-            Self::Undecided
-        }
-    }
-
     /// Returns the words in tables.
     pub fn words(self) -> &'static str {
         match self {
             Self::Faster => "faster",
             Self::Slower => "SLOWER",
             Self::Same => "same",
+            Self::Differs => "differs",
             Self::Undecided => "undecided",
-            Self::TooShort => "undecided: too short",
+            Self::TooShort => "undecided: no interval",
+        }
+    }
+}
+
+/// Rule for the verdict on one figure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rule {
+    /// Whether the runs can tell a program from the machine.
+    pub basis_decides: bool,
+    /// Whether the figure decides.
+    pub decides: bool,
+    /// Whether a higher value is better.
+    pub more_is_better: bool,
+    /// Smallest difference that counts, as a share.
+    pub min_effect: f64,
+    /// Highest p-value of a difference beyond chance.
+    pub alpha: f64,
+}
+
+impl Rule {
+    /// Returns the verdict on the ratio B/A of a figure.
+    ///
+    /// A difference counts if the interval excludes equality, the p-values of all deciding
+    /// figures together allow it, and the ratio is at least the minimum effect, as is the one
+    /// `relative` to the client, if there is one.
+    pub fn verdict(
+        self,
+        ratio: Option<f64>,
+        relative: Option<f64>,
+        interval: Option<Interval>,
+        chance: Option<Chance>,
+    ) -> Verdict {
+        let (Some(ratio), Some(Interval { low, high })) = (ratio, interval) else {
+            return Verdict::TooShort;
+        };
+        // Factors of longer times, or of lower rates.
+        let (worse, low, high) = if self.more_is_better {
+            (1.0 / ratio, 1.0 / high, 1.0 / low)
+        } else {
+            (ratio, low, high)
+        };
+        let most = 1.0 + self.min_effect;
+        let relative = relative.unwrap_or(worse);
+        let is_slower = low > 1.0 && worse.min(relative) >= most;
+        let is_faster = high < 1.0 && worse.max(relative) <= 1.0 / most;
+        if is_slower || is_faster {
+            let p = chance.map_or(0.0, |c| if is_slower { c.higher } else { c.lower });
+            return match (self.basis_decides && self.decides, p <= self.alpha) {
+                (false, _) => Verdict::Differs,
+                (true, false) => Verdict::Undecided,
+                (true, true) if is_slower => Verdict::Slower,
+                (true, true) => Verdict::Faster,
+            };
+        }
+        if self.basis_decides && low > 1.0 / most && high < most {
+            Verdict::Same
+        } else {
+            Verdict::Undecided
+        }
+    }
+}
+
+/// Outcome of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A deciding figure is slower.
+    Slower,
+    /// B is not slower.
+    Same,
+    /// Neither is shown.
+    Undecided,
+}
+
+impl Outcome {
+    /// Returns the outcome from the figures.
+    ///
+    /// B is not slower if the CPU time per pod of each process under test is the same or
+    /// faster, and no other deciding figure looks slower by its minimum effect, because
+    /// latencies vary too much on most machines to be shown the same. Without a CPU time the
+    /// other deciding figures must be the same or faster.
+    pub fn of(figures: &[Figure], limits: Limits) -> Self {
+        let deciding = || figures.iter().filter(|figure| figure.decides);
+        if deciding().any(|figure| figure.verdict == Verdict::Slower) {
+            return Self::Slower;
+        }
+        let is_shown = |figure: &Figure| matches!(figure.verdict, Verdict::Same | Verdict::Faster);
+        let has_cpu = deciding().any(|figure| figure.name.is_cpu_under_test());
+        let looks_well = |figure: &Figure| {
+            let most = 1.0 + limits.of(figure.name.statistic);
+            let is_measured = figure.interval.is_some();
+            is_measured && figure.ratio.is_some_and(|ratio| ratio < most)
+        };
+        let is_well = |figure: &Figure| {
+            is_shown(figure) || has_cpu && !figure.name.is_cpu_under_test() && looks_well(figure)
+        };
+        if deciding().next().is_some() && deciding().all(is_well) {
+            Self::Same
+        } else {
+            Self::Undecided
         }
     }
 }
@@ -64,29 +164,99 @@ impl Verdict {
 mod tests {
     use super::*;
 
+    const RULE: Rule = Rule {
+        basis_decides: true,
+        decides: true,
+        more_is_better: false,
+        min_effect: 0.05,
+        alpha: 0.05,
+    };
+
+    fn verdict(rule: Rule, (low, ratio, high): (f64, f64, f64), p: f64) -> Verdict {
+        let chance = Chance {
+            higher: p,
+            lower: p,
+        };
+        rule.verdict(
+            Some(ratio),
+            None,
+            Some(Interval { low, high }),
+            Some(chance),
+        )
+    }
+
     #[test]
-    fn the_whole_interval_decides() {
-        for (low, high, times, rates) in [
-            (1.06, 1.2, Verdict::Slower, Verdict::Faster),
-            (1.04, 1.2, Verdict::Undecided, Verdict::Undecided),
-            (0.97, 1.04, Verdict::Same, Verdict::Same),
-            (0.90, 1.0, Verdict::Undecided, Verdict::Undecided),
-            (0.80, 0.90, Verdict::Faster, Verdict::Slower),
-            (0.5, 2.0, Verdict::Undecided, Verdict::Undecided),
+    fn interval_ratio_and_chance_decide_together() {
+        let rates = Rule {
+            more_is_better: true,
+            ..RULE
+        };
+        for (within, p, times, of_rates) in [
+            ((1.06, 1.1, 1.2), 0.01, Verdict::Slower, Verdict::Faster),
+            (
+                (1.06, 1.1, 1.2),
+                0.06,
+                Verdict::Undecided,
+                Verdict::Undecided,
+            ),
+            (
+                (1.01, 1.04, 1.07),
+                0.01,
+                Verdict::Undecided,
+                Verdict::Undecided,
+            ),
+            ((0.97, 1.0, 1.04), 0.5, Verdict::Same, Verdict::Same),
+            (
+                (0.99, 1.1, 1.2),
+                0.01,
+                Verdict::Undecided,
+                Verdict::Undecided,
+            ),
+            ((0.80, 0.85, 0.90), 0.01, Verdict::Faster, Verdict::Slower),
+            (
+                (0.5, 1.0, 2.0),
+                0.01,
+                Verdict::Undecided,
+                Verdict::Undecided,
+            ),
         ] {
-            let interval = Some(Interval { low, high });
-            assert_eq!(Verdict::of(interval, false, 0.05), times, "{low} {high}");
-            assert_eq!(Verdict::of(interval, true, 0.05), rates, "{low} {high}");
+            assert_eq!(verdict(RULE, within, p), times, "{within:?} {p}");
+            assert_eq!(verdict(rates, within, p), of_rates, "{within:?} {p}");
         }
     }
 
     #[test]
-    fn without_an_interval_the_verdict_is_too_short() {
-        assert_eq!(Verdict::of(None, false, 0.05), Verdict::TooShort);
-        let none = Interval {
-            low: 0.0,
-            high: f64::INFINITY,
+    fn figures_and_runs_that_decide_nothing_differ_at_most() {
+        let (slower, same) = ((1.06, 1.1, 1.2), (0.98, 1.0, 1.02));
+        let shown = Rule {
+            decides: false,
+            ..RULE
         };
-        assert_eq!(Verdict::of(Some(none), false, 0.05), Verdict::Undecided);
+        assert_eq!(verdict(shown, slower, 0.01), Verdict::Differs);
+        assert_eq!(verdict(shown, same, 0.5), Verdict::Same);
+        let of_seconds = Rule {
+            basis_decides: false,
+            ..RULE
+        };
+        assert_eq!(verdict(of_seconds, slower, 0.01), Verdict::Differs);
+        assert_eq!(verdict(of_seconds, same, 0.5), Verdict::Undecided);
+    }
+
+    #[test]
+    fn a_difference_counts_only_relative_to_the_client_as_well() {
+        let within = Some(Interval {
+            low: 1.06,
+            high: 1.2,
+        });
+        let verdict = |relative| RULE.verdict(Some(1.1), Some(relative), within, None);
+        assert_eq!(verdict(1.08), Verdict::Slower);
+        assert_eq!(verdict(1.01), Verdict::Undecided);
+        assert_eq!(verdict(0.9), Verdict::Undecided);
+    }
+
+    #[test]
+    fn without_an_interval_there_is_no_verdict() {
+        assert_eq!(RULE.verdict(Some(2.0), None, None, None), Verdict::TooShort);
+        assert_eq!(RULE.verdict(None, None, None, None), Verdict::TooShort);
     }
 }

@@ -91,6 +91,7 @@ pub fn result(
         environment: first.environment.clone(),
         processes: processes(parts),
         timeline: timeline(parts, seconds),
+        calibration: None,
     }
 }
 

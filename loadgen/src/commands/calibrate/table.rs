@@ -1,0 +1,65 @@
+//! Printed calibration.
+
+use std::fmt::{self, Write};
+
+use crate::result::calibration::Calibration;
+use crate::result::machine_spread::FigureSpread;
+use crate::show::repeated::percent;
+use display::columns;
+
+/// Returns the spread of each figure, and the slowdowns that are found with it.
+pub fn render(calibration: &Calibration) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(&mut text, calibration);
+    text
+}
+
+fn write(out: &mut String, calibration: &Calibration) -> fmt::Result {
+    let head = ["figure", "median", "run-to-run spread"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(calibration.figures.iter().map(row));
+    columns::write(out, &rows)?;
+    writeln!(
+        out,
+        "\nThe spread is the standard deviation of {} runs of one program in {:.0} s.",
+        calibration.runs, calibration.wall_s
+    )?;
+    write_compare(out, calibration)
+}
+
+fn row(known: &FigureSpread) -> Vec<String> {
+    let name = &known.figure;
+    vec![
+        name.words(),
+        name.shown(known.median),
+        percent(known.spread),
+    ]
+}
+
+/// Writes what `loadgen compare` finds here.
+fn write_compare(out: &mut String, calibration: &Calibration) -> fmt::Result {
+    writeln!(
+        out,
+        "\nSmallest slowdown that loadgen compare finds here in 4 of 5 comparisons:\n"
+    )?;
+    let mut head = vec!["runs a side".to_owned()];
+    let names = calibration
+        .compare
+        .first()
+        .map_or(&[][..], |first| &first.figures);
+    head.extend(names.iter().map(|found| found.figure.clone()));
+    let mut rows = vec![head];
+    for finds in &calibration.compare {
+        let mut row = vec![match finds.runs {
+            1 => "1, with --calibration".to_owned(),
+            runs => runs.to_string(),
+        }];
+        row.extend(finds.figures.iter().map(|found| match found.slowdown {
+            Some(slowdown) => percent(slowdown),
+            None => "none".to_owned(),
+        }));
+        rows.push(row);
+    }
+    columns::write(out, &rows)
+}
