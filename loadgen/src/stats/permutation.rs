@@ -32,6 +32,10 @@ const DRAWN: u64 = 20_000;
 /// errors of a thousand additions.
 const TIE: f64 = 1e-9;
 
+/// Sum of squares, relative to a squared value, below which a figure has no spread but rounding
+/// errors.
+const ROUNDING: f64 = 1e-24;
+
 /// Adjusted p-values of one figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Chance {
@@ -110,7 +114,7 @@ fn scores(few: &[Vec<f64>], others: &[Vec<f64>]) -> Vec<Vec<f64>> {
             let mean = values.iter().sum::<f64>() / values.len() as f64;
             let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
             for value in &mut values {
-                *value = if squares > 0.0 {
+                *value = if squares > ROUNDING * (1.0 + mean.powi(2)) {
                     (*value - mean) / squares.sqrt()
                 } else {
                     0.0
@@ -262,6 +266,10 @@ mod tests {
             }
         );
         assert_eq!(chances(&[], &[]), []);
+        // A constant whose mean has a rounding error hides no other figure.
+        let run = |value: f64| vec![value, 6e6_f64.ln()];
+        let (a, b) = ([1.0, 2.0, 3.0].map(run), [4.0, 5.0, 6.0].map(run));
+        assert!((chances(&a, &b)[0].higher - 1.0 / 20.0).abs() < 1e-12);
     }
 
     #[test]
