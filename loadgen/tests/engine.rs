@@ -92,6 +92,7 @@ fn put_on<O: Observer>(
         connections: 2,
         threads: 2,
         stages,
+        turns: None,
         speed: 1.0,
     };
     let bundles = Bundles::write(&load.plan, load.pods(), stop, |_| ()).unwrap();

@@ -30,7 +30,8 @@ fn a_result_that_cannot_be_read_is_named_with_the_required_form() {
             r#"{"schema": "other"}"#,
             "its field schema is \"other\", and must be one of \
              \"resource-slot.loadgen.result\", \"resource-slot.loadgen.search\", \
-             \"resource-slot.loadgen.density\", \"resource-slot.loadgen.gate\" and \
+             \"resource-slot.loadgen.density\", \"resource-slot.loadgen.gate\", \
+             \"resource-slot.loadgen.runs\", \"resource-slot.loadgen.calibration\" and \
              \"resource-slot.loadgen.overhead\"",
         ),
         (&format!("{begin}3}}"), "use a newer loadgen"),

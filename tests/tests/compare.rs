@@ -114,7 +114,7 @@ fn a_missed_threshold_of_one_run_is_named_with_its_number() {
     ];
     let (code, _, said) = loadgen(&args.concat());
     assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("run 2: pod.rate<1"), "{said}");
+    assert!(said.contains("run 2: MISSED: pod.rate"), "{said}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Schema => to_stdout(|out| Ok(schema::write(out)?)),
         Command::Compare(compare) => compare::run(&compare).map_err(anyhow::Error::from),
         Command::Calibrate(calibrate) => {
-            calibrate::run(&calibrate, words(args)).map_err(anyhow::Error::from)
+            calibrate::run(&calibrate, &words(args)).map_err(anyhow::Error::from)
         }
         Command::Gate(gate) => gate::run(&gate, words(args)).map_err(anyhow::Error::from),
         Command::Pod(args) => to_stdout(|out| pod::run(&args, out)),

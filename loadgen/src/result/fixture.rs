@@ -53,23 +53,7 @@ pub fn example() -> RunResult {
         complete: true,
         valid: false,
         reasons: vec!["3 errors".to_owned()],
-        scenario: result::Scenario {
-            target: "ttrpc".to_owned(),
-            endpoint: None,
-            sandboxer: Some("resource-slot-sandboxer".to_owned()),
-            sandboxer_args: Vec::new(),
-            containerd: None,
-            runtime_handler: None,
-            image: None,
-            namespace: "k8s.io".to_owned(),
-            name: "churn".to_owned(),
-            document: "name = \"churn\"\n".to_owned(),
-            seed: 42,
-            pods: 4,
-            connections: 4,
-            threads: 1,
-            timeout_s: 30.0,
-        },
+        scenario: scenario(),
         plan_hash: "ab".repeat(32),
         totals: result::totals(&recorder, Duration::from_millis(2500)),
         load: LoadResult {
@@ -127,6 +111,27 @@ pub fn example() -> RunResult {
             operations: result::operations(&recorder, &[Operation::Pod]),
         }],
         calibration: None,
+    }
+}
+
+/// Returns the scenario of the short run.
+fn scenario() -> result::Scenario {
+    result::Scenario {
+        target: "ttrpc".to_owned(),
+        endpoint: None,
+        sandboxer: Some("resource-slot-sandboxer".to_owned()),
+        sandboxer_args: Vec::new(),
+        containerd: None,
+        runtime_handler: None,
+        image: None,
+        namespace: "k8s.io".to_owned(),
+        name: "churn".to_owned(),
+        document: "name = \"churn\"\n".to_owned(),
+        seed: 42,
+        pods: 4,
+        connections: 4,
+        threads: 1,
+        timeout_s: 30.0,
     }
 }
 

@@ -40,7 +40,7 @@ const MOST_RUNS: u32 = 1000;
 ///
 /// # Errors
 /// If there is no calibration; see [`RunError::is_interruption`].
-pub fn run(args: &CalibrateArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
+pub fn run(args: &CalibrateArgs, command_line: &[String]) -> Result<Verdict, RunError> {
     let scenario = args.scenario().resolve(SCENARIO)?;
     let (workload, load) = (Workload::from(&scenario), Load::of(&scenario));
     let (target, output) = (Target::from(&args.target), &args.output);
@@ -61,7 +61,7 @@ pub fn run(args: &CalibrateArgs, command_line: Vec<String>) -> Result<Verdict, R
         source,
         prepared: &prepared,
         calibration: None,
-        command_line: &command_line,
+        command_line,
         stop: &stop,
         style,
     };
@@ -78,7 +78,7 @@ pub fn run(args: &CalibrateArgs, command_line: Vec<String>) -> Result<Verdict, R
         runs.push(made.result);
     }
     let wall = since.elapsed();
-    let header = Header::of::<Calibration>(command_line.clone(), started).with_build();
+    let header = Header::of::<Calibration>(command_line.to_vec(), started).with_build();
     let calibration = document(header, wall, &runs)?;
     let text = Text {
         whole: table::render(&calibration),

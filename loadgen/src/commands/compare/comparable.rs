@@ -38,9 +38,9 @@ pub fn differences(a: &Side, b: &Side) -> Vec<String> {
     }
     for side in [&a, &b] {
         if let Some((first, others)) = side.split_first() {
-            others
-                .iter()
-                .for_each(|other| differing(&mut found, first, other));
+            for other in others {
+                differing(&mut found, first, other);
+            }
         }
     }
     found

@@ -287,10 +287,11 @@ impl Experiment<'_> {
             ended.complaints.push("a sandboxer ended".to_owned());
             return Ok(None);
         };
-        let well = measured.iter().fold(true, |well, measured| {
-            // Both problems are recorded, whatever the first was.
-            took_in(measured, load, ended) && well
-        });
+        // The problems of both are recorded.
+        let well = measured
+            .each_ref()
+            .map(|measured| took_in(measured, load, ended))
+            == [true; 2];
         let round = |place: usize| Round::of(&measured[place], before[place], after[place]);
         Ok(well.then(|| [round(0), round(1)]))
     }

@@ -219,6 +219,7 @@ mod tests {
             held: None,
             lost: false,
             timed_out: false,
+            cpu: None,
         };
         let mut result = example();
         result.wall_s = 10.0;
