@@ -1,10 +1,12 @@
 //! Shows results to people.
 //!
+//! - [`bars`]: horizontal bars beside names and values.
 //! - [`columns`]: text in columns.
 //! - [`human`]: numbers in readable units.
 //! - [`svg`], [`scale`]: charts.
 //! - [`page`]: the frame of a self-contained page.
 
+pub mod bars;
 pub mod columns;
 pub mod human;
 pub mod page;
