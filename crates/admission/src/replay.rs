@@ -219,10 +219,8 @@ impl Run<'_> {
             .map(|limit| limit.validate(&spec))
             .find(|reasons| !reasons.is_empty());
         let effective = Template {
-            labels: pod.template.labels.clone(),
-            effective: inventory::Effective::of(&spec),
             raw: pod.template.raw.clone(),
-            spec,
+            ..Template::new(pod.template.labels.clone(), spec)
         };
         if changed.is_some() && exceeds_limit(&effective.spec) {
             self.assume(

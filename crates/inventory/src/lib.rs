@@ -55,7 +55,8 @@ pub use effective::{
 };
 pub use error::ReadError;
 pub use model::{
-    Assumption, Ignored, Inventory, Node, Object, Owner, Pod, Sample, Template, UsageSeries,
+    Assumption, Ignored, Inventory, MemorySource, Node, Object, Owner, Pod, Sample, Template,
+    UsageSeries,
 };
 pub use owner::owner_of;
 pub use read::{FileFormat, read};

@@ -3,13 +3,13 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::api::{Labels, PodSpec, Taint};
+use crate::api::{Labels, PodSpec, Quantities, ResourceRequirements, Taint};
 use crate::effective::Effective;
-use crate::{Amounts, Source, Timestamp};
+use crate::{Amounts, ResourceName, Source, Timestamp};
 
 /// What equal pods have in common: pods of one workload share one template.
 ///
-/// Two templates are equal if their labels, specs and objects as written are.
+/// Two templates are equal if their labels, specs, objects as written and sources are.
 #[derive(Debug, Clone)]
 pub struct Template {
     /// Labels.
@@ -22,6 +22,73 @@ pub struct Template {
     /// input has no such object or the reader was not asked to keep it. Policies look at fields
     /// that [`PodSpec`] does not have.
     pub raw: Option<Arc<serde_json::Value>>,
+    /// Source of the memory request.
+    pub memory_source: MemorySource,
+}
+
+/// Source of a pod's memory request: of two containers the later one in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MemorySource {
+    /// There is no request.
+    Absent,
+    /// The input states the request.
+    Stated,
+    /// The annotation of `kubectl apply` in a journal states the request.
+    Applied,
+    /// The pod has the class Guaranteed by its OOM score adjustment, so that the request is the
+    /// limit.
+    Guaranteed,
+    /// The OOM score adjustment shows a range, and the request is its middle.
+    Estimated,
+    /// The limit is taken for the request, as the API server does where none is stated.
+    Limit,
+    /// A journal shows no request, and none is taken for granted.
+    Unknown,
+}
+
+impl MemorySource {
+    /// All sources, in their order.
+    pub const ALL: [Self; 7] = [
+        Self::Absent,
+        Self::Stated,
+        Self::Applied,
+        Self::Guaranteed,
+        Self::Estimated,
+        Self::Limit,
+        Self::Unknown,
+    ];
+
+    /// Returns the source of a manifest's memory request.
+    fn of(spec: &PodSpec) -> Self {
+        let of_resources = |resources: &ResourceRequirements| {
+            let states = |amounts: &Quantities| amounts.contains_key(ResourceName::MEMORY);
+            match (states(&resources.requests), states(&resources.limits)) {
+                (true, _) => Self::Stated,
+                (false, true) => Self::Limit,
+                (false, false) => Self::Absent,
+            }
+        };
+        let containers = spec.containers.iter().chain(&spec.init_containers);
+        let of_containers = containers.map(|container| of_resources(&container.resources));
+        let of_containers = of_containers.max().unwrap_or(Self::Absent);
+        match spec.resources.as_ref().map(of_resources) {
+            Some(of_pod) if of_pod != Self::Absent => of_pod,
+            _ => of_containers,
+        }
+    }
+
+    /// Returns the name of the source in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Stated => "stated",
+            Self::Applied => "applied",
+            Self::Guaranteed => "guaranteed",
+            Self::Estimated => "estimated",
+            Self::Limit => "limit",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 impl Template {
@@ -29,6 +96,7 @@ impl Template {
     pub fn new(labels: Labels, spec: PodSpec) -> Self {
         let effective = Effective::of(&spec);
         Self {
+            memory_source: MemorySource::of(&spec),
             labels,
             spec,
             effective,
@@ -46,7 +114,10 @@ impl Template {
 
 impl PartialEq for Template {
     fn eq(&self, other: &Self) -> bool {
-        self.labels == other.labels && self.spec == other.spec && self.raw == other.raw
+        self.labels == other.labels
+            && self.spec == other.spec
+            && self.raw == other.raw
+            && self.memory_source == other.memory_source
     }
 }
 

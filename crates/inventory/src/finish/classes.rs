@@ -27,8 +27,12 @@ pub(super) fn resolve(builder: &mut InventoryBuilder) -> Result<(), ReadError> {
             continue;
         }
         if let Some(spec) = with_classes(builder, pod)? {
-            let (labels, raw) = (pod.template.labels.clone(), pod.template.raw.clone());
-            pod.template = builder.template_with_raw(labels, spec, raw);
+            let template = Template {
+                raw: pod.template.raw.clone(),
+                memory_source: pod.template.memory_source,
+                ..Template::new(pod.template.labels.clone(), spec)
+            };
+            pod.template = builder.share(template);
         }
         resolved.insert(key, Arc::clone(&pod.template));
     }

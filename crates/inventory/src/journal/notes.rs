@@ -43,7 +43,7 @@ impl Notes {
     /// Notes the knowledge of a pod's memory request.
     pub(super) fn memory(&mut self, memory: Memory) {
         match memory {
-            Memory::Known => {}
+            Memory::Absent | Memory::Stated | Memory::Applied | Memory::Guaranteed => {}
             Memory::Estimated(width) => {
                 self.estimated += 1;
                 self.widest = self.widest.max(width);

@@ -6,13 +6,19 @@ use serde::Deserialize;
 use super::amounts::Info;
 use super::shared::{ContainerFacts, PodFacts};
 use crate::api::{Container, Labels, PodSpec, Quantities, ResourceRequirements};
-use crate::{Effective, ResourceName, Template};
+use crate::{Effective, MemorySource, ResourceName, Template};
 
 /// Knowledge of a pod's memory request. The larger one of two containers holds for the pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Memory {
-    /// The request is known, or it is known that there is none.
-    Known,
+    /// The containers have no request.
+    Absent,
+    /// The runtime was told the request.
+    Stated,
+    /// The manifest with which the pod was applied states the request.
+    Applied,
+    /// The OOM score adjustment is that of the class Guaranteed, whose request is the limit.
+    Guaranteed,
     /// The request lies in a range of this many bytes around the value that is used.
     Estimated(u64),
     /// The limit is taken for the request.
@@ -20,6 +26,21 @@ pub(super) enum Memory {
     /// Nothing is known, and no request is taken for granted. With the memory of the node the
     /// OOM score adjustment would show the request, if the flag is set.
     Unknown(bool),
+}
+
+impl Memory {
+    /// Returns the source of the request.
+    fn source(self) -> MemorySource {
+        match self {
+            Self::Absent => MemorySource::Absent,
+            Self::Stated => MemorySource::Stated,
+            Self::Applied => MemorySource::Applied,
+            Self::Guaranteed => MemorySource::Guaranteed,
+            Self::Estimated(_) => MemorySource::Estimated,
+            Self::Limit => MemorySource::Limit,
+            Self::Unknown(_) => MemorySource::Unknown,
+        }
+    }
 }
 
 /// A container with the way in which it ran.
@@ -42,7 +63,7 @@ pub(super) fn template(
         .as_deref()
         .and_then(manifest)
         .unwrap_or_default();
-    let mut memory = Memory::Known;
+    let mut memory = Memory::Absent;
     let last_initial = containers.iter().rposition(|ran| ran.is_initial);
     for (place, ran) in containers.iter().enumerate() {
         let is_early = last_initial.is_some_and(|last| place <= last);
@@ -57,7 +78,11 @@ pub(super) fn template(
         memory = of_pod;
     }
     let labels: Labels = pod.labels.iter().cloned().collect();
-    (Template::new(labels, spec), memory)
+    let template = Template {
+        memory_source: memory.source(),
+        ..Template::new(labels, spec)
+    };
+    (template, memory)
 }
 
 /// Reads the spec of a manifest of a pod. The annotation is another program's: text that is no
@@ -126,10 +151,10 @@ fn state_memory(
     let limit = facts.info.memory_limit;
     if let Some(stated) = facts.info.memory_request {
         put(requests, ResourceName::MEMORY, Some(stated));
-        return Memory::Known;
+        return Memory::Stated;
     }
     if requests.contains_key(ResourceName::MEMORY) {
-        return Memory::Known;
+        return Memory::Applied;
     }
     let unknown = |shows| match limit {
         Some(_) => Memory::Limit,
@@ -140,8 +165,8 @@ fn state_memory(
     };
     // Without the memory of the node, one byte tells the kinds of adjustments apart.
     match oom_memory_request(adjustment, node_memory.unwrap_or(1)) {
-        MemoryRequest::Nothing => Memory::Known,
-        MemoryRequest::Limit if limits.contains_key(ResourceName::MEMORY) => Memory::Known,
+        MemoryRequest::Nothing => Memory::Absent,
+        MemoryRequest::Limit if limits.contains_key(ResourceName::MEMORY) => Memory::Guaranteed,
         range @ MemoryRequest::Between { least, most } if node_memory.is_some() => {
             put(requests, ResourceName::MEMORY, range.estimate(limit));
             let most = limit.map_or(most, |limit| limit.clamp(least, most));
@@ -189,7 +214,7 @@ fn state_pod(spec: &mut PodSpec, info: Info, has_no_containers: bool) -> Option<
     let is_stated = resources != ResourceRequirements::default();
     spec.resources = is_stated.then_some(resources);
     match (info.memory_request, info.memory_limit) {
-        (Some(_), _) => Some(Memory::Known),
+        (Some(_), _) => Some(Memory::Stated),
         // Without containers, the rule of the API server takes the pod's limit for its request.
         (None, Some(_)) if has_no_containers => Some(Memory::Limit),
         (None, None) if has_no_containers => Some(Memory::Unknown(false)),
