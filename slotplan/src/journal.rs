@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufReader, ErrorKind};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
@@ -10,7 +10,7 @@ use inventory::InventoryBuilder;
 use inventory::journal::{FORMAT, JournalOptions, JournalReader, Segment};
 
 use crate::answer::InputFile;
-use crate::hashing::Hashing;
+use crate::hashing::ReadAhead;
 
 /// Most attempts to open the files of a journal that changes meanwhile.
 const TRIES: u32 = 5;
@@ -106,10 +106,10 @@ fn read(
     read: impl FnOnce(&str, &mut dyn io::BufRead, u64) -> Result<(), inventory::ReadError>,
 ) -> anyhow::Result<()> {
     let name = opened.path.display().to_string();
-    let mut file = opened.file;
-    let mut reader = BufReader::with_capacity(1 << 18, Hashing::new(&mut file));
+    let context = || format!("read {name}");
+    let mut reader = ReadAhead::new(opened.file).with_context(context)?;
     read(&name, &mut reader, opened.number)?;
-    files.push(reader.into_inner().finish(&name));
+    files.push(reader.finish(&name).with_context(context)?);
     Ok(())
 }
 
