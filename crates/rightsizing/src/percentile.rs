@@ -129,6 +129,7 @@ impl Distribution {
 
 /// Percentiles of an amount over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Summary {
     /// Number of samples.
     pub points: usize,

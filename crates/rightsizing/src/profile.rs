@@ -116,6 +116,7 @@ fn millicores(nanocores: i64) -> i64 {
 
 /// Amounts of VPA for one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Bounds {
     /// Amount below which VPA would replace the pod.
     pub lower_bound: i64,

@@ -9,6 +9,7 @@ use crate::percentile::{Percent, PercentError};
 
 /// Request and limit of one resource, each absent if it is not stated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Amount {
     /// Request.
     pub request: Option<i64>,
@@ -18,6 +19,7 @@ pub struct Amount {
 
 /// Requests and limits of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sizing {
     /// CPU in millicores.
     pub cpu: Amount,

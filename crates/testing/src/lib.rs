@@ -1,5 +1,7 @@
 //! Fixtures that the tests of several crates share.
 
+pub mod journal;
+
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
