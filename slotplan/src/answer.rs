@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use display::page;
 use inventory::Assumption;
 use maud::html;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Verdict;
@@ -45,7 +46,7 @@ impl Answer {
 }
 
 /// Header of every document.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Header {
     /// Kind and version of the document, such as `slotplan/capacity/1`.
     pub schema: &'static str,
@@ -77,7 +78,7 @@ impl Header {
 }
 
 /// File that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InputFile {
     /// Path, as the user wrote it.
     pub path: String,

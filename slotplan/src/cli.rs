@@ -10,7 +10,9 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::answer::{Answer, Format, OutputArgs};
-use crate::commands::{capacity, cost, diff, export, fit, inventory, policy, profile, schedule};
+use crate::commands::{
+    capacity, cost, diff, export, fit, inventory, policy, profile, schedule, schema,
+};
 use crate::exit::Verdict;
 
 /// Plans from what ran or would run: placement, number of nodes, size, cost, policy
@@ -55,6 +57,8 @@ enum Command {
     Diff(Box<diff::DiffArgs>),
     /// Write tables for other programs, and traces that make a placement happen
     Export(Box<export::ExportArgs>),
+    /// Print the form of a document as JSON Schema
+    Schema(schema::SchemaArgs),
     /// Print completions for a shell
     Completions {
         /// Shell
@@ -79,6 +83,11 @@ impl Command {
             Self::Cost(args) => (args.run()?, &args.output),
             Self::Diff(args) => (args.run()?, &args.output),
             Self::Export(args) => (args.run()?, &args.output),
+            Self::Schema(args) => {
+                let mut text = Vec::new();
+                args.write(&mut text)?;
+                return print(&text).map(|()| Verdict::Good);
+            }
             Self::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(*shell, &mut definition(), "slotplan", &mut script);

@@ -13,6 +13,8 @@
 //! hashing    hashes of files, computed while they are read
 //! admit      policies that decide on pods before a command computes
 //! answer     text, JSON, Markdown and page of an answer; the header of documents
+//! schema     JSON Schemas of documents
+//! markdown   tables for a pull request
 //! progress   a line on the terminal for long work
 //! exit       exit codes
 //! ```
@@ -29,7 +31,9 @@ mod hashing;
 pub mod history;
 pub mod input;
 mod journal;
+mod markdown;
 pub mod placement;
 mod progress;
+mod schema;
 
 pub use cli::main;

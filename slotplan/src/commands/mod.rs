@@ -13,4 +13,5 @@ mod pricing;
 pub mod profile;
 pub mod schedule;
 pub mod scheduler_options;
+pub mod schema;
 mod workload_colours;

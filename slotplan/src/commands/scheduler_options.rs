@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 use scheduler::scoring::{Shape, ShapePoint};
 use scheduler::{Profile, Strategy, Ties, Version};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Options for the scheduler, which every command that places pods has.
@@ -57,7 +58,7 @@ impl SchedulerArgs {
 }
 
 /// Options of the scheduler in a document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ShownScheduler {
     /// Version of Kubernetes.
     pub version: &'static str,

@@ -87,7 +87,7 @@ impl CapacityArgs {
             load: &load,
             present: &present,
         };
-        let mut header = Header::new("slotplan/capacity/1", &input.files, &assumptions);
+        let mut header = Header::new(document::SCHEMA, &input.files, &assumptions);
         header.seed = self.scheduler.seed();
         let planned = planner.plan()?;
         let document = Document::new(header, self, &planner, &planned);

@@ -1,7 +1,7 @@
 //! `slotplan cost`: money by group.
 
 mod choices;
-mod document;
+pub(super) mod document;
 mod mixture;
 mod page;
 mod table;
@@ -135,7 +135,7 @@ impl CostArgs {
             top: self.top,
             assumptions: &assumptions,
         };
-        let header = Header::new("slotplan/cost/1", &input.files, &assumptions);
+        let header = Header::new(document::SCHEMA, &input.files, &assumptions);
         Ok(Answer {
             verdict: shown.verdict(),
             text: table::text(&shown)?,

@@ -1,76 +1,118 @@
 //! The document of `slotplan diff`.
 
 use cost::{Change, Resource, WorkloadCost};
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use super::Compared;
 use crate::answer::Header;
 use crate::commands::places::Places;
 
-#[derive(Debug, Serialize)]
+/// Kind and version of the document.
+pub(crate) const SCHEMA: &str = "slotplan/diff/1";
+
+/// Returns the JSON Schema of the document.
+pub(crate) fn schema() -> Schema {
+    crate::schema::of::<Document>(SCHEMA)
+}
+
+/// Differences between two inputs: money, requests, nodes. Money is in the currency unit.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Document {
     #[serde(flatten)]
     header: Header,
+    /// Code of the currency, such as `USD`.
     currency: String,
+    /// Sums of the first input.
     before: Totals,
+    /// Sums of the second input.
     after: Totals,
     /// Change of the cost of a month.
     change_per_month: f64,
     /// Change in percent; null if nothing was paid before.
     change_percent: Option<f64>,
+    /// Workloads that differ.
     workloads: Vec<Workload>,
+    /// Workloads with more pods without a node than before.
     stops_fitting: Vec<Stops>,
+    /// Limits of the command line that the change exceeds.
     exceeded: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// Sums of one input.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Totals {
     #[serde(flatten)]
     cost: Cost,
+    /// Cost of all nodes for a month of 730 hours; absent unless both inputs have nodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     provisioned_per_month: Option<f64>,
+    /// Nodes with the pods on them; absent unless the pods were placed.
     #[serde(skip_serializing_if = "Option::is_none")]
     nodes: Option<Nodes>,
 }
 
-#[derive(Debug, Serialize)]
+/// Cost of pods, and their requests.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Cost {
+    /// Cost for a month of 730 hours.
     per_month: f64,
     #[serde(flatten)]
     requests: Option<Requests>,
 }
 
-#[derive(Debug, Serialize)]
+/// Pods and their requests; absent if an input is a result of `slotplan cost`.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Requests {
+    /// Number of pods.
     pods: u64,
+    /// Requested cores.
     cores: f64,
+    /// Requested memory in units of 2^30 bytes.
     gib: f64,
+    /// Requested graphics processors.
     gpus: f64,
 }
 
-#[derive(Debug, Serialize)]
+/// Nodes with the pods on them.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Nodes {
+    /// Number of nodes.
     all: u64,
+    /// Number of nodes with pods.
     used: u64,
+    /// Number of pods with a node.
     pods_placed: u64,
+    /// Number of pods without a node.
     pods_without_node: u64,
 }
 
-#[derive(Debug, Serialize)]
+/// Workload that differs.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Workload {
+    /// Name, as NAMESPACE/KIND/NAME.
     #[serde(rename = "workload")]
     name: String,
+    /// Kind of the change.
     change: &'static str,
+    /// Change of the cost for a month of 730 hours.
     change_per_month: f64,
+    /// Cost and requests in the first input; null if the workload is new.
     before: Option<Cost>,
+    /// Cost and requests in the second input; null if the workload is gone.
     after: Option<Cost>,
 }
 
-#[derive(Debug, Serialize)]
+/// Workload with more pods without a node than before.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Stops {
+    /// Name, as NAMESPACE/KIND/NAME.
     workload: String,
+    /// Number of pods without a node in the first input.
     pods_before: u64,
+    /// Number of pods without a node in the second input.
     pods_after: u64,
+    /// Scheduler's message for the first of the pods.
     message: String,
 }
 
@@ -78,7 +120,10 @@ struct Stops {
 ///
 /// # Errors
 /// None that is known.
-pub fn document(header: Header, compared: &Compared) -> serde_json::Result<serde_json::Value> {
+pub(super) fn document(
+    header: Header,
+    compared: &Compared,
+) -> serde_json::Result<serde_json::Value> {
     let (before, after) = (compared.before.per_month, compared.after.per_month);
     let provisioned = compared.provisioned;
     let fit = compared.fit.as_ref();

@@ -1,6 +1,7 @@
 //! `slotplan diff`: two inputs, before and after a change.
 
-mod document;
+pub(super) mod document;
+mod page;
 mod side;
 mod table;
 
@@ -142,13 +143,13 @@ impl DiffArgs {
                 files.push(file);
             }
         }
-        let header = Header::new("slotplan/diff/1", &files, &assumptions);
+        let header = Header::new(document::SCHEMA, &files, &assumptions);
         Ok(Answer {
             verdict: compared.verdict(),
             text: table::text(&compared, &assumptions)?,
             document: document::document(header, &compared)?,
             markdown: Some(table::markdown(&compared, &assumptions)?),
-            page: None,
+            page: Some(page::page(&compared, &assumptions)),
         })
     }
 

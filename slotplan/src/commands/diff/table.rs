@@ -9,7 +9,7 @@ use inventory::Assumption;
 use super::Compared;
 
 /// Writes an amount with its sign.
-fn signed(money: Money) -> String {
+pub(super) fn signed(money: Money) -> String {
     let text = money.rounded(2);
     if text.starts_with('-') {
         text
@@ -47,7 +47,7 @@ fn changes(before: &WorkloadCost, after: &WorkloadCost) -> [String; 4] {
 }
 
 /// Returns the one line that tells the change.
-fn headline(compared: &Compared) -> String {
+pub(super) fn headline(compared: &Compared) -> String {
     let (before, after) = (compared.before.per_month, compared.after.per_month);
     let percent = compared
         .percent()
@@ -74,7 +74,7 @@ fn headline(compared: &Compared) -> String {
     line
 }
 
-fn head(compared: &Compared) -> Vec<String> {
+pub(super) fn head(compared: &Compared) -> Vec<String> {
     let mut head = vec!["workload", ""];
     if compared.has_pods {
         head.extend(["pods", "cores", "GiB", "GPUs"]);
@@ -84,7 +84,7 @@ fn head(compared: &Compared) -> Vec<String> {
 }
 
 /// Returns the rows of workloads, and the number of those that are left out.
-fn rows(compared: &Compared) -> (Vec<Vec<String>>, usize) {
+pub(super) fn rows(compared: &Compared) -> (Vec<Vec<String>>, usize) {
     let all = compared.changes.len();
     let top = if compared.top == 0 { all } else { compared.top };
     let row = |change: &cost::Change| {

@@ -6,15 +6,25 @@ use std::fmt::{self, Write};
 use display::{columns, human};
 use export::TableSummary;
 use export::replay::TraceSummary;
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use crate::answer::Header;
 
+/// Kind and version of the document.
+pub(crate) const SCHEMA: &str = "slotplan/export/1";
+
+/// Returns the JSON Schema of the document.
+pub(crate) fn schema() -> Schema {
+    crate::schema::of::<Document>(SCHEMA)
+}
+
 /// Document of the answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Document {
     #[serde(flatten)]
     pub(super) header: Header,
+    /// Name of the cluster, a column of every table.
     pub(super) cluster: String,
     /// Tables, in the order of writing.
     pub(super) tables: Vec<Table>,
@@ -25,12 +35,17 @@ pub(super) struct Document {
     pub(super) pods_without_node: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+/// Table that was written.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Table {
-    name: &'static str,
-    rows: u64,
-    files: u64,
-    bytes: u64,
+    /// Name of the table.
+    pub(super) name: &'static str,
+    /// Number of rows.
+    pub(super) rows: u64,
+    /// Number of files.
+    pub(super) files: u64,
+    /// Length of the files in bytes.
+    pub(super) bytes: u64,
     /// Sum of each column with amounts; null beyond 64 bits.
     sums: BTreeMap<&'static str, Option<i64>>,
 }
@@ -48,13 +63,19 @@ impl From<TableSummary> for Table {
     }
 }
 
-#[derive(Debug, Serialize)]
+/// Trace that was written.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Trace {
+    /// Name of the node.
     node: String,
-    file: String,
-    pods: u64,
-    cpu_millicores: i64,
-    memory_bytes: i64,
+    /// Name of the file in the directory of `--emit-trace`.
+    pub(super) file: String,
+    /// Number of pods.
+    pub(super) pods: u64,
+    /// Sum of the CPU requests in millicores.
+    pub(super) cpu_millicores: i64,
+    /// Sum of the memory requests in bytes.
+    pub(super) memory_bytes: i64,
     /// Pods whose CPU request no runtime can be told exactly.
     inexact: u64,
 }

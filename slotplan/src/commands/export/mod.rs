@@ -1,7 +1,8 @@
 //! `slotplan export`: tables for other programs, and traces that make a placement happen.
 
-mod answer;
+pub(super) mod answer;
 mod files;
+mod page;
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -96,7 +97,7 @@ impl ExportArgs {
             tables: self.tables(inventory, &results, parquet, csv)?,
             traces: Vec::new(),
             pods_without_node: None,
-            header: Header::new("slotplan/export/1", &input.files, &[]),
+            header: Header::new(answer::SCHEMA, &input.files, &[]),
         };
         if let Some(directory) = traces {
             self.write_traces(inventory, &results, &directory, &mut document)?;
@@ -110,9 +111,9 @@ impl ExportArgs {
         Ok(Answer {
             verdict: Verdict::Good,
             text: document.text()?,
+            page: Some(page::write(&document)),
             document: serde_json::to_value(document)?,
             markdown: None,
-            page: None,
         })
     }
 

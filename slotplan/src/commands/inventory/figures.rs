@@ -3,32 +3,48 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventory::{Amounts, Inventory, Node, Pod, QosClass, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Amounts of resources by name: CPU in millicores, memory in bytes, others in their unit.
 pub(super) type ByResource = BTreeMap<String, i64>;
 
 /// Figures of everything that was read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Figures {
+    /// Number of pods.
     pub pods: usize,
+    /// Number of nodes.
     pub nodes: usize,
     /// Number of different pod templates.
     pub templates: usize,
+    /// Pods by namespace and by the kind of their workloads.
     pub by_namespace_and_kind: Vec<Group>,
     /// Sums over all pods, whenever they lived.
     pub requests: ByResource,
+    /// Sums of limits over all pods, by resource.
     pub limits: ByResource,
+    /// Largest requests at one time.
     pub peak: Peak,
+    /// Number of pods by class of quality of service.
     pub qos: BTreeMap<&'static str, usize>,
+    /// Number of pods by the source of their memory request: `stated` by the input, `applied` by the
+    /// annotation of `kubectl apply`, `guaranteed` or `estimated` by the OOM score adjustment,
+    /// `limit` where the memory limit is taken for it, `absent`, or `unknown`.
+    pub memory_requests_from: BTreeMap<&'static str, usize>,
+    /// Times of pods.
     pub times: Times,
+    /// Nodes by their resources, the most frequent first.
     pub shapes: Vec<Shape>,
     /// Sums over all nodes.
     pub allocatable: ByResource,
+    /// Sums of the capacity of all nodes, by resource.
     pub capacity: ByResource,
+    /// Number of nodes that take no new pods.
     pub unschedulable_nodes: usize,
     /// Names of the DaemonSets that run a pod on each node that is added.
     pub per_node: Vec<String>,
+    /// Usage of containers.
     pub usage: Usage,
     /// Objects that other commands read.
     pub objects: Vec<KindCount>,
@@ -37,58 +53,78 @@ pub(super) struct Figures {
 }
 
 /// Pods of one namespace whose workloads have one kind.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(super) struct Group {
+    /// Namespace.
     pub namespace: String,
     /// Kind of the workload; `Pod` for pods without one.
     pub kind: String,
+    /// Number of workloads.
     pub workloads: usize,
+    /// Number of pods.
     pub pods: usize,
+    /// Sums of requests, by resource.
     pub requests: ByResource,
 }
 
 /// Largest sums of requests of pods that live at one time, each at a time of its own.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(super) struct Peak {
+    /// Largest number of pods.
     pub pods: i64,
+    /// Largest sum of CPU requests in millicores.
     pub cpu_millicores: i64,
+    /// Largest sum of memory requests in bytes.
     pub memory_bytes: i64,
 }
 
 /// Times of pods.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(super) struct Times {
     /// Pods that are there from the start.
     pub from_the_start: usize,
     /// Pods that depart.
     pub departing: usize,
+    /// Time of the first arrival (RFC 3339, UTC); null without one.
     pub first_arrival: Option<String>,
+    /// Time of the last arrival (RFC 3339, UTC); null without one.
     pub last_arrival: Option<String>,
+    /// Time of the last departure (RFC 3339, UTC); null without one.
     pub last_departure: Option<String>,
 }
 
 /// Nodes with equal resources.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Shape {
+    /// Number of nodes.
     pub nodes: usize,
+    /// Resources for the pods of one node, by name.
     pub allocatable: ByResource,
+    /// Resources of one node, by name.
     pub capacity: ByResource,
 }
 
 /// Usage of containers.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(super) struct Usage {
+    /// Number of series, one for each container.
     pub series: usize,
+    /// Number of samples.
     pub samples: usize,
+    /// Time of the first sample (RFC 3339, UTC); null without one.
     pub first: Option<String>,
+    /// Time of the last sample (RFC 3339, UTC); null without one.
     pub last: Option<String>,
 }
 
 /// Objects of one kind.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct KindCount {
+    /// Version of the API, such as `v1`.
     pub api_version: String,
+    /// Kind.
     pub kind: String,
+    /// Number of objects.
     pub count: u64,
 }
 
@@ -110,6 +146,7 @@ impl Figures {
             limits: sum(effective().map(|effective| &effective.limits)),
             peak: peak(pods),
             qos: qos(pods),
+            memory_requests_from: memory_sources(pods),
             times: times(pods),
             shapes: shapes(&inventory.nodes),
             allocatable: sum(inventory.nodes.iter().map(|node| &*node.allocatable)),
@@ -221,6 +258,15 @@ fn qos(pods: &[Pod]) -> BTreeMap<&'static str, usize> {
     let mut counts: BTreeMap<_, _> = classes.iter().map(|class| (class.name(), 0)).collect();
     for pod in pods {
         *counts.entry(pod.template.effective.qos.name()).or_default() += 1;
+    }
+    counts
+}
+
+fn memory_sources(pods: &[Pod]) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for pod in pods {
+        let source = pod.template.memory_source.name();
+        *counts.entry(source).or_default() += 1;
     }
     counts
 }

@@ -3,12 +3,17 @@
 //! - `figures`: the figures, as the document has them.
 //! - `pods`: one line for each pod.
 //! - `text`: tables for a terminal.
+//! - `markdown`: tables for a pull request.
+//! - `page`: the self-contained page.
 
 mod figures;
+mod markdown;
+mod page;
 mod pods;
 mod text;
 
 use clap::Args;
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use crate::answer::{Answer, Header, OutputArgs};
@@ -31,12 +36,22 @@ pub struct InventoryArgs {
     pub output: OutputArgs,
 }
 
-#[derive(Debug, Serialize)]
+/// Kind and version of the document.
+pub(crate) const SCHEMA: &str = "slotplan/inventory/1";
+
+/// Returns the JSON Schema of the document.
+pub(crate) fn schema() -> Schema {
+    crate::schema::of::<Document<'static>>(SCHEMA)
+}
+
+/// Pods, nodes, usage and objects that were read.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Document<'a> {
     #[serde(flatten)]
     header: Header,
     #[serde(flatten)]
     figures: &'a Figures,
+    /// Every pod; absent without `--pods`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pod_list: Option<&'a [PodLine]>,
 }
@@ -51,7 +66,7 @@ impl InventoryArgs {
         let inventory = &input.inventory;
         let figures = Figures::of(inventory);
         let lines = self.pods.then(|| pods::lines(inventory));
-        let header = Header::new("slotplan/inventory/1", &input.files, &inventory.assumptions);
+        let header = Header::new(SCHEMA, &input.files, &inventory.assumptions);
         let mut text = String::new();
         text::write(&mut text, &figures, &header.assumptions)?;
         if let Some(lines) = &lines {
@@ -65,9 +80,9 @@ impl InventoryArgs {
         Ok(Answer {
             verdict: Verdict::Good,
             text,
+            markdown: Some(markdown::write(&document)),
+            page: Some(page::write(&document, inventory)),
             document: serde_json::to_value(document)?,
-            markdown: None,
-            page: None,
         })
     }
 }

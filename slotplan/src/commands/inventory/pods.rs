@@ -4,25 +4,36 @@ use std::fmt;
 
 use display::columns;
 use inventory::{Inventory, Pod};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::figures::{ByResource, by_resource, kind};
 use super::text::{bytes, cores};
 
 /// Pod in a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct PodLine {
+    /// Namespace.
     namespace: String,
+    /// Name.
     name: String,
     /// Kind of the workload; `Pod` without one.
     kind: String,
+    /// Name of the workload; null without one.
     owner: Option<String>,
+    /// Requests by resource: CPU in millicores, memory in bytes, others in their unit.
     requests: ByResource,
+    /// Limits by resource, in the same units.
     limits: ByResource,
+    /// Class of quality of service.
     qos: &'static str,
+    /// Priority.
     priority: i32,
+    /// Name of the node; null without one.
     node: Option<String>,
+    /// Time of the arrival (RFC 3339, UTC); null for a pod that is there from the start.
     arrival: Option<String>,
+    /// Time of the departure (RFC 3339, UTC); null for a pod that stays.
     departure: Option<String>,
     /// File and line.
     source: String,
@@ -50,9 +61,9 @@ pub(super) fn lines(inventory: &Inventory) -> Vec<PodLine> {
     inventory.pods.iter().map(line).collect()
 }
 
-/// Writes the lines as a table.
-pub(super) fn write(out: &mut String, lines: &[PodLine]) -> fmt::Result {
-    let heading = [
+impl PodLine {
+    /// Names of the columns of a table.
+    pub(super) const COLUMNS: [&str; 9] = [
         "pod",
         "kind",
         "CPU",
@@ -63,22 +74,29 @@ pub(super) fn write(out: &mut String, lines: &[PodLine]) -> fmt::Result {
         "arrival",
         "departure",
     ];
-    let mut rows = vec![heading.map(str::to_owned)];
-    let either = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-    let amount = |line: &PodLine, name: &str| line.requests.get(name).copied().unwrap_or(0);
-    rows.extend(lines.iter().map(|line| {
+
+    /// Returns the cells of the pod's row.
+    pub(super) fn cells(&self) -> [String; 9] {
+        let either = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let amount = |name: &str| self.requests.get(name).copied().unwrap_or(0);
         [
-            format!("{}/{}", line.namespace, line.name),
-            line.kind.clone(),
-            cores(amount(line, "cpu")),
-            bytes(amount(line, "memory")),
-            line.qos.to_owned(),
-            line.priority.to_string(),
-            either(&line.node),
-            either(&line.arrival),
-            either(&line.departure),
+            format!("{}/{}", self.namespace, self.name),
+            self.kind.clone(),
+            cores(amount("cpu")),
+            bytes(amount("memory")),
+            self.qos.to_owned(),
+            self.priority.to_string(),
+            either(&self.node),
+            either(&self.arrival),
+            either(&self.departure),
         ]
-    }));
+    }
+}
+
+/// Writes the lines as a table.
+pub(super) fn write(out: &mut String, lines: &[PodLine]) -> fmt::Result {
+    let mut rows = vec![PodLine::COLUMNS.map(str::to_owned)];
+    rows.extend(lines.iter().map(PodLine::cells));
     out.push('\n');
     columns::write(out, &rows)
 }

@@ -170,7 +170,7 @@ fn kinds(out: &mut String, title: &str, kinds: &[KindCount]) -> fmt::Result {
 }
 
 /// Returns the amounts of resources that have no column of their own.
-fn others(amounts: &ByResource) -> String {
+pub(super) fn others(amounts: &ByResource) -> String {
     let other = |name: &str| !matches!(name, "cpu" | "memory" | "pods" | "ephemeral-storage");
     let texts: Vec<_> = amounts
         .iter()

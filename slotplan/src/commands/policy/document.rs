@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use admission::{Plugin, Policies, QuotaReport, Replay, Requester, at_peak};
 use inventory::{Assumption, Inventory, Pod};
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use crate::answer::Header;
@@ -12,49 +13,83 @@ use crate::input::Input;
 /// Number of pods that are named of the order of eviction of a node.
 const EVICTED: usize = 5;
 
-#[derive(Debug, Serialize)]
+/// Kind and version of the document.
+pub(crate) const SCHEMA: &str = "slotplan/policy/1";
+
+/// Returns the JSON Schema of the document.
+pub(crate) fn schema() -> Schema {
+    crate::schema::of::<Document>(SCHEMA)
+}
+
+/// Decisions of the API server on all pods.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Document {
     #[serde(flatten)]
     pub header: Header,
+    /// User that creates the pods.
     pub user: String,
+    /// Groups of the user.
     pub groups: Vec<String>,
+    /// Numbers of policies that were read.
     pub policies: PolicyCounts,
+    /// Numbers of pods by decision.
     pub pods: Totals,
+    /// Namespaces with refused pods.
     pub refusals_by_namespace: Vec<Refusals>,
     /// Label by whose values `refusals_by_team` counts.
     pub team_label: String,
+    /// Teams with refused pods.
     pub refusals_by_team: Vec<Refusals>,
+    /// Reasons of refusals.
     pub reasons: Vec<Cause>,
+    /// Defaults that LimitRange sets.
     pub changes: Vec<Change>,
+    /// Bounds and usage of each ResourceQuota.
     pub quotas: Vec<Quota>,
+    /// Orders of eviction, by node; empty without usage.
     pub evictions: Vec<Eviction>,
+    /// Decision on every pod, in the order of arrival.
     pub decisions: Vec<PodDecision>,
 }
 
-#[derive(Debug, Serialize)]
+/// Numbers of policies that were read.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct PolicyCounts {
+    /// Number of LimitRanges.
     pub limit_ranges: usize,
+    /// Number of ResourceQuotas.
     pub resource_quotas: usize,
+    /// Number of ValidatingAdmissionPolicies.
     pub validating_admission_policies: usize,
 }
 
-#[derive(Debug, Default, Serialize)]
+/// Numbers of pods by decision.
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(super) struct Totals {
+    /// Number of pods.
     pub total: u64,
+    /// Number of admitted pods.
     pub admitted: u64,
     /// Admitted pods for which LimitRange set defaults.
     pub changed: u64,
+    /// Number of refused pods.
     pub refused: u64,
+    /// Numbers of refused pods by the plugin that refused them.
     pub refused_by: ByPlugin,
+    /// Number of pods with a warning.
     pub warned: u64,
     /// Admitted pods by class.
     pub qos: BTreeMap<&'static str, u64>,
 }
 
-#[derive(Debug, Default, Clone, Serialize)]
+/// Numbers of pods by the plugin that refused them.
+#[derive(Debug, Default, Clone, Serialize, JsonSchema)]
 pub(super) struct ByPlugin {
+    /// Pods that LimitRange refuses.
     pub limit_range: u64,
+    /// Pods that ValidatingAdmissionPolicy refuses.
     pub validating_admission_policy: u64,
+    /// Pods that ResourceQuota refuses.
     pub resource_quota: u64,
 }
 
@@ -69,50 +104,72 @@ impl ByPlugin {
 }
 
 /// Refusals of one namespace or team.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Refusals {
+    /// Name of the namespace or team.
     pub name: String,
+    /// Number of pods.
     pub pods: u64,
+    /// Number of refused pods.
     pub refused: u64,
     #[serde(flatten)]
     pub by: ByPlugin,
 }
 
 /// Reason of refusals, without the name of the pod and without amounts that differ by pod.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Cause {
+    /// Namespace of the pods.
     pub namespace: String,
+    /// Plugin that refuses the pods.
     pub by: &'static str,
+    /// Reason.
     pub reason: String,
+    /// Number of refused pods.
     pub pods: u64,
     /// Words of the API server on the first of them.
     pub first: String,
 }
 
 /// Defaults that LimitRange sets for pods of one workload.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Change {
+    /// Namespace of the pods.
     pub namespace: String,
     /// Workload, or the pod if it has none.
     pub workload: String,
+    /// Number of pods.
     pub pods: u64,
+    /// Fields that are set.
     pub set: String,
 }
 
-#[derive(Debug, Serialize)]
+/// Bounds and usage of a ResourceQuota.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Quota {
+    /// Namespace.
     pub namespace: String,
+    /// Name.
     pub name: String,
+    /// Number of pods that the quota refuses.
     pub refused: u64,
+    /// Bounds and usage, by key.
     pub keys: Vec<QuotaKey>,
 }
 
-#[derive(Debug, Serialize)]
+/// Bound and usage of one key. Amounts are quantities of Kubernetes.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct QuotaKey {
+    /// Key, such as `requests.cpu`.
     pub key: String,
+    /// Bound.
     pub hard: String,
+    /// Usage at the end.
     pub used: String,
+    /// Largest usage.
     pub peak: String,
+    /// Time of the largest usage (RFC 3339, UTC); null for pods that are there from the
+    /// start.
     pub peak_at: Option<String>,
     /// Smallest bound that would have refused no pod for want of room.
     pub sufficient: String,
@@ -131,46 +188,69 @@ pub(super) struct Shares {
     pub sufficient: u64,
 }
 
-#[derive(Debug, Serialize)]
+/// New largest usage of a key.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Mark {
+    /// Time (RFC 3339, UTC); null for pods that are there from the start.
     pub time: Option<String>,
+    /// Usage, as a quantity of Kubernetes.
     pub used: String,
 }
 
 /// Order of eviction of a node at its peak of memory.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Eviction {
+    /// Name of the node; null for pods without one.
     pub node: Option<String>,
+    /// Time of the peak (RFC 3339, UTC).
     pub time: String,
+    /// Memory in use at the peak, in bytes.
     pub memory_bytes: i64,
+    /// Number of pods in the order.
     pub pods: usize,
+    /// First pods of the order.
     pub first: Vec<Evicted>,
 }
 
-#[derive(Debug, Serialize)]
+/// Pod in an order of eviction.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Evicted {
+    /// Namespace.
     pub namespace: String,
+    /// Name of the pod.
     pub pod: String,
+    /// Class of quality of service.
     pub qos: &'static str,
+    /// Priority.
     pub priority: i32,
+    /// Memory in use, in bytes; null without a sample.
     pub memory_bytes: Option<i64>,
+    /// Requested memory in bytes.
     pub request_bytes: i64,
 }
 
-#[derive(Debug, Serialize)]
+/// Decision on one pod.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct PodDecision {
+    /// Namespace.
     pub namespace: String,
+    /// Name of the pod.
     pub pod: String,
+    /// Time of the arrival (RFC 3339, UTC); absent for a pod that is there from the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrival: Option<String>,
     /// `admitted`, `changed` or `refused`.
     pub decision: &'static str,
+    /// Defaults that LimitRange sets; absent without any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<String>,
+    /// Plugin that refuses the pod; absent if it is admitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused_by: Option<&'static str>,
+    /// Message of the API server; absent if the pod is admitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Warnings of policies; absent without any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -222,7 +302,7 @@ fn header(input: &Input, policies: &Policies, replay: &Replay) -> Header {
         let text = format!("ValidatingAdmissionPolicy {name} has no binding and decides nothing");
         assumptions.push(Assumption(text));
     }
-    Header::new("slotplan/policy/1", &input.files, &assumptions)
+    Header::new(SCHEMA, &input.files, &assumptions)
 }
 
 /// Everything that is counted pod by pod.

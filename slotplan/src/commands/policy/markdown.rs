@@ -5,6 +5,7 @@ use std::fmt::Write;
 use display::human;
 
 use super::document::Document;
+use crate::markdown::escaped;
 
 /// Number of rows of a table.
 const MOST: usize = 20;
@@ -64,20 +65,4 @@ fn table(out: &mut String, head: [&str; 3], rows: Vec<[String; 3]>) {
     if count > MOST {
         let _ = write!(out, "\nand {} more\n", count - MOST);
     }
-}
-
-/// Writes a text so that it stays in its cell and is no markup.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '|' | '\\' | '<' | '*' | '_' | '[' => {
-                out.push('\\');
-                out.push(c);
-            }
-            '\n' | '\r' => out.push(' '),
-            plain => out.push(plain),
-        }
-    }
-    out
 }

@@ -1,6 +1,6 @@
 //! `slotplan policy`: decisions of an API server on pods.
 
-mod document;
+pub(super) mod document;
 mod markdown;
 mod page;
 mod text;

@@ -1,59 +1,98 @@
 //! The document `slotplan/profile/1`.
 
 use rightsizing::{Bounds, Costs, Lack, Sizing, Summary};
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use super::figures::{core_hours, gib_hours};
 use super::plan::{Plan, Row, Sums};
 use crate::answer::Header;
 
-#[derive(Debug, Serialize)]
+/// Kind and version of the document.
+pub(crate) const SCHEMA: &str = "slotplan/profile/1";
+
+/// Returns the JSON Schema of the document.
+pub(crate) fn schema() -> Schema {
+    crate::schema::of::<Document<'static>>(SCHEMA)
+}
+
+/// Usage of containers, and the requests that it suggests.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Document<'a> {
     #[serde(flatten)]
     header: Header,
+    /// Strategy of the new requests.
     strategy: String,
-    /// Times of the first and the last sample.
+    /// Time of the first sample (RFC 3339, UTC).
     first_sample: String,
+    /// Time of the last sample (RFC 3339, UTC).
     last_sample: String,
+    /// Containers of workloads.
     containers: Vec<Container<'a>>,
+    /// Requests of all pods, now and by the strategy.
     sums: Change<Sum>,
+    /// Costs of each strategy on the recorded past.
     back_test: BackTest,
+    /// Usage of pods that the input does not have.
     unknown_usage: &'a [String],
+    /// Pods with usage that count for a workload by their name.
     counted_by_name: Vec<ByName<'a>>,
+    /// Notes on single containers.
     notes: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// Container of a workload.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Container<'a> {
+    /// Namespace.
     namespace: &'a str,
+    /// Kind of the workload.
     kind: &'a str,
+    /// Name of the workload.
     workload: &'a str,
+    /// Name of the container.
     name: &'a str,
+    /// Number of pods of the workload.
     replicas: u64,
+    /// Number of pods with usage.
     pods_with_usage: usize,
+    /// Requests and limits in the input.
     today: Sizing,
+    /// Requests and limits by the strategy.
     new: Sizing,
     /// Part of the requests of all pods that the new ones save.
     saved: Sum,
+    /// Usage of CPU, and the requests that it suggests.
     cpu: Resource,
+    /// Usage of memory, and the requests that it suggests.
     memory: Resource,
+    /// Recorded ends for lack of memory.
     oom_kills: u64,
+    /// Number of times without samples.
     gaps: u64,
+    /// Length of the times without samples, in seconds.
     gap_seconds: f64,
 }
 
 /// CPU in millicores (usage in billionths of a core), memory in bytes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Resource {
+    /// Percentiles of usage; null without a sample.
     usage: Option<Summary>,
+    /// Amounts of the Vertical Pod Autoscaler; null without a sample.
     vpa: Option<Bounds>,
+    /// Request by the rules of krr.
     krr: Answer,
+    /// Request by the chosen strategy.
     strategy: Answer,
 }
 
-#[derive(Debug, Serialize)]
+/// Request, or the reason for which there is none.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Answer {
+    /// Request: CPU in millicores, memory in bytes; null without one.
     request: Option<i64>,
+    /// Reason against a request; absent with one.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -67,15 +106,21 @@ impl From<Result<i64, Lack>> for Answer {
     }
 }
 
-#[derive(Debug, Serialize)]
+/// Sums now and by the strategy.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Change<T> {
+    /// Now.
     before: T,
+    /// By the strategy.
     after: T,
 }
 
-#[derive(Debug, Serialize)]
+/// Sums of requests.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Sum {
+    /// CPU in millicores.
     cpu_millicores: i64,
+    /// Memory in bytes.
     memory_bytes: i64,
 }
 
@@ -89,29 +134,46 @@ impl From<Sums> for Sum {
     }
 }
 
-#[derive(Debug, Serialize)]
+/// Pod with usage that counts for a workload by its name.
+#[derive(Debug, Serialize, JsonSchema)]
 struct ByName<'a> {
+    /// Pod, as NAMESPACE/NAME.
     pod: &'a str,
+    /// Workload.
     workload: String,
 }
 
-#[derive(Debug, Serialize)]
+/// Test of the strategies on the recorded past.
+#[derive(Debug, Serialize, JsonSchema)]
 struct BackTest {
+    /// Time between two recommendations, in seconds.
     step_seconds: i64,
+    /// Number of recommendations.
     steps: u64,
+    /// Time of all containers, in hours.
     container_hours: f64,
+    /// Costs by strategy.
     strategies: Vec<OfStrategy>,
 }
 
-#[derive(Debug, Serialize)]
+/// Costs of one strategy.
+#[derive(Debug, Serialize, JsonSchema)]
 struct OfStrategy {
+    /// Strategy; `requested` for the requests of the input.
     strategy: String,
+    /// CPU in use above the request, in core-hours.
     cpu_above_request_core_hours: f64,
+    /// CPU in use above the limit, in core-hours.
     cpu_throttled_core_hours: f64,
+    /// CPU requested and not in use, in core-hours.
     cpu_wasted_core_hours: f64,
+    /// Memory in use above the request, in hours of 2^30 bytes.
     memory_above_request_gib_hours: f64,
+    /// Memory requested and not in use, in hours of 2^30 bytes.
     memory_wasted_gib_hours: f64,
+    /// Ends of containers for lack of memory.
     oom_kills: u64,
+    /// Containers and steps with too few samples for a recommendation.
     without_answer: u64,
 }
 

@@ -1,6 +1,6 @@
 //! `slotplan profile`: usage of workloads, and the requests that it suggests.
 
-mod document;
+pub(super) mod document;
 mod figures;
 mod page;
 mod plan;
@@ -90,7 +90,7 @@ impl ProfileArgs {
             .iter()
             .map(|Assumption(text)| text.clone())
             .collect();
-        let header = Header::new("slotplan/profile/1", &input.files, assumptions);
+        let header = Header::new(document::SCHEMA, &input.files, assumptions);
         let resize = plan.resize();
         if let Some(directory) = &self.apply {
             write::patches(directory, &resize)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use inventory::Inventory;
 use scheduler::{Outcome, PodId, Profile, Version};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plan::{Plan, name};
@@ -11,7 +12,7 @@ use crate::commands::scheduler_options::SchedulerArgs;
 use crate::placement::Placement;
 
 /// Differences between the chosen version and the other one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Comparison {
     /// The other version.
     pub with: &'static str,
@@ -19,8 +20,10 @@ pub struct Comparison {
     pub moved: Vec<Moved>,
 }
 
-#[derive(Debug, Serialize)]
+/// Pod that goes elsewhere.
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Moved {
+    /// Pod, as NAMESPACE/NAME.
     pub pod: String,
     /// Node by the chosen version; absent if none takes the pod.
     #[serde(skip_serializing_if = "Option::is_none")]

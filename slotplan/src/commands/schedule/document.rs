@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use scheduler::{Cluster, GATED, NodeState, Outcome, ResourceIndex};
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use super::compare::Comparison;
@@ -10,22 +11,38 @@ use super::plan::{Plan, name};
 use crate::answer::Header;
 use crate::commands::scheduler_options::ShownScheduler;
 
-#[derive(Debug, Serialize)]
+/// Kind and version of the document.
+pub(crate) const SCHEMA: &str = "slotplan/schedule/1";
+
+/// Returns the JSON Schema of the document.
+pub(crate) fn schema() -> Schema {
+    crate::schema::of::<Document>(SCHEMA)
+}
+
+/// Placement of the waiting pods on the nodes.
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Document {
     #[serde(flatten)]
     pub header: Header,
+    /// Scheduler that places the pods.
     pub scheduler: ShownScheduler,
+    /// Numbers of pods.
     pub pods: Pods,
+    /// Nodes after the placement, in the order of the input.
     pub nodes: Vec<Node>,
+    /// Pods that got a node, in the order of the input.
     pub placements: Vec<Placed>,
+    /// Pods without a node, in the order of the input.
     pub unschedulable: Vec<Refused>,
+    /// Pods that are removed for others.
     pub evictions: Vec<Eviction>,
+    /// Differences to the other version; absent without `--compare-schedulers`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comparison: Option<Comparison>,
 }
 
 /// Numbers of pods.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Pods {
     /// Pods that had a node from the start.
     pub running: usize,
@@ -41,34 +58,52 @@ pub struct Pods {
     pub evicted: usize,
 }
 
-#[derive(Debug, Serialize)]
+/// Node after the placement.
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Node {
+    /// Name.
     pub name: String,
+    /// Number of pods on the node.
     pub pods: usize,
+    /// Largest number of pods on the node.
     pub allowed_pods: i64,
+    /// Requested amounts; names of resources end with the unit.
     pub requested: BTreeMap<String, i64>,
+    /// Amounts that pods may request; names of resources end with the unit.
     pub allocatable: BTreeMap<String, i64>,
 }
 
-#[derive(Debug, Serialize)]
+/// Pod that got a node.
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Placed {
+    /// Pod, as NAMESPACE/NAME.
     pub pod: String,
+    /// Name of the node.
     pub node: String,
 }
 
-#[derive(Debug, Serialize)]
+/// Pod without a node.
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Refused {
+    /// Pod, as NAMESPACE/NAME.
     pub pod: String,
+    /// Kind and name of the workload; absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workload: Option<String>,
+    /// Reason of the condition `PodScheduled`.
     pub reason: &'static str,
+    /// Message of the condition `PodScheduled`.
     pub message: String,
 }
 
-#[derive(Debug, Serialize)]
+/// Pod that is removed for another.
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Eviction {
+    /// Pod that is removed, as NAMESPACE/NAME.
     pub pod: String,
+    /// Name of its node.
     pub node: String,
+    /// Pod that takes its room, as NAMESPACE/NAME.
     pub for_pod: String,
 }
 

@@ -10,6 +10,7 @@ use scheduler::{
     Cluster, Evaluation, Outcome, Plugin, PodId, Profile, Refusals, Settings, Ties, Verdict,
     Waiting,
 };
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use super::plan;
@@ -96,23 +97,41 @@ fn without(mut cluster: Cluster, id: PodId) -> anyhow::Result<(Cluster, Waiting)
     Ok((cluster, waiting))
 }
 
-#[derive(Debug, Serialize)]
+/// Kind and version of the document.
+pub(crate) const SCHEMA: &str = "slotplan/schedule-explain/1";
+
+/// Returns the JSON Schema of the document.
+pub(crate) fn schema() -> Schema {
+    crate::schema::of::<Document>(SCHEMA)
+}
+
+/// Verdict and scores of every node for one pod.
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Document {
     #[serde(flatten)]
     header: Header,
+    /// Scheduler that places the pods.
     scheduler: ShownScheduler,
+    /// Pod, as `--explain` names it.
     pod: String,
+    /// Node to which the pod goes; absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     node: Option<String>,
+    /// Scheduler's message; absent if the pod goes to a node.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
+    /// Verdicts of all nodes, in the order of the input.
     nodes: Vec<Node>,
 }
 
-#[derive(Debug, Serialize)]
+/// Verdict of one node.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Node {
+    /// Name.
     name: String,
+    /// Whether the pod fits.
     feasible: bool,
+    /// Sum of the weighted scores; absent if the pod does not fit.
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<i64>,
     /// Weighted score of each plugin that does not skip the pod.
@@ -123,9 +142,12 @@ struct Node {
     refusals: Vec<Refusal>,
 }
 
-#[derive(Debug, Serialize)]
+/// Refusal of one filter.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Refusal {
+    /// Name of the plugin.
     plugin: &'static str,
+    /// Reasons, as the scheduler states them.
     reasons: Vec<String>,
     /// Whether removing pods from the node can help.
     resolvable: bool,

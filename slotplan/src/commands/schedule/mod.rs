@@ -1,9 +1,10 @@
 //! `slotplan schedule`: which node every pod goes to.
 
 mod compare;
-mod document;
-mod explain;
-mod over_time;
+pub(super) mod document;
+pub(super) mod explain;
+mod markdown;
+pub(super) mod over_time;
 mod page;
 mod plan;
 mod text;
@@ -73,8 +74,7 @@ impl ScheduleArgs {
         let _phase = Phase::begin(format!("placing {} pods", input.inventory.pods.len()));
         if self.over_time {
             let assumptions = &input.inventory.assumptions;
-            let schema = "slotplan/schedule-over-time/1";
-            let mut header = Header::new(schema, &input.files, assumptions);
+            let mut header = Header::new(over_time::SCHEMA, &input.files, assumptions);
             header.seed = self.scheduler.seed();
             return over_time::answer(&input.inventory, header, &self.scheduler);
         }
@@ -85,7 +85,7 @@ impl ScheduleArgs {
         let comparison = self
             .compare_schedulers
             .then(|| Comparison::new(&input.inventory, &self.scheduler, self.preempts()));
-        let header = self.header("slotplan/schedule/1", &input, &placement);
+        let header = self.header(document::SCHEMA, &input, &placement);
         let inventory = &input.inventory;
         let profile = self.scheduler.profile();
         let plan = Plan::new(
@@ -109,13 +109,13 @@ impl ScheduleArgs {
             },
             text: text::write(&document)?,
             page: Some(page::write(&document, &plan)),
+            markdown: Some(markdown::write(&document)),
             document: serde_json::to_value(document)?,
-            markdown: None,
         })
     }
 
     fn explain(&self, input: &Input, placement: Placement, name: &str) -> anyhow::Result<Answer> {
-        let header = self.header("slotplan/schedule-explain/1", input, &placement);
+        let header = self.header(explain::SCHEMA, input, &placement);
         let number = find(&input.inventory, name)?;
         let profile = self.scheduler.profile();
         let ties = self.scheduler.ties.0;

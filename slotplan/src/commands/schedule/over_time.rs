@@ -8,6 +8,7 @@ use display::{columns, human, page};
 use inventory::Inventory;
 use maud::html;
 use scheduler::timeline::{self, Lifetime, Settings, Timeline};
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use crate::answer::{Answer, Header};
@@ -23,24 +24,42 @@ const INTERVALS: usize = 48;
 /// Number of pods without a node that the table lists.
 const LISTED: usize = 10;
 
-#[derive(Debug, Serialize)]
+/// Kind and version of the document.
+pub(crate) const SCHEMA: &str = "slotplan/schedule-over-time/1";
+
+/// Returns the JSON Schema of the document.
+pub(crate) fn schema() -> Schema {
+    crate::schema::of::<Document>(SCHEMA)
+}
+
+/// Placement of pods that arrive, wait, run and depart.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Document {
     #[serde(flatten)]
     header: Header,
+    /// Scheduler that places the pods.
     scheduler: ShownScheduler,
+    /// Number of pods.
     pods: usize,
+    /// Number of nodes.
     nodes: usize,
     #[serde(flatten)]
     time: OverTime,
+    /// Largest number of pods that wait at one time.
     most_waiting: usize,
+    /// Node and waiting time of every pod, in the order of arrival.
     stays: Vec<Stay>,
 }
 
-#[derive(Debug, Serialize)]
+/// Node and waiting time of a pod.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Stay {
+    /// Pod, as NAMESPACE/NAME.
     pod: String,
+    /// Name of the node; absent if the pod never got one.
     #[serde(skip_serializing_if = "Option::is_none")]
     node: Option<String>,
+    /// Time between the arrival and the placement, in seconds.
     waited_seconds: f64,
 }
 

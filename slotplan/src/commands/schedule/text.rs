@@ -19,7 +19,7 @@ pub fn write(document: &Document) -> Result<String, fmt::Error> {
     }
     if !document.nodes.is_empty() {
         writeln!(text)?;
-        columns::write(&mut text, &nodes(&document.nodes))?;
+        columns::write(&mut text, &nodes(document.nodes.iter().take(MOST_ROWS)))?;
         more(&mut text, document.nodes.len(), "nodes")?;
     }
     refused(&mut text, document)?;
@@ -71,7 +71,8 @@ fn summary(document: &Document) -> Vec<[String; 2]> {
     rows
 }
 
-fn nodes(nodes: &[Node]) -> Vec<[String; 6]> {
+/// Returns the rows of a table of nodes, of which the first has the names of the columns.
+pub fn nodes<'a>(nodes: impl Iterator<Item = &'a Node>) -> Vec<[String; 6]> {
     let header = ["node", "pods", "cpu", "cpu%", "memory", "mem%"].map(str::to_owned);
     let row = |node: &Node| {
         let (cpu, all_cpu) = node.cpu();
@@ -85,8 +86,7 @@ fn nodes(nodes: &[Node]) -> Vec<[String; 6]> {
             percent(memory, all_memory),
         ]
     };
-    let rows = nodes.iter().take(MOST_ROWS).map(row);
-    std::iter::once(header).chain(rows).collect()
+    std::iter::once(header).chain(nodes.map(row)).collect()
 }
 
 fn more(text: &mut String, count: usize, of: &str) -> fmt::Result {

@@ -1,26 +1,29 @@
 //! `slotplan fit`: how many more pods of one kind fit.
 
-use std::fmt::{self, Write};
+pub(super) mod document;
+mod markdown;
+mod nodes;
+mod page;
+mod text;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
-use display::{columns, human};
 use inventory::api::{Labels, PodSpec};
 use inventory::{Inventory, Pod, Template};
 use kube_resources::Quantity;
-use scheduler::{PodId, Room};
-use serde::Serialize;
+use scheduler::PodId;
 
 use crate::answer::{Answer, Header, OutputArgs};
-use crate::commands::scheduler_options::{SchedulerArgs, ShownScheduler};
+use crate::commands::scheduler_options::SchedulerArgs;
 use crate::exit::Verdict;
 use crate::input::InputArgs;
 use crate::placement::Placement;
 
-/// Largest number of nodes that the table lists.
-const MOST_ROWS: usize = 50;
+use document::{Document, OnNode};
+use nodes::Nodes;
 
 /// Options of `slotplan fit`.
 #[derive(Debug, Args)]
@@ -42,24 +45,6 @@ pub struct FitArgs {
     /// Options for the output.
     #[command(flatten)]
     pub output: OutputArgs,
-}
-
-#[derive(Debug, Serialize)]
-struct Document {
-    #[serde(flatten)]
-    header: Header,
-    scheduler: ShownScheduler,
-    pod: String,
-    replicas: u64,
-    nodes: Vec<OnNode>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stop: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct OnNode {
-    node: String,
-    replicas: u64,
 }
 
 impl FitArgs {
@@ -93,6 +78,7 @@ impl FitArgs {
             .with_context(|| format!("pod {}/{}", pod.namespace, pod.name))?;
         let first = PodId(u32::try_from(input.inventory.pods.len()).unwrap_or(u32::MAX));
         let ties = self.scheduler.ties.0;
+        let before = Nodes::new(&placement.cluster, class, &profile);
         let room = placement
             .cluster
             .fill(class, &profile, ties, self.limit, first);
@@ -103,7 +89,7 @@ impl FitArgs {
                 "pods without a node take no room: {waiting}"
             )));
         }
-        let mut header = Header::new("slotplan/fit/1", &input.files, &assumptions);
+        let mut header = Header::new(document::SCHEMA, &input.files, &assumptions);
         header.seed = self.scheduler.seed();
         let nodes = placement.cluster.nodes().iter().zip(&room.on_nodes);
         let document = Document {
@@ -125,10 +111,10 @@ impl FitArgs {
             } else {
                 Verdict::DoesNotHold
             },
-            text: text(&document, &room, self.limit)?,
+            text: text::write(&document, self.limit)?,
+            markdown: Some(markdown::write(&document, &before)),
+            page: Some(page::write(&document, &before, &placement.cluster)),
             document: serde_json::to_value(document)?,
-            markdown: None,
-            page: None,
         })
     }
 }
@@ -180,38 +166,4 @@ fn of_shape(shape: &str) -> anyhow::Result<Pod> {
             line: 0,
         },
     })
-}
-
-fn text(document: &Document, room: &Room, limit: u64) -> Result<String, fmt::Error> {
-    let mut text = String::new();
-    let count = human::count(document.replicas);
-    writeln!(text, "{count} more pods like {} fit", document.pod)?;
-    let stop = match &room.stop {
-        Some(message) => message.clone(),
-        None => format!("stopped at --limit {limit}"),
-    };
-    writeln!(text, "{stop}")?;
-    let with = document.nodes.iter().filter(|node| node.replicas > 0);
-    let rows: Vec<_> = with
-        .clone()
-        .take(MOST_ROWS)
-        .map(|node| [node.node.clone(), human::count(node.replicas)])
-        .collect();
-    if !rows.is_empty() {
-        let header = ["node", "pods"].map(str::to_owned);
-        let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
-        writeln!(text)?;
-        columns::write(&mut text, &rows)?;
-    }
-    let left = with.count().saturating_sub(MOST_ROWS);
-    if left > 0 {
-        writeln!(text, "and {left} more nodes (--json shows all)")?;
-    }
-    for assumption in &document.header.assumptions {
-        write!(text, "\nassumed: {assumption}")?;
-    }
-    if !document.header.assumptions.is_empty() {
-        writeln!(text)?;
-    }
-    Ok(text)
 }
