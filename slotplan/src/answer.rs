@@ -57,7 +57,7 @@ pub struct Header {
     /// Seed of every drawn choice; absent if nothing is drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// What the input does not say and was taken for granted.
+    /// Facts that the input does not state and that were taken for granted.
     pub assumptions: Vec<String>,
 }
 

@@ -16,7 +16,7 @@ const SMALL: u64 = 1 << 20;
 /// Most pieces that wait for the other thread.
 const PIECES: usize = 16;
 
-/// Reader that hashes what passes.
+/// Reader that hashes all bytes that pass.
 pub(crate) struct Hashing<'a> {
     inner: &'a mut dyn Read,
     hash: Hash,
@@ -29,7 +29,7 @@ enum Hash {
 }
 
 impl<'a> Hashing<'a> {
-    /// Returns a reader that gives what `inner` gives.
+    /// Returns a reader of the same bytes as `inner`.
     pub(crate) fn new(inner: &'a mut dyn Read) -> Self {
         Self {
             inner,
@@ -124,7 +124,7 @@ impl ReadAhead {
         })
     }
 
-    /// Returns the description of the file with this name, and reads what was not read yet.
+    /// Returns the description of the file with this name, after the rest of it is read.
     ///
     /// # Errors
     /// The rest of the file cannot be read.

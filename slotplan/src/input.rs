@@ -86,10 +86,10 @@ pub enum Replicas {
     Most,
 }
 
-/// What was read, and from where.
+/// Inventory with the files that it was read from.
 #[derive(Debug, Default)]
 pub struct Input {
-    /// What was read.
+    /// Pods, nodes, usage and objects.
     pub inventory: Inventory,
     /// Files that were read, in the order of reading.
     pub files: Vec<InputFile>,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 /// Number of rows of a table; a comment with more is hard to read.
 const MOST: usize = 20;
 
-/// Adds a table, whose columns after the first are numbers, unless it has no rows. Writing to a
+/// Adds a table unless it has no rows. The columns after the first are numbers. Writing to a
 /// string cannot fail.
 pub(crate) fn table<const COLUMNS: usize>(
     out: &mut String,
@@ -29,7 +29,7 @@ pub(crate) fn table<const COLUMNS: usize>(
     }
 }
 
-/// Adds what was taken for granted, folded.
+/// Adds the assumptions, folded.
 pub(crate) fn assumed(out: &mut String, assumptions: &[String]) {
     if assumptions.is_empty() {
         return;

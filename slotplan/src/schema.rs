@@ -5,7 +5,7 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-/// Returns the schema of the document `T`, whose header names it `name`, such as
+/// Returns the schema of the document `T` with the name `name` in its header, such as
 /// `slotplan/capacity/1`.
 ///
 /// An object has the fields of its type and no others, so that a misspelt field is an error.
