@@ -5,6 +5,7 @@
 mod beside;
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -101,7 +102,8 @@ fn usage(c: &mut Criterion) {
         let (series, minute) = (sample / 1440, sample % 1440);
         let time = 1_700_000_000 + minute * 60;
         let memory = (64 << 20) + sample % 4096;
-        text += &format!("{time},team,web-{series},app,{}.5,{memory}\n", sample % 900);
+        let cpu = sample % 900;
+        writeln!(text, "{time},team,web-{series},app,{cpu}.5,{memory}").expect("a string takes it");
     }
     let mut group = c.benchmark_group("planner/usage_250000_rows");
     group.sample_size(10);

@@ -35,7 +35,7 @@ fn the_program_reads_a_journal_of_a_million_pods_in_five_seconds() {
     let mut bytes = 0;
     for number in 0..PODS / PODS_OF_SEGMENT {
         text.clear();
-        let name = format!("{:020}.jsonl", writer.next());
+        let name = format!("{:020}.jsonl", writer.next_record());
         let from = number * PODS_OF_SEGMENT;
         writer.write(&mut text, from..from + PODS_OF_SEGMENT);
         fs::write(dir.path().join(name), &text).unwrap();

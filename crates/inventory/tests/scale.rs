@@ -45,11 +45,11 @@ fn a_journal_of_a_million_pods_is_read_in_five_seconds() {
     let (mut writer, mut text) = (JournalWriter::default(), String::new());
     for pods in 0..PODS / PODS_OF_SEGMENT {
         text.clear();
-        let (first, from) = (writer.next(), pods * PODS_OF_SEGMENT);
+        let (first, from) = (writer.next_record(), pods * PODS_OF_SEGMENT);
         writer.write(&mut text, from..from + PODS_OF_SEGMENT);
         let segment = Segment {
             first,
-            next: Some(writer.next()),
+            next: Some(writer.next_record()),
         };
         let began = core_time();
         reader

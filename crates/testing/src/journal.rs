@@ -29,7 +29,7 @@ impl JournalWriter {
     }
 
     /// Returns the number of the next record, which names the next segment.
-    pub fn next(&self) -> u64 {
+    pub fn next_record(&self) -> u64 {
         self.seq + 1
     }
 

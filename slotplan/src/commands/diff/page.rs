@@ -100,7 +100,7 @@ fn sums(compared: &Compared) -> Markup {
                     (numbers("requested cores", both(Resource::Cpu)))
                     (numbers("requested GiB", both(Resource::Memory)))
                     @let gpus = both(Resource::Gpu);
-                    @if gpus != (0.0, 0.0) { (numbers("requested GPUs", gpus)) }
+                    @if gpus.0 + gpus.1 > 0.0 { (numbers("requested GPUs", gpus)) }
                 }
                 @if let Some((before, after)) = &compared.fit {
                     (numbers("nodes with pods", (before.used as f64, after.used as f64)))

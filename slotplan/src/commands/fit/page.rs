@@ -14,7 +14,7 @@ const MOST_NODES: usize = 200;
 /// Largest number of nodes that are named for one reason.
 const NAMED: usize = 12;
 
-/// Colours of requests before, of further pods, and of room that is left.
+/// Colours of the requests before and of those of further pods.
 const BEFORE: Colour = Colour::MUTED;
 const FURTHER: Colour = Colour(0);
 
