@@ -232,7 +232,9 @@ mod tests {
     #[test]
     fn a_file_that_is_read_ahead_is_read_whole_and_hashed_whole() {
         for length in [0, 3, PIECE, 20 * PIECE + 7] {
-            let bytes: Vec<_> = (0..length).map(|place| u8::try_from(place % 251).unwrap()).collect();
+            let bytes: Vec<_> = (0..length)
+                .map(|place| u8::try_from(place % 251).unwrap())
+                .collect();
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(&bytes).unwrap();
             file.rewind().unwrap();
