@@ -40,7 +40,7 @@ impl Dir {
         fs::create_dir(dir.path("journal")).unwrap();
         dir.write("journal/00000000000000000001.jsonl", &journal);
         let mut usage = "time,namespace,pod,container,cpu_millicores,memory_bytes\n".to_owned();
-        for minute in 0..3_000 {
+        for minute in 0..3_000_i64 {
             let time = 1_767_225_600 + minute * 60;
             let cpu = 300 + minute % 500;
             writeln!(usage, "{time},shop,db-0,db,{cpu},{}", (minute + 64) << 20).unwrap();
