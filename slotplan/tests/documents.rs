@@ -196,8 +196,8 @@ fn the_documents_of_every_command_are_valid() {
         seen.insert(document["schema"].as_str().unwrap().to_owned());
     }
     let all = dir.output("schema");
-    let all: Vec<_> = all.lines().map(str::to_owned).collect();
-    assert_eq!(seen.into_iter().collect::<Vec<_>>(), all);
+    let all = all.lines().map(str::to_owned).collect();
+    assert_eq!(seen, all);
 }
 
 #[test]

@@ -22,9 +22,6 @@ const HEAD: [&str; 8] = [
     "max",
 ];
 
-/// Columns of the times on the wire, for results that have some.
-const ON_WIRE: [&str; 2] = ["wire p50", "wire p99"];
-
 /// Mark of a figure that is not valid.
 const LATE: &str = "†";
 
@@ -66,10 +63,9 @@ fn write_problems(out: &mut String, result: &RunResult) -> fmt::Result {
 fn row(result: &RunResult, operation: &OperationResult) -> Vec<String> {
     let name = operation.operation.name().replace('_', " ");
     let count = human::count(operation.count);
-    let none = || "-".to_owned();
     let mut row = vec![name, count];
     if operation.count == 0 {
-        row.resize_with(HEAD.len(), none);
+        row.resize(HEAD.len(), "-".to_owned());
     } else {
         let marked = |statistic, shown: String| {
             if lag::is_valid(&result.figures, operation.operation, statistic) {
@@ -87,21 +83,11 @@ fn row(result: &RunResult, operation: &OperationResult) -> Vec<String> {
             marked("max", human::nanoseconds(operation.max_ns)),
         ]);
     }
-    if !result.wire.is_empty() {
-        match result.wire_of(operation.operation) {
-            Some(wire) => row.extend([wire.p50_ns, wire.p99_ns].map(human::nanoseconds)),
-            None => row.extend([none(), none()]),
-        }
-    }
     row
 }
 
 fn latencies(out: &mut String, result: &RunResult) -> fmt::Result {
-    let mut head: Vec<_> = HEAD.map(str::to_owned).into();
-    if !result.wire.is_empty() {
-        head.extend(ON_WIRE.map(str::to_owned));
-    }
-    let mut rows = vec![head];
+    let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
     rows.extend(result.operations.iter().map(|figures| row(result, figures)));
     columns::write(out, &rows)?;
     late(out, result)
@@ -311,9 +297,8 @@ mod tests {
         let text = render(&result);
         let pod = text.lines().find(|l| l.starts_with("pod  ")).unwrap();
         let cells: Vec<_> = pod.split_whitespace().skip(5).collect();
-        assert_eq!(cells, ["12.0ms†", "12.0ms", "12.0ms", "9.00ms", "9.00ms"]);
+        assert_eq!(cells, ["12.0ms†", "12.0ms", "12.0ms"]);
         for part in [
-            "wire p50  wire p99",
             "generator's lag: pod p99 (at least 10.0ms)",
             "queue      3.00ms of a pod's median latency were in the generator (25 %)",
         ] {
