@@ -1,7 +1,7 @@
 //! `loadgen search`: highest rate that meets the thresholds.
 //!
-//! Each run at a rate is an open loop with a warm-up. [`tries`] judges the runs of a rate,
-//! [`ascent`] chooses the next rate, and [`crate::result::conclusion`] draws the conclusion from
+//! Each run at a rate is an open loop with a warm-up. `tries` judges the runs of a rate,
+//! `ascent` chooses the next rate, and [`crate::result::conclusion`] draws the conclusion from
 //! all of them.
 
 mod ascent;
