@@ -233,6 +233,11 @@ impl Rule {
         })
     }
 
+    /// Returns the number of blocks of the first look.
+    pub fn first_look(&self) -> usize {
+        self.looks.first().map_or(0, |look| *look as usize)
+    }
+
     /// Returns the highest number of blocks.
     pub fn most_blocks(&self) -> usize {
         self.looks.last().map_or(0, |look| *look as usize)

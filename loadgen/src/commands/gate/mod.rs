@@ -84,7 +84,7 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateEr
         most_blocks: args.max_blocks,
     };
     // Refuses too few blocks before anything is built.
-    sequence::first_rule(terms, length.most_blocks).map_err(|needed| GateError::TooFewBlocks {
+    sequence::rule(terms, length.most_blocks, 0).map_err(|needed| GateError::TooFewBlocks {
         needed,
         alpha: args.alpha,
     })?;

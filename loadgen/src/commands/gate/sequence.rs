@@ -76,15 +76,15 @@ impl Cpus {
     }
 }
 
-/// Returns the rule for the least possible number of blocks, or for the highest one if it is
-/// stated.
+/// Returns the rule for the stated highest number of blocks; if none is stated, for those that
+/// are `in_time`, or for the lowest sufficient number.
 ///
 /// # Errors
 /// The lowest sufficient number of blocks, if the stated one is below it.
-pub fn first_rule(terms: Terms, most_blocks: Option<u32>) -> Result<Rule, u32> {
+pub fn rule(terms: Terms, most_blocks: Option<u32>, in_time: u32) -> Result<Rule, u32> {
     match most_blocks {
         Some(most) => Rule::new(terms, most),
-        None => Rule::new(terms, 0).or_else(|needed| Rule::new(terms, needed)),
+        None => Rule::new(terms, in_time).or_else(|needed| Rule::new(terms, needed)),
     }
 }
 
@@ -107,7 +107,7 @@ impl Experiment<'_> {
             needed,
             alpha: terms.alpha,
         };
-        let rule = first_rule(terms, length.most_blocks).map_err(too_few)?;
+        let rule = rule(terms, length.most_blocks, 0).map_err(too_few)?;
         let (metrics, decision) = rule.judge(&[]);
         let mut sequence = Sequence {
             blocks: Vec::new(),
@@ -160,14 +160,8 @@ impl Sequence {
     /// Plans the looks by the duration of a block, and makes the forecast.
     fn calibrate(&mut self, terms: Terms, length: Length) {
         let seconds_per_block = self.took.as_secs_f64() / self.blocks.len() as f64;
-        let rule = length.most_blocks.map_or_else(
-            || {
-                let most = blocks_in(length.time, seconds_per_block);
-                Rule::new(terms, most).or_else(|needed| Rule::new(terms, needed))
-            },
-            |most| Rule::new(terms, most),
-        );
-        if let Ok(rule) = rule {
+        let in_time = blocks_in(length.time, seconds_per_block);
+        if let Ok(rule) = rule(terms, length.most_blocks, in_time) {
             self.rule = rule;
         }
         let differences = self.rule.cost.differences(&self.blocks);
@@ -178,9 +172,8 @@ impl Sequence {
     /// Returns whether no more blocks may begin. The first look is made in any case.
     fn is_over(&self, length: Length) -> bool {
         let blocks = self.blocks.len();
-        let first = self.rule.looks.first().map_or(0, |look| *look as usize);
         blocks >= self.rule.most_blocks() && blocks >= CALIBRATION
-            || self.took >= length.time && blocks >= first
+            || self.took >= length.time && blocks >= self.rule.first_look()
     }
 
     /// Judges all blocks, and decides if this is one of the looks. When the time is over
@@ -189,10 +182,8 @@ impl Sequence {
         let (metrics, decision) = self.rule.judge(&self.blocks);
         self.metrics = metrics;
         let blocks = self.blocks.len();
-        let first = self.rule.looks.first().map_or(0, |look| *look as usize);
-        if blocks >= CALIBRATION
-            && (self.rule.looks_after(blocks) || self.took >= length.time && blocks >= first)
-        {
+        let is_last = self.took >= length.time && blocks >= self.rule.first_look();
+        if blocks >= CALIBRATION && (self.rule.looks_after(blocks) || is_last) {
             self.decision = decision;
         }
     }
