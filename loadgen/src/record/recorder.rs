@@ -1,6 +1,7 @@
 //! Measurements, and the sum of several sets of measurements.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -40,11 +41,11 @@ pub type ErrorKey = (Operation, FailureCode, String);
 /// Latencies, failures, and the accuracy with which the load was generated.
 #[derive(Debug)]
 pub struct Recorder {
-    histograms: Vec<Histogram<u64>>,
-    /// Times on the wire by operation.
-    wire: Vec<Histogram<u64>>,
-    /// Latencies from the real start on, by operation.
-    without_lag: BTreeMap<Operation, Histogram<u64>>,
+    latencies: ByOperation,
+    /// Times on the wire.
+    wire: ByOperation,
+    /// Latencies from the real start on.
+    without_lag: ByOperation,
     errors: BTreeMap<ErrorKey, ErrorClass>,
     /// Times from the intended start of a pod until it was begun.
     lag: Histogram<u64>,
@@ -61,6 +62,45 @@ pub struct PhaseTally {
     pub started: u64,
     /// Latencies of the pods from their intended starts, in nanoseconds.
     pub pod: Histogram<u64>,
+}
+
+/// A histogram of nanoseconds for each operation. A histogram takes some 100 KiB, and a load
+/// has few of the operations, so that each is created for its first value.
+#[derive(Debug)]
+struct ByOperation(Vec<Option<Histogram<u64>>>);
+
+impl Default for ByOperation {
+    fn default() -> Self {
+        Self(vec![None; Operation::ALL.len()])
+    }
+}
+
+impl ByOperation {
+    fn of(&self, operation: Operation) -> &Histogram<u64> {
+        static EMPTY: LazyLock<Histogram<u64>> = LazyLock::new(histogram);
+        self.0[operation as usize].as_ref().unwrap_or(&EMPTY)
+    }
+
+    fn record(&mut self, operation: Operation, took: Duration) {
+        self.0[operation as usize]
+            .get_or_insert_with(histogram)
+            .saturating_record(nanoseconds(took));
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (ours, theirs) in self.0.iter_mut().zip(&other.0) {
+            if let Some(theirs) = theirs {
+                add(ours.get_or_insert_with(histogram), theirs);
+            }
+        }
+    }
+
+    /// Removes all values, but keeps the memory.
+    fn clear(&mut self) {
+        let used = self.0.iter_mut().flatten();
+        used.filter(|histogram| !histogram.is_empty())
+            .for_each(Histogram::reset);
+    }
 }
 
 /// Creates an empty histogram of nanoseconds, with the bounds that all histograms have.
@@ -88,11 +128,9 @@ impl Default for PhaseTally {
 impl Default for Recorder {
     fn default() -> Self {
         Self {
-            // Each histogram is created on its own: a copy would touch memory that most
-            // of them never need.
-            histograms: Operation::ALL.into_iter().map(|_| histogram()).collect(),
-            wire: Operation::ALL.into_iter().map(|_| histogram()).collect(),
-            without_lag: BTreeMap::new(),
+            latencies: ByOperation::default(),
+            wire: ByOperation::default(),
+            without_lag: ByOperation::default(),
             errors: BTreeMap::new(),
             lag: histogram(),
             phases: Vec::new(),
@@ -106,21 +144,18 @@ impl Default for Recorder {
 impl Recorder {
     /// Records a successful operation.
     pub fn success(&mut self, operation: Operation, took: Duration) {
-        self.histograms[operation as usize].saturating_record(nanoseconds(took));
+        self.latencies.record(operation, took);
     }
 
     /// Records the part of a successful operation that was spent on the wire and in the
     /// server.
     pub fn wire(&mut self, operation: Operation, took: Duration) {
-        self.wire[operation as usize].saturating_record(nanoseconds(took));
+        self.wire.record(operation, took);
     }
 
     /// Records the latency of a successful operation without the lag of its pod.
     pub fn without_lag(&mut self, operation: Operation, took: Duration) {
-        self.without_lag
-            .entry(operation)
-            .or_insert_with(histogram)
-            .saturating_record(nanoseconds(took));
+        self.without_lag.record(operation, took);
     }
 
     /// Records a failure.
@@ -171,16 +206,9 @@ impl Recorder {
     /// # Panics
     /// Never: the histograms of all recorders have the same bounds.
     pub fn merge(&mut self, other: &Self) {
-        for (ours, theirs) in self.histograms.iter_mut().zip(&other.histograms) {
-            add(ours, theirs);
-        }
-        for (ours, theirs) in self.wire.iter_mut().zip(&other.wire) {
-            add(ours, theirs);
-        }
-        for (operation, theirs) in &other.without_lag {
-            let ours = self.without_lag.entry(*operation);
-            add(ours.or_insert_with(histogram), theirs);
-        }
+        self.latencies.add(&other.latencies);
+        self.wire.add(&other.wire);
+        self.without_lag.add(&other.without_lag);
         for (key, class) in &other.errors {
             self.add(key.clone(), class.clone());
         }
@@ -197,11 +225,10 @@ impl Recorder {
 
     /// Removes all measurements, but keeps the allocated memory.
     pub fn clear(&mut self) {
-        let used = self.histograms.iter_mut().chain(&mut self.wire);
-        used.chain(self.without_lag.values_mut())
-            .chain([&mut self.lag])
-            .filter(|histogram| !histogram.is_empty())
-            .for_each(Histogram::reset);
+        self.latencies.clear();
+        self.wire.clear();
+        self.without_lag.clear();
+        self.lag.reset();
         self.errors.clear();
         self.phases.clear();
         self.failed = 0;
@@ -223,20 +250,21 @@ impl Recorder {
 
     /// Returns the latencies of the successful calls of an operation, in nanoseconds.
     pub fn histogram(&self, operation: Operation) -> &Histogram<u64> {
-        &self.histograms[operation as usize]
+        self.latencies.of(operation)
     }
 
     /// Returns the times of the successful calls of an operation on the wire, in
     /// nanoseconds; of pods, the latencies without the generator's queue.
     pub fn wire_times(&self, operation: Operation) -> &Histogram<u64> {
-        &self.wire[operation as usize]
+        self.wire.of(operation)
     }
 
     /// Returns the latencies of an operation without the lag of its pods, in nanoseconds.
     /// Only operations of an open loop that count from the intended start have them.
     pub fn latencies_without_lag(&self) -> impl Iterator<Item = (Operation, &Histogram<u64>)> {
-        let some = self.without_lag.iter();
-        some.map(|(operation, histogram)| (*operation, histogram))
+        let all = Operation::ALL.into_iter();
+        let all = all.map(|operation| (operation, self.without_lag.of(operation)));
+        all.filter(|(_, histogram)| !histogram.is_empty())
     }
 
     /// Returns the failures in groups.
