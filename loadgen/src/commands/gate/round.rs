@@ -1,5 +1,6 @@
 //! Figures of a round: the work of both programs, and the latencies of their pods.
 
+use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,12 @@ use crate::process::counters::{Counted, Counters, Work};
 use crate::process::cpu_time::CpuClock;
 use crate::record::operation::Operation;
 use crate::server::embedded::Embedded;
+
+/// Time in which a program without work uses no CPU time.
+const PAUSE: Duration = Duration::from_millis(3);
+
+/// Highest number of pauses, for programs that always have some work.
+const MOST_PAUSES: u32 = 40;
 
 /// A running program with its clock and counters.
 #[derive(Debug)]
@@ -45,8 +52,25 @@ pub struct Used {
 }
 
 impl Used {
-    /// Returns the work of both programs so far; `None` if one of them has ended.
+    /// Waits until both programs have no more to do, and returns their work so far; `None` if one
+    /// of them has ended.
+    ///
+    /// A program closes connections and removes files after the last reply. This work belongs
+    /// to the round before, and without the wait it would be counted only for the
+    /// program whose pods end first.
     pub fn by(members: &mut [Member; 2]) -> Option<[Self; 2]> {
+        let mut used = Self::so_far(members)?;
+        for _ in 0..MOST_PAUSES {
+            thread::sleep(PAUSE);
+            let before = std::mem::replace(&mut used, Self::so_far(members)?);
+            if used.map(|used| used.cpu) == before.map(|used| used.cpu) {
+                break;
+            }
+        }
+        Some(used)
+    }
+
+    fn so_far(members: &mut [Member; 2]) -> Option<[Self; 2]> {
         let [one, other] = members;
         Some([Self::of(one)?, Self::of(other)?])
     }
