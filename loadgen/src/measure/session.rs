@@ -12,6 +12,7 @@ use crate::drive::engine::{Load, Measured, Observer};
 use crate::process::sampler::Process;
 use crate::record::tape::Counters;
 use crate::result;
+use crate::result::software::Software;
 use crate::server::ServerError;
 use crate::server::embedded::Stopped;
 use crate::server::image::NAMESPACE;
@@ -86,7 +87,13 @@ pub fn prepare(
     })
 }
 
-fn setup(target: &Target, source: &Source, workload: &Workload, load: &Load) -> result::Scenario {
+fn setup(
+    target: &Target,
+    source: &Source,
+    software: Vec<Software>,
+    workload: &Workload,
+    load: &Load,
+) -> result::Scenario {
     let shown = |path: &Path| path.display().to_string();
     let over_cri = target.driver == DriverKind::Cri;
     result::Scenario {
@@ -106,6 +113,7 @@ fn setup(target: &Target, source: &Source, workload: &Workload, load: &Load) -> 
         },
         runtime_handler: over_cri.then(|| target.runtime_handler.clone()),
         image: over_cri.then(|| target.image.clone()),
+        software,
         sandboxer_args: target
             .sandboxer_args
             .iter()
@@ -193,7 +201,8 @@ impl<'a> Session<'a> {
 
     /// Returns the parameters of a run in the form of a result.
     pub fn setup(&self, workload: &Workload, load: &Load) -> result::Scenario {
-        setup(self.target, &self.source, workload, load)
+        let software = self.server.software();
+        setup(self.target, &self.source, software, workload, load)
     }
 
     /// Returns the processes under test, with this one last.

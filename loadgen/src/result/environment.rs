@@ -23,6 +23,17 @@ pub struct Environment {
     /// servers.
     #[serde(default)]
     pub temporary_files: String,
+    /// Version of the cgroup hierarchy at `/sys/fs/cgroup`, 1 or 2; absent without one, and in
+    /// documents of older programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup_version: Option<u8>,
+    /// Governor of the frequency of the first CPU; absent on a machine without one, such as most
+    /// virtual machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governor: Option<String>,
+    /// Source of the kernel's clock; absent if the kernel does not report it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_source: Option<String>,
 }
 
 impl Environment {
@@ -38,6 +49,13 @@ impl Environment {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_bytes: value(&read("/proc/meminfo"), "MemTotal").and_then(kibibytes),
             temporary_files: file_system(&std::env::temp_dir()),
+            cgroup_version: cgroup_version(Path::new("/sys/fs/cgroup")),
+            governor: line(&read(
+                "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
+            )),
+            clock_source: line(&read(
+                "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+            )),
         }
     }
 }
@@ -50,11 +68,28 @@ impl Environment {
         let Some(names) = there.as_object() else {
             return Vec::new();
         };
-        let differ = names.iter().filter(|(name, value)| here[*name] != **value);
+        // A document of an older program has fewer fields.
+        let differ = names
+            .iter()
+            .filter(|(name, value)| here.get(*name).is_some_and(|here| here != *value));
         differ
             .map(|(name, value)| format!("{name}: {value}, and here {}", here[name]))
             .collect()
     }
+}
+
+/// Returns the version of the cgroup hierarchy that is mounted at a directory: version 2 has the
+/// file `cgroup.controllers` (cgroups(7)), version 1 a directory for each controller.
+fn cgroup_version(root: &Path) -> Option<u8> {
+    if root.join("cgroup.controllers").exists() {
+        return Some(2);
+    }
+    root.join("memory").exists().then_some(1)
+}
+
+fn line(text: &str) -> Option<String> {
+    let line = text.trim();
+    (!line.is_empty()).then(|| line.to_owned())
 }
 
 /// Returns the type of the file system of a directory: that of the mount with the longest
@@ -100,6 +135,16 @@ mod tests {
         assert_eq!(value(text, "MemTotal").and_then(kibibytes), Some(2 << 20));
         assert_eq!(value(text, "model"), None);
         assert_eq!(kibibytes("12 MB"), None);
+    }
+
+    #[test]
+    fn the_hierarchy_of_cgroups_has_a_version() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(cgroup_version(root.path()), None);
+        fs::create_dir(root.path().join("memory")).unwrap();
+        assert_eq!(cgroup_version(root.path()), Some(1));
+        fs::write(root.path().join("cgroup.controllers"), "").unwrap();
+        assert_eq!(cgroup_version(root.path()), Some(2));
     }
 
     #[test]

@@ -78,6 +78,9 @@ pub fn example() -> RunResult {
             cores: 2,
             memory_bytes: Some(8 << 30),
             temporary_files: "ext4".to_owned(),
+            cgroup_version: Some(2),
+            governor: Some("performance".to_owned()),
+            clock_source: Some("tsc".to_owned()),
         },
         processes: vec![ProcessResult {
             role: "sandboxer".to_owned(),
@@ -124,6 +127,7 @@ fn scenario() -> result::Scenario {
         containerd: None,
         runtime_handler: None,
         image: None,
+        software: Vec::new(),
         namespace: "k8s.io".to_owned(),
         name: "churn".to_owned(),
         document: "name = \"churn\"\n".to_owned(),

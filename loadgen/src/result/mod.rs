@@ -23,6 +23,7 @@ mod run;
 pub mod schema;
 pub mod search;
 pub mod slo;
+pub mod software;
 pub mod spread;
 pub mod timeline;
 pub mod validity;

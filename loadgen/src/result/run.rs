@@ -12,6 +12,7 @@ use crate::result::environment::Environment;
 use super::latency::{FigureResult, WireResult};
 use super::machine_spread::MachineSpread;
 use super::processes::{HoldResult, ProcessResult};
+use super::software::Software;
 
 /// One run: its parameters, its measurements, and their validity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -199,6 +200,9 @@ pub struct Scenario {
     /// Image of the containers, over CRI.
     #[serde(default)]
     pub image: Option<String>,
+    /// Programs under test; empty in documents of older programs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub software: Vec<Software>,
     /// Namespace of containerd.
     pub namespace: String,
     /// Name of the scenario.

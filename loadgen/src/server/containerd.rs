@@ -10,6 +10,7 @@ use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use crate::drive::driver::DriverKind;
+use crate::result::software::CriVersion;
 use crate::scratch;
 use crate::server::child::ChildError;
 use crate::server::child::{self, Child};
@@ -39,6 +40,7 @@ pub struct Containerd {
     // Fields are dropped in this order: first the process, then its mounts.
     child: Child,
     home: Home,
+    version: Option<CriVersion>,
 }
 
 /// Files of a containerd: configuration, state, sockets, log. They outlive restarts.
@@ -213,17 +215,28 @@ impl Containerd {
     ) -> Result<Self, ChildError> {
         command.arg("--config").arg(home.config());
         let child = Child::spawn(NAME, program, &mut command, home.log())?;
-        let mut containerd = Self { child, home };
+        let version = None;
+        let mut containerd = Self {
+            child,
+            home,
+            version,
+        };
         let socket = containerd.home.socket();
-        containerd.child.wait_for(stop, || {
+        let peer = containerd.child.wait_for(stop, || {
             endpoint::probe(DriverKind::Cri, &socket, NAMESPACE, PROBE_LIMIT, stop)
         })?;
+        containerd.version = peer.cri;
         Ok(containerd)
     }
 
     /// Returns the files of this containerd.
     pub fn home(&self) -> &Home {
         &self.home
+    }
+
+    /// Returns the version that it states; `None` if it states none.
+    pub fn version(&self) -> Option<&CriVersion> {
+        self.version.as_ref()
     }
 
     /// Returns the process id.

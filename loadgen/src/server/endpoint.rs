@@ -10,13 +10,16 @@ use tokio::net::UnixStream;
 
 use crate::connection::{Connection, ControllerConnection, TtrpcConnection};
 use crate::drive::driver::DriverKind;
+use crate::result::software::CriVersion;
 use crate::stop::Stop;
 
-/// Process behind an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Process behind an endpoint, and the runtime that it says to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     /// Process id; `None` if the process is not visible from this pid namespace.
     pub pid: Option<u32>,
+    /// Version of the runtime; `None` for a server that was not called over CRI.
+    pub cri: Option<CriVersion>,
 }
 
 /// Connects and makes a call that changes nothing.
@@ -32,15 +35,24 @@ pub fn probe(
     stop: &Stop,
 ) -> Result<Peer> {
     wait_on(stop, async {
+        let mut version = None;
         match kind {
             DriverKind::Ttrpc => ask::<TtrpcConnection>(socket, namespace, limit).await?,
             DriverKind::Controller => ask::<ControllerConnection>(socket, namespace, limit).await?,
             DriverKind::Cri => {
                 let cri = Cri::connect(socket).await?.with_timeout(limit);
-                cri.version(VersionRequest::default()).await?;
+                let told = cri.version(VersionRequest::default()).await?;
+                version = Some(CriVersion {
+                    runtime: told.runtime_name,
+                    version: told.runtime_version,
+                    api: told.runtime_api_version,
+                });
             }
         }
-        peer(socket).await
+        Ok(Peer {
+            pid: peer(socket).await?,
+            cri: version,
+        })
     })
 }
 
@@ -65,17 +77,14 @@ async fn ask<T: Connection>(socket: &Path, namespace: &str, limit: Duration) -> 
     T::connect(socket, namespace, limit).await?.probe().await
 }
 
-async fn peer(socket: &Path) -> Result<Peer> {
+async fn peer(socket: &Path) -> Result<Option<u32>> {
     let stream = UnixStream::connect(socket)
         .await
         .map_err(|e| Error::unavailable(format!("connect {}: {e}", socket.display())))?;
     let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
-    Ok(Peer {
-        // 0 means a process in another pid namespace.
-        pid: pid
-            .and_then(|pid| u32::try_from(pid).ok())
-            .filter(|pid| *pid != 0),
-    })
+    let pid = pid.and_then(|pid| u32::try_from(pid).ok());
+    // 0 means a process in another pid namespace.
+    Ok(pid.filter(|pid| *pid != 0))
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub use self::error::ServerError;
 use self::node::{Node, Programs};
 pub use self::target::Target;
 use crate::drive::driver::DriverKind;
+use crate::process::program;
+use crate::result::software::{CriVersion, Software};
 use crate::stop::Stop;
 
 /// A server that has replied to a call.
@@ -38,6 +40,8 @@ pub enum Server {
         role: &'static str,
         /// Id of its process; `None` if it is not visible.
         pid: Option<u32>,
+        /// Version of the runtime; `None` for a server that was not called over CRI.
+        cri: Option<CriVersion>,
     },
 }
 
@@ -105,8 +109,8 @@ fn given(
 ) -> Result<Server, ServerError> {
     let kind = target.driver;
     let found = endpoint::probe(kind, &socket, &target.namespace, timeout, stop);
-    let pid = match found {
-        Ok(peer) => peer.pid,
+    let peer = match found {
+        Ok(peer) => peer,
         Err(source) => {
             return Err(ServerError::Endpoint {
                 server: server_of(kind),
@@ -127,7 +131,8 @@ fn given(
     Ok(Server::Given {
         socket,
         role: server_of(kind),
-        pid,
+        pid: peer.pid,
+        cri: peer.cri,
     })
 }
 
@@ -156,6 +161,22 @@ impl Server {
             Self::Node(node) => node.processes().to_vec(),
             Self::Given { role, pid, .. } => pid.map(|pid| (*role, pid)).into_iter().collect(),
         }
+    }
+
+    /// Returns the programs under test.
+    pub fn software(&self) -> Vec<Software> {
+        let stated = |role| match self {
+            Self::Node(node) if role == "containerd" => node.version(),
+            Self::Given { cri, .. } => cri.as_ref(),
+            Self::Embedded(_) | Self::Node(_) => None,
+        };
+        let of = |(role, pid): (&'static str, u32)| Software {
+            role: role.to_owned(),
+            path: program::path(pid).map(|path| path.display().to_string()),
+            sha256: program::hash(pid),
+            cri: stated(role).cloned(),
+        };
+        self.processes().into_iter().map(of).collect()
     }
 
     /// Ends a server that was started for this run; see [`Embedded::stop`] and

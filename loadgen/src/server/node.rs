@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use containerd_sandbox::client;
 
+use crate::result::software::CriVersion;
 use crate::scratch::Scratch;
 use crate::server::child::{self, ChildError};
 use crate::server::containerd::{Containerd, Home};
@@ -78,6 +79,11 @@ impl Node {
     /// Returns the path of containerd's socket.
     pub fn socket(&self) -> PathBuf {
         self.containerd.home().socket()
+    }
+
+    /// Returns the version that containerd states; `None` if it states none.
+    pub fn version(&self) -> Option<&CriVersion> {
+        self.containerd.version()
     }
 
     /// Returns the roles and ids of both processes.

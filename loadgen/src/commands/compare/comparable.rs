@@ -12,6 +12,7 @@ const MAY_DIFFER: &[&str] = &[
     "sandboxer",
     "sandboxer_args",
     "containerd",
+    "software",
     "timeout_s",
 ];
 
@@ -40,6 +41,7 @@ pub fn differences(a: &Side, b: &Side) -> Vec<String> {
         if let Some((first, others)) = side.split_first() {
             for other in others {
                 differing(&mut found, first, other);
+                same_software(&mut found, first, other);
             }
         }
     }
@@ -91,6 +93,20 @@ fn differing(found: &mut Vec<String>, one: &Named<'_>, other: &Named<'_>) {
     differ(found, names, "load.offered_pods_per_s", &a, &b);
 }
 
+/// Notes that two runs of one side have measured different programs, as far as their files are
+/// known.
+fn same_software(found: &mut Vec<String>, one: &Named<'_>, other: &Named<'_>) {
+    for software in &one.result.scenario.software {
+        let mut others = other.result.scenario.software.iter();
+        if let Some(theirs) = others.find(|other| other.role == software.role)
+            && let (Some(a), Some(b)) = (&software.sha256, &theirs.sha256)
+        {
+            let field = format!("scenario.software.{}.sha256", software.role);
+            differ(found, (&one.name, &other.name), &field, a, b);
+        }
+    }
+}
+
 /// Returns the permitted differences between the first runs as remarks for the reader.
 pub fn remarks(a: &Side, b: &Side) -> Vec<String> {
     let mut found = Vec::new();
@@ -107,6 +123,10 @@ pub fn remarks(a: &Side, b: &Side) -> Vec<String> {
         &b.header.tool_version,
     );
     let (a, b) = (&a.scenario, &b.scenario);
+    for (one, other) in a.software.iter().zip(&b.software) {
+        let version = format!("scenario.software.{}.cri", one.role);
+        differ(&mut found, names, &version, &one.cri, &other.cri);
+    }
     let args = "scenario.sandboxer_args";
     differ(
         &mut found,
@@ -126,7 +146,9 @@ fn fields(found: &mut Vec<String>, names: (&str, &str), part: &str, a: &Value, b
     keys.sort();
     keys.dedup();
     for name in keys {
-        if part != "scenario" || !MAY_DIFFER.contains(&name.as_str()) {
+        // A document of an older program knows less of the machine.
+        let is_known = part != "environment" || a.contains_key(name) && b.contains_key(name);
+        if is_known && (part != "scenario" || !MAY_DIFFER.contains(&name.as_str())) {
             let name_of = format!("{part}.{name}");
             differ(found, names, &name_of, &a.get(name), &b.get(name));
         }
@@ -174,6 +196,7 @@ mod tests {
     use super::*;
     use crate::result::LoadMode;
     use crate::result::fixture::example;
+    use crate::result::software::Software;
 
     fn side(runs: &[RunResult]) -> Side {
         Side {
@@ -203,7 +226,7 @@ mod tests {
     #[test]
     fn each_difference_is_named_with_both_values() {
         type Change = fn(&mut RunResult);
-        let change: [(Change, &str); 11] = [
+        let change: [(Change, &str); 12] = [
             (|b| b.plan_hash = "cd".into(), "plan_hash: \"abab"),
             (|b| b.scenario.seed = 7, "scenario.seed: 42 in A, 7 in B"),
             (
@@ -230,6 +253,10 @@ mod tests {
                 |b| b.environment.memory_bytes = None,
                 "environment.memory_bytes:",
             ),
+            (
+                |b| b.environment.clock_source = Some("hpet".into()),
+                "environment.clock_source: \"tsc\" in A, \"hpet\" in B",
+            ),
             (|b| b.complete = false, "B is partial"),
             (
                 |b| {
@@ -250,6 +277,42 @@ mod tests {
             assert_eq!(found.len(), 1, "{words}: {found:?}");
             assert!(found[0].contains(words), "{words}: {found:?}");
         }
+    }
+
+    #[test]
+    fn an_older_document_that_knows_less_of_the_machine_can_be_compared() {
+        let mut b = good();
+        b.environment.clock_source = None;
+        b.environment.cgroup_version = None;
+        assert_eq!(against(b), Vec::<String>::new());
+    }
+
+    #[test]
+    fn one_side_has_one_program_and_the_sides_may_have_different_ones() {
+        let of = |hash: &str| {
+            let mut run = good();
+            run.scenario.software = vec![Software {
+                role: "sandboxer".to_owned(),
+                path: None,
+                sha256: Some(hash.to_owned()),
+                cri: None,
+            }];
+            run
+        };
+        assert_eq!(
+            differences(&side(&[of("aa")]), &side(&[of("bb")])),
+            Vec::<String>::new()
+        );
+        let mixed = differences(&side(&[of("aa"), of("bb")]), &side(&[of("aa")]));
+        assert_eq!(
+            mixed,
+            ["scenario.software.sandboxer.sha256: \"aa\" in run 1 of A, \"bb\" in run 2 of A"]
+        );
+        // A document of an older program names no file.
+        assert_eq!(
+            differences(&side(&[of("aa"), good()]), &side(&[of("aa")])),
+            Vec::<String>::new()
+        );
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! Programs of a gate: files, or revisions to build.
 
-use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::process::program::sha256;
 use crate::scratch::Scratch;
 use crate::server::child;
 use crate::server::embedded::PROGRAM;
@@ -244,15 +243,6 @@ fn git(dir: Option<&Path>, args: &[&str]) -> Result<String, String> {
     } else {
         Err(text(&output.stderr))
     }
-}
-
-fn sha256(path: &Path) -> io::Result<String> {
-    let digest = Sha256::digest(fs::read(path)?);
-    Ok(digest.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
 }
 
 #[cfg(test)]

@@ -84,12 +84,16 @@ impl How<'_> {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)));
         asked.extend(given.filter(|(_, value)| !value.is_empty()));
+        let tested = scenario.software.iter();
+        asked
+            .extend(tested.map(|one| ("tested program", format!("{}: {}", one.role, one.words()))));
         asked
     }
 
     fn machine(&self, wall_s: Option<f64>) -> Vec<(&'static str, String)> {
         let environment = self.environment;
         let unknown = || "unknown".to_owned();
+        let none = || "none".to_owned();
         let memory = environment.memory_bytes.map_or_else(unknown, human::bytes);
         let mut machine = vec![
             ("CPU", environment.cpu_model.clone().unwrap_or_else(unknown)),
@@ -98,6 +102,20 @@ impl How<'_> {
             ("kernel", environment.kernel.clone()),
             ("architecture", environment.architecture.clone()),
             ("temporary files", environment.temporary_files.clone()),
+            (
+                "cgroups",
+                environment
+                    .cgroup_version
+                    .map_or_else(unknown, |version| format!("version {version}")),
+            ),
+            (
+                "CPU governor",
+                environment.governor.clone().unwrap_or_else(none),
+            ),
+            (
+                "clock",
+                environment.clock_source.clone().unwrap_or_else(unknown),
+            ),
             ("loadgen", self.header.tool_version.clone()),
             ("begun", self.header.started_at.clone()),
         ];
