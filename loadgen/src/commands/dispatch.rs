@@ -11,8 +11,8 @@ use rustix::process::umask;
 use super::cli::{Cli, Command};
 use super::exit::Verdict;
 use super::{
-    bare, calibrate, compare, density, error, gate, merge, overhead, plan, pod, print, record,
-    report, run, search, trend,
+    bare, calibrate, compare, density, error, export, gate, merge, overhead, plan, pod, print,
+    record, report, run, search, trend,
 };
 use crate::result::schema;
 use crate::server::null;
@@ -37,6 +37,7 @@ pub fn main(args: &[OsString]) -> Verdict {
         Command::Replay(replay) => run::replay(&replay, words(args)).map_err(anyhow::Error::from),
         Command::Scenarios(command) => to_stdout(|out| plan::scenarios(&command, out)),
         Command::Report(report) => report::run(&report).map_err(anyhow::Error::from),
+        Command::Export(export) => export::run(&export).map_err(anyhow::Error::from),
         Command::Merge(merge) => merge::run(&merge, words(args)).map_err(anyhow::Error::from),
         Command::Schema => to_stdout(|out| Ok(schema::write(out)?)),
         Command::Compare(compare) => compare::run(&compare).map_err(anyhow::Error::from),

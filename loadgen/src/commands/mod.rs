@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod error;
 mod execution;
 pub mod exit;
+pub mod export;
 pub mod gate;
 pub mod merge;
 pub mod overhead;

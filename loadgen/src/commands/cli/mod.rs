@@ -4,6 +4,7 @@ mod bare;
 mod calibrate;
 mod compare;
 mod density;
+mod export;
 mod gate;
 mod merge;
 mod metrics;
@@ -33,6 +34,7 @@ pub use self::bare::{BareArgs, BareCalls};
 pub use self::calibrate::CalibrateArgs;
 pub use self::compare::CompareArgs;
 pub use self::density::DensityArgs;
+pub use self::export::{ExportArgs, ExportFormat};
 pub use self::gate::GateArgs;
 pub use self::merge::MergeArgs;
 pub use self::metrics::MetricsArgs;
@@ -174,6 +176,10 @@ pub enum Command {
     ///
     /// The page is made from result.json and latencies.hlog in the directory.
     Report(ReportArgs),
+    /// Write the figures or verdicts of saved results in the format of another tool.
+    ///
+    /// The figures are those by which runs are compared: latencies, rate, CPU time per pod.
+    Export(ExportArgs),
     /// Merge the results of parts that ran in parallel.
     ///
     /// The parts must have the same scenario, apart from seed and number of pods. The

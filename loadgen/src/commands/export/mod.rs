@@ -1,0 +1,121 @@
+//! `loadgen export`: figures of saved results in the formats of other tools.
+//!
+//! ```text
+//! measure      the figures of a result, with unit, bounds and direction; `csv` of them
+//! json         Bencher Metric Format, and the custom format of github-action-benchmark
+//! openmetrics  OpenMetrics text
+//! junit        the verdicts of a result as test cases
+//! ```
+
+mod json;
+mod junit;
+mod measure;
+mod openmetrics;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::any_result;
+use super::cli::{ExportArgs, ExportFormat};
+use super::exit::Verdict;
+use super::print;
+use crate::result::LoadError;
+use crate::result::directory::SaveError;
+
+/// File name that stands for standard output.
+const STDOUT: &str = "-";
+
+/// Failure to export results.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The result cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// This kind of result has nothing to export.
+    #[error(
+        "{}: only results of run, gate, search and density can be exported; loadgen report --format \
+         text shows it",
+        path.display()
+    )]
+    None {
+        /// Path of the result.
+        path: PathBuf,
+    },
+    /// The format cannot be written.
+    #[error("write the format")]
+    Write(#[from] io::Error),
+    /// The file cannot be written.
+    #[error(transparent)]
+    Save(#[from] SaveError),
+}
+
+/// Writes saved results in the format of another tool.
+///
+/// # Errors
+/// If a result cannot be read, cannot be exported, or the output cannot be written.
+pub fn run(args: &ExportArgs) -> Result<Verdict, ExportError> {
+    let text = text(args)?;
+    match args.output.as_deref().filter(|to| *to != Path::new(STDOUT)) {
+        Some(path) => fs::write(path, text).map_err(|source| SaveError {
+            path: path.to_owned(),
+            source,
+        })?,
+        None => print::to_stdout(&text)?,
+    }
+    Ok(Verdict::Good)
+}
+
+fn text(args: &ExportArgs) -> Result<String, ExportError> {
+    let (mut measures, mut suites) = (Vec::new(), Vec::new());
+    for path in &args.results {
+        let result = any_result::load(path)?;
+        let none = || ExportError::None { path: path.clone() };
+        measures.extend(measure::of(&result).ok_or_else(none)?);
+        suites.extend(junit::of(&result));
+    }
+    Ok(match args.format {
+        ExportFormat::Csv => measure::csv(&measures)?,
+        ExportFormat::Bmf => json::bmf(&measures),
+        ExportFormat::GithubActionBenchmark => json::github_action_benchmark(&measures, false),
+        ExportFormat::GithubActionBenchmarkBigger => json::github_action_benchmark(&measures, true),
+        ExportFormat::Openmetrics => openmetrics::text(&measures).map_err(io::Error::other)?,
+        ExportFormat::Junit => junit::text(&suites),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exported(name: &str, format: ExportFormat) -> Result<String, ExportError> {
+        let results = concat!(env!("CARGO_MANIFEST_DIR"), "/../results");
+        text(&ExportArgs {
+            results: vec![Path::new(results).join(name)],
+            format,
+            output: None,
+        })
+    }
+
+    #[test]
+    fn each_kind_of_result_has_figures() {
+        for (name, figure) in [
+            ("presets/node", "pod,latency-p50,ns"),
+            ("search", "highest rate that meets,throughput,pods/s"),
+            ("cost", "sandboxer,memory-per-pod,B"),
+        ] {
+            let csv = exported(name, ExportFormat::Csv).unwrap();
+            assert!(csv.contains(figure), "{csv}");
+        }
+    }
+
+    #[test]
+    fn a_result_without_figures_is_refused() {
+        let error = exported("overhead", ExportFormat::Bmf).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.contains("overhead: only results of run"),
+            "{message}"
+        );
+    }
+}
