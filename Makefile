@@ -19,7 +19,7 @@ SECONDS ?= 60
 PROGRAMS = $(addprefix $(TARGET)/$(PROFILE)/,resource-slot-sandboxer loadgen slotplan)
 SAMPLES = deploy/cni/* deploy/systemd/answer-probes.conf deploy/kubernetes/*.yaml deploy/kubernetes/*.json deploy/resource-slot-sandboxer.toml README.md
 
-.PHONY: deny workflows run plan overhead prove full-node scrape torture bars plan-bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall words pictures book setup clean
+.PHONY: deny workflows run plan overhead prove verdicts full-node scrape torture bars plan-bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall words pictures book setup clean
 
 ## run: send 2,000 pods through a sandboxer that loadgen starts; ARGS are passed to `loadgen run`
 run: setup
@@ -39,6 +39,11 @@ overhead: resource-slot
 ## prove: check loadgen's figures against sandboxers with known faults
 prove: resource-slot
 	scripts/prove $(TARGET)/release
+
+## verdicts: count the verdicts of gate, compare and search whose truth is known, and compare them
+## with their bars; takes about two hours
+verdicts: resource-slot
+	scripts/verdicts $(TARGET)/release
 
 ## full-node: run 10,000 pods with containers that end and start again on the sandboxer alone
 full-node: resource-slot
