@@ -15,6 +15,8 @@ const SMALL: [&str; 6] = ["--pods", "40", "--concurrency", "8", "--seed", "5"];
 fn loadgen(args: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(binary("loadgen"))
         .args(args)
+        // Pods of the rounds of a gate, where no option states the number.
+        .env("LOADGEN_PODS", "5")
         .stdin(Stdio::null())
         .output()
         .expect("loadgen runs");
@@ -169,6 +171,11 @@ fn a_calibrated_machine_lets_single_runs_be_judged() {
     let calibration = read_json(&file);
     assert_eq!(calibration["schema"], "resource-slot.loadgen.calibration");
     assert_eq!(calibration["runs"], 5);
+    let gate = &calibration["gate"];
+    assert!(gate["blocks"].as_u64() >= Some(6), "{gate}");
+    assert!(gate["noise"].as_f64() > Some(0.0), "{gate}");
+    assert_eq!(gate["max_minutes"], 5.0, "{gate}");
+    assert!(out.contains("varies by"), "{out}");
 
     let carries = ["--calibration", text(&file)];
     let a = runs(&place.path().join("a"), &carries);

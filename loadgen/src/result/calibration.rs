@@ -31,6 +31,38 @@ pub struct Calibration {
     /// Slowdowns that `loadgen compare` finds on this machine, one entry for each number of
     /// runs a side.
     pub compare: Vec<CompareFinds>,
+    /// Increases of cost that `loadgen gate` finds on this machine; absent if no gate was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateFinds>,
+}
+
+/// Increases of cost that a gate finds, by the noise of blocks of one program with itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateFinds {
+    /// Number of blocks that were run.
+    pub blocks: usize,
+    /// Standard deviation of the logarithm of the ratio of costs from block to block: 0.01
+    /// for 1 %.
+    pub noise: f64,
+    /// Duration of a block, in seconds.
+    pub seconds_per_block: f64,
+    /// Time of the gate, in minutes.
+    pub max_minutes: f64,
+    /// Smallest increase that the gate finds in nine of ten cases in its time, as a share.
+    pub finds: f64,
+    /// Time until a head as fast as the base passes in nine of ten cases, in minutes.
+    pub pass_minutes: f64,
+    /// Times that some increases take, if they are above the minimum effect of the gate.
+    pub increases: Vec<IncreaseTime>,
+}
+
+/// Time in which a gate finds an increase in nine of ten cases.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct IncreaseTime {
+    /// Increase as a share, 0.05 for 5 %.
+    pub increase: f64,
+    /// Time, in minutes.
+    pub minutes: f64,
 }
 
 /// Slowdowns that a comparison with some number of runs a side finds.

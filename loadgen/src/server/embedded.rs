@@ -196,7 +196,7 @@ fn socket(dir: &Scratch) -> PathBuf {
 }
 
 /// Returns the directory that the arguments of a sandboxer state.
-fn stated_directory(args: &[OsString]) -> Option<PathBuf> {
+pub fn stated_directory(args: &[OsString]) -> Option<PathBuf> {
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         if arg == "--dir" {

@@ -5,29 +5,34 @@
 //! table   the printed calibration
 //! ```
 //!
-//! The document has a part for each command that can use it: `compare` so far. A further
-//! command adds a field to [`Calibration`] and its lines to `table`.
+//! The document has a part for each command that finds slowdowns: `compare` and `gate`. A
+//! further command adds a field to [`Calibration`] and its lines to `table`.
 
 pub mod finds;
 pub mod table;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::cli::CalibrateArgs;
+use super::cli::{CalibrateArgs, GateArgs};
 use super::error::RunError;
 use super::execution::Execution;
 use super::exit::Verdict;
+use super::gate::{self, GateError};
 use super::print::{self, Text};
 use crate::drive::engine::Load;
 use crate::measure::metrics::Monitor;
 use crate::measure::session::{self, Workload};
-use crate::result::calibration::{Calibration, LEAST_RUNS};
+use crate::result::calibration::{Calibration, GateFinds, LEAST_RUNS};
 use crate::result::directory;
 use crate::result::header::Header;
 use crate::result::{RunResult, spread};
+use crate::server::embedded;
 use crate::server::{Source, Target};
+use crate::show::progress::Style;
 use crate::show::table as of_run;
+use crate::stop::Stop;
 use display::human;
 
 /// Scenario without a name on the command line.
@@ -58,7 +63,7 @@ pub fn run(args: &CalibrateArgs, command_line: &[String]) -> Result<Verdict, Run
         workload: &workload,
         load: &load,
         target: &target,
-        source,
+        source: source.clone(),
         prepared: &prepared,
         calibration: None,
         command_line,
@@ -78,8 +83,19 @@ pub fn run(args: &CalibrateArgs, command_line: &[String]) -> Result<Verdict, Run
         runs.push(made.result);
     }
     let wall = since.elapsed();
+    let gate = match (&source, args.no_gate) {
+        (Source::Sandboxer(program), false)
+            if embedded::stated_directory(&target.sandboxer_args).is_none() =>
+        {
+            Some(gate_finds(program, &target.sandboxer_args, &stop, style)?)
+        }
+        _ => None,
+    };
     let header = Header::of::<Calibration>(command_line.to_vec(), started).with_build();
-    let calibration = document(header, wall, &runs)?;
+    let calibration = Calibration {
+        gate,
+        ..document(header, wall, &runs)?
+    };
     let text = Text {
         whole: table::render(&calibration),
         problems: String::new(),
@@ -88,6 +104,28 @@ pub fn run(args: &CalibrateArgs, command_line: &[String]) -> Result<Verdict, Run
     let saved: Result<PathBuf, RunError> = saved.map_err(RunError::from);
     print::result(output, text, saved, &calibration)?;
     Ok(Verdict::Good)
+}
+
+/// Runs the first blocks of a gate of the program with itself. Two programs of a gate cannot
+/// share the directory that an argument may state.
+fn gate_finds(
+    program: &Path,
+    sandboxer_args: &[OsString],
+    stop: &Stop,
+    style: Style,
+) -> Result<GateFinds, RunError> {
+    let not_calibrated = |reason: String| RunError::NotCalibrated { reason };
+    style.say("Running the first blocks of a gate, in turns on one CPU");
+    let gate = GateArgs::of_one(&program.to_string_lossy());
+    let gate = GateArgs {
+        sandboxer_args: sandboxer_args.to_vec(),
+        ..gate.map_err(|error| not_calibrated(error.to_string()))?
+    };
+    let finds = gate::finds(&gate, stop).map_err(|error| match error {
+        GateError::Run(error) => error,
+        other => not_calibrated(other.to_string()),
+    })?;
+    finds.ok_or_else(|| not_calibrated("a block of the gate had errors".to_owned()))
 }
 
 /// Returns whether another run is to be made.
@@ -133,6 +171,7 @@ fn document(header: Header, wall: Duration, runs: &[RunResult]) -> Result<Calibr
         environment: first.environment.clone(),
         runs: runs.len(),
         compare: finds::compare(&figures, runs.len()),
+        gate: None,
         figures,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use crate::commands::gate::table::finds;
 use crate::result::calibration::Calibration;
 use crate::result::machine_spread::FigureSpread;
 use crate::show::repeated::percent;
@@ -25,7 +26,15 @@ fn write(out: &mut String, calibration: &Calibration) -> fmt::Result {
         "\nThe spread is the standard deviation of {} runs of one program in {:.0} s.",
         calibration.runs, calibration.wall_s
     )?;
-    write_compare(out, calibration)
+    write_compare(out, calibration)?;
+    if let Some(gate) = &calibration.gate {
+        writeln!(
+            out,
+            "\nFirst blocks of loadgen gate, of one program with itself:\n"
+        )?;
+        writeln!(out, "{}", finds(gate))?;
+    }
+    Ok(())
 }
 
 fn row(known: &FigureSpread) -> Vec<String> {

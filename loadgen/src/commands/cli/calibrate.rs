@@ -21,6 +21,9 @@ pub struct CalibrateArgs {
     #[arg(long, env = "LOADGEN_RUNS", value_name = "N", conflicts_with = "minutes",
           value_parser = clap::value_parser!(u32).range(i64::from(LEAST_RUNS)..=1000))]
     pub runs: Option<u32>,
+    /// Make no blocks of a gate.
+    #[arg(long, env = "LOADGEN_NO_GATE")]
+    pub no_gate: bool,
     /// Scenario of each run [default: 1,000 pods of the scenario `churn`].
     #[command(flatten)]
     pub scenario: ScenarioArgs,

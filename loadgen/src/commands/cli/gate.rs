@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::Args;
+use clap::{Args, FromArgMatches};
 
 use super::compare::percent;
 use super::{ContainerRange, OutputArgs, RequestArgs};
@@ -49,8 +49,9 @@ pub struct GateArgs {
     /// between CPUs.
     #[arg(long, env = "LOADGEN_CPUS", value_name = "N|all", default_value = "1")]
     pub cpus: CpuChoice,
-    /// Number of pods of each program in each round.
-    #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 300,
+    /// Number of pods of each program in each round, best a multiple of a turn: four times
+    /// the concurrency.
+    #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 192,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub pods: u64,
     /// Containers per pod: MIN-MAX, or one number.
@@ -103,6 +104,17 @@ pub struct GateArgs {
 }
 
 impl GateArgs {
+    /// Returns the options of a gate of one program with itself, with defaults for the others.
+    ///
+    /// # Errors
+    /// A variable of the environment with a wrong value.
+    pub fn of_one(program: &str) -> Result<Self, clap::Error> {
+        let command = Self::augment_args(clap::Command::new("gate").no_binary_name(true));
+        let command = options::ignore_empty(command, |name| std::env::var_os(name));
+        let options = ["--base", program, "--head", program];
+        Self::from_arg_matches(&command.try_get_matches_from(options)?)
+    }
+
     /// Returns the plan of each round.
     pub fn plan(&self) -> Plan {
         self.requests.plan(&self.containers)

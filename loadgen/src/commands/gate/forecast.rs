@@ -9,13 +9,19 @@
 //! distribution to be normal (Hollander, Wolfe and Chicken, Nonparametric Statistical Methods,
 //! section 3.11, on the asymptotic relative efficiency).
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::decide::Rule;
+use crate::result::calibration::{GateFinds, IncreaseTime};
 
 /// Share of gates in which a forecast holds.
 pub const POWER: f64 = 0.9;
+
+/// Increases whose times are told, as shares.
+const INCREASES: [f64; 3] = [0.03, 0.05, 0.10];
 
 /// Forecast of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -53,6 +59,23 @@ impl Forecast {
         let blocks = forecast.blocks_for(margin, normal(rule.miss()) + normal(1.0 - POWER));
         forecast.pass_minutes = forecast.minutes(blocks, rule);
         forecast
+    }
+
+    /// Returns what a gate of this length finds.
+    pub fn finds(&self, rule: &Rule, length: Duration) -> GateFinds {
+        let time_of = |increase| {
+            let minutes = self.minutes_to_find(increase, rule)?;
+            Some(IncreaseTime { increase, minutes })
+        };
+        GateFinds {
+            blocks: self.blocks,
+            noise: self.noise,
+            seconds_per_block: self.seconds_per_block,
+            max_minutes: length.as_secs_f64() / 60.0,
+            finds: self.finds,
+            pass_minutes: self.pass_minutes,
+            increases: INCREASES.into_iter().filter_map(time_of).collect(),
+        }
     }
 
     /// Returns the time until this increase is found in nine of ten gates, in minutes; `None` if

@@ -27,14 +27,14 @@ mod simulated;
 pub mod table;
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 pub use self::error::GateError;
 
-use self::block::Experiment;
+use self::block::{Experiment, TURN_PER_WORKER};
 use self::decide::{Decision, Metric, Terms};
 use self::program::Programs;
 use self::result::{GateResult, GateScenario};
@@ -45,16 +45,19 @@ use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
 use crate::drive::bundle::Bundles;
 use crate::drive::engine::{Load, Shape};
+use crate::process::counters::Counted;
 use crate::process::{affinity, counters};
+use crate::result::calibration::GateFinds;
 use crate::result::directory::{self, SaveError};
 use crate::result::environment::{self, Environment};
 use crate::result::header::Header;
 use crate::scratch::Scratch;
-use crate::show::progress::Preparing;
+use crate::show::progress::{Preparing, Style};
+use crate::stop::Stop;
 use crate::workload::scenario::Closed;
 
-/// Warm-up pods before the rounds of a block, for connections, caches and pools.
-const WARM_UP_PODS: u64 = 100;
+/// Turns of each program in the warm-up of a block, for connections, caches and pools.
+const WARM_UP_TURNS: u64 = 3;
 
 /// Number of connections that the pods under way share.
 const CONNECTIONS: u32 = 4;
@@ -71,18 +74,8 @@ const STDOUT: &str = "-";
 /// If there is no result; see [`GateError::is_interruption`].
 pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateError> {
     let style = args.output.style();
-    let percent = |percent: f64| percent / 100.0;
     let counted = counters::available();
-    let terms = Terms {
-        min_effect: percent(args.min_effect),
-        min_latency_effect: percent(args.min_latency_effect),
-        alpha: args.alpha,
-        cost: Metric::of_cost(counted.as_ref().ok().copied()),
-    };
-    let length = Length {
-        time: Duration::from_secs_f64(args.max_minutes * 60.0),
-        most_blocks: args.max_blocks,
-    };
+    let (terms, length) = (terms(args, &counted), length(args));
     // Refuses too few blocks before anything is built.
     sequence::rule(terms, length.most_blocks, 0).map_err(|needed| GateError::TooFewBlocks {
         needed,
@@ -91,33 +84,9 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateEr
     let cpus = cpus(args)?;
     directory::check(&args.output.results).map_err(RunError::from)?;
     let stop = style.stop_on_signals().map_err(RunError::from)?;
-    let programs = Programs::of(&args.base, &args.head, &stop, style)?;
-    let plan = args.plan();
-    let bundles = {
-        let preparing = Preparing::new(style, args.pods);
-        let bundles = Bundles::write(&plan, args.pods, &stop, |pods| preparing.done(pods));
-        Arc::new(bundles.map_err(RunError::from)?)
-    };
-    let load = load(args);
-    let logs = Scratch::new("gate-logs").map_err(GateError::Directory)?;
-    let files = files(args);
-    let experiment = Experiment {
-        programs: &programs,
-        args: &args.sandboxer_args,
-        head_args: &args.head_args,
-        files: &files,
-        logs: logs.path(),
-        target: args.target,
-        warm_up: Load {
-            shape: closed(args, args.pods.min(WARM_UP_PODS)),
-            ..load.clone()
-        },
-        at_once: u64::from(args.concurrency),
-        load,
-        bundles: &bundles,
-        counted: counted.as_ref().ok().copied(),
-        stop: &stop,
-    };
+    let parts = Parts::prepare(args, &stop, style)?;
+    let (programs, bundles, logs) = (&parts.programs, &parts.bundles, &parts.logs);
+    let experiment = parts.experiment(args, &counted, &stop);
     let started = SystemTime::now();
     let gate = experiment.sequence(terms, length, &cpus, args.requests.seed, style)?;
     let result = GateResult {
@@ -148,6 +117,96 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateEr
         append(file, &table::markdown(&result))?;
     }
     Ok(verdict(&result))
+}
+
+/// Runs the first blocks of a gate, and returns what a gate of the same length finds on this
+/// machine; `None` if a block had errors or a stop was requested.
+///
+/// # Errors
+/// As [`run`].
+pub fn finds(args: &GateArgs, stop: &Stop) -> Result<Option<GateFinds>, GateError> {
+    let counted = counters::available();
+    let terms = terms(args, &counted);
+    let parts = Parts::prepare(args, stop, Style::Silent)?;
+    let experiment = parts.experiment(args, &counted, stop);
+    let first_look = Length {
+        time: Duration::ZERO,
+        most_blocks: None,
+    };
+    let seed = args.requests.seed;
+    let gate = experiment.sequence(terms, first_look, &cpus(args)?, seed, Style::Silent)?;
+    Ok(gate.finds(terms, length(args)))
+}
+
+/// Programs and files of a gate.
+struct Parts {
+    programs: Programs,
+    bundles: Arc<Bundles>,
+    logs: Scratch,
+    /// Directory below which the programs keep their files.
+    files: PathBuf,
+}
+
+impl Parts {
+    /// Finds or builds the programs, and writes the bundles.
+    fn prepare(args: &GateArgs, stop: &Stop, style: Style) -> Result<Self, GateError> {
+        let programs = Programs::of(&args.base, &args.head, stop, style)?;
+        let preparing = Preparing::new(style, args.pods);
+        let written = |pods| preparing.done(pods);
+        let bundles = Bundles::write(&args.plan(), args.pods, stop, written);
+        let bundles = Arc::new(bundles.map_err(RunError::from)?);
+        Ok(Self {
+            programs,
+            bundles,
+            logs: Scratch::new("gate-logs").map_err(GateError::Directory)?,
+            files: files(args),
+        })
+    }
+
+    fn experiment<'a>(
+        &'a self,
+        args: &'a GateArgs,
+        counted: &io::Result<Counted>,
+        stop: &'a Stop,
+    ) -> Experiment<'a> {
+        let load = load(args);
+        let at_once = u64::from(args.concurrency);
+        let warm_up = WARM_UP_TURNS * TURN_PER_WORKER * at_once;
+        Experiment {
+            programs: &self.programs,
+            args: &args.sandboxer_args,
+            head_args: &args.head_args,
+            files: &self.files,
+            logs: self.logs.path(),
+            target: args.target,
+            warm_up: Load {
+                shape: closed(args, args.pods.min(warm_up)),
+                ..load.clone()
+            },
+            at_once,
+            load,
+            bundles: &self.bundles,
+            counted: counted.as_ref().ok().copied(),
+            stop,
+        }
+    }
+}
+
+fn terms(args: &GateArgs, counted: &io::Result<Counted>) -> Terms {
+    let share = |percent: f64| percent / 100.0;
+    Terms {
+        min_effect: share(args.min_effect),
+        min_latency_effect: share(args.min_latency_effect),
+        alpha: args.alpha,
+        cost: Metric::of_cost(counted.as_ref().ok().copied()),
+    }
+}
+
+fn length(args: &GateArgs) -> Length {
+    Length {
+        time: Duration::from_secs_f64(args.max_minutes * 60.0),
+        most_blocks: args.max_blocks,
+    }
 }
 
 /// Returns the CPUs from which the blocks draw theirs.

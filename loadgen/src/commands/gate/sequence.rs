@@ -14,6 +14,7 @@ use super::error::GateError;
 use super::forecast::Forecast;
 use super::table;
 use crate::record::recorder::Recorder;
+use crate::result::calibration::GateFinds;
 use crate::show::progress::Style;
 
 /// Number of blocks that calibrate.
@@ -137,7 +138,7 @@ impl Experiment<'_> {
             if sequence.blocks.len() == CALIBRATION {
                 sequence.calibrate(terms, length);
                 if let Some(forecast) = &sequence.forecast {
-                    style.say(&table::forecast(forecast, &sequence.rule, length.time));
+                    style.say(&table::finds(&forecast.finds(&sequence.rule, length.time)));
                 }
             }
             sequence.look(length);
@@ -159,14 +160,32 @@ impl Sequence {
 
     /// Plans the looks by the duration of a block, and makes the forecast.
     fn calibrate(&mut self, terms: Terms, length: Length) {
-        let seconds_per_block = self.took.as_secs_f64() / self.blocks.len() as f64;
-        let in_time = blocks_in(length.time, seconds_per_block);
-        if let Ok(rule) = rule(terms, length.most_blocks, in_time) {
-            self.rule = rule;
-        }
-        let differences = self.rule.cost.differences(&self.blocks);
-        self.forecast = differences
-            .map(|differences| Forecast::of(&differences, seconds_per_block, &self.rule));
+        self.rule = self.rule_of(terms, length);
+        self.forecast = self.forecast(&self.rule);
+    }
+
+    /// Returns what a gate of this length finds, by the blocks so far; `None` before the
+    /// calibration.
+    pub fn finds(&self, terms: Terms, length: Length) -> Option<GateFinds> {
+        let rule = self.rule_of(terms, length);
+        let forecast = self.forecast(&rule);
+        let forecast = forecast.filter(|forecast| forecast.blocks >= CALIBRATION);
+        forecast.map(|forecast| forecast.finds(&rule, length.time))
+    }
+
+    /// Returns the rule of a gate of this length, by the duration of the blocks so far.
+    fn rule_of(&self, terms: Terms, length: Length) -> Rule {
+        let in_time = blocks_in(length.time, self.seconds_per_block());
+        rule(terms, length.most_blocks, in_time).unwrap_or_else(|_| self.rule.clone())
+    }
+
+    fn forecast(&self, rule: &Rule) -> Option<Forecast> {
+        let differences = rule.cost.differences(&self.blocks)?;
+        Some(Forecast::of(&differences, self.seconds_per_block(), rule))
+    }
+
+    fn seconds_per_block(&self) -> f64 {
+        self.took.as_secs_f64() / self.blocks.len().max(1) as f64
     }
 
     /// Returns whether no more blocks may begin. The first look is made in any case.
@@ -223,9 +242,8 @@ impl Sequence {
 
     fn reason(&self, open: &Judged) -> String {
         let bound = |bound: Option<f64>| bound.map_or_else(|| "?".to_owned(), table::signed);
-        let seconds_per_block = self.took.as_secs_f64() / self.blocks.len().max(1) as f64;
         let minutes = open.metric.differences(&self.blocks).map(|differences| {
-            let forecast = Forecast::of(&differences, seconds_per_block, &self.rule);
+            let forecast = Forecast::of(&differences, self.seconds_per_block(), &self.rule);
             let rule = Rule {
                 min_effect: open.min_effect.unwrap_or(self.rule.min_effect),
                 ..self.rule.clone()

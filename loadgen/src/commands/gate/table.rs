@@ -5,10 +5,10 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::block::ROUNDS_PER_BLOCK;
-use super::decide::{Decision, Judged, MISS, Metric, Rule, Standing};
-use super::forecast::Forecast;
+use super::decide::{Decision, Judged, MISS, Metric, Standing};
 use super::program::Program;
 use super::result::GateResult;
+use crate::result::calibration::GateFinds;
 use crate::show::table;
 use display::columns;
 use display::human;
@@ -160,7 +160,7 @@ fn facts(result: &GateResult) -> Vec<String> {
     ];
     if let Some(forecast) = &result.forecast {
         let time = Duration::from_secs_f64(scenario.max_minutes * 60.0);
-        lines.push(self::forecast(forecast, &result.rule, time));
+        lines.push(finds(&forecast.finds(&result.rule, time)));
     }
     if result.base.sha256 == result.head.sha256 {
         lines.push("note: base and head are the same file, byte for byte".to_owned());
@@ -196,9 +196,8 @@ fn decider(result: &GateResult) -> String {
     }
 }
 
-/// Returns a line on the noise of the machine and the increases that a gate of this length can
-/// find on it.
-pub(super) fn forecast(forecast: &Forecast, rule: &Rule, time: Duration) -> String {
+/// Returns a line on the noise of the machine and the increases that a gate can find on it.
+pub fn finds(gate: &GateFinds) -> String {
     let minutes = |minutes: f64| {
         if minutes < 2.0 {
             format!("{:.0} s", minutes * 60.0)
@@ -206,23 +205,21 @@ pub(super) fn forecast(forecast: &Forecast, rule: &Rule, time: Duration) -> Stri
             format!("{minutes:.0} min")
         }
     };
-    let available = time.as_secs_f64() / 60.0;
     let mut line = format!(
         "noise: the ratio of costs varies by {:.1} % from block to block (standard deviation of the \
          first {}). In {} a gate finds {} in 9 of 10 cases; a head as fast as the base passes \
          after about {}",
-        forecast.noise * 100.0,
-        forecast.blocks,
-        minutes(available),
-        signed(forecast.finds),
-        minutes(forecast.pass_minutes),
+        gate.noise * 100.0,
+        gate.blocks,
+        minutes(gate.max_minutes),
+        signed(gate.finds),
+        minutes(gate.pass_minutes),
     );
-    for share in [0.03, 0.05, 0.10] {
-        if let Some(needed) = forecast.minutes_to_find(share, rule) {
-            let _ = write!(line, "; {} takes {}", signed(share), minutes(needed));
-            if needed > available {
-                let _ = write!(line, " (--max-minutes {:.0})", needed.ceil());
-            }
+    for found in &gate.increases {
+        let (increase, needed) = (signed(found.increase), minutes(found.minutes));
+        let _ = write!(line, "; {increase} takes {needed}");
+        if found.minutes > gate.max_minutes {
+            let _ = write!(line, " (--max-minutes {:.0})", found.minutes.ceil());
         }
     }
     line
