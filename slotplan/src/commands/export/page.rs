@@ -8,6 +8,7 @@ use super::answer::Document;
 
 const STYLE: &str = "\
 .size { width: 12rem; } .size svg { display: block; width: 100%; min-width: 6rem; height: .7rem; } .track { fill: var(--band); }
+@media (max-width: 40rem) { .size { display: none; } }
 ";
 
 /// Writes the page.
