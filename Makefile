@@ -40,8 +40,8 @@ overhead: resource-slot
 prove: resource-slot
 	scripts/prove $(TARGET)/release
 
-## verdicts: count the verdicts of gate, compare and search whose truth is known, and compare them
-## with their bars; takes about two hours
+## verdicts: count the verdicts of gate, compare and search in cases with a known right verdict,
+## and compare the counts with their bars; takes about two hours
 verdicts: resource-slot
 	scripts/verdicts $(TARGET)/release
 

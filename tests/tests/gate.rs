@@ -61,6 +61,44 @@ fn a_sandboxer_that_is_four_times_slower_fails() {
 }
 
 #[test]
+fn the_verdicts_of_a_gate_are_exported_as_test_cases() {
+    let results = tempfile::tempdir().expect("a directory");
+    let (code, _, shown) = gate(results.path(), &["--head-arg=--test-slowdown=300"]);
+    assert_eq!(code, Some(3), "{shown}");
+    let saved = fs::read_dir(results.path()).expect("results").next();
+    let exported = |format: &str| {
+        let output = Command::new(binary("loadgen"))
+            .arg("export")
+            .arg(
+                saved
+                    .as_ref()
+                    .expect("one")
+                    .as_ref()
+                    .expect("an entry")
+                    .path(),
+            )
+            .args(["--format", format])
+            .output()
+            .expect("loadgen runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let cases = exported("junit");
+    assert!(
+        cases.contains(r#"<testcase classname="loadgen gate" name="no errors"></testcase>"#),
+        "{cases}"
+    );
+    assert!(
+        cases.contains(r#"name="sandboxer's CPU per pod is not higher"><failure message="+"#),
+        "{cases}"
+    );
+    let bmf: Value = serde_json::from_str(&exported("bmf")).expect("JSON");
+    let cpu = &bmf["gate controller sandboxer's CPU per pod"]["increase"];
+    assert!(cpu["value"].as_f64() > Some(100.0), "{bmf}");
+    assert!(cpu["lower_value"].as_f64() < cpu["value"].as_f64(), "{bmf}");
+}
+
+#[test]
 fn every_round_has_its_figures_and_orders_are_drawn() {
     let results = tempfile::tempdir().expect("a directory");
     let (code, result, shown) = gate(results.path(), &[]);

@@ -1,11 +1,16 @@
 //! Output of results on the terminal.
 
+use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::commands::cli::OutputArgs;
+use crate::result::directory::SaveError;
+
+/// File name that stands for standard output.
+pub const STDOUT: &str = "-";
 
 /// Printed forms of a result.
 #[derive(Debug)]
@@ -56,6 +61,24 @@ pub fn json(document: &impl Serialize) -> io::Result<String> {
     let mut json = serde_json::to_string_pretty(document)?;
     json.push('\n');
     Ok(json)
+}
+
+/// Writes text to a file, or to standard output without one and for [`STDOUT`].
+///
+/// # Errors
+/// A file that cannot be written, or as [`to_stdout`].
+pub fn to<E: From<io::Error> + From<SaveError>>(
+    output: Option<&Path>,
+    text: &str,
+) -> Result<(), E> {
+    match output.filter(|path| *path != Path::new(STDOUT)) {
+        Some(path) => fs::write(path, text).map_err(|source| SaveError {
+            path: path.to_owned(),
+            source,
+        })?,
+        None => to_stdout(text)?,
+    }
+    Ok(())
 }
 
 /// Writes all text at once. A reader that closes early, such as `head`, causes no

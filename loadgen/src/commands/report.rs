@@ -1,6 +1,5 @@
 //! `loadgen report`: a saved result as a page, as text, or as a row of a table.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +11,6 @@ use crate::record::hdr_log::LogError;
 use crate::result::LoadError;
 use crate::result::directory::{REPORT_FILE, SaveError};
 use crate::show::report;
-
-/// File name that stands for standard output.
-const STDOUT: &str = "-";
 
 /// Failure to make a report.
 #[derive(Debug, thiserror::Error)]
@@ -54,11 +50,7 @@ pub fn run(args: &ReportArgs) -> Result<Verdict, ReportError> {
         ReportFormat::Text => (as_text(&args.results)?, None),
         ReportFormat::Markdown => (as_table(&args.results)?, None),
     };
-    let stdout = Path::new(STDOUT);
-    match args.output.clone().or(beside).filter(|to| to != stdout) {
-        Some(path) => fs::write(&path, text).map_err(|source| SaveError { path, source })?,
-        None => print::to_stdout(&text)?,
-    }
+    print::to::<ReportError>(args.output.as_deref().or(beside.as_deref()), &text)?;
     Ok(Verdict::Good)
 }
 
@@ -109,6 +101,8 @@ fn as_table(paths: &[PathBuf]) -> Result<String, ReportError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::commands::save;
     use crate::record::tape::Part;

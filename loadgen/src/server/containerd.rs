@@ -215,11 +215,10 @@ impl Containerd {
     ) -> Result<Self, ChildError> {
         command.arg("--config").arg(home.config());
         let child = Child::spawn(NAME, program, &mut command, home.log())?;
-        let version = None;
         let mut containerd = Self {
             child,
             home,
-            version,
+            version: None,
         };
         let socket = containerd.home.socket();
         let peer = containerd.child.wait_for(stop, || {

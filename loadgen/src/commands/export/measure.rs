@@ -1,10 +1,12 @@
 //! Figures of a result in a form that every format can take.
 
 use crate::commands::any_result::AnyResult;
+use crate::commands::gate::decide::Judged;
 use crate::commands::gate::result::GateResult;
-use crate::result::density::DensityResult;
+use crate::result::density::{DensityResult, PerPod};
 use crate::result::key_figure::{KeyFigure, Statistic};
 use crate::result::key_figures;
+use crate::result::machine_spread::FigureSpread;
 use crate::result::repeated::RepeatedResult;
 use crate::result::search::SearchResult;
 use crate::result::{RunResult, Scenario};
@@ -119,7 +121,7 @@ fn of_run(result: &RunResult) -> Vec<Measure> {
 
 /// The bounds are the lowest and the highest value of the runs.
 fn of_repeated(result: &RepeatedResult) -> Vec<Measure> {
-    let measure = |known: &crate::result::machine_spread::FigureSpread| {
+    let measure = |known: &FigureSpread| {
         let values = || known.values.iter().copied();
         Measure {
             low: values().reduce(f64::min),
@@ -132,7 +134,7 @@ fn of_repeated(result: &RepeatedResult) -> Vec<Measure> {
 
 /// The figures are increases from base to head.
 fn of_gate(result: &GateResult) -> Vec<Measure> {
-    let measure = |judged: &crate::commands::gate::decide::Judged| Measure {
+    let measure = |judged: &Judged| Measure {
         scenario: "gate".to_owned(),
         target: result.scenario.target.clone(),
         what: judged.metric.name().to_owned(),
@@ -146,26 +148,21 @@ fn of_gate(result: &GateResult) -> Vec<Measure> {
     result.metrics.iter().map(measure).collect()
 }
 
+/// The bounds are the highest rate that met and the lowest that missed. A search in which no rate
+/// met has no figure.
 fn of_search(result: &SearchResult) -> Vec<Measure> {
-    let met = Measure {
+    let measure = |met| Measure {
         what: "highest rate that meets".to_owned(),
+        low: Some(met),
         high: result.missed,
         more_is_better: true,
-        ..new(
-            &result.scenario,
-            "throughput",
-            Unit::PodsPerSecond,
-            result.met.unwrap_or(0.0),
-        )
+        ..new(&result.scenario, "throughput", Unit::PodsPerSecond, met)
     };
-    vec![Measure {
-        low: result.met,
-        ..met
-    }]
+    result.met.map(measure).into_iter().collect()
 }
 
 fn of_density(result: &DensityResult) -> Vec<Measure> {
-    let of_process = |cost: &crate::result::density::PerPod| {
+    let of_process = |cost: &PerPod| {
         let new = |kind, unit, value| Measure {
             what: cost.role.clone(),
             ..new(&result.scenario, kind, unit, value)
@@ -228,6 +225,15 @@ mod tests {
         assert!((cpu.value - 187.5).abs() < 1e-9);
         let rate = measures.iter().find(|m| m.kind == "throughput").unwrap();
         assert!(rate.more_is_better && !cpu.more_is_better);
+    }
+
+    #[test]
+    fn a_search_in_which_no_rate_met_has_no_figure() {
+        let text = include_str!("../../../../results/search/result.json");
+        let mut search: SearchResult = serde_json::from_str(text).unwrap();
+        assert_eq!(of_search(&search).len(), 1);
+        search.met = None;
+        assert_eq!(of_search(&search), []);
     }
 
     #[test]

@@ -12,9 +12,8 @@ mod junit;
 mod measure;
 mod openmetrics;
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::any_result;
 use super::cli::{ExportArgs, ExportFormat};
@@ -22,9 +21,6 @@ use super::exit::Verdict;
 use super::print;
 use crate::result::LoadError;
 use crate::result::directory::SaveError;
-
-/// File name that stands for standard output.
-const STDOUT: &str = "-";
 
 /// Failure to export results.
 #[derive(Debug, thiserror::Error)]
@@ -55,14 +51,7 @@ pub enum ExportError {
 /// # Errors
 /// If a result cannot be read, cannot be exported, or the output cannot be written.
 pub fn run(args: &ExportArgs) -> Result<Verdict, ExportError> {
-    let text = text(args)?;
-    match args.output.as_deref().filter(|to| *to != Path::new(STDOUT)) {
-        Some(path) => fs::write(path, text).map_err(|source| SaveError {
-            path: path.to_owned(),
-            source,
-        })?,
-        None => print::to_stdout(&text)?,
-    }
+    print::to::<ExportError>(args.output.as_deref(), &text(args)?)?;
     Ok(Verdict::Good)
 }
 
@@ -86,6 +75,8 @@ fn text(args: &ExportArgs) -> Result<String, ExportError> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn exported(name: &str, format: ExportFormat) -> Result<String, ExportError> {

@@ -65,9 +65,6 @@ const CONNECTIONS: u32 = 4;
 /// File name of the table.
 const TABLE_FILE: &str = "gate.txt";
 
-/// File name that stands for standard output.
-const STDOUT: &str = "-";
-
 /// Compares two programs and saves the result.
 ///
 /// # Errors
@@ -119,8 +116,8 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateEr
     Ok(verdict(&result))
 }
 
-/// Runs the first blocks of a gate, and returns what a gate of the same length finds on this
-/// machine; `None` if a block had errors or a stop was requested.
+/// Runs the first blocks of a gate, and returns the increases that a gate of the same length finds
+/// on this machine; `None` if a block had errors or a stop was requested.
 ///
 /// # Errors
 /// As [`run`].
@@ -306,7 +303,7 @@ fn save_document(args: &GateArgs, result: &GateResult) -> Result<PathBuf, SaveEr
 
 /// Appends to the file, after text that other programs may have written.
 fn append(file: &Path, text: &str) -> Result<(), RunError> {
-    if file == Path::new(STDOUT) {
+    if file == Path::new(print::STDOUT) {
         return Ok(print::to_stdout(text)?);
     }
     File::options()

@@ -6,6 +6,7 @@ use crate::result::density::DensityResult;
 use crate::result::environment::Environment;
 use crate::result::header::Header;
 use crate::result::search::SearchResult;
+use crate::result::software::Software;
 use crate::result::{RunResult, Scenario};
 use display::human;
 
@@ -84,9 +85,8 @@ impl How<'_> {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)));
         asked.extend(given.filter(|(_, value)| !value.is_empty()));
-        let tested = scenario.software.iter();
-        asked
-            .extend(tested.map(|one| ("tested program", format!("{}: {}", one.role, one.words()))));
+        let shown = |one: &Software| ("tested program", format!("{}: {}", one.role, one.words()));
+        asked.extend(scenario.software.iter().map(shown));
         asked
     }
 
