@@ -82,7 +82,7 @@ impl Node {
             .collect();
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let sandboxer = home.with(&args).start();
-        let files = ContainerdHome::new(dir.path(), &sandboxer.home().socket());
+        let files = ContainerdHome::new(dir.path(), Some(&sandboxer.home().socket()), None);
         let mut node = Self {
             sandboxer: Some(sandboxer),
             containerd: None,

@@ -89,11 +89,11 @@ fn the_verdicts_of_a_gate_are_exported_as_test_cases() {
         "{cases}"
     );
     assert!(
-        cases.contains(r#"name="sandboxer's CPU per pod is not higher"><failure message="+"#),
+        cases.contains(r#"name="CPU per pod is not higher"><failure message="+"#),
         "{cases}"
     );
     let bmf: Value = serde_json::from_str(&exported("bmf")).expect("JSON");
-    let cpu = &bmf["gate controller sandboxer's CPU per pod"]["increase"];
+    let cpu = &bmf["gate controller CPU per pod"]["increase"];
     assert!(cpu["value"].as_f64() > Some(100.0), "{bmf}");
     assert!(cpu["lower_value"].as_f64() < cpu["value"].as_f64(), "{bmf}");
 }

@@ -48,6 +48,7 @@ impl Place {
             .arg(self.results.path())
             .args(args)
             .env("TMPDIR", self.temporary.path())
+            .env("LOADGEN_FILES", self.temporary.path())
             .stdin(Stdio::null());
         command
     }
@@ -302,7 +303,7 @@ fn overhead_shares_a_pods_time_out_to_the_last_percent() {
     );
     assert_eq!(
         roles(&result["layers"][3]["processes"]),
-        ["sandboxer", "containerd", "loadgen"]
+        ["sandboxer", "containerd", "shims", "loadgen"]
     );
     let cost = &result["containerd_cost"];
     assert!(cost["ms"].as_f64() > Some(0.0), "{cost}");
@@ -509,10 +510,13 @@ fn a_directory_that_is_too_deep_for_sockets_is_told_with_the_limit() {
     let deep = place.temporary.path().join("d".repeat(100));
     fs::create_dir(&deep).expect("a directory");
     let mut command = place.command(&["--pods", PODS]);
-    let output = command.env("TMPDIR", &deep).output().expect("loadgen runs");
+    let output = command
+        .env("LOADGEN_FILES", &deep)
+        .output()
+        .expect("loadgen runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    for words in ["sandboxer.sock", "Linux allows 107", "set TMPDIR (or"] {
+    for words in ["sandboxer.sock", "Linux allows 107", "set --files to"] {
         assert!(said.contains(words), "{said}");
     }
     assert!(entries(&deep).is_empty());
@@ -528,10 +532,11 @@ fn a_directory_that_is_too_deep_for_sockets_is_told_with_the_limit() {
 fn files_without_end_are_refused_by_every_command() {
     let place = Place::new();
     let zero = "/dev/zero";
-    let commands: [&[&str]; 7] = [
+    let commands: [&[&str]; 8] = [
         &["report", zero],
         &["report", "--format", "text", zero],
         &["compare", zero, zero],
+        &["level", zero],
         &["trend", zero],
         &["replay", zero],
         &["run", zero],

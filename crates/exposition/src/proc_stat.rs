@@ -11,10 +11,15 @@ use rustix::param::{clock_ticks_per_second, page_size};
 /// The fields of `/proc/PID/stat` that are in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProcessStat {
+    /// Process id of the parent.
+    pub parent: u64,
     /// CPU time in user mode, threads that have ended included.
     pub user: Duration,
     /// CPU time in the kernel, threads that have ended included.
     pub system: Duration,
+    /// CPU time of ended children that the process has waited for, in user mode and in the kernel,
+    /// with that of their own such children.
+    pub children: Duration,
     /// Number of threads.
     pub threads: u64,
     /// Time from the boot of the machine to the start of the process.
@@ -51,8 +56,10 @@ impl ProcessStat {
             Duration::try_from_secs_f64(seconds).ok()
         };
         Some(Self {
+            parent: field(4)?,
             user: time(14)?,
             system: time(15)?,
+            children: time(16)? + time(17)?,
             threads: field(20)?,
             started: time(22)?,
             virtual_bytes: field(23)?,
@@ -71,6 +78,7 @@ mod tests {
         let stat = ProcessStat::parse(text).unwrap();
         let ticks = |count: f64| Duration::from_secs_f64(count / clock_ticks_per_second() as f64);
         assert_eq!((stat.user, stat.system), (ticks(140.0), ticks(150.0)));
+        assert_eq!((stat.parent, stat.children), (1, ticks(33.0)));
         assert_eq!((stat.threads, stat.started), (20, ticks(220.0)));
         assert_eq!(stat.virtual_bytes, 230);
         assert_eq!(stat.resident_bytes, 240 * page_size() as u64);

@@ -124,7 +124,11 @@ mod tests {
         let AnyResult::Overhead(result) = &read else {
             panic!("{read:?}");
         };
-        let layers: Vec<_> = result.layers.iter().map(|layer| layer.layer).collect();
+        let layers: Vec<_> = result
+            .layers
+            .iter()
+            .map(|layer| layer.layer.clone())
+            .collect();
         assert_eq!(layers, [Layer::Floor, Layer::Direct, Layer::Containerd]);
         assert_eq!(result.containerd_cost, None);
         assert!(!read.text().contains("what containerd costs"));

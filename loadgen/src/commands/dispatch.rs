@@ -11,11 +11,11 @@ use rustix::process::umask;
 use super::cli::{Cli, Command};
 use super::exit::Verdict;
 use super::{
-    bare, calibrate, compare, density, error, export, gate, merge, overhead, plan, pod, print,
-    record, report, run, search, trend,
+    bare, calibrate, compare, density, error, export, gate, level, merge, overhead, plan, pod,
+    print, record, report, run, search, trend,
 };
 use crate::result::schema;
-use crate::server::null;
+use crate::server::{null, supervisor};
 
 /// Parses a command line, program name first, and runs its command.
 pub fn main(args: &[OsString]) -> Verdict {
@@ -52,14 +52,21 @@ pub fn main(args: &[OsString]) -> Verdict {
                 .map(|()| Verdict::Good)
                 .map_err(anyhow::Error::from)
         }
+        Command::Supervise { program, cgroup } => supervisor::run(&program, cgroup.as_deref())
+            .map(|status| match status.exit_status() {
+                Some(0) => Verdict::Good,
+                _ => Verdict::Environment,
+            })
+            .with_context(|| format!("run {}", program[0].display())),
         Command::Bare(bare) => to_stdout(|out| {
             writeln!(out, "{:.1}", bare::run(&bare)?)?;
             Ok(())
         }),
-        Command::Trend(args) => {
+        Command::Trend(args) => trend::run(&args).map_err(anyhow::Error::from),
+        Command::Level(args) => {
             let mut is_level = false;
             to_stdout(|out| {
-                is_level = trend::run(&args, out)?;
+                is_level = level::run(&args, out)?;
                 Ok(())
             })
             .map(|written| if is_level { written } else { Verdict::Missed })

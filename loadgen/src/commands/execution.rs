@@ -91,6 +91,7 @@ impl Execution<'_> {
             load,
             prepared: self.prepared,
             operations,
+            files: &self.target.files,
             complaints: complaints(stopped.as_ref()),
         });
         result.calibration = self.calibration.cloned();

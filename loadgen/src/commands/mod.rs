@@ -13,6 +13,7 @@ mod execution;
 pub mod exit;
 pub mod export;
 pub mod gate;
+mod level;
 pub mod merge;
 pub mod overhead;
 pub mod plan;

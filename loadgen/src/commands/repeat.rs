@@ -10,6 +10,7 @@ use super::execution::{Execution, Made, Place};
 use super::exit::Verdict;
 use super::print::{self, Text};
 use crate::measure::metrics::Monitor;
+use crate::result::baseline::BaselineName;
 use crate::result::calibration::Calibration;
 use crate::result::directory::{self, SaveError};
 use crate::result::environment::Environment;
@@ -20,6 +21,19 @@ use crate::result::slo::{self, Outcome, Slo};
 use crate::result::{self, RunResult};
 use crate::show::repeated as table;
 
+/// Number, outputs and thresholds of repeated runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Repeated<'a> {
+    /// Number of runs.
+    pub repeat: u32,
+    /// Form and place of the results.
+    pub output: &'a OutputArgs,
+    /// Thresholds for each run.
+    pub slo: &'a [Slo],
+    /// Name of a baseline to keep.
+    pub save_baseline: Option<&'a BaselineName>,
+}
+
 /// Makes the runs one after another, saves each of them when it ends, and then their summary.
 /// Thresholds are judged on each run, and every run must meet them.
 ///
@@ -27,11 +41,15 @@ use crate::show::repeated as table;
 /// If there is no result; see [`RunError::is_interruption`].
 pub fn run(
     execution: &Execution<'_>,
-    repeat: u32,
-    output: &OutputArgs,
-    slo: &[Slo],
+    asked: Repeated<'_>,
     monitor: &Monitor,
 ) -> Result<Verdict, RunError> {
+    let Repeated {
+        repeat,
+        output,
+        slo,
+        save_baseline,
+    } = asked;
     let started = rfc3339(SystemTime::now());
     let dir = directory::create(&output.results, "runs", &started, execution.workload.seed)?;
     let mut runs = Runs::default();
@@ -47,6 +65,8 @@ pub fn run(
         problems: table::problems(&summary) + &runs.missed,
     };
     let saved = runs.saved.and(directory::document(&dir, &summary));
+    let baseline = save_baseline.map(|name| name.save(&dir, &output.results));
+    let saved = saved.and(baseline.transpose().map(|_| ()));
     let saved = saved.map(|()| dir).map_err(RunError::from);
     print::result(output, text, saved, &summary)?;
     let whole = if summary.valid {
@@ -145,13 +165,14 @@ fn worse(one: Verdict, other: Verdict) -> Verdict {
     if rank(other) > rank(one) { other } else { one }
 }
 
-/// Reads the calibration of this machine from a file.
+/// Reads the calibration of this machine, with the files of started servers below `files`,
+/// from a file.
 ///
 /// # Errors
 /// If the file cannot be read, or the calibration is that of another machine.
-pub fn calibration(path: &Path) -> Result<MachineSpread, RunError> {
+pub fn calibration(path: &Path, files: &Path) -> Result<MachineSpread, RunError> {
     let calibration: Calibration = result::load_as(path, result::parse_as)?;
-    let here = Environment::of_this_machine();
+    let here = Environment::of_this_machine(files);
     let differences = calibration.environment.differences(&here);
     if differences.is_empty() {
         Ok(calibration.spread())

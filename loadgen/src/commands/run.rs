@@ -8,10 +8,11 @@ use crate::commands::error::RunError;
 use crate::commands::execution::{Execution, Made, Place};
 use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
-use crate::commands::repeat;
+use crate::commands::repeat::{self, Repeated};
 use crate::drive::engine::Load;
 use crate::measure::metrics::{Destinations, Metrics};
 use crate::measure::session::{self, Workload};
+use crate::result::baseline::BaselineName;
 use crate::result::directory;
 use crate::result::machine_spread::MachineSpread;
 use crate::result::slo::{self, Outcome, Slo};
@@ -32,6 +33,7 @@ struct Task<'a> {
     slo: &'a [Slo],
     record: Option<&'a Path>,
     repeat: u32,
+    save_baseline: Option<&'a BaselineName>,
     calibration: Option<MachineSpread>,
     metrics: Destinations,
     command_line: Vec<String>,
@@ -43,15 +45,18 @@ struct Task<'a> {
 /// If there is no result; see [`RunError::is_interruption`].
 pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
     let scenario = args.scenario.resolve(DEFAULT)?;
-    let calibration = args.calibration.as_deref().map(repeat::calibration);
+    let target = Target::from(&args.target);
+    let calibration = args.calibration.as_deref();
+    let calibration = calibration.map(|file| repeat::calibration(file, &target.files));
     Task {
         workload: Workload::from(&scenario),
         load: Load::of(&scenario),
-        target: Target::from(&args.target),
+        target,
         output: &args.output,
         slo: &args.slo,
         record: args.record.as_deref(),
         repeat: args.repeat,
+        save_baseline: args.save_baseline.as_ref(),
         calibration: calibration.transpose()?,
         metrics: Destinations::from(&args.metrics),
         command_line,
@@ -77,6 +82,7 @@ pub fn replay(args: &ReplayArgs, command_line: Vec<String>) -> Result<Verdict, R
         slo: &args.slo,
         record: None,
         repeat: 1,
+        save_baseline: None,
         calibration: None,
         metrics: Destinations::default(),
         command_line,
@@ -114,8 +120,13 @@ impl Task<'_> {
             style,
         };
         if self.repeat > 1 {
-            let repeated =
-                repeat::run(&execution, self.repeat, output, self.slo, metrics.monitor());
+            let made = Repeated {
+                repeat: self.repeat,
+                output,
+                slo: self.slo,
+                save_baseline: self.save_baseline,
+            };
+            let repeated = repeat::run(&execution, made, metrics.monitor());
             finish(metrics);
             return repeated;
         }
@@ -144,7 +155,12 @@ impl Task<'_> {
             }
         }
         let verdict = verdict(&made, &held);
-        let (result, saved) = made.save(Place::Under(&self.output.results));
+        let results = &self.output.results;
+        let (result, saved) = made.save(Place::Under(results));
+        let saved = saved.and_then(|dir| {
+            let baseline = self.save_baseline.map(|name| name.save(&dir, results));
+            baseline.transpose().map(|_| dir)
+        });
         print::result(self.output, text, saved.map_err(RunError::from), &result)?;
         recorded.transpose()?;
         Ok(verdict)

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -11,6 +12,7 @@ use crate::measure::metrics::Monitor;
 use crate::measure::session::{Prepared, Session};
 use crate::process::ProcessUsage;
 use crate::process::Sample;
+use crate::process::accounting::Counted;
 use crate::process::sampler::{Latest, Process, Sampled, Sampler};
 use crate::record::hdr_log::Spool;
 use crate::record::operation::Operation;
@@ -21,7 +23,7 @@ use crate::result::header::Header;
 use crate::result::lag;
 use crate::result::timeline::Timeline;
 use crate::result::validity;
-use crate::result::{self, HoldResult, ProcessResult, RunResult, Totals};
+use crate::result::{self, CpuOfAll, HoldResult, ProcessResult, RunResult, Totals};
 use crate::show::live::{Live, Sources};
 use crate::show::progress::{Reporter, Style};
 use display::human;
@@ -36,6 +38,7 @@ pub struct Observed {
     timeline: Timeline,
     log: Spool,
     processes: Vec<ProcessResult>,
+    cpu_of_all: Vec<CpuOfAll>,
     /// About the longest time for which this program did not run.
     pause: Duration,
 }
@@ -53,6 +56,8 @@ pub struct Context<'a> {
     pub prepared: &'a Prepared,
     /// Operations in the result.
     pub operations: &'static [Operation],
+    /// Directory below which started servers kept their files.
+    pub files: &'a Path,
     /// Complaints about the end of the servers.
     pub complaints: &'a [String],
 }
@@ -70,7 +75,7 @@ pub fn observe(
     monitor: &Monitor,
 ) -> Result<Observed, EngineError> {
     let processes = session.processes();
-    let before = usage(&processes);
+    let (before, all_before) = (usage(&processes), session.server().counted_all());
     let started = SystemTime::now();
     let (timeline, log) = (Timeline::default(), Spool::new(started));
     let (measured, Sampled { samples, pause }) = {
@@ -84,13 +89,14 @@ pub fn observe(
         let measured = session.run(load, prepared, &counters, observer)?;
         (measured, sampler.finish())
     };
-    let after = usage(&processes);
+    let (after, all_after) = (usage(&processes), session.server().counted_all());
     Ok(Observed {
         started,
         measured,
         timeline,
         log,
         processes: used(&before, &after, samples),
+        cpu_of_all: of_all(&all_before, &all_after),
         pause,
     })
 }
@@ -170,8 +176,9 @@ impl Observed {
             wire,
             figures,
             errors: result::errors(&measured.recorder),
-            environment: Environment::of_this_machine(),
+            environment: Environment::of_this_machine(context.files),
             processes: self.processes.clone(),
+            cpu_of_all: self.cpu_of_all.clone(),
             hold: measured
                 .held
                 .as_ref()
@@ -192,6 +199,17 @@ fn usage(processes: &[Process]) -> Vec<Option<ProcessUsage>> {
         }
     };
     processes.iter().map(of).collect()
+}
+
+fn of_all(before: &[Counted], after: &[Counted]) -> Vec<CpuOfAll> {
+    let pairs = after.iter().filter_map(|after| {
+        let before = before.iter().find(|b| b.accounting == after.accounting)?;
+        Some(CpuOfAll {
+            accounting: after.accounting,
+            cpu_s: after.cpu.saturating_sub(before.cpu).as_secs_f64(),
+        })
+    });
+    pairs.collect()
 }
 
 fn used(

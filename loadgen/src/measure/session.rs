@@ -105,7 +105,7 @@ fn setup(
         sandboxer: match source {
             Source::Socket(_) => None,
             Source::Sandboxer(program) => Some(shown(program)),
-            Source::Node(programs) => Some(shown(&programs.sandboxer)),
+            Source::Node(programs) => programs.sandboxer.as_deref().map(shown),
         },
         containerd: match source {
             Source::Socket(_) | Source::Sandboxer(_) => None,
@@ -113,6 +113,7 @@ fn setup(
         },
         runtime_handler: over_cri.then(|| target.runtime_handler.clone()),
         image: over_cri.then(|| target.image.clone()),
+        network: over_cri.then_some(target.network),
         software,
         sandboxer_args: target
             .sandboxer_args
@@ -173,7 +174,10 @@ impl<'a> Session<'a> {
                 image: self.target.image.clone(),
                 timeout: load.timeout,
                 sends_unified: self.target.runtime_handler == HANDLER,
-                must_state_resources: matches!(self.server, Server::Node(_)),
+                network: self.target.network,
+                cgroups: self.server.pod_cgroups(&self.target.runtime_handler),
+                must_state_resources: matches!(self.server, Server::Node(_))
+                    && self.target.runtime_handler == HANDLER,
             };
             return load.run::<CriDriver>(&at, self.stop, counters, observer);
         };
@@ -201,8 +205,13 @@ impl<'a> Session<'a> {
 
     /// Returns the parameters of a run in the form of a result.
     pub fn setup(&self, workload: &Workload, load: &Load) -> result::Scenario {
-        let software = self.server.software();
+        let software = self.server.software(&self.target.runtime_handler);
         setup(self.target, &self.source, software, workload, load)
+    }
+
+    /// Returns the server.
+    pub fn server(&self) -> &Server {
+        &self.server
     }
 
     /// Returns the processes under test, with this one last.

@@ -58,6 +58,17 @@ impl ProcessUsage {
         })
     }
 
+    /// Returns the usage of several processes of which only the CPU time is known, in seconds.
+    pub fn of_cpu(cpu_s: f64) -> Self {
+        Self {
+            cpu_user_s: cpu_s,
+            cpu_system_s: 0.0,
+            max_rss_bytes: 0,
+            voluntary_ctx_switches: 0,
+            involuntary_ctx_switches: 0,
+        }
+    }
+
     /// Returns the difference from an earlier usage of the process; the maximum of memory
     /// is that of `self`.
     #[must_use]

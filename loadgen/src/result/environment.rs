@@ -19,8 +19,7 @@ pub struct Environment {
     pub cores: usize,
     /// Memory of the machine, in bytes; absent if the kernel does not report it.
     pub memory_bytes: Option<u64>,
-    /// Type of the file system of temporary files, which include the files of started
-    /// servers.
+    /// Type of the file system of the files of started servers.
     #[serde(default)]
     pub temporary_files: String,
     /// Version of the cgroup hierarchy at `/sys/fs/cgroup`, 1 or 2; absent without one, and in
@@ -37,8 +36,8 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Returns the properties of this machine.
-    pub fn of_this_machine() -> Self {
+    /// Returns the properties of this machine, with the files of started servers below `files`.
+    pub fn of_this_machine(files: &Path) -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let name = read("/proc/sys/kernel/ostype");
         let release = read("/proc/sys/kernel/osrelease");
@@ -48,7 +47,7 @@ impl Environment {
             cpu_model: value(&read("/proc/cpuinfo"), "model name").map(str::to_owned),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_bytes: value(&read("/proc/meminfo"), "MemTotal").and_then(kibibytes),
-            temporary_files: file_system(&std::env::temp_dir()),
+            temporary_files: file_system(files),
             cgroup_version: cgroup_version(Path::new("/sys/fs/cgroup")),
             governor: line(&read(
                 "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
@@ -149,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_difference_to_another_machine_is_named_with_both_values() {
-        let here = Environment::of_this_machine();
+        let here = Environment::of_this_machine(&std::env::temp_dir());
         assert_eq!(here.differences(&here), Vec::<String>::new());
         let other = Environment {
             cores: 4096,
@@ -161,7 +160,7 @@ mod tests {
 
     #[test]
     fn this_machine_has_a_kernel_and_a_core() {
-        let environment = Environment::of_this_machine();
+        let environment = Environment::of_this_machine(&std::env::temp_dir());
         assert!(environment.kernel.starts_with("Linux "));
         assert!(environment.cores >= 1);
         assert_eq!(file_system(Path::new("/proc/self")), "proc");

@@ -82,6 +82,7 @@ pub fn example() -> RunResult {
             governor: Some("performance".to_owned()),
             clock_source: Some("tsc".to_owned()),
         },
+        cpu_of_all: Vec::new(),
         processes: vec![ProcessResult {
             role: "sandboxer".to_owned(),
             usage: ProcessUsage {
@@ -127,6 +128,7 @@ fn scenario() -> result::Scenario {
         containerd: None,
         runtime_handler: None,
         image: None,
+        network: None,
         software: Vec::new(),
         namespace: "k8s.io".to_owned(),
         name: "churn".to_owned(),

@@ -39,7 +39,8 @@ impl Statistic {
 /// Name of a figure: a subject and a statistic.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct KeyFigure {
-    /// Subject: name of an operation, `pods`, or role of a process.
+    /// Subject: name of an operation, `pods`, role of a process, or `all` for
+    /// everything that a runtime ran.
     pub what: String,
     /// Statistic of the subject: `p50`, `p99`, `mean`, `rate` or `cpu`.
     pub statistic: Statistic,

@@ -4,6 +4,9 @@ use super::key_figure::{KeyFigure, Statistic};
 use super::run::{OperationResult, RunResult};
 use crate::record::operation::Operation;
 
+/// Role of everything that a runtime ran.
+const ALL: &str = "all";
+
 /// Returns all figures of a run with their values: the latencies of its operations in the
 /// order of a lifecycle, the rate, and the CPU time per pod of its processes.
 pub fn of(result: &RunResult) -> Vec<(KeyFigure, f64)> {
@@ -22,6 +25,10 @@ pub fn of(result: &RunResult) -> Vec<(KeyFigure, f64)> {
         figures.extend(result.processes.iter().map(|process| {
             let used_s = process.usage.cpu_user_s + process.usage.cpu_system_s;
             (KeyFigure::cpu(&process.role), used_s * 1000.0 / pods as f64)
+        }));
+        figures.extend(result.cpu_of_all.first().map(|all| {
+            let ms = all.cpu_s * 1000.0 / pods as f64;
+            (KeyFigure::cpu(ALL), ms)
         }));
     }
     figures

@@ -1,5 +1,6 @@
 //! Result documents, and the directories in which they are saved.
 
+pub mod baseline;
 pub mod calibration;
 pub mod conclusion;
 pub mod csv;
@@ -34,7 +35,7 @@ pub use self::latency::{FigureResult, WireResult};
 pub use self::load::{LoadError, LoadProblem, load, load_as, parse, parse_as, schema_of};
 pub use self::processes::{HeldProcess, HoldResult, ProcessResult};
 pub use self::run::{
-    ErrorResult, Interval, Lag, LoadMode, LoadResult, OperationResult, PhaseResult, RunResult,
-    Scenario, Totals,
+    CpuOfAll, ErrorResult, Interval, Lag, LoadMode, LoadResult, OperationResult, PhaseResult,
+    RunResult, Scenario, Totals,
 };
 pub use self::wire::{remark, wire};

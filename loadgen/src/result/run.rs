@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use super::header::{Document, Header};
 
+use crate::process::accounting::Accounting;
 use crate::record::operation::Operation;
 use crate::result::environment::Environment;
+use crate::workload::runtime::Network;
 
 use super::latency::{FigureResult, WireResult};
 use super::machine_spread::MachineSpread;
@@ -61,6 +63,10 @@ pub struct RunResult {
     pub environment: Environment,
     /// Resource usage of the processes during the run.
     pub processes: Vec<ProcessResult>,
+    /// CPU time of a runtime and of everything that it ran, in each way that the machine
+    /// permits, the best one first; empty for a sandboxer, which runs no other process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cpu_of_all: Vec<CpuOfAll>,
     /// Resource usage while all pods were running, if their containers ended and were
     /// started again in that time; absent otherwise.
     #[serde(default)]
@@ -99,6 +105,15 @@ fn name_the_document(schema: &mut Schema) {
             field.insert("const".to_owned(), value);
         }
     }
+}
+
+/// CPU time of a runtime and of everything that it ran.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CpuOfAll {
+    /// Way of counting.
+    pub accounting: Accounting,
+    /// CPU time during the load, in seconds.
+    pub cpu_s: f64,
 }
 
 /// Offered load, and the accuracy with which it was generated.
@@ -200,6 +215,9 @@ pub struct Scenario {
     /// Image of the containers, over CRI.
     #[serde(default)]
     pub image: Option<String>,
+    /// Network of the pods, over CRI; absent in documents of older programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
     /// Programs under test; empty in documents of older programs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub software: Vec<Software>,

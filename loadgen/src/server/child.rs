@@ -59,7 +59,7 @@ pub enum ChildError {
     /// The socket of the program would have too long a path.
     #[error(
         "the socket {} would have {length} bytes in its path, and Linux allows {MAX_SOCKET_PATH}: set \
-         TMPDIR (or --files of loadgen gate) to a directory whose path has at most {room}",
+         --files to a directory whose path has at most {room}",
         socket.display()
     )]
     Socket {
@@ -96,6 +96,15 @@ pub enum ChildError {
         /// End of the program's log, on separate lines.
         log: String,
     },
+    /// The configuration file for containerd cannot be read.
+    #[error("read the configuration of containerd {}", path.display())]
+    Config {
+        /// Path of the file.
+        path: PathBuf,
+        /// Error of the system.
+        #[source]
+        source: io::Error,
+    },
     /// containerd does not accept the image for pods.
     #[error("put an image into containerd")]
     Image {
@@ -112,6 +121,8 @@ pub enum ChildError {
 #[derive(Debug)]
 pub struct Child {
     process: KilledOnDrop,
+    /// Process of the program itself; that of a supervisor is its parent.
+    main: Option<u32>,
     name: &'static str,
     program: PathBuf,
     log: PathBuf,
@@ -158,6 +169,7 @@ impl Child {
         match process {
             Ok(process) => Ok(Self {
                 process: KilledOnDrop(process),
+                main: None,
                 name,
                 program,
                 log,
@@ -170,9 +182,24 @@ impl Child {
         }
     }
 
-    /// Returns the process id.
+    /// Returns the process id of the program.
     pub fn pid(&self) -> u32 {
+        self.main.unwrap_or_else(|| self.process.0.id())
+    }
+
+    /// Returns the id of the process that was started: of the program, or of its supervisor.
+    pub fn root(&self) -> u32 {
         self.process.0.id()
+    }
+
+    /// States the process of a program that runs below a supervisor.
+    pub fn set_main(&mut self, pid: u32) {
+        self.main = Some(pid);
+    }
+
+    /// Returns the path of the program.
+    pub fn program(&self) -> &Path {
+        &self.program
     }
 
     /// Returns the path of the log file.
@@ -227,11 +254,12 @@ impl Child {
     /// A message if the program had ended by itself, or does not end in time. Dropping it
     /// then kills it.
     pub fn terminate(&mut self, stop: &Stop) -> Result<ExitStatus, String> {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
         let Self { name, process, .. } = self;
         if let Ok(Some(status)) = process.0.try_wait() {
             return Err(format!("the {name} ended by itself with {status}"));
         }
-        kill_process(Pid::from_child(&process.0), Signal::TERM)
+        kill_process(pid.unwrap_or(Pid::from_child(&process.0)), Signal::TERM)
             .map_err(|e| format!("cannot send the {name} SIGTERM: {e}"))?;
         let begun = Instant::now();
         let mut pause = FIRST_PAUSE;

@@ -2,15 +2,17 @@
 //! sandboxer.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use crate::drive::driver::DriverKind;
-use crate::result::software::CriVersion;
+use crate::result::software::{Configuration, CriVersion};
 use crate::scratch;
 use crate::server::child::ChildError;
 use crate::server::child::{self, Child};
@@ -24,6 +26,12 @@ pub const PROGRAM: &str = "containerd";
 /// Shipped configuration drop-in, and the socket in it.
 const DROP_IN: &str = include_str!("../../../deploy/containerd/resource-slot.toml");
 const DROP_IN_SOCKET: &str = "/run/resource-slot-sandboxer.sock";
+
+/// Names of the shipped CNI plugin and its configuration, and the environment variable with the
+/// directory of its addresses.
+const CNI_PLUGIN: &str = "resource-slot";
+const CNI_LIST: &str = "10-resource-slot.conflist";
+const CNI_ADDRESSES: &str = "RESOURCE_SLOT_CNI_DIR";
 
 /// Environment variable with the path of the program.
 pub const PROGRAM_VARIABLE: &str = "CONTAINERD_BIN";
@@ -50,13 +58,14 @@ pub struct Home {
 }
 
 impl Home {
-    /// Creates the files of a containerd below `dir`, which must exist. Its pods run on
-    /// the sandboxer at the socket `sandboxer`. Pods have a network if a CNI plugin is
-    /// put into [`Home::cni_conf`] and [`Home::cni_bin`].
+    /// Creates the files of a containerd below `dir`, which must exist. Pods of the handler
+    /// `resource-slot` run on the sandboxer at the socket `sandboxer`. The settings of `config`
+    /// take precedence over the private ones. Pods have a network if a CNI plugin is put into
+    /// [`Home::cni_conf`] and [`Home::cni_bin`].
     ///
     /// # Errors
-    /// Files that cannot be written.
-    pub fn new(dir: &Path, sandboxer: &Path) -> io::Result<Self> {
+    /// Files that cannot be written, or a `config` that is not there.
+    pub fn new(dir: &Path, sandboxer: Option<&Path>, config: Option<&Path>) -> io::Result<Self> {
         let home = Self {
             dir: dir.to_owned(),
         };
@@ -64,9 +73,12 @@ impl Home {
         for needed in [&home.cni_conf(), &home.cni_bin(), &drop_ins] {
             fs::create_dir_all(needed)?;
         }
-        let drop_in = DROP_IN.replace(DROP_IN_SOCKET, &sandboxer.display().to_string());
-        fs::write(drop_ins.join("resource-slot.toml"), drop_in)?;
-        fs::write(home.config(), home.configuration())?;
+        if let Some(sandboxer) = sandboxer {
+            let drop_in = DROP_IN.replace(DROP_IN_SOCKET, &sandboxer.display().to_string());
+            fs::write(drop_ins.join("resource-slot.toml"), drop_in)?;
+        }
+        let config = config.map(fs::canonicalize).transpose()?;
+        fs::write(home.config(), home.configuration(config.as_deref()))?;
         Ok(home)
     }
 
@@ -100,13 +112,32 @@ impl Home {
         self.dir.join("cni/bin")
     }
 
+    /// Adds the shipped CNI plugin, which sets up nothing, as the network of pods. Returns the
+    /// variable of the environment with the directory of its addresses.
+    ///
+    /// # Errors
+    /// Files that cannot be written.
+    pub fn add_network(&self) -> io::Result<(String, String)> {
+        let plugin = self.cni_bin().join(CNI_PLUGIN);
+        fs::write(&plugin, include_str!("../../../deploy/cni/resource-slot"))?;
+        fs::set_permissions(&plugin, fs::Permissions::from_mode(0o755))?;
+        fs::write(
+            self.cni_conf().join(CNI_LIST),
+            include_str!("../../../deploy/cni/10-resource-slot.conflist"),
+        )?;
+        let addresses = self.dir.join("cni/addresses");
+        Ok((CNI_ADDRESSES.to_owned(), addresses.display().to_string()))
+    }
+
     /// Returns the path of the log.
     pub fn log(&self) -> PathBuf {
         self.dir.join("containerd.log")
     }
 
-    fn configuration(&self) -> String {
+    fn configuration(&self, config: Option<&Path>) -> String {
         let quoted = |path: &Path| format!("'{}'", path.display());
+        let config = config.map_or_else(String::new, |config| format!(", {}", quoted(config)));
+        let restrict = !oom_scores_may_fall();
         let dir = |name: &str| quoted(&self.dir.join(name));
         let mut text = String::new();
         // Writing to a string cannot fail.
@@ -115,7 +146,7 @@ impl Home {
             "version = 3\n\
              root = {root}\n\
              state = {state}\n\
-             imports = [{drop_ins}]\n\
+             imports = [{drop_ins}{config}]\n\
              [grpc]\n  address = {socket}\n\
              [ttrpc]\n  address = {ttrpc}\n\
              [plugins.'io.containerd.nri.v1.nri']\n  disable = true\n\
@@ -124,6 +155,7 @@ impl Home {
              [plugins.'io.containerd.cri.v1.images'.pinned_images]\n  sandbox = '{image}'\n\
              [plugins.'io.containerd.cri.v1.runtime']\n\
              \x20 netns_mounts_under_state_dir = true\n\
+             \x20 restrict_oom_score_adj = {restrict}\n\
              [plugins.'io.containerd.cri.v1.runtime'.cni]\n\
              \x20 conf_dir = {conf}\n  bin_dirs = [{bin}]\n  use_internal_loopback = true\n",
             root = dir("root"),
@@ -167,19 +199,38 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf, ChildError> {
     })
 }
 
-/// Returns a command for a program that gets SIGTERM when this thread ends: containerd has
-/// no option for it, so util-linux' setpriv asks the kernel (`PR_SET_PDEATHSIG`) and then becomes
-/// the program. Without setpriv, or for a file that is missing, it is the plain command.
-fn dying_with_parent(program: &Path) -> Command {
-    let path = env::var_os("PATH").unwrap_or_default();
-    match child::search("setpriv", env::split_paths(&path)) {
-        Some(setpriv) if program.is_file() => {
-            let mut command = Command::new(setpriv);
-            command.args(["--pdeathsig", "TERM", "--"]).arg(program);
-            command
-        }
-        _ => Command::new(program),
+/// Returns whether this process may make a process less likely to be killed for want of memory
+/// (`/proc/PID/oom_score_adj` in proc(5)). containerd does so for pods unless it is told not to
+/// (`restrict_oom_score_adj`), and an unprivileged machine refuses it.
+fn oom_scores_may_fall() -> bool {
+    const SCORE: &str = "/proc/self/oom_score_adj";
+    // The score of a pod.
+    const LOW: &str = "-998";
+    let before = fs::read_to_string(SCORE).unwrap_or_default();
+    let may = fs::write(SCORE, LOW).is_ok();
+    if may {
+        let _ = fs::write(SCORE, before.trim());
     }
+    may
+}
+
+/// Returns a command that runs a program below a supervisor, which gets SIGTERM when this thread
+/// ends, as the program does when the supervisor ends: containerd has no option for it, so
+/// util-linux' setpriv asks the kernel (`PR_SET_PDEATHSIG`) and then becomes the program. Without
+/// setpriv the program outlives a supervisor that is killed.
+fn supervised(program: &Path, cgroup: Option<&Path>) -> io::Result<Command> {
+    let mut command = Command::new(env::current_exe()?);
+    command.arg("supervise");
+    if let Some(cgroup) = cgroup {
+        command.arg("--cgroup").arg(cgroup);
+    }
+    command.arg("--");
+    let path = env::var_os("PATH").unwrap_or_default();
+    if let Some(setpriv) = child::search("setpriv", env::split_paths(&path)) {
+        command.arg(setpriv).args(["--pdeathsig", "TERM", "--"]);
+    }
+    command.arg(program);
+    Ok(command)
 }
 
 impl Containerd {
@@ -193,17 +244,28 @@ impl Containerd {
         Self::spawn(program, command, home, stop)
     }
 
-    /// Does the same; the process gets SIGTERM when the calling thread ends, also if this
-    /// program is killed.
+    /// Does the same below a supervisor (see [`crate::server::supervisor`]), in the cgroup with
+    /// this directory, and with further variables of the environment. The process gets SIGTERM when
+    /// the calling thread ends, also if this program is killed.
     ///
     /// # Errors
     /// As [`Containerd::start`].
-    pub fn start_with_parent(
+    pub fn start_supervised(
         program: PathBuf,
         home: Home,
+        env: &[(String, String)],
+        cgroup: Option<&Path>,
         stop: &Stop,
     ) -> Result<Self, ChildError> {
-        let command = dying_with_parent(&program);
+        let spawned = |source| ChildError::Spawn {
+            name: NAME,
+            program: program.clone(),
+            source,
+        };
+        // The supervisor could only tell of a missing program in the log.
+        fs::metadata(&program).map_err(spawned)?;
+        let mut command = supervised(&program, cgroup).map_err(spawned)?;
+        command.envs(env.iter().map(|(name, value)| (name, value)));
         Self::spawn(program, command, home, stop)
     }
 
@@ -224,6 +286,9 @@ impl Containerd {
         let peer = containerd.child.wait_for(stop, || {
             endpoint::probe(DriverKind::Cri, &socket, NAMESPACE, PROBE_LIMIT, stop)
         })?;
+        if let Some(pid) = peer.pid {
+            containerd.child.set_main(pid);
+        }
         containerd.version = peer.cri;
         Ok(containerd)
     }
@@ -238,9 +303,35 @@ impl Containerd {
         self.version.as_ref()
     }
 
+    /// Returns the effective configuration, as the program itself prints it; `None` if it does not.
+    pub fn configuration(&self) -> Option<Configuration> {
+        let config = self.home.config();
+        let printed = |args: &[&OsStr]| {
+            let output = Command::new(self.child.program())
+                .args(args)
+                .output()
+                .ok()?;
+            String::from_utf8(output.stdout).ok()
+        };
+        let own: [&OsStr; 4] = [
+            "--config".as_ref(),
+            config.as_ref(),
+            "config".as_ref(),
+            "dump".as_ref(),
+        ];
+        let default: [&OsStr; 2] = ["config".as_ref(), "default".as_ref()];
+        let dir = self.home.dir.to_string_lossy();
+        Configuration::of(&printed(&own)?, &printed(&default)?, &dir)
+    }
+
     /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.child.pid()
+    }
+
+    /// Returns the id of the process above all others that the program runs.
+    pub fn root(&self) -> u32 {
+        self.child.root()
     }
 
     /// Ends the process with SIGTERM. The files exist until the returned value is

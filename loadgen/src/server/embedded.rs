@@ -41,7 +41,7 @@ pub struct Embedded {
 }
 
 /// End of the programs that were started for a run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Stopped {
     /// Complaints about the end; empty for a clean end.
     pub complaints: Vec<String>,
@@ -72,26 +72,13 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf, ChildError> {
 }
 
 impl Embedded {
-    /// Starts `program` and waits until it replies to a call.
+    /// Starts `program`, with its socket and directory below `parent`, and waits until it replies
+    /// to a call. An argument `--dir` names a directory that stays.
     ///
     /// # Errors
     /// A program that cannot be started, ends, or does not reply in time, with the end of
     /// its log if there is one; a requested stop.
     pub fn start(
-        program: PathBuf,
-        args: &[OsString],
-        namespace: &str,
-        stop: &Stop,
-    ) -> Result<Self, ChildError> {
-        Self::start_in(&env::temp_dir(), program, args, namespace, stop)
-    }
-
-    /// Does the same with the socket and the directory below `parent`. An argument `--dir` names a
-    /// directory that stays.
-    ///
-    /// # Errors
-    /// As [`Embedded::start`].
-    pub fn start_in(
         parent: &Path,
         program: PathBuf,
         args: &[OsString],
@@ -124,8 +111,8 @@ impl Embedded {
     ///
     /// # Errors
     /// As [`Embedded::start`].
-    pub fn null(stop: &Stop) -> Result<Self, ChildError> {
-        let dir = directory(&env::temp_dir())?;
+    pub fn null(parent: &Path, stop: &Stop) -> Result<Self, ChildError> {
+        let dir = directory(parent)?;
         let program =
             env::current_exe().map_err(|source| ChildError::Directory { name: NAME, source })?;
         let mut command = Command::new(&program);
@@ -237,7 +224,13 @@ mod tests {
 
     #[test]
     fn a_program_that_ends_is_noticed_with_its_status() {
-        let error = Embedded::start("/bin/false".into(), &[], "k8s.io", &Stop::new());
+        let error = Embedded::start(
+            &env::temp_dir(),
+            "/bin/false".into(),
+            &[],
+            "k8s.io",
+            &Stop::new(),
+        );
         let message = error.unwrap_err().to_string();
         assert!(message.contains("ended (exit status: 1)"), "{message}");
         assert!(message.contains("its log is empty"), "{message}");
@@ -260,7 +253,13 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_is_named() {
-        let error = Embedded::start("/no/such/file".into(), &[], "k8s.io", &Stop::new());
+        let error = Embedded::start(
+            &env::temp_dir(),
+            "/no/such/file".into(),
+            &[],
+            "k8s.io",
+            &Stop::new(),
+        );
         assert!(error.unwrap_err().to_string().contains("/no/such/file"));
     }
 

@@ -9,21 +9,32 @@ mod error;
 pub mod image;
 pub mod node;
 pub mod null;
+pub mod subject;
+pub mod supervisor;
 mod target;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use containerd_sandbox::client;
+use containerd_sandbox::client::{self, Cri};
+use cri_api::v1::{CgroupDriver, RuntimeConfigRequest};
 
 use self::embedded::{Embedded, Stopped};
 pub use self::error::ServerError;
 use self::node::{Node, Programs};
 pub use self::target::Target;
-use crate::drive::driver::DriverKind;
-use crate::process::program;
+use crate::drive::driver::{DriverKind, PodCgroups};
+use crate::process::accounting::{Accounting, Counted};
+use crate::process::cgroup::{Cgroup, OfOther};
+use crate::process::cpu_time::CpuClock;
+use crate::process::{program, tree};
 use crate::result::software::{CriVersion, Software};
 use crate::stop::Stop;
+use crate::workload::runtime::HANDLER;
+
+/// Shim of containerd that runs containers with runc, and with programs of its options.
+const SHIM: &str = "containerd-shim-runc-v2";
 
 /// A server that has replied to a call.
 #[derive(Debug)]
@@ -42,6 +53,10 @@ pub enum Server {
         pid: Option<u32>,
         /// Version of the runtime; `None` for a server that was not called over CRI.
         cri: Option<CriVersion>,
+        /// Cgroup of the process; `None` if it shares one with others, or is not visible.
+        own_cgroup: Option<OfOther>,
+        /// Place of the pods' cgroups.
+        pod_cgroups: PodCgroups,
     },
 }
 
@@ -65,12 +80,18 @@ impl Source {
         if let Some(endpoint) = &target.endpoint {
             return Ok(Self::Socket(endpoint.clone().into()));
         }
-        let sandboxer = embedded::find(target.sandboxer.as_deref())?;
+        let sandboxer = || embedded::find(target.sandboxer.as_deref());
         Ok(match target.driver {
-            DriverKind::Ttrpc | DriverKind::Controller => Self::Sandboxer(sandboxer),
+            DriverKind::Ttrpc | DriverKind::Controller => Self::Sandboxer(sandboxer()?),
             DriverKind::Cri => Self::Node(Programs {
                 containerd: containerd::find(target.containerd.as_deref())?,
-                sandboxer,
+                config: target.config.clone(),
+                env: target.env.clone(),
+                network: target.network,
+                sandboxer: match &*target.runtime_handler {
+                    HANDLER => Some(sandboxer()?),
+                    _ => None,
+                },
             }),
         })
     }
@@ -88,12 +109,12 @@ impl Source {
     ) -> Result<Server, ServerError> {
         match self {
             Self::Sandboxer(program) => {
-                let embedded =
-                    Embedded::start(program, &target.sandboxer_args, &target.namespace, stop)?;
+                let (args, namespace) = (&target.sandboxer_args, &target.namespace);
+                let embedded = Embedded::start(&target.files, program, args, namespace, stop)?;
                 Ok(Server::Embedded(embedded))
             }
             Self::Node(programs) => {
-                let node = Node::start(programs, &target.sandboxer_args, stop)?;
+                let node = Node::start(&target.files, programs, &target.sandboxer_args, stop)?;
                 Ok(Server::Node(Box::new(node)))
             }
             Self::Socket(socket) => given(socket, target, timeout, stop),
@@ -119,6 +140,7 @@ fn given(
             });
         }
     };
+    let mut pod_cgroups = PodCgroups::Planned;
     if kind == DriverKind::Cri {
         endpoint::wait_on(stop, async {
             image::provide(client::channel(&socket).await?, &target.image).await
@@ -127,12 +149,49 @@ fn given(
             image: target.image.clone(),
             source,
         })?;
+        pod_cgroups = pod_cgroups_of(target, &socket, stop);
     }
     Ok(Server::Given {
         socket,
         role: server_of(kind),
         pid: peer.pid,
         cri: peer.cri,
+        own_cgroup: peer.pid.and_then(OfOther::of),
+        pod_cgroups,
+    })
+}
+
+/// Returns the place of the pods' cgroups on a running runtime, which states their driver.
+fn pod_cgroups_of(target: &Target, socket: &Path, stop: &Stop) -> PodCgroups {
+    if target.runtime_handler == HANDLER {
+        return PodCgroups::Planned;
+    }
+    let config = endpoint::wait_on(stop, async {
+        let cri = Cri::connect(socket).await?;
+        cri.runtime_config(RuntimeConfigRequest::default()).await
+    });
+    // An older runtime has no such method, and most of these use cgroupfs.
+    let driver = config.ok().and_then(|config| config.linux);
+    let driver = driver.map_or(CgroupDriver::Cgroupfs, |linux| linux.cgroup_driver());
+    match (driver, Cgroup::create()) {
+        (CgroupDriver::Systemd, _) => PodCgroups::Systemd,
+        (CgroupDriver::Cgroupfs, Ok(own)) => PodCgroups::Own(Arc::new(own)),
+        (CgroupDriver::Cgroupfs, Err(_)) => PodCgroups::Planned,
+    }
+}
+
+/// Returns a program that the containerd with this path finds: on PATH, or beside itself.
+fn found(name: &str, containerd: Option<&str>) -> Option<Software> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let beside = containerd.and_then(|path| Path::new(path).parent());
+    let places = std::env::split_paths(&path).chain(beside.map(Path::to_owned));
+    let found = child::search(name, places)?;
+    Some(Software {
+        role: name.to_owned(),
+        sha256: program::sha256(&found).ok(),
+        path: Some(found.display().to_string()),
+        cri: None,
+        configuration: None,
     })
 }
 
@@ -158,25 +217,92 @@ impl Server {
     pub fn processes(&self) -> Vec<(&'static str, u32)> {
         match self {
             Self::Embedded(embedded) => vec![("sandboxer", embedded.pid())],
-            Self::Node(node) => node.processes().to_vec(),
+            Self::Node(node) => node.processes(),
             Self::Given { role, pid, .. } => pid.map(|pid| (*role, pid)).into_iter().collect(),
         }
     }
 
-    /// Returns the programs under test.
-    pub fn software(&self) -> Vec<Software> {
+    /// Returns the place of the pods' cgroups for a runtime handler.
+    pub fn pod_cgroups(&self, handler: &str) -> PodCgroups {
+        match self {
+            Self::Embedded(_) => PodCgroups::Planned,
+            Self::Node(node) => match node.cgroup() {
+                Some(cgroup) if handler != HANDLER => PodCgroups::Own(Arc::clone(cgroup)),
+                _ => PodCgroups::Planned,
+            },
+            Self::Given { pod_cgroups, .. } => pod_cgroups.clone(),
+        }
+    }
+
+    /// Returns the CPU time of the server and all that it ran, in the best way that this machine
+    /// permits; `None` if the server is not visible.
+    pub fn counted(&self) -> Option<Counted> {
+        match self {
+            Self::Embedded(embedded) => Some(Counted {
+                accounting: Accounting::Process,
+                cpu: CpuClock::of(embedded.pid())?.now()?,
+            }),
+            Self::Node(_) | Self::Given { .. } => self.counted_all().into_iter().next(),
+        }
+    }
+
+    /// Returns the CPU time of a runtime and all that it ran, in each way that this machine permits;
+    /// none of a sandboxer, which runs no other process.
+    pub fn counted_all(&self) -> Vec<Counted> {
+        match self {
+            Self::Embedded(_) => Vec::new(),
+            Self::Node(node) => node.counted(),
+            Self::Given {
+                pid,
+                own_cgroup,
+                pod_cgroups,
+                ..
+            } => {
+                let of_pods = match pod_cgroups {
+                    PodCgroups::Own(cgroup) => cgroup.cpu(),
+                    PodCgroups::Planned | PodCgroups::Systemd => None,
+                };
+                let (accounting, server) = match own_cgroup {
+                    Some(own) => (Accounting::Cgroup, own.cpu()),
+                    None => (Accounting::ProcessTree, pid.and_then(tree::cpu)),
+                };
+                let cpu = server.map(|server| server + of_pods.unwrap_or_default());
+                cpu.map(|cpu| Counted { accounting, cpu })
+                    .into_iter()
+                    .collect()
+            }
+        }
+    }
+
+    /// Returns the programs under test: those of the processes, and below a started containerd
+    /// those that run the containers of this handler.
+    pub fn software(&self, handler: &str) -> Vec<Software> {
         let stated = |role| match self {
             Self::Node(node) if role == "containerd" => node.version(),
             Self::Given { cri, .. } => cri.as_ref(),
             Self::Embedded(_) | Self::Node(_) => None,
+        };
+        let configuration = |role| match self {
+            Self::Node(node) if role == "containerd" => node.configuration(),
+            _ => None,
         };
         let of = |(role, pid): (&'static str, u32)| Software {
             role: role.to_owned(),
             path: program::path(pid).map(|path| path.display().to_string()),
             sha256: program::hash(pid),
             cri: stated(role).cloned(),
+            configuration: configuration(role),
         };
-        self.processes().into_iter().map(of).collect()
+        let below = match self {
+            Self::Node(_) if handler != HANDLER => vec![SHIM, handler],
+            _ => Vec::new(),
+        };
+        let mut all: Vec<Software> = self.processes().into_iter().map(of).collect();
+        let beside = all.iter().find(|one| one.role == "containerd");
+        let beside = beside.and_then(|containerd| containerd.path.clone());
+        let programs = below.into_iter();
+        all.extend(programs.filter_map(|name| found(name, beside.as_deref())));
+        all
     }
 
     /// Ends a server that was started for this run; see [`Embedded::stop`] and

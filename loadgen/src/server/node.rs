@@ -1,14 +1,20 @@
-//! Starts a node for the run: a containerd and the sandboxer for its pods.
+//! Starts a node for the run: a containerd and, for pods of the handler `resource-slot`, their
+//! sandboxer.
 
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use containerd_sandbox::client;
 
-use crate::result::software::CriVersion;
+use crate::process::accounting::{Accounting, Counted};
+use crate::process::cgroup::Cgroup;
+use crate::process::cpu_time::CpuClock;
+use crate::process::tree;
+use crate::result::software::{Configuration, CriVersion};
 use crate::scratch::Scratch;
 use crate::server::child::{self, ChildError};
 use crate::server::containerd::{Containerd, Home};
@@ -16,6 +22,7 @@ use crate::server::embedded::{Embedded, Stopped};
 use crate::server::endpoint;
 use crate::server::image::{self, NAMESPACE};
 use crate::stop::Stop;
+use crate::workload::runtime::Network;
 
 /// Name of containerd in messages.
 const NAME: &str = "containerd";
@@ -32,13 +39,17 @@ const DESCRIPTORS: usize = 16;
 const CLOSING_LIMIT: Duration = Duration::from_secs(5);
 const CLOSING_POLL: Duration = Duration::from_millis(10);
 
-/// The two daemons of a node. Dropping it kills them.
+/// The daemons of a node. Dropping it kills them.
 #[derive(Debug)]
 pub struct Node {
     // Fields are dropped in this order: first the caller, then its server.
     containerd: Containerd,
-    sandboxer: Embedded,
-    descriptors: (usize, usize),
+    /// `None` if pods run on another runtime.
+    sandboxer: Option<Embedded>,
+    /// Cgroup of containerd and its pods; `None` if this process may not make one.
+    cgroup: Option<Arc<Cgroup>>,
+    /// Open descriptors of each process before the load.
+    descriptors: Vec<usize>,
     dir: Scratch,
 }
 
@@ -47,33 +58,69 @@ pub struct Node {
 pub struct Programs {
     /// Path of containerd.
     pub containerd: PathBuf,
-    /// Path of the sandboxer.
-    pub sandboxer: PathBuf,
+    /// Configuration file of containerd whose settings take precedence over the private ones.
+    pub config: Option<PathBuf>,
+    /// Variables of containerd's environment.
+    pub env: Vec<(String, String)>,
+    /// Network of the pods.
+    pub network: Network,
+    /// Path of the sandboxer; `None` if pods run on another runtime.
+    pub sandboxer: Option<PathBuf>,
 }
 
 impl Node {
-    /// Starts both daemons and stores the image for pods in containerd.
+    /// Starts both daemons, with their files below `parent`, and stores the image for pods in
+    /// containerd.
     ///
     /// # Errors
     /// A daemon that cannot be started or does not become ready in time.
-    pub fn start(programs: Programs, args: &[OsString], stop: &Stop) -> Result<Self, ChildError> {
-        let sandboxer = Embedded::start(programs.sandboxer, args, NAMESPACE, stop)?;
+    pub fn start(
+        parent: &Path,
+        programs: Programs,
+        args: &[OsString],
+        stop: &Stop,
+    ) -> Result<Self, ChildError> {
+        let sandboxer = programs.sandboxer;
+        let sandboxer = sandboxer.map(|path| Embedded::start(parent, path, args, NAMESPACE, stop));
+        let sandboxer = sandboxer.transpose()?;
         let directory = |source| ChildError::Directory { name: NAME, source };
-        let dir = Scratch::new("containerd").map_err(directory)?;
-        let home = Home::new(dir.path(), &sandboxer.socket()).map_err(directory)?;
-        child::check_socket(&home.ttrpc_socket(), &std::env::temp_dir())?;
-        let containerd = Containerd::start_with_parent(programs.containerd, home, stop)?;
+        let dir = Scratch::new_in(parent, "containerd").map_err(directory)?;
+        let served = sandboxer.as_ref().map(Embedded::socket);
+        let config = programs.config.as_deref();
+        let home =
+            Home::new(dir.path(), served.as_deref(), config).map_err(|source| {
+                match config.filter(|config| !config.is_file()) {
+                    Some(config) => ChildError::Config {
+                        path: config.to_owned(),
+                        source,
+                    },
+                    None => directory(source),
+                }
+            })?;
+        child::check_socket(&home.ttrpc_socket(), parent)?;
+        let mut env = programs.env;
+        if programs.network == Network::Pod {
+            env.push(home.add_network().map_err(directory)?);
+        }
+        let cgroup = Cgroup::create().ok().map(Arc::new);
+        let in_cgroup = cgroup.as_deref().map(Cgroup::server);
+        let (program, in_cgroup) = (programs.containerd, in_cgroup.as_deref());
+        let containerd = Containerd::start_supervised(program, home, &env, in_cgroup, stop)?;
         let socket = containerd.home().socket();
         endpoint::wait_on(stop, async {
             image::ensure(client::channel(&socket).await?).await
         })
         .map_err(|source| ChildError::Image { source })?;
-        Ok(Self {
-            descriptors: (descriptors(containerd.pid()), descriptors(sandboxer.pid())),
+        let mut node = Self {
             containerd,
             sandboxer,
+            cgroup,
+            descriptors: Vec::new(),
             dir,
-        })
+        };
+        let processes = node.processes().into_iter();
+        node.descriptors = processes.map(|(_, pid)| descriptors(pid)).collect();
+        Ok(node)
     }
 
     /// Returns the path of containerd's socket.
@@ -86,22 +133,56 @@ impl Node {
         self.containerd.version()
     }
 
-    /// Returns the roles and ids of both processes.
-    pub fn processes(&self) -> [(&'static str, u32); 2] {
-        [
-            ("sandboxer", self.sandboxer.pid()),
-            ("containerd", self.containerd.pid()),
-        ]
+    /// Returns the effective configuration of containerd; `None` if it does not print one.
+    pub fn configuration(&self) -> Option<Configuration> {
+        self.containerd.configuration()
     }
 
-    /// Ends both daemons with SIGTERM. With `emptied`, remaining objects of pods are
+    /// Returns the roles and ids of the daemons.
+    pub fn processes(&self) -> Vec<(&'static str, u32)> {
+        let sandboxer = self.sandboxer.as_ref();
+        let sandboxer = sandboxer.map(|sandboxer| ("sandboxer", sandboxer.pid()));
+        let containerd = ("containerd", self.containerd.pid());
+        sandboxer.into_iter().chain([containerd]).collect()
+    }
+
+    /// Returns the cgroup of containerd and its pods; `None` without one.
+    pub fn cgroup(&self) -> Option<&Arc<Cgroup>> {
+        self.cgroup.as_ref()
+    }
+
+    /// Returns the CPU time of both daemons and all that they started so far, as far as it can be
+    /// counted in this way; `None` if it cannot.
+    fn cpu(&self, accounting: Accounting) -> Option<Duration> {
+        let below = match accounting {
+            Accounting::Cgroup => self.cgroup.as_ref()?.cpu(),
+            Accounting::ProcessTree => tree::cpu(self.containerd.root()),
+            Accounting::Process => None,
+        };
+        let sandboxer = match &self.sandboxer {
+            Some(sandboxer) => CpuClock::of(sandboxer.pid())?.now()?,
+            None => Duration::ZERO,
+        };
+        Some(below? + sandboxer)
+    }
+
+    /// Returns the CPU time in each way that this machine permits, the best one first.
+    pub fn counted(&self) -> Vec<Counted> {
+        let ways = [Accounting::Cgroup, Accounting::ProcessTree];
+        let counted = ways.into_iter().filter_map(|accounting| {
+            let cpu = self.cpu(accounting)?;
+            Some(Counted { accounting, cpu })
+        });
+        counted.collect()
+    }
+
+    /// Ends the daemons with SIGTERM. With `emptied`, remaining objects of pods are
     /// complaints.
     pub fn stop(self, stop: &Stop, emptied: bool) -> Stopped {
         let mut complaints = Vec::new();
         if emptied {
-            let before = [self.descriptors.1, self.descriptors.0];
-            for ((name, pid), before) in self.processes().into_iter().zip(before) {
-                complaints.extend(not_closed(name, pid, before));
+            for ((name, pid), before) in self.processes().into_iter().zip(&self.descriptors) {
+                complaints.extend(not_closed(name, pid, *before));
             }
         }
         let state = self.containerd.home().state();
@@ -115,13 +196,29 @@ impl Node {
         }
         if emptied {
             complaints.extend(leftovers(&state));
+            let cgroup = self.cgroup.as_deref();
+            complaints.extend(cgroup.and_then(|cgroup| processes_left(&cgroup.processes())));
         }
-        let mut stopped = self.sandboxer.stop(stop, emptied);
+        let mut stopped = Stopped::default();
+        if let Some(sandboxer) = self.sandboxer {
+            stopped = sandboxer.stop(stop, emptied);
+        }
         stopped.complaints.splice(0..0, complaints);
         stopped.logs.push(log);
         stopped.dirs.push(self.dir);
         stopped
     }
+}
+
+/// Returns a complaint about processes that a containerd without pods has left.
+fn processes_left(pids: &[u32]) -> Option<String> {
+    let name = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm"));
+    let example = name(pids.first()?).unwrap_or_default();
+    Some(format!(
+        "containerd left {} processes, such as {}",
+        pids.len(),
+        example.trim()
+    ))
 }
 
 /// Returns the number of open descriptors of a process.

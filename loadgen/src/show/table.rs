@@ -183,6 +183,16 @@ fn totals(out: &mut String, result: &RunResult) -> fmt::Result {
             human::bytes(usage.max_rss_bytes),
         )?;
     }
+    for all in &result.cpu_of_all {
+        writeln!(
+            out,
+            "{:<10} {:.2} s CPU {}, {} per pod",
+            "all",
+            all.cpu_s,
+            all.accounting.name(),
+            per_pod(all.cpu_s, totals.pods + totals.pods_failed),
+        )?;
+    }
     if let Some(hold) = &result.hold {
         held(out, hold)?;
     }

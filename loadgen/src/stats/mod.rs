@@ -10,6 +10,7 @@
 //! slope        trend over time, with its confidence interval
 //! two_samples  difference between two groups of runs, with its confidence interval
 //! permutation  is one of two programs slower: groups of runs, several figures together
+//! change_points  points at which the level of a series changes
 //! ```
 //!
 //! Measurements of this kind are few (8 to 60 rounds or seconds), have heavy tails
@@ -23,6 +24,7 @@
 
 pub mod binomial;
 pub mod bootstrap;
+pub mod change_points;
 #[cfg(test)]
 pub(crate) mod noise;
 pub mod order;

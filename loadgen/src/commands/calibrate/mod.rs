@@ -11,11 +11,10 @@
 pub mod finds;
 pub mod table;
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::cli::{CalibrateArgs, GateArgs};
+use super::cli::{CalibrateArgs, GateArgs, TargetArgs};
 use super::error::RunError;
 use super::execution::Execution;
 use super::exit::Verdict;
@@ -87,7 +86,7 @@ pub fn run(args: &CalibrateArgs, command_line: &[String]) -> Result<Verdict, Run
         (Source::Sandboxer(program), false)
             if embedded::stated_directory(&target.sandboxer_args).is_none() =>
         {
-            Some(gate_finds(program, &target.sandboxer_args, &stop, style)?)
+            Some(gate_finds(program, &args.target, &stop, style)?)
         }
         _ => None,
     };
@@ -110,7 +109,7 @@ pub fn run(args: &CalibrateArgs, command_line: &[String]) -> Result<Verdict, Run
 /// share the directory that an argument may state.
 fn gate_finds(
     program: &Path,
-    sandboxer_args: &[OsString],
+    target: &TargetArgs,
     stop: &Stop,
     style: Style,
 ) -> Result<GateFinds, RunError> {
@@ -118,7 +117,8 @@ fn gate_finds(
     style.say("Running the first blocks of a gate, in turns on one CPU");
     let gate = GateArgs::of_one(&program.to_string_lossy());
     let gate = GateArgs {
-        sandboxer_args: sandboxer_args.to_vec(),
+        sandboxer_args: target.sandboxer_args.clone(),
+        files: target.files.clone(),
         ..gate.map_err(|error| not_calibrated(error.to_string()))?
     };
     let finds = gate::finds(&gate, stop).map_err(|error| match error {

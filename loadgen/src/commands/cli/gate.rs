@@ -9,20 +9,24 @@ use std::str::FromStr;
 use clap::{Args, FromArgMatches};
 
 use super::compare::percent;
-use super::{ContainerRange, OutputArgs, RequestArgs};
+use super::{ContainerRange, FilesArgs, OutputArgs, RequestArgs};
 use crate::drive::driver::DriverKind;
+use crate::server::subject::Subject;
 use crate::workload::plan::Plan;
+use crate::workload::runtime::HANDLER;
 
 /// Options of `loadgen gate`.
 #[derive(Debug, Clone, Args)]
 pub struct GateArgs {
-    /// Program to compare with: a resource-slot-sandboxer, or a git revision, built
-    /// in a temporary worktree.
-    #[arg(long, env = "LOADGEN_BASE", value_name = "BIN|REV")]
-    pub base: String,
-    /// Program to compare: like --base.
-    #[arg(long, env = "LOADGEN_HEAD", value_name = "BIN|REV")]
-    pub head: String,
+    /// Subject to compare with: a resource-slot-sandboxer, or a git revision, built in a
+    /// temporary worktree; containerd:PATH, to start one, with
+    /// ?handler=NAME&config=FILE&env=NAME=VALUE&sandboxer=PATH, each of which may be left out;
+    /// or unix:///PATH?handler=NAME, a running CRI runtime.
+    #[arg(long, env = "LOADGEN_BASE", value_name = "SUBJECT")]
+    pub base: Subject,
+    /// Subject to compare: like --base.
+    #[arg(long, env = "LOADGEN_HEAD", value_name = "SUBJECT")]
+    pub head: Subject,
     /// Smallest increase of a pod's CPU time that matters, in percent.
     #[arg(long, env = "LOADGEN_MIN_EFFECT", value_name = "PERCENT", default_value = "3",
           value_parser = percent)]
@@ -49,11 +53,12 @@ pub struct GateArgs {
     /// between CPUs.
     #[arg(long, env = "LOADGEN_CPUS", value_name = "N|all", default_value = "1")]
     pub cpus: CpuChoice,
-    /// Number of pods of each program in each round, best a multiple of a turn: four times
-    /// the concurrency.
-    #[arg(long, env = "LOADGEN_PODS", value_name = "N", default_value_t = 192,
+    /// Number of pods of each subject in each round, best a multiple of a turn: four times
+    /// the concurrency [default: 192 of sandboxers, 64 through containerd, 16 of real
+    /// containers].
+    #[arg(long, env = "LOADGEN_PODS", value_name = "N",
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    pub pods: u64,
+    pub pods: Option<u64>,
     /// Containers per pod: MIN-MAX, or one number.
     #[arg(
         long,
@@ -65,15 +70,15 @@ pub struct GateArgs {
     /// Requests of the pods.
     #[command(flatten)]
     pub requests: RequestArgs,
-    /// Driver that runs the pods: ttrpc, or controller, as containerd calls a
-    /// sandboxer.
+    /// Driver that runs the pods of sandboxers: ttrpc, or controller, as containerd calls
+    /// a sandboxer. Others are loaded over CRI.
     #[arg(long, env = "LOADGEN_TARGET", value_name = "DRIVER", default_value = "controller",
           value_parser = driver)]
     pub target: DriverKind,
-    /// Number of pods under way at once.
-    #[arg(long, env = "LOADGEN_CONCURRENCY", value_name = "N", default_value_t = 8,
+    /// Number of pods under way at once [default: 8 of sandboxers, else 4].
+    #[arg(long, env = "LOADGEN_CONCURRENCY", value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub concurrency: u32,
+    pub concurrency: Option<u32>,
     /// Argument for both sandboxers; may be repeated.
     #[arg(
         long = "sandboxer-arg",
@@ -90,10 +95,9 @@ pub struct GateArgs {
         allow_hyphen_values = true
     )]
     pub head_args: Vec<OsString>,
-    /// Directory below which the sandboxers keep their files [default: /dev/shm if it
-    /// has room, else the directory of temporary files].
-    #[arg(long, env = "LOADGEN_FILES", value_name = "DIR")]
-    pub files: Option<PathBuf>,
+    /// Place of the files of both programs.
+    #[command(flatten)]
+    pub files: FilesArgs,
     /// Append the verdict as Markdown to this file, such as $GITHUB_STEP_SUMMARY; - is standard
     /// output.
     #[arg(long, env = "LOADGEN_MARKDOWN", value_name = "FILE")]
@@ -113,6 +117,31 @@ impl GateArgs {
         let command = options::ignore_empty(command, |name| std::env::var_os(name));
         let options = ["--base", program, "--head", program];
         Self::from_arg_matches(&command.try_get_matches_from(options)?)
+    }
+
+    /// Returns the drivers of base and head.
+    pub fn drivers(&self) -> [DriverKind; 2] {
+        [&self.base, &self.head].map(|subject| subject.driver(self.target))
+    }
+
+    /// Returns the number of pods of each subject in each round.
+    pub fn pods(&self) -> u64 {
+        let runs_containers = [&self.base, &self.head]
+            .into_iter()
+            .any(|subject| subject.handler().is_some_and(|handler| handler != HANDLER));
+        self.pods.unwrap_or(match self.drivers()[0] {
+            DriverKind::Ttrpc | DriverKind::Controller => 192,
+            DriverKind::Cri if runs_containers => 16,
+            DriverKind::Cri => 64,
+        })
+    }
+
+    /// Returns the number of pods under way at once.
+    pub fn concurrency(&self) -> u32 {
+        self.concurrency.unwrap_or(match self.drivers()[0] {
+            DriverKind::Ttrpc | DriverKind::Controller => 8,
+            DriverKind::Cri => 4,
+        })
     }
 
     /// Returns the plan of each round.

@@ -5,7 +5,9 @@ mod calibrate;
 mod compare;
 mod density;
 mod export;
+mod files;
 mod gate;
+mod level;
 mod merge;
 mod metrics;
 mod null;
@@ -35,7 +37,9 @@ pub use self::calibrate::CalibrateArgs;
 pub use self::compare::CompareArgs;
 pub use self::density::DensityArgs;
 pub use self::export::{ExportArgs, ExportFormat};
+pub use self::files::FilesArgs;
 pub use self::gate::GateArgs;
+pub use self::level::LevelArgs;
 pub use self::merge::MergeArgs;
 pub use self::metrics::MetricsArgs;
 pub use self::null::NullArgs;
@@ -52,7 +56,7 @@ pub use self::scenario::{ScenarioArgs, ScenarioChoiceError, ScenariosCommand};
 pub use self::search::SearchArgs;
 pub use self::target::TargetArgs;
 pub use self::trace::{RecordArgs, ReplayArgs};
-pub use self::trend::TrendArgs;
+pub use self::trend::{TrendArgs, TrendFormat};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 good; 1 wrong usage, or a missing file or program; 2 errors or wrong answers;
@@ -61,6 +65,10 @@ invalid.";
 
 const COMPARE_EXIT_CODES: &str = "\
 Exit codes: 0 B is not slower; 1 not comparable, or wrong usage; 3 B is slower; 4 undecided.";
+
+const TREND_EXIT_CODES: &str = "\
+Exit codes: 0 good; 1 wrong usage, or no such result; 3 a figure became worse, with
+--fail-on-change.";
 
 const GATE_EXIT_CODES: &str = "\
 Exit codes: 0 passed; 1 wrong usage, or a missing file or program; 2 errors or wrong answers;
@@ -211,6 +219,14 @@ pub enum Command {
     /// into results, so that `loadgen compare` can judge single runs.
     #[command(after_help = EXIT_CODES)]
     Calibrate(Box<CalibrateArgs>),
+    /// Find the points at which figures of many results changed.
+    ///
+    /// Each directory is a point of the series, such as a commit or a day: a result, or several
+    /// of the same load, whose median counts. The points are put in the order of their times.
+    /// CPU time per pod of the tested processes and the median latency of a pod are tested: if
+    /// nothing changes, a change is found in at most --alpha of the trends.
+    #[command(after_help = TREND_EXIT_CODES)]
+    Trend(TrendArgs),
     /// Decide whether one build of the sandboxer is slower than another.
     ///
     /// Both builds are started on this machine, on private sockets and directories,
@@ -236,6 +252,16 @@ pub enum Command {
     /// Serve as a sandboxer that keeps only the state needed for its answers.
     #[command(hide = true)]
     Null(NullArgs),
+    /// Run a program, and wait for the processes that outlive their parents below it.
+    #[command(hide = true)]
+    Supervise {
+        /// Directory of the cgroup to run in.
+        #[arg(long, env = "LOADGEN_CGROUP", value_name = "DIR")]
+        cgroup: Option<PathBuf>,
+        /// Program and its arguments.
+        #[arg(required = true, last = true)]
+        program: Vec<OsString>,
+    },
     /// Run pods without plan, checks, clocks and histograms, and print pods per
     /// second.
     #[command(hide = true)]
@@ -243,7 +269,7 @@ pub enum Command {
     /// Check whether the memory and descriptors of the processes of a run stayed
     /// level.
     #[command(hide = true)]
-    Trend(TrendArgs),
+    Level(LevelArgs),
     /// Print a completion script for a shell.
     Completions {
         /// Name of the shell.

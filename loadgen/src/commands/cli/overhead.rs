@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use containerd_sandbox::SocketPath;
 
-use super::{ContainerRange, OutputArgs, RequestArgs};
+use super::values::socket;
+use super::{ContainerRange, FilesArgs, OutputArgs, RequestArgs};
 use crate::workload::plan::Plan;
 
 /// Options of `loadgen overhead`.
@@ -46,11 +48,28 @@ pub struct OverheadArgs {
     /// containerd to start, 2.1 or newer [default: $CONTAINERD_BIN, else on PATH].
     #[arg(long, env = "LOADGEN_CONTAINERD", value_name = "PATH")]
     pub containerd: Option<PathBuf>,
+    /// Runtime handlers of real containers, such as runc,crun: each is one more layer through
+    /// the same containerd, and through the one at --endpoint. Their programs must be on
+    /// PATH, and loadgen must be root.
+    #[arg(
+        long,
+        env = "LOADGEN_HANDLERS",
+        value_name = "NAMES",
+        value_delimiter = ',',
+        conflicts_with = "no_containerd"
+    )]
+    pub handlers: Vec<String>,
+    /// Measure the CRI runtime at this socket, unix:///PATH or PATH, as well.
+    #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET", value_parser = socket())]
+    pub endpoint: Option<SocketPath>,
     /// Leave out the layer through containerd, and with it the cost of containerd:
     /// for a machine without containerd.
     #[arg(long, env = "LOADGEN_NO_CONTAINERD", value_parser = BoolishValueParser::new(),
           conflicts_with = "containerd")]
     pub no_containerd: bool,
+    /// Place of the servers' files.
+    #[command(flatten)]
+    pub files: FilesArgs,
     /// Check the sandboxer against its bars, its share of a pod's latency through
     /// containerd and its CPU time per pod: a missed bar gives exit code 3.
     #[arg(long, env = "LOADGEN_BAR", value_parser = BoolishValueParser::new())]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{MetricsArgs, OutputArgs, ScenarioArgs, TargetArgs};
+use crate::result::baseline::BaselineName;
 use crate::result::slo::Slo;
 
 /// Options of `loadgen run`.
@@ -36,6 +37,10 @@ pub struct RunArgs {
     /// single runs.
     #[arg(long, env = "LOADGEN_CALIBRATION", value_name = "FILE")]
     pub calibration: Option<PathBuf>,
+    /// Keep a copy of the result under this name, in the directory for results, for `loadgen
+    /// compare --baseline`; it takes the place of an earlier one.
+    #[arg(long, env = "LOADGEN_SAVE_BASELINE", value_name = "NAME")]
+    pub save_baseline: Option<BaselineName>,
     /// Server to load.
     #[command(flatten)]
     pub target: TargetArgs,

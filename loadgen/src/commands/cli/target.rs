@@ -6,16 +6,24 @@ use std::path::PathBuf;
 use clap::Args;
 use containerd_sandbox::SocketPath;
 
+use super::FilesArgs;
 use super::values::socket;
 use crate::drive::driver::DriverKind;
 use crate::server::Target;
 use crate::server::image;
-use crate::workload::runtime::HANDLER;
+use crate::server::subject::Subject;
+use crate::workload::runtime::{HANDLER, Network};
 
 /// Server under load, and the driver that runs pods on it.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Target")]
 pub struct TargetArgs {
+    /// Subject to load: the PATH of a sandboxer to start; containerd:PATH, to start one, with
+    /// ?handler=NAME&config=FILE&env=NAME=VALUE&sandboxer=PATH, each of which may be left out;
+    /// or unix:///PATH?handler=NAME, a running CRI runtime.
+    #[arg(long, env = "LOADGEN_SUBJECT", value_name = "SUBJECT",
+          conflicts_with_all = ["endpoint", "containerd", "sandboxer"])]
+    pub subject: Option<Subject>,
     /// Driver that runs the pods: ttrpc; controller, over gRPC and ttrpc as
     /// containerd calls a sandboxer; or cri, to a containerd.
     #[arg(
@@ -38,7 +46,7 @@ pub struct TargetArgs {
     /// unix:///PATH or PATH, instead of starting one. A sandboxer must be able to
     /// read the bundles that this program writes.
     #[arg(long, env = "LOADGEN_ENDPOINT", value_name = "SOCKET", value_parser = socket(),
-          conflicts_with_all = ["sandboxer", "sandboxer_args", "containerd"])]
+          conflicts_with_all = ["sandboxer", "sandboxer_args", "containerd", "files"])]
     pub endpoint: Option<SocketPath>,
     /// Over CRI: runtime handler of the pods. Containers carry keys of cgroup v2, for
     /// limits of processes and reserved memory, only with the default handler: others
@@ -59,6 +67,14 @@ pub struct TargetArgs {
         default_value = image::NAME
     )]
     pub image: String,
+    /// Over CRI: network of the pods.
+    #[arg(
+        long,
+        env = "LOADGEN_NETWORK",
+        value_name = "NETWORK",
+        default_value = "host"
+    )]
+    pub network: Network,
     /// Over CRI: containerd to start, 2.1 or newer [default: $CONTAINERD_BIN, else on
     /// PATH].
     #[arg(long, env = "LOADGEN_CONTAINERD", value_name = "PATH")]
@@ -76,19 +92,30 @@ pub struct TargetArgs {
         allow_hyphen_values = true
     )]
     pub sandboxer_args: Vec<OsString>,
+    /// Place of the files of started servers.
+    #[command(flatten)]
+    pub files: FilesArgs,
 }
 
 impl From<&TargetArgs> for Target {
     fn from(args: &TargetArgs) -> Self {
-        Self {
+        let target = Self {
             driver: args.target,
             namespace: args.namespace.clone(),
             endpoint: args.endpoint.clone(),
             runtime_handler: args.runtime_handler.clone(),
             image: args.image.clone(),
+            network: args.network,
             containerd: args.containerd.clone(),
+            config: None,
+            env: Vec::new(),
             sandboxer: args.sandboxer.clone(),
             sandboxer_args: args.sandboxer_args.clone(),
+            files: args.files.directory(),
+        };
+        match &args.subject {
+            Some(subject) => subject.target(target),
+            None => target,
         }
     }
 }

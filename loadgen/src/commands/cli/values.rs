@@ -8,6 +8,7 @@ use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use containerd_sandbox::SocketPath;
 
 use crate::drive::driver::DriverKind;
+use crate::workload::runtime::Network;
 use crate::workload::scenario::{Arrivals, SignalChoice};
 
 impl ValueEnum for DriverKind {
@@ -22,6 +23,23 @@ impl ValueEnum for DriverKind {
                 "Controller over gRPC and Task over ttrpc, on one socket: as containerd does"
             }
             Self::Cri => "CRI, to containerd or any other runtime",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
+}
+
+impl ValueEnum for Network {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Host => "That of the host; no CNI plugin is called",
+            Self::Pod => {
+                "One of each pod's own by CNI: in a started containerd by a plugin that sets up \
+                 nothing, unless its configuration names another"
+            }
         };
         Some(PossibleValue::new(self.name()).help(help))
     }

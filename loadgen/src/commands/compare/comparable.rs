@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::side::Side;
 use crate::result::RunResult;
+use crate::result::software::Software;
 
 /// Fields of a scenario that may differ: paths of the compared programs, their
 /// arguments, and the time limit of a call.
@@ -103,6 +104,10 @@ fn same_software(found: &mut Vec<String>, one: &Named<'_>, other: &Named<'_>) {
         {
             let field = format!("scenario.software.{}.sha256", software.role);
             differ(found, (&one.name, &other.name), &field, a, b);
+            let settings = |of: &Software| of.configuration.as_ref().map(|c| c.sha256.clone());
+            let field = format!("scenario.software.{}.configuration", software.role);
+            let (a, b) = (settings(software), settings(theirs));
+            differ(found, (&one.name, &other.name), &field, &a, &b);
         }
     }
 }
@@ -126,6 +131,9 @@ pub fn remarks(a: &Side, b: &Side) -> Vec<String> {
     for (one, other) in a.software.iter().zip(&b.software) {
         let version = format!("scenario.software.{}.cri", one.role);
         differ(&mut found, names, &version, &one.cri, &other.cri);
+        let settings = |of: &Software| of.configuration.as_ref().map(|c| c.changes.clone());
+        let field = format!("scenario.software.{}.configuration.changes", one.role);
+        differ(&mut found, names, &field, &settings(one), &settings(other));
     }
     let args = "scenario.sandboxer_args";
     differ(
@@ -196,7 +204,6 @@ mod tests {
     use super::*;
     use crate::result::LoadMode;
     use crate::result::fixture::example;
-    use crate::result::software::Software;
 
     fn side(runs: &[RunResult]) -> Side {
         Side {
@@ -292,6 +299,7 @@ mod tests {
         let of = |hash: &str| {
             let mut run = good();
             run.scenario.software = vec![Software {
+                configuration: None,
                 role: "sandboxer".to_owned(),
                 path: None,
                 sha256: Some(hash.to_owned()),

@@ -130,7 +130,7 @@ pub fn run(args: &DensityArgs, command_line: Vec<String>) -> Result<Verdict, Run
         per_pod: result::per_pod(&points),
         points,
         errors: run_result::errors(&measured.recorder),
-        environment: Environment::of_this_machine(),
+        environment: Environment::of_this_machine(&target.files),
     };
     let text = Text {
         whole: table::render(&result),

@@ -9,7 +9,7 @@
 
 mod json;
 mod junit;
-mod measure;
+pub mod measure;
 mod openmetrics;
 
 use std::io;

@@ -42,27 +42,22 @@
 //!   Rigorous Benchmarking in Reasonable Time, 2013: repeat at the level that
 //!   varies).
 
-use std::ffi::OsString;
 use std::path::Path;
-use std::sync::Arc;
 use std::thread;
 
 use rand_chacha::rand_core::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::error::GateError;
-use super::program::Programs;
 use super::round::{Member, Round, Used};
 use crate::commands::error::RunError;
-use crate::connection::{ControllerConnection, TtrpcConnection};
-use crate::drive::bundle::Bundles;
-use crate::drive::driver::{DriverKind, Tasks, TasksAt};
 use crate::drive::engine::{EngineError, Load, Measured, Turns};
+use crate::measure::session::{Prepared, Session};
+use crate::process::accounting::Accounting;
 use crate::process::affinity;
 use crate::process::counters::Counted;
 use crate::record::recorder::Recorder;
-use crate::server::embedded::Embedded;
-use crate::server::image::NAMESPACE;
+use crate::server::{Source, Target};
 use crate::stop::Stop;
 
 /// Rounds in a block.
@@ -118,6 +113,9 @@ pub struct Block {
     pub order: Order,
     /// Numbers of the CPUs that programs and load shared; empty if they could use all.
     pub cpus: Vec<usize>,
+    /// Way in which the CPU time of both programs was counted; absent in older documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounting: Option<Accounting>,
     /// Rounds of the base.
     pub base: Vec<Round>,
     /// Rounds of the head, in turns with those of the base.
@@ -127,26 +125,18 @@ pub struct Block {
 /// Programs, load and directories of a gate's blocks.
 #[derive(Debug)]
 pub struct Experiment<'a> {
-    /// Both programs.
-    pub programs: &'a Programs,
-    /// Arguments of both programs.
-    pub args: &'a [OsString],
-    /// Further arguments of the head.
-    pub head_args: &'a [OsString],
-    /// Directory below which the programs keep their files.
-    pub files: &'a Path,
-    /// Directory for the last log of each program.
+    /// Base and head.
+    pub targets: &'a [Target; 2],
+    /// Preparations of the load, shared by both programs.
+    pub prepared: &'a Prepared,
+    /// Directory for the last logs of each program.
     pub logs: &'a Path,
-    /// Driver that runs the pods.
-    pub target: DriverKind,
     /// Load of a round on each program.
     pub load: Load,
     /// Load of the warm-up of each program.
     pub warm_up: Load,
     /// Number of pods under way at once on each program.
     pub at_once: u64,
-    /// Bundles, shared by both programs.
-    pub bundles: &'a Arc<Bundles>,
     /// Part of the programs' work that the machine's counters count; `None` without counters.
     pub counted: Option<Counted>,
     /// Request to stop.
@@ -194,17 +184,21 @@ impl Experiment<'_> {
         let whole = self.rounds(&mut members, &mut rounds, &mut ended);
         let whole = whole.map_err(RunError::Engine)?;
         let emptied = whole && ended.problems.left_behind() == 0;
+        let accounting = same_accounting(&members, &mut ended.complaints);
         for member in members {
             let side = match member.side {
                 Side::Base => "base",
                 Side::Head => "head",
             };
-            let stopped = member.program.stop(self.stop, emptied);
+            let Some(stopped) = member.session.close(emptied) else {
+                continue;
+            };
             let complaints = stopped.complaints.iter().map(|c| format!("{side}: {c}"));
             ended.complaints.extend(complaints);
-            // Keeps the log of the last block of each program.
+            // Keeps the logs of the last block of each program.
             for log in &stopped.logs {
-                let _ = std::fs::copy(log, self.logs.join(format!("sandboxer-{side}.log")));
+                let name = log.file_stem().unwrap_or_default().to_string_lossy();
+                let _ = std::fs::copy(log, self.logs.join(format!("{name}-{side}.log")));
             }
         }
         if whole && ended.complaints.is_empty() {
@@ -216,6 +210,7 @@ impl Experiment<'_> {
             ended.block = Some(Block {
                 order,
                 cpus: cpus.to_vec(),
+                accounting,
                 base,
                 head,
             });
@@ -223,23 +218,26 @@ impl Experiment<'_> {
         Ok(ended)
     }
 
-    fn start(&self, side: Side) -> Result<Member, GateError> {
-        let (program, own) = match side {
-            Side::Base => (&self.programs.base, &[][..]),
-            Side::Head => (&self.programs.head, self.head_args),
+    fn start(&self, side: Side) -> Result<Member<'_>, GateError> {
+        let [base, head] = self.targets;
+        let target = match side {
+            Side::Base => base,
+            Side::Head => head,
         };
-        let args = [self.args, own].concat();
-        let path = program.path.clone();
-        let started = Embedded::start_in(self.files, path, &args, NAMESPACE, self.stop)
-            .map_err(RunError::from)?;
-        Ok(Member::new(side, started, self.counted))
+        let source = Source::of(target).map_err(RunError::from)?;
+        let session = Session::open(source, target, &self.load, self.stop);
+        Ok(Member::new(
+            side,
+            session.map_err(RunError::from)?,
+            self.counted,
+        ))
     }
 
     /// Runs the warm-up and the rounds; returns whether all were complete and without
     /// errors.
     fn rounds(
         &self,
-        members: &mut [Member; 2],
+        members: &mut [Member<'_>; 2],
         rounds: &mut Vec<[Round; 2]>,
         ended: &mut Ended,
     ) -> Result<bool, EngineError> {
@@ -256,16 +254,43 @@ impl Experiment<'_> {
         Ok(true)
     }
 
-    /// Puts a load on both programs, which take turns of some pods; the member with index
-    /// `first` has the first turn. Returns the figures of both; `None` if the round was
-    /// interrupted or had errors.
+    /// Puts a load on both programs; the member with index `first` begins. Returns the figures of
+    /// both; `None` if the round was interrupted or had errors.
     fn round(
         &self,
-        members: &mut [Member; 2],
+        members: &mut [Member<'_>; 2],
         load: &Load,
         first: usize,
         ended: &mut Ended,
     ) -> Result<Option<[Round; 2]>, EngineError> {
+        let [base, head] = self.targets;
+        let share_a_server = base.endpoint.is_some() && base.endpoint == head.endpoint;
+        let figures = if share_a_server {
+            self.one_by_one(members, load, first)?
+        } else {
+            self.in_turns(members, load, first)?
+        };
+        let Some(figures) = figures else {
+            let lost = "a server ended, or its CPU time cannot be read";
+            ended.complaints.push(lost.to_owned());
+            return Ok(None);
+        };
+        // The problems of both are recorded.
+        let well = figures
+            .each_ref()
+            .map(|figures| took_in(&figures.measured, load, ended))
+            == [true; 2];
+        let rounds = figures.map(|f| Round::of(&f.measured, f.before, f.after));
+        Ok(well.then_some(rounds))
+    }
+
+    /// Puts a load on both programs, which take turns of some pods.
+    fn in_turns(
+        &self,
+        members: &mut [Member<'_>; 2],
+        load: &Load,
+        first: usize,
+    ) -> Result<Option<[Figures; 2]>, EngineError> {
         let before = Used::by(members);
         let measured = {
             let members = &*members;
@@ -278,7 +303,7 @@ impl Experiment<'_> {
                     turns: Some(turns[place].clone()),
                     ..load.clone()
                 };
-                let measured = self.put_on(&members[place].program, &load);
+                let measured = self.put_on(&members[place], &load);
                 turns[place].is_over();
                 measured
             };
@@ -291,38 +316,73 @@ impl Experiment<'_> {
         };
         let after = Used::by(members);
         let [one, other] = measured;
-        let measured = [one?, other?];
-        let (Some(before), Some(after)) = (before, after) else {
-            ended.complaints.push("a sandboxer ended".to_owned());
+        let (one, other) = (one?, other?);
+        let Some((before, after)) = before.zip(after) else {
             return Ok(None);
         };
-        // The problems of both are recorded.
-        let well = measured
-            .each_ref()
-            .map(|measured| took_in(measured, load, ended))
-            == [true; 2];
-        let round = |place: usize| Round::of(&measured[place], before[place], after[place]);
-        Ok(well.then(|| [round(0), round(1)]))
+        let figures = |measured, place: usize| Figures {
+            measured,
+            before: before[place],
+            after: after[place],
+        };
+        Ok(Some([figures(one, 0), figures(other, 1)]))
     }
 
-    fn put_on(&self, program: &Embedded, load: &Load) -> Result<Measured, EngineError> {
-        let at = TasksAt {
-            socket: program.socket(),
-            namespace: NAMESPACE.to_owned(),
-            timeout: load.timeout,
-            bundles: Arc::clone(self.bundles),
-            must_state_resources: true,
-        };
-        let counters = load.counters();
-        match self.target {
-            DriverKind::Controller => {
-                load.run::<Tasks<ControllerConnection>>(&at, self.stop, &counters, ())
-            }
-            DriverKind::Ttrpc | DriverKind::Cri => {
-                load.run::<Tasks<TtrpcConnection>>(&at, self.stop, &counters, ())
-            }
+    /// Puts a load on one member after the other. The CPU time of a server that both share is then
+    /// that of the load under way.
+    fn one_by_one(
+        &self,
+        members: &mut [Member<'_>; 2],
+        load: &Load,
+        first: usize,
+    ) -> Result<Option<[Figures; 2]>, EngineError> {
+        let mut figures = [None, None];
+        for place in [first, 1 - first] {
+            let before = Used::by(members);
+            let measured = self.put_on(&members[place], load)?;
+            let after = Used::by(members);
+            let Some((before, after)) = before.zip(after) else {
+                return Ok(None);
+            };
+            figures[place] = Some(Figures {
+                measured,
+                before: before[place],
+                after: after[place],
+            });
         }
+        let [one, other] = figures;
+        Ok(one.zip(other).map(|(one, other)| [one, other]))
     }
+
+    fn put_on(&self, member: &Member<'_>, load: &Load) -> Result<Measured, EngineError> {
+        member
+            .session
+            .run(load, self.prepared, &load.counters(), ())
+    }
+}
+
+/// Measurements of one program in a round.
+struct Figures {
+    measured: Measured,
+    before: Used,
+    after: Used,
+}
+
+/// Returns the way in which the CPU time of both programs is counted; different ways are a
+/// complaint.
+fn same_accounting(members: &[Member<'_>; 2], complaints: &mut Vec<String>) -> Option<Accounting> {
+    let way = |member: &Member<'_>| Some(member.session.server().counted()?.accounting);
+    let [one, other] = members.each_ref().map(way);
+    if let (Some(one), Some(other)) = (one, other)
+        && one != other
+    {
+        complaints.push(format!(
+            "CPU time is counted {} for one program and {} for the other",
+            one.name(),
+            other.name()
+        ));
+    }
+    one
 }
 
 /// Adds the errors of a measurement; returns whether it was complete and without

@@ -82,9 +82,9 @@ impl Metric {
     /// Returns the name in tables.
     pub fn name(self) -> &'static str {
         match self {
-            Self::CpuPerPod => "sandboxer's CPU per pod",
-            Self::CyclesPerPod => "its cycles per pod",
-            Self::InstructionsPerPod => "its instructions per pod",
+            Self::CpuPerPod => "CPU per pod",
+            Self::CyclesPerPod => "cycles per pod",
+            Self::InstructionsPerPod => "instructions per pod",
             Self::PodP50 => "pod p50",
             Self::PodMean => "pod mean",
         }
@@ -361,6 +361,7 @@ mod tests {
             .map(|more| Block {
                 order: Order::BaseFirst,
                 cpus: vec![0],
+                accounting: None,
                 base: vec![round(1.0, 5.0); 2],
                 head: vec![round(1.0 + more, 5.0 * (1.0 + latency)); 2],
             })

@@ -4,6 +4,7 @@ use std::io;
 
 use super::program::ProgramError;
 use crate::commands::error::RunError;
+use crate::drive::driver::DriverKind;
 
 /// Failure to run a gate.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,15 @@ pub enum GateError {
     /// One of the two programs is not available.
     #[error(transparent)]
     Program(#[from] ProgramError),
+    /// The subjects are of different kinds.
+    #[error(
+        "base is loaded over {} and head over {}: a gate compares two sandboxers, or two CRI \
+         runtimes", drivers[0], drivers[1]
+    )]
+    Unlike {
+        /// Drivers of base and head.
+        drivers: [DriverKind; 2],
+    },
     /// No result of so few blocks could show that the head is slower.
     #[error("--max-blocks must be at least {needed} for --alpha {alpha}")]
     TooFewBlocks {
@@ -60,7 +70,8 @@ impl GateError {
         match self {
             Self::Run(error) => error.is_interruption(),
             Self::Program(error) => matches!(error, ProgramError::Interrupted),
-            Self::TooFewBlocks { .. }
+            Self::Unlike { .. }
+            | Self::TooFewBlocks { .. }
             | Self::Cpus(_)
             | Self::TooFewCpus { .. }
             | Self::Confine { .. }

@@ -1,7 +1,7 @@
-//! `loadgen gate`: test for a slower build of the sandboxer.
+//! `loadgen gate`: test for a slower sandboxer, containerd or runtime.
 //!
 //! ```text
-//! program    files, or revisions to build
+//! program    files, revisions to build, or running servers
 //! block      rounds of both programs in turns of a few pods; round, the figures of one
 //! sequence   blocks until a look decides or the time is over
 //! decide     after each look: pass, fail, or go on
@@ -9,7 +9,7 @@
 //! result     the saved document; table, its printed form
 //! ```
 //!
-//! The cost of a pod decides first, the CPU time or the cycles of the sandboxer: of the measured
+//! The cost of a pod decides first, the CPU time or the cycles of the program: of the measured
 //! figures, a shared machine disturbs it least. The median latency of a pod decides as
 //! well, with a larger minimum effect, because waiting for a lock or a disk costs no
 //! CPU time.
@@ -26,10 +26,10 @@ pub mod sequence;
 mod simulated;
 pub mod table;
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 pub use self::error::GateError;
@@ -43,8 +43,9 @@ use crate::commands::cli::GateArgs;
 use crate::commands::error::RunError;
 use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
-use crate::drive::bundle::Bundles;
+use crate::drive::driver::DriverKind;
 use crate::drive::engine::{Load, Shape};
+use crate::measure::session::{self, Prepared};
 use crate::process::counters::Counted;
 use crate::process::{affinity, counters};
 use crate::result::calibration::GateFinds;
@@ -52,7 +53,9 @@ use crate::result::directory::{self, SaveError};
 use crate::result::environment::{self, Environment};
 use crate::result::header::Header;
 use crate::scratch::Scratch;
-use crate::show::progress::{Preparing, Style};
+use crate::server::Target;
+use crate::server::subject::Subject;
+use crate::show::progress::Style;
 use crate::stop::Stop;
 use crate::workload::scenario::Closed;
 
@@ -71,7 +74,7 @@ const TABLE_FILE: &str = "gate.txt";
 /// If there is no result; see [`GateError::is_interruption`].
 pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateError> {
     let style = args.output.style();
-    let counted = counters::available();
+    let counted = counted(args);
     let (terms, length) = (terms(args, &counted), length(args));
     // Refuses too few blocks before anything is built.
     sequence::rule(terms, length.most_blocks, 0).map_err(|needed| GateError::TooFewBlocks {
@@ -82,7 +85,7 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateEr
     directory::check(&args.output.results).map_err(RunError::from)?;
     let stop = style.stop_on_signals().map_err(RunError::from)?;
     let parts = Parts::prepare(args, &stop, style)?;
-    let (programs, bundles, logs) = (&parts.programs, &parts.bundles, &parts.logs);
+    let (programs, logs) = (&parts.programs, &parts.logs);
     let experiment = parts.experiment(args, &counted, &stop);
     let started = SystemTime::now();
     let gate = experiment.sequence(terms, length, &cpus, args.requests.seed, style)?;
@@ -94,7 +97,7 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateEr
         scenario: scenario(args, &experiment),
         base: programs.base.clone(),
         head: programs.head.clone(),
-        plan_hash: bundles.summary().hash.to_string(),
+        plan_hash: parts.prepared.summary.hash.to_string(),
         rule: gate.rule,
         counters: result::Counters::of(&counted),
         forecast: gate.forecast,
@@ -102,7 +105,7 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateEr
         blocks: gate.blocks,
         errors: crate::result::errors(&gate.problems),
         complaints: gate.complaints,
-        environment: Environment::of_this_machine(),
+        environment: Environment::of_this_machine(&parts.targets[0].files),
     };
     let text = Text {
         whole: table::text(&result),
@@ -122,7 +125,7 @@ pub fn run(args: &GateArgs, command_line: Vec<String>) -> Result<Verdict, GateEr
 /// # Errors
 /// As [`run`].
 pub fn finds(args: &GateArgs, stop: &Stop) -> Result<Option<GateFinds>, GateError> {
-    let counted = counters::available();
+    let counted = counted(args);
     let terms = terms(args, &counted);
     let parts = Parts::prepare(args, stop, Style::Silent)?;
     let experiment = parts.experiment(args, &counted, stop);
@@ -138,25 +141,28 @@ pub fn finds(args: &GateArgs, stop: &Stop) -> Result<Option<GateFinds>, GateErro
 /// Programs and files of a gate.
 struct Parts {
     programs: Programs,
-    bundles: Arc<Bundles>,
+    targets: [Target; 2],
+    prepared: Prepared,
     logs: Scratch,
-    /// Directory below which the programs keep their files.
-    files: PathBuf,
 }
 
 impl Parts {
-    /// Finds or builds the programs, and writes the bundles.
+    /// Finds or builds the programs, and prepares the load.
     fn prepare(args: &GateArgs, stop: &Stop, style: Style) -> Result<Self, GateError> {
+        if args.drivers()[0] != args.drivers()[1] {
+            return Err(GateError::Unlike {
+                drivers: args.drivers(),
+            });
+        }
         let programs = Programs::of(&args.base, &args.head, stop, style)?;
-        let preparing = Preparing::new(style, args.pods);
-        let written = |pods| preparing.done(pods);
-        let bundles = Bundles::write(&args.plan(), args.pods, stop, written);
-        let bundles = Arc::new(bundles.map_err(RunError::from)?);
+        let [base, head] = &programs.subjects;
+        let targets = [target(args, base, &[]), target(args, head, &args.head_args)];
+        let prepared = session::prepare(&targets[0], &load(args), stop, style);
         Ok(Self {
             programs,
-            bundles,
+            targets,
+            prepared: prepared.map_err(RunError::from)?,
             logs: Scratch::new("gate-logs").map_err(GateError::Directory)?,
-            files: files(args),
         })
     }
 
@@ -167,26 +173,39 @@ impl Parts {
         stop: &'a Stop,
     ) -> Experiment<'a> {
         let load = load(args);
-        let at_once = u64::from(args.concurrency);
+        let at_once = u64::from(args.concurrency());
         let warm_up = WARM_UP_TURNS * TURN_PER_WORKER * at_once;
         Experiment {
-            programs: &self.programs,
-            args: &args.sandboxer_args,
-            head_args: &args.head_args,
-            files: &self.files,
+            targets: &self.targets,
+            prepared: &self.prepared,
             logs: self.logs.path(),
-            target: args.target,
             warm_up: Load {
-                shape: closed(args, args.pods.min(warm_up)),
+                shape: closed(args, args.pods().min(warm_up)),
                 ..load.clone()
             },
             at_once,
             load,
-            bundles: &self.bundles,
             counted: counted.as_ref().ok().copied(),
             stop,
         }
     }
+}
+
+/// Returns the target of the load on a subject, with arguments of its sandboxer alone.
+fn target(args: &GateArgs, subject: &Subject, own: &[OsString]) -> Target {
+    subject.target(Target {
+        sandboxer_args: [&args.sandboxer_args, own].concat(),
+        ..Target::new(args.target, args.files.directory())
+    })
+}
+
+/// Finds out what the machine counts of both programs, which are sandboxers: they run no other
+/// processes.
+fn counted(args: &GateArgs) -> io::Result<Counted> {
+    if args.drivers().contains(&DriverKind::Cri) {
+        return Err(io::Error::other("the subjects run several processes"));
+    }
+    counters::available()
 }
 
 fn terms(args: &GateArgs, counted: &io::Result<Counted>) -> Terms {
@@ -206,12 +225,15 @@ fn length(args: &GateArgs) -> Length {
     }
 }
 
-/// Returns the CPUs from which the blocks draw theirs.
+/// Returns the CPUs from which the blocks draw theirs: none if a subject was running before and
+/// cannot be confined.
 ///
 /// # Errors
 /// If the machine has fewer CPUs than the option asks for, or the kernel does not tell.
 fn cpus(args: &GateArgs) -> Result<Cpus, GateError> {
-    let Some(per_block) = args.cpus.number() else {
+    let is_running = |subject: &Subject| matches!(subject, Subject::Endpoint { .. });
+    let confined = !is_running(&args.base) && !is_running(&args.head);
+    let Some(per_block) = args.cpus.number().filter(|_| confined) else {
         return Ok(Cpus {
             allowed: Vec::new(),
             per_block: 0,
@@ -228,11 +250,11 @@ fn cpus(args: &GateArgs) -> Result<Cpus, GateError> {
 }
 
 fn load(args: &GateArgs) -> Load {
-    let connections = args.concurrency.min(CONNECTIONS);
+    let connections = args.concurrency().min(CONNECTIONS);
     Load {
         timeout: args.requests.timeout,
         plan: args.plan(),
-        shape: closed(args, args.pods),
+        shape: closed(args, args.pods()),
         connections: usize::try_from(connections).unwrap_or(1),
         threads: 1,
         stages: Vec::new(),
@@ -244,42 +266,37 @@ fn load(args: &GateArgs) -> Load {
 /// Returns a closed loop of `pods` pods, one after the other on each worker.
 fn closed(args: &GateArgs, pods: u64) -> Shape {
     Shape::Closed(Closed {
-        concurrency: args.concurrency,
+        concurrency: args.concurrency(),
         pods,
         warm_up_pods: 0,
         duration: None,
     })
 }
 
-/// Returns the directory for files of the sandboxers: by default in memory, so that
-/// no disk affects the figures.
-fn files(args: &GateArgs) -> PathBuf {
-    args.files
-        .clone()
-        .unwrap_or_else(crate::drive::bundle::roomy)
-}
-
 fn scenario(args: &GateArgs, experiment: &Experiment<'_>) -> GateScenario {
-    let words = |args: &[std::ffi::OsString]| {
+    let words = |args: &[OsString]| {
         args.iter()
             .map(|arg| arg.to_string_lossy().into_owned())
             .collect()
     };
     GateScenario {
-        target: args.target.to_string(),
+        target: args.drivers()[0].to_string(),
         sandboxer_args: words(&args.sandboxer_args),
         head_args: words(&args.head_args),
-        files_on: environment::file_system(experiment.files),
+        files_on: environment::file_system(&args.files.directory()),
         seed: args.requests.seed,
         pods: experiment.load.pods(),
         warm_up_pods: experiment.warm_up.pods(),
         containers_min: *args.containers.0.start(),
         containers_max: *args.containers.0.end(),
         signal: args.requests.signal_name(),
-        concurrency: args.concurrency,
+        concurrency: args.concurrency(),
         connections: experiment.load.connections,
         timeout_s: args.requests.timeout.as_secs_f64(),
-        cpus: args.cpus.to_string(),
+        cpus: match cpus(args) {
+            Ok(cpus) if cpus.per_block == 0 => "all".to_owned(),
+            _ => args.cpus.to_string(),
+        },
         max_minutes: args.max_minutes,
         max_blocks: args.max_blocks,
     }

@@ -1,4 +1,4 @@
-//! Programs of a gate: files, or revisions to build.
+//! Programs of a gate: files, revisions to build, or running servers.
 
 use std::fs;
 use std::io;
@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::process::program::sha256;
 use crate::scratch::Scratch;
-use crate::server::child;
+use crate::server::child::{self, ChildError};
+use crate::server::containerd;
 use crate::server::embedded::PROGRAM;
+use crate::server::subject::{Containerd, Subject};
 use crate::show::progress::Style;
 use crate::stop::Stop;
 
@@ -35,6 +37,9 @@ pub enum ProgramError {
         /// Message of git.
         reason: String,
     },
+    /// The containerd is not there.
+    #[error(transparent)]
+    Child(#[from] ChildError),
     /// The file exists and cannot be read.
     #[error("read {}", path.display())]
     Read {
@@ -59,15 +64,12 @@ pub enum ProgramError {
 /// One of the two programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
-    /// File or revision, as given.
+    /// Subject, as given.
     pub asked: String,
     /// Commit of the build; `None` for a file.
     pub commit: Option<String>,
-    /// SHA-256 of the program file, in hexadecimal.
-    pub sha256: String,
-    /// Path of the program file.
-    #[serde(skip)]
-    pub path: PathBuf,
+    /// SHA-256 of the program file, in hexadecimal; `None` for a server that was running before.
+    pub sha256: Option<String>,
 }
 
 /// Both programs; built files exist until this is dropped.
@@ -77,6 +79,8 @@ pub struct Programs {
     pub base: Program,
     /// The program to compare.
     pub head: Program,
+    /// Both, ready to be started: base, then head.
+    pub subjects: [Subject; 2],
     /// Directory of the built programs.
     _built: Scratch,
 }
@@ -87,6 +91,8 @@ enum Named {
     File(PathBuf),
     /// Commit of a revision.
     Commit(String),
+    /// A server that is running.
+    Running,
 }
 
 impl Programs {
@@ -94,44 +100,88 @@ impl Programs {
     ///
     /// # Errors
     /// [`ProgramError`], with the missing program or the failed step.
-    pub fn of(base: &str, head: &str, stop: &Stop, style: Style) -> Result<Self, ProgramError> {
+    pub fn of(
+        base: &Subject,
+        head: &Subject,
+        stop: &Stop,
+        style: Style,
+    ) -> Result<Self, ProgramError> {
         // Both names are checked before the first build.
         let named = [named(base)?, named(head)?];
         let built = Scratch::new("gate").map_err(ProgramError::Directory)?;
-        let mut programs = Vec::new();
+        let mut found = Vec::new();
         for (asked, named) in [base, head].into_iter().zip(named) {
             if stop.requested() {
                 return Err(ProgramError::Interrupted);
             }
-            let (path, commit) = match named {
-                Named::File(path) => (path, None),
-                Named::Commit(commit) => {
-                    style.say(&format!("Building {asked} ({commit:.12})"));
-                    let path = build(&commit, built.path(), stop)?;
-                    (path, Some(commit))
-                }
-            };
-            programs.push(Program {
-                asked: asked.to_owned(),
-                commit,
-                sha256: sha256(&path).map_err(|source| ProgramError::Read {
-                    path: path.clone(),
-                    source,
-                })?,
-                path,
-            });
+            found.push(named.ready(asked, built.path(), stop, style)?);
         }
-        let [base, head] = programs.try_into().map_err(|_| ProgramError::Interrupted)?;
+        let [(base, of_base), (head, of_head)] =
+            found.try_into().map_err(|_| ProgramError::Interrupted)?;
         Ok(Self {
             base,
             head,
+            subjects: [of_base, of_head],
             _built: built,
         })
     }
 }
 
-/// Finds the file with this name, else the commit of the revision with this name.
-fn named(asked: &str) -> Result<Named, ProgramError> {
+impl Named {
+    /// Provides the program, which is built in `dir` if it is a revision.
+    fn ready(
+        self,
+        asked: &Subject,
+        dir: &Path,
+        stop: &Stop,
+        style: Style,
+    ) -> Result<(Program, Subject), ProgramError> {
+        let (path, commit) = match self {
+            Self::File(path) => (Some(path), None),
+            Self::Commit(commit) => {
+                style.say(&format!("Building {asked} ({commit:.12})"));
+                (Some(build(&commit, dir, stop)?), Some(commit))
+            }
+            Self::Running => (None, None),
+        };
+        let sha256 = path.as_deref().map(|path| {
+            sha256(path).map_err(|source| ProgramError::Read {
+                path: path.to_owned(),
+                source,
+            })
+        });
+        let program = Program {
+            asked: asked.to_string(),
+            commit,
+            sha256: sha256.transpose()?,
+        };
+        let ready = match (asked.clone(), path) {
+            (Subject::Sandboxer(_), Some(path)) => {
+                Subject::Sandboxer(path.to_string_lossy().into_owned())
+            }
+            (Subject::Containerd(containerd), path) => Subject::Containerd(Containerd {
+                program: path,
+                ..containerd
+            }),
+            (other, _) => other,
+        };
+        Ok((program, ready))
+    }
+}
+
+/// Finds the file of a subject; for a sandboxer without one, the commit of the revision with this
+/// name.
+fn named(asked: &Subject) -> Result<Named, ProgramError> {
+    match asked {
+        Subject::Sandboxer(name) => of_name(name),
+        Subject::Containerd(containerd) => {
+            Ok(containerd::find(containerd.program.as_deref()).map(Named::File)?)
+        }
+        Subject::Endpoint { .. } => Ok(Named::Running),
+    }
+}
+
+fn of_name(asked: &str) -> Result<Named, ProgramError> {
     let path = Path::new(asked);
     if path.is_file() {
         return Ok(Named::File(child::given(path)));
@@ -249,23 +299,42 @@ fn git(dir: Option<&Path>, args: &[&str]) -> Result<String, String> {
 mod tests {
     use super::*;
 
+    fn subject(text: &str) -> Subject {
+        text.parse().unwrap()
+    }
+
+    fn programs(base: &str, head: &str) -> Result<Programs, ProgramError> {
+        Programs::of(&subject(base), &subject(head), &Stop::new(), Style::Silent)
+    }
+
     #[test]
     fn a_file_is_taken_as_it_is() {
-        let programs = Programs::of("/bin/true", "/bin/true", &Stop::new(), Style::Silent).unwrap();
-        assert_eq!(programs.base, programs.head);
-        assert_eq!(programs.base.path, Path::new("/bin/true"));
-        assert_eq!(
-            (programs.base.sha256.len(), &programs.base.commit),
-            (64, &None)
+        let found = programs("/bin/true", "/bin/true").unwrap();
+        assert_eq!(found.base, found.head);
+        assert_eq!(found.subjects[0], subject("/bin/true"));
+        let length = found.base.sha256.as_deref().map(str::len);
+        assert_eq!((length, &found.base.commit), (Some(64), &None));
+    }
+
+    #[test]
+    fn a_containerd_and_a_running_server_keep_their_settings() {
+        let (one, other) = (
+            "containerd:/bin/true?handler=runc",
+            "unix:///no.sock?handler=crun",
         );
+        let found = programs(one, other).unwrap();
+        assert_eq!(found.subjects, [one, other].map(subject));
+        assert!(found.base.sha256.is_some() && found.head.sha256.is_none());
+        assert_eq!([&*found.base.asked, &*found.head.asked], [one, other]);
     }
 
     #[test]
     fn an_unknown_name_is_in_the_error() {
-        let error = Programs::of("/bin/true", "no-such-thing", &Stop::new(), Style::Silent);
-        let message = error.unwrap_err().to_string();
+        let message = programs("/bin/true", "no-such-thing")
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("no-such-thing"), "{message}");
-        let option = named("--help").unwrap_err().to_string();
+        let option = of_name("--help").unwrap_err().to_string();
         assert!(option.contains("--help"), "{option}");
     }
 
@@ -273,7 +342,8 @@ mod tests {
     fn nothing_is_built_once_a_stop_was_asked_for() {
         let stop = Stop::new();
         stop.request();
-        let error = Programs::of("/bin/true", "/bin/true", &stop, Style::Silent).unwrap_err();
+        let program = subject("/bin/true");
+        let error = Programs::of(&program, &program, &stop, Style::Silent).unwrap_err();
         assert!(matches!(error, ProgramError::Interrupted));
     }
 }

@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::block::Side;
 use crate::drive::engine::Measured;
+use crate::measure::session::Session;
 use crate::process::counters::{Counted, Counters, Work};
-use crate::process::cpu_time::CpuClock;
 use crate::record::operation::Operation;
-use crate::server::embedded::Embedded;
 
 /// Time in which a program without work uses no CPU time.
 const PAUSE: Duration = Duration::from_millis(3);
@@ -18,31 +17,31 @@ const PAUSE: Duration = Duration::from_millis(3);
 /// Highest number of pauses, for programs that always have some work.
 const MOST_PAUSES: u32 = 40;
 
-/// A running program with its clock and counters.
+/// A running program with its counters.
 #[derive(Debug)]
-pub struct Member {
+pub struct Member<'a> {
     /// Program of the gate.
     pub side: Side,
-    /// The process.
-    pub program: Embedded,
-    clock: Option<CpuClock>,
+    /// The server.
+    pub session: Session<'a>,
     counters: Option<Counters>,
 }
 
-impl Member {
-    /// Opens clock and counters of a program that has just started.
-    pub fn new(side: Side, program: Embedded, counted: Option<Counted>) -> Self {
-        let pid = program.pid();
+impl<'a> Member<'a> {
+    /// Opens the counters of a program that has just started, which `counted` gives for a
+    /// sandboxer.
+    pub fn new(side: Side, session: Session<'a>, counted: Option<Counted>) -> Self {
+        let pid = session.server().processes().first().map(|(_, pid)| *pid);
+        let counters = counted.zip(pid);
         Self {
             side,
-            clock: CpuClock::of(pid),
-            counters: counted.and_then(|counted| Counters::of(pid, counted).ok()),
-            program,
+            counters: counters.and_then(|(counted, pid)| Counters::of(pid, counted).ok()),
+            session,
         }
     }
 }
 
-/// Work of a program since its start.
+/// Work of a program since its start, with that of everything that it ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Used {
     /// CPU time in user space and in the kernel.
@@ -58,7 +57,7 @@ impl Used {
     /// A program closes connections and removes files after the last reply. This work belongs
     /// to the round before, and without the wait it would be counted only for the
     /// program whose pods end first.
-    pub fn by(members: &mut [Member; 2]) -> Option<[Self; 2]> {
+    pub fn by(members: &mut [Member<'_>; 2]) -> Option<[Self; 2]> {
         let mut used = Self::so_far(members)?;
         for _ in 0..MOST_PAUSES {
             thread::sleep(PAUSE);
@@ -70,14 +69,14 @@ impl Used {
         Some(used)
     }
 
-    fn so_far(members: &mut [Member; 2]) -> Option<[Self; 2]> {
+    fn so_far(members: &mut [Member<'_>; 2]) -> Option<[Self; 2]> {
         let [one, other] = members;
         Some([Self::of(one)?, Self::of(other)?])
     }
 
-    fn of(member: &mut Member) -> Option<Self> {
+    fn of(member: &mut Member<'_>) -> Option<Self> {
         Some(Self {
-            cpu: member.clock?.now()?,
+            cpu: member.session.server().counted()?.cpu,
             work: member.counters.as_mut().and_then(|c| c.now().ok()),
         })
     }
@@ -88,7 +87,7 @@ impl Used {
 pub struct Round {
     /// Number of pods that were served.
     pub pods: u64,
-    /// CPU time of the sandboxer per pod, in milliseconds, to the nanosecond.
+    /// CPU time of the program and everything that it ran per pod, in milliseconds.
     pub cpu_ms_per_pod: f64,
     /// Cycles of the sandboxer per pod; absent without counters.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -129,6 +129,7 @@ fn blocks(seed: u64, machine: &Machine, slower: Slower) -> Vec<Block> {
             Block {
                 order,
                 cpus: vec![0],
+                accounting: None,
                 base: vec![round(1.0, 1.0); 2],
                 head: vec![round(cpu[0], latency[0]), round(cpu[1], latency[1])],
             }

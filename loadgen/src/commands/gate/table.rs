@@ -8,6 +8,7 @@ use super::block::ROUNDS_PER_BLOCK;
 use super::decide::{Decision, Judged, MISS, Metric, Standing};
 use super::program::Program;
 use super::result::GateResult;
+use crate::process::accounting::Accounting;
 use crate::result::calibration::GateFinds;
 use crate::show::table;
 use display::columns;
@@ -54,6 +55,9 @@ pub fn is_wrong(result: &GateResult) -> bool {
 }
 
 fn write_text(out: &mut String, result: &GateResult) -> fmt::Result {
+    if let Some(ratio) = ratio(result) {
+        writeln!(out, "{ratio}\n")?;
+    }
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(result.metrics.iter().map(row));
     columns::write(out, &rows)?;
@@ -80,6 +84,9 @@ fn write_problems(out: &mut String, result: &GateResult) -> fmt::Result {
 
 fn write_markdown(out: &mut String, result: &GateResult) -> fmt::Result {
     writeln!(out, "### {}\n", headline(result))?;
+    if let Some(ratio) = ratio(result) {
+        writeln!(out, "{ratio}.\n")?;
+    }
     writeln!(out, "| {} |", HEAD.join(" | "))?;
     writeln!(out, "| --- | ---: | ---: | ---: | ---: | --- |")?;
     for metric in &result.metrics {
@@ -101,6 +108,24 @@ fn write_markdown(out: &mut String, result: &GateResult) -> fmt::Result {
         writeln!(out, "- {line}")?;
     }
     Ok(())
+}
+
+/// Returns the cost of head as a multiple of that of base, in one line; `None` before the first
+/// look.
+fn ratio(result: &GateResult) -> Option<String> {
+    let cost = result
+        .metrics
+        .iter()
+        .find(|m| m.metric == result.rule.cost)?;
+    let (low, high) = (1.0 + cost.at_least?, 1.0 + cost.at_most?);
+    let what = match cost.metric {
+        Metric::CyclesPerPod => "cycles",
+        _ => "CPU time",
+    };
+    let found = 1.0 + cost.change;
+    Some(format!(
+        "head uses {found:.3} times the {what} of base per pod ({low:.3} to {high:.3})"
+    ))
 }
 
 /// Returns the verdict with its figures in one line.
@@ -162,7 +187,7 @@ fn facts(result: &GateResult) -> Vec<String> {
         let time = Duration::from_secs_f64(scenario.max_minutes * 60.0);
         lines.push(finds(&forecast.finds(&result.rule, time)));
     }
-    if result.base.sha256 == result.head.sha256 {
+    if result.base.sha256.is_some() && result.base.sha256 == result.head.sha256 {
         lines.push("note: base and head are the same file, byte for byte".to_owned());
     }
     if result.header.is_debug_build() {
@@ -183,11 +208,18 @@ fn cpus(choice: &str) -> String {
 fn decider(result: &GateResult) -> String {
     let name = match result.rule.cost {
         Metric::CyclesPerPod => "cycles in user space and in the kernel",
-        _ => "CPU time",
+        _ => {
+            let accounting = result.blocks.first().and_then(|block| block.accounting);
+            match accounting {
+                Some(Accounting::Cgroup) => "CPU time of the cgroup",
+                Some(Accounting::ProcessTree) => "CPU time of the process tree",
+                Some(Accounting::Process) | None => "CPU time",
+            }
+        }
     };
     match (&result.counters.counted, &result.counters.missing) {
         (_, Some(missing)) => {
-            format!("{name} decides about the cost: this machine counts no cycles ({missing})")
+            format!("{name} decides about the cost: no cycles are counted ({missing})")
         }
         (Some(_), _) if result.rule.cost == Metric::CpuPerPod => {
             format!("{name} decides about the cost: cycles are counted in user space alone")
@@ -229,7 +261,10 @@ fn program(program: &Program) -> String {
     let asked = &program.asked;
     match &program.commit {
         Some(commit) => format!("{asked} (commit {commit:.12})"),
-        None => format!("{asked} (sha256 {:.12})", program.sha256),
+        None => match &program.sha256 {
+            Some(sha256) => format!("{asked} (sha256 {sha256:.12})"),
+            None => asked.clone(),
+        },
     }
 }
 

@@ -90,6 +90,8 @@ pub fn result(
         errors: errors(&results),
         environment: first.environment.clone(),
         processes: processes(parts),
+        // Parts may share a runtime.
+        cpu_of_all: Vec::new(),
         timeline: timeline(parts, seconds),
         calibration: None,
     }

@@ -1,28 +1,31 @@
 //! Layers that a plan runs at, with the servers of each.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use containerd_sandbox::client;
+use containerd_sandbox::{SocketPath, client};
 use serde::{Deserialize, Serialize};
 
 use crate::drive::bundle::Bundles;
-use crate::drive::driver::{AsContainerd, AsContainerdAt, CriAt, CriDriver, TasksAt};
+use crate::drive::driver::{
+    AsContainerd, AsContainerdAt, CriAt, CriDriver, DriverKind, PodCgroups, TasksAt,
+};
 use crate::drive::engine::{EngineError, Load, Measured};
 use crate::process::ProcessUsage;
 use crate::record::operation::Operation;
 use crate::record::tape::Counters;
-use crate::server::ServerError;
 use crate::server::embedded::{Embedded, Stopped};
 use crate::server::endpoint;
 use crate::server::image::{self, NAMESPACE};
 use crate::server::node::{self, Node};
+use crate::server::{Server, ServerError, Source, Target};
 use crate::stop::Stop;
-use crate::workload::runtime::HANDLER;
+use crate::workload::runtime::{HANDLER, Network};
 
 /// Layer between the load and the least possible server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layer {
     /// A sandboxer that does nothing, with the calls of containerd.
@@ -33,27 +36,33 @@ pub enum Layer {
     Cri,
     /// The sandboxer through containerd, over CRI.
     Containerd,
+    /// Real containers of this runtime handler through the same containerd.
+    Handler(String),
+    /// Containers of this runtime handler on a runtime that was running before.
+    Endpoint(String),
 }
 
 impl Layer {
-    /// All layers, from the least to the most.
-    pub const ALL: [Self; 4] = [Self::Floor, Self::Direct, Self::Cri, Self::Containerd];
-
     /// Returns the name in tables.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> String {
         match self {
-            Self::Floor => "floor",
-            Self::Direct => "direct",
-            Self::Cri => "CRI direct",
-            Self::Containerd => "containerd",
+            Self::Floor => "floor".to_owned(),
+            Self::Direct => "direct".to_owned(),
+            Self::Cri => "CRI direct".to_owned(),
+            Self::Containerd => "containerd".to_owned(),
+            Self::Handler(handler) => handler.clone(),
+            Self::Endpoint(handler) if handler.is_empty() => "endpoint".to_owned(),
+            Self::Endpoint(handler) => format!("endpoint, {handler}"),
         }
     }
 
     /// Returns the measured operations of the layer, in the order of a lifecycle.
-    pub fn operations(self) -> &'static [Operation] {
+    pub fn operations(&self) -> &'static [Operation] {
         match self {
             Self::Floor | Self::Direct => Operation::OF_CONTAINERD,
-            Self::Cri | Self::Containerd => Operation::OF_CRI,
+            Self::Cri | Self::Containerd | Self::Handler(_) | Self::Endpoint(_) => {
+                Operation::OF_CRI
+            }
         }
     }
 }
@@ -67,6 +76,10 @@ pub struct Layers {
     cri: Embedded,
     /// `None` if this layer is left out.
     containerd: Option<Node>,
+    /// Runtime handlers of real containers through that containerd.
+    handlers: Vec<String>,
+    /// A runtime that was running before, with the runtime handlers of its containers.
+    endpoint: Option<(Server, Vec<String>)>,
 }
 
 /// Paths of the measured programs.
@@ -76,19 +89,47 @@ pub struct Programs {
     pub sandboxer: PathBuf,
     /// Path of containerd; `None` if its layer is left out.
     pub containerd: Option<PathBuf>,
+    /// Runtime handlers of real containers.
+    pub handlers: Vec<String>,
+    /// Socket of a running CRI runtime.
+    pub endpoint: Option<SocketPath>,
 }
 
 impl Layers {
-    /// Starts all servers.
+    /// Starts all servers, with their files below `files`, and connects to the running one.
     ///
     /// # Errors
-    /// If one of the programs cannot be started.
-    pub fn start(programs: Programs, args: &[OsString], stop: &Stop) -> Result<Self, ServerError> {
+    /// If one of the programs cannot be started, or the running one does not reply in
+    /// `timeout`.
+    pub fn start(
+        files: &Path,
+        programs: Programs,
+        args: &[OsString],
+        timeout: Duration,
+        stop: &Stop,
+    ) -> Result<Self, ServerError> {
         let Programs {
             sandboxer,
             containerd,
+            handlers,
+            endpoint,
         } = programs;
-        let start = || Embedded::start(sandboxer.clone(), args, NAMESPACE, stop);
+        let endpoint = endpoint.map(|socket| {
+            let named = if handlers.is_empty() {
+                vec![String::new()]
+            } else {
+                handlers.clone()
+            };
+            let target = Target {
+                endpoint: Some(socket),
+                runtime_handler: named[0].clone(),
+                ..Target::new(DriverKind::Cri, files.to_owned())
+            };
+            let server = Source::of(&target)?.open(&target, timeout, stop)?;
+            Ok::<_, ServerError>((server, named))
+        });
+        let endpoint = endpoint.transpose()?;
+        let start = || Embedded::start(files, sandboxer.clone(), args, NAMESPACE, stop);
         let (direct, cri) = (start()?, start()?);
         endpoint::wait_on(stop, async {
             image::provide(client::channel(&cri.socket()).await?, image::NAME).await
@@ -101,22 +142,35 @@ impl Layers {
             let sandboxer = sandboxer.clone();
             let programs = node::Programs {
                 containerd,
-                sandboxer,
+                config: None,
+                env: Vec::new(),
+                network: Network::Host,
+                sandboxer: Some(sandboxer),
             };
-            Node::start(programs, args, stop)
+            Node::start(files, programs, args, stop)
         };
         Ok(Self {
-            floor: Embedded::null(stop)?,
+            floor: Embedded::null(files, stop)?,
             direct,
             cri,
+            handlers: if containerd.is_some() {
+                handlers
+            } else {
+                Vec::new()
+            },
             containerd: containerd.map(node).transpose()?,
+            endpoint,
         })
     }
 
     /// Returns the running layers, from the least to the most.
     pub fn present(&self) -> Vec<Layer> {
-        let there = |layer: &Layer| *layer != Layer::Containerd || self.containerd.is_some();
-        Layer::ALL.into_iter().filter(there).collect()
+        let mut present = vec![Layer::Floor, Layer::Direct, Layer::Cri];
+        present.extend(self.containerd.as_ref().map(|_| Layer::Containerd));
+        present.extend(self.handlers.iter().cloned().map(Layer::Handler));
+        let named = self.endpoint.iter().flat_map(|(_, handlers)| handlers);
+        present.extend(named.cloned().map(Layer::Endpoint));
+        present
     }
 
     /// Runs a load at one layer.
@@ -125,7 +179,7 @@ impl Layers {
     /// As [`Load::run`].
     pub fn run(
         &self,
-        layer: Layer,
+        layer: &Layer,
         load: &Load,
         bundles: &Arc<Bundles>,
         stop: &Stop,
@@ -145,8 +199,17 @@ impl Layers {
             handler: HANDLER.to_owned(),
             image: image::NAME.to_owned(),
             sends_unified: true,
+            network: Network::Host,
+            cgroups: PodCgroups::Planned,
             timeout: load.timeout,
             must_state_resources: true,
+        };
+        let real = |socket: PathBuf, handler: &str, cgroups| CriAt {
+            handler: handler.to_owned(),
+            sends_unified: false,
+            cgroups,
+            must_state_resources: false,
+            ..over_cri(socket)
         };
         match layer {
             Layer::Floor => {
@@ -163,26 +226,61 @@ impl Layers {
                 let at = over_cri(node.unwrap_or_default());
                 load.run::<CriDriver>(&at, stop, counters, ())
             }
+            Layer::Handler(handler) => {
+                let node = self.containerd.as_ref();
+                let own = node.and_then(Node::cgroup).map(Arc::clone);
+                let cgroups = own.map_or(PodCgroups::Planned, PodCgroups::Own);
+                let at = real(node.map(Node::socket).unwrap_or_default(), handler, cgroups);
+                load.run::<CriDriver>(&at, stop, counters, ())
+            }
+            Layer::Endpoint(handler) => {
+                let server = self.endpoint.as_ref().map(|(server, _)| server);
+                let cgroups = server.map(|server| server.pod_cgroups(handler));
+                let at = real(
+                    server.map(Server::socket).unwrap_or_default(),
+                    handler,
+                    cgroups.unwrap_or(PodCgroups::Planned),
+                );
+                load.run::<CriDriver>(&at, stop, counters, ())
+            }
         }
     }
 
-    /// Returns the usage of a layer's processes so far, this process last.
-    pub fn usage(&self, layer: Layer) -> Vec<(&'static str, ProcessUsage)> {
-        let processes = match layer {
-            Layer::Floor => vec![("null", self.floor.pid())],
-            Layer::Direct => vec![("sandboxer", self.direct.pid())],
-            Layer::Cri => vec![("sandboxer", self.cri.pid())],
-            Layer::Containerd => {
+    /// Returns the usage of a layer's processes so far, this process last. That of `shims` is the
+    /// CPU time of everything that containerd started.
+    pub fn usage(&self, layer: &Layer) -> Vec<(&'static str, ProcessUsage)> {
+        let (processes, all) = match layer {
+            Layer::Floor => (vec![("null", self.floor.pid())], None),
+            Layer::Direct => (vec![("sandboxer", self.direct.pid())], None),
+            Layer::Cri => (vec![("sandboxer", self.cri.pid())], None),
+            Layer::Containerd | Layer::Handler(_) => {
                 let node = self.containerd.as_ref();
-                node.map_or_else(Vec::new, |node| node.processes().to_vec())
+                let counted = node.and_then(|node| node.counted().into_iter().next());
+                (node.map_or_else(Vec::new, Node::processes), counted)
+            }
+            Layer::Endpoint(_) => {
+                let server = self.endpoint.as_ref().map(|(server, _)| server);
+                let pid = server.and_then(|server| Some(server.processes().first()?.1));
+                let process = pid.map(|pid| ("containerd", pid));
+                (
+                    process.into_iter().collect(),
+                    server.and_then(Server::counted),
+                )
             }
         };
-        let own = ProcessUsage::of_self().map(|usage| ("loadgen", usage));
-        processes
+        let mut used: Vec<_> = processes
             .into_iter()
             .filter_map(|(role, pid)| Some((role, ProcessUsage::of(pid)?)))
-            .chain(own)
-            .collect()
+            .collect();
+        if let Some(all) = all {
+            let daemons = used
+                .iter()
+                .map(|(_, usage)| usage.cpu_user_s + usage.cpu_system_s);
+            let shims = all.cpu.as_secs_f64() - daemons.sum::<f64>();
+            used.push(("shims", ProcessUsage::of_cpu(shims.max(0.0))));
+        }
+        used.extend(ProcessUsage::of_self().map(|usage| ("loadgen", usage)));
+        used
     }
 
     /// Stops all servers. The kept log is that of the sandboxer behind containerd, or

@@ -23,10 +23,8 @@ pub const WARM_UP_PODS: u64 = 20;
 /// Figures of all rounds.
 #[derive(Debug)]
 pub struct Rounds {
-    /// Measured layers.
-    present: Vec<Layer>,
-    /// Figures by number of the layer; a layer left out has no rounds.
-    layers: [OfLayer; Layer::ALL.len()],
+    /// Measured layers with their figures.
+    layers: Vec<(Layer, OfLayer)>,
     /// Number of rounds completed at every layer.
     pub whole: u32,
     /// Whether a connection was lost.
@@ -34,7 +32,7 @@ pub struct Rounds {
 }
 
 /// Figures of the rounds of one layer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct OfLayer {
     recorder: Recorder,
     rounds: Vec<Round>,
@@ -83,11 +81,10 @@ impl Experiment<'_> {
     pub fn run(&self, rounds: u32) -> Result<Rounds, EngineError> {
         let present = self.layers.present();
         let mut all = Rounds {
-            layers: Layer::ALL.map(|_| OfLayer {
-                recorder: Recorder::default(),
-                rounds: Vec::new(),
-            }),
-            present: present.clone(),
+            layers: present
+                .iter()
+                .map(|layer| (layer.clone(), OfLayer::default()))
+                .collect(),
             whole: 0,
             lost: false,
         };
@@ -97,14 +94,15 @@ impl Experiment<'_> {
         };
         for layer in &present {
             // Errors here recur in the first round, which reports them.
-            self.put_on(*layer, &warm_up)?;
+            self.put_on(layer, &warm_up)?;
         }
         for round in 1..=rounds {
-            let mut order = present.clone();
+            let mut order: Vec<usize> = (0..present.len()).collect();
             if round % 2 == 0 {
                 order.reverse();
             }
-            for layer in order {
+            for place in order {
+                let layer = &present[place];
                 if self.stop.requested() || all.lost {
                     return Ok(all);
                 }
@@ -116,15 +114,15 @@ impl Experiment<'_> {
                 all.lost |= measured.lost;
                 // A partial round gives no figures, but its errors count.
                 let cut = measured.pods < self.load.pods();
-                all.layers[layer as usize].take(&measured, &before, &after, cut);
+                all.layers[place].1.take(&measured, &before, &after, cut);
             }
-            let has_round = |l: &Layer| all.layers[*l as usize].rounds.len() >= round as usize;
-            all.whole += u32::from(present.iter().all(has_round));
+            let has_round = |(_, of): &(Layer, OfLayer)| of.rounds.len() >= round as usize;
+            all.whole += u32::from(all.layers.iter().all(has_round));
         }
         Ok(all)
     }
 
-    fn put_on(&self, layer: Layer, load: &Load) -> Result<Measured, EngineError> {
+    fn put_on(&self, layer: &Layer, load: &Load) -> Result<Measured, EngineError> {
         let counters = load.counters();
         let _reporter = Reporter::start(self.style, load.pods(), counters.clone());
         self.layers
@@ -157,7 +155,7 @@ impl OfLayer {
         self.recorder.merge(&measured.recorder);
     }
 
-    fn result(&self, layer: Layer) -> LayerResult {
+    fn result(&self, layer: &Layer) -> LayerResult {
         let rounds: Vec<RoundResult> = self.rounds.iter().map(Round::result).collect();
         let processes = self.rounds.first().map_or(&[][..], |round| &round.used);
         let process = |(place, (role, _)): (usize, &(&str, ProcessUsage))| LayerProcess {
@@ -176,7 +174,7 @@ impl OfLayer {
                 .unwrap_or(0),
         };
         LayerResult {
-            layer,
+            layer: layer.clone(),
             pods_per_s: median(rounds.iter().map(|round| round.pods_per_s).collect()),
             operations: result::operations(&self.recorder, layer.operations()),
             processes: processes.iter().enumerate().map(process).collect(),
@@ -206,26 +204,24 @@ impl Round {
 impl Rounds {
     /// Returns the figures of every layer.
     pub fn layers(&self) -> Vec<LayerResult> {
-        let present = self.present.iter();
-        present
-            .map(|layer| self.layers[*layer as usize].result(*layer))
-            .collect()
+        let layers = self.layers.iter();
+        layers.map(|(layer, of)| of.result(layer)).collect()
     }
 
     /// Returns the median latency of a pod in each complete round; empty if a layer
     /// was left out.
     pub fn latencies(&self) -> Vec<RoundMs> {
-        let ms = |layer: Layer, round: usize| {
-            let rounds = &self.layers[layer as usize].rounds;
-            rounds.get(round).map(|round| round.p50_ns as f64 / 1e6)
+        let ms = |wanted: &Layer, round: usize| {
+            let (_, of) = self.layers.iter().find(|(layer, _)| layer == wanted)?;
+            of.rounds.get(round).map(|round| round.p50_ns as f64 / 1e6)
         };
         (0..self.whole as usize)
             .filter_map(|round| {
                 Some(RoundMs {
-                    floor: ms(Layer::Floor, round)?,
-                    direct: ms(Layer::Direct, round)?,
-                    cri: ms(Layer::Cri, round)?,
-                    containerd: ms(Layer::Containerd, round)?,
+                    floor: ms(&Layer::Floor, round)?,
+                    direct: ms(&Layer::Direct, round)?,
+                    cri: ms(&Layer::Cri, round)?,
+                    containerd: ms(&Layer::Containerd, round)?,
                 })
             })
             .collect()
@@ -234,7 +230,7 @@ impl Rounds {
     /// Returns the errors of all layers together.
     pub fn problems(self) -> Recorder {
         let mut all = Recorder::default();
-        for layer in self.layers {
+        for (_, layer) in self.layers {
             all.merge(&layer.recorder);
         }
         all

@@ -55,6 +55,8 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
             Some(containerd::find(args.containerd.as_deref())?)
         },
         sandboxer: embedded::find(args.sandboxer.as_deref())?,
+        handlers: args.handlers.clone(),
+        endpoint: args.endpoint.clone(),
     };
     directory::check(&args.output.results)?;
     let stop = style.stop_on_signals()?;
@@ -66,7 +68,14 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
         Arc::new(bundles)
     };
     let scenario = scenario(args, &programs);
-    let layers = Layers::start(programs, &args.sandboxer_args, &stop)?;
+    let files = args.files.directory();
+    let layers = Layers::start(
+        &files,
+        programs,
+        &args.sandboxer_args,
+        args.requests.timeout,
+        &stop,
+    )?;
     let experiment = Experiment {
         layers: &layers,
         load: load(args, plan),
@@ -114,7 +123,7 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
         shares: figures.shares,
         containerd_cost: figures.containerd_cost,
         errors,
-        environment: Environment::of_this_machine(),
+        environment: Environment::of_this_machine(&files),
     };
     let text = Text {
         whole: table::render(&result),
@@ -183,6 +192,8 @@ fn scenario(args: &OverheadArgs, programs: &Programs) -> OverheadScenario {
             .containerd
             .as_ref()
             .map(|program| program.display().to_string()),
+        handlers: programs.handlers.clone(),
+        endpoint: programs.endpoint.as_ref().map(ToString::to_string),
         seed: args.requests.seed,
         rounds: args.rounds,
         pods: args.pods,

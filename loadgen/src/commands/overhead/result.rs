@@ -61,6 +61,12 @@ pub struct OverheadScenario {
     pub sandboxer_args: Vec<String>,
     /// Path of the started containerd; `None` if its layer was left out.
     pub containerd: Option<String>,
+    /// Runtime handlers of real containers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handlers: Vec<String>,
+    /// Socket of a runtime that was running before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// Seed of all random numbers.
     pub seed: u64,
     /// Number of rounds.
@@ -95,7 +101,8 @@ pub struct LayerResult {
 /// Resources used by a process of a layer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LayerProcess {
-    /// Role: `null`, `sandboxer`, `containerd` or `loadgen`.
+    /// Role: `null`, `sandboxer`, `containerd`, `loadgen`, or `shims` for everything that
+    /// containerd started.
     pub role: String,
     /// CPU time per pod, in milliseconds: the median over rounds.
     pub cpu_ms_per_pod: f64,

@@ -9,7 +9,14 @@ use display::columns;
 use display::human;
 
 const LAYERS: [&str; 6] = ["layer", "pods", "p50", "p99", "mean", "pods/s"];
-const CPU: [&str; 5] = ["CPU per pod", "null", "sandboxer", "containerd", "loadgen"];
+const CPU: [&str; 6] = [
+    "CPU per pod",
+    "null",
+    "sandboxer",
+    "containerd",
+    "shims",
+    "loadgen",
+];
 const SHARES: [&str; 4] = ["a pod through containerd", "time", "share", "95 % interval"];
 
 const COST: [&str; 4] = [
@@ -108,7 +115,7 @@ fn write_problems(out: &mut String, result: &OverheadResult) -> fmt::Result {
 }
 
 fn layer(layer: &LayerResult) -> [String; 6] {
-    let name = layer.layer.name().to_owned();
+    let name = layer.layer.name();
     let pod = layer.pod().filter(|pod| pod.count > 0);
     let Some(pod) = pod else {
         let none = || "-".to_owned();
@@ -124,17 +131,18 @@ fn layer(layer: &LayerResult) -> [String; 6] {
     ]
 }
 
-fn cpu(layer: &LayerResult) -> [String; 5] {
+fn cpu(layer: &LayerResult) -> [String; 6] {
     let of = |role| {
         layer
             .cpu_ms_per_pod(role)
             .map_or_else(|| "-".to_owned(), |ms| format!("{ms:.2} ms"))
     };
     [
-        layer.layer.name().to_owned(),
+        layer.layer.name(),
         of("null"),
         of("sandboxer"),
         of("containerd"),
+        of("shims"),
         of("loadgen"),
     ]
 }

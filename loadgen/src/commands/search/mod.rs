@@ -106,7 +106,7 @@ pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunE
         conclusion: conclusion.sentences(),
         knee: knee(&curve).map(|place| curve[place].0),
         points: found.points,
-        environment: Environment::of_this_machine(),
+        environment: Environment::of_this_machine(&target.files),
     };
     let text = Text {
         whole: table::render(&result),
@@ -168,6 +168,7 @@ impl Found {
                 load: &load,
                 prepared: &prepared,
                 operations,
+                files: &session.target().files,
                 complaints: &[],
             });
             let (step, points) = tries.add(&observed.measured, &result);

@@ -11,7 +11,7 @@ use std::future::Future;
 use containerd_sandbox::Result;
 
 pub use self::as_containerd::{AsContainerd, AsContainerdAt};
-pub use self::cri::{CriAt, CriDriver};
+pub use self::cri::{CriAt, CriDriver, PodCgroups};
 pub use self::kind::DriverKind;
 pub use self::tasks::{Tasks, TasksAt};
 

@@ -87,6 +87,17 @@ impl How<'_> {
         asked.extend(given.filter(|(_, value)| !value.is_empty()));
         let shown = |one: &Software| ("tested program", format!("{}: {}", one.role, one.words()));
         asked.extend(scenario.software.iter().map(shown));
+        let configurations = scenario.software.iter().filter_map(|one| {
+            let configuration = one.configuration.as_ref()?;
+            let hash = &configuration.sha256;
+            let text = format!(
+                "{}: {} settings other than the default, sha256 {hash:.12}",
+                one.role,
+                configuration.changes.len()
+            );
+            Some(("configuration", text))
+        });
+        asked.extend(configurations);
         asked
     }
 

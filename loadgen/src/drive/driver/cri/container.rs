@@ -46,7 +46,7 @@ impl CriDriver {
         let create = async {
             let request = CreateContainerRequest {
                 pod_sandbox_id: pod.to_owned(),
-                config: Some(container.cri_config(&self.at.image, attempt)),
+                config: Some(self.container_config(container, attempt)),
                 sandbox_config: Some(pod_config.clone()),
             };
             let reply = Box::pin(self.cri.create_container(request)).await?;

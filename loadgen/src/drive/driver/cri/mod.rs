@@ -1,5 +1,6 @@
 //! Runs pods over CRI, with the calls of a kubelet.
 
+mod cgroups;
 mod container;
 mod exits;
 
@@ -11,11 +12,13 @@ use std::time::Duration;
 use containerd_sandbox::Result as Reply;
 use containerd_sandbox::client::Cri;
 use cri_api::v1::{
-    ListPodSandboxRequest, PodSandboxFilter, PodSandboxStatusRequest, RemovePodSandboxRequest,
-    RunPodSandboxRequest, StopPodSandboxRequest, VersionRequest,
+    ContainerConfig, ListPodSandboxRequest, NamespaceMode, PodSandboxConfig, PodSandboxFilter,
+    PodSandboxStatusRequest, RemovePodSandboxRequest, RunPodSandboxRequest, StopPodSandboxRequest,
+    VersionRequest,
 };
 use futures::future::try_join_all;
 
+pub use self::cgroups::PodCgroups;
 use self::container::{Ends, RunningContainer};
 use self::exits::Exits;
 use super::{Created, Driver};
@@ -24,7 +27,8 @@ use crate::drive::check;
 use crate::record::failure::Failure;
 use crate::record::operation::Operation;
 use crate::record::recorder::Recorder;
-use crate::workload::plan::{Pod, UID_LABEL};
+use crate::workload::plan::{Container, Pod, UID_LABEL};
+use crate::workload::runtime::Network;
 
 /// Driver of a CRI endpoint.
 #[derive(Debug, Clone)]
@@ -49,6 +53,10 @@ pub struct CriAt {
     /// containers refuses these keys on a host with cgroup v1, and a kubelet sends them
     /// only if its configuration enables them.
     pub sends_unified: bool,
+    /// Network of the pods.
+    pub network: Network,
+    /// Place of the pods' cgroups.
+    pub cgroups: PodCgroups,
     /// Whether a verbose status must contain the resources that the pod requests; `false`
     /// for runtimes other than the sandboxer of this project.
     pub must_state_resources: bool,
@@ -109,7 +117,7 @@ impl Driver for CriDriver {
         calls: Calls<'_>,
     ) -> Result<RunningPod, Failure> {
         let pod = &*self.asked(pod);
-        let config = pod.cri_sandbox_config();
+        let config = self.sandbox_config(pod);
         created.unknown = true;
         let run = async {
             let request = RunPodSandboxRequest {
@@ -142,7 +150,7 @@ impl Driver for CriDriver {
         calls: Calls<'_>,
     ) -> Result<RunningPod, Failure> {
         let pod = &*self.asked(pod);
-        let config = pod.cri_sandbox_config();
+        let config = self.sandbox_config(pod);
         let mut containers = Vec::with_capacity(running.containers.len());
         for (container, ended) in pod.containers.iter().zip(running.containers) {
             let attempt = ended.attempt + 1;
@@ -164,7 +172,7 @@ impl Driver for CriDriver {
         calls: Calls<'_>,
     ) -> Result<RunningPod, Failure> {
         let pod = &*self.asked(pod);
-        let (id, config, over) = (&running.id, &pod.cri_sandbox_config(), &over);
+        let (id, config, over) = (&running.id, &self.sandbox_config(pod), &over);
         let each = pod.containers.iter().zip(running.containers);
         let each = each.map(async |(container, mut running)| {
             loop {
@@ -211,7 +219,9 @@ impl Driver for CriDriver {
         let status = self.cri.pod_sandbox_status(status_of(&id));
         calls
             .gone(Operation::PodSandboxGone, status, "the pod is still there")
-            .await
+            .await?;
+        self.at.cgroups.remove(pod);
+        Ok(())
     }
 
     /// The removal of a pod also removes its containers.
@@ -235,6 +245,7 @@ impl Driver for CriDriver {
             let remove = self.cri.remove_pod_sandbox(request);
             gone &= calls.clean_up(remove).await.is_ok();
         }
+        self.at.cgroups.remove(pod);
         gone
     }
 }
@@ -248,6 +259,35 @@ impl CriDriver {
         } else {
             Cow::Owned(pod.without_unified())
         }
+    }
+
+    /// Returns the config of the pod's sandbox.
+    fn sandbox_config(&self, pod: &Pod) -> PodSandboxConfig {
+        let mut config = pod.cri_sandbox_config();
+        if let Some(parent) = self.at.cgroups.parent(pod) {
+            config.linux.get_or_insert_default().cgroup_parent = parent;
+        }
+        if self.at.network == Network::Pod {
+            // A kubelet names the host only of a pod with a network of its own.
+            config.hostname.clone_from(&pod.name);
+            let linux = config.linux.get_or_insert_default();
+            let context = linux.security_context.get_or_insert_default();
+            let namespaces = context.namespace_options.get_or_insert_default();
+            namespaces.set_network(NamespaceMode::Pod);
+        }
+        config
+    }
+
+    /// Returns the config of a container.
+    fn container_config(&self, container: &Container, attempt: u32) -> ContainerConfig {
+        let mut config = container.cri_config(&self.at.image, attempt);
+        if self.at.network == Network::Pod {
+            let linux = config.linux.get_or_insert_default();
+            let context = linux.security_context.get_or_insert_default();
+            let namespaces = context.namespace_options.get_or_insert_default();
+            namespaces.set_network(NamespaceMode::Pod);
+        }
+        config
     }
 
     /// Makes the verbose status call for a pod with all containers running, and checks

@@ -1,8 +1,8 @@
-//! `loadgen trend`: growth of processes during a load.
+//! `loadgen level`: growth of processes during a load.
 
 use std::io::Write;
 
-use crate::commands::cli::TrendArgs;
+use crate::commands::cli::LevelArgs;
 use crate::process::Sample;
 use crate::result::{self, ProcessResult};
 use crate::stats::{Errors, Slope};
@@ -15,7 +15,7 @@ const CONFIDENCE: f64 = 0.95;
 ///
 /// # Errors
 /// If there is no such result, it has too few samples, or the writer fails.
-pub fn run(args: &TrendArgs, out: &mut impl Write) -> anyhow::Result<bool> {
+pub fn run(args: &LevelArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let run = result::load(&args.result)?;
     let skip = args.skip.as_secs_f64();
     let mut is_level = true;
