@@ -250,7 +250,7 @@ impl Server {
     /// none of a sandboxer, which runs no other process.
     pub fn counted_all(&self) -> Vec<Counted> {
         match self {
-            Self::Embedded(_) => Vec::new(),
+            Self::Embedded(_) | Self::Given { cri: None, .. } => Vec::new(),
             Self::Node(node) => node.counted(),
             Self::Given {
                 pid,

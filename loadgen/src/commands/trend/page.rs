@@ -9,7 +9,7 @@ use display::scale::Scale;
 use display::svg::{Axis, Chart, Style};
 
 /// Highest number of marks on the axis of points.
-const TICKS: u32 = 6;
+const TICKS: u32 = 3;
 
 /// Renders the page.
 pub fn page(trend: &Trend) -> Markup {
@@ -88,9 +88,12 @@ fn chart(trend: &Trend, series: &Series) -> Markup {
     let last = trend.points.len().saturating_sub(1) as f64;
     let x = Axis::new("points", Scale::linear([0.0, last]), TICKS, label);
     let values = series.values.iter().flatten().copied();
-    let y = Axis::new(&series.title(), Scale::linear(values), 5, |tick| {
-        series.shown(tick)
-    });
+    let y = Axis::new(
+        &series.kind.replace('-', " "),
+        Scale::linear(values),
+        5,
+        |tick| series.shown(tick),
+    );
     let summary = match &series.changes[..] {
         [] => "No change.".to_owned(),
         [one] => format!("It changed at {}.", one.at),

@@ -33,9 +33,9 @@ pub fn headline(trend: &Trend) -> String {
     let all = trend.changes().count();
     let found = match (worse, all - worse) {
         (0, 0) => "no change".to_owned(),
-        (worse, 0) => format!("{worse} for the worse"),
-        (0, better) => format!("{better} for the better"),
-        (worse, better) => format!("{worse} for the worse and {better} for the better"),
+        (worse, 0) => format!("changes for the worse: {worse}"),
+        (0, better) => format!("changes for the better: {better}"),
+        (worse, better) => format!("changes for the worse: {worse}, for the better: {better}"),
     };
     format!(
         "{tested} figures at {} points{names}: {found}",
