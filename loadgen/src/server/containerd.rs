@@ -33,6 +33,9 @@ const CNI_PLUGIN: &str = "resource-slot";
 const CNI_LIST: &str = "10-resource-slot.conflist";
 const CNI_ADDRESSES: &str = "RESOURCE_SLOT_CNI_DIR";
 
+/// File of this program, also after another file has taken its path (proc(5)).
+const OWN_PROGRAM: &str = "/proc/self/exe";
+
 /// Environment variable with the path of the program.
 pub const PROGRAM_VARIABLE: &str = "CONTAINERD_BIN";
 
@@ -218,8 +221,8 @@ fn oom_scores_may_fall() -> bool {
 /// ends, as the program does when the supervisor ends: containerd has no option for it, so
 /// util-linux' setpriv asks the kernel (`PR_SET_PDEATHSIG`) and then becomes the program. Without
 /// setpriv the program outlives a supervisor that is killed.
-fn supervised(program: &Path, cgroup: Option<&Path>) -> io::Result<Command> {
-    let mut command = Command::new(env::current_exe()?);
+fn supervised(program: &Path, cgroup: Option<&Path>) -> Command {
+    let mut command = Command::new(OWN_PROGRAM);
     command.arg("supervise");
     if let Some(cgroup) = cgroup {
         command.arg("--cgroup").arg(cgroup);
@@ -230,7 +233,7 @@ fn supervised(program: &Path, cgroup: Option<&Path>) -> io::Result<Command> {
         command.arg(setpriv).args(["--pdeathsig", "TERM", "--"]);
     }
     command.arg(program);
-    Ok(command)
+    command
 }
 
 impl Containerd {
@@ -264,7 +267,7 @@ impl Containerd {
         };
         // The supervisor could only tell of a missing program in the log.
         fs::metadata(&program).map_err(spawned)?;
-        let mut command = supervised(&program, cgroup).map_err(spawned)?;
+        let mut command = supervised(&program, cgroup);
         command.envs(env.iter().map(|(name, value)| (name, value)));
         Self::spawn(program, command, home, stop)
     }

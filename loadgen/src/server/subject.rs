@@ -10,7 +10,7 @@
 //! unix:///PATH?handler=NAME            a running CRI runtime
 //! ```
 //!
-//! `containerd:` without a path means the one that [`containerd::find`] finds.
+//! `containerd:` without a path means the one that [`crate::server::containerd::find`] finds.
 
 use std::fmt::{self, Display};
 use std::path::PathBuf;
