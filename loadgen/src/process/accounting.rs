@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum Accounting {
     /// That of one process with all its threads, of which everything is that a sandboxer runs.
     Process,
-    /// That of the cgroups of the server and of its pods, with ended processes. It is complete.
+    /// That of the cgroups of the server and of its pods, with ended processes. It is complete
+    /// unless systemd makes the cgroups of the pods.
     Cgroup,
     /// That of the process, of its descendants, and of ended ones for which one of them has waited.
     /// Of a server that was running before, the shims are no descendants.

@@ -62,12 +62,12 @@ pub struct Home {
 
 impl Home {
     /// Creates the files of a containerd below `dir`, which must exist. Pods of the handler
-    /// `resource-slot` run on the sandboxer at the socket `sandboxer`. The settings of `config`
-    /// take precedence over the private ones. Pods have a network if a CNI plugin is put into
+    /// `resource-slot` run on the sandboxer at the socket `sandboxer`. The settings of `config`,
+    /// an absolute path, take precedence over the private ones. Pods have a network if a CNI plugin is put into
     /// [`Home::cni_conf`] and [`Home::cni_bin`].
     ///
     /// # Errors
-    /// Files that cannot be written, or a `config` that is not there.
+    /// Files that cannot be written.
     pub fn new(dir: &Path, sandboxer: Option<&Path>, config: Option<&Path>) -> io::Result<Self> {
         let home = Self {
             dir: dir.to_owned(),
@@ -80,8 +80,7 @@ impl Home {
             let drop_in = DROP_IN.replace(DROP_IN_SOCKET, &sandboxer.display().to_string());
             fs::write(drop_ins.join("resource-slot.toml"), drop_in)?;
         }
-        let config = config.map(fs::canonicalize).transpose()?;
-        fs::write(home.config(), home.configuration(config.as_deref()))?;
+        fs::write(home.config(), home.configuration(config))?;
         Ok(home)
     }
 

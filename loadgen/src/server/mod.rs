@@ -173,10 +173,12 @@ fn pod_cgroups_of(target: &Target, socket: &Path, stop: &Stop) -> PodCgroups {
     // An older runtime has no such method, and most of these use cgroupfs.
     let driver = config.ok().and_then(|config| config.linux);
     let driver = driver.map_or(CgroupDriver::Cgroupfs, |linux| linux.cgroup_driver());
-    match (driver, Cgroup::create()) {
-        (CgroupDriver::Systemd, _) => PodCgroups::Systemd,
-        (CgroupDriver::Cgroupfs, Ok(own)) => PodCgroups::Own(Arc::new(own)),
-        (CgroupDriver::Cgroupfs, Err(_)) => PodCgroups::Planned,
+    match driver {
+        CgroupDriver::Systemd => PodCgroups::Systemd,
+        CgroupDriver::Cgroupfs => match Cgroup::create() {
+            Ok(own) => PodCgroups::Own(Arc::new(own)),
+            Err(_) => PodCgroups::Planned,
+        },
     }
 }
 
@@ -242,7 +244,9 @@ impl Server {
                 accounting: Accounting::Process,
                 cpu: CpuClock::of(embedded.pid())?.now()?,
             }),
-            Self::Node(_) | Self::Given { .. } => self.counted_all().into_iter().next(),
+            // Not `counted_all`: a round of a gate asks again and again.
+            Self::Node(node) => node.counted().next(),
+            Self::Given { .. } => self.counted_all().into_iter().next(),
         }
     }
 
@@ -251,7 +255,7 @@ impl Server {
     pub fn counted_all(&self) -> Vec<Counted> {
         match self {
             Self::Embedded(_) | Self::Given { cri: None, .. } => Vec::new(),
-            Self::Node(node) => node.counted(),
+            Self::Node(node) => node.counted().collect(),
             Self::Given {
                 pid,
                 own_cgroup,

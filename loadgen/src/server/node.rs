@@ -86,17 +86,9 @@ impl Node {
         let directory = |source| ChildError::Directory { name: NAME, source };
         let dir = Scratch::new_in(parent, "containerd").map_err(directory)?;
         let served = sandboxer.as_ref().map(Embedded::socket);
-        let config = programs.config.as_deref();
-        let home =
-            Home::new(dir.path(), served.as_deref(), config).map_err(|source| {
-                match config.filter(|config| !config.is_file()) {
-                    Some(config) => ChildError::Config {
-                        path: config.to_owned(),
-                        source,
-                    },
-                    None => directory(source),
-                }
-            })?;
+        let config = programs.config.as_deref().map(found_config).transpose()?;
+        let home = Home::new(dir.path(), served.as_deref(), config.as_deref());
+        let home = home.map_err(directory)?;
         child::check_socket(&home.ttrpc_socket(), parent)?;
         let mut env = programs.env;
         if programs.network == Network::Pod {
@@ -166,14 +158,14 @@ impl Node {
         Some(below? + sandboxer)
     }
 
-    /// Returns the CPU time in each way that this machine permits, the best one first.
-    pub fn counted(&self) -> Vec<Counted> {
+    /// Returns the CPU time in each way that this machine permits, the best one first. Each is
+    /// counted when it is asked for.
+    pub fn counted(&self) -> impl Iterator<Item = Counted> {
         let ways = [Accounting::Cgroup, Accounting::ProcessTree];
-        let counted = ways.into_iter().filter_map(|accounting| {
+        ways.into_iter().filter_map(|accounting| {
             let cpu = self.cpu(accounting)?;
             Some(Counted { accounting, cpu })
-        });
-        counted.collect()
+        })
     }
 
     /// Ends the daemons with SIGTERM. With `emptied`, remaining objects of pods are
@@ -208,6 +200,15 @@ impl Node {
         stopped.dirs.push(self.dir);
         stopped
     }
+}
+
+/// Returns the absolute path of a configuration file: containerd resolves relative ones by its own
+/// rules.
+fn found_config(path: &Path) -> Result<PathBuf, ChildError> {
+    fs::canonicalize(path).map_err(|source| ChildError::Config {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Returns a complaint about processes that a containerd without pods has left.

@@ -255,7 +255,7 @@ impl Layers {
             Layer::Cri => (vec![("sandboxer", self.cri.pid())], None),
             Layer::Containerd | Layer::Handler(_) => {
                 let node = self.containerd.as_ref();
-                let counted = node.and_then(|node| node.counted().into_iter().next());
+                let counted = node.and_then(|node| node.counted().next());
                 (node.map_or_else(Vec::new, Node::processes), counted)
             }
             Layer::Endpoint(_) => {
