@@ -32,8 +32,10 @@ use super::round::Round;
 use crate::process::counters::Counted;
 use crate::stats::{SignedRank, mean};
 
-/// Probability of a pass if the head is slower by just the minimum effect.
-pub const MISS: f64 = 0.05;
+/// Highest probability of a pass if the head is slower by just the minimum effect: that of an
+/// alarm by default. It is so low because a gate stops when its upper bound is below the minimum
+/// effect, so that all errors of intervals at the minimum effect are passes.
+pub const MISS: f64 = 0.01;
 
 /// Highest number of looks.
 const MOST_LOOKS: u32 = 5;

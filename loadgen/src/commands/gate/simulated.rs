@@ -246,11 +246,11 @@ fn ten_percent_are_found_in_all_gates() {
 }
 
 #[test]
-fn the_stated_interval_holds_the_truth_in_nineteen_of_twenty_gates() {
+fn the_stated_interval_holds_the_truth_in_49_of_50_gates() {
     for machine in &BOTH {
         for cpu in [0.0, 0.03, 0.05, 0.10] {
             let shares = gates(machine, Slower { cpu, latency: 0.0 });
-            assert!(shares.holds >= 0.95, "{cpu}: {}", shares.holds);
+            assert!(shares.holds >= 0.98, "{cpu}: {}", shares.holds);
         }
     }
 }
@@ -275,7 +275,7 @@ fn a_head_slower_by_the_minimum_effect_rarely_passes() {
     };
     for machine in &BOTH {
         let shares = gates(machine, slower);
-        assert!(shares.pass <= 0.05, "{}", shares.pass);
+        assert!(shares.pass <= 0.015, "{}", shares.pass);
     }
 }
 
