@@ -17,6 +17,7 @@ use sandboxer::live::{HostRules, KubeletRoot, LogRoot};
 use sandboxer::streaming::DEFAULT_LISTEN;
 
 use journal::Sync;
+use otlp::Endpoint;
 pub(crate) use pods::PodArgs;
 use tracing::Level;
 use values::{
@@ -249,6 +250,10 @@ pub(crate) struct ServeArgs {
         value_parser = clap::value_parser!(u32).range(0..=100_000)
     )]
     pub(crate) metrics_per_pod: u32,
+    /// Send a span of each RPC to the OpenTelemetry receiver at this address, such as
+    /// http://127.0.0.1:4318, by OTLP over HTTP without TLS. Without it no span is made.
+    #[arg(long, env = "RESOURCE_SLOT_OTLP", value_name = "URL")]
+    pub(crate) otlp: Option<Endpoint>,
     /// Exit code of a command in a container that the built-in userland does not have; 127
     /// is a shell's. With 0 the command prints nothing either, as a probe that succeeds.
     #[arg(

@@ -10,7 +10,7 @@
 //! The crate [`pod_resources`] extracts the requested resources, `simulate` determines the
 //! behaviour of processes that do not exist, [`streaming`] serves the URLs of exec, attach
 //! and port-forward, [`probes`] answers on the ports of pods, `upstream` sends events to containerd, [`metrics`] serves
-//! Prometheus, and [`units`] parses numbers that users write.
+//! Prometheus, [`spans`] exports spans to OpenTelemetry, and [`units`] parses numbers that users write.
 
 pub mod clock;
 pub mod cri;
@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod probes;
 mod refuse;
 mod simulate;
+pub mod spans;
 pub mod streaming;
 mod undo;
 pub mod units;

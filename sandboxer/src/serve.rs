@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use containerd_sandbox::server::{AllowedUsers, ApiCalls, Health, Limit, Limits, Server};
+use containerd_sandbox::server::{AllowedUsers, ApiCalls, Health, Limit, Limits, Observer, Server};
 use exposition::MetricsServer;
 use journal::{DirLock, Journal, Options, Report};
 use pod_resources::Rules;
@@ -19,6 +19,7 @@ use sandboxer::cri::{Cri, CriCalls, ImageTable, PodCidrs};
 use sandboxer::live::{Profile, ResourceSlotSandboxer, Settings};
 use sandboxer::metrics::{self, Sources};
 use sandboxer::probes::Answers;
+use sandboxer::spans::Spans;
 use sandboxer::streaming::StreamingServer;
 use tracing::{error, info, warn};
 use views::Views;
@@ -201,16 +202,32 @@ struct Metrics {
 }
 
 impl Metrics {
-    /// Starts the metrics' server; without `--metrics-listen` nothing is counted or shown.
+    /// Starts the metrics' server and the export of spans; without `--metrics-listen` and `--otlp`
+    /// nothing is counted, shown or sent.
     fn start(
         args: &ServeArgs,
         sandboxer: &Arc<ResourceSlotSandboxer>,
         recovered: Report,
     ) -> Result<Self> {
-        let Some(address) = args.metrics_listen else {
-            return Ok(Self::default());
+        let counters = match &args.otlp {
+            None if args.metrics_listen.is_none() => return Ok(Self::default()),
+            None => (ApiCalls::counting(), CriCalls::counting()),
+            Some(endpoint) => {
+                let spans = Spans::start(endpoint.clone()).context("--otlp")?;
+                let spans: Arc<dyn Observer> = Arc::new(spans);
+                info!("Spans are sent to {endpoint}");
+                let (apis, cri) = (ApiCalls::counting(), CriCalls::counting());
+                (apis.observed(&spans), cri.observed(&spans))
+            }
         };
-        let (apis, cri) = (ApiCalls::counting(), CriCalls::counting());
+        let (apis, cri) = counters;
+        let Some(address) = args.metrics_listen else {
+            return Ok(Self {
+                apis,
+                cri,
+                _server: None,
+            });
+        };
         let registry = metrics::registry(Sources {
             sandboxer: Arc::clone(sandboxer),
             apis: apis.clone(),

@@ -29,6 +29,7 @@ mod id;
 mod namespace;
 mod scan;
 pub mod server;
+mod trace_context;
 
 pub use address::{MAX_SOCKET_PATH, SocketPath, SocketPathError};
 pub use any::Any;
@@ -43,6 +44,7 @@ pub use id::{DEFAULT_NAMESPACE, Key, MAX_ID_LEN, check_id, quoted};
 pub use namespace::{GRPC_NAMESPACE, TTRPC_NAMESPACE};
 pub use oci_config::{InvalidField, LinuxResources, Process, Spec};
 pub use scan::check_json;
+pub use trace_context::{InvalidTraceContext, TRACEPARENT, TraceContext};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -179,7 +179,7 @@ fn pods_may_have_addresses_of_two_ranges() {
 }
 
 /// An option with a value that it refuses. Every value that is no path has one.
-const REFUSED: [(&str, &str); 28] = [
+const REFUSED: [(&str, &str); 29] = [
     ("listen", "tcp://localhost:1"),
     ("log-level", "loud"),
     ("log-format", "yaml"),
@@ -200,6 +200,7 @@ const REFUSED: [(&str, &str); 28] = [
     ("streaming-idle-timeout", "soon"),
     ("metrics-listen", "nowhere"),
     ("metrics-per-pod", "some"),
+    ("otlp", "localhost:4318"),
     ("unknown-command", "256"),
     ("node-memory", "much"),
     ("exit-delay", "soon"),
@@ -271,10 +272,11 @@ const SAMPLE: &str = concat!(
 );
 
 /// Values in the sample for the options without a default.
-const EXAMPLES: [(&str, &str); 8] = [
+const EXAMPLES: [(&str, &str); 9] = [
     ("log-root", "\"/var/log/pods\""),
     ("node-memory", "\"16GiB\""),
     ("metrics-listen", "\"127.0.0.1:9464\""),
+    ("otlp", "\"http://127.0.0.1:4318\""),
     ("behaviour", "\"/etc/resource-slot/behaviour.toml\""),
     ("images", "\"/etc/resource-slot/images.toml\""),
     ("exit-delay", "\"1ms\""),

@@ -49,7 +49,9 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use containerd_sandbox::server::{Calls, KnownMethods, Limits, MAX_GRPC_MESSAGE, Outcomes};
+use containerd_sandbox::server::{
+    Calls, KnownMethods, Limits, MAX_GRPC_MESSAGE, Observer, Outcomes,
+};
 use containerd_sandbox::{DEFAULT_NAMESPACE, Result, Sandboxer as _};
 use cri_api::v1::image_service_server::ImageServiceServer;
 use cri_api::v1::runtime_service_server::RuntimeServiceServer;
@@ -106,6 +108,16 @@ impl CriCalls {
         Self {
             runtime: Calls::counting("cri_runtime", service::runtime::METHODS),
             image: Calls::counting("cri_image", service::image::METHODS),
+        }
+    }
+
+    /// Tells an observer of each RPC, too. See [`Calls::observed`].
+    #[must_use]
+    pub fn observed(self, observer: &Arc<dyn Observer>) -> Self {
+        let [runtime, image] = Cri::SERVICES;
+        Self {
+            runtime: self.runtime.observed(runtime, Arc::clone(observer)),
+            image: self.image.observed(image, Arc::clone(observer)),
         }
     }
 }

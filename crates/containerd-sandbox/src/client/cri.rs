@@ -12,6 +12,7 @@ use tonic::transport::Channel;
 use super::wire::{Wire, timed};
 use super::{channel, failed, timed_channel};
 use crate::error::Result;
+use crate::trace_context::{TRACEPARENT, TraceContext};
 
 /// Longest message that is received, in bytes: the kubelet's limit (16 MiB).
 const MAX_MESSAGE: usize = 16 << 20;
@@ -81,6 +82,10 @@ impl Cri {
         let mut request = Request::new(message);
         if let Some(timeout) = self.timeout {
             request.set_timeout(timeout);
+        }
+        let context = TraceContext::current();
+        if let Some(value) = context.and_then(|context| context.to_string().parse().ok()) {
+            request.metadata_mut().insert(TRACEPARENT, value);
         }
         request
     }

@@ -9,6 +9,7 @@ mod cri;
 mod ttrpc;
 pub mod wire;
 
+use std::io;
 use std::path::Path;
 
 use tonic::transport::{Channel, Endpoint};
@@ -35,9 +36,7 @@ async fn timed_channel(socket: &Path, wire: &Wire) -> Result<Channel> {
 }
 
 async fn channel_over(socket: &Path, wire: Option<&Wire>) -> Result<Channel> {
-    let failed = |e: tonic::transport::Error| {
-        Error::unavailable(format!("connect {}: {e}", socket.display()))
-    };
+    let failed = |e: tonic::transport::Error| unconnected(socket, &e);
     checked(socket)?;
     let endpoint = Endpoint::from_shared(format!("unix://{}", socket.display())).map_err(failed)?;
     let opened = match wire {
@@ -57,6 +56,23 @@ fn checked(socket: &Path) -> Result<()> {
         Ok(_) => Ok(()),
         Err(e) => Err(Error::invalid_argument(e.to_string())),
     }
+}
+
+/// Converts the failure of a connection, with the reason in words: tonic's own message says nothing
+/// of its source.
+fn unconnected(socket: &Path, failure: &(dyn std::error::Error + 'static)) -> Error {
+    let mut cause = failure;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+    let reason = match kind {
+        Some(io::ErrorKind::NotFound) => "there is no such socket".to_owned(),
+        Some(io::ErrorKind::PermissionDenied) => "permission denied".to_owned(),
+        Some(io::ErrorKind::ConnectionRefused) => "nobody listens on it".to_owned(),
+        _ => cause.to_string(),
+    };
+    Error::unavailable(format!("connect {}: {reason}", socket.display()))
 }
 
 /// Converts the status of a failed gRPC call. tonic reports `Cancelled` for a timeout and for a
@@ -88,6 +104,25 @@ mod tests {
     use hyper_util::rt::TokioIo;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_fails_says_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let (missing, abandoned) = (dir.path().join("missing"), dir.path().join("abandoned"));
+        drop(std::os::unix::net::UnixListener::bind(&abandoned).unwrap());
+        for (socket, reason) in [
+            (&missing, "there is no such socket"),
+            (&abandoned, "nobody listens on it"),
+        ] {
+            let expected = format!("connect {}: {reason}", socket.display());
+            let over_grpc = channel(socket).await.unwrap_err();
+            let over_ttrpc = Ttrpc::connect(socket, "k8s.io").await.err().unwrap();
+            for error in [over_grpc, over_ttrpc] {
+                assert_eq!(error.code(), Code::Unavailable);
+                assert!(error.to_string().ends_with(&expected), "{error}");
+            }
+        }
+    }
 
     #[tokio::test]
     async fn a_path_that_no_socket_can_have_is_named_with_the_limit() {

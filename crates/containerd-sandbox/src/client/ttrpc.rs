@@ -13,7 +13,7 @@ use ttrpc::asynchronous::transport::Socket;
 use ttrpc::context::Context;
 
 use super::wire::{Protocol, Stamped, Wire, timed};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::namespace::TTRPC_NAMESPACE;
 
 /// A client of `containerd.runtime.sandbox.v1.Sandbox` and `containerd.task.v3.Task`. Clones share
@@ -92,7 +92,7 @@ async fn open(socket: &Path) -> Result<UnixStream> {
     super::checked(socket)?;
     UnixStream::connect(socket)
         .await
-        .map_err(|e| Error::unavailable(format!("connect {}: {e}", socket.display())))
+        .map_err(|e| super::unconnected(socket, &e))
 }
 
 macro_rules! calls {

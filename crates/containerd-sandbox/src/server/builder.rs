@@ -19,7 +19,7 @@ use tonic_health::pb::health_server::HealthServer;
 use super::accept::{Router, accept};
 use super::authority::Lenient;
 use super::bounds::Bounds;
-use super::calls::Calls;
+use super::calls::{Calls, Observer};
 use super::controller::{self, ControllerServer};
 use super::deadline::Deadlines;
 use super::grpc_layer::Bounded;
@@ -57,6 +57,17 @@ impl ApiCalls {
             sandbox: Calls::counting("ttrpc_sandbox", sandbox::rpc::METHODS),
             task: Calls::counting("ttrpc_task", task::rpc::METHODS),
             controller: Calls::counting("grpc_controller", controller::rpc::METHODS),
+        }
+    }
+
+    /// Tells an observer of each RPC, too. See [`Calls::observed`].
+    #[must_use]
+    pub fn observed(self, observer: &Arc<dyn Observer>) -> Self {
+        let observed = |calls: Calls, service| calls.observed(service, Arc::clone(observer));
+        Self {
+            sandbox: observed(self.sandbox, "containerd.runtime.sandbox.v1.Sandbox"),
+            task: observed(self.task, "containerd.task.v3.Task"),
+            controller: observed(self.controller, "containerd.services.sandbox.v1.Controller"),
         }
     }
 }

@@ -3,12 +3,14 @@
 //! Each API has its own [`Calls`], off by default. Counting an RPC costs a few atomic additions,
 //! no lock and no allocation; counters that are off cost a branch.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::latency::{Latencies, Latency};
 use crate::error::{CODES, Code};
+use crate::trace_context::TraceContext;
 
 /// Counters of the RPCs of one API; off by default. All clones share the counts.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +20,38 @@ pub struct Calls(Option<Arc<Api>>);
 struct Api {
     name: &'static str,
     methods: Box<[Method]>,
+    observed: Option<Observed>,
+}
+
+/// Observer of RPCs, such as an exporter of spans.
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// Handles the end of an RPC. It is called by the thread that serves the RPC.
+    fn ended(&self, call: EndedCall<'_>);
+}
+
+/// An RPC that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndedCall<'a> {
+    /// Full name of the service, as its protocol spells it.
+    pub service: &'static str,
+    /// Name of the method, as its protocol spells it.
+    pub method: &'a str,
+    /// Id of the sandbox or container of the RPC; empty if it has none.
+    pub id: &'a str,
+    /// Trace context of the caller.
+    pub context: Option<TraceContext>,
+    /// Beginning of the RPC.
+    pub begun: SystemTime,
+    /// Duration of the RPC.
+    pub took: Duration,
+    /// Code of a failure.
+    pub failure: Option<Code>,
+}
+
+#[derive(Debug)]
+struct Observed {
+    service: &'static str,
+    observer: Arc<dyn Observer>,
 }
 
 #[derive(Debug)]
@@ -56,6 +90,16 @@ pub struct Call<'a>(Option<Timed<'a>>);
 struct Timed<'a> {
     method: &'a Method,
     begun: Instant,
+    told: Option<Told<'a>>,
+}
+
+/// What an observer is told of an RPC in progress.
+#[derive(Debug)]
+struct Told<'a> {
+    observed: &'a Observed,
+    id: String,
+    context: Option<TraceContext>,
+    begun: SystemTime,
 }
 
 impl Calls {
@@ -72,20 +116,32 @@ impl Calls {
         Self(Some(Arc::new(Api {
             name: api,
             methods: methods.collect(),
+            observed: None,
         })))
+    }
+
+    /// Tells an observer of each RPC, too, of the service with this full name. Counters that are
+    /// off, or were cloned before, stay as they are.
+    #[must_use]
+    pub fn observed(mut self, service: &'static str, observer: Arc<dyn Observer>) -> Self {
+        if let Some(api) = self.0.as_mut().and_then(Arc::get_mut) {
+            api.observed = Some(Observed { service, observer });
+        }
+        self
     }
 
     /// Counts the beginning of an RPC of the method at this place in the list.
     pub fn begin(&self, method: usize) -> Call<'_> {
-        let api = self.0.as_deref();
-        let method = api.and_then(|api| api.methods.get(method));
-        Call(method.map(|method| {
+        let timed = self.0.as_deref().and_then(|api| {
+            let method = api.methods.get(method)?;
             method.begun.fetch_add(1, Ordering::Relaxed);
-            Timed {
+            Some(Timed {
                 method,
                 begun: Instant::now(),
-            }
-        }))
+                told: api.observed.as_ref().map(Told::by),
+            })
+        });
+        Call(timed)
     }
 
     /// Reads the counts of each method; none if the counters are off.
@@ -116,7 +172,28 @@ impl Method {
     }
 }
 
+impl<'a> Told<'a> {
+    fn by(observed: &'a Observed) -> Self {
+        Self {
+            observed,
+            id: String::new(),
+            context: None,
+            begun: SystemTime::now(),
+        }
+    }
+}
+
 impl Call<'_> {
+    /// Names the sandbox or container of the RPC and its caller's trace context, for an observer.
+    /// Neither is used without one.
+    pub fn about(mut self, id: &str, context: impl FnOnce() -> Option<TraceContext>) -> Self {
+        if let Some(told) = self.0.as_mut().and_then(|timed| timed.told.as_mut()) {
+            id.clone_into(&mut told.id);
+            told.context = context();
+        }
+        self
+    }
+
     /// Counts the end of the RPC: a failure with this code, or a success.
     pub fn end(mut self, failure: Option<Code>) {
         if let Some(timed) = self.0.take() {
@@ -136,7 +213,19 @@ impl Drop for Call<'_> {
 impl Timed<'_> {
     fn end(&self, failure: Option<Code>) {
         let method = self.method;
-        method.latency.record(self.begun.elapsed());
+        let took = self.begun.elapsed();
+        method.latency.record(took);
+        if let Some(told) = &self.told {
+            told.observed.observer.ended(EndedCall {
+                service: told.observed.service,
+                method: &method.name,
+                id: &told.id,
+                context: told.context,
+                begun: told.begun,
+                took,
+                failure,
+            });
+        }
         let counter = match failure {
             None => &method.succeeded,
             // A test checks that each code is the index of its row.
@@ -189,6 +278,46 @@ mod tests {
         assert_eq!(read.failed[0], (Code::Cancelled, 1));
         assert_eq!(read.latencies.buckets.iter().sum::<u64>(), 2);
         assert_eq!(calls.read().next().unwrap().succeeded, 0);
+    }
+
+    #[derive(Debug, Default)]
+    struct Seen(std::sync::Mutex<Vec<String>>);
+
+    impl Observer for Seen {
+        fn ended(&self, call: EndedCall<'_>) {
+            let EndedCall {
+                service,
+                method,
+                id,
+                context,
+                failure,
+                ..
+            } = call;
+            let line = format!("{service} {method} {id} {context:?} {failure:?}");
+            self.0.lock().unwrap().push(line);
+        }
+    }
+
+    #[test]
+    fn an_observer_is_told_of_each_end() {
+        let seen = Arc::new(Seen::default());
+        let observer: Arc<dyn Observer> = seen.clone();
+        let calls = Calls::counting("api", &["get"]).observed("a.Service", observer);
+        let context = TraceContext {
+            trace: 1,
+            span: 2,
+            sampled: true,
+        };
+        calls.begin(0).about("pod", || Some(context)).end(None);
+        drop(calls.begin(0).about("", || None));
+        let context = format!("{:?}", Some(context));
+        assert_eq!(
+            *seen.0.lock().unwrap(),
+            [
+                format!("a.Service Get pod {context} None"),
+                format!("a.Service Get  None {:?}", Some(Code::Cancelled)),
+            ]
+        );
     }
 
     #[test]

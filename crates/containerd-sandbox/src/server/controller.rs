@@ -181,7 +181,7 @@ crate::rpcs! {
         name = "Controller";
         messages = api;
         admission = admission;
-        table = rpc;
+        table = rpc about sandbox_id;
     }
     create => controller_create(ControllerCreateRequest) -> ControllerCreateResponse;
     start => controller_start(ControllerStartRequest) -> ControllerStartResponse;

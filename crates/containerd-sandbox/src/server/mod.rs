@@ -73,7 +73,7 @@ mod users;
 mod warnings;
 
 pub use builder::{ApiCalls, Server};
-pub use calls::{Call, Calls, MethodCalls};
+pub use calls::{Call, Calls, EndedCall, MethodCalls, Observer};
 pub use health::Health;
 pub use latency::{BOUNDS_NS, BUCKETS, Latencies, Latency};
 pub use limits::{Limit, Limits, MAX_GRPC_MESSAGE, Permit};

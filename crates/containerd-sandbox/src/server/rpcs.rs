@@ -46,7 +46,7 @@ impl<'a> Admission<'a> {
 ///
 /// The services of this crate begin with `namespaced_grpc` or `namespaced_ttrpc`. Their rows
 /// `rpc => function(Request) -> Response;` name the function, which takes the namespace before
-/// the message.
+/// the message, and `about` the field of all requests with the id of the sandbox or container.
 #[macro_export]
 macro_rules! rpcs {
     (
@@ -66,7 +66,7 @@ macro_rules! rpcs {
             name = $name:literal;
             messages = $messages:ident;
             admission = $admission:ident;
-            table = $table:ident;
+            table = $table:ident $(about $id:ident)?;
             $($more:item)*
         }
         $($rpc:ident => $function:ident($request:ident) -> $response:ident;)*
@@ -89,7 +89,7 @@ macro_rules! rpcs {
         }
 
         $crate::rpcs! { @$wire
-            [$($generics)*] $service, $implementor, $name, $messages, $admission, $table,
+            [$($generics)*] $service, $implementor, $name, $messages, $admission, $table, [$($id)?]
             { $($more)* }
             $($rpc $function $request $response)*
             [$($stream $asked $item $type)*]
@@ -98,7 +98,7 @@ macro_rules! rpcs {
 
     (
         @plain_grpc [$($generics:tt)*] $service:ident, $implementor:ty, $name:literal,
-        $messages:ident, $admission:ident, $table:ident, { $($more:item)* }
+        $messages:ident, $admission:ident, $table:ident, [] { $($more:item)* }
         $($rpc:ident $function:ident $request:ident $response:ident)*
         [$($stream:ident $asked:ident $item:ident $type:ident)*]
     ) => {
@@ -112,6 +112,7 @@ macro_rules! rpcs {
             ) -> ::std::result::Result<::tonic::Response<$messages::$response>, ::tonic::Status> {
                 let admission = self.$admission();
                 let call = admission.begin($table::Rpc::$rpc as usize);
+                let call = call.about("", || $crate::TraceContext::of_grpc(request.metadata()));
                 let reply = self.$function(request.into_inner()).await;
                 let reply = admission.end(call, concat!($name, ".", stringify!($rpc)), reply);
                 Ok(::tonic::Response::new(reply?))
@@ -141,7 +142,7 @@ macro_rules! rpcs {
 
     (
         @namespaced_grpc [$($generics:tt)*] $service:ident, $implementor:ty, $name:literal,
-        $messages:ident, $admission:ident, $table:ident, {}
+        $messages:ident, $admission:ident, $table:ident, [$id:ident] {}
         $($rpc:ident $function:ident $request:ident $response:ident)*
         []
     ) => {
@@ -154,6 +155,7 @@ macro_rules! rpcs {
                 let admission = self.$admission();
                 let call = admission.begin($table::Rpc::$rpc as usize);
                 let (metadata, _, message) = request.into_parts();
+                let call = call.about(&message.$id, || $crate::TraceContext::of_grpc(&metadata));
                 let reply = match $crate::namespace::of_grpc(&metadata) {
                     Ok(namespace) => self.$function(namespace, message).await,
                     Err(error) => Err(error),
@@ -166,7 +168,7 @@ macro_rules! rpcs {
 
     (
         @namespaced_ttrpc [$($generics:tt)*] $service:ident, $implementor:ty, $name:literal,
-        $messages:ident, $admission:ident, $table:ident, {}
+        $messages:ident, $admission:ident, $table:ident, [$id:ident] {}
         $($rpc:ident $function:ident $request:ident $response:ident)*
         []
     ) => {
@@ -179,6 +181,7 @@ macro_rules! rpcs {
             ) -> ::ttrpc::Result<$messages::$response> {
                 let admission = self.$admission();
                 let call = admission.begin($table::Rpc::$rpc as usize);
+                let call = call.about(&message.$id, || $crate::TraceContext::of_ttrpc(context));
                 let namespace = $crate::namespace::of_ttrpc(context);
                 let reply = self.$function(namespace, message).await;
                 let reply = admission.end(call, concat!($name, ".", stringify!($rpc)), reply);

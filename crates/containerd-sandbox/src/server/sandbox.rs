@@ -144,7 +144,7 @@ crate::rpcs! {
         name = "Sandbox";
         messages = api;
         admission = admission;
-        table = rpc;
+        table = rpc about sandbox_id;
     }
     create_sandbox => sandbox_create(CreateSandboxRequest) -> CreateSandboxResponse;
     start_sandbox => sandbox_start(StartSandboxRequest) -> StartSandboxResponse;

@@ -284,7 +284,7 @@ crate::rpcs! {
         name = "Task";
         messages = api;
         admission = admission;
-        table = rpc;
+        table = rpc about id;
     }
     create => task_create(CreateTaskRequest) -> CreateTaskResponse;
     start => task_start(StartRequest) -> StartResponse;
