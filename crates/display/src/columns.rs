@@ -8,6 +8,23 @@
 
 use std::fmt::{self, Write};
 
+/// Writes rows as a table in Markdown, with the first row as its head, the first column to the left
+/// and the others to the right.
+///
+/// # Errors
+/// Errors of the writer.
+pub fn markdown(out: &mut impl Write, rows: &[impl AsRef<[String]>]) -> fmt::Result {
+    for (number, row) in rows.iter().enumerate() {
+        let cells = row.as_ref().iter().map(|cell| cell.replace('|', "\\|"));
+        writeln!(out, "| {} |", cells.collect::<Vec<_>>().join(" | "))?;
+        if number == 0 {
+            let others = row.as_ref().len().saturating_sub(1);
+            writeln!(out, "| --- |{}", " ---: |".repeat(others))?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes rows, with the first column to the left and the others to the right.
 ///
 /// # Errors
@@ -35,4 +52,27 @@ pub fn write(out: &mut impl Write, rows: &[impl AsRef<[String]>]) -> fmt::Result
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> [[String; 2]; 2] {
+        [["call", "time"], ["a|b", "1 ms"]].map(|row| row.map(str::to_owned))
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let mut text = String::new();
+        write(&mut text, &rows()).unwrap();
+        assert_eq!(text, "call  time\na|b   1 ms\n");
+    }
+
+    #[test]
+    fn markdown_has_a_head_and_no_cell_ends_early() {
+        let mut text = String::new();
+        markdown(&mut text, &rows()).unwrap();
+        assert_eq!(text, "| call | time |\n| --- | ---: |\n| a\\|b | 1 ms |\n");
+    }
 }

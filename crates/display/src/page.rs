@@ -30,6 +30,38 @@ pub fn shell(title: &str, style: &str, header: &Markup, main: &Markup) -> Markup
     }
 }
 
+/// Renders a table that a narrow window can scroll. The first row is its head, the first column
+/// names the rows, and the other columns are to the right. `label` describes it for readers who
+/// cannot see it.
+pub fn table(label: &str, rows: &[impl AsRef<[String]>]) -> Markup {
+    let (head, body) = match rows.split_first() {
+        Some((head, body)) => (head.as_ref(), body),
+        None => (&[][..], rows),
+    };
+    html! {
+        div.wide role="region" aria-label=(label) tabindex="0" {
+            table {
+                thead {
+                    tr {
+                        @for (place, name) in head.iter().enumerate() {
+                            th.n[place > 0] scope="col" { (name) }
+                        }
+                    }
+                }
+                tbody {
+                    @for row in body {
+                        tr {
+                            @for (place, cell) in row.as_ref().iter().enumerate() {
+                                @if place == 0 { th scope="row" { (cell) } } @else { td.n { (cell) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Removes the characters that neither HTML nor XML may contain, even in escaped form.
 pub fn readable(page: &str) -> String {
     let allowed = |c: char| match c {
