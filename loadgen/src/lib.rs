@@ -9,8 +9,9 @@
 //! show         progress, live view, tables, pages          server   programs and sockets to load
 //! result       documents and their directories; thresholds, validity
 //! drive        engine, lifecycle, drivers, calls, checks   process  usage of processes
-//! connection   sandbox and task calls                      record   tapes, histograms, their log
-//! workload     scenarios, plans, schedules, traces         stats, stop, bounded, scratch
+//! connection   sandbox and task calls                      spans    spans of calls, their trees
+//!                                                          record   tapes, histograms, their log
+//! workload     scenarios, plans, schedules, traces         stats, stop, bounded, scratch, similar
 //! ```
 //!
 //! A [plan](workload::plan) is a pure function of seed and index. A
@@ -31,6 +32,8 @@ pub mod result;
 pub mod scratch;
 pub mod server;
 pub mod show;
+pub mod similar;
+pub mod spans;
 pub mod stats;
 pub mod stop;
 pub mod workload;

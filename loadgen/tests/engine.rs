@@ -93,6 +93,8 @@ fn put_on<O: Observer>(
         threads: 2,
         stages,
         turns: None,
+        part: None,
+        spans: None,
         speed: 1.0,
     };
     let bundles = Bundles::write(&load.plan, load.pods(), stop, |_| ()).unwrap();

@@ -410,6 +410,78 @@ fn equal_seeds_give_equal_plans() {
 }
 
 #[test]
+fn parts_on_sandboxers_of_their_own_run_each_pod_of_the_plan_once() {
+    const PARTS: usize = 4;
+    let place = Place::new();
+    let run = |number: usize| {
+        let part = format!("{number}/{PARTS}");
+        let args = [
+            "--pods",
+            PODS,
+            "--warm-up-pods",
+            "5",
+            "--concurrency",
+            "6",
+            "--part",
+            &part,
+        ];
+        let mut command = place.command(&args);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("loadgen runs")
+    };
+    let running: Vec<_> = (0..PARTS).map(run).collect();
+    for mut child in running {
+        assert_eq!(child.wait().expect("an end").code(), Some(0));
+    }
+    let mut dirs = entries(place.results.path());
+    dirs.sort_by_key(|dir| {
+        let number = &read_json(&dir.join("result.json"))["scenario"]["part"]["number"];
+        number.as_u64()
+    });
+    let merged = place.results.path().join("whole");
+    let merge = |dirs: &[PathBuf]| {
+        let mut command = Command::new(binary("loadgen"));
+        command.arg("merge").arg(&merged).args(dirs);
+        command.output().expect("loadgen runs")
+    };
+    let output = merge(&[&dirs[..2], &dirs[3..]].concat());
+    let shown = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    assert!(shown.contains("of 4 parts 2 is missing"), "{shown}");
+    assert_eq!(merge(&dirs).status.code(), Some(0));
+
+    let result = read_json(&merged.join("result.json"));
+    let hash = plan_hash(&["--pods", PODS, "--warm-up-pods", "5"]);
+    assert_eq!(result["plan_hash"], hash);
+    assert_eq!(result["totals"]["pods"].to_string(), PODS);
+    assert_eq!(result["totals"]["errors"], 0);
+    let of_parts = dirs.iter().map(|dir| {
+        let part = read_json(&dir.join("result.json"));
+        assert_eq!(part["plan_hash"], hash);
+        part["scenario"]["pods"].as_u64().expect("a number")
+    });
+    assert_eq!(of_parts.sum::<u64>(), 35);
+}
+
+#[test]
+fn a_load_begins_at_its_time_or_not_at_all() {
+    let place = Place::new();
+    let soon = std::time::SystemTime::now() + std::time::Duration::from_secs(4);
+    let at = humantime::format_rfc3339_millis(soon).to_string();
+    let result = place.good(&mut place.command(&["--pods", PODS, "--start-at", &at]));
+    let begun = result["started_at"].as_str().expect("a time");
+    assert!(*begun >= at[..19], "{begun} {at}");
+
+    let output = place
+        .command(&["--start-at", "2020-01-01T00:00:00Z"])
+        .output();
+    let output = output.expect("loadgen runs");
+    let shown = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    assert!(shown.contains("2020-01-01T00:00:00Z has passed"), "{shown}");
+}
+
+#[test]
 fn the_environment_does_not_reach_the_sandboxer() {
     const VARIABLE: (&str, &str) = ("RESOURCE_SLOT_SYNC", "nonsense");
     let place = Place::new();

@@ -4,12 +4,15 @@ use std::path::Path;
 
 use super::gate::result::GateResult;
 use super::overhead::result::OverheadResult;
+use super::{calibrate, density, gate, overhead, search};
 use crate::result::calibration::Calibration;
 use crate::result::density::DensityResult;
 use crate::result::header::Document;
 use crate::result::repeated::RepeatedResult;
 use crate::result::search::SearchResult;
 use crate::result::{self, LoadError, LoadProblem, RunResult};
+use crate::show::{self, report};
+use display::output::Form;
 
 /// Result of any measuring command.
 #[derive(Debug)]
@@ -71,16 +74,19 @@ fn parse(text: &str) -> Result<AnyResult, LoadProblem> {
 }
 
 impl AnyResult {
-    /// Returns the text printed after the measurement.
-    pub fn text(&self) -> String {
-        match self {
-            Self::Run(result) => crate::show::table::render(result),
-            Self::Search(result) => crate::commands::search::table::render(result),
-            Self::Density(result) => crate::commands::density::table::render(result),
-            Self::Gate(result) => crate::commands::gate::table::text(result),
-            Self::Repeated(result) => crate::show::repeated::render(result),
-            Self::Calibration(result) => crate::commands::calibrate::table::render(result),
-            Self::Overhead(result) => crate::commands::overhead::table::render(result),
+    /// Returns the result as printed after the measurement, or as Markdown.
+    pub fn printed(&self, form: Form) -> String {
+        match (self, form) {
+            (Self::Run(result), Form::Text) => show::table::render(result),
+            (Self::Run(result), Form::Markdown) => report::table(std::slice::from_ref(result)),
+            (Self::Search(result), form) => search::table::render(result, form),
+            (Self::Density(result), form) => density::table::render(result, form),
+            (Self::Gate(result), Form::Text) => gate::table::text(result),
+            (Self::Gate(result), Form::Markdown) => gate::table::markdown(result),
+            (Self::Repeated(result), form) => show::repeated::render(result, form),
+            (Self::Calibration(result), form) => calibrate::table::render(result, form),
+            (Self::Overhead(result), Form::Text) => overhead::table::render(result),
+            (Self::Overhead(result), Form::Markdown) => overhead::table::markdown(result),
         }
     }
 }
@@ -131,7 +137,7 @@ mod tests {
             .collect();
         assert_eq!(layers, [Layer::Floor, Layer::Direct, Layer::Containerd]);
         assert_eq!(result.containerd_cost, None);
-        assert!(!read.text().contains("what containerd costs"));
+        assert!(!read.printed(Form::Text).contains("what containerd costs"));
         old["schema_version"] = 3.into();
         let error = parse(&old.to_string()).unwrap_err().to_string();
         assert!(

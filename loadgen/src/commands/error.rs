@@ -2,17 +2,20 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use containerd_sandbox::Code;
 
 use crate::commands::cli::ScenarioChoiceError;
 use crate::drive::bundle::BundleError;
-use crate::drive::engine::EngineError;
+use crate::drive::engine::{EngineError, IndivisibleError};
 use crate::measure::metrics::MetricsError;
 use crate::result::LoadError;
 use crate::result::directory::SaveError;
 use crate::server::ServerError;
 use crate::server::child::ChildError;
+use crate::server::profile::ProfileError;
+use crate::server::subject::SubjectError;
 use crate::stop::SignalError;
 use crate::workload::trace::TraceError;
 
@@ -22,6 +25,9 @@ pub enum RunError {
     /// There is no scenario to run.
     #[error(transparent)]
     Scenario(#[from] ScenarioChoiceError),
+    /// The scenario names no subject.
+    #[error("subject of the scenario")]
+    Subject(#[from] SubjectError),
     /// There is no trace to replay, or a trace cannot be written.
     #[error(transparent)]
     Trace(#[from] TraceError),
@@ -61,6 +67,40 @@ pub enum RunError {
         /// Reason, in words.
         reason: String,
     },
+    /// The load cannot be divided.
+    #[error(transparent)]
+    Indivisible(#[from] IndivisibleError),
+    /// The load was to begin before the program was started.
+    #[error("--start-at: {} has passed", humantime::format_rfc3339_seconds(*at))]
+    Past {
+        /// Stated time.
+        at: SystemTime,
+    },
+    /// The server was not ready at the time at which the load was to begin.
+    #[error(
+        "--start-at: the server was not ready at {}; state a later time",
+        humantime::format_rfc3339_seconds(*at)
+    )]
+    Late {
+        /// Stated time.
+        at: SystemTime,
+    },
+    /// The target sends no spans.
+    #[error(
+        "--spans: spans come from a containerd that this program starts; use --target cri without --endpoint"
+    )]
+    NoSpans,
+    /// The target has no profile.
+    #[error(
+        "--cpu-profile: the profile is that of a containerd that this program starts; use --target cri without --endpoint"
+    )]
+    NoProfile,
+    /// The profile cannot be taken.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// The receiver of spans cannot be started.
+    #[error("start to receive spans")]
+    Spans(#[source] io::Error),
     /// The result could not be saved.
     #[error(transparent)]
     Save(#[from] SaveError),

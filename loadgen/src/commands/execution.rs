@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::error::RunError;
 use super::save::Saved;
@@ -11,13 +11,20 @@ use crate::drive::engine::Load;
 use crate::measure::metrics::Monitor;
 use crate::measure::observation::{self, Context};
 use crate::measure::session::{Prepared, Session, Workload};
+use crate::measure::traced::Traced;
 use crate::result::RunResult;
+use crate::result::cpu_profile::CpuProfile;
 use crate::result::directory::SaveError;
 use crate::result::machine_spread::MachineSpread;
 use crate::server::embedded::Stopped;
+use crate::server::profile::{ProfileError, Profiling};
 use crate::server::{Source, Target};
 use crate::show::progress::Style;
+use crate::spans::Collector;
 use crate::stop::Stop;
+
+/// Longest sleep before a load begins, and so the longest delay until a stop is noticed.
+const NAP: Duration = Duration::from_millis(50);
 
 /// Load and server of a run, which may be repeated.
 #[derive(Debug)]
@@ -32,6 +39,12 @@ pub struct Execution<'a> {
     pub source: Source,
     /// Preparations, shared by all runs.
     pub prepared: &'a Prepared,
+    /// Time at which the load begins; `None` for as soon as the server is ready.
+    pub start_at: Option<SystemTime>,
+    /// Collector of the spans of the server; `None` without `--spans`.
+    pub collector: Option<&'a Collector>,
+    /// Whether a CPU profile of containerd is taken.
+    pub cpu_profile: bool,
     /// Known variation of the machine, for the result.
     pub calibration: Option<&'a MachineSpread>,
     /// Command line, with the program first.
@@ -60,6 +73,8 @@ pub struct Made {
     pub arrivals: Vec<Duration>,
     /// Its histograms, or the failure to record them.
     histograms: io::Result<File>,
+    /// CPU profile of containerd, if one was taken.
+    profile: Option<Vec<u8>>,
     /// Started servers after their end.
     stopped: Option<Stopped>,
 }
@@ -70,10 +85,18 @@ impl Execution<'_> {
     /// # Errors
     /// If there is no result; see [`RunError::is_interruption`].
     pub fn run(&self, monitor: &Monitor) -> Result<Made, RunError> {
-        let (load, source) = (self.load, self.source.clone());
-        let session = Session::open(source, self.target, load, self.stop)?;
+        let traced = self
+            .collector
+            .map(|collector| Traced::new(collector, self.load));
+        let load = traced.as_ref().map_or(self.load, |traced| &traced.load);
+        let session = Session::open(self.source.clone(), self.target, load, self.stop)?;
         let setup = session.setup(self.workload, load);
+        if let Some(at) = self.start_at {
+            self.wait_until(at)?;
+        }
         let operations = self.target.driver.operations();
+        let debug = session.server().debug_socket().filter(|_| self.cpu_profile);
+        let profiling = debug.map(|socket| Profiling::begin(&socket)).transpose()?;
         let observed = observation::observe(
             &session,
             load,
@@ -82,8 +105,10 @@ impl Execution<'_> {
             self.style,
             monitor,
         )?;
+        let profile = profiling.map(Profiling::end).transpose()?;
         let measured = &observed.measured;
         let emptied = !measured.lost && measured.recorder.left_behind() == 0;
+        let of_cni = traced.as_ref().map(|traced| traced.settle(&session));
         let stopped = session.close(emptied);
         let mut result = observed.result(Context {
             command_line: self.command_line.to_vec(),
@@ -95,9 +120,15 @@ impl Execution<'_> {
             complaints: complaints(stopped.as_ref()),
         });
         result.calibration = self.calibration.cloned();
+        let packages = profile.as_deref().map(CpuProfile::read);
+        result.cpu_profile = packages.transpose().map_err(ProfileError::from)?;
+        result.spans = traced
+            .zip(of_cni)
+            .map(|(traced, of_cni)| traced.result(of_cni, self.workload.seed));
         Ok(Made {
             histograms: observed.histograms(),
             arrivals: observed.measured.arrivals,
+            profile,
             stopped,
             result,
         })
@@ -106,6 +137,22 @@ impl Execution<'_> {
 
 fn complaints(stopped: Option<&Stopped>) -> &[String] {
     stopped.map_or(&[], |stopped| &stopped.complaints)
+}
+
+impl Execution<'_> {
+    /// Waits for the time at which the load begins, which the start of the server must not miss.
+    fn wait_until(&self, at: SystemTime) -> Result<(), RunError> {
+        let left = |at: SystemTime| at.duration_since(SystemTime::now()).ok();
+        let mut wait = left(at).ok_or(RunError::Late { at })?;
+        while !wait.is_zero() {
+            if self.stop.requested() {
+                return Err(RunError::NoRun);
+            }
+            std::thread::sleep(wait.min(NAP));
+            wait = left(at).unwrap_or_default();
+        }
+        Ok(())
+    }
 }
 
 impl Made {
@@ -119,6 +166,7 @@ impl Made {
         let saved = Saved {
             result: &self.result,
             histograms: self.histograms,
+            profile: self.profile.as_deref(),
             logs: self.stopped.as_ref().map_or(&[], |stopped| &stopped.logs),
         };
         let saved = match place {

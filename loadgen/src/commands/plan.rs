@@ -18,6 +18,12 @@ pub fn plan(command: &PlanCommand, out: &mut impl Write) -> anyhow::Result<()> {
     let scenario = command.scenario.resolve(run::DEFAULT)?;
     let (plan, pods) = (Plan::of(&scenario), Shape::of(&scenario).pods());
     Ok(match command.show {
+        None if command.json => {
+            let hash = plan::hash(&plan, pods)?.to_string();
+            let summary = json!({ "plan_hash": hash, "pods": pods, "seed": scenario.seed });
+            serde_json::to_writer_pretty(&mut *out, &summary)?;
+            writeln!(out)
+        }
         None => writeln!(out, "{}", plan::hash(&plan, pods)?),
         Some(index) if index >= pods => anyhow::bail!(
             "--show {index}: the plan has {pods} pods, from 0 to {}",
@@ -39,9 +45,18 @@ pub fn scenarios(command: &ScenariosCommand, out: &mut impl Write) -> anyhow::Re
         write!(out, "{}", Scenario::find(name)?)?;
         return Ok(());
     }
+    let mut list = Vec::new();
     for name in scenario::names() {
         let description = Scenario::find(name)?.description;
-        writeln!(out, "{name:<10} {description}")?;
+        if command.json {
+            list.push(json!({ "name": name, "description": description }));
+        } else {
+            writeln!(out, "{name:<10} {description}")?;
+        }
+    }
+    if command.json {
+        serde_json::to_writer_pretty(&mut *out, &list)?;
+        writeln!(out)?;
     }
     Ok(())
 }
@@ -89,7 +104,15 @@ mod tests {
             },
         };
         let mut out = Vec::new();
-        super::plan(&PlanCommand { scenario, show }, &mut out)?;
+        let json = false;
+        super::plan(
+            &PlanCommand {
+                scenario,
+                show,
+                json,
+            },
+            &mut out,
+        )?;
         Ok(out)
     }
 

@@ -90,6 +90,14 @@ pub fn to_stdout(text: &str) -> io::Result<()> {
     put(&mut io::stdout(), text)
 }
 
+/// Writes all text at once to standard error, as [`to_stdout`].
+///
+/// # Errors
+/// If writing to standard error fails for another reason.
+pub fn to_stderr(text: &str) -> io::Result<()> {
+    put(&mut io::stderr(), text)
+}
+
 fn put(stream: &mut impl Write, text: &str) -> io::Result<()> {
     match stream.write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),

@@ -20,6 +20,7 @@ use crate::result::repeated::{self, RepeatedResult};
 use crate::result::slo::{self, Outcome, Slo};
 use crate::result::{self, RunResult};
 use crate::show::repeated as table;
+use display::output::Form;
 
 /// Number, outputs and thresholds of repeated runs.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +62,7 @@ pub fn run(
         return Err(failed.unwrap_or(RunError::NoRun));
     };
     let text = Text {
-        whole: table::render(&summary) + &runs.outcomes,
+        whole: table::render(&summary, Form::Text) + &runs.outcomes,
         problems: table::problems(&summary) + &runs.missed,
     };
     let saved = runs.saved.and(directory::document(&dir, &summary));

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use super::any_result::{self, AnyResult};
 use super::cli::{ReportArgs, ReportFormat};
 use super::exit::Verdict;
-use super::print;
+use super::{gate, overhead, print};
 use crate::record::hdr_log::LogError;
 use crate::result::LoadError;
 use crate::result::directory::{REPORT_FILE, SaveError};
 use crate::show::report;
+use display::output::Form;
 
 /// Failure to make a report.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +49,7 @@ pub fn run(args: &ReportArgs) -> Result<Verdict, ReportError> {
             (page(&args.results[0], dir)?, Some(dir.join(REPORT_FILE)))
         }
         ReportFormat::Text => (as_text(&args.results)?, None),
-        ReportFormat::Markdown => (as_table(&args.results)?, None),
+        ReportFormat::Markdown => (as_markdown(&args.results)?, None),
     };
     print::to::<ReportError>(args.output.as_deref().or(beside.as_deref()), &text)?;
     Ok(Verdict::Good)
@@ -67,12 +68,11 @@ fn page(path: &Path, dir: &Path) -> Result<String, ReportError> {
         AnyResult::Run(result) => Ok(report::of(&result, dir)?),
         AnyResult::Search(result) => Ok(report::of_search(&result)),
         AnyResult::Density(result) => Ok(report::of_density(&result)),
-        AnyResult::Gate(_)
-        | AnyResult::Repeated(_)
-        | AnyResult::Calibration(_)
-        | AnyResult::Overhead(_) => Err(ReportError::None {
+        AnyResult::Gate(result) => Ok(gate::page::render(&result)),
+        AnyResult::Overhead(result) => Ok(overhead::page::render(&result)),
+        AnyResult::Repeated(_) | AnyResult::Calibration(_) => Err(ReportError::None {
             path: path.to_owned(),
-            of: "run, search or density",
+            of: "run, search, density, gate or overhead",
         }),
     }
 }
@@ -80,23 +80,24 @@ fn page(path: &Path, dir: &Path) -> Result<String, ReportError> {
 fn as_text(paths: &[PathBuf]) -> Result<String, ReportError> {
     let texts = paths
         .iter()
-        .map(|path| Ok(any_result::load(path)?.text()))
+        .map(|path| Ok(any_result::load(path)?.printed(Form::Text)))
         .collect::<Result<Vec<_>, ReportError>>()?;
     Ok(texts.join("\n"))
 }
 
-fn as_table(paths: &[PathBuf]) -> Result<String, ReportError> {
-    let runs = paths
-        .iter()
-        .map(|path| match any_result::load(path)? {
-            AnyResult::Run(run) => Ok(*run),
-            _ => Err(ReportError::None {
-                path: path.clone(),
-                of: "run",
-            }),
-        })
-        .collect::<Result<Vec<_>, ReportError>>()?;
-    Ok(report::table(&runs))
+/// Returns one table of all runs, followed by the other results one after the other.
+fn as_markdown(paths: &[PathBuf]) -> Result<String, ReportError> {
+    let (mut runs, mut others) = (Vec::new(), Vec::new());
+    for path in paths {
+        match any_result::load(path)? {
+            AnyResult::Run(run) => runs.push(*run),
+            other => others.push(other.printed(Form::Markdown)),
+        }
+    }
+    if !runs.is_empty() {
+        others.insert(0, report::table(&runs));
+    }
+    Ok(others.join("\n"))
 }
 
 #[cfg(test)]
@@ -125,19 +126,10 @@ mod tests {
 
     #[test]
     fn a_result_without_such_a_report_is_refused() {
-        let overhead = reference("overhead");
-        let error = run(&page_args(&overhead)).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("no result of run, search or density"),
-            "{error}"
-        );
-        let markdown = as_table(&[reference("search")]).unwrap_err();
-        assert!(
-            markdown.to_string().contains("no result of run;"),
-            "{markdown}"
-        );
+        for name in ["search", "cost", "overhead", "presets/node"] {
+            let markdown = as_markdown(&[reference(name)]).unwrap();
+            assert!(markdown.contains("| --- |"), "{name}: {markdown}");
+        }
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("result.json"), r#"{"schema": "menu"}"#).unwrap();
         let error = run(&page_args(dir.path())).unwrap_err();

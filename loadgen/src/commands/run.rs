@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
 use crate::commands::cli::{OutputArgs, ReplayArgs, RunArgs};
 use crate::commands::error::RunError;
@@ -9,6 +10,7 @@ use crate::commands::execution::{Execution, Made, Place};
 use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
 use crate::commands::repeat::{self, Repeated};
+use crate::drive::driver::DriverKind;
 use crate::drive::engine::Load;
 use crate::measure::metrics::{Destinations, Metrics};
 use crate::measure::session::{self, Workload};
@@ -18,6 +20,7 @@ use crate::result::machine_spread::MachineSpread;
 use crate::result::slo::{self, Outcome, Slo};
 use crate::server::{Source, Target};
 use crate::show::table;
+use crate::spans::Collector;
 use crate::workload::trace::Trace;
 use display::human;
 
@@ -28,6 +31,7 @@ pub const DEFAULT: &str = "churn";
 struct Task<'a> {
     workload: Workload,
     load: Load,
+    start_at: Option<SystemTime>,
     target: Target,
     output: &'a OutputArgs,
     slo: &'a [Slo],
@@ -35,6 +39,8 @@ struct Task<'a> {
     repeat: u32,
     save_baseline: Option<&'a BaselineName>,
     calibration: Option<MachineSpread>,
+    collector: Option<Collector>,
+    cpu_profile: bool,
     metrics: Destinations,
     command_line: Vec<String>,
 }
@@ -45,12 +51,20 @@ struct Task<'a> {
 /// If there is no result; see [`RunError::is_interruption`].
 pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
     let scenario = args.scenario.resolve(DEFAULT)?;
-    let target = Target::from(&args.target);
+    let mut target = args.target.of(&scenario)?;
+    if args.cpu_profile && !starts_containerd(&target) {
+        return Err(RunError::NoProfile);
+    }
+    let collector = args.spans.then(|| collector(&mut target)).transpose()?;
     let calibration = args.calibration.as_deref();
     let calibration = calibration.map(|file| repeat::calibration(file, &target.files));
     Task {
         workload: Workload::from(&scenario),
-        load: Load::of(&scenario),
+        load: match args.part {
+            Some(part) => Load::of(&scenario).part(part)?,
+            None => Load::of(&scenario),
+        },
+        start_at: args.start_at,
         target,
         output: &args.output,
         slo: &args.slo,
@@ -58,10 +72,27 @@ pub fn run(args: &RunArgs, command_line: Vec<String>) -> Result<Verdict, RunErro
         repeat: args.repeat,
         save_baseline: args.save_baseline.as_ref(),
         calibration: calibration.transpose()?,
+        collector,
+        cpu_profile: args.cpu_profile,
         metrics: Destinations::from(&args.metrics),
         command_line,
     }
     .run()
+}
+
+/// Returns whether a run starts a containerd.
+fn starts_containerd(target: &Target) -> bool {
+    target.driver == DriverKind::Cri && target.endpoint.is_none()
+}
+
+/// Starts to collect the spans of the target.
+fn collector(target: &mut Target) -> Result<Collector, RunError> {
+    if !starts_containerd(target) {
+        return Err(RunError::NoSpans);
+    }
+    let collector = Collector::start().map_err(RunError::Spans)?;
+    target.spans = Some(collector.endpoint());
+    Ok(collector)
 }
 
 /// Replays a trace and saves the result.
@@ -77,6 +108,7 @@ pub fn replay(args: &ReplayArgs, command_line: Vec<String>) -> Result<Verdict, R
             seed: 0,
         },
         load: args.load(&trace),
+        start_at: None,
         target: Target::from(&args.target),
         output: &args.output,
         slo: &args.slo,
@@ -84,6 +116,8 @@ pub fn replay(args: &ReplayArgs, command_line: Vec<String>) -> Result<Verdict, R
         repeat: 1,
         save_baseline: None,
         calibration: None,
+        collector: None,
+        cpu_profile: false,
         metrics: Destinations::default(),
         command_line,
     }
@@ -94,6 +128,11 @@ impl Task<'_> {
     fn run(self) -> Result<Verdict, RunError> {
         let (output, load) = (self.output, &self.load);
         let style = output.style();
+        if let Some(at) = self.start_at
+            && at <= SystemTime::now()
+        {
+            return Err(RunError::Past { at });
+        }
         let source = Source::of(&self.target)?;
         let metrics = Metrics::start(&self.metrics)?;
         directory::check(&output.results)?;
@@ -114,6 +153,9 @@ impl Task<'_> {
             target: &self.target,
             source,
             prepared: &prepared,
+            start_at: self.start_at,
+            collector: self.collector.as_ref(),
+            cpu_profile: self.cpu_profile,
             calibration: self.calibration.as_ref(),
             command_line: &self.command_line,
             stop: &stop,

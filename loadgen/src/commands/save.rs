@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::record::hdr_log;
+use crate::result::cpu_profile::PROFILE_FILE;
 use crate::result::directory::{
     self, HISTOGRAM_FILE, OPERATIONS_FILE, REPORT_FILE, SaveError, TIMELINE_FILE,
 };
@@ -19,6 +20,8 @@ pub struct Saved<'a> {
     /// Histograms of the run, in the form of [`hdr_log`], or the failure to record
     /// them.
     pub histograms: io::Result<File>,
+    /// CPU profile of containerd, if one was taken.
+    pub profile: Option<&'a [u8]>,
     /// Logs of the started programs, to be copied.
     pub logs: &'a [PathBuf],
 }
@@ -52,9 +55,16 @@ impl Saved<'_> {
         let histograms = directory::file(&dir, HISTOGRAM_FILE, |out| {
             hdr_log::copy(&self.histograms?, out)
         });
+        let profile = self.profile.map_or(Ok(()), |profile| {
+            directory::file(&dir, PROFILE_FILE, |out| out.write_all(profile))
+        });
         let logs = directory::copy(self.logs, &dir);
         let derived = derived(&dir, self.result);
-        document.and(histograms).and(logs).and(derived)?;
+        document
+            .and(histograms)
+            .and(profile)
+            .and(logs)
+            .and(derived)?;
         Ok(dir)
     }
 }
@@ -92,6 +102,7 @@ mod tests {
         let saved = || Saved {
             result: &result,
             histograms: Spool::new(SystemTime::now()).finish(),
+            profile: None,
             logs: &logs,
         };
         let first = saved().under(results.path()).unwrap();
@@ -118,6 +129,7 @@ mod tests {
         let saved = Saved {
             result: &example(),
             histograms: Spool::new(SystemTime::now()).finish(),
+            profile: None,
             logs: &logs,
         };
         let error = saved.under(results.path()).unwrap_err();
@@ -140,6 +152,7 @@ mod tests {
         let saved = Saved {
             result: &example(),
             histograms: Err(io::ErrorKind::StorageFull.into()),
+            profile: None,
             logs: &[],
         };
         let error = saved.under(results.path()).unwrap_err();

@@ -14,6 +14,7 @@ use crate::record::failure::Failure;
 use crate::record::operation::Operation;
 use crate::record::recorder::Recorder;
 use crate::record::tape::{Counters, Tape};
+use crate::spans::PodTrace;
 
 /// Context in which the calls of a pod are made and recorded.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +27,8 @@ pub struct Calls<'a> {
     pub timeout: Duration,
     /// Sum of the times for which the pod's calls, or their replies, waited in this program.
     pub queue: &'a Cell<Duration>,
+    /// Trace of the pod; `None` if its calls have no spans.
+    pub trace: Option<&'a PodTrace<'a>>,
 }
 
 /// Counter of the requests of failed pods without a reply.
@@ -55,23 +58,37 @@ impl Calls<'_> {
         call: impl Future<Output = Result<R, Error>>,
         check: impl FnOnce(&R) -> Checked,
     ) -> Result<R, Failure> {
+        let span = self.trace.map(|trace| (trace, trace.begin()));
         let begun = Instant::now();
         let mut call = pin!(call);
-        let (reply, on_wire) = std::future::poll_fn(|cx| {
+        let timed = std::future::poll_fn(|cx| {
             // A time that another call has left is not this one's.
             wire::take_last();
             let reply = call.as_mut().poll(cx);
             reply.map(|reply| (reply, wire::take_last()))
-        })
-        .await;
+        });
+        let (reply, on_wire) = match &span {
+            Some((_, span)) => span.context.scope(timed).await,
+            None => timed.await,
+        };
         let took = begun.elapsed();
         let reply = reply.map_err(|error| Failure::status(operation, &error))?;
         check(&reply).map_err(|wrong| Failure::wrong(operation, &wrong))?;
         self.success(operation, took);
+        if let Some((trace, span)) = span {
+            trace.end(span, operation, took);
+        }
         if let Some(on_wire) = on_wire {
             self.on_wire(operation, took, on_wire.min(took));
         }
         Ok(reply)
+    }
+
+    /// Notes an id that the server has given to the pod or one of its containers.
+    pub fn has_id(&self, id: &str) {
+        if let Some(trace) = self.trace {
+            trace.has_id(id);
+        }
     }
 
     fn on_wire(&self, operation: Operation, took: Duration, on_wire: Duration) {

@@ -3,3 +3,4 @@
 pub mod metrics;
 pub mod observation;
 pub mod session;
+pub mod traced;

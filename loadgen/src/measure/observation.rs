@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::drive::engine::EngineError;
-use crate::drive::engine::{Load, Measured};
+use crate::drive::engine::{Load, Measured, Shape};
 use crate::measure::metrics::Monitor;
 use crate::measure::session::{Prepared, Session};
 use crate::process::ProcessUsage;
@@ -26,6 +26,7 @@ use crate::result::validity;
 use crate::result::{self, CpuOfAll, HoldResult, ProcessResult, RunResult, Totals};
 use crate::show::live::{Live, Sources};
 use crate::show::progress::{Reporter, Style};
+use crate::workload::scenario::Phase;
 use display::human;
 
 /// Measurements of a load and of the processes.
@@ -113,6 +114,7 @@ fn show(
     if let Style::Bar { colour } = style {
         let sources = Sources {
             pods: load.pods(),
+            phases: phases(load),
             counters: counters.to_vec(),
             timeline: timeline.clone(),
             processes,
@@ -122,6 +124,19 @@ fn show(
     }
     let reporter = Reporter::start(style, load.pods(), counters.to_vec());
     (None, Some(reporter))
+}
+
+/// Returns the names and ends of the phases of an open loop.
+fn phases(load: &Load) -> Vec<(String, Duration)> {
+    match &load.shape {
+        Shape::Closed(_) => Vec::new(),
+        Shape::Open { schedule, .. } => {
+            let phases = schedule.phases().iter().enumerate();
+            let phase =
+                |(number, phase): (usize, &Phase)| (phase.name.clone(), schedule.end_of(number));
+            phases.map(phase).collect()
+        }
+    }
 }
 
 impl Observed {
@@ -184,6 +199,8 @@ impl Observed {
                 .as_ref()
                 .map(|held| HoldResult::of(held, &self.processes)),
             timeline: self.timeline.intervals(measured.warm_up + measured.wall),
+            spans: None,
+            cpu_profile: None,
             calibration: None,
         }
     }

@@ -19,7 +19,7 @@ use crate::server::image::NAMESPACE;
 use crate::server::{Server, Source, Target};
 use crate::show::progress::{Preparing, Style};
 use crate::stop::Stop;
-use crate::workload::plan::{self, Summary};
+use crate::workload::plan::{self, Plan, Summary};
 use crate::workload::runtime::HANDLER;
 use crate::workload::scenario::Scenario;
 
@@ -73,18 +73,25 @@ pub fn prepare(
     style: Style,
 ) -> Result<Prepared, BundleError> {
     let pods = load.pods();
-    if target.driver == DriverKind::Cri {
-        return Ok(Prepared {
-            summary: plan::summary(&load.plan, pods).map_err(BundleError::Encode)?,
+    let summary = |plan: &Plan, pods| plan::summary(plan, pods).map_err(BundleError::Encode);
+    let mut prepared = if target.driver == DriverKind::Cri {
+        Prepared {
+            summary: summary(&load.plan, pods)?,
             bundles: None,
-        });
+        }
+    } else {
+        let preparing = Preparing::new(style, pods);
+        let bundles = Bundles::write(&load.plan, pods, stop, |pods| preparing.done(pods))?;
+        Prepared {
+            summary: bundles.summary(),
+            bundles: Some(Arc::new(bundles)),
+        }
+    };
+    // All parts have the hash of the whole plan.
+    if let Some(of) = &load.part {
+        prepared.summary.hash = summary(&load.plan.whole(), of.pods)?.hash;
     }
-    let preparing = Preparing::new(style, pods);
-    let bundles = Bundles::write(&load.plan, pods, stop, |pods| preparing.done(pods))?;
-    Ok(Prepared {
-        summary: bundles.summary(),
-        bundles: Some(Arc::new(bundles)),
-    })
+    Ok(prepared)
 }
 
 fn setup(
@@ -129,6 +136,7 @@ fn setup(
         document: workload.document.clone(),
         seed: workload.seed,
         pods: load.pods(),
+        part: load.part.map(|of| of.part),
         connections: load.connections,
         threads: load.threads,
         timeout_s: load.timeout.as_secs_f64(),

@@ -6,6 +6,7 @@ pub mod affinity;
 pub mod cgroup;
 pub mod counters;
 pub mod cpu_time;
+pub mod pprof;
 pub mod program;
 pub mod sampler;
 pub mod tree;

@@ -10,7 +10,7 @@ use crate::result::{Interval, OperationResult, RunResult};
 
 /// Columns of `operations.csv`, which has a row for each operation in the order of a
 /// lifecycle. Latencies are nanoseconds.
-pub const OPERATIONS: [&str; 10] = [
+pub const OPERATIONS: [&str; 11] = [
     "operation",
     "count",
     "errors",
@@ -18,6 +18,7 @@ pub const OPERATIONS: [&str; 10] = [
     "min_ns",
     "p50_ns",
     "p90_ns",
+    "p95_ns",
     "p99_ns",
     "p999_ns",
     "max_ns",
@@ -49,16 +50,17 @@ pub fn operations(result: &RunResult, out: &mut impl Write) -> io::Result<()> {
         let name = figures.operation.name();
         write!(out, "{name},{},{}", figures.count, figures.errors)?;
         if figures.count == 0 {
-            writeln!(out, ",,,,,,,")?;
+            writeln!(out, ",,,,,,,,")?;
             continue;
         }
         writeln!(
             out,
-            ",{},{},{},{},{},{},{}",
+            ",{},{},{},{},{},{},{},{}",
             figures.mean_ns,
             figures.min_ns,
             figures.p50_ns,
             figures.p90_ns,
+            figures.p95_ns.map_or_else(String::new, |ns| ns.to_string()),
             figures.p99_ns,
             figures.p999_ns,
             figures.max_ns,

@@ -31,6 +31,7 @@ impl OperationResult {
             min_ns: histogram.min(),
             p50_ns: histogram.value_at_quantile(0.5),
             p90_ns: histogram.value_at_quantile(0.9),
+            p95_ns: Some(histogram.value_at_quantile(0.95)),
             p99_ns: histogram.value_at_quantile(0.99),
             p999_ns: histogram.value_at_quantile(0.999),
             max_ns: histogram.max(),

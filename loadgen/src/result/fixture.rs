@@ -114,6 +114,8 @@ pub fn example() -> RunResult {
             in_flight: 4,
             operations: result::operations(&recorder, &[Operation::Pod]),
         }],
+        spans: None,
+        cpu_profile: None,
         calibration: None,
     }
 }
@@ -135,6 +137,7 @@ fn scenario() -> result::Scenario {
         document: "name = \"churn\"\n".to_owned(),
         seed: 42,
         pods: 4,
+        part: None,
         connections: 4,
         threads: 1,
         timeout_s: 30.0,

@@ -174,7 +174,7 @@ fn judge(outcome: &Outcome, figures: &[OperationResult], evidence: &Evidence<'_>
     let against = match statistic.unit() {
         Unit::Nanoseconds => comparison.is_upper(),
         Unit::PerSecond => !comparison.is_upper(),
-        Unit::Number => return plain(outcome.met),
+        Unit::Number | Unit::Percent => return plain(outcome.met),
     };
     if outcome.met == against {
         return plain(outcome.met);

@@ -21,10 +21,13 @@ pub const MOST_MOVED: f64 = 0.05;
 type Statistic = (&'static str, Option<f64>, fn(&OperationResult) -> f64);
 
 /// Statistics of which the validity is decided.
-const STATISTICS: [Statistic; 6] = [
+const STATISTICS: [Statistic; 7] = [
     ("mean", None, |told| told.mean_ns),
     ("p50", Some(0.5), |told| told.p50_ns as f64),
     ("p90", Some(0.9), |told| told.p90_ns as f64),
+    ("p95", Some(0.95), |told| {
+        told.p95_ns.unwrap_or_default() as f64
+    }),
     ("p99", Some(0.99), |told| told.p99_ns as f64),
     ("p999", Some(0.999), |told| told.p999_ns as f64),
     ("max", Some(1.0), |told| told.max_ns as f64),
@@ -155,7 +158,7 @@ mod tests {
             let latency = if n % 50 == 7 { 460 * MS } else { 4 * MS };
             (latency, if n % 50 == 0 { 800_000 } else { 50_000 })
         });
-        let all = ["mean", "p50", "p90", "p99", "p999", "max"];
+        let all = ["mean", "p50", "p90", "p95", "p99", "p999", "max"];
         assert_eq!(valid(&pods.collect(), 100.0), all);
     }
 
@@ -170,7 +173,7 @@ mod tests {
     #[test]
     fn rare_late_pods_make_the_tail_invalid_and_not_the_median() {
         let pods = (0..1000).map(|n| (10 * MS, if n % 50 == 0 { 5 * MS } else { 1 }));
-        assert_eq!(valid(&pods.collect(), 100.0), ["mean", "p50", "p90"]);
+        assert_eq!(valid(&pods.collect(), 100.0), ["mean", "p50", "p90", "p95"]);
     }
 
     #[test]

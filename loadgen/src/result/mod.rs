@@ -3,6 +3,7 @@
 pub mod baseline;
 pub mod calibration;
 pub mod conclusion;
+pub mod cpu_profile;
 pub mod csv;
 pub mod density;
 pub mod directory;
@@ -25,6 +26,7 @@ pub mod schema;
 pub mod search;
 pub mod slo;
 pub mod software;
+pub mod spans;
 pub mod spread;
 pub mod timeline;
 pub mod validity;

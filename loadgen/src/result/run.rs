@@ -9,12 +9,15 @@ use super::header::{Document, Header};
 use crate::process::accounting::Accounting;
 use crate::record::operation::Operation;
 use crate::result::environment::Environment;
+use crate::workload::part::Part;
 use crate::workload::runtime::Network;
 
+use super::cpu_profile::CpuProfile;
 use super::latency::{FigureResult, WireResult};
 use super::machine_spread::MachineSpread;
 use super::processes::{HoldResult, ProcessResult};
 use super::software::Software;
+use super::spans::SpansResult;
 
 /// One run: its parameters, its measurements, and their validity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -73,6 +76,14 @@ pub struct RunResult {
     pub hold: Option<HoldResult>,
     /// Seconds of the run, with the warm-up.
     pub timeline: Vec<Interval>,
+    /// Time of the calls by the components of the node that they passed; absent without
+    /// `--spans`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spans: Option<SpansResult>,
+    /// CPU profile of containerd; absent without `--cpu-profile`. The file `containerd.pprof` beside
+    /// the document is the whole profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_profile: Option<CpuProfile>,
     /// Known variation from run to run on the machine, from `loadgen calibrate`; absent
     /// without a calibration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -229,8 +240,12 @@ pub struct Scenario {
     pub document: String,
     /// Seed of all random values.
     pub seed: u64,
-    /// Number of pods of the plan, with those of a warm-up.
+    /// Number of pods of the plan, with those of a warm-up; of a part, those of the part.
     pub pods: u64,
+    /// Part of a plan that was run, of which `plan_hash` is that of the whole; absent for a whole
+    /// plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// Number of connections, which the pods shared.
     pub connections: usize,
     /// Number of threads that drove the connections.
@@ -283,6 +298,9 @@ pub struct OperationResult {
     pub p50_ns: u64,
     /// 90th percentile, in nanoseconds.
     pub p90_ns: u64,
+    /// 95th percentile, in nanoseconds; absent in documents of older programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95_ns: Option<u64>,
     /// 99th percentile, in nanoseconds.
     pub p99_ns: u64,
     /// 99.9th percentile, in nanoseconds.
@@ -358,6 +376,7 @@ mod tests {
         close(create.min_ns, 1);
         close(create.p50_ns, 500);
         close(create.p90_ns, 900);
+        close(create.p95_ns.unwrap(), 950);
         close(create.p99_ns, 990);
         close(create.p999_ns, 999);
         close(create.max_ns, 1000);

@@ -1,8 +1,9 @@
 //! Thresholds for a run: `pod.p99<20ms`.
 //!
 //! A threshold is `OPERATION.STATISTIC`, one of `<`, `<=`, `>`, `>=`, and a limit: a time
-//! for `mean`, `p50`, `p90`, `p99`, `p999` and `max` (`ns`, `us` or `µs`, `ms`, `s`), a
-//! number per second for `rate` (`100/s`), a plain number for `errors`.
+//! for `mean`, `p50`, `p90`, `p95`, `p99`, `p999` and `max` (`ns`, `us` or `µs`, `ms`, `s`), a
+//! number per second for `rate` (`100/s`), a plain number for `errors`, or with `%` the share of
+//! calls that failed (`0.1%`).
 //!
 //! ```
 //! use loadgen::result::slo::Slo;
@@ -18,6 +19,7 @@ use std::str::FromStr;
 use crate::record::operation::Operation;
 use crate::result::lag;
 use crate::result::{OperationResult, RunResult};
+use crate::similar;
 use display::human;
 
 /// A threshold for a statistic of an operation.
@@ -42,6 +44,8 @@ pub enum Statistic {
     P50,
     /// 90th percentile of the latencies.
     P90,
+    /// 95th percentile of the latencies.
+    P95,
     /// 99th percentile of the latencies.
     P99,
     /// 99.9th percentile of the latencies.
@@ -52,6 +56,8 @@ pub enum Statistic {
     Rate,
     /// Number of failures.
     Errors,
+    /// Share of the calls that failed.
+    ErrorShare,
 }
 
 /// Unit of a statistic.
@@ -63,6 +69,8 @@ pub enum Unit {
     PerSecond,
     /// A plain number.
     Number,
+    /// Hundredths.
+    Percent,
 }
 
 /// Required relation of a value to a limit.
@@ -103,10 +111,14 @@ pub enum SloError {
     #[error("{0:?} is not OPERATION.STATISTIC, as in pod.p99")]
     NoStatistic(String),
     /// No operation has this name.
-    #[error("unknown operation {0:?}; one of {all}", all = names(Operation::ALL.map(Operation::name)))]
+    #[error(
+        "unknown operation {0:?}{hint}; one of {all}",
+        hint = similar::hint(.0, Operation::ALL.map(Operation::name)),
+        all = names(Operation::ALL.map(Operation::name))
+    )]
     Operation(String),
     /// No statistic has this name.
-    #[error("unknown statistic {0:?}; one of {all}", all = names(Statistic::ALL.map(Statistic::name)))]
+    #[error("unknown statistic {0:?}; one of mean, p50, p90, p95, p99, p999, max, rate, errors")]
     Statistic(String),
     /// The limit is no number, or its unit does not fit the statistic.
     #[error("{limit:?} is no limit for {statistic}: {wanted}")]
@@ -126,15 +138,17 @@ fn names<const N: usize>(names: [&str; N]) -> String {
 
 impl Statistic {
     /// Every statistic.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Mean,
         Self::P50,
         Self::P90,
+        Self::P95,
         Self::P99,
         Self::P999,
         Self::Max,
         Self::Rate,
         Self::Errors,
+        Self::ErrorShare,
     ];
 
     /// Returns the name of the statistic in a threshold.
@@ -143,22 +157,24 @@ impl Statistic {
             Self::Mean => "mean",
             Self::P50 => "p50",
             Self::P90 => "p90",
+            Self::P95 => "p95",
             Self::P99 => "p99",
             Self::P999 => "p999",
             Self::Max => "max",
             Self::Rate => "rate",
-            Self::Errors => "errors",
+            Self::Errors | Self::ErrorShare => "errors",
         }
     }
 
     /// Returns the unit of the limit.
     pub fn unit(self) -> Unit {
         match self {
-            Self::Mean | Self::P50 | Self::P90 | Self::P99 | Self::P999 | Self::Max => {
+            Self::Mean | Self::P50 | Self::P90 | Self::P95 | Self::P99 | Self::P999 | Self::Max => {
                 Unit::Nanoseconds
             }
             Self::Rate => Unit::PerSecond,
             Self::Errors => Unit::Number,
+            Self::ErrorShare => Unit::Percent,
         }
     }
 
@@ -168,25 +184,31 @@ impl Statistic {
         match self {
             Self::P50 => Some(0.5),
             Self::P90 => Some(0.9),
+            Self::P95 => Some(0.95),
             Self::P99 => Some(0.99),
             Self::P999 => Some(0.999),
-            Self::Mean | Self::Max | Self::Rate | Self::Errors => None,
+            Self::Mean | Self::Max | Self::Rate | Self::Errors | Self::ErrorShare => None,
         }
     }
 
     /// Returns the value of the statistic. Without successful calls only `rate` and
-    /// `errors` have a value.
+    /// `errors` have a value, and without any call a share of errors has none.
     fn of(self, operation: &OperationResult, seconds: f64) -> Option<f64> {
         let latency = |ns: f64| (operation.count > 0).then_some(ns);
         match self {
             Self::Mean => latency(operation.mean_ns),
             Self::P50 => latency(operation.p50_ns as f64),
             Self::P90 => latency(operation.p90_ns as f64),
+            Self::P95 => operation.p95_ns.and_then(|ns| latency(ns as f64)),
             Self::P99 => latency(operation.p99_ns as f64),
             Self::P999 => latency(operation.p999_ns as f64),
             Self::Max => latency(operation.max_ns as f64),
             Self::Rate => (seconds > 0.0).then(|| operation.count as f64 / seconds),
             Self::Errors => Some(operation.errors as f64),
+            Self::ErrorShare => {
+                let calls = operation.count + operation.errors;
+                (calls > 0).then(|| operation.errors as f64 / calls as f64 * 100.0)
+            }
         }
     }
 }
@@ -206,6 +228,7 @@ impl Unit {
             ],
             Self::PerSecond => &[("/s", 1.0), ("", 1.0)],
             Self::Number => &[("", 1.0)],
+            Self::Percent => &[("%", 1.0)],
         }
     }
 
@@ -213,7 +236,8 @@ impl Unit {
         match self {
             Self::Nanoseconds => "a time such as 500us, 20ms or 1.5s (ns, us, ms, s)",
             Self::PerSecond => "a number per second such as 100/s",
-            Self::Number => "a number such as 0",
+            Self::Number => "a number such as 0, or a share such as 0.1%",
+            Self::Percent => "a share such as 0.1%",
         }
     }
 
@@ -229,6 +253,7 @@ impl Unit {
         match self {
             Self::PerSecond => format!("{value}/s"),
             Self::Number => value.to_string(),
+            Self::Percent => format!("{value}%"),
             Self::Nanoseconds => {
                 let sizes = [("s", 1e9), ("ms", 1e6), ("us", 1e3)];
                 // The largest unit that shows the value exactly.
@@ -250,6 +275,7 @@ impl Unit {
             Self::Nanoseconds => human::duration(value),
             Self::PerSecond => human::rate(value),
             Self::Number => value.to_string(),
+            Self::Percent => format!("{value:.3} %"),
         }
     }
 }
@@ -350,8 +376,12 @@ impl FromStr for Slo {
             .into_iter()
             .find(|known| known.name() == statistic)
             .ok_or_else(|| SloError::Statistic(statistic.to_owned()))?;
-        let unit = statistic.unit();
         let limit = limit.trim();
+        let statistic = match statistic {
+            Statistic::Errors if limit.ends_with('%') => Statistic::ErrorShare,
+            other => other,
+        };
+        let unit = statistic.unit();
         Ok(Self {
             operation,
             statistic,
@@ -452,6 +482,9 @@ mod tests {
         assert_eq!(slo("pod.rate>100/s").limit, 100.0);
         assert_eq!(slo("pod.rate>100").limit, 100.0);
         assert_eq!(slo("pod.errors<=0").limit, 0.0);
+        assert_eq!(slo("pod.p95<1ms").statistic, Statistic::P95);
+        assert_eq!(slo("pod.errors<0.1%").statistic, Statistic::ErrorShare);
+        assert_eq!(slo("pod.errors<0.1%").to_string(), "pod.errors<0.1%");
     }
 
     #[test]
@@ -461,6 +494,10 @@ mod tests {
             ("pod.p99=20ms", "<, <=, > or >="),
             ("pod<20ms", "OPERATION.STATISTIC"),
             ("pud.p99<20ms", "\"pud\"; one of sandbox_create,"),
+            (
+                "task_creat.p99<20ms",
+                "\"task_creat\", did you mean \"task_create\"?; one of",
+            ),
             ("pod.p98<20ms", "\"p98\"; one of mean, p50,"),
             ("pod.p99<20", "\"20\" is no limit for p99: a time"),
             ("pod.p99<20/s", "a time such as"),
@@ -491,6 +528,10 @@ mod tests {
             (
                 "task_create.rate>=400/s",
                 "met: task_create.rate is 400/s, to be at least 400/s",
+            ),
+            (
+                "task_state.errors<=99%",
+                "MISSED: task_state.errors is 100.000 %, to be at most 99.000 %",
             ),
             (
                 "task_state.errors<=1",

@@ -14,10 +14,12 @@ use std::time::Duration;
 use crate::drive::driver::DriverKind;
 use crate::result::software::{Configuration, CriVersion};
 use crate::scratch;
+use crate::server::Cni;
 use crate::server::child::ChildError;
 use crate::server::child::{self, Child};
 use crate::server::endpoint;
 use crate::server::image::{self, NAMESPACE};
+use crate::spans;
 use crate::stop::Stop;
 
 /// Name of the program.
@@ -99,6 +101,11 @@ impl Home {
         self.dir.join("containerd.sock.ttrpc")
     }
 
+    /// Returns the path of the socket of the debug endpoints, among them profiles.
+    pub fn debug_socket(&self) -> PathBuf {
+        self.dir.join("debug.sock")
+    }
+
     /// Returns the directory for state that does not outlive a reboot, such as bundles.
     pub fn state(&self) -> PathBuf {
         self.dir.join("state")
@@ -114,21 +121,48 @@ impl Home {
         self.dir.join("cni/bin")
     }
 
-    /// Adds the shipped CNI plugin, which sets up nothing, as the network of pods. Returns the
-    /// variable of the environment with the directory of its addresses.
+    /// Adds a network of pods: with the configuration and plugins of these directories, or with the
+    /// shipped plugin, which sets up nothing. With `timed`, the times of all plugins go to
+    /// [`Home::cni_log`]. Returns variables for the environment of containerd.
     ///
     /// # Errors
-    /// Files that cannot be written.
-    pub fn add_network(&self) -> io::Result<(String, String)> {
-        let plugin = self.cni_bin().join(CNI_PLUGIN);
+    /// Files that cannot be read or written.
+    pub fn add_network(
+        &self,
+        cni: Option<&Cni>,
+        timed: bool,
+    ) -> io::Result<Option<(String, String)>> {
+        let log = timed.then(|| self.cni_log());
+        if let Some(cni) = cni {
+            for entry in fs::read_dir(&cni.conf)? {
+                let entry = entry?;
+                if entry.path().is_file() {
+                    fs::copy(entry.path(), self.cni_conf().join(entry.file_name()))?;
+                }
+            }
+            spans::cni::add_plugins(&self.cni_bin(), &cni.bin, log.as_deref())?;
+            return Ok(None);
+        }
+        let shipped = self.dir.join("cni/shipped");
+        fs::create_dir_all(&shipped)?;
+        let plugin = shipped.join(CNI_PLUGIN);
         fs::write(&plugin, include_str!("../../../deploy/cni/resource-slot"))?;
         fs::set_permissions(&plugin, fs::Permissions::from_mode(0o755))?;
         fs::write(
             self.cni_conf().join(CNI_LIST),
             include_str!("../../../deploy/cni/10-resource-slot.conflist"),
         )?;
+        spans::cni::add_plugins(&self.cni_bin(), &shipped, log.as_deref())?;
         let addresses = self.dir.join("cni/addresses");
-        Ok((CNI_ADDRESSES.to_owned(), addresses.display().to_string()))
+        Ok(Some((
+            CNI_ADDRESSES.to_owned(),
+            addresses.display().to_string(),
+        )))
+    }
+
+    /// Returns the path of the log with the times of CNI plugins.
+    pub fn cni_log(&self) -> PathBuf {
+        self.dir.join("cni/times")
     }
 
     /// Returns the path of the log.
@@ -150,6 +184,7 @@ impl Home {
              state = {state}\n\
              imports = [{drop_ins}{config}]\n\
              [grpc]\n  address = {socket}\n\
+             [debug]\n  address = {debug}\n\
              [ttrpc]\n  address = {ttrpc}\n\
              [plugins.'io.containerd.nri.v1.nri']\n  disable = true\n\
              [plugins.'io.containerd.grpc.v1.cri']\n\
@@ -163,6 +198,7 @@ impl Home {
             root = dir("root"),
             state = quoted(&self.state()),
             socket = quoted(&self.socket()),
+            debug = quoted(&self.debug_socket()),
             ttrpc = quoted(&self.ttrpc_socket()),
             drop_ins = dir("conf.d/*.toml"),
             image = image::NAME,

@@ -9,6 +9,7 @@ mod error;
 pub mod image;
 pub mod node;
 pub mod null;
+pub mod profile;
 pub mod subject;
 pub mod supervisor;
 mod target;
@@ -19,11 +20,12 @@ use std::time::Duration;
 
 use containerd_sandbox::client::{self, Cri};
 use cri_api::v1::{CgroupDriver, RuntimeConfigRequest};
+use otlp::Span;
 
 use self::embedded::{Embedded, Stopped};
 pub use self::error::ServerError;
 use self::node::{Node, Programs};
-pub use self::target::Target;
+pub use self::target::{Cni, Target};
 use crate::drive::driver::{DriverKind, PodCgroups};
 use crate::process::accounting::{Accounting, Counted};
 use crate::process::cgroup::{Cgroup, OfOther};
@@ -88,6 +90,8 @@ impl Source {
                 config: target.config.clone(),
                 env: target.env.clone(),
                 network: target.network,
+                cni: target.cni.clone(),
+                spans: target.spans.clone(),
                 sandboxer: match &*target.runtime_handler {
                     HANDLER => Some(sandboxer()?),
                     _ => None,
@@ -275,6 +279,22 @@ impl Server {
                     .into_iter()
                     .collect()
             }
+        }
+    }
+
+    /// Returns the debug socket of a started containerd; `None` of other servers.
+    pub fn debug_socket(&self) -> Option<PathBuf> {
+        match self {
+            Self::Node(node) => Some(node.debug_socket()),
+            Self::Embedded(_) | Self::Given { .. } => None,
+        }
+    }
+
+    /// Returns the spans of the CNI plugins that were run so far; none unless spans are collected.
+    pub fn cni_spans(&self) -> Vec<Span> {
+        match self {
+            Self::Node(node) => node.cni_spans(),
+            Self::Embedded(_) | Self::Given { .. } => Vec::new(),
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use containerd_sandbox::client;
+use otlp::Span;
 
 use crate::process::accounting::{Accounting, Counted};
 use crate::process::cgroup::Cgroup;
@@ -16,11 +17,13 @@ use crate::process::cpu_time::CpuClock;
 use crate::process::tree;
 use crate::result::software::{Configuration, CriVersion};
 use crate::scratch::Scratch;
+use crate::server::Cni;
 use crate::server::child::{self, ChildError};
 use crate::server::containerd::{Containerd, Home};
 use crate::server::embedded::{Embedded, Stopped};
 use crate::server::endpoint;
 use crate::server::image::{self, NAMESPACE};
+use crate::spans;
 use crate::stop::Stop;
 use crate::workload::runtime::Network;
 
@@ -64,6 +67,10 @@ pub struct Programs {
     pub env: Vec<(String, String)>,
     /// Network of the pods.
     pub network: Network,
+    /// CNI of the pods; `None` is the shipped plugin.
+    pub cni: Option<Cni>,
+    /// OTLP receiver of the spans of both daemons; `None` if they send none.
+    pub spans: Option<String>,
     /// Path of the sandboxer; `None` if pods run on another runtime.
     pub sandboxer: Option<PathBuf>,
 }
@@ -80,8 +87,12 @@ impl Node {
         args: &[OsString],
         stop: &Stop,
     ) -> Result<Self, ChildError> {
+        let mut args = args.to_vec();
+        if let Some(endpoint) = &programs.spans {
+            args.push(format!("--otlp={endpoint}").into());
+        }
         let sandboxer = programs.sandboxer;
-        let sandboxer = sandboxer.map(|path| Embedded::start(parent, path, args, NAMESPACE, stop));
+        let sandboxer = sandboxer.map(|path| Embedded::start(parent, path, &args, NAMESPACE, stop));
         let sandboxer = sandboxer.transpose()?;
         let directory = |source| ChildError::Directory { name: NAME, source };
         let dir = Scratch::new_in(parent, "containerd").map_err(directory)?;
@@ -91,8 +102,11 @@ impl Node {
         let home = home.map_err(directory)?;
         child::check_socket(&home.ttrpc_socket(), parent)?;
         let mut env = programs.env;
+        let traced = programs.spans.as_deref();
+        env.extend(traced.into_iter().flat_map(spans::variables));
         if programs.network == Network::Pod {
-            env.push(home.add_network().map_err(directory)?);
+            let network = home.add_network(programs.cni.as_ref(), traced.is_some());
+            env.extend(network.map_err(directory)?);
         }
         let cgroup = Cgroup::create().ok().map(Arc::new);
         let in_cgroup = cgroup.as_deref().map(Cgroup::server);
@@ -128,6 +142,16 @@ impl Node {
     /// Returns the effective configuration of containerd; `None` if it does not print one.
     pub fn configuration(&self) -> Option<Configuration> {
         self.containerd.configuration()
+    }
+
+    /// Returns the path of containerd's debug socket.
+    pub fn debug_socket(&self) -> PathBuf {
+        self.containerd.home().debug_socket()
+    }
+
+    /// Returns the spans of the CNI plugins that were run so far; none unless spans are collected.
+    pub fn cni_spans(&self) -> Vec<Span> {
+        spans::cni::spans(&self.containerd.home().cni_log())
     }
 
     /// Returns the roles and ids of the daemons.

@@ -24,6 +24,8 @@ pub struct Target {
     pub image: String,
     /// Network of the pods, over CRI.
     pub network: Network,
+    /// CNI of the pods of a started containerd; `None` is the shipped plugin, which does nothing.
+    pub cni: Option<Cni>,
     /// Path of the containerd to start; `None` searches for one.
     pub containerd: Option<PathBuf>,
     /// Configuration file of that containerd, whose settings take precedence over the private ones.
@@ -34,8 +36,19 @@ pub struct Target {
     pub sandboxer: Option<PathBuf>,
     /// Arguments of the sandboxer to start.
     pub sandboxer_args: Vec<OsString>,
+    /// OTLP receiver of the spans of started servers; `None` if they send none.
+    pub spans: Option<String>,
     /// Directory below which started servers keep their files.
     pub files: PathBuf,
+}
+
+/// Directories of CNI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cni {
+    /// Directory of the network's configuration.
+    pub conf: PathBuf,
+    /// Directory of the plugins.
+    pub bin: PathBuf,
 }
 
 impl Target {
@@ -49,11 +62,13 @@ impl Target {
             runtime_handler: HANDLER.to_owned(),
             image: image::NAME.to_owned(),
             network: Network::default(),
+            cni: None,
             containerd: None,
             config: None,
             env: Vec::new(),
             sandboxer: None,
             sandboxer_args: Vec::new(),
+            spans: None,
             files,
         }
     }

@@ -43,14 +43,17 @@ const SHOWN: [Operation; 8] = [
     Operation::StartContainer,
 ];
 
-/// Number of lines: rates, curve, head of the table, operations, processes.
-const HEIGHT: u16 = 1 + 2 + 1 + 6 + 3;
+/// Number of lines: progress, rates, curve, head of the table, operations, processes.
+const HEIGHT: u16 = 1 + 1 + 2 + 1 + 6 + 3;
 
 /// Sources of the shown data.
 #[derive(Debug, Clone)]
 pub struct Sources {
     /// Number of pods of the run.
     pub pods: u64,
+    /// Names of the phases of an open loop, each with its end from the beginning of the load; empty
+    /// for a closed loop.
+    pub phases: Vec<(String, Duration)>,
     /// Counters of the threads.
     pub counters: Vec<Arc<Counters>>,
     /// Completed seconds of the run.
@@ -104,6 +107,7 @@ fn draw_until(told: &mpsc::Receiver<()>, sources: &Sources) {
 /// Data of one drawing.
 #[derive(Debug)]
 struct Screen {
+    progress: String,
     head: String,
     errors: u64,
     rates: Vec<u64>,
@@ -122,6 +126,7 @@ impl Screen {
         let last = seconds.last();
         let per_second = |number: Option<u64>| human::rate(number.unwrap_or(0) as f64);
         Self {
+            progress: progress(sources, ended, elapsed),
             head: format!(
                 "{}s  {}/{} pods  {} pods  {} RPCs  {in_flight} in flight",
                 elapsed.as_secs(),
@@ -147,13 +152,15 @@ impl Screen {
                 Style::new()
             }
         };
-        let [head, curve, table, processes] = Layout::vertical([
+        let [progress, head, curve, table, processes] = Layout::vertical([
+            Constraint::Length(1),
             Constraint::Length(1),
             Constraint::Length(2),
             Constraint::Length(7),
             Constraint::Min(0),
         ])
         .areas(area);
+        Line::from(self.progress.as_str()).render(progress, &mut screen);
         let errors = format!("  {} errors", human::count(self.errors));
         let errors = match self.errors {
             0 => errors.into(),
@@ -175,6 +182,50 @@ impl Screen {
         Text::from(lines).render(processes, &mut screen);
         screen
     }
+}
+
+/// Number of characters of the bar.
+const BAR: usize = 30;
+
+/// Describes how much of a run is over: a bar, the phase of an open loop, and the time left. That of
+/// a closed loop is known once a pod has ended, and supposes that it goes on at the same rate.
+fn progress(sources: &Sources, ended: u64, elapsed: Duration) -> String {
+    let whole = sources.phases.last().map(|(_, end)| *end);
+    let (done, left) = match whole {
+        Some(whole) => {
+            let whole_s = whole.as_secs_f64().max(f64::MIN_POSITIVE);
+            (
+                elapsed.as_secs_f64() / whole_s,
+                Some(whole.saturating_sub(elapsed)),
+            )
+        }
+        None => {
+            let done = ended as f64 / sources.pods.max(1) as f64;
+            let left = elapsed.as_secs_f64() * (1.0 - done) / done;
+            (done, Duration::try_from_secs_f64(left).ok())
+        }
+    };
+    let done = done.clamp(0.0, 1.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and the number of characters"
+    )]
+    let filled = (done * BAR as f64) as usize;
+    let mut text = format!(
+        "[{}{}] {:>3.0} %",
+        "=".repeat(filled),
+        " ".repeat(BAR - filled),
+        done * 100.0
+    );
+    let mut phases = sources.phases.iter();
+    if let Some((phase, _)) = phases.find(|(_, end)| elapsed < *end) {
+        text.extend(["  phase ", phase]);
+    }
+    if let Some(left) = left {
+        text.extend(["  ", &left.as_secs().to_string(), " s left"]);
+    }
+    text
 }
 
 fn operations(second: &Interval) -> Vec<[String; 4]> {
@@ -234,6 +285,7 @@ mod tests {
 
     fn screen() -> Screen {
         Screen {
+            progress: "[==] 6 %".to_owned(),
             head: "3s  120/2,000 pods".to_owned(),
             errors: 2,
             rates: vec![10, 40, 80, 40],
@@ -260,6 +312,33 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
+    }
+
+    fn sources(phases: &[(&str, u64)]) -> Sources {
+        let phase = |(name, end): &(&str, u64)| ((*name).to_owned(), Duration::from_secs(*end));
+        Sources {
+            pods: 200,
+            phases: phases.iter().map(phase).collect(),
+            counters: Vec::new(),
+            timeline: Timeline::default(),
+            processes: Latest::default(),
+            colour: false,
+        }
+    }
+
+    #[test]
+    fn the_time_left_is_that_of_the_phases_or_of_the_rate() {
+        let second = Duration::from_secs(1);
+        let closed = progress(&sources(&[]), 50, 10 * second);
+        assert!(closed.ends_with("]  25 %  30 s left"), "{closed}");
+        assert!(closed.starts_with("[=======  "), "{closed}");
+        let begun = progress(&sources(&[]), 0, second);
+        assert!(begun.ends_with("]   0 %"), "{begun}");
+        let phases = sources(&[("warm-up", 5), ("steady", 20)]);
+        let open = progress(&phases, 0, 10 * second);
+        assert!(open.ends_with("]  50 %  phase steady  10 s left"), "{open}");
+        let over = progress(&phases, 0, 30 * second);
+        assert!(over.ends_with("] 100 %  0 s left"), "{over}");
     }
 
     #[test]

@@ -4,5 +4,6 @@ pub mod live;
 pub mod progress;
 pub mod repeated;
 pub mod report;
+pub mod spans;
 pub mod table;
 pub mod terminal;

@@ -4,29 +4,29 @@ use std::fmt::{self, Write};
 
 use crate::result::machine_spread::FigureSpread;
 use crate::result::repeated::RepeatedResult;
-use display::columns;
+use display::output::{Form, Output};
 
 const HEAD: [&str; 5] = ["figure", "median", "lowest", "highest", "spread"];
 
 /// Formats the median and spread of each figure, and the problems.
-pub fn render(summary: &RepeatedResult) -> String {
-    let mut text = String::new();
+pub fn render(summary: &RepeatedResult, form: Form) -> String {
+    let mut out = Output::new(form);
     // Writing to a string cannot fail.
-    let _ = write(&mut text, summary);
-    text
+    let _ = write(&mut out, summary);
+    out.finish()
 }
 
 /// Formats the reasons against the validity; empty for valid runs.
 pub fn problems(summary: &RepeatedResult) -> String {
-    let mut text = String::new();
-    let _ = write_problems(&mut text, summary);
-    text
+    let mut out = Output::new(Form::Text);
+    let _ = write_problems(&mut out, summary);
+    out.finish()
 }
 
-fn write(out: &mut String, summary: &RepeatedResult) -> fmt::Result {
+fn write(out: &mut Output, summary: &RepeatedResult) -> fmt::Result {
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(summary.figures.iter().map(row));
-    columns::write(out, &rows)?;
+    out.table(&rows)?;
     writeln!(
         out,
         "\n{} runs; the spread is the standard deviation between them",
@@ -35,9 +35,9 @@ fn write(out: &mut String, summary: &RepeatedResult) -> fmt::Result {
     write_problems(out, summary)
 }
 
-fn write_problems(out: &mut String, summary: &RepeatedResult) -> fmt::Result {
+fn write_problems(out: &mut Output, summary: &RepeatedResult) -> fmt::Result {
     for reason in &summary.reasons {
-        writeln!(out, "not valid: {reason}")?;
+        out.line(format_args!("not valid: {reason}"))?;
     }
     Ok(())
 }
@@ -74,7 +74,7 @@ mod tests {
             run
         });
         let summary = RepeatedResult::of(Vec::new(), 2, &runs).unwrap();
-        let text = render(&summary);
+        let text = render(&summary, Form::Text);
         let row = text
             .lines()
             .find(|line| line.starts_with("pods per second"));

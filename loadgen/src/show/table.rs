@@ -3,13 +3,18 @@
 use std::fmt::{self, Write};
 
 use crate::record::operation::Operation;
+use crate::result::cpu_profile::{CpuProfile, PROFILE_FILE};
 use crate::result::lag;
 use crate::result::{ErrorResult, FigureResult, HoldResult, OperationResult, RunResult};
+use crate::show::spans;
 use display::columns;
 use display::human;
 
 /// Maximum number of shown classes of errors; the others are in `result.json`.
 const SHOWN_ERRORS: usize = 10;
+
+/// Maximum number of shown packages of a CPU profile.
+const SHOWN_PACKAGES: usize = 10;
 
 const HEAD: [&str; 8] = [
     "operation",
@@ -43,6 +48,12 @@ pub fn problems(result: &RunResult) -> String {
 fn write(out: &mut String, result: &RunResult) -> fmt::Result {
     latencies(out, result)?;
     totals(out, result)?;
+    if let Some(profile) = &result.cpu_profile {
+        packages(out, profile)?;
+    }
+    if let Some(spans) = &result.spans {
+        spans::write(out, spans)?;
+    }
     write_problems(out, result)
 }
 
@@ -125,6 +136,21 @@ fn queue(out: &mut String, result: &RunResult) -> fmt::Result {
         "queue      {} of a pod's median latency were in the generator ({:.0} %)",
         human::nanoseconds(pod.queue_ns),
         pod.queue_share() * 100.0,
+    )
+}
+
+/// Writes the packages that used the CPU time of containerd.
+fn packages(out: &mut String, profile: &CpuProfile) -> fmt::Result {
+    let head = ["packages of containerd", "CPU time"];
+    let mut rows = vec![head.map(str::to_owned)];
+    let shown = profile.packages.iter().take(SHOWN_PACKAGES);
+    rows.extend(shown.map(|one| [one.package.clone(), format!("{:.1} %", one.share * 100.0)]));
+    writeln!(out)?;
+    columns::write(out, &rows)?;
+    writeln!(
+        out,
+        "of {:.2} s of sampled CPU time; go tool pprof {PROFILE_FILE}",
+        profile.cpu_s
     )
 }
 

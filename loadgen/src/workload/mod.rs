@@ -3,6 +3,7 @@
 
 mod draw;
 pub mod manifest;
+pub mod part;
 pub mod plan;
 pub mod resources;
 pub mod runtime;

@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 use crate::workload::draw::Draw;
+use crate::workload::part::Part;
 use crate::workload::scenario::{Arrivals, Phase, Rate};
 
 /// Intended starts of the pods of a run.
@@ -79,6 +80,19 @@ impl Schedule {
                 .iter()
                 .map(|at| Arrival { at: *at, phase: 0 })
                 .collect(),
+        }
+    }
+
+    /// Returns the arrivals of the pods of a part.
+    #[must_use]
+    pub fn part(&self, part: Part) -> Self {
+        let arrivals = (0..part.share(self.pods())).filter_map(|place| {
+            let index = usize::try_from(part.index(place)).ok()?;
+            self.arrivals.get(index).copied()
+        });
+        Self {
+            phases: self.phases.clone(),
+            arrivals: arrivals.collect(),
         }
     }
 
@@ -235,6 +249,15 @@ mod tests {
         // A share of e^-1 is longer than the mean.
         let longer = gaps.iter().filter(|gap| **gap > mean).count() as f64 / count;
         assert!((longer - 0.3679).abs() < 0.01, "{longer}");
+    }
+
+    #[test]
+    fn parts_have_all_arrivals_together() {
+        let whole = Schedule::new(&[phase(Rate::Constant(50.0), 2, Arrivals::Poisson)], 1);
+        let parts = (0..3).map(|number| whole.part(Part { number, of: 3 }));
+        let mut together: Vec<_> = parts.flat_map(|part| part.arrivals().to_vec()).collect();
+        together.sort_by_key(|arrival| arrival.at);
+        assert_eq!(together, whole.arrivals());
     }
 
     #[test]

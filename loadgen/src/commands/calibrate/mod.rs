@@ -27,12 +27,13 @@ use crate::result::calibration::{Calibration, GateFinds, LEAST_RUNS};
 use crate::result::directory;
 use crate::result::header::Header;
 use crate::result::{RunResult, spread};
+use crate::server::Source;
 use crate::server::embedded;
-use crate::server::{Source, Target};
 use crate::show::progress::Style;
 use crate::show::table as of_run;
 use crate::stop::Stop;
 use display::human;
+use display::output::Form;
 
 /// Scenario without a name on the command line.
 const SCENARIO: &str = "churn";
@@ -47,7 +48,7 @@ const MOST_RUNS: u32 = 1000;
 pub fn run(args: &CalibrateArgs, command_line: &[String]) -> Result<Verdict, RunError> {
     let scenario = args.scenario().resolve(SCENARIO)?;
     let (workload, load) = (Workload::from(&scenario), Load::of(&scenario));
-    let (target, output) = (Target::from(&args.target), &args.output);
+    let (target, output) = (args.target.of(&scenario)?, &args.output);
     let style = output.style();
     let source = Source::of(&target)?;
     directory::check(&output.results)?;
@@ -64,6 +65,9 @@ pub fn run(args: &CalibrateArgs, command_line: &[String]) -> Result<Verdict, Run
         target: &target,
         source: source.clone(),
         prepared: &prepared,
+        start_at: None,
+        collector: None,
+        cpu_profile: false,
         calibration: None,
         command_line,
         stop: &stop,
@@ -96,7 +100,7 @@ pub fn run(args: &CalibrateArgs, command_line: &[String]) -> Result<Verdict, Run
         ..document(header, wall, &runs)?
     };
     let text = Text {
-        whole: table::render(&calibration),
+        whole: table::render(&calibration, Form::Text),
         problems: String::new(),
     };
     let saved = directory::calibration(&output.results, &calibration);
@@ -206,7 +210,7 @@ mod tests {
             .unwrap();
         assert!(cpu.spread > 0.005 && cpu.spread < 0.03, "{cpu:?}");
         assert!(cpu.values.is_empty());
-        let text = table::render(&calibration);
+        let text = table::render(&calibration, Form::Text);
         assert!(text.contains("sandboxer CPU per pod"), "{text}");
     }
 

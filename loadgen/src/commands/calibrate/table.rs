@@ -6,21 +6,21 @@ use crate::commands::gate::table::finds;
 use crate::result::calibration::Calibration;
 use crate::result::machine_spread::FigureSpread;
 use crate::show::repeated::percent;
-use display::columns;
+use display::output::{Form, Output};
 
 /// Returns the spread of each figure, and the slowdowns that are found with it.
-pub fn render(calibration: &Calibration) -> String {
-    let mut text = String::new();
+pub fn render(calibration: &Calibration, form: Form) -> String {
+    let mut out = Output::new(form);
     // Writing to a string cannot fail.
-    let _ = write(&mut text, calibration);
-    text
+    let _ = write(&mut out, calibration);
+    out.finish()
 }
 
-fn write(out: &mut String, calibration: &Calibration) -> fmt::Result {
+fn write(out: &mut Output, calibration: &Calibration) -> fmt::Result {
     let head = ["figure", "median", "run-to-run spread"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(calibration.figures.iter().map(row));
-    columns::write(out, &rows)?;
+    out.table(&rows)?;
     writeln!(
         out,
         "\nThe spread is the standard deviation of {} runs of one program in {:.0} s.",
@@ -47,7 +47,7 @@ fn row(known: &FigureSpread) -> Vec<String> {
 }
 
 /// Writes what `loadgen compare` finds here.
-fn write_compare(out: &mut String, calibration: &Calibration) -> fmt::Result {
+fn write_compare(out: &mut Output, calibration: &Calibration) -> fmt::Result {
     writeln!(
         out,
         "\nSmallest slowdown that loadgen compare finds here in 4 of 5 comparisons:\n"
@@ -70,5 +70,5 @@ fn write_compare(out: &mut String, calibration: &Calibration) -> fmt::Result {
         }));
         rows.push(row);
     }
-    columns::write(out, &rows)
+    out.table(&rows)
 }

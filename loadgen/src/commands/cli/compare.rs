@@ -9,6 +9,10 @@ use crate::result::baseline::BaselineName;
 
 /// Options of `loadgen compare`.
 #[derive(Debug, Clone, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[command(group(ArgGroup::new("instead_of_a").args(["several_a", "baseline"])))]
 pub struct CompareArgs {
     /// Result A, to compare with: the directory of a run or of repeated runs, or its
@@ -53,6 +57,10 @@ pub struct CompareArgs {
     #[arg(long, env = "LOADGEN_MARKDOWN", conflicts_with = "json",
           value_parser = BoolishValueParser::new())]
     pub markdown: bool,
+    /// Print a page in HTML.
+    #[arg(long, env = "LOADGEN_HTML", conflicts_with_all = ["json", "markdown"],
+          value_parser = BoolishValueParser::new())]
+    pub html: bool,
     /// Print JSON.
     #[arg(long, env = "LOADGEN_JSON", value_parser = BoolishValueParser::new())]
     pub json: bool,

@@ -67,6 +67,11 @@ pub struct OverheadArgs {
     #[arg(long, env = "LOADGEN_NO_CONTAINERD", value_parser = BoolishValueParser::new(),
           conflicts_with = "containerd")]
     pub no_containerd: bool,
+    /// After the rounds, also run the pods through a containerd that sends spans, and say where the
+    /// time of each call goes. The rounds themselves are without spans.
+    #[arg(long, env = "LOADGEN_SPANS", value_parser = BoolishValueParser::new(),
+          conflicts_with = "no_containerd")]
+    pub spans: bool,
     /// Place of the servers' files.
     #[command(flatten)]
     pub files: FilesArgs,

@@ -15,7 +15,7 @@ pub struct OverrideArgs {
     #[arg(long, env = "LOADGEN_SEED", value_name = "S")]
     pub seed: Option<u64>,
     /// Number of pods of a closed loop.
-    #[arg(long, env = "LOADGEN_PODS", value_name = "N",
+    #[arg(long, short = 'n', env = "LOADGEN_PODS", value_name = "N",
           value_parser = value_parser!(u64).range(1..=MAX_PODS))]
     pub pods: Option<u64>,
     /// Number of warm-up pods of a closed loop, before the measured ones.
@@ -23,19 +23,19 @@ pub struct OverrideArgs {
           value_parser = value_parser!(u64).range(0..=MAX_PODS))]
     pub warm_up_pods: Option<u64>,
     /// Number of pods under way at once in a closed loop.
-    #[arg(long, env = "LOADGEN_CONCURRENCY", value_name = "N",
+    #[arg(long, short, env = "LOADGEN_CONCURRENCY", value_name = "N",
           value_parser = value_parser!(u32).range(1..=i64::from(MAX_CONCURRENCY)))]
     pub concurrency: Option<u32>,
     /// Make it an open loop with this rate, independent of the progress of pods: pods per
     /// second, or with a unit such as 10/s, 5/m or 100/h.
-    #[arg(long, env = "LOADGEN_RATE", value_name = "RATE", value_parser = text::rate)]
+    #[arg(long, short, env = "LOADGEN_RATE", value_name = "RATE", value_parser = text::rate)]
     pub rate: Option<f64>,
     /// Spacing of the arrivals of an open loop.
     #[arg(long, env = "LOADGEN_ARRIVALS", value_name = "HOW")]
     pub arrivals: Option<Arrivals>,
     /// Length of the only measured phase of an open loop, or time limit of a closed
     /// loop.
-    #[arg(long, env = "LOADGEN_DURATION", value_name = "TIME", value_parser = text::duration)]
+    #[arg(long, short = 'z', env = "LOADGEN_DURATION", value_name = "TIME", value_parser = text::duration)]
     pub duration: Option<Duration>,
     /// With --rate: length of the warm-up before the measured phase; "0s" for none.
     #[arg(long, env = "LOADGEN_WARM_UP", value_name = "TIME",

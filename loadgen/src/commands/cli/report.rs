@@ -28,10 +28,10 @@ pub struct ReportArgs {
 /// Format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
-    /// Page of a run, a search or a density measurement.
+    /// Page of a run, a search, a density or overhead measurement, or a gate.
     Html,
     /// Text as printed after the measurement.
     Text,
-    /// Table with one row per run.
+    /// Tables in Markdown; one table with a row for each run.
     Markdown,
 }

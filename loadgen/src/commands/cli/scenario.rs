@@ -1,8 +1,10 @@
 //! Options for the choice of a scenario and for its overrides.
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 
 use super::OverrideArgs;
+use super::values::ScenarioName;
 use crate::workload::scenario::{Mismatch, Overrides, Scenario, ScenarioError};
 
 /// Failure to find or override the scenario.
@@ -20,7 +22,8 @@ pub enum ScenarioChoiceError {
 #[derive(Debug, Clone, Args)]
 pub struct ScenarioArgs {
     /// Workload: a shipped scenario (see `loadgen scenarios`) or a TOML file.
-    #[arg(value_name = "SCENARIO", env = "LOADGEN_SCENARIO")]
+    #[arg(value_name = "SCENARIO", env = "LOADGEN_SCENARIO", hide_possible_values = true,
+          value_parser = ScenarioName)]
     pub scenario: Option<String>,
     /// Overrides of its values.
     #[command(flatten)]
@@ -33,6 +36,9 @@ pub struct ScenariosCommand {
     /// Show this scenario, shipped or a TOML file, with every key.
     #[arg(long, env = "LOADGEN_PRINT", value_name = "SCENARIO")]
     pub print: Option<String>,
+    /// Print the list as JSON.
+    #[arg(long, env = "LOADGEN_JSON", conflicts_with = "print", value_parser = BoolishValueParser::new())]
+    pub json: bool,
 }
 
 impl ScenarioArgs {

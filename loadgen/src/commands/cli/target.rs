@@ -9,10 +9,11 @@ use containerd_sandbox::SocketPath;
 use super::FilesArgs;
 use super::values::socket;
 use crate::drive::driver::DriverKind;
-use crate::server::Target;
 use crate::server::image;
-use crate::server::subject::Subject;
+use crate::server::subject::{Subject, SubjectError};
+use crate::server::{Cni, Target};
 use crate::workload::runtime::{HANDLER, Network};
+use crate::workload::scenario::Scenario;
 
 /// Server under load, and the driver that runs pods on it.
 #[derive(Debug, Clone, Args)]
@@ -75,6 +76,23 @@ pub struct TargetArgs {
         default_value = "host"
     )]
     pub network: Network,
+    /// Over CRI, with --network pod and a containerd to start: directory of the configuration of
+    /// the pods' network [default: a plugin that does nothing].
+    #[arg(
+        long,
+        env = "LOADGEN_CNI_CONF",
+        value_name = "DIR",
+        requires = "cni_bin"
+    )]
+    pub cni_conf: Option<PathBuf>,
+    /// Directory of the plugins that this configuration names.
+    #[arg(
+        long,
+        env = "LOADGEN_CNI_BIN",
+        value_name = "DIR",
+        requires = "cni_conf"
+    )]
+    pub cni_bin: Option<PathBuf>,
     /// Over CRI: containerd to start, 2.1 or newer [default: $CONTAINERD_BIN, else on
     /// PATH].
     #[arg(long, env = "LOADGEN_CONTAINERD", value_name = "PATH")]
@@ -97,6 +115,24 @@ pub struct TargetArgs {
     pub files: FilesArgs,
 }
 
+impl TargetArgs {
+    /// Returns the target of the options, or of the scenario if they name no server.
+    ///
+    /// # Errors
+    /// A subject in the scenario that is none.
+    pub fn of(&self, scenario: &Scenario) -> Result<Target, SubjectError> {
+        let target = Target::from(self);
+        let is_named = self.subject.is_some()
+            || self.endpoint.is_some()
+            || self.containerd.is_some()
+            || self.sandboxer.is_some();
+        match &scenario.subject {
+            Some(subject) if !is_named => Ok(subject.parse::<Subject>()?.target(target)),
+            _ => Ok(target),
+        }
+    }
+}
+
 impl From<&TargetArgs> for Target {
     fn from(args: &TargetArgs) -> Self {
         let target = Self {
@@ -106,6 +142,12 @@ impl From<&TargetArgs> for Target {
             runtime_handler: args.runtime_handler.clone(),
             image: args.image.clone(),
             network: args.network,
+            cni: args
+                .cni_conf
+                .clone()
+                .zip(args.cni_bin.clone())
+                .map(|(conf, bin)| Cni { conf, bin }),
+            spans: None,
             containerd: args.containerd.clone(),
             config: None,
             env: Vec::new(),

@@ -83,6 +83,8 @@ impl ReplayArgs {
             threads: size(self.threads).min(connections),
             stages: Vec::new(),
             turns: None,
+            part: None,
+            spans: None,
         }
     }
 }

@@ -4,12 +4,36 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValue, StringValueParser, TypedValueParser};
 use containerd_sandbox::SocketPath;
 
 use crate::drive::driver::DriverKind;
 use crate::workload::runtime::Network;
-use crate::workload::scenario::{Arrivals, SignalChoice};
+use crate::workload::scenario::{self, Arrivals, SignalChoice};
+
+/// Parser of the name of a scenario. Shells complete the names of the shipped ones; any other text
+/// may be the path of a file.
+#[derive(Debug, Clone, Copy)]
+pub struct ScenarioName;
+
+impl TypedValueParser for ScenarioName {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(
+            scenario::names().into_iter().map(PossibleValue::new),
+        ))
+    }
+}
 
 impl ValueEnum for DriverKind {
     fn value_variants<'a>() -> &'a [Self] {

@@ -90,6 +90,8 @@ fn differing(found: &mut Vec<String>, one: &Named<'_>, other: &Named<'_>) {
         fields(found, names, part, &a, &b);
     }
     differ(found, names, "load.mode", &a.load.mode, &b.load.mode);
+    let spans = [a, b].map(|run| run.spans.is_some());
+    differ(found, names, "spans", &spans[0], &spans[1]);
     let (a, b) = (a.load.offered_pods_per_s, b.load.offered_pods_per_s);
     differ(found, names, "load.offered_pods_per_s", &a, &b);
 }

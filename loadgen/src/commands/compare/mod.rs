@@ -7,7 +7,7 @@
 //! seconds      intervals from the seconds of two single runs; latencies, their log
 //! figure       each figure of both sides: ratio, interval, chance
 //! verdict      verdict on a figure; outcome of all of them
-//! comparison   the document of a comparison, as JSON; table, as text
+//! comparison   the document of a comparison, as JSON; table, as text; page, as HTML
 //! ```
 //!
 //! Runs are the unit of a verdict. Two runs of one program differ by more than the seconds
@@ -21,6 +21,7 @@ mod comparison;
 mod error;
 pub mod figure;
 mod latencies;
+mod page;
 mod seconds;
 mod side;
 #[cfg(test)]
@@ -60,6 +61,8 @@ pub fn run(args: &CompareArgs) -> Result<exit::Verdict, CompareError> {
         print::json(&comparison)?
     } else if args.markdown {
         table::markdown(&comparison)
+    } else if args.html {
+        page::render(&comparison)
     } else {
         table::text(&comparison)
     };

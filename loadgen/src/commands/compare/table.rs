@@ -38,14 +38,19 @@ fn write_text(out: &mut String, comparison: &Comparison) -> fmt::Result {
         writeln!(out, "{name}  {}", described(origin))?;
     }
     out.push('\n');
-    let mut rows = vec![HEAD.map(str::to_owned)];
-    rows.extend(comparison.figures.iter().map(row));
-    columns::write(out, &rows)?;
+    columns::write(out, &rows(comparison))?;
     out.push('\n');
     for line in last_lines(comparison) {
         writeln!(out, "{line}")?;
     }
     Ok(())
+}
+
+/// Returns the table of the figures. The first row is its head.
+pub(super) fn rows(comparison: &Comparison) -> Vec<[String; 6]> {
+    let mut rows = vec![HEAD.map(str::to_owned)];
+    rows.extend(comparison.figures.iter().map(row));
+    rows
 }
 
 fn write_markdown(out: &mut String, comparison: &Comparison) -> fmt::Result {
@@ -90,7 +95,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// Describes a side in a line.
-fn described(origin: &Origin) -> String {
+pub(super) fn described(origin: &Origin) -> String {
     let runs = match origin.runs {
         1 => String::new(),
         runs => format!("{runs} runs, "),
@@ -103,7 +108,7 @@ fn described(origin: &Origin) -> String {
     )
 }
 
-fn headline(comparison: &Comparison) -> String {
+pub(super) fn headline(comparison: &Comparison) -> String {
     let named = |verdict: Verdict| {
         let found = comparison
             .figures
@@ -142,7 +147,7 @@ fn size(figure: &Figure) -> String {
     }
 }
 
-fn last_lines(comparison: &Comparison) -> Vec<String> {
+pub(super) fn last_lines(comparison: &Comparison) -> Vec<String> {
     let mut lines = vec![headline(comparison)];
     // Without the rounding errors of a share.
     let in_percent = |share: f64| (share * 1e5).round() / 1e3;

@@ -41,6 +41,7 @@ fn operation(operation: Operation, count: u64, factor: f64) -> OperationResult {
         min_ns: ns(2.0),
         p50_ns: ns(5.0),
         p90_ns: ns(7.0),
+        p95_ns: None,
         p99_ns: ns(9.0),
         p999_ns: ns(12.0),
         max_ns: ns(15.0),

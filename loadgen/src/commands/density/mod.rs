@@ -24,11 +24,12 @@ use crate::result::density::{self as result, DensityResult, Point, ProcessPoint}
 use crate::result::directory::{self, SaveError};
 use crate::result::environment::Environment;
 use crate::result::header::Header;
-use crate::server::{Source, Target};
+use crate::server::Source;
 use crate::show::progress::{Reporter, Style};
 use crate::show::report;
 use crate::workload::scenario::{Lifecycle, LoadShape, Scenario};
 use display::human;
+use display::output::Form;
 
 /// Time between the start of the last pod and the sample: longer than any delayed
 /// work of a sandboxer (views at most 100 ms).
@@ -81,8 +82,8 @@ fn look(processes: &[Process]) -> Vec<ProcessPoint> {
 pub fn run(args: &DensityArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
     let output = &args.output;
     let style = output.style();
-    let target = Target::from(&args.target);
     let scenario = held(args.scenario.resolve(DEFAULT)?)?;
+    let target = args.target.of(&scenario)?;
     let mut load = Load::of(&scenario);
     load.stages = args.densities(load.pods());
     if let Shape::Closed(closed) = &mut load.shape {
@@ -133,7 +134,7 @@ pub fn run(args: &DensityArgs, command_line: Vec<String>) -> Result<Verdict, Run
         environment: Environment::of_this_machine(&target.files),
     };
     let text = Text {
-        whole: table::render(&result),
+        whole: table::render(&result, Form::Text),
         problems: table::problems(&result),
     };
     let saved = save(args, &result).map_err(RunError::from);
@@ -172,7 +173,7 @@ fn save(args: &DensityArgs, result: &DensityResult) -> Result<PathBuf, SaveError
         seed,
     )?;
     directory::document(&dir, result)?;
-    directory::text(&dir, TABLE_FILE, &table::render(result))?;
+    directory::text(&dir, TABLE_FILE, &table::render(result, Form::Text))?;
     directory::text(&dir, directory::REPORT_FILE, &report::of_density(result))?;
     Ok(dir)
 }

@@ -4,18 +4,18 @@ use std::fmt::{self, Write};
 
 use crate::result::density::{DensityResult, PerPod};
 use crate::show::table;
-use display::columns;
 use display::human;
+use display::output::{Form, Output};
 
-/// Returns the memory at each density and the cost of a pod as text.
-pub fn render(result: &DensityResult) -> String {
-    let mut text = String::new();
+/// Returns the memory at each density and the cost of a pod.
+pub fn render(result: &DensityResult, form: Form) -> String {
+    let mut out = Output::new(form);
     // Writing to a string cannot fail.
-    let _ = write(&mut text, result);
-    text
+    let _ = write(&mut out, result);
+    out.finish()
 }
 
-fn write(out: &mut String, result: &DensityResult) -> fmt::Result {
+fn write(out: &mut Output, result: &DensityResult) -> fmt::Result {
     let roles = result.points.first().map_or(&[][..], |p| &p.processes);
     let mut rows = vec![vec!["pods alive".to_owned()]];
     rows[0].extend(roles.iter().map(|process| process.role.clone()));
@@ -24,30 +24,32 @@ fn write(out: &mut String, result: &DensityResult) -> fmt::Result {
         row.extend(point.processes.iter().map(|p| human::bytes(p.rss_bytes)));
         rows.push(row);
     }
-    columns::write(out, &rows)?;
-    writeln!(out, "\nresident memory of a pod, by the line through them:")?;
+    out.table(&rows)?;
+    out.gap();
+    out.line("resident memory of a pod, by the line through them:")?;
     for process in &result.per_pod {
-        writeln!(out, "{:<10} {}", process.role, cost(process))?;
+        out.line(format_args!("{:<10} {}", process.role, cost(process)))?;
     }
     write_problems(out, result)?;
-    writeln!(
-        out,
+    out.line(format_args!(
         "plan       {} (seed {})",
         result.plan_hash, result.scenario.seed
-    )
+    ))
 }
 
 /// Returns the problems of the figures; empty if there are none.
 pub fn problems(result: &DensityResult) -> String {
-    let mut text = String::new();
-    let _ = write_problems(&mut text, result);
-    text
+    let mut out = Output::new(Form::Text);
+    let _ = write_problems(&mut out, result);
+    out.finish()
 }
 
-fn write_problems(out: &mut String, result: &DensityResult) -> fmt::Result {
-    table::errors(out, &result.errors)?;
+fn write_problems(out: &mut Output, result: &DensityResult) -> fmt::Result {
+    let mut errors = String::new();
+    table::errors(&mut errors, &result.errors)?;
+    out.write_str(&errors)?;
     let reasons = &mut result.reasons.iter();
-    reasons.try_for_each(|reason| writeln!(out, "not valid: {reason}"))
+    reasons.try_for_each(|reason| out.line(format_args!("not valid: {reason}")))
 }
 
 fn cost(process: &PerPod) -> String {

@@ -18,6 +18,7 @@ pub mod block;
 pub mod decide;
 mod error;
 pub mod forecast;
+pub mod page;
 pub mod program;
 pub mod result;
 pub mod round;
@@ -49,7 +50,7 @@ use crate::measure::session::{self, Prepared};
 use crate::process::counters::Counted;
 use crate::process::{affinity, counters};
 use crate::result::calibration::GateFinds;
-use crate::result::directory::{self, SaveError};
+use crate::result::directory::{self, REPORT_FILE, SaveError};
 use crate::result::environment::{self, Environment};
 use crate::result::header::Header;
 use crate::scratch::Scratch;
@@ -259,6 +260,8 @@ fn load(args: &GateArgs) -> Load {
         threads: 1,
         stages: Vec::new(),
         turns: None,
+        part: None,
+        spans: None,
         speed: 1.0,
     }
 }
@@ -315,6 +318,7 @@ fn save_document(args: &GateArgs, result: &GateResult) -> Result<PathBuf, SaveEr
     let dir = directory::create(results, "gate", &result.header.started_at, seed)?;
     directory::document(&dir, result)?;
     directory::text(&dir, TABLE_FILE, &table::text(result))?;
+    directory::text(&dir, REPORT_FILE, &page::render(result))?;
     Ok(dir)
 }
 

@@ -58,9 +58,7 @@ fn write_text(out: &mut String, result: &GateResult) -> fmt::Result {
     if let Some(ratio) = ratio(result) {
         writeln!(out, "{ratio}\n")?;
     }
-    let mut rows = vec![HEAD.map(str::to_owned)];
-    rows.extend(result.metrics.iter().map(row));
-    columns::write(out, &rows)?;
+    columns::write(out, &rows(result))?;
     writeln!(out, "\n{}", headline(result))?;
     write_problems(out, result)?;
     writeln!(out, "base   {}", program(&result.base))?;
@@ -69,6 +67,13 @@ fn write_text(out: &mut String, result: &GateResult) -> fmt::Result {
         writeln!(out, "{line}")?;
     }
     Ok(())
+}
+
+/// Returns the table of the metrics. The first row is its head.
+pub(super) fn rows(result: &GateResult) -> Vec<[String; 6]> {
+    let mut rows = vec![HEAD.map(str::to_owned)];
+    rows.extend(result.metrics.iter().map(row));
+    rows
 }
 
 fn write_problems(out: &mut String, result: &GateResult) -> fmt::Result {
@@ -112,7 +117,7 @@ fn write_markdown(out: &mut String, result: &GateResult) -> fmt::Result {
 
 /// Returns the cost of head as a multiple of that of base, in one line; `None` before the first
 /// look.
-fn ratio(result: &GateResult) -> Option<String> {
+pub(super) fn ratio(result: &GateResult) -> Option<String> {
     let cost = result
         .metrics
         .iter()
@@ -129,7 +134,7 @@ fn ratio(result: &GateResult) -> Option<String> {
 }
 
 /// Returns the verdict with its figures in one line.
-fn headline(result: &GateResult) -> String {
+pub(super) fn headline(result: &GateResult) -> String {
     if is_wrong(result) {
         return "gate: WRONG ANSWERS, so speed does not matter".to_owned();
     }
@@ -153,7 +158,7 @@ fn headline(result: &GateResult) -> String {
     }
 }
 
-fn facts(result: &GateResult) -> Vec<String> {
+pub(super) fn facts(result: &GateResult) -> Vec<String> {
     let scenario = &result.scenario;
     let blocks = result.blocks.len();
     let rounds = blocks * ROUNDS_PER_BLOCK as usize;
@@ -257,7 +262,7 @@ pub fn finds(gate: &GateFinds) -> String {
     line
 }
 
-fn program(program: &Program) -> String {
+pub(super) fn program(program: &Program) -> String {
     let asked = &program.asked;
     match &program.commit {
         Some(commit) => format!("{asked} (commit {commit:.12})"),

@@ -1,5 +1,6 @@
 //! Check that parts belong to one run.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -8,14 +9,20 @@ use super::MergeError;
 use crate::record::hdr_log::{Histograms, Series};
 use crate::result::RunResult;
 
-/// Checks that parts belong to one run.
-pub fn check(parts: &[(&Path, &RunResult)]) -> Result<(), MergeError> {
+/// Checks that parts belong to one run. With `anyway`, their scenarios and programs may differ.
+pub fn check(parts: &[(&Path, &RunResult)], anyway: bool) -> Result<(), MergeError> {
     let Some(((first, like), others)) = parts.split_first() else {
         return Ok(());
     };
+    let of_one_plan = like.scenario.part.is_some();
+    if of_one_plan {
+        each_part_once(parts)?;
+    }
     let expected = common(like);
     for (number, (part, result)) in others.iter().enumerate() {
-        if let Some((field, found, expected)) = difference("", &common(result), &expected) {
+        if !anyway
+            && let Some((field, found, expected)) = difference("", &common(result), &expected)
+        {
             return Err(MergeError::Unlike {
                 part: PathBuf::from(part),
                 first: PathBuf::from(first),
@@ -23,6 +30,15 @@ pub fn check(parts: &[(&Path, &RunResult)]) -> Result<(), MergeError> {
                 found,
                 expected,
             });
+        }
+        if of_one_plan {
+            if result.plan_hash != like.plan_hash {
+                return Err(MergeError::OtherPlan {
+                    part: PathBuf::from(part),
+                    first: PathBuf::from(first),
+                });
+            }
+            continue;
         }
         let before = parts[..=number].iter();
         let same = |(_, other): &&(&Path, &RunResult)| other.plan_hash == result.plan_hash;
@@ -37,12 +53,43 @@ pub fn check(parts: &[(&Path, &RunResult)]) -> Result<(), MergeError> {
     Ok(())
 }
 
+/// Checks that the parts of one plan are all there, each of them once.
+fn each_part_once(parts: &[(&Path, &RunResult)]) -> Result<(), MergeError> {
+    let mut seen: BTreeMap<u32, &Path> = BTreeMap::new();
+    let of = parts[0].1.scenario.part.map_or(0, |part| part.of);
+    for (path, result) in parts {
+        let part = result.scenario.part.filter(|part| part.of == of);
+        let Some(part) = part else {
+            return Err(MergeError::NoPart {
+                path: PathBuf::from(path),
+                of,
+            });
+        };
+        if let Some(other) = seen.insert(part.number, path) {
+            return Err(MergeError::Twice {
+                part,
+                one: PathBuf::from(other),
+                other: PathBuf::from(path),
+            });
+        }
+    }
+    let missing: Vec<u32> = (0..of)
+        .filter(|number| !seen.contains_key(number))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(MergeError::Missing { missing, of })
+}
+
 /// Returns the fields that all parts must share.
 fn common(result: &RunResult) -> Value {
     let mut scenario = json!(result.scenario);
     if let Some(fields) = scenario.as_object_mut() {
-        fields.remove("seed");
-        fields.remove("pods");
+        // The parts of one plan share the hash of the plan, and so its seed.
+        for may_differ in ["seed", "pods", "part", "endpoint", "connections", "threads"] {
+            fields.remove(may_differ);
+        }
         fields.insert("document".to_owned(), document(&result.scenario.document));
     }
     let phases: Vec<_> = result

@@ -6,6 +6,7 @@ use crate::record::hdr_log::LogError;
 use crate::record::operation::Operation;
 use crate::result::LoadError;
 use crate::result::directory::SaveError;
+use crate::workload::part::Part as PlanPart;
 
 /// Failure to merge parts.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +53,40 @@ pub enum MergeError {
         /// Hash of both plans.
         plan_hash: String,
     },
+    /// A result is no part of the plan of the first one.
+    #[error("{} is not one of {of} parts of a plan; see loadgen run --part", path.display())]
+    NoPart {
+        /// The result.
+        path: PathBuf,
+        /// Number of parts of the first one.
+        of: u32,
+    },
+    /// The plans of parts differ.
+    #[error("{} is a part of another plan than {}", part.display(), first.display())]
+    OtherPlan {
+        /// The part.
+        part: PathBuf,
+        /// The first part.
+        first: PathBuf,
+    },
+    /// A part occurs twice.
+    #[error("{} and {} are both part {part}", one.display(), other.display())]
+    Twice {
+        /// The part.
+        part: PlanPart,
+        /// One of the results.
+        one: PathBuf,
+        /// The other result.
+        other: PathBuf,
+    },
+    /// Parts are missing.
+    #[error("of {of} parts {} missing", missing_words(missing))]
+    Missing {
+        /// Numbers of the missing parts.
+        missing: Vec<u32>,
+        /// Number of all parts.
+        of: u32,
+    },
     /// The histograms do not match the result beside them.
     #[error(
         "{}: the histograms in latencies.hlog are not those of result.json, which counts \
@@ -73,6 +108,13 @@ pub enum MergeError {
         /// The part.
         part: PathBuf,
     },
+}
+
+/// Names the missing parts with their verb.
+fn missing_words(missing: &[u32]) -> String {
+    let numbers: Vec<_> = missing.iter().map(u32::to_string).collect();
+    let verb = if missing.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", numbers.join(", "))
 }
 
 impl MergeError {

@@ -93,6 +93,8 @@ pub fn result(
         // Parts may share a runtime.
         cpu_of_all: Vec::new(),
         timeline: timeline(parts, seconds),
+        spans: None,
+        cpu_profile: None,
         calibration: None,
     }
 }
@@ -161,14 +163,19 @@ fn scenario(results: &[&RunResult]) -> Scenario {
     let scenarios = || results.iter().map(|result| &result.scenario);
     Scenario {
         pods: scenarios().map(|scenario| scenario.pods).sum(),
+        part: None,
         connections: scenarios().map(|scenario| scenario.connections).sum(),
         threads: scenarios().map(|scenario| scenario.threads).sum(),
         ..results[0].scenario.clone()
     }
 }
 
-/// SHA-256 over the sorted hashes of the parts.
+/// Returns the hash of the plan that the parts share, or SHA-256 over the sorted hashes of plans of
+/// their own.
 fn plan_hash(results: &[&RunResult]) -> String {
+    if results[0].scenario.part.is_some() {
+        return results[0].plan_hash.clone();
+    }
     let mut hashes: Vec<_> = results.iter().map(|result| &*result.plan_hash).collect();
     hashes.sort_unstable();
     let mut sha = Sha256::new();

@@ -9,6 +9,7 @@ mod compatible;
 mod error;
 mod log;
 mod merged;
+mod parts;
 
 use std::fs;
 use std::io::BufWriter;
@@ -30,7 +31,7 @@ use crate::show::table;
 
 /// Part to merge.
 #[derive(Debug)]
-struct Part {
+pub struct Part {
     dir: PathBuf,
     result: RunResult,
     started: SystemTime,
@@ -64,9 +65,16 @@ impl Part {
 /// # Errors
 /// See [`into`].
 pub fn run(args: &MergeArgs, command_line: Vec<String>) -> Result<Verdict, MergeError> {
-    let result = into(&args.out, &args.parts, command_line)?;
+    let (result, parts) = into(&args.out, &args.parts, args.anyway, command_line)?;
     let table = table::render(&result);
-    print::to_stdout(&format!("{table}result     {}\n", args.out.display()))?;
+    let parts = parts::render(&parts);
+    let text = format!("{table}\n{parts}\nresult     {}\n", args.out.display());
+    if args.json {
+        print::to_stderr(&text)?;
+        print::to_stdout(&print::json(&result)?)?;
+    } else {
+        print::to_stdout(&text)?;
+    }
     Ok(if result.totals.errors > 0 {
         Verdict::WrongAnswers
     } else if result.valid {
@@ -76,7 +84,8 @@ pub fn run(args: &MergeArgs, command_line: Vec<String>) -> Result<Verdict, Merge
     })
 }
 
-/// Merges the results of some directories into one, in a new directory.
+/// Merges the results of some directories into one, in a new directory. Returns it with its parts.
+/// With `anyway`, their scenarios and programs may differ.
 ///
 /// # Errors
 /// If a part cannot be read, the parts do not belong together, or the merged result
@@ -84,8 +93,9 @@ pub fn run(args: &MergeArgs, command_line: Vec<String>) -> Result<Verdict, Merge
 pub fn into(
     out: &Path,
     parts: &[PathBuf],
+    anyway: bool,
     command_line: Vec<String>,
-) -> Result<RunResult, MergeError> {
+) -> Result<(RunResult, Vec<Part>), MergeError> {
     let mut parts = parts
         .iter()
         .map(|dir| Part::load(dir))
@@ -94,7 +104,7 @@ pub fn into(
         .iter()
         .map(|part| (&*part.dir, &part.result))
         .collect();
-    compatible::check(&known)?;
+    compatible::check(&known, anyway)?;
     let started = parts.iter().map(|part| part.started).min();
     let started = started.unwrap_or(SystemTime::UNIX_EPOCH);
     for part in &mut parts {
@@ -104,10 +114,11 @@ pub fn into(
         path: out.to_owned(),
         source,
     })?;
-    write(out, &parts, started, command_line).inspect_err(|_| {
+    let merged = write(out, &parts, started, command_line).inspect_err(|_| {
         // The first error is the one to report.
         let _ = fs::remove_dir_all(out);
-    })
+    });
+    Ok((merged?, parts))
 }
 
 fn write(

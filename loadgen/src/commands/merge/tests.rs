@@ -83,7 +83,7 @@ fn merged(parts: &[RunFixture]) -> (RunResult, Histograms) {
         part.save(dir);
     }
     let out = dir.path().join("whole");
-    let result = into(&out, &dirs, vec!["loadgen".to_owned()]).unwrap();
+    let (result, _) = into(&out, &dirs, false, vec!["loadgen".to_owned()]).unwrap();
     assert_eq!(result::load(&out).unwrap(), result);
     (result, sums(&out))
 }
@@ -114,7 +114,7 @@ fn refused(parts: &[RunFixture]) -> String {
         part.save(dir);
     }
     let out = dir.path().join("whole");
-    let error = into(&out, &dirs, Vec::new()).unwrap_err();
+    let error = into(&out, &dirs, false, Vec::new()).unwrap_err();
     assert!(!out.exists(), "nothing is left");
     format!("{:#}", anyhow::Error::from(error))
 }
@@ -238,6 +238,67 @@ fn the_same_part_twice_is_refused() {
     assert!(message.contains("part-0 and ") && message.contains("part-2 ran the same plan"));
 }
 
+/// Returns a part of a plan with the hash of seed 7.
+fn part(number: u32, of: u32) -> RunFixture {
+    let mut made = pods(7, 2);
+    made.result.scenario.part = Some(crate::workload::part::Part { number, of });
+    made
+}
+
+#[test]
+fn parts_of_one_plan_have_its_hash_together() {
+    let mut elsewhere = part(0, 2);
+    elsewhere.result.scenario.endpoint = Some("unix:///other.sock".to_owned());
+    let (merged, _) = merged(&[part(1, 2), elsewhere]);
+    assert_eq!(merged.plan_hash, format!("{:064x}", 7));
+    assert_eq!(merged.scenario.part, None);
+    assert_eq!(merged.totals.pods, 4);
+}
+
+#[test]
+fn missing_doubled_and_foreign_parts_are_refused() {
+    let message = refused(&[part(0, 4), part(2, 4), part(3, 4)]);
+    assert!(message.ends_with("of 4 parts 1 is missing"), "{message}");
+    let message = refused(&[part(0, 4), part(2, 4)]);
+    assert!(
+        message.ends_with("of 4 parts 1, 3 are missing"),
+        "{message}"
+    );
+    let message = refused(&[part(0, 2), part(1, 2), part(1, 2)]);
+    assert!(message.ends_with("part-2 are both part 1/2"), "{message}");
+    let message = refused(&[part(0, 2), pods(7, 2)]);
+    assert!(
+        message.contains("part-1 is not one of 2 parts"),
+        "{message}"
+    );
+    let message = refused(&[part(0, 2), part(1, 3)]);
+    assert!(
+        message.contains("part-1 is not one of 2 parts"),
+        "{message}"
+    );
+    let mut other = part(1, 2);
+    other.result.plan_hash = format!("{:064x}", 8);
+    let message = refused(&[part(0, 2), other]);
+    assert!(
+        message.contains("part-1 is a part of another plan"),
+        "{message}"
+    );
+}
+
+#[test]
+fn different_parts_are_merged_on_demand() {
+    let mut other = pods(2, 3);
+    other.result.scenario.timeout_s = 9.0;
+    let dir = tempfile::tempdir().unwrap();
+    let dirs = ["a", "b"].map(|name| dir.path().join(name));
+    pods(1, 2).save(&dirs[0]);
+    other.save(&dirs[1]);
+    let (merged, parts) = into(&dir.path().join("whole"), &dirs, true, Vec::new()).unwrap();
+    assert_eq!((merged.totals.pods, parts.len()), (5, 2));
+    let text = parts::render(&parts);
+    assert_eq!(text.lines().count(), 3, "{text}");
+}
+
 #[test]
 fn histograms_of_another_result_are_refused() {
     let mut lying = pods(2, 3);
@@ -256,7 +317,7 @@ fn an_existing_directory_is_refused_and_unchanged() {
     let dir = tempfile::tempdir().unwrap();
     let part = dir.path().join("part");
     pods(1, 2).save(&part);
-    let error = into(&part, std::slice::from_ref(&part), Vec::new()).unwrap_err();
+    let error = into(&part, std::slice::from_ref(&part), false, Vec::new()).unwrap_err();
     let message = format!("{:#}", anyhow::Error::from(error));
     assert!(message.contains("part: File exists"), "{message}");
     assert!(part.join("result.json").exists());

@@ -145,6 +145,8 @@ impl Layers {
                 config: None,
                 env: Vec::new(),
                 network: Network::Host,
+                cni: None,
+                spans: None,
                 sandboxer: Some(sandboxer),
             };
             Node::start(files, programs, args, stop)

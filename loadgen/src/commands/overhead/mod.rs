@@ -3,9 +3,11 @@
 
 mod layer;
 mod measure;
+pub mod page;
 pub mod result;
 mod shares;
 pub mod table;
+mod traced;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
 use crate::drive::bundle::Bundles;
 use crate::drive::engine::Load;
-use crate::result::directory::{self, SaveError};
+use crate::result::directory::{self, REPORT_FILE, SaveError};
 use crate::result::environment::Environment;
 use crate::result::header::Header;
 use crate::server::containerd;
@@ -71,14 +73,15 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
     let files = args.files.directory();
     let layers = Layers::start(
         &files,
-        programs,
+        programs.clone(),
         &args.sandboxer_args,
         args.requests.timeout,
         &stop,
     )?;
+    let load = load(args, plan);
     let experiment = Experiment {
         layers: &layers,
-        load: load(args, plan),
+        load: load.clone(),
         bundles: &bundles,
         stop: &stop,
         style,
@@ -92,13 +95,29 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
     let problems = rounds.problems();
     let emptied = !lost && problems.left_behind() == 0;
     let stopped = layers.close(&stop, emptied);
-    let errors = crate::result::errors(&problems);
+    let asked = traced::Asked {
+        files: &files,
+        programs: &programs,
+        args: &args.sandboxer_args,
+        load: &load,
+        seed: args.requests.seed,
+        stop: &stop,
+        style,
+    };
+    let mut traced = if args.spans && !lost {
+        asked.run()?
+    } else {
+        traced::Found::default()
+    };
+    traced.problems.merge(&problems);
+    let complaints = [stopped.complaints.clone(), traced.complaints].concat();
+    let errors = crate::result::errors(&traced.problems);
     let mut reasons = figures.reasons;
     let failed: u64 = errors.iter().map(|error| error.count).sum();
     if failed > 0 {
         reasons.push(format!("{} errors", human::count(failed)));
     }
-    reasons.extend(stopped.complaints.iter().cloned());
+    reasons.extend(complaints.iter().cloned());
     if whole < args.rounds {
         reasons.push(format!("only {whole} of {} rounds were run", args.rounds));
     }
@@ -114,14 +133,11 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
             [floor, direct, ..] => direct.beyond(floor),
             _ => Vec::new(),
         },
-        bars: if args.bar {
-            bars(&figures.layers, &figures.shares)
-        } else {
-            Vec::new()
-        },
+        bars: bars(args.bar, &figures.layers, &figures.shares),
         layers: figures.layers,
         shares: figures.shares,
         containerd_cost: figures.containerd_cost,
+        spans: traced.layers,
         errors,
         environment: Environment::of_this_machine(&files),
     };
@@ -131,7 +147,7 @@ pub fn run(args: &OverheadArgs, command_line: Vec<String>) -> Result<Verdict, Ru
     };
     let saved = save(args, &result, &stopped.logs).map_err(RunError::from);
     print::result(&args.output, text, saved, &result)?;
-    let wrong = failed > 0 || !stopped.complaints.is_empty();
+    let wrong = failed > 0 || !complaints.is_empty();
     Ok(verdict(&result, wrong))
 }
 
@@ -176,6 +192,8 @@ fn load(args: &OverheadArgs, plan: Plan) -> Load {
         threads: 1,
         stages: Vec::new(),
         turns: None,
+        part: None,
+        spans: None,
         speed: 1.0,
     }
 }
@@ -204,8 +222,11 @@ fn scenario(args: &OverheadArgs, programs: &Programs) -> OverheadScenario {
     }
 }
 
-/// Returns the bars of the sandboxer; empty without figures.
-fn bars(layers: &[LayerResult], shares: &[Share]) -> Vec<Bar> {
+/// Returns the bars of the sandboxer if they are `asked` for; empty without figures.
+fn bars(asked: bool, layers: &[LayerResult], shares: &[Share]) -> Vec<Bar> {
+    if !asked {
+        return Vec::new();
+    }
     let bar = |what: &str, unit: &str, limit, found| Bar {
         what: what.to_owned(),
         unit: unit.to_owned(),
@@ -238,6 +259,7 @@ fn save(
     let dir = directory::create(results, "overhead", &result.header.started_at, seed)?;
     directory::document(&dir, result)?;
     directory::text(&dir, TABLE_FILE, &table::render(result))?;
+    directory::text(&dir, REPORT_FILE, &page::render(result))?;
     directory::copy(logs, &dir)?;
     Ok(dir)
 }

@@ -7,6 +7,7 @@ use super::shares::{ContainerdCost, Share};
 use crate::record::operation::Operation;
 use crate::result::environment::Environment;
 use crate::result::header::{Document, Header};
+use crate::result::spans::SpansResult;
 use crate::result::{ErrorResult, OperationResult};
 
 /// Costs of the layers, and their validity.
@@ -40,6 +41,9 @@ pub struct OverheadResult {
     pub added: Vec<Added>,
     /// Limits of the sandboxer.
     pub bars: Vec<Bar>,
+    /// Spans of pods through containerd, by layer; empty without `--spans`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spans: Vec<LayerSpans>,
     /// Failures by operation, code and class of message.
     pub errors: Vec<ErrorResult>,
     /// Machine of the measurement.
@@ -96,6 +100,15 @@ pub struct LayerResult {
     pub processes: Vec<LayerProcess>,
     /// Figures of each round.
     pub rounds: Vec<RoundResult>,
+}
+
+/// Spans of the pods of a layer, from a load of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerSpans {
+    /// The layer.
+    pub layer: Layer,
+    /// Spans of its pods.
+    pub spans: SpansResult,
 }
 
 /// Resources used by a process of a layer.
@@ -210,6 +223,7 @@ mod tests {
             min_ns: 0,
             p50_ns,
             p90_ns: 0,
+            p95_ns: None,
             p99_ns: 0,
             p999_ns: 0,
             max_ns: 0,

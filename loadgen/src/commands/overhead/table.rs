@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use super::result::{Added, LayerResult, OverheadResult};
 use super::shares::{ContainerdCost, Part, Share};
+use crate::show::spans;
 use crate::show::table;
 use display::columns;
 use display::human;
@@ -49,58 +50,103 @@ pub fn problems(result: &OverheadResult) -> String {
     text
 }
 
-fn write(out: &mut String, result: &OverheadResult) -> fmt::Result {
-    let mut rows = vec![LAYERS.map(str::to_owned)];
-    rows.extend(result.layers.iter().map(layer));
-    columns::write(out, &rows)?;
-    out.push('\n');
-    let mut rows = vec![CPU.map(str::to_owned)];
-    rows.extend(result.layers.iter().map(cpu));
-    columns::write(out, &rows)?;
+/// Returns the result as Markdown.
+pub fn markdown(result: &OverheadResult) -> String {
+    let mut text = String::new();
+    let _ = write_markdown(&mut text, result);
+    text
+}
+
+/// A table of the result. The first row is its head.
+pub(super) type Rows = Vec<Vec<String>>;
+
+/// Returns the tables of the result, in their order.
+pub(super) fn tables(result: &OverheadResult) -> Vec<Rows> {
+    fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Rows {
+        let head = head.map(str::to_owned);
+        [head].into_iter().chain(rows).map(Vec::from).collect()
+    }
+    let mut tables = vec![
+        table(LAYERS, result.layers.iter().map(layer)),
+        table(CPU, result.layers.iter().map(cpu)),
+    ];
     if !result.shares.is_empty() {
-        out.push('\n');
-        let mut rows = vec![SHARES.map(str::to_owned)];
-        rows.extend(shares(&result.shares));
-        columns::write(out, &rows)?;
+        tables.push(table(SHARES, shares(&result.shares).into_iter()));
     }
     if let Some(cost) = &result.containerd_cost {
-        out.push('\n');
-        let mut rows = vec![COST.map(str::to_owned)];
-        rows.extend(containerd_cost(cost));
-        columns::write(out, &rows)?;
+        tables.push(table(COST, containerd_cost(cost).into_iter()));
     }
     if !result.added.is_empty() {
-        out.push('\n');
-        let mut rows = vec![ADDED.map(str::to_owned)];
-        rows.extend(result.added.iter().map(added));
-        columns::write(out, &rows)?;
+        tables.push(table(ADDED, result.added.iter().map(added)));
     }
-    out.push('\n');
-    for bar in &result.bars {
+    tables
+}
+
+/// Returns the lines below the tables: bars, and parameters.
+pub(super) fn lines(result: &OverheadResult) -> Vec<String> {
+    let bars = result.bars.iter().map(|bar| {
         let met = if bar.met { "met" } else { "MISSED" };
-        writeln!(
-            out,
+        format!(
             "{met}: {} {:.2} {unit}, at most {} {unit}",
             bar.what,
             bar.found,
             bar.limit,
             unit = bar.unit
-        )?;
-    }
+        )
+    });
+    let mut lines: Vec<String> = bars.collect();
     let asked = &result.scenario;
-    writeln!(
-        out,
+    lines.push(format!(
         "plan   {} (seed {}), {} rounds of {} pods at each layer, one at a time, files on {}",
         result.plan_hash,
         asked.seed,
         asked.rounds,
         human::count(asked.pods),
         result.environment.temporary_files,
-    )?;
+    ));
+    lines
+}
+
+fn write(out: &mut String, result: &OverheadResult) -> fmt::Result {
+    for (number, rows) in tables(result).iter().enumerate() {
+        if number > 0 {
+            out.push('\n');
+        }
+        columns::write(out, rows)?;
+    }
+    for of in &result.spans {
+        writeln!(out, "\nthrough {}, with spans", of.layer.name())?;
+        spans::write(out, &of.spans)?;
+    }
+    out.push('\n');
+    for line in lines(result) {
+        writeln!(out, "{line}")?;
+    }
     if result.header.is_debug_build() {
         writeln!(out, "note   loadgen is a debug build, and slow")?;
     }
     write_problems(out, result)
+}
+
+fn write_markdown(out: &mut String, result: &OverheadResult) -> fmt::Result {
+    for rows in tables(result) {
+        columns::markdown(out, &rows)?;
+        out.push('\n');
+    }
+    for of in &result.spans {
+        writeln!(out, "Self times of a pod through {}:\n", of.layer.name())?;
+        columns::markdown(out, &spans::components(&of.spans))?;
+        out.push('\n');
+    }
+    for line in lines(result) {
+        writeln!(out, "- {line}")?;
+    }
+    let mut problems = String::new();
+    write_problems(&mut problems, result)?;
+    if !problems.is_empty() {
+        writeln!(out, "\n```text\n{problems}```")?;
+    }
+    Ok(())
 }
 
 fn write_problems(out: &mut String, result: &OverheadResult) -> fmt::Result {

@@ -25,12 +25,13 @@ use crate::result::directory::{self, SaveError};
 use crate::result::environment::Environment;
 use crate::result::header::Header;
 use crate::result::search::{self as result, Point, SearchResult};
-use crate::server::{Source, Target};
+use crate::server::Source;
 use crate::show::progress::Style;
 use crate::show::report;
 use crate::stop::Stop;
 use crate::workload::scenario::Scenario;
 use display::human;
+use display::output::Form;
 
 /// Scenario without a name on the command line.
 const DEFAULT: &str = "steady";
@@ -55,10 +56,10 @@ struct Found {
 pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunError> {
     let output = &args.output;
     let style = output.style();
-    let target = Target::from(&args.target);
     let steps = steps(args);
     // An invalid option is invalid at every rate, so the first rate reveals it.
     let first = args.at(DEFAULT, steps.first)?;
+    let target = args.target.of(&first)?;
     directory::check(&output.results)?;
     let stop = style.stop_on_signals()?;
     let source = Source::of(&target)?;
@@ -109,7 +110,7 @@ pub fn run(args: &SearchArgs, command_line: Vec<String>) -> Result<Verdict, RunE
         environment: Environment::of_this_machine(&target.files),
     };
     let text = Text {
-        whole: table::render(&result),
+        whole: table::render(&result, Form::Text),
         problems: table::problems(&result),
     };
     let saved = save(args, &result).map_err(RunError::from);
@@ -201,7 +202,7 @@ fn save(args: &SearchArgs, result: &SearchResult) -> Result<PathBuf, SaveError> 
         seed,
     )?;
     directory::document(&dir, result)?;
-    directory::text(&dir, TABLE_FILE, &table::render(result))?;
+    directory::text(&dir, TABLE_FILE, &table::render(result, Form::Text))?;
     directory::text(&dir, directory::REPORT_FILE, &report::of_search(result))?;
     directory::text(&dir, CSV_FILE, &table::csv(result))?;
     Ok(dir)

@@ -3,43 +3,45 @@
 use std::fmt::{self, Write};
 
 use crate::result::search::{Point, SearchResult};
-use display::columns;
 use display::human;
+use display::output::{Form, Output};
 
-/// Returns all runs, the highest rate and the knee as text.
-pub fn render(result: &SearchResult) -> String {
-    let mut text = String::new();
+/// Returns all runs, the highest rate and the knee.
+pub fn render(result: &SearchResult, form: Form) -> String {
+    let mut out = Output::new(form);
     // Writing to a string cannot fail.
-    let _ = write(&mut text, result);
-    text
+    let _ = write(&mut out, result);
+    out.finish()
 }
 
-fn write(out: &mut String, result: &SearchResult) -> fmt::Result {
+fn write(out: &mut Output, result: &SearchResult) -> fmt::Result {
     let head = ["offered", "started", "p50", "p99", "max", "lag p99", ""];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(result.points.iter().map(|point| cells(point).to_vec()));
-    columns::write(out, &rows)?;
-    write!(out, "\n{}", result.conclude())?;
+    out.table(&rows)?;
+    out.gap();
+    for line in result.conclude().to_string().lines() {
+        out.line(line)?;
+    }
     if let Some(knee) = result.knee {
-        writeln!(
-            out,
+        out.line(format_args!(
             "{} is the knee: above it p99 takes off",
             human::rate(knee)
-        )?;
+        ))?;
     }
     write_problems(out, result)
 }
 
 /// Returns the problems of the search; empty if there are none.
 pub fn problems(result: &SearchResult) -> String {
-    let mut text = String::new();
-    let _ = write_problems(&mut text, result);
-    text
+    let mut out = Output::new(Form::Text);
+    let _ = write_problems(&mut out, result);
+    out.finish()
 }
 
-fn write_problems(out: &mut String, result: &SearchResult) -> fmt::Result {
+fn write_problems(out: &mut Output, result: &SearchResult) -> fmt::Result {
     let mut reasons = result.reasons.iter();
-    reasons.try_for_each(|reason| writeln!(out, "not valid: {reason}"))
+    reasons.try_for_each(|reason| out.line(format_args!("not valid: {reason}")))
 }
 
 fn cells(point: &Point) -> [String; 7] {

@@ -30,7 +30,9 @@ use crate::drive::driver::Driver;
 use crate::drive::pacer::{self, Ticket};
 use crate::record::recorder::Recorder;
 use crate::record::tape::{self, Collector, Counters, Listener, Part, Tape};
+use crate::spans;
 use crate::stop::Stop;
+use crate::workload::part::Part as PlanPart;
 use crate::workload::plan::Plan;
 use crate::workload::scenario::{Closed, LoadShape, Scenario};
 use crate::workload::schedule::Schedule;
@@ -58,6 +60,29 @@ pub struct Load {
     pub stages: Vec<u64>,
     /// Turns that a closed loop takes with another one; `None` for one on its own.
     pub turns: Option<Turns>,
+    /// Part of a whole load that this is; `None` for a whole load.
+    pub part: Option<PartOf>,
+    /// Recorder of the spans of the calls of measured pods; `None` if they have none.
+    pub spans: Option<spans::Recorder>,
+}
+
+/// Part of a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartOf {
+    /// The part.
+    pub part: PlanPart,
+    /// Number of pods of the whole load, with those of the warm-up.
+    pub pods: u64,
+}
+
+/// Failure to divide a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("part {part}: a concurrency of {concurrency} cannot be divided among {} parts", part.of)]
+pub struct IndivisibleError {
+    /// The part.
+    pub part: PlanPart,
+    /// Number of pods under way at once in the whole load.
+    pub concurrency: u32,
 }
 
 /// Shape of a load: the rule for the times at which pods begin.
@@ -177,9 +202,59 @@ impl Load {
             threads: size(scenario.threads).min(connections),
             stages: Vec::new(),
             turns: None,
+            part: None,
+            spans: None,
             speed: 1.0,
             shape,
         }
+    }
+
+    /// Returns a part of this load: with its pods, its arrivals, and its share of the pods that may
+    /// be under way at once.
+    ///
+    /// # Errors
+    /// A closed loop with fewer pods under way at once than there are parts.
+    pub fn part(self, part: PlanPart) -> Result<Self, IndivisibleError> {
+        let whole = PartOf {
+            part,
+            pods: self.pods(),
+        };
+        let of_part = |count: u32| u32::try_from(part.share(count.into())).unwrap_or(count);
+        let shape = match self.shape {
+            Shape::Closed(closed) => {
+                let concurrency = of_part(closed.concurrency);
+                if concurrency == 0 {
+                    return Err(IndivisibleError {
+                        part,
+                        concurrency: closed.concurrency,
+                    });
+                }
+                let warm_up_pods = part.share(closed.warm_up_pods);
+                Shape::Closed(Closed {
+                    concurrency,
+                    warm_up_pods,
+                    pods: part.share(whole.pods) - warm_up_pods,
+                    ..closed
+                })
+            }
+            Shape::Open {
+                schedule,
+                max_in_flight,
+            } => Shape::Open {
+                schedule: Arc::new(schedule.part(part)),
+                max_in_flight: max_in_flight.div_ceil(size(part.of)),
+            },
+        };
+        let useful = usize::try_from(shape.most_in_flight()).unwrap_or(usize::MAX);
+        let connections = self.connections.min(useful).max(1);
+        Ok(Self {
+            plan: self.plan.part(part),
+            connections,
+            threads: self.threads.min(connections),
+            part: Some(whole),
+            shape,
+            ..self
+        })
     }
 
     /// Returns one set of counters for each thread, for [`Load::run`] and a reporter.

@@ -226,7 +226,10 @@ impl Local {
         started: S,
     ) {
         let queue = Cell::default();
+        let spans = self.shared.load.spans.as_ref().filter(|_| counts);
+        let trace = spans.map(|spans| spans.pod(pod.index));
         let calls = Calls {
+            trace: trace.as_ref(),
             queue: &queue,
             tape: &self.tape,
             counts,

@@ -102,37 +102,55 @@ impl How<'_> {
     }
 
     fn machine(&self, wall_s: Option<f64>) -> Vec<(&'static str, String)> {
-        let environment = self.environment;
-        let unknown = || "unknown".to_owned();
-        let none = || "none".to_owned();
-        let memory = environment.memory_bytes.map_or_else(unknown, human::bytes);
-        let mut machine = vec![
-            ("CPU", environment.cpu_model.clone().unwrap_or_else(unknown)),
-            ("cores", environment.cores.to_string()),
-            ("memory", memory),
-            ("kernel", environment.kernel.clone()),
-            ("architecture", environment.architecture.clone()),
-            ("temporary files", environment.temporary_files.clone()),
-            (
-                "cgroups",
-                environment
-                    .cgroup_version
-                    .map_or_else(unknown, |version| format!("version {version}")),
-            ),
-            (
-                "CPU governor",
-                environment.governor.clone().unwrap_or_else(none),
-            ),
-            (
-                "clock",
-                environment.clock_source.clone().unwrap_or_else(unknown),
-            ),
-            ("loadgen", self.header.tool_version.clone()),
-            ("begun", self.header.started_at.clone()),
-        ];
-        machine.extend(wall_s.map(|wall_s| ("measured for", format!("{wall_s:.2} s"))));
-        machine
+        machine(self.header, self.environment, wall_s)
     }
+}
+
+/// Renders the command line and the machine of a document without a scenario of a load.
+pub fn run(header: &Header, environment: &Environment, wall_s: Option<f64>) -> Markup {
+    html! {
+        section aria-labelledby="how" {
+            h2 id="how" { "How it was run" }
+            pre tabindex="0" aria-label="Command line" { code { (command(&header.command_line)) } }
+            (list("Where", &machine(header, environment, wall_s)))
+        }
+    }
+}
+
+fn machine(
+    header: &Header,
+    environment: &Environment,
+    wall_s: Option<f64>,
+) -> Vec<(&'static str, String)> {
+    let unknown = || "unknown".to_owned();
+    let none = || "none".to_owned();
+    let memory = environment.memory_bytes.map_or_else(unknown, human::bytes);
+    let mut machine = vec![
+        ("CPU", environment.cpu_model.clone().unwrap_or_else(unknown)),
+        ("cores", environment.cores.to_string()),
+        ("memory", memory),
+        ("kernel", environment.kernel.clone()),
+        ("architecture", environment.architecture.clone()),
+        ("temporary files", environment.temporary_files.clone()),
+        (
+            "cgroups",
+            environment
+                .cgroup_version
+                .map_or_else(unknown, |version| format!("version {version}")),
+        ),
+        (
+            "CPU governor",
+            environment.governor.clone().unwrap_or_else(none),
+        ),
+        (
+            "clock",
+            environment.clock_source.clone().unwrap_or_else(unknown),
+        ),
+        ("loadgen", header.tool_version.clone()),
+        ("begun", header.started_at.clone()),
+    ];
+    machine.extend(wall_s.map(|wall_s| ("measured for", format!("{wall_s:.2} s"))));
+    machine
 }
 
 fn list(name: &str, pairs: &[(&str, String)]) -> Markup {

@@ -6,7 +6,7 @@
 //! and well-formed XML, so that any tool can read it.
 //!
 //! ```text
-//! page (of a run) -> tables, curves, timeline, heatmap, processes -> crate display
+//! page (of a run) -> tables, curves, timeline, heatmap, processes, spans -> crate display
 //!      '-> latencies -> hdr_log
 //! search, density -> page (its frame), tables, svg
 //! ```
@@ -14,12 +14,13 @@
 mod curves;
 mod density;
 mod heatmap;
-mod how;
+pub mod how;
 mod latencies;
 mod markdown;
-mod page;
+pub mod page;
 mod processes;
 mod search;
+pub mod spans;
 mod tables;
 mod timeline;
 

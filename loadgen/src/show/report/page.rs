@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
+use display::bars;
 use display::page::shell;
 use maud::{Markup, PreEscaped, html};
 
 use super::curves::{self, Curve};
 use super::how::How;
 use super::latencies::Latencies;
-use super::{heatmap, processes, tables, timeline};
+use super::{heatmap, processes, spans, tables, timeline};
 use crate::record::operation::Operation;
 use crate::result::{LoadMode, RunResult};
 use display::human;
@@ -31,6 +32,9 @@ pub fn page(result: &RunResult, latencies: &Latencies) -> Markup {
                 (timeline::rates(result))
             }
         }
+        @if let Some(spans) = &result.spans {
+            (spans::section("Where the time goes", spans))
+        }
         (tables::errors(&result.errors))
         section aria-labelledby="processes" {
             h2 id="processes" { "Processes" }
@@ -38,7 +42,11 @@ pub fn page(result: &RunResult, latencies: &Latencies) -> Markup {
         }
         (How::from(result).section(Some(result.wall_s)))
     };
-    let style = switch_style(shown.len());
+    let mut style = switch_style(shown.len());
+    if result.spans.is_some() {
+        style += bars::STYLE;
+        style += spans::STYLE;
+    }
     shell(&title(result), &style, &verdict(result), &main)
 }
 

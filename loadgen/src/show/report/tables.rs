@@ -24,7 +24,7 @@ pub fn operations(result: &RunResult, latencies: &Latencies) -> Markup {
                 thead {
                     tr {
                         th scope="col" { "operation" }
-                        @for name in ["count", "errors", "mean", "p50", "p90", "p99", "p99.9", "max"] {
+                        @for name in ["count", "errors", "mean", "p50", "p90", "p95", "p99", "p99.9", "max"] {
                             th.n scope="col" { (name) }
                         }
                         @if !result.wire.is_empty() {
@@ -69,12 +69,13 @@ fn operation(result: &RunResult, figures: &OperationResult, scale: Scale) -> Mar
     )]
     let mean = figures.mean_ns.round() as u64;
     let times = [
-        ("mean", mean),
-        ("p50", figures.p50_ns),
-        ("p90", figures.p90_ns),
-        ("p99", figures.p99_ns),
-        ("p999", figures.p999_ns),
-        ("max", figures.max_ns),
+        ("mean", Some(mean)),
+        ("p50", Some(figures.p50_ns)),
+        ("p90", Some(figures.p90_ns)),
+        ("p95", figures.p95_ns),
+        ("p99", Some(figures.p99_ns)),
+        ("p999", Some(figures.p999_ns)),
+        ("max", Some(figures.max_ns)),
     ];
     let late = |name| !lag::is_valid(&result.figures, figures.operation, name);
     let wire = result.wire_of(figures.operation);
@@ -86,7 +87,7 @@ fn operation(result: &RunResult, figures: &OperationResult, scale: Scale) -> Mar
             td.n.bad[figures.errors > 0] { (human::count(figures.errors)) }
             @for (name, ns) in times {
                 td.n.bad[late(name)] {
-                    @if figures.count > 0 { (human::nanoseconds(ns)) } @else { "–" }
+                    @if let Some(ns) = ns.filter(|_| figures.count > 0) { (human::nanoseconds(ns)) } @else { "–" }
                     @if late(name) { "†" }
                 }
             }

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::workload::draw::Draw;
+use crate::workload::part::Part;
 use crate::workload::resources::ResourceInfo;
 use crate::workload::scenario::{Lifecycle, PodShape, Scenario, SignalChoice};
 pub use lifecycle::{End, Exit, PodLifecycle, Signal};
@@ -45,6 +46,8 @@ pub struct Plan {
     pub shape: PodShape,
     /// Recorded pods; `None` if pods are drawn.
     recorded: Option<Arc<[Pod]>>,
+    /// Part of another plan that this is; `None` for a whole plan.
+    part: Option<Part>,
 }
 
 /// Pod of a plan.
@@ -93,6 +96,7 @@ impl Plan {
             seed,
             shape,
             recorded: None,
+            part: None,
         }
     }
 
@@ -107,6 +111,25 @@ impl Plan {
             seed: 0,
             shape: PodShape::default(),
             recorded: Some(pods.into()),
+            part: None,
+        }
+    }
+
+    /// Returns a part of this plan, with the pods of the part alone.
+    #[must_use]
+    pub fn part(&self, part: Part) -> Self {
+        Self {
+            part: Some(part),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the plan of which this may be a part.
+    #[must_use]
+    pub fn whole(&self) -> Self {
+        Self {
+            part: None,
+            ..self.clone()
         }
     }
 
@@ -122,11 +145,12 @@ impl Plan {
         }
     }
 
-    /// Returns the pod at `index`.
+    /// Returns the pod at `index`. The pods of a part keep their indices in the whole plan.
     ///
     /// # Panics
     /// If the plan is recorded and has no pod at `index`.
     pub fn pod(&self, index: u64) -> Pod {
+        let index = self.part.map_or(index, |part| part.index(index));
         match &self.recorded {
             None => self.draw(index),
             Some(pods) => {

@@ -9,6 +9,8 @@ pub struct Scenario {
     pub name: String,
     /// Purpose of the scenario, in a sentence.
     pub description: String,
+    /// Subject to load, in the form of `--subject`; `None` leaves it to the command line.
+    pub subject: Option<String>,
     /// Seed of all random numbers.
     pub seed: u64,
     /// Properties of pods.

@@ -10,14 +10,16 @@ use toml::{Spanned, Value};
 use super::limits::{MAX_CONCURRENCY, MAX_CONNECTIONS, MAX_PODS, MAX_THREADS};
 use super::value::{self, Problem};
 use super::{Arrivals, Closed, LoadShape, Phase, PodShape, Scenario, SignalChoice};
+use crate::similar;
 
 /// Failure to read a scenario.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// There is neither a shipped scenario nor a file with this name.
     #[error(
-        "no scenario is called {name:?}: the shipped ones are {}; a file's name ends in .toml or \
+        "no scenario is called {name:?}{}: the shipped ones are {}; a file's name ends in .toml or \
          has a slash",
+        similar::hint(name, super::presets::names()),
         super::presets::names().join(", ")
     )]
     Unknown {
@@ -53,6 +55,7 @@ struct Document {
     name: Spanned<String>,
     #[serde(default)]
     description: String,
+    subject: Option<String>,
     #[serde(default = "default_seed")]
     seed: u64,
     #[serde(default)]
@@ -139,10 +142,23 @@ fn named(text: &str, error: &toml::de::Error) -> String {
             let part_of_key = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
             before.trim_end().rsplit(|c| !part_of_key(c)).next()
         });
+    let message = with_hint(message);
     match key {
         None | Some("") => message,
         Some(key) => format!("{key}: {message}"),
     }
+}
+
+/// Adds the most similar known field to the message of an unknown one, which lists the known fields
+/// between backticks.
+fn with_hint(message: String) -> String {
+    let Some(list) = message.strip_prefix("unknown field `") else {
+        return message;
+    };
+    let mut words = list.split('`').step_by(2);
+    let unknown = words.next().unwrap_or_default();
+    let hint = similar::hint(unknown, words);
+    message + &hint
 }
 
 /// Returns the line and the column of a byte, both from 1.
@@ -175,6 +191,7 @@ impl Document {
         Ok(Scenario {
             name: name.clone(),
             description: self.description,
+            subject: self.subject,
             seed: self.seed,
             pods: self.pods.shape()?,
             load: load(&self.load)?,

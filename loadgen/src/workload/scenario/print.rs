@@ -8,6 +8,9 @@ impl Display for Scenario {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "name = {}", text(&self.name))?;
         writeln!(f, "description = {}", text(&self.description))?;
+        if let Some(subject) = &self.subject {
+            writeln!(f, "subject = {}", text(subject))?;
+        }
         writeln!(f, "seed = {}", self.seed)?;
         let pods = &self.pods;
         writeln!(f, "\n[pods]")?;

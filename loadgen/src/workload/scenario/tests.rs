@@ -36,6 +36,7 @@ fn churn_is_the_scenario_of_a_run_without_options() {
 #[test]
 fn an_unknown_name_is_answered_with_the_known_ones() {
     let message = Scenario::find("chrun").unwrap_err().to_string();
+    assert!(message.contains("did you mean \"churn\"?"), "{message}");
     assert!(message.contains("smoke, churn, burst"), "{message}");
     let message = Scenario::find("./no/such.toml").unwrap_err().to_string();
     assert!(message.contains("./no/such.toml"), "{message}");
@@ -44,6 +45,10 @@ fn an_unknown_name_is_answered_with_the_known_ones() {
 /// Wrong documents, each with a part of the expected message and its place.
 const WRONG: &[(&str, &str)] = &[
     ("nam = \"a\"\n[load]", "s.toml:1:1: unknown field `nam`"),
+    (
+        "name = \"a\"\n[load]\nconcurency = 8",
+        "did you mean \"concurrency\"?",
+    ),
     ("name = \"a\"", "missing field `load`"),
     ("name = \"A b\"\n[load]", "s.toml:1:8: name is \"A b\""),
     (
@@ -298,6 +303,7 @@ proptest! {
     fn a_printed_scenario_reads_back(
         name in "[a-z0-9-]{1,12}",
         description in ".{0,40}",
+        subject in proptest::option::of(".{0,20}"),
         seed: u64,
         cpu_millicores in distributions(),
         stay in distributions(),
@@ -315,6 +321,7 @@ proptest! {
         let scenario = Scenario {
             name,
             description,
+            subject,
             seed,
             pods: PodShape { cpu_millicores, lifecycle, ..PodShape::default() },
             load,

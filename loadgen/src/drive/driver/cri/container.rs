@@ -56,6 +56,7 @@ impl CriDriver {
         let id = calls
             .call(Operation::CreateContainer, create, known)
             .await?;
+        calls.has_id(&id);
         let ends = match container.end {
             End::Signal(signal) => Ends::Stop(signal),
             End::Exit(exit) => Ends::Itself(exit, self.exits.of(&id)),

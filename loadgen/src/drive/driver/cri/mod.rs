@@ -129,6 +129,7 @@ impl Driver for CriDriver {
         };
         let known = |id: &String| check::cri::id(id);
         let id = calls.call(Operation::RunPodSandbox, run, known).await?;
+        calls.has_id(&id);
         *created = CreatedPod {
             id: Some(id.clone()),
             unknown: false,
