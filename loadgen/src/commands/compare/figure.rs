@@ -76,7 +76,8 @@ pub struct Figure {
     /// CPU time of loadgen in the same run; `None` for other figures. A machine that is slower
     /// for all programs does not move it.
     pub relative: Option<f64>,
-    /// 95 % confidence interval of the ratio; `None` if there is no source for it.
+    /// 95 % confidence interval of the ratio; of the `relative` one if there is one and the runs are
+    /// the basis. `None` if there is no source for it.
     pub interval: Option<Interval>,
     /// Probability, without a difference, that any of the deciding figures is this much worse
     /// in B; `None` for other figures, and without the exact test.
@@ -89,6 +90,7 @@ pub struct Figure {
 }
 
 /// Values of one figure.
+#[derive(Clone)]
 struct Values {
     name: KeyFigure,
     a: Vec<f64>,
@@ -100,7 +102,22 @@ struct Values {
 /// Returns all figures of two sides, first the deciding ones.
 pub fn all(a: &Side, b: &Side, basis: Basis, limits: Limits) -> Vec<Figure> {
     let values = values(a, b);
-    let chances = Chances::of(&values, basis);
+    let client = values
+        .iter()
+        .find(|one| one.name.is_cpu_of_client() && one.whole);
+    // With several runs a side, the CPU time of a process under test is judged relative to that of
+    // loadgen, which does the same work in each run: both change with the speed of the machine, and
+    // most of the spread between runs is that.
+    let judged: Vec<Values> = values
+        .iter()
+        .map(|one| match client {
+            Some(client) if basis == Basis::Runs && one.whole && one.name.is_cpu_under_test() => {
+                one.relative_to(client)
+            }
+            _ => one.clone(),
+        })
+        .collect();
+    let chances = Chances::of(&judged, basis);
     let deciding = values.iter().filter(|one| one.whole && one.name.decides());
     // With a calibration each figure is judged on its own, so the intervals share the level.
     let together = 1.0 - 2.0 * ALPHA / deciding.count().max(1) as f64;
@@ -112,14 +129,12 @@ pub fn all(a: &Side, b: &Side, basis: Basis, limits: Limits) -> Vec<Figure> {
         known: calibrations(a, b).collect(),
         confidence: CONFIDENCE.max(together),
     };
-    let client = values
-        .iter()
-        .find(|one| one.name.is_cpu_of_client() && one.whole);
     let mut figures: Vec<Figure> = values
         .iter()
-        .map(|one| {
+        .zip(&judged)
+        .map(|(one, judged)| {
             let ratio = one.whole.then(|| one.ratio());
-            let interval = ratio.and_then(|ratio| source.interval(one, ratio));
+            let interval = ratio.and_then(|ratio| source.interval(judged, ratio));
             let client = client.filter(|_| one.whole && one.name.is_cpu_under_test());
             let relative = client.map(|client| one.relative_to(client).ratio());
             let chance = chances.of_figure(&one.name);

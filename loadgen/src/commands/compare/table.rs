@@ -136,7 +136,7 @@ pub(super) fn headline(comparison: &Comparison) -> String {
 fn size(figure: &Figure) -> String {
     let name = figure.name.words();
     let percent = |ratio: f64| format!("{:+.1} %", (ratio - 1.0) * 100.0);
-    match (figure.ratio, figure.interval) {
+    match (shown_ratio(figure), figure.interval) {
         (Some(ratio), Some(within)) => format!(
             "{name} {} ({} to {})",
             percent(ratio),
@@ -162,12 +162,19 @@ pub(super) fn last_lines(comparison: &Comparison) -> Vec<String> {
     ));
     lines.push(basis(comparison));
     for figure in &comparison.figures {
-        if let Some(relative) = figure.relative {
-            lines.push(format!(
-                "relative to the CPU time of loadgen: {} {:+.1} %",
+        let percent = |ratio: f64| format!("{:+.1} %", (ratio - 1.0) * 100.0);
+        match (figure.relative, figure.ratio, figure.p_slower) {
+            (Some(_), Some(ratio), Some(_)) => lines.push(format!(
+                "{}: B/A is relative to the CPU time of loadgen in the same runs; by itself {}",
                 figure.name.words(),
-                (relative - 1.0) * 100.0
-            ));
+                percent(ratio)
+            )),
+            (Some(relative), _, None) => lines.push(format!(
+                "relative to the CPU time of loadgen: {} {}",
+                figure.name.words(),
+                percent(relative)
+            )),
+            _ => {}
         }
     }
     let seconds = comparison.a.seconds.min(comparison.b.seconds);
@@ -210,6 +217,15 @@ fn basis(comparison: &Comparison) -> String {
     }
 }
 
+/// Returns the ratio that the interval belongs to.
+fn shown_ratio(figure: &Figure) -> Option<f64> {
+    match figure.p_slower {
+        // Runs are the basis, and the CPU time is judged relative to that of loadgen.
+        Some(_) => figure.relative.or(figure.ratio),
+        None => figure.ratio,
+    }
+}
+
 fn row(figure: &Figure) -> [String; 6] {
     let none = || "-".to_owned();
     let value = |value: Option<f64>| value.map_or_else(none, |value| figure.name.shown(value));
@@ -221,9 +237,7 @@ fn row(figure: &Figure) -> [String; 6] {
         figure.name.words(),
         value(figure.a),
         value(figure.b),
-        figure
-            .ratio
-            .map_or_else(none, |ratio| format!("{ratio:.3}")),
+        shown_ratio(figure).map_or_else(none, |ratio| format!("{ratio:.3}")),
         figure.interval.map_or_else(none, |within| {
             format!("{:.3} to {:.3}", within.low, within.high)
         }),

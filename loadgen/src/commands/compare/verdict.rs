@@ -80,7 +80,9 @@ impl Rule {
     ///
     /// A difference counts if the interval excludes equality, the p-values of all deciding
     /// figures together allow it, and the ratio is at least the minimum effect, as is the one
-    /// `relative` to the client, if there is one.
+    /// `relative` to the client, if there is one. The figure is the same if the interval and both
+    /// ratios are within the minimum effect. So a machine or a client that has changed leaves the
+    /// figure undecided.
     pub fn verdict(
         self,
         ratio: Option<f64>,
@@ -110,7 +112,9 @@ impl Rule {
                 (true, true) => Verdict::Faster,
             };
         }
-        if self.basis_decides && low > 1.0 / most && high < most {
+        let is_within = |ratio: f64| ratio > 1.0 / most && ratio < most;
+        let both_within = is_within(worse) && is_within(relative);
+        if self.basis_decides && both_within && low > 1.0 / most && high < most {
             Verdict::Same
         } else {
             Verdict::Undecided
