@@ -162,28 +162,87 @@ fn whole_ns(waterfall: &Waterfall) -> u64 {
     ends.max().unwrap_or(0)
 }
 
+/// Returns the name of a span without the package of an RPC: `Controller/Create`.
+fn short(name: &str) -> &str {
+    let service = name.split('/').next().unwrap_or(name);
+    match service.rfind('.') {
+        Some(dot) if service.len() < name.len() => &name[dot + 1..],
+        _ => name,
+    }
+}
+
 fn bar(span: &WaterfallSpan, whole: f64) -> Markup {
     let place = span.from_ns as f64 / whole * WIDTH;
     let width = (span.took_ns as f64 / whole * WIDTH).max(SEEN);
     let name = match span.depth {
         0 => span.name.replace('_', " "),
-        _ => span.name.clone(),
+        _ => short(&span.name).to_owned(),
     };
     let told = format!(
-        "{name} ({}): {}, of which {} itself",
+        "{} ({}): {}, of which {} itself",
+        span.name,
         span.component,
         human::nanoseconds(span.took_ns),
         human::nanoseconds(span.self_ns)
     );
     html! {
         li {
-            span class={ "name d" (span.depth.min(DEEPEST)) } title=(name) { (name) }
+            span class={ "name d" (span.depth.min(DEEPEST)) } title=(span.name) { (name) }
             svg viewBox="0 0 1000 10" preserveAspectRatio="none" role="img" aria-label=(told) {
                 rect.track x="0" y="0" width="1000" height="10" {}
                 rect class={ "f" (colour(span.component).0) } x=(number(place.min(WIDTH - SEEN))) y="0"
                     width=(number(width)) height="10" { title { (told) } }
             }
             span.value { (human::nanoseconds(span.took_ns)) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_package_of_an_rpc_is_left_out() {
+        for (name, expected) in [
+            (
+                "containerd.services.sandbox.v1.Controller/Create",
+                "Controller/Create",
+            ),
+            ("Controller/Create", "Controller/Create"),
+            ("metadata.sandbox.Update", "metadata.sandbox.Update"),
+            ("bridge ADD", "bridge ADD"),
+        ] {
+            assert_eq!(short(name), expected);
+        }
+    }
+
+    #[test]
+    fn calls_and_pods_are_on_the_page() {
+        let text = r#"{"pods": 1, "spans": 2, "calls_without_spans": 3, "spans_beyond_calls": 0,
+            "components": [{"component": "cri", "self_ms_per_pod": 4.0, "low": null, "high": null,
+                            "share": 1.0}],
+            "calls": [{"operation": "run_pod_sandbox", "count": 1, "mean_ms": 4.0,
+                       "components": [{"component": "cri", "self_ms_per_pod": 4.0, "low": 3.0,
+                                       "high": 5.0, "share": 1.0}],
+                       "names": [{"name": "a.B/C", "component": "cri", "count_per_call": 1.0,
+                                  "self_ms_per_call": 4.0}]}],
+            "waterfalls": [{"of": "median", "pod": 7, "calls_ns": 4000000, "spans": [
+                {"name": "run_pod_sandbox", "component": "grpc", "from_ns": 0,
+                 "took_ns": 4000000, "self_ns": 0, "depth": 0},
+                {"name": "a.B/C", "component": "cri", "from_ns": 0, "took_ns": 4000000,
+                 "self_ns": 4000000, "depth": 1}]}]}"#;
+        let spans: SpansResult = serde_json::from_str(text).unwrap();
+        let page = section("Spans", &spans).into_string();
+        for part in [
+            "3 calls have no span",
+            "too few pods",
+            "run pod sandbox, by span",
+            "The median pod",
+            ">B/C<",
+            "title=\"a.B/C\"",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
         }
     }
 }
