@@ -1,6 +1,6 @@
 //! Builds the tree of the spans of each call.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use otlp::{Kind, Span};
 
@@ -196,7 +196,24 @@ impl<'a> Growing<'a> {
         }
     }
 
-    fn tree(self) -> Tree {
+    /// Gives the calls of tasks that no server has a span of to the shim: such a span contains the
+    /// work of the shim and of the runtime below it, beside the way to them.
+    fn give_to_shim(&mut self) {
+        let served: HashSet<usize> = self
+            .spans
+            .iter()
+            .filter(|span| matches!(span.component, Component::Sandboxer | Component::Shim))
+            .map(|span| span.parent)
+            .collect();
+        for (place, span) in self.spans.iter_mut().enumerate() {
+            if span.component == Component::Ttrpc && !served.contains(&place) {
+                span.component = Component::Shim;
+            }
+        }
+    }
+
+    fn tree(mut self) -> Tree {
+        self.give_to_shim();
         let intervals: Vec<Interval> = self
             .spans
             .iter()
@@ -354,6 +371,39 @@ mod tests {
             span(trace, 3, Some(2), "containerd.task.v3.Task/Wait", [20, 400]),
         ]);
         assert_eq!((found.trees[0].nodes.len(), found.outliving), (2, 1));
+    }
+
+    #[test]
+    fn a_call_of_a_task_without_the_span_of_its_server_is_the_shims() {
+        let trace = trace();
+        let task = |id, times| Span {
+            kind: Kind::Client,
+            ..span(trace, id, Some(2), "containerd.task.v3.Task/Create", times)
+        };
+        let served = Span {
+            service: "resource-slot-sandboxer".into(),
+            ..span(
+                trace,
+                5,
+                Some(4),
+                "containerd.task.v3.Task/Create",
+                [60, 70],
+            )
+        };
+        let found = grown(&[
+            span(trace, 2, Some(1), "a", [0, 100]),
+            task(3, [10, 30]),
+            task(4, [50, 80]),
+            served,
+        ]);
+        let components: Vec<_> = found.trees[0].nodes[2..]
+            .iter()
+            .map(|node| node.component)
+            .collect();
+        assert_eq!(
+            components,
+            [Component::Shim, Component::Ttrpc, Component::Sandboxer]
+        );
     }
 
     #[test]
