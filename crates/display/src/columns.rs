@@ -25,6 +25,33 @@ pub fn markdown(out: &mut impl Write, rows: &[impl AsRef<[String]>]) -> fmt::Res
     Ok(())
 }
 
+/// Breaks lines that are longer than `width` characters at spaces, and indents the rest of such a
+/// line. A word that is longer stands as it is.
+pub fn wrapped(text: &str, width: usize) -> String {
+    const INDENT: &str = "    ";
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        let mut rest = line;
+        let mut indent = "";
+        while rest.chars().count() + indent.len() > width {
+            let room = width.saturating_sub(indent.len()) + 1;
+            let end = rest
+                .char_indices()
+                .nth(room)
+                .map_or(rest.len(), |(at, _)| at);
+            // Spaces at the beginning are no place for a break.
+            let begin = rest.len() - rest.trim_start().len();
+            let Some(at) = rest[begin..end].rfind(' ').map(|at| begin + at) else {
+                break;
+            };
+            out.extend([indent, rest[..at].trim_end(), "\n"]);
+            (rest, indent) = (rest[at..].trim_start(), INDENT);
+        }
+        out.extend([indent, rest, "\n"]);
+    }
+    out
+}
+
 /// Writes rows, with the first column to the left and the others to the right.
 ///
 /// # Errors
@@ -60,6 +87,21 @@ mod tests {
 
     fn rows() -> [[String; 2]; 2] {
         [["call", "time"], ["a|b", "1 ms"]].map(|row| row.map(str::to_owned))
+    }
+
+    #[test]
+    fn long_lines_are_broken_at_spaces() {
+        for (text, expected) in [
+            ("short\n", "short\n"),
+            ("one two three\n", "one two\n    three\n"),
+            ("averylongword\n", "averylongword\n"),
+            ("a averylongword b\n", "a\n    averylongword b\n"),
+            ("  indented words\n", "  indented\n    words\n"),
+            ("äöü äöü äöü\n", "äöü äöü\n    äöü\n"),
+            ("", ""),
+        ] {
+            assert_eq!(wrapped(text, 10), expected, "{text}");
+        }
     }
 
     #[test]

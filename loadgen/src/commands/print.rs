@@ -1,13 +1,16 @@
 //! Output of results on the terminal.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
 use crate::commands::cli::OutputArgs;
 use crate::result::directory::SaveError;
+use display::columns;
 
 /// File name that stands for standard output.
 pub const STDOUT: &str = "-";
@@ -41,9 +44,9 @@ pub fn result<E: From<io::Error>>(
         shown.extend(["result     ", &dir.display().to_string(), "\n"]);
     }
     let printed = if output.json || output.quiet {
-        put(&mut io::stderr(), &shown)
+        put(&mut io::stderr(), &fitted(&shown, &io::stderr()))
     } else {
-        to_stdout(&shown)
+        to_stdout(&fitted(&shown, &io::stdout()))
     };
     saved?;
     printed?;
@@ -51,6 +54,16 @@ pub fn result<E: From<io::Error>>(
         to_stdout(&json(document)?)?;
     }
     Ok(())
+}
+
+/// Breaks the lines of a text that are longer than a terminal is wide; other readers get them whole.
+fn fitted(text: &str, stream: &(impl IsTerminal + AsFd)) -> String {
+    match tcgetwinsize(stream) {
+        Ok(size) if stream.is_terminal() && size.ws_col > 0 => {
+            columns::wrapped(text, size.ws_col.into())
+        }
+        _ => text.to_owned(),
+    }
 }
 
 /// Formats a document as printed and saved.

@@ -139,10 +139,10 @@ impl Task<'_> {
         let stop = style.stop_on_signals()?;
         let prepared = session::prepare(&self.target, load, &stop, style)?;
         style.say(&format!(
-            "Running {} pods with {} containers, plan {}",
+            "Running {} pods with {} containers, plan {:.12}",
             human::count(load.pods()),
             human::count(prepared.summary.containers),
-            prepared.summary.hash,
+            prepared.summary.hash.to_string(),
         ));
         if let Some(announcement) = metrics.announcement() {
             style.say(&announcement);
