@@ -54,19 +54,14 @@ pub struct GateArgs {
     #[arg(long, env = "LOADGEN_CPUS", value_name = "N|all", default_value = "1")]
     pub cpus: CpuChoice,
     /// Number of pods of each subject in each round, best a multiple of a turn: four times
-    /// the concurrency [default: 192 of sandboxers, 64 through containerd, 16 of real
+    /// the concurrency [default: 192 of sandboxers, 96 through containerd, 16 of real
     /// containers].
     #[arg(long, env = "LOADGEN_PODS", value_name = "N",
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub pods: Option<u64>,
-    /// Containers per pod: MIN-MAX, or one number.
-    #[arg(
-        long,
-        env = "LOADGEN_CONTAINERS",
-        value_name = "MIN-MAX",
-        default_value = "1-4"
-    )]
-    pub containers: ContainerRange,
+    /// Containers per pod: MIN-MAX, or one number [default: 1-4 of sandboxers, else 1].
+    #[arg(long, env = "LOADGEN_CONTAINERS", value_name = "MIN-MAX")]
+    pub containers: Option<ContainerRange>,
     /// Requests of the pods.
     #[command(flatten)]
     pub requests: RequestArgs,
@@ -132,7 +127,7 @@ impl GateArgs {
         self.pods.unwrap_or(match self.drivers()[0] {
             DriverKind::Ttrpc | DriverKind::Controller => 192,
             DriverKind::Cri if runs_containers => 16,
-            DriverKind::Cri => 64,
+            DriverKind::Cri => 96,
         })
     }
 
@@ -144,9 +139,17 @@ impl GateArgs {
         })
     }
 
+    /// Returns the numbers of containers of a pod.
+    pub fn containers(&self) -> ContainerRange {
+        self.containers.clone().unwrap_or(match self.drivers()[0] {
+            DriverKind::Ttrpc | DriverKind::Controller => ContainerRange(1..=4),
+            DriverKind::Cri => ContainerRange(1..=1),
+        })
+    }
+
     /// Returns the plan of each round.
     pub fn plan(&self) -> Plan {
-        self.requests.plan(&self.containers)
+        self.requests.plan(&self.containers())
     }
 }
 
