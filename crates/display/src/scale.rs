@@ -5,6 +5,8 @@
 pub enum Scale {
     /// Linear from 0 to this value.
     Linear(f64),
+    /// Linear from the first to the second value, with 0 between them.
+    Span(f64, f64),
     /// Logarithmic from the first to the second value, both above 0.
     Log(f64, f64),
 }
@@ -15,6 +17,19 @@ impl Scale {
     pub fn linear(values: impl IntoIterator<Item = f64>) -> Self {
         let largest = finite(values).fold(0.0, f64::max);
         Self::Linear(if largest > 0.0 { largest * 1.08 } else { 1.0 })
+    }
+
+    /// Returns a linear scale that contains these values and 0, with a margin at both ends.
+    pub fn span(values: impl IntoIterator<Item = f64>) -> Self {
+        let (low, high) = finite(values).fold((0.0_f64, 0.0_f64), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
+        let margin = (high - low) * 0.08;
+        if margin > 0.0 {
+            Self::Span(low - margin, high + margin)
+        } else {
+            Self::Span(-1.0, 1.0)
+        }
     }
 
     /// Returns a logarithmic scale that contains these values, except for those that are
@@ -40,6 +55,7 @@ impl Scale {
     pub fn place(self, value: f64) -> Option<f64> {
         let place = match self {
             Self::Linear(largest) => value / largest,
+            Self::Span(low, high) => (value - low) / (high - low),
             Self::Log(least, largest) => (value / least).ln() / (largest / least).ln(),
         };
         // The logarithm of 0 is infinite and has the lowest position.
@@ -50,6 +66,7 @@ impl Scale {
     pub fn ticks(self, most: u32) -> Vec<f64> {
         match self {
             Self::Linear(largest) => linear_ticks(largest, most),
+            Self::Span(low, high) => span_ticks(low, high, most),
             Self::Log(least, largest) => log_ticks(least, largest, most),
         }
     }
@@ -61,14 +78,32 @@ fn finite(values: impl IntoIterator<Item = f64>) -> impl Iterator<Item = f64> {
     values.into_iter().filter(drawable)
 }
 
-fn linear_ticks(largest: f64, most: u32) -> Vec<f64> {
-    let rough = largest / f64::from(most.max(1));
+/// Returns a round distance between marks, of which about `most` have room on this length.
+fn round_step(length: f64, most: u32) -> f64 {
+    let rough = length / f64::from(most.max(1));
     let magnitude = 10_f64.powf(rough.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * magnitude);
-    let step = steps
+    let found = steps.into_iter().find(|step| *step >= rough);
+    found.unwrap_or(rough)
+}
+
+fn span_ticks(low: f64, high: f64, most: u32) -> Vec<f64> {
+    let step = round_step(high - low, most);
+    let side = |sign: f64, end: f64| {
+        let marks = (1..=most).map(move |number| sign * f64::from(number) * step);
+        marks.take_while(move |tick| tick.abs() <= end)
+    };
+    let mut below: Vec<f64> = side(-1.0, -low).collect();
+    below.reverse();
+    below
         .into_iter()
-        .find(|step| *step >= rough)
-        .unwrap_or(rough);
+        .chain([0.0])
+        .chain(side(1.0, high))
+        .collect()
+}
+
+fn linear_ticks(largest: f64, most: u32) -> Vec<f64> {
+    let step = round_step(largest, most);
     (0..=most)
         .map(|number| f64::from(number) * step)
         .take_while(|tick| *tick <= largest)
@@ -114,6 +149,15 @@ mod tests {
     }
 
     #[test]
+    fn a_span_has_room_on_both_sides_of_zero() {
+        let scale = Scale::span([-2.0, 8.0]);
+        assert_eq!(scale.ticks(6), [-2.0, 0.0, 2.0, 4.0, 6.0, 8.0]);
+        let places = [-2.0, 0.0, 8.0].map(|value| scale.place(value).unwrap());
+        assert!(places[0] > 0.0 && places[0] < places[1] && places[2] < 1.0);
+        assert_eq!(Scale::span([]), Scale::Span(-1.0, 1.0));
+    }
+
+    #[test]
     fn ticks_are_round() {
         assert_eq!(
             Scale::Linear(108.0).ticks(6),
@@ -129,7 +173,8 @@ mod tests {
             values in proptest::collection::vec(any::<f64>(), 0..5),
             most in 1..12_u32,
         ) {
-            for scale in [Scale::linear(values.clone()), Scale::log(values.clone())] {
+            let scales = [Scale::linear, Scale::span, Scale::log].map(|of| of(values.clone()));
+            for scale in scales {
                 let ticks = scale.ticks(most);
                 prop_assert!(ticks.len() <= 700);
                 for value in values.iter().chain(&ticks) {

@@ -42,7 +42,7 @@ fn ratios(comparison: &Comparison) -> Markup {
     let shown: Vec<(&Figure, f64)> = comparison
         .figures
         .iter()
-        .filter_map(|figure| Some((figure, figure.ratio?)))
+        .filter_map(|figure| Some((figure, table::shown_ratio(figure)?)))
         .collect();
     if shown.is_empty() {
         return html! {};
@@ -52,16 +52,11 @@ fn ratios(comparison: &Comparison) -> Markup {
         let within = figure.interval.map(|within| [within.low, within.high]);
         within.unwrap_or([*ratio, *ratio])
     });
-    let (low, high) = ends
-        .map(percent)
-        .fold((0.0_f64, 0.0_f64), |(low, high), end| {
-            (low.min(end), high.max(end))
-        });
     let last = shown.len() as f64;
     let x = Axis::new("figure", Scale::linear([0.5, last + 0.5]), 12, |tick| {
         plain(tick, "")
     });
-    let y = Axis::new("difference", Scale::linear([low, high]), 5, |tick| {
+    let y = Axis::new("difference", Scale::span(ends.map(percent)), 5, |tick| {
         plain(tick, "%")
     });
     let summary = "The figures by their row in the table, with 95 % intervals.".to_owned();

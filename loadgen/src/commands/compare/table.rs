@@ -218,7 +218,7 @@ fn basis(comparison: &Comparison) -> String {
 }
 
 /// Returns the ratio that the interval belongs to.
-fn shown_ratio(figure: &Figure) -> Option<f64> {
+pub(super) fn shown_ratio(figure: &Figure) -> Option<f64> {
     match figure.p_slower {
         // Runs are the basis, and the CPU time is judged relative to that of loadgen.
         Some(_) => figure.relative.or(figure.ratio),

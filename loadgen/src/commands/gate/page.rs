@@ -64,15 +64,10 @@ fn chart(result: &GateResult, judged: &Judged) -> Markup {
     let values = points()
         .chain(bounds.map(|share| share * 100.0))
         .chain([0.0]);
-    let (low, high) = values.fold((0.0_f64, 0.0_f64), |(low, high), value| {
-        (low.min(value), high.max(value))
-    });
     let x = Axis::new("block", Scale::linear([1.0, last]), 6, |tick| {
         plain(tick, "")
     });
-    let y = Axis::new("increase", Scale::linear([low, high]), 5, |tick| {
-        plain(tick, "%")
-    });
+    let y = Axis::new("increase", Scale::span(values), 5, |tick| plain(tick, "%"));
     let summary = format!("Estimate {}.", table::signed(judged.change));
     let mut chart = Chart::new(name(judged.metric), summary, x, y);
     let across = |share: f64| [(1.0, Some(share * 100.0)), (last, Some(share * 100.0))];
