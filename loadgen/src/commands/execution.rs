@@ -105,7 +105,8 @@ impl Execution<'_> {
             self.style,
             monitor,
         )?;
-        let profile = profiling.map(Profiling::end).transpose()?;
+        // The load was measured: a profile that fails now must not take its result away.
+        let profile = profiling.map(taken).transpose();
         let measured = &observed.measured;
         let emptied = !measured.lost && measured.recorder.left_behind() == 0;
         let of_cni = traced.as_ref().map(|traced| traced.settle(&session));
@@ -120,8 +121,15 @@ impl Execution<'_> {
             complaints: complaints(stopped.as_ref()),
         });
         result.calibration = self.calibration.cloned();
-        let packages = profile.as_deref().map(CpuProfile::read);
-        result.cpu_profile = packages.transpose().map_err(ProfileError::from)?;
+        let (profile, packages) = match profile {
+            Ok(taken) => taken.unzip(),
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                result.remarks.push(format!("no CPU profile: {error:#}"));
+                (None, None)
+            }
+        };
+        result.cpu_profile = packages;
         result.spans = traced
             .zip(of_cni)
             .map(|(traced, of_cni)| traced.result(of_cni, self.workload.seed));
@@ -133,13 +141,7 @@ impl Execution<'_> {
             result,
         })
     }
-}
 
-fn complaints(stopped: Option<&Stopped>) -> &[String] {
-    stopped.map_or(&[], |stopped| &stopped.complaints)
-}
-
-impl Execution<'_> {
     /// Waits for the time at which the load begins, which the start of the server must not miss.
     fn wait_until(&self, at: SystemTime) -> Result<(), RunError> {
         let left = |at: SystemTime| at.duration_since(SystemTime::now()).ok();
@@ -153,6 +155,17 @@ impl Execution<'_> {
         }
         Ok(())
     }
+}
+
+/// Ends a profile, and reads its packages.
+fn taken(profiling: Profiling) -> Result<(Vec<u8>, CpuProfile), ProfileError> {
+    let profile = profiling.end()?;
+    let packages = CpuProfile::read(&profile)?;
+    Ok((profile, packages))
+}
+
+fn complaints(stopped: Option<&Stopped>) -> &[String] {
+    stopped.map_or(&[], |stopped| &stopped.complaints)
 }
 
 impl Made {

@@ -1,7 +1,5 @@
 //! A load with the spans of its calls.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use otlp::Span;
 
 use crate::drive::engine::Load;
@@ -18,17 +16,10 @@ pub struct Traced<'a> {
     pub load: Load,
 }
 
-/// Returns a number that tells the traces of a load from those of others.
-fn load_id() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let since = since.unwrap_or_default();
-    since.as_secs().wrapping_mul(1_000_000_000) + u64::from(since.subsec_nanos())
-}
-
 impl<'a> Traced<'a> {
     /// Prepares a load for a server that sends its spans to the collector.
     pub fn new(collector: &'a Collector, load: &Load) -> Self {
-        let recorder = Recorder::new(load_id());
+        let recorder = Recorder::start();
         Self {
             collector,
             load: Load {

@@ -68,6 +68,11 @@ impl Recorder {
         }
     }
 
+    /// Returns a recorder whose trace ids begin with the present time in nanoseconds.
+    pub fn start() -> Self {
+        Self::new(now_ns())
+    }
+
     /// Returns the trace of the pod at this index.
     pub fn pod(&self, pod: u64) -> PodTrace<'_> {
         PodTrace {
@@ -100,7 +105,6 @@ impl PodTrace<'_> {
     pub fn begin(&self) -> Begun {
         let call = self.calls.get() + 1;
         self.calls.set(call);
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
         Begun {
             context: TraceContext {
                 // Neither a trace nor a span may have the id 0.
@@ -108,7 +112,7 @@ impl PodTrace<'_> {
                 span: call,
                 sampled: true,
             },
-            from_ns: nanoseconds(since.unwrap_or_default()),
+            from_ns: now_ns(),
         }
     }
 
@@ -136,6 +140,12 @@ impl Begun {
     pub fn at(&mut self, from_ns: u64) {
         self.from_ns = from_ns;
     }
+}
+
+/// Returns the time since 1970.
+fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    nanoseconds(since.unwrap_or_default())
 }
 
 fn nanoseconds(time: Duration) -> u64 {

@@ -57,21 +57,25 @@ pub struct Trees {
     pub outliving: usize,
 }
 
-/// Spans by their traces, and those without a trace of the load by the pods that their ids name.
+/// Spans by the pods and ids of their parents, and those without a trace of the load by the pods that
+/// their ids name.
 struct Index<'a> {
-    of_trace: HashMap<u64, Vec<&'a Span>>,
+    of_parent: HashMap<(u64, u64), Vec<&'a Span>>,
     of_id: HashMap<u64, Vec<&'a Span>>,
 }
 
 impl<'a> Index<'a> {
     fn new(recorder: &Recorder, ids: &HashMap<String, u64>, spans: &'a [Span]) -> Self {
         let mut index = Self {
-            of_trace: HashMap::new(),
+            of_parent: HashMap::new(),
             of_id: HashMap::new(),
         };
         for span in spans {
             if let Some(pod) = recorder.pod_of(span.trace) {
-                index.of_trace.entry(pod).or_default().push(span);
+                if let Some(parent) = span.parent {
+                    let children = index.of_parent.entry((pod, parent)).or_default();
+                    children.push(span);
+                }
                 continue;
             }
             let id = IDS.iter().find_map(|key| span.attribute(key));
@@ -85,12 +89,11 @@ impl<'a> Index<'a> {
 
 /// Builds the trees of all calls.
 pub fn trees(recorder: &Recorder, calls: &Calls, spans: &[Span]) -> Trees {
-    let index = Index::new(recorder, &calls.pods, spans);
+    let mut index = Index::new(recorder, &calls.pods, spans);
     let mut trees = Trees::default();
     for call in &calls.calls {
         let mut growing = Growing::new(call);
-        let of_trace = index.of_trace.get(&call.pod).map_or(&[][..], Vec::as_slice);
-        growing.add_children(of_trace);
+        growing.add_children(&mut index.of_parent);
         if growing.spans.len() == 1 {
             trees.without_server += 1;
             continue;
@@ -153,18 +156,12 @@ impl<'a> Growing<'a> {
         span.from_ns >= self.call.from_ns && span.until_ns <= self.call.until_ns
     }
 
-    /// Adds the children of the call among the spans of its trace, and theirs.
-    fn add_children(&mut self, spans: &[&'a Span]) {
-        let mut children: HashMap<u64, Vec<&'a Span>> = HashMap::new();
-        for span in spans {
-            if let Some(parent) = span.parent {
-                children.entry(parent).or_default().push(span);
-            }
-        }
+    /// Takes the children of the call, and theirs.
+    fn add_children(&mut self, of_parent: &mut HashMap<(u64, u64), Vec<&'a Span>>) {
         // Each id is removed when its children are added, so that no cycle is followed.
         let mut next = vec![(self.call.id, 0)];
         while let Some((id, place)) = next.pop() {
-            for span in children.remove(&id).unwrap_or_default() {
+            for span in of_parent.remove(&(self.call.pod, id)).unwrap_or_default() {
                 if self.ends_within(span) {
                     next.push((span.id, self.spans.len()));
                     // Whatever its name is, the answer to this program is the CRI plugin's.
@@ -180,8 +177,8 @@ impl<'a> Growing<'a> {
         }
     }
 
-    /// Adds spans without the trace of the call: below the deepest span around each of them. The
-    /// longest come first, so that one of them may be around another.
+    /// Adds spans without the trace of the call: below the deepest span around each of them. Of
+    /// spans with the same beginning the longest comes first, so that it may be around the others.
     fn add_within(&mut self, spans: &[&'a Span]) {
         let mut within: Vec<&&Span> = spans.iter().filter(|span| self.ends_within(span)).collect();
         within.sort_by_key(|span| (span.from_ns, std::cmp::Reverse(span.until_ns)));
