@@ -1,10 +1,4 @@
 //! Sends metrics to a Prometheus Pushgateway, for processes that end before they are scraped.
-//!
-//! The client is a POST over hyper's HTTP/1 connection, because the crate links hyper for its
-//! server. An HTTP client library would add HTTPS and authentication at the price of a TLS stack
-//! (rustls and a cryptographic library) in both programs that link this crate, for a Pushgateway
-//! that runs on the same host or in the same trusted network as a load test. A Pushgateway behind
-//! TLS is reached through a local proxy.
 
 use std::fmt;
 use std::io;
@@ -14,11 +8,8 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Request, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
+use plain_http::{PostError, StatusCode, Url};
 use prometheus_client::registry::Registry;
-use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::format::Format;
@@ -33,11 +24,7 @@ const PORT: u16 = 80;
 /// Address of a group of metrics on a Pushgateway: `http://HOST[:PORT]` and the path of the
 /// group, by default `/metrics/job/loadgen`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PushUrl {
-    host: String,
-    port: u16,
-    path: String,
-}
+pub struct PushUrl(Url);
 
 /// Error of a text that is not a [`PushUrl`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,7 +71,7 @@ pub enum PushError {
 
 impl fmt::Display for PushUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}:{}{}", self.host, self.port, self.path)
+        self.0.fmt(f)
     }
 }
 
@@ -92,27 +79,14 @@ impl FromStr for PushUrl {
     type Err = InvalidPushUrl;
 
     fn from_str(url: &str) -> Result<Self, InvalidPushUrl> {
-        let invalid = |reason: String| InvalidPushUrl {
+        let parsed = Url::parse(url, PORT).map_err(|reason| InvalidPushUrl {
             url: url.to_owned(),
             reason,
-        };
-        let uri: Uri = url.parse().map_err(|e| invalid(format!("{e}")))?;
-        if uri.scheme_str() != Some("http") {
-            return Err(invalid("http:// is needed".to_owned()));
-        }
-        let host = uri.host().filter(|host| !host.is_empty());
-        let host = host.ok_or_else(|| invalid("a host is needed".to_owned()))?;
-        if uri.query().is_some() {
-            return Err(invalid("a query has no meaning".to_owned()));
-        }
-        Ok(Self {
-            host: host.to_owned(),
-            port: uri.port_u16().unwrap_or(PORT),
-            path: match uri.path() {
-                "/" => "/metrics/job/loadgen".to_owned(),
-                path => path.to_owned(),
-            },
-        })
+        })?;
+        Ok(Self(match parsed.path() {
+            "/" => parsed.with_path("/metrics/job/loadgen".to_owned()),
+            _ => parsed,
+        }))
     }
 }
 
@@ -133,29 +107,19 @@ impl PushUrl {
         let text = Format::Prometheus
             .encode(registry)
             .map_err(|e| failed(e.into()))?;
-        // An IPv6 address has brackets in a URL and none in a socket address.
-        let host = self.host.trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((host, self.port)).await;
-        let stream = stream.map_err(|source| PushError::Connect {
-            url: self.clone(),
-            source,
+        let content_type = Format::Prometheus.content_type();
+        let answer = self.0.post(content_type, text).await;
+        let status = answer.map_err(|error| match error {
+            PostError::Connect(source) => PushError::Connect {
+                url: self.clone(),
+                source,
+            },
+            PostError::Send(source) => failed(source),
         })?;
-        let request = Request::post(&self.path)
-            .header(HOST, format!("{}:{}", self.host, self.port))
-            .header(CONTENT_TYPE, Format::Prometheus.content_type())
-            .body(text)
-            .map_err(|e| failed(e.into()))?;
-        let io = TokioIo::new(stream);
-        let handshake = hyper::client::conn::http1::handshake(io).await;
-        let (mut sender, connection) = handshake.map_err(|e| failed(e.into()))?;
-        // The task ends with the sender, and a failure of it shows in the answer.
-        tokio::spawn(connection);
-        let answer = sender.send_request(request).await;
-        let answer = answer.map_err(|e| failed(e.into()))?;
-        if !answer.status().is_success() {
+        if !status.is_success() {
             return Err(PushError::Refused {
                 url: self.clone(),
-                status: answer.status(),
+                status,
             });
         }
         Ok(())

@@ -8,13 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Request, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
+use plain_http::{PostError, StatusCode, Url};
 use prost::Message;
-use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 
@@ -38,11 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Base of the URLs of a receiver, `http://HOST[:PORT]`, as in `OTEL_EXPORTER_OTLP_ENDPOINT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    host: String,
-    port: u16,
-    path: String,
-}
+pub struct Endpoint(Url);
 
 /// Error of a text that is no [`Endpoint`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,8 +51,8 @@ pub enum ExportError {
     Http {
         /// Address of the receiver.
         endpoint: Endpoint,
-        /// Error of the system or of hyper.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        /// The failure.
+        source: PostError,
     },
     /// The receiver refused the spans.
     #[error("{endpoint} answers {status}")]
@@ -90,7 +81,8 @@ pub struct Exporter {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}:{}{}", self.host, self.port, self.path)
+        let url = self.0.to_string();
+        f.write_str(url.trim_end_matches('/'))
     }
 }
 
@@ -98,23 +90,10 @@ impl FromStr for Endpoint {
     type Err = InvalidEndpoint;
 
     fn from_str(url: &str) -> Result<Self, InvalidEndpoint> {
-        let invalid = |reason: String| InvalidEndpoint {
+        let parsed = Url::parse(url, PORT);
+        parsed.map(Self).map_err(|reason| InvalidEndpoint {
             url: url.to_owned(),
             reason,
-        };
-        let uri: Uri = url.parse().map_err(|e| invalid(format!("{e}")))?;
-        if uri.scheme_str() != Some("http") {
-            return Err(invalid("http:// is needed".to_owned()));
-        }
-        let host = uri.host().filter(|host| !host.is_empty());
-        let host = host.ok_or_else(|| invalid("a host is needed".to_owned()))?;
-        if uri.query().is_some() {
-            return Err(invalid("a query has no meaning".to_owned()));
-        }
-        Ok(Self {
-            host: host.to_owned(),
-            port: uri.port_u16().unwrap_or(PORT),
-            path: uri.path().trim_end_matches('/').to_owned(),
         })
     }
 }
@@ -201,7 +180,9 @@ async fn next(queue: &mut mpsc::Receiver<Span>, batch: &mut Vec<Span>) -> bool {
 impl Endpoint {
     async fn send(&self, service: &str, spans: &[Span]) -> Result<(), ExportError> {
         let body = span::encode(service, spans).encode_to_vec();
-        match tokio::time::timeout(PATIENCE, self.post(body.into())).await {
+        let path = format!("{}{PATH}", self.0.path().trim_end_matches('/'));
+        let url = self.0.clone().with_path(path);
+        match tokio::time::timeout(PATIENCE, url.post(PROTOBUF, body)).await {
             Ok(Ok(status)) if status.is_success() => Ok(()),
             Ok(Ok(status)) => Err(ExportError::Refused {
                 endpoint: self.clone(),
@@ -215,24 +196,6 @@ impl Endpoint {
                 endpoint: self.clone(),
             }),
         }
-    }
-
-    async fn post(
-        &self,
-        body: Bytes,
-    ) -> Result<StatusCode, Box<dyn std::error::Error + Send + Sync>> {
-        // An IPv6 address has brackets in a URL and none in a socket address.
-        let host = self.host.trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((host, self.port)).await?;
-        let request = Request::post(format!("{}{PATH}", self.path))
-            .header(HOST, format!("{}:{}", self.host, self.port))
-            .header(CONTENT_TYPE, PROTOBUF)
-            .body(Full::new(body))?;
-        let io = TokioIo::new(stream);
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await?;
-        // The task ends with the sender, and a failure of it shows in the answer.
-        tokio::spawn(connection);
-        Ok(sender.send_request(request).await?.status())
     }
 }
 
