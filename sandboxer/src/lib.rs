@@ -25,3 +25,4 @@ pub mod streaming;
 mod undo;
 pub mod units;
 mod upstream;
+mod wait;

@@ -17,6 +17,7 @@ use super::images::Image;
 use super::reference::Reference;
 use super::stats::number;
 use super::{Cri, Part, check, status};
+use crate::wait::wait;
 use slot::Timestamp;
 
 /// Number of images in a part of a stream; an image has a few hundred bytes.
@@ -36,9 +37,7 @@ impl Cri {
             Err(_) => name.to_owned(),
         };
         let delay = self.sandboxer.profile().pull(&[name, &full])?;
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
-        }
+        wait(delay).await;
         let image = self.images.pull(name).await?;
         Ok(PullImageResponse {
             image_ref: image.id,

@@ -17,6 +17,7 @@ use super::id;
 use super::image_table::{ImageTable, id_of};
 use super::reference::{Reference, is_id};
 use crate::simulate::profile::Pulls;
+use crate::wait::wait;
 use journal::Document;
 use slot::ImageConfig;
 
@@ -158,8 +159,8 @@ impl Images {
         }
         let mut image = Image::of(&Reference::parse(named)?, self.pulls, &self.table);
         let time = self.pulls.time(image.size_bytes);
-        if !time.is_zero() && !self.all().contains_key(&image.id) {
-            tokio::time::sleep(time).await;
+        if !self.all().contains_key(&image.id) {
+            wait(time).await;
         }
         let _changing = self.changing.lock().await;
         let all = self.all();

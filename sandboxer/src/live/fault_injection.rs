@@ -1,7 +1,5 @@
 //! Delays and failures that the behaviour file and annotations inject into calls.
 
-use std::time::Duration;
-
 use containerd_sandbox::{Key, Result};
 
 use super::container::ResourceSlotContainer;
@@ -12,6 +10,7 @@ use crate::simulate::annotations::Annotations;
 use crate::simulate::behaviour::{ContainerBehaviour, PodBehaviour};
 use crate::simulate::failure::{Call, Failure};
 use crate::simulate::profile::Try;
+use crate::wait::wait;
 use slot::{NewSandbox, ProcessEvent};
 
 /// Returns the names that seed a pod's draws: its Kubernetes namespace, name and attempt,
@@ -75,13 +74,6 @@ pub(super) fn check_pod(
     };
     profile.check(tried)?;
     profile.check_annotated(failure, tried)
-}
-
-/// Waits for a simulated time.
-pub(super) async fn wait(delay: Duration) {
-    if !delay.is_zero() {
-        tokio::time::sleep(delay).await;
-    }
 }
 
 impl ResourceSlotSandbox {

@@ -27,6 +27,7 @@ use crate::simulate::failure::Call;
 use crate::simulate::pids::Pids;
 use crate::undo::Undo;
 use crate::upstream::{Abandoned, Publisher};
+use crate::wait::wait;
 use journal::{Journal, JournalStats, Slots};
 use slot::Table;
 use slot::{Change, KILLED, NewSandbox, ProcessId, SandboxState, Slot};
@@ -297,7 +298,7 @@ impl Sandboxer for ResourceSlotSandboxer {
             fault_injection::check_pod(&self.core, id, pod, behaviour, Call::StartPod)?;
             behaviour.map_or(Duration::ZERO, |behaviour| behaviour.start_delay)
         };
-        fault_injection::wait(delay).await;
+        wait(delay).await;
         let _pass = self.core.drain.enter()?;
         let committed = {
             let mut inner = live.lock()?;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use containerd_sandbox::Key;
-use tokio::time::sleep;
 
 use super::open_ports::{self, OpenPorts};
 use super::options::AnswerProbes;
 use super::tls::Tls;
 use crate::live::ResourceSlotSandboxer;
 use crate::simulate::probe;
+use crate::wait::wait;
 use slot::{ProbeBehaviour, Slot};
 
 /// Longest delay of an answer, in place of a longer one that an annotation states.
@@ -143,9 +143,7 @@ impl PodPort {
             Some((delay, made))
         });
         let (delay, made) = made.ok().flatten().ok_or(Closed)?;
-        if !delay.is_zero() {
-            sleep(delay.min(MAX_DELAY)).await;
-        }
+        wait(delay.min(MAX_DELAY)).await;
         Ok(made)
     }
 }
