@@ -1,11 +1,15 @@
 //! `loadgen` with a containerd as its subject: with pods on the sandboxer, and with real containers
-//! by runc. Nothing may be left behind: no process, mount or cgroup.
+//! by runc and crun. Nothing may be left behind: no process, mount or cgroup.
 
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
+use tests::foreign::found_by;
 use tests::node::containerd;
 use tests::{binary, read_json};
 
@@ -28,10 +32,35 @@ fn with_runc() -> Option<PathBuf> {
     None
 }
 
+/// Returns a PATH on which a crun comes first; `None` if there is none that can run containers below
+/// a containerd.
+fn path_with_crun() -> Option<OsString> {
+    let crun = found_by("crun", "REQUIRE_CRUN")?;
+    let path = env::var_os("PATH").unwrap_or_default();
+    let places = iter::once(crun).chain(env::split_paths(&path));
+    Some(env::join_paths(places).expect("no colon in the directory"))
+}
+
 /// Runs a command of loadgen with its files below `files`, which are on a disk: containers need a
 /// file system for their roots.
 fn loadgen(files: &Path, results: &Path, args: &[&str]) -> Output {
-    Command::new(binary("loadgen"))
+    loadgen_by(Command::new(binary("loadgen")), files, results, args)
+}
+
+/// Does the same with a crun on this PATH. crun refuses a machine with controllers of both cgroup
+/// v1 and v2, so it gets a view of the file system without those of v2.
+fn loadgen_with_crun(path: &OsStr, files: &Path, results: &Path, args: &[&str]) -> Output {
+    const SCRIPT: &str = "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command
+        .env("PATH", path)
+        .args(["--mount", "sh", "-c", SCRIPT, "sh"])
+        .arg(binary("loadgen"));
+    loadgen_by(command, files, results, args)
+}
+
+fn loadgen_by(mut command: Command, files: &Path, results: &Path, args: &[&str]) -> Output {
+    command
         .args(args)
         .arg("--files")
         .arg(files)
@@ -199,51 +228,8 @@ fn a_configuration_file_and_variables_reach_containerd() {
 }
 
 #[test]
-fn a_gate_of_one_containerd_has_blocks_of_both_sides() {
-    let Some(containerd) = containerd() else {
-        return;
-    };
-    let (files, results) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let subject = format!("containerd:{}", containerd.display());
-    let args = [
-        "gate",
-        "--base",
-        &subject,
-        "--head",
-        &subject,
-        "--pods",
-        "4",
-        "--containers",
-        "1",
-        "--max-blocks",
-        "8",
-        "--seed",
-        "5",
-    ];
-    let output = loadgen(files.path(), results.path(), &args);
-    let shown = String::from_utf8_lossy(&output.stderr);
-    let result = result(results.path(), &output);
-    assert_eq!(result["errors"], json!([]), "{shown}");
-    assert_eq!(result["complaints"], json!([]), "{shown}");
-    assert!(matches!(output.status.code(), Some(0 | 3 | 4)), "{shown}");
-    assert_eq!(result["scenario"]["target"], "cri");
-    for block in result["blocks"].as_array().expect("a list") {
-        assert!(["cgroup", "process_tree"].contains(&block["accounting"].as_str().unwrap()));
-        for side in ["base", "head"] {
-            let rounds = block[side].as_array().expect("a list");
-            assert!(
-                rounds
-                    .iter()
-                    .all(|round| round["cpu_ms_per_pod"].as_f64() > Some(1.0))
-            );
-        }
-    }
-    nothing_is_left(files.path());
-}
-
-#[test]
 fn the_layers_of_an_overhead_include_real_containers() {
-    let Some(containerd) = with_runc() else {
+    let (Some(containerd), Some(path)) = (with_runc(), path_with_crun()) else {
         return;
     };
     let (files, results) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -253,14 +239,14 @@ fn the_layers_of_an_overhead_include_real_containers() {
         "--containerd",
         containerd,
         "--handlers",
-        "runc",
+        "runc,crun",
         "--pods",
         "3",
         "--rounds",
         "2",
         "--quiet",
     ];
-    let output = loadgen(files.path(), results.path(), &args);
+    let output = loadgen_with_crun(&path, files.path(), results.path(), &args);
     let shown = String::from_utf8_lossy(&output.stderr);
     let result = result(results.path(), &output);
     assert_eq!(result["errors"], json!([]), "{shown}");
@@ -273,14 +259,89 @@ fn the_layers_of_an_overhead_include_real_containers() {
         json!("containerd"),
     ];
     assert_eq!(names[..4], known);
-    assert_eq!(names[4], json!({"handler": "runc"}));
+    assert_eq!(
+        names[4..],
+        [json!({"handler": "runc"}), json!({"handler": "crun"})]
+    );
     let shims = |layer: &Value| {
         let found = layer["processes"].as_array().expect("a list").iter();
         let found = found.clone().find(|process| process["role"] == "shims");
         found.expect("shims")["cpu_ms_per_pod"].as_f64().unwrap()
     };
-    assert!(shims(&layers[4]) > shims(&layers[3]) + 10.0, "{layers:?}");
+    for layer in &layers[4..] {
+        assert!(shims(layer) > shims(&layers[3]) + 10.0, "{layers:?}");
+    }
     nothing_is_left(files.path());
+}
+
+/// Checks that the blocks of a gate have rounds with CPU time of both sides.
+fn assert_blocks(blocks: &Value) {
+    for block in blocks.as_array().expect("a list") {
+        assert!(["cgroup", "process_tree"].contains(&block["accounting"].as_str().unwrap()));
+        for side in ["base", "head"] {
+            let rounds = block[side].as_array().expect("a list");
+            let cpu = |round: &Value| round["cpu_ms_per_pod"].as_f64() > Some(1.0);
+            assert!(!rounds.is_empty() && rounds.iter().all(cpu), "{block}");
+        }
+    }
+}
+
+#[test]
+fn a_gate_and_a_search_run_real_containers() {
+    let (Some(containerd), Some(path)) = (with_runc(), path_with_crun()) else {
+        return;
+    };
+    let of = |handler| format!("containerd:{}?handler={handler}", containerd.display());
+    let (runc, crun) = (of("runc"), of("crun"));
+    let gate = [
+        "gate",
+        "--base",
+        &runc,
+        "--head",
+        &crun,
+        "--pods",
+        "2",
+        "--containers",
+        "1",
+        "--max-blocks",
+        "8",
+        "--quiet",
+    ];
+    let search = [
+        "search",
+        "--subject",
+        &crun,
+        "--slo",
+        "pod.p50<60s",
+        "--from",
+        "2",
+        "--up-to",
+        "2",
+        "--duration",
+        "2s",
+        "--warm-up",
+        "0s",
+        "--containers",
+        "1",
+        "--quiet",
+    ];
+    for args in [&gate[..], &search] {
+        let (files, results) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let output = loadgen_with_crun(&path, files.path(), results.path(), args);
+        let shown = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(0 | 3 | 4)), "{shown}");
+        let result = result(results.path(), &output);
+        nothing_is_left(files.path());
+        match args[0] {
+            "gate" => {
+                assert_eq!(result["errors"], json!([]), "{shown}");
+                assert_eq!(result["complaints"], json!([]), "{shown}");
+                assert_eq!(result["scenario"]["target"], "cri");
+                assert_blocks(&result["blocks"]);
+            }
+            _ => assert_eq!(result["met"], 2.0, "{shown}"),
+        }
+    }
 }
 
 #[test]

@@ -21,6 +21,7 @@ use crate::server::endpoint;
 use crate::server::image::{self, NAMESPACE};
 use crate::spans;
 use crate::stop::Stop;
+use crate::workload::runtime::RUNTIME_TYPE;
 
 /// Name of the program.
 pub const PROGRAM: &str = "containerd";
@@ -74,16 +75,38 @@ impl Home {
         let home = Self {
             dir: dir.to_owned(),
         };
-        let drop_ins = dir.join("conf.d");
-        for needed in [&home.cni_conf(), &home.cni_bin(), &drop_ins] {
+        for needed in [&home.cni_conf(), &home.cni_bin(), &home.drop_ins()] {
             fs::create_dir_all(needed)?;
         }
         if let Some(sandboxer) = sandboxer {
             let drop_in = DROP_IN.replace(DROP_IN_SOCKET, &sandboxer.display().to_string());
-            fs::write(drop_ins.join("resource-slot.toml"), drop_in)?;
+            fs::write(home.drop_ins().join("resource-slot.toml"), drop_in)?;
         }
         fs::write(home.config(), home.configuration(config))?;
         Ok(home)
+    }
+
+    /// Adds a runtime handler. The shim of runc runs its containers with this program, which has the
+    /// command line of runc.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn add_runtime(&self, handler: &str, program: &Path) -> io::Result<()> {
+        let quoted = |text: &str| toml::Value::from(text).to_string();
+        let runtimes = "plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes";
+        let table = format!("{runtimes}.{}", quoted(handler));
+        let program = quoted(&program.display().to_string());
+        let drop_in = format!(
+            "version = 3\n\
+             [{table}]\n  runtime_type = '{RUNTIME_TYPE}'\n\
+             [{table}.options]\n  BinaryName = {program}\n"
+        );
+        fs::write(self.drop_ins().join(format!("{handler}.toml")), drop_in)
+    }
+
+    /// Returns the directory of configuration files that are read beside [`Home::config`].
+    fn drop_ins(&self) -> PathBuf {
+        self.dir.join("conf.d")
     }
 
     /// Returns the path of the configuration file.

@@ -89,6 +89,7 @@ impl Source {
                 containerd: containerd::find(target.containerd.as_deref())?,
                 config: target.config.clone(),
                 env: target.env.clone(),
+                handlers: vec![target.runtime_handler.clone()],
                 network: target.network,
                 cni: target.cni.clone(),
                 spans: target.spans.clone(),

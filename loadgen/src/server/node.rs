@@ -1,7 +1,8 @@
 //! Starts a node for the run: a containerd and, for pods of the handler `resource-slot`, their
 //! sandboxer.
 
-use std::ffi::OsString;
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -25,10 +26,13 @@ use crate::server::endpoint;
 use crate::server::image::{self, NAMESPACE};
 use crate::spans;
 use crate::stop::Stop;
-use crate::workload::runtime::Network;
+use crate::workload::runtime::{HANDLER, Network};
 
 /// Name of containerd in messages.
 const NAME: &str = "containerd";
+
+/// Runtime handler in the default configuration of containerd.
+const RUNC: &str = "runc";
 
 /// Paths of the bundles and of CRI's files below containerd's state directory.
 const BUNDLES: &str = "io.containerd.runtime.v2.task/k8s.io";
@@ -65,6 +69,9 @@ pub struct Programs {
     pub config: Option<PathBuf>,
     /// Variables of containerd's environment.
     pub env: Vec<(String, String)>,
+    /// Runtime handlers of the pods. A program on PATH with the name of a handler that containerd
+    /// does not know runs its containers.
+    pub handlers: Vec<String>,
     /// Network of the pods.
     pub network: Network,
     /// CNI of the pods; `None` is the shipped plugin.
@@ -101,6 +108,9 @@ impl Node {
         let home = Home::new(dir.path(), served.as_deref(), config.as_deref());
         let home = home.map_err(directory)?;
         child::check_socket(&home.ttrpc_socket(), parent)?;
+        for (handler, program) in runtimes(&programs.handlers) {
+            home.add_runtime(handler, &program).map_err(directory)?;
+        }
         let mut env = programs.env;
         let traced = programs.spans.as_deref();
         env.extend(traced.into_iter().flat_map(spans::variables));
@@ -224,6 +234,21 @@ impl Node {
         stopped.dirs.push(self.dir);
         stopped
     }
+}
+
+/// Returns the handlers that containerd does not know by itself, and the programs on PATH with their
+/// names.
+fn runtimes(handlers: &[String]) -> impl Iterator<Item = (&str, PathBuf)> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let is_name = |handler: &&str| Path::new(handler).file_name() == Some(OsStr::new(handler));
+    let unknown = handlers.iter().map(String::as_str);
+    unknown
+        .filter(|handler| ![HANDLER, RUNC].contains(handler))
+        .filter(is_name)
+        .filter_map(move |handler| {
+            let program = child::search(handler, env::split_paths(&path))?;
+            Some((handler, program))
+        })
 }
 
 /// Returns the absolute path of a configuration file: containerd resolves relative ones by its own

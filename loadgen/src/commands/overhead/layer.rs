@@ -138,12 +138,17 @@ impl Layers {
             image: image::NAME.to_owned(),
             source,
         })?;
+        let handlers = match containerd {
+            Some(_) => handlers,
+            None => Vec::new(),
+        };
         let node = |containerd| {
             let sandboxer = sandboxer.clone();
             let programs = node::Programs {
                 containerd,
                 config: None,
                 env: Vec::new(),
+                handlers: handlers.clone(),
                 network: Network::Host,
                 cni: None,
                 spans: None,
@@ -151,16 +156,13 @@ impl Layers {
             };
             Node::start(files, programs, args, stop)
         };
+        let containerd = containerd.map(node).transpose()?;
         Ok(Self {
             floor: Embedded::null(files, stop)?,
             direct,
             cri,
-            handlers: if containerd.is_some() {
-                handlers
-            } else {
-                Vec::new()
-            },
-            containerd: containerd.map(node).transpose()?,
+            handlers,
+            containerd,
             endpoint,
         })
     }
