@@ -76,6 +76,24 @@ impl Place {
         run
     }
 
+    /// Waits until the sandboxer has a container, and returns its bundle.
+    fn bundle(&self) -> PathBuf {
+        let sandboxer = eventually("the sandboxer to start", || self.sandboxers().pop());
+        eventually("a container to be created", || {
+            let dir = sandboxer.dir.to_str().expect("temporary paths are UTF-8");
+            let output = run(
+                "resource-slot-sandboxer",
+                &["inspect", "--json", "--dir", dir],
+            );
+            let state: Value = serde_json::from_slice(&output.stdout).ok()?;
+            let slots = state["slots"].as_array()?;
+            slots.iter().find_map(|slot| {
+                let bundle = slot["slot"]["containers"][0]["bundle"].as_str()?;
+                Some(PathBuf::from(bundle))
+            })
+        })
+    }
+
     /// Checks that no process and no file of a process is left.
     fn assert_empty(&self) {
         let left = entries(self.temporary.path());
@@ -464,6 +482,50 @@ fn parts_on_sandboxers_of_their_own_run_each_pod_of_the_plan_once() {
 }
 
 #[test]
+fn a_merge_says_which_part_was_killed_or_interrupted() {
+    let part = |part| ["--pods", PODS, "--warm-up-pods", "0", "--part", part];
+    let whole = ["0/3", "1/3"].map(|number| {
+        let place = Place::new();
+        place.good(&mut place.command(&part(number)));
+        place
+    });
+    let merge = |dirs: &[PathBuf]| {
+        let mut command = Command::new(binary("loadgen"));
+        command
+            .arg("merge")
+            .arg(whole[0].results.path().join("whole"));
+        let output = command.args(dirs).output().expect("loadgen runs");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8(output.stderr).expect("text")
+    };
+    for signal in [Signal::KILL, Signal::INT] {
+        let place = Place::new();
+        // No container ends by itself.
+        let endless = ["--timeout", "1h", "--sandboxer-arg=--exit-delay=1h"];
+        let mut loadgen = place
+            .command(&[&part("2/3")[..], &endless].concat())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("loadgen starts");
+        place.bundle();
+        // The first Ctrl-C waits for the pods under way, and further ones do not.
+        eventually("loadgen to end", || {
+            kill_process(Pid::from_child(&loadgen), signal).expect("a child");
+            loadgen.try_wait().expect("a child")
+        });
+        let saved = entries(place.results.path());
+        let shown = merge(&[&whole.each_ref().map(Place::saved), &saved[..]].concat());
+        let reason = match saved.is_empty() {
+            true => "of 3 parts 2 is missing",
+            false => "is part 2/3, which was interrupted",
+        };
+        assert_eq!(saved.is_empty(), signal == Signal::KILL);
+        assert!(shown.contains(reason), "{shown}");
+    }
+}
+
+#[test]
 fn a_load_begins_at_its_time_or_not_at_all() {
     let place = Place::new();
     let soon = std::time::SystemTime::now() + std::time::Duration::from_secs(4);
@@ -516,20 +578,7 @@ fn a_killed_loadgen_leaves_no_process_and_its_files_go_with_the_next_run() {
         .stderr(Stdio::null())
         .spawn()
         .expect("loadgen starts");
-    let sandboxer = eventually("the sandboxer to start", || place.sandboxers().pop());
-    let bundle = eventually("a container to be created", || {
-        let dir = sandboxer.dir.to_str().expect("temporary paths are UTF-8");
-        let output = run(
-            "resource-slot-sandboxer",
-            &["inspect", "--json", "--dir", dir],
-        );
-        let state: Value = serde_json::from_slice(&output.stdout).ok()?;
-        let slots = state["slots"].as_array()?;
-        slots.iter().find_map(|slot| {
-            let bundle = slot["slot"]["containers"][0]["bundle"].as_str()?;
-            Some(PathBuf::from(bundle))
-        })
-    });
+    let bundle = place.bundle();
 
     assert_eq!(loadgen.try_wait().expect("a child"), None, "it still runs");
     loadgen.kill().expect("a child can be killed");

@@ -9,7 +9,8 @@ use super::MergeError;
 use crate::record::hdr_log::{Histograms, Series};
 use crate::result::RunResult;
 
-/// Checks that parts belong to one run. With `anyway`, their scenarios and programs may differ.
+/// Checks that parts belong to one run. With `anyway`, their scenarios and programs may differ, and
+/// parts of one plan may have been interrupted.
 pub fn check(parts: &[(&Path, &RunResult)], anyway: bool) -> Result<(), MergeError> {
     let Some(((first, like), others)) = parts.split_first() else {
         return Ok(());
@@ -17,6 +18,9 @@ pub fn check(parts: &[(&Path, &RunResult)], anyway: bool) -> Result<(), MergeErr
     let of_one_plan = like.scenario.part.is_some();
     if of_one_plan {
         each_part_once(parts)?;
+        if !anyway {
+            each_part_whole(parts)?;
+        }
     }
     let expected = common(like);
     for (number, (part, result)) in others.iter().enumerate() {
@@ -80,6 +84,18 @@ fn each_part_once(parts: &[(&Path, &RunResult)]) -> Result<(), MergeError> {
         return Ok(());
     }
     Err(MergeError::Missing { missing, of })
+}
+
+/// Checks that each part of a plan has run all its pods.
+fn each_part_whole(parts: &[(&Path, &RunResult)]) -> Result<(), MergeError> {
+    let interrupted = |(path, result): &(&Path, &RunResult)| {
+        let part = result.scenario.part.filter(|_| !result.complete)?;
+        Some(MergeError::Interrupted {
+            path: PathBuf::from(path),
+            part,
+        })
+    };
+    parts.iter().find_map(interrupted).map_or(Ok(()), Err)
 }
 
 /// Returns the fields that all parts must share.

@@ -87,6 +87,17 @@ pub enum MergeError {
         /// Number of all parts.
         of: u32,
     },
+    /// A part of a plan did not run all its pods.
+    #[error(
+        "{} is part {part}, which was interrupted: run this part again, or merge with --anyway",
+        path.display()
+    )]
+    Interrupted {
+        /// The result.
+        path: PathBuf,
+        /// The part.
+        part: PlanPart,
+    },
     /// The histograms do not match the result beside them.
     #[error(
         "{}: the histograms in latencies.hlog are not those of result.json, which counts \

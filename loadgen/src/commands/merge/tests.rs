@@ -286,6 +286,17 @@ fn missing_doubled_and_foreign_parts_are_refused() {
 }
 
 #[test]
+fn an_interrupted_part_is_refused_by_name() {
+    let mut interrupted = part(1, 3);
+    interrupted.result.complete = false;
+    let message = refused(&[part(0, 3), interrupted, part(2, 3)]);
+    assert!(
+        message.contains("part-1 is part 1/3, which was interrupted"),
+        "{message}"
+    );
+}
+
+#[test]
 fn different_parts_are_merged_on_demand() {
     let mut other = pods(2, 3);
     other.result.scenario.timeout_s = 9.0;
