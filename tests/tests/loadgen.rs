@@ -94,6 +94,17 @@ impl Place {
         })
     }
 
+    /// Waits until the sandboxer has the view of a pod.
+    fn first_view(&self) {
+        eventually("a view of a pod", || {
+            let sandboxer = self.sandboxers().pop()?;
+            let pods = entries_if_any(&sandboxer.dir);
+            pods.iter()
+                .any(|path| path.join("resource_info.json").exists())
+                .then_some(())
+        });
+    }
+
     /// Checks that no process and no file of a process is left.
     fn assert_empty(&self) {
         let left = entries(self.temporary.path());
@@ -498,29 +509,25 @@ fn a_merge_says_which_part_was_killed_or_interrupted() {
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         String::from_utf8(output.stderr).expect("text")
     };
-    for signal in [Signal::KILL, Signal::INT] {
+    // It goes on for seconds.
+    let long = ["--pods", "9000", "--concurrency", "3", "--part", "2/3"];
+    for (signal, reason) in [
+        (Signal::KILL, "of 3 parts 2 is missing"),
+        (Signal::INT, "is part 2/3, which was interrupted"),
+    ] {
         let place = Place::new();
-        // No container ends by itself.
-        let endless = ["--timeout", "1h", "--sandboxer-arg=--exit-delay=1h"];
         let mut loadgen = place
-            .command(&[&part("2/3")[..], &endless].concat())
+            .command(&long)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("loadgen starts");
-        place.bundle();
-        // The first Ctrl-C waits for the pods under way, and further ones do not.
-        eventually("loadgen to end", || {
-            kill_process(Pid::from_child(&loadgen), signal).expect("a child");
-            loadgen.try_wait().expect("a child")
-        });
+        place.first_view();
+        kill_process(Pid::from_child(&loadgen), signal).expect("a child");
+        let status = loadgen.wait().expect("a child");
+        assert_ne!(status.code(), Some(0));
         let saved = entries(place.results.path());
         let shown = merge(&[&whole.each_ref().map(Place::saved), &saved[..]].concat());
-        let reason = match saved.is_empty() {
-            true => "of 3 parts 2 is missing",
-            false => "is part 2/3, which was interrupted",
-        };
-        assert_eq!(saved.is_empty(), signal == Signal::KILL);
         assert!(shown.contains(reason), "{shown}");
     }
 }
@@ -608,13 +615,7 @@ fn a_killed_loadgen_leaves_no_containerd_and_its_files_go_with_the_next_run() {
         .stderr(Stdio::null())
         .spawn()
         .expect("loadgen starts");
-    eventually("a view of a pod", || {
-        let sandboxer = place.sandboxers().pop()?;
-        let pods = entries_if_any(&sandboxer.dir);
-        pods.iter()
-            .any(|path| path.join("resource_info.json").exists())
-            .then_some(())
-    });
+    place.first_view();
     loadgen.kill().expect("a child can be killed");
     loadgen.wait().expect("a child can be waited for");
     eventually("both programs to end, too", || {
