@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::gate::result::GateResult;
 use super::overhead::result::OverheadResult;
 use super::{calibrate, density, gate, overhead, search};
@@ -14,8 +16,9 @@ use crate::result::{self, LoadError, LoadProblem, RunResult};
 use crate::show::{self, report};
 use display::output::Form;
 
-/// Result of any measuring command.
-#[derive(Debug)]
+/// Result of any measuring command; its document is that of the command.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
 pub enum AnyResult {
     /// Result of `run`, `replay` or `merge`.
     Run(Box<RunResult>),
@@ -93,7 +96,6 @@ impl AnyResult {
 
 #[cfg(test)]
 mod tests {
-    use serde::Serialize;
     use serde::de::DeserializeOwned;
 
     use super::*;

@@ -8,12 +8,9 @@ use std::path::{Path, PathBuf};
 use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
-use crate::commands::cli::OutputArgs;
+use crate::commands::cli::{OutputArgs, is_stdout};
 use crate::result::directory::SaveError;
 use display::columns;
-
-/// File name that stands for standard output.
-pub const STDOUT: &str = "-";
 
 /// Printed forms of a result.
 #[derive(Debug)]
@@ -24,12 +21,13 @@ pub struct Text {
     pub problems: String,
 }
 
-/// Prints a result with its directory, and the document if `--json` asks for it. The
-/// result is printed even if it could not be saved.
+/// Prints a result with its directory, and the document to where `--json` and `--output` ask for it.
+/// The result is printed even if it could not be saved.
 ///
 /// # Errors
-/// The error of saving. Otherwise the error of a stream, unless its reader is gone.
-pub fn result<E: From<io::Error>>(
+/// The error of saving. Otherwise the error of a stream, unless its reader is gone, or of the
+/// further file.
+pub fn result<E: From<io::Error> + From<SaveError>>(
     output: &OutputArgs,
     text: Text,
     saved: Result<PathBuf, E>,
@@ -43,17 +41,20 @@ pub fn result<E: From<io::Error>>(
     if let (false, Ok(dir)) = (shown.is_empty(), &saved) {
         shown.extend(["result     ", &dir.display().to_string(), "\n"]);
     }
-    let printed = if output.json || output.quiet {
+    let printed = if output.is_json() || output.quiet {
         put(&mut io::stderr(), &fitted(&shown, &io::stderr()))
     } else {
         to_stdout(&fitted(&shown, &io::stdout()))
     };
     saved?;
     printed?;
-    if output.json {
+    if output.is_json() {
         to_stdout(&json(document)?)?;
     }
-    Ok(())
+    match &output.output {
+        Some(file) if !is_stdout(file) => to(Some(file), &json(document)?),
+        _ => Ok(()),
+    }
 }
 
 /// Breaks the lines of a text that are longer than a terminal is wide; other readers get them whole.
@@ -76,7 +77,7 @@ pub fn json(document: &impl Serialize) -> io::Result<String> {
     Ok(json)
 }
 
-/// Writes text to a file, or to standard output without one and for [`STDOUT`].
+/// Writes text to a file, or to standard output without one and for [`is_stdout`].
 ///
 /// # Errors
 /// A file that cannot be written, or as [`to_stdout`].
@@ -84,7 +85,7 @@ pub fn to<E: From<io::Error> + From<SaveError>>(
     output: Option<&Path>,
     text: &str,
 ) -> Result<(), E> {
-    match output.filter(|path| *path != Path::new(STDOUT)) {
+    match output.filter(|path| !is_stdout(path)) {
         Some(path) => fs::write(path, text).map_err(|source| SaveError {
             path: path.to_owned(),
             source,

@@ -50,6 +50,7 @@ pub fn run(args: &ReportArgs) -> Result<Verdict, ReportError> {
         }
         ReportFormat::Text => (as_text(&args.results)?, None),
         ReportFormat::Markdown => (as_markdown(&args.results)?, None),
+        ReportFormat::Json => (as_json(&args.results)?, None),
     };
     print::to::<ReportError>(args.output.as_deref().or(beside.as_deref()), &text)?;
     Ok(Verdict::Good)
@@ -100,6 +101,18 @@ fn as_markdown(paths: &[PathBuf]) -> Result<String, ReportError> {
     Ok(others.join("\n"))
 }
 
+/// Returns the document of a result, or a list of the documents of several.
+fn as_json(paths: &[PathBuf]) -> Result<String, ReportError> {
+    let documents = paths
+        .iter()
+        .map(|path| any_result::load(path))
+        .collect::<Result<Vec<_>, LoadError>>()?;
+    Ok(match &documents[..] {
+        [document] => print::json(document)?,
+        documents => print::json(&documents)?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -138,6 +151,20 @@ mod tests {
             error.contains(r#"its field schema is "menu", and must be one of"#),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_document_is_that_of_the_file_and_several_are_a_list() {
+        let names = ["search", "cost", "overhead", "presets/node"];
+        let file = |name| fs::read_to_string(reference(name).join("result.json")).unwrap();
+        for name in names {
+            assert!(as_json(&[reference(name)]).unwrap() == file(name), "{name}");
+        }
+        let list = as_json(&names.map(reference)).unwrap();
+        let list: Vec<serde_json::Value> = serde_json::from_str(&list).unwrap();
+        let value = |name| serde_json::from_str::<serde_json::Value>(&file(name)).unwrap();
+        let files = names.map(value);
+        assert!(list == files);
     }
 
     #[test]

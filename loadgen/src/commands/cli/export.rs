@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 /// Options of `loadgen export`.
 #[derive(Debug, Clone, Args)]
 pub struct ExportArgs {
-    /// Results of run, gate, search or density: their directories, or their result.json.
+    /// Results of any command: their directories, or their result.json.
     #[arg(required = true, value_name = "RESULT")]
     pub results: Vec<PathBuf>,
     /// Format of the output.

@@ -43,7 +43,7 @@ pub use self::level::LevelArgs;
 pub use self::merge::MergeArgs;
 pub use self::metrics::MetricsArgs;
 pub use self::null::NullArgs;
-pub use self::output::OutputArgs;
+pub use self::output::{OutputArgs, is_stdout};
 pub use self::overhead::OverheadArgs;
 pub use self::overrides::OverrideArgs;
 pub use self::plan::PlanCommand;

@@ -1,6 +1,6 @@
 //! Options for the output and the directory of a result.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -22,6 +22,9 @@ pub struct OutputArgs {
     /// Print result.json to standard output; the table goes to standard error.
     #[arg(long, env = "LOADGEN_JSON", value_parser = BoolishValueParser::new())]
     pub json: bool,
+    /// Further file for result.json; - is standard output, as with --json.
+    #[arg(long, short, env = "LOADGEN_OUTPUT", value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// Show no progress.
     #[arg(long, env = "LOADGEN_NO_PROGRESS", value_parser = BoolishValueParser::new())]
     pub no_progress: bool,
@@ -30,7 +33,17 @@ pub struct OutputArgs {
     pub quiet: bool,
 }
 
+/// Returns whether the name of a file stands for standard output.
+pub fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 impl OutputArgs {
+    /// Returns whether the document goes to standard output.
+    pub fn is_json(&self) -> bool {
+        self.json || self.output.as_deref().is_some_and(is_stdout)
+    }
+
     /// Returns the style of progress output.
     pub fn style(&self) -> Style {
         Style::of_stderr(!self.no_progress && !self.quiet)

@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 /// Options of `loadgen report`.
 #[derive(Debug, Clone, Args)]
 pub struct ReportArgs {
-    /// Result: its directory, or its result.json. Several, with --format text or
-    /// markdown.
+    /// Result: its directory, or its result.json. Several, with --format text,
+    /// markdown or json.
     #[arg(required = true, value_name = "RESULT")]
     pub results: Vec<PathBuf>,
     /// Format of the report.
@@ -34,4 +34,6 @@ pub enum ReportFormat {
     Text,
     /// Tables in Markdown; one table with a row for each run.
     Markdown,
+    /// Document of the result; a list of several.
+    Json,
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 
 use super::{OutputArgs, TargetArgs};
 use crate::drive::engine::{Load, Shape};
@@ -20,6 +21,9 @@ pub struct RecordArgs {
     /// File for the trace.
     #[arg(value_name = "FILE")]
     pub trace: PathBuf,
+    /// Print the counts as JSON.
+    #[arg(long, env = "LOADGEN_JSON", value_parser = BoolishValueParser::new())]
+    pub json: bool,
 }
 
 /// Options of `loadgen replay`.

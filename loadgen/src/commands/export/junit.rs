@@ -5,6 +5,7 @@ use maud::{PreEscaped, html};
 use crate::commands::any_result::AnyResult;
 use crate::commands::gate::decide::{Decision, Standing};
 use crate::commands::gate::result::GateResult;
+use crate::commands::overhead::result::{Bar, OverheadResult};
 use crate::result::ErrorResult;
 
 /// Test cases of a result.
@@ -51,7 +52,8 @@ pub fn of(result: &AnyResult) -> Option<Suite> {
             (&result.scenario.name, vec![met, valid(&result.reasons)])
         }
         AnyResult::Gate(result) => return Some(of_gate(result)),
-        AnyResult::Calibration(_) | AnyResult::Overhead(_) => return None,
+        AnyResult::Overhead(result) => return Some(of_overhead(result)),
+        AnyResult::Calibration(_) => return None,
     };
     Some(Suite {
         name: format!("loadgen {name}"),
@@ -108,6 +110,25 @@ fn of_gate(result: &GateResult) -> Suite {
     }
     Suite {
         name: "loadgen gate".to_owned(),
+        cases,
+    }
+}
+
+fn of_overhead(result: &OverheadResult) -> Suite {
+    let mut cases = vec![no_errors(&result.errors), valid(&result.reasons)];
+    cases.extend(result.bars.iter().map(|bar| {
+        let Bar {
+            what, unit, limit, ..
+        } = bar;
+        let outcome = if bar.met {
+            Outcome::Passed
+        } else {
+            Outcome::Failed(format!("{} {unit}", bar.found))
+        };
+        case(&format!("{what} at most {limit} {unit}"), outcome)
+    }));
+    Suite {
+        name: "loadgen overhead".to_owned(),
         cases,
     }
 }

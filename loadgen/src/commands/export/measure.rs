@@ -3,13 +3,16 @@
 use crate::commands::any_result::AnyResult;
 use crate::commands::gate::decide::Judged;
 use crate::commands::gate::result::GateResult;
+use crate::commands::overhead::result::{LayerResult, OverheadResult, RoundResult};
 use crate::result::density::{DensityResult, PerPod};
 use crate::result::key_figure::{KeyFigure, Statistic};
 use crate::result::key_figures;
 use crate::result::machine_spread::FigureSpread;
-use crate::result::repeated::RepeatedResult;
 use crate::result::search::SearchResult;
 use crate::result::{RunResult, Scenario};
+
+/// Kind of the figures of which more is better.
+const RATE: &str = "throughput";
 
 /// Unit of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,15 +75,16 @@ impl Measure {
     }
 }
 
-/// Returns the figures of a result; `None` if this kind of result has none.
-pub fn of(result: &AnyResult) -> Option<Vec<Measure>> {
+/// Returns the figures of a result.
+pub fn of(result: &AnyResult) -> Vec<Measure> {
     match result {
-        AnyResult::Run(result) => Some(of_run(result)),
-        AnyResult::Repeated(result) => Some(of_repeated(result)),
-        AnyResult::Gate(result) => Some(of_gate(result)),
-        AnyResult::Search(result) => Some(of_search(result)),
-        AnyResult::Density(result) => Some(of_density(result)),
-        AnyResult::Calibration(_) | AnyResult::Overhead(_) => None,
+        AnyResult::Run(result) => of_run(result),
+        AnyResult::Repeated(result) => of_runs(&result.scenario, &result.figures),
+        AnyResult::Calibration(result) => of_runs(&result.scenario, &result.figures),
+        AnyResult::Gate(result) => of_gate(result),
+        AnyResult::Search(result) => of_search(result),
+        AnyResult::Density(result) => of_density(result),
+        AnyResult::Overhead(result) => of_overhead(result),
     }
 }
 
@@ -89,7 +93,7 @@ fn of_key_figure(scenario: &Scenario, figure: &KeyFigure, value: f64) -> Measure
         Statistic::P50 => ("latency-p50", Unit::Nanoseconds),
         Statistic::P99 => ("latency-p99", Unit::Nanoseconds),
         Statistic::Mean => ("latency", Unit::Nanoseconds),
-        Statistic::Rate => ("throughput", Unit::PodsPerSecond),
+        Statistic::Rate => (RATE, Unit::PodsPerSecond),
         Statistic::Cpu => ("cpu-per-pod", Unit::Milliseconds),
     };
     Measure {
@@ -120,16 +124,16 @@ fn of_run(result: &RunResult) -> Vec<Measure> {
 }
 
 /// The bounds are the lowest and the highest value of the runs.
-fn of_repeated(result: &RepeatedResult) -> Vec<Measure> {
+fn of_runs(scenario: &Scenario, figures: &[FigureSpread]) -> Vec<Measure> {
     let measure = |known: &FigureSpread| {
         let values = || known.values.iter().copied();
         Measure {
             low: values().reduce(f64::min),
             high: values().reduce(f64::max),
-            ..of_key_figure(&result.scenario, &known.figure, known.median)
+            ..of_key_figure(scenario, &known.figure, known.median)
         }
     };
-    result.figures.iter().map(measure).collect()
+    figures.iter().map(measure).collect()
 }
 
 /// The figures are increases from base to head.
@@ -156,7 +160,7 @@ fn of_search(result: &SearchResult) -> Vec<Measure> {
         low: Some(met),
         high: result.missed,
         more_is_better: true,
-        ..new(&result.scenario, "throughput", Unit::PodsPerSecond, met)
+        ..new(&result.scenario, RATE, Unit::PodsPerSecond, met)
     };
     result.met.map(measure).into_iter().collect()
 }
@@ -182,6 +186,56 @@ fn of_density(result: &DensityResult) -> Vec<Measure> {
         .flat_map(of_process)
         .flatten()
         .collect()
+}
+
+/// The target is the name of the layer. The bounds are the lowest and the highest value of the rounds.
+fn of_overhead(result: &OverheadResult) -> Vec<Measure> {
+    result.layers.iter().flat_map(of_layer).collect()
+}
+
+fn of_layer(layer: &LayerResult) -> Vec<Measure> {
+    let new = |what: &str, kind, unit, value, of: &dyn Fn(&RoundResult) -> f64| {
+        let values = || layer.rounds.iter().map(of);
+        Measure {
+            scenario: "overhead".to_owned(),
+            target: layer.layer.name(),
+            what: what.to_owned(),
+            kind,
+            unit,
+            value,
+            low: values().reduce(f64::min),
+            high: values().reduce(f64::max),
+            more_is_better: kind == RATE,
+        }
+    };
+    let p50 = layer.pod().map(|pod| {
+        let of = |round: &RoundResult| round.p50_ns as f64;
+        new(
+            "pod",
+            "latency-p50",
+            Unit::Nanoseconds,
+            pod.p50_ns as f64,
+            &of,
+        )
+    });
+    let rate = new(
+        "pods",
+        RATE,
+        Unit::PodsPerSecond,
+        layer.pods_per_s,
+        &|round| round.pods_per_s,
+    );
+    let cpu = layer.processes.iter().enumerate().map(|(place, process)| {
+        let of = |round: &RoundResult| round.cpu_ms_per_pod.get(place).copied().unwrap_or(f64::NAN);
+        new(
+            &process.role,
+            "cpu-per-pod",
+            Unit::Milliseconds,
+            process.cpu_ms_per_pod,
+            &of,
+        )
+    });
+    p50.into_iter().chain([rate]).chain(cpu).collect()
 }
 
 /// Returns a table of comma-separated values (RFC 4180).

@@ -13,7 +13,6 @@ pub mod measure;
 mod openmetrics;
 
 use std::io;
-use std::path::PathBuf;
 
 use super::any_result;
 use super::cli::{ExportArgs, ExportFormat};
@@ -28,16 +27,6 @@ pub enum ExportError {
     /// The result cannot be read.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// This kind of result has nothing to export.
-    #[error(
-        "{}: only results of run, gate, search and density can be exported; loadgen report --format \
-         text shows it",
-        path.display()
-    )]
-    None {
-        /// Path of the result.
-        path: PathBuf,
-    },
     /// The format cannot be written.
     #[error("write the format")]
     Write(#[from] io::Error),
@@ -59,8 +48,7 @@ fn text(args: &ExportArgs) -> Result<String, ExportError> {
     let (mut measures, mut suites) = (Vec::new(), Vec::new());
     for path in &args.results {
         let result = any_result::load(path)?;
-        let none = || ExportError::None { path: path.clone() };
-        measures.extend(measure::of(&result).ok_or_else(none)?);
+        measures.extend(measure::of(&result));
         suites.extend(junit::of(&result));
     }
     Ok(match args.format {
@@ -94,19 +82,10 @@ mod tests {
             ("presets/node", "pod,latency-p50,ns"),
             ("search", "highest rate that meets,throughput,pods/s"),
             ("cost", "sandboxer,memory-per-pod,B"),
+            ("overhead", "overhead,containerd,pod,latency-p50,ns"),
         ] {
             let csv = exported(name, ExportFormat::Csv).unwrap();
             assert!(csv.contains(figure), "{csv}");
         }
-    }
-
-    #[test]
-    fn a_result_without_figures_is_refused() {
-        let error = exported("overhead", ExportFormat::Bmf).unwrap_err();
-        let message = error.to_string();
-        assert!(
-            message.contains("overhead: only results of run"),
-            "{message}"
-        );
     }
 }

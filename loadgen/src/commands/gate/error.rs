@@ -5,6 +5,7 @@ use std::io;
 use super::program::ProgramError;
 use crate::commands::error::RunError;
 use crate::drive::driver::DriverKind;
+use crate::result::directory::SaveError;
 
 /// Failure to run a gate.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,13 @@ pub enum GateError {
     /// There is no directory for the logs.
     #[error("keep the sandboxers' logs")]
     Directory(#[source] io::Error),
+}
+
+/// Failure to write the further file of a result.
+impl From<SaveError> for GateError {
+    fn from(error: SaveError) -> Self {
+        Self::Run(error.into())
+    }
 }
 
 /// Failure to print a result.

@@ -40,7 +40,7 @@ use self::decide::{Decision, Metric, Terms};
 use self::program::Programs;
 use self::result::{GateResult, GateScenario};
 use self::sequence::{Cpus, Length};
-use crate::commands::cli::GateArgs;
+use crate::commands::cli::{GateArgs, is_stdout};
 use crate::commands::error::RunError;
 use crate::commands::exit::Verdict;
 use crate::commands::print::{self, Text};
@@ -324,7 +324,7 @@ fn save_document(args: &GateArgs, result: &GateResult) -> Result<PathBuf, SaveEr
 
 /// Appends to the file, after text that other programs may have written.
 fn append(file: &Path, text: &str) -> Result<(), RunError> {
-    if file == Path::new(print::STDOUT) {
+    if is_stdout(file) {
         return Ok(print::to_stdout(text)?);
     }
     File::options()

@@ -73,10 +73,12 @@ fn point(path: &Path) -> Result<Point, TrendError> {
     let mut found = Vec::new();
     for place in places {
         let result = any_result::load(&place)?;
-        if let Some(measures) = measure::of(&result) {
-            let (started_at, environment) = context(&result);
-            found.push((started_at.to_owned(), environment.clone(), measures));
-        }
+        let (started_at, environment) = context(&result);
+        found.push((
+            started_at.to_owned(),
+            environment.clone(),
+            measure::of(&result),
+        ));
     }
     found.sort_by(|one, other| one.0.cmp(&other.0));
     let Some((started_at, environment, _)) = found.first().cloned() else {

@@ -277,7 +277,7 @@ mod tests {
     fn points(factors: &[f64]) -> Vec<Point> {
         let run = AnyResult::Run(Box::new(example()));
         let point = |(number, factor): (usize, &f64)| {
-            let mut measures = measure::of(&run).unwrap();
+            let mut measures = measure::of(&run);
             for measure in &mut measures {
                 if measure.kind == "cpu-per-pod" && measure.what == "sandboxer" {
                     measure.value *= factor;
