@@ -6,6 +6,9 @@ BIN = $(DESTDIR)$(PREFIX)/bin
 MAN = $(DESTDIR)$(PREFIX)/share/man/man1
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SHARE = $(DESTDIR)$(PREFIX)/share/resource-slot
+BASH_COMPLETIONS = $(PREFIX)/share/bash-completion/completions
+FISH_COMPLETIONS = $(PREFIX)/share/fish/vendor_completions.d
+ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
 # Directory from which containerd's configuration imports drop-ins.
 CONTAINERD_CONF_D ?= /etc/containerd/conf.d
 DROP_INS = $(DESTDIR)$(CONTAINERD_CONF_D)
@@ -19,7 +22,7 @@ SECONDS ?= 60
 PROGRAMS = $(addprefix $(TARGET)/$(PROFILE)/,resource-slot-sandboxer loadgen slotplan)
 SAMPLES = deploy/cni/* deploy/systemd/answer-probes.conf deploy/kubernetes/*.yaml deploy/kubernetes/*.json deploy/resource-slot-sandboxer.toml README.md
 
-.PHONY: deny workflows run plan overhead prove verdicts full-node scrape torture bars plan-bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall words pictures book setup clean
+.PHONY: deb deny workflows run plan overhead prove verdicts full-node scrape torture bars plan-bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall words pictures book setup clean
 
 ## run: send 2,000 pods through a sandboxer that loadgen starts; ARGS are passed to `loadgen run`
 run: setup
@@ -126,13 +129,19 @@ soak: resource-slot
 resource-slot: setup
 	$(CARGO) build --release -p sandboxer -p loadgen -p slotplan
 
-## install: install the programs, the systemd units, the containerd drop-in and the examples; the
-## programs are built only if they are missing, so that `make resource-slot && sudo make install`
-## builds nothing as root
+## install: install the programs with their manual pages and completions, the systemd units, the
+## containerd drop-in and the examples; the programs are built only if they are missing, so that
+## `make resource-slot && sudo make install` builds nothing as root
 install: $(PROGRAMS)
-	install -d $(BIN) $(MAN) $(UNITS) $(DROP_INS) $(SHARE)
+	install -d $(BIN) $(MAN) $(UNITS) $(DROP_INS) $(SHARE) $(DESTDIR)$(BASH_COMPLETIONS) \
+		$(DESTDIR)$(FISH_COMPLETIONS) $(DESTDIR)$(ZSH_COMPLETIONS)
 	install -m 0755 $(PROGRAMS) $(BIN)
-	for program in $(PROGRAMS); do $$program man $(MAN) || exit 1; done
+	for program in $(PROGRAMS); do \
+		name=$$(basename $$program) && $$program man $(MAN) && \
+		$$program completions bash >$(DESTDIR)$(BASH_COMPLETIONS)/$$name && \
+		$$program completions fish >$(DESTDIR)$(FISH_COMPLETIONS)/$$name.fish && \
+		$$program completions zsh >$(DESTDIR)$(ZSH_COMPLETIONS)/_$$name || exit 1; \
+	done
 	for unit in service socket; do \
 		sed 's|/usr/local/|$(PREFIX)/|g' deploy/systemd/kuasar-resource-slot.$$unit \
 			>$(UNITS)/kuasar-resource-slot.$$unit && \
@@ -149,8 +158,16 @@ $(PROGRAMS):
 uninstall:
 	rm -f $(BIN)/resource-slot-sandboxer $(BIN)/loadgen $(BIN)/slotplan
 	rm -f $(MAN)/resource-slot-sandboxer*.1 $(MAN)/loadgen*.1 $(MAN)/slotplan*.1
+	for name in $(notdir $(PROGRAMS)); do \
+		rm -f $(DESTDIR)$(BASH_COMPLETIONS)/$$name $(DESTDIR)$(FISH_COMPLETIONS)/$$name.fish \
+			$(DESTDIR)$(ZSH_COMPLETIONS)/_$$name; \
+	done
 	rm -f $(UNITS)/kuasar-resource-slot.service $(UNITS)/kuasar-resource-slot.socket $(DROP_INS)/resource-slot.toml
 	rm -rf $(SHARE)
+
+## deb: pack what is installed as a package for Debian, in target/package
+deb: resource-slot
+	scripts/deb target/package
 
 ## words: count relative words and verb-first comments per 1,000 words of each document and crate
 words:

@@ -1,11 +1,13 @@
-//! The files of `make install` below a systemd that is booted for the test: both units, the
-//! sample of the configuration, the pod for crictl, and clients of the service.
+//! The files of `make install`, and the package for Debian, each below a systemd that is booted for
+//! the test: both units, the sample of the configuration, the pod for crictl, and clients of the
+//! service; installation, upgrade and removal.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tests::binary;
+use tests::node::containerd;
 
 /// The exit code of `systemd/boot` where no systemd can be booted.
 const CANNOT: i32 = 77;
@@ -13,26 +15,23 @@ const CANNOT: i32 = 77;
 /// Time limit of the whole boot, in seconds: the script restarts the service a dozen times.
 const LIMIT: &str = "300";
 
-/// Skipped where systemd or the namespaces it needs cannot be had.
+/// Runs a script below a systemd whose root has these files as well; skipped where systemd or the
+/// namespaces it needs cannot be had.
 ///
 /// # Panics
-/// So it is where `REQUIRE_SYSTEMD` is set.
-#[test]
-fn what_make_installs_starts_serves_restarts_and_stops() {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = here.join("tests/systemd");
+/// If the script fails; if the test is skipped where `REQUIRE_SYSTEMD` is set.
+fn boot(installed: &Path, script: &str) {
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/systemd");
     let dir = tempfile::tempdir().expect("a directory");
-    let (work, installed) = (dir.path().join("work"), dir.path().join("installed"));
-    let output = dir.path().join("output");
+    let (work, output) = (dir.path().join("work"), dir.path().join("output"));
     fs::create_dir(&work).expect("a directory");
     fs::write(&output, "").expect("a file");
-    install(&installed);
     let booted = Command::new("timeout")
         .args(["--signal=KILL", LIMIT])
         .arg(files.join("boot"))
-        .args([&work, &installed])
+        .args([&work, installed])
         .arg(std::env::current_exe().expect("a test has a path"))
-        .arg(files.join("script"))
+        .arg(files.join(script))
         .arg(&output)
         .stdin(Stdio::null())
         .output()
@@ -50,21 +49,63 @@ fn what_make_installs_starts_serves_restarts_and_stops() {
     assert_eq!(output.lines().last(), Some("0"), "{said}{output}");
 }
 
-/// Runs `make install` with the programs that are tested.
-fn install(to: &Path) {
+#[test]
+fn what_make_installs_starts_serves_restarts_and_stops() {
+    let installed = tempfile::tempdir().expect("a directory");
+    let destination = format!("DESTDIR={}", installed.path().display());
+    let mut make = Command::new("make");
+    make.args(["--no-print-directory", "install", &destination]);
+    made_with_tested_programs(make);
+    boot(installed.path(), "script");
+}
+
+#[test]
+fn the_package_for_debian_installs_upgrades_and_leaves_nothing() {
+    let (Some(containerd), true) = (containerd(), Path::new("/usr/bin/dpkg-deb").exists()) else {
+        eprintln!("SKIPPED: the package needs a containerd and dpkg");
+        return;
+    };
+    let root = tempfile::tempdir().expect("a directory");
+    let packages = root.path().join("packages");
+    fs::create_dir(&packages).expect("a directory");
+    fs::write(packages.join("begun"), "").expect("a file");
+    for version in ["1.0", "1.1"] {
+        let mut deb = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/deb"));
+        deb.arg(&packages)
+            .env("VERSION", version)
+            .env("COMPRESSION", "none");
+        made_with_tested_programs(deb);
+    }
+    // The files of a containerd from a package, below its root.
+    let bin = root.path().join("usr/bin");
+    fs::create_dir_all(&bin).expect("a directory");
+    let beside = containerd.parent().expect("in a directory");
+    for name in ["containerd", "containerd-shim-runc-v2", "ctr"] {
+        fs::copy(beside.join(name), bin.join(name)).expect("containerd's programs");
+    }
+    let unit = root.path().join("etc/systemd/system/containerd.service");
+    fs::create_dir_all(unit.parent().expect("a directory")).expect("a directory");
+    fs::write(unit, CONTAINERD_UNIT).expect("a file");
+    boot(root.path(), "package");
+}
+
+/// A unit with the settings of containerd's own that matter here.
+const CONTAINERD_UNIT: &str = "[Service]\nType=notify\nExecStart=/usr/bin/containerd\n\
+    KillMode=process\nDelegate=yes\n";
+
+/// Runs a command that installs, with the programs that are tested.
+fn made_with_tested_programs(mut command: Command) {
     let program = binary("resource-slot-sandboxer");
     let profile = program.parent().expect("in a directory");
     let target = profile.parent().expect("in a target directory");
     let profile = profile.file_name().expect("a profile").display();
-    let made = Command::new("make")
-        .args(["--no-print-directory", "install"])
-        .arg(format!("DESTDIR={}", to.display()))
+    let made = command
         .arg(format!("TARGET={}", target.display()))
         .arg(format!("PROFILE={profile}"))
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stdin(Stdio::null())
         .output()
-        .expect("make runs");
+        .expect("it runs");
     let said = String::from_utf8_lossy(&made.stderr);
     assert!(made.status.success(), "{said}");
 }
