@@ -13,7 +13,8 @@ use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::entry::{
-    CONTAINERS, Found, INFO, Swept, TEMPORARY, find_dir, make_dir, names, remove_dir, remove_file,
+    CONTAINERS, Found, INFO, Swept, TEMPORARY, all_entries, find_dir, make_dir, names, remove_dir,
+    remove_file,
 };
 use super::error::ViewError;
 use super::spare::{Kind, SPARE, Spares};
@@ -144,24 +145,41 @@ impl Root {
             Found::Nothing => return Ok(Swept::Gone),
             Found::Foreign => return Ok(Swept::Left),
         };
-        let containers = find_dir(&dir, CONTAINERS)?;
-        if let Found::Dir(containers) = &containers {
-            for id in names(containers)? {
-                if check_id("container", &id).is_ok() {
-                    self.sweep_leaf(containers, &id)?;
-                }
-            }
-        }
+        let containers = match find_dir(&dir, CONTAINERS)? {
+            Found::Dir(containers) => Some(containers),
+            Found::Nothing | Found::Foreign => None,
+        };
+        let emptied = match &containers {
+            Some(containers) => self.sweep_leaves(containers)?,
+            None => false,
+        };
+        let emptied = containers.as_ref().filter(|_| emptied);
         if self
             .spares
-            .keep(&self.fd, &self.fd, name, &dir, Kind::Sandbox)
+            .keep(&self.fd, &self.fd, name, &dir, Kind::Sandbox, emptied)
         {
             return Ok(Swept::Gone);
         }
-        if let Found::Dir(_) = containers {
+        if containers.is_some() {
             remove_dir(&dir, CONTAINERS)?;
         }
         remove_leaf(&self.fd, name, &dir)
+    }
+
+    /// Removes the views of all containers of a sandbox; returns whether nothing else is there.
+    fn sweep_leaves(&mut self, containers: &OwnedFd) -> Result<bool, Errno> {
+        let (mut ids, mut others) = (Vec::new(), false);
+        all_entries(containers, |name, _| {
+            match name.to_str() {
+                Ok(id) if check_id("container", id).is_ok() => ids.push(id.to_owned()),
+                _ => others = true,
+            }
+            true
+        })?;
+        for id in ids {
+            others |= self.sweep_leaf(containers, &id)? == Swept::Left;
+        }
+        Ok(!others)
     }
 
     /// Removes as [`Root::sweep`] does, given a container and the name of its sandbox's
@@ -195,7 +213,7 @@ impl Root {
         };
         if self
             .spares
-            .keep(&self.fd, parent, name, &dir, Kind::Container)
+            .keep(&self.fd, parent, name, &dir, Kind::Container, None)
         {
             return Ok(Swept::Gone);
         }

@@ -15,6 +15,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{
@@ -22,7 +23,7 @@ use rustix::fs::{
     renameat_with, statat,
 };
 use rustix::io::Errno;
-use rustix::process::geteuid;
+use rustix::process::{Uid, geteuid};
 
 use super::entry::{
     CONTAINERS, Found, INFO, Swept, all_entries, find_dir, make_dir, names, open_dir, remove_dir,
@@ -44,6 +45,9 @@ const ROOM: u64 = 16 << 20;
 
 /// Bits of a mode that are compared; the other bits may be inherited from the parent.
 const PERMISSIONS: Mode = Mode::RWXU.union(Mode::RWXG).union(Mode::RWXO);
+
+/// User of this process, which it never changes.
+static USER: LazyLock<Uid> = LazyLock::new(geteuid);
 
 /// Kind of a view's directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +128,7 @@ impl Spares {
     /// Returns a directory to write a view in.
     pub(super) fn take(&mut self, root: &OwnedFd, kind: Kind) -> io::Result<Blank> {
         while let Some(blank) = self.reuse(root, kind)? {
-            if is_clean(&blank.dir, kind)? {
+            if is_clean(&blank.dir, kind, None)? {
                 return Ok(blank);
             }
             tracing::warn!(
@@ -210,7 +214,8 @@ impl Spares {
     }
 
     /// Moves the directory of a removed view below `.spare`, if it holds nothing else and can
-    /// be reused; returns whether it was moved.
+    /// be reused; returns whether it was moved. `emptied` is its directory for containers if that
+    /// is known to be empty.
     pub(super) fn keep(
         &mut self,
         root: &OwnedFd,
@@ -218,8 +223,9 @@ impl Spares {
         name: &str,
         dir: &OwnedFd,
         kind: Kind,
+        emptied: Option<&OwnedFd>,
     ) -> bool {
-        if self.of(kind).len() >= LIMIT || !is_clean(dir, kind).unwrap_or(false) {
+        if self.of(kind).len() >= LIMIT || !is_clean(dir, kind, emptied).unwrap_or(false) {
             return false;
         }
         if !self.has_room(root) {
@@ -337,8 +343,9 @@ fn replace(from: &OwnedFd, to: &OwnedFd) -> Result<(), Errno> {
 }
 
 /// Returns whether a directory has the owner and mode that this crate gives, and holds only
-/// the file of a view and, for a sandbox, an empty directory for containers.
-fn is_clean(dir: &OwnedFd, kind: Kind) -> Result<bool, Errno> {
+/// the file of a view and, for a sandbox, an empty directory for containers: `emptied` if that is
+/// known to be empty.
+fn is_clean(dir: &OwnedFd, kind: Kind, emptied: Option<&OwnedFd>) -> Result<bool, Errno> {
     let mut has_containers = false;
     let known = |name: &CStr, of: FileType| match name.to_bytes() {
         name if name == INFO.as_bytes() => of == FileType::RegularFile,
@@ -354,6 +361,9 @@ fn is_clean(dir: &OwnedFd, kind: Kind) -> Result<bool, Errno> {
     if !has_containers {
         return Ok(true);
     }
+    if let Some(containers) = emptied {
+        return is_own_dir(containers);
+    }
     let containers = open_dir(dir, CONTAINERS)?;
     Ok(all_entries(&containers, |_, _| false)? && is_own_dir(&containers)?)
 }
@@ -365,7 +375,7 @@ fn is_own_dir(dir: &OwnedFd) -> Result<bool, Errno> {
 fn is_ours(stat: &Stat, of: FileType, mode: Mode) -> bool {
     FileType::from_raw_mode(stat.st_mode) == of
         && Mode::from_raw_mode(stat.st_mode) & PERMISSIONS == mode
-        && stat.st_uid == geteuid().as_raw()
+        && stat.st_uid == USER.as_raw()
 }
 
 /// Removes a directory, if it holds at most a view.
@@ -422,7 +432,8 @@ mod tests {
         fn keep(&mut self, name: &str) -> bool {
             let dir = open_dir(&self.root, name).unwrap();
             let kind = Kind::Sandbox;
-            self.spares.keep(&self.root, &self.root, name, &dir, kind)
+            self.spares
+                .keep(&self.root, &self.root, name, &dir, kind, None)
         }
 
         fn inodes(&self, name: &str) -> [u64; 2] {
