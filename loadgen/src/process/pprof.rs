@@ -64,6 +64,9 @@ struct Function {
 /// Unit of the times in a profile of Go's runtime.
 const NANOSECONDS: &str = "nanoseconds";
 
+/// Name in place of a package for samples without a known function, such as those in the vDSO.
+const UNKNOWN: &str = "unknown";
+
 /// CPU time of the functions of a package, without that of the functions that they call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageTime {
@@ -107,12 +110,13 @@ pub fn packages(profile: &[u8]) -> io::Result<Vec<PackageTime>> {
         let name = leaf
             .and_then(|location| functions.get(location))
             .and_then(|function| names.get(function));
+        let package = name.map_or(UNKNOWN, |name| package(name));
         let ns = sample
             .value
             .get(time)
             .and_then(|ns| u64::try_from(*ns).ok());
-        if let (Some(name), Some(ns)) = (name, ns) {
-            *times.entry(package(name)).or_default() += ns;
+        if let Some(ns) = ns {
+            *times.entry(package).or_default() += ns;
         }
     }
     let times = times.into_iter().map(|(package, ns)| PackageTime {
@@ -182,6 +186,11 @@ mod tests {
         let found = packages(&compressed(&profile())).unwrap();
         let found: Vec<_> = found.iter().map(|one| (&*one.package, one.ns)).collect();
         assert_eq!(found, [("go.etcd.io/bbolt", 50), ("runtime", 35)]);
+        let mut with_unknown = profile();
+        with_unknown.sample[1].location_id = vec![99];
+        let found = packages(&compressed(&with_unknown)).unwrap();
+        let found: Vec<_> = found.iter().map(|one| (&*one.package, one.ns)).collect();
+        assert_eq!(found, [(UNKNOWN, 50), ("runtime", 35)]);
     }
 
     #[test]
