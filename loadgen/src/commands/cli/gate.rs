@@ -53,8 +53,8 @@ pub struct GateArgs {
     /// between CPUs.
     #[arg(long, env = "LOADGEN_CPUS", value_name = "N|all", default_value = "1")]
     pub cpus: CpuChoice,
-    /// Number of pods of each subject in each round, best a multiple of a turn: four times
-    /// the concurrency [default: 192 of sandboxers, 96 through containerd, 16 of real
+    /// Number of pods of each subject in each round, best a multiple of the concurrency: a turn
+    /// has so many pods [default: 192 of sandboxers, 96 through containerd, 16 of real
     /// containers].
     #[arg(long, env = "LOADGEN_PODS", value_name = "N",
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]

@@ -1,8 +1,8 @@
 //! Blocks of rounds: each block starts both programs anew and loads them in turns of a few pods,
 //! on one CPU.
 //!
-//! - In a round both programs serve the same pods, in turns of some dozen pods: tens of
-//!   milliseconds. A disturbance of the machine that lasts longer hits both (an idea of duet
+//! - In a round both programs serve the same pods, in turns of as many pods as are under way at
+//!   once: some ten milliseconds. A disturbance of the machine that lasts longer hits both (an idea of duet
 //!   benchmarking: Bulej, Horký, Tůma, Farquet and Prokopec, Duet Benchmarking: Improving
 //!   Measurement Accuracy in the Cloud, 2020).
 //! - Both programs and their load share the same CPUs, by default a single one drawn for each
@@ -28,6 +28,13 @@
 //! With the warm-up as the round before the first, and 192 pods a round, `scripts/gates` counts a
 //! noise from block to block of 0.009 to 0.017. It tells increases of 4.77 and 4.80 % as 4.92 and
 //! 4.65 %, and of 10.06 and 9.72 % as 10.33 and 9.82 %, each on a quiet machine and beside builds.
+//!
+//! On another machine with two cores, whose speed changed by a factor of two within a second, the
+//! noise from block to block depended on the length of the turns: 0.054 to 0.086 in turns of 32
+//! pods, 0.033 to 0.038 in turns of 8, 0.032 to 0.037 of 4, and 0.020 to 0.025 of 2. Turns are as
+//! short as they can be with all pods of a turn under way at once. Differences relative to the CPU
+//! time of the load in the same turns had a noise of 0.013, but told increases of 3 and 5 % as 2.7
+//! and 4.1 %: the work of the load depends on the program, too.
 //!
 //! - A coin decides for each block which program is started first and has the first turn in
 //!   the first round, so a disturbance could as well have hit the other program.
@@ -62,10 +69,6 @@ use crate::stop::Stop;
 
 /// Rounds in a block.
 pub const ROUNDS_PER_BLOCK: u32 = 2;
-
-/// Pods of a turn for each pod that is under way at once. At the end of a turn fewer and fewer
-/// pods are under way; with four times as many pods in a turn, most of it is at full load.
-pub const TURN_PER_WORKER: u64 = 4;
 
 /// One of the two compared programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,7 +138,7 @@ pub struct Experiment<'a> {
     pub load: Load,
     /// Load of the warm-up of each program.
     pub warm_up: Load,
-    /// Number of pods under way at once on each program.
+    /// Number of pods under way at once on each program, and of the pods of a turn.
     pub at_once: u64,
     /// Part of the programs' work that the machine's counters count; `None` without counters.
     pub counted: Option<Counted>,
@@ -294,7 +297,7 @@ impl Experiment<'_> {
         let before = Used::by(members);
         let measured = {
             let members = &*members;
-            let mut turns = Turns::pair(TURN_PER_WORKER * self.at_once);
+            let mut turns = Turns::pair(self.at_once);
             if first == 1 {
                 turns.reverse();
             }

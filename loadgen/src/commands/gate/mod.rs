@@ -35,7 +35,7 @@ use std::time::{Duration, SystemTime};
 
 pub use self::error::GateError;
 
-use self::block::{Experiment, TURN_PER_WORKER};
+use self::block::Experiment;
 use self::decide::{Decision, Metric, Terms};
 use self::program::Programs;
 use self::result::{GateResult, GateScenario};
@@ -61,7 +61,7 @@ use crate::stop::Stop;
 use crate::workload::scenario::Closed;
 
 /// Turns of each program in the warm-up of a block, for connections, caches and pools.
-const WARM_UP_TURNS: u64 = 3;
+const WARM_UP_TURNS: u64 = 12;
 
 /// Number of connections that the pods under way share.
 const CONNECTIONS: u32 = 4;
@@ -175,7 +175,7 @@ impl Parts {
     ) -> Experiment<'a> {
         let load = load(args);
         let at_once = u64::from(args.concurrency());
-        let warm_up = WARM_UP_TURNS * TURN_PER_WORKER * at_once;
+        let warm_up = WARM_UP_TURNS * at_once;
         Experiment {
             targets: &self.targets,
             prepared: &self.prepared,
