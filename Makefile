@@ -44,7 +44,7 @@ prove: resource-slot
 	scripts/prove $(TARGET)/release
 
 ## verdicts: count the verdicts of gate, compare and search in cases with a known right verdict,
-## and compare the counts with their bars; takes about two hours
+## and compare the counts with their bars; takes one to four hours, and goes on after an interruption
 verdicts: resource-slot
 	scripts/verdicts $(TARGET)/release
 
