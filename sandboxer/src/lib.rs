@@ -10,7 +10,7 @@
 //! The crate [`pod_resources`] extracts the requested resources, `simulate` determines the
 //! behaviour of processes that do not exist, [`streaming`] serves the URLs of exec, attach
 //! and port-forward, [`probes`] answers on the ports of pods, `upstream` sends events to containerd, [`metrics`] serves
-//! Prometheus, [`spans`] exports spans to OpenTelemetry, and [`units`] parses numbers that users write.
+//! Prometheus, `wait` waits for simulated times, [`spans`] exports spans to OpenTelemetry, and [`units`] parses numbers that users write.
 
 pub mod clock;
 pub mod cri;
