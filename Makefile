@@ -22,7 +22,7 @@ SECONDS ?= 60
 PROGRAMS = $(addprefix $(TARGET)/$(PROFILE)/,resource-slot-sandboxer loadgen slotplan)
 SAMPLES = deploy/cni/* deploy/systemd/answer-probes.conf deploy/kubernetes/*.yaml deploy/kubernetes/*.json deploy/resource-slot-sandboxer.toml README.md
 
-.PHONY: deb deny workflows run plan overhead prove verdicts full-node scrape torture bars plan-bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall words pictures book setup clean
+.PHONY: deb image deny workflows run plan overhead prove verdicts full-node scrape torture bars plan-bars scale soak fuzz test lint docs bench bench-compare instructions resource-slot install uninstall words pictures book setup clean
 
 ## run: send 2,000 pods through a sandboxer that loadgen starts; ARGS are passed to `loadgen run`
 run: setup
@@ -168,6 +168,10 @@ uninstall:
 ## deb: pack what is installed as a package for Debian, in target/package
 deb: resource-slot
 	scripts/deb target/package
+
+## image: build an image of a container with the programs, in target/package; needs buildah
+image: resource-slot
+	scripts/image target/package $(TARGET)/release
 
 ## words: count relative words and verb-first comments per 1,000 words of each document and crate
 words:
