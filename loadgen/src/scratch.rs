@@ -53,7 +53,10 @@ impl Scratch {
             let dir = tempfile::Builder::new()
                 .prefix(&format!("{PREFIX}{kind}-"))
                 .tempdir_in(parent)?;
-            let lock = File::open(dir.path())?;
+            let lock = match File::open(dir.path()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened?,
+            };
             lock.lock()?;
             let is_the_same = |found: fs::Metadata, held: &fs::Metadata| {
                 (found.dev(), found.ino()) == (held.dev(), held.ino())
@@ -127,6 +130,9 @@ pub fn unmount_below(dir: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -157,6 +163,26 @@ mod tests {
         let path = living.path().to_owned();
         drop(living);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn directories_are_created_while_other_runs_remove_those_that_are_not_locked_yet() {
+        let parent = tempfile::tempdir().unwrap();
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    sweep(parent.path());
+                }
+            });
+            let created: Vec<_> = (0..20_000)
+                .map(|_| Scratch::new_in(parent.path(), "test").map(|made| made.path().exists()))
+                .collect();
+            over.store(true, Ordering::Relaxed);
+            for exists in created {
+                assert!(exists.unwrap());
+            }
+        });
     }
 
     #[test]
