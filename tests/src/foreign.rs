@@ -42,6 +42,24 @@ pub fn found_by(script: &str, required: &str) -> Option<PathBuf> {
     None
 }
 
+/// Returns whether a program is installed. If not, prints that the test is skipped, unless the
+/// environment variable `required` is set.
+///
+/// # Panics
+/// If the program is missing and `required` is set.
+pub fn has_program(name: &str, required: &str) -> bool {
+    let version = Command::new(name).arg("--version").output();
+    if version.is_ok_and(|output| output.status.success()) {
+        return true;
+    }
+    assert!(
+        std::env::var_os(required).is_none(),
+        "{required} is set, and there is no {name}"
+    );
+    eprintln!("SKIPPED: no {name} to test with");
+    false
+}
+
 /// An implementation of gRPC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Implementation {

@@ -19,6 +19,7 @@ pub mod imports;
 pub mod ledger;
 pub mod metrics;
 pub mod node;
+pub mod place;
 pub mod pods;
 pub mod raw;
 pub mod recording;

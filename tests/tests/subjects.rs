@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use tests::foreign::found_by;
+use tests::foreign::{found_by, has_program};
 use tests::node::containerd;
 use tests::{binary, read_json};
 
@@ -19,17 +19,7 @@ const REQUIRED: &str = "REQUIRE_RUNC";
 /// Returns a containerd that can run containers by runc. If there is none, returns `None` and
 /// prints that the test is skipped, unless one is required.
 fn with_runc() -> Option<PathBuf> {
-    let containerd = containerd()?;
-    let version = Command::new("runc").arg("--version").output();
-    if version.is_ok_and(|output| output.status.success()) {
-        return Some(containerd);
-    }
-    assert!(
-        std::env::var_os(REQUIRED).is_none(),
-        "{REQUIRED} is set, and there is no runc"
-    );
-    eprintln!("SKIPPED: no runc to test with");
-    None
+    containerd().filter(|_| has_program("runc", REQUIRED))
 }
 
 /// Returns a PATH on which a crun comes first; `None` if there is none that can run containers below
