@@ -165,7 +165,7 @@ uninstall:
 	rm -f $(UNITS)/kuasar-resource-slot.service $(UNITS)/kuasar-resource-slot.socket $(DROP_INS)/resource-slot.toml
 	rm -rf $(SHARE)
 
-## deb: pack what is installed as a package for Debian, in target/package
+## deb: pack the installed files as a package for Debian, in target/package
 deb: resource-slot
 	scripts/deb target/package
 

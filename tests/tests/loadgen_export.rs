@@ -11,7 +11,7 @@ use tests::{binary, read_json};
 /// Results in the repository: of a run, a search, and of measurements of memory and overhead.
 const RESULTS: [&str; 4] = ["presets/node", "search", "cost", "overhead"];
 
-/// Exports the results in a format, and returns what a library reads; `None` if the test is skipped.
+/// Exports the results in a format, and returns the values that a library reads; `None` if the test is skipped.
 fn read(format: &str) -> Option<Vec<Value>> {
     let python = found_by("python-readers", "REQUIRE_PYTHON_READERS")?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

@@ -15,8 +15,8 @@ const CANNOT: i32 = 77;
 /// Time limit of the whole boot, in seconds: the script restarts the service a dozen times.
 const LIMIT: &str = "300";
 
-/// Runs a script below a systemd whose root has these files as well; skipped where systemd or the
-/// namespaces it needs cannot be had.
+/// Runs a script below a systemd with these files in its root; skipped without systemd or the
+/// namespaces it needs.
 ///
 /// # Panics
 /// If the script fails; if the test is skipped where `REQUIRE_SYSTEMD` is set.

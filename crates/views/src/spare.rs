@@ -46,7 +46,7 @@ const ROOM: u64 = 16 << 20;
 /// Bits of a mode that are compared; the other bits may be inherited from the parent.
 const PERMISSIONS: Mode = Mode::RWXU.union(Mode::RWXG).union(Mode::RWXO);
 
-/// User of this process, which it never changes.
+/// Effective user id of this process; it stays the same.
 static USER: LazyLock<Uid> = LazyLock::new(geteuid);
 
 /// Kind of a view's directory.

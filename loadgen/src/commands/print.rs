@@ -77,7 +77,7 @@ pub fn json(document: &impl Serialize) -> io::Result<String> {
     Ok(json)
 }
 
-/// Writes text to a file, or to standard output without one and for [`is_stdout`].
+/// Writes text to a file, or to standard output without a file and for `-`.
 ///
 /// # Errors
 /// A file that cannot be written, or as [`to_stdout`].

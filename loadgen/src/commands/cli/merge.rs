@@ -10,8 +10,8 @@ use clap::builder::BoolishValueParser;
 pub struct MergeArgs {
     /// Directory to create for the merged result.
     pub out: PathBuf,
-    /// Merge parts whose scenarios or programs differ, of which the first part's are shown, and
-    /// interrupted parts of a plan.
+    /// Merge parts with different scenarios or programs, and show those of the first part; merge
+    /// interrupted parts of a plan as well.
     #[arg(long, env = "LOADGEN_ANYWAY", value_parser = BoolishValueParser::new())]
     pub anyway: bool,
     /// Print the merged result.json to standard output; the tables go to standard error.

@@ -29,7 +29,7 @@
 //! noise from block to block of 0.009 to 0.017. It tells increases of 4.77 and 4.80 % as 4.92 and
 //! 4.65 %, and of 10.06 and 9.72 % as 10.33 and 9.82 %, each on a quiet machine and beside builds.
 //!
-//! On another machine with two cores, whose speed changed by a factor of two within a second, the
+//! On another machine with two cores, with a speed that changed by a factor of two within a second, the
 //! noise from block to block depended on the length of the turns: 0.054 to 0.086 in turns of 32
 //! pods, 0.033 to 0.038 in turns of 8, 0.032 to 0.037 of 4, and 0.020 to 0.025 of 2. Turns are as
 //! short as they can be with all pods of a turn under way at once. Differences relative to the CPU

@@ -11,7 +11,7 @@
 //! | at the same time on all CPUs, other builds running | 0.063 | 0.06 to 0.07 |
 //! | at the same time on all CPUs, another machine | 0.064 | |
 //! | in turns of 32 pods on one CPU, other builds running | 0.02 to 0.04 | 0.03 to 0.08 |
-//! | in turns of 8 pods on one CPU, a machine whose speed changes by a factor of two | 0.05 | 0.03 to 0.06 |
+//! | in turns of 8 pods on one CPU, a machine with a speed that changes by a factor of two | 0.05 | 0.03 to 0.06 |
 //!
 //! The ratio of two processes differs by a standard deviation of 0.005 to 0.02 in CPU time for as
 //! long as they live.
@@ -79,7 +79,7 @@ const ALL_CPUS: Machine = Machine {
     most_blocks: 95,
 };
 
-/// In turns on one CPU whose speed changes by a factor of two.
+/// In turns on one CPU with a speed that changes by a factor of two.
 const CHANGING_SPEED: Machine = Machine {
     cpu: Varies {
         round: 0.05,
